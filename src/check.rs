@@ -1,0 +1,205 @@
+//! `connect-card check`: the doctor. Tries everything the bot will need, and says of each what it
+//! found and what to do about it.
+//!
+//! Owns the list of checks and their remedies. Changes nothing outside: it creates no connection
+//! and posts no message; of the database it makes the tables, as `serve` would.
+
+use crate::cli::Exit;
+use crate::clock::Clock;
+use crate::config::{self, Config, Vars};
+use crate::fivetran::Fivetran;
+use crate::fivetran::error::Error;
+use crate::outbound;
+use crate::slack::respond::PostError;
+use crate::slack::web_api::WebApi;
+use crate::store::{OpenError, Options, Store};
+
+/// How far this machine's clock may be off before Slack's signatures fail, in seconds, with room
+/// to spare.
+const SKEW_LIMIT_S: i64 = 60;
+/// Undeliverable commands shown.
+const SHOWN: i64 = 10;
+
+/// The lines printed so far.
+struct Report {
+    failed: bool,
+}
+
+impl Report {
+    #[expect(clippy::print_stdout, reason = "the report is what the task is for")]
+    fn good(&self, text: &str) {
+        println!("✓ {text}");
+    }
+
+    #[expect(clippy::print_stdout, reason = "the report is what the task is for")]
+    fn bad(&mut self, text: &str) {
+        self.failed = true;
+        println!("✗ {text}");
+    }
+
+    /// Something that works with less; does not fail the check.
+    #[expect(clippy::print_stdout, reason = "the report is what the task is for")]
+    fn note(&self, text: &str) {
+        println!("· {text}");
+    }
+}
+
+/// Runs every check; fails if one does.
+pub async fn run(vars: &Vars, clock: &Clock) -> Exit {
+    let mut report = Report { failed: false };
+    let config = match config::serve(vars) {
+        Ok(config) => config,
+        Err(faults) => {
+            for line in faults.to_string().lines() {
+                report.bad(line);
+            }
+            return Exit::Failed;
+        }
+    };
+    report.good("configuration: every variable can be read");
+    match outbound::client() {
+        Ok(http) => {
+            fivetran(&mut report, &config, http.clone()).await;
+            skew(&mut report, &config, &http, clock).await;
+            slack(&mut report, &config, http).await;
+        }
+        Err(_) => report.bad("HTTPS: the system's root certificates cannot be read; install ca-certificates"),
+    }
+    database(&mut report, &config).await;
+    if report.failed { Exit::Failed } else { Exit::Well }
+}
+
+async fn fivetran(report: &mut Report, config: &Config, http: reqwest::Client) {
+    let fivetran = Fivetran::new(http, config.fivetran.clone());
+    match fivetran.account().await {
+        Ok(account) => report.good(&format!("Fivetran key: works, account “{}”", account.account_name)),
+        Err(error) => {
+            report.bad(&format!(
+                "Fivetran key: {}",
+                remedy(&error, "FIVETRAN_API_KEY and FIVETRAN_API_SECRET")
+            ));
+            return;
+        }
+    }
+    for group_id in config.destinations.default_group.iter().chain(config.destinations.named.values()) {
+        match fivetran.group(group_id).await {
+            Ok(group) => report.good(&format!("Fivetran destination {group_id}: “{}”", group.name)),
+            Err(error) => {
+                report.bad(&format!(
+                    "Fivetran destination {group_id}: {}",
+                    remedy(&error, "FIVETRAN_GROUP_ID")
+                ));
+            }
+        }
+    }
+    match fivetran.connector_types().await {
+        Ok(types) => report.good(&format!("Fivetran catalogue: {} services", types.len())),
+        Err(_) => report.note("Fivetran catalogue: cannot be had; the one built in serves"),
+    }
+}
+
+fn remedy(error: &Error, variables: &str) -> String {
+    match error {
+        Error::KeyRejected(_) => {
+            "rejected; set FIVETRAN_API_KEY and FIVETRAN_API_SECRET to a valid key".to_owned()
+        }
+        Error::Forbidden(_) => "not permitted; give the key's role access to this destination".to_owned(),
+        Error::NotFound(_) => format!("not found; check {variables}"),
+        Error::Throttled(_) => "rate limited; try again later".to_owned(),
+        error => format!("{error}; check the network and FIVETRAN_API_URL"),
+    }
+}
+
+/// Compares this machine's clock with the `Date` of Slack's answers.
+async fn skew(report: &mut Report, config: &Config, http: &reqwest::Client, clock: &Clock) {
+    let Ok(response) = http.post(format!("{}/api.test", config.slack.api_url)).send().await else {
+        report.bad("Slack: not reachable; check the network and SLACK_API_URL");
+        return;
+    };
+    let date = response.headers().get("date").and_then(|value| value.to_str().ok()?.parse_http_date());
+    match date.map(|date| clock.now().as_second() - date) {
+        Some(skew) if skew.abs() <= SKEW_LIMIT_S => {
+            report.good(&format!("clock: {} s off Slack's", skew.abs()))
+        }
+        Some(skew) => report
+            .bad(&format!("clock: {} s off Slack's, at 300 s every signature fails; set up NTP", skew.abs())),
+        None => report.note("clock: Slack's answer had no date to compare with"),
+    }
+}
+
+trait HttpDate {
+    /// `Sun, 22 Nov 2026 12:00:00 GMT` as Unix seconds.
+    fn parse_http_date(&self) -> Option<i64>;
+}
+
+impl HttpDate for str {
+    fn parse_http_date(&self) -> Option<i64> {
+        jiff::fmt::rfc2822::parse(self).ok().map(|date| date.timestamp().as_second())
+    }
+}
+
+async fn slack(report: &mut Report, config: &Config, http: reqwest::Client) {
+    report.good(&format!(
+        "Slack signing secret: {} set; only a command from Slack can prove it",
+        config.slack.signing_secrets.len()
+    ));
+    let Some(token) = &config.slack.bot_token else {
+        report.note("Slack token: none; links are posted by response_url and cannot be changed later (set SLACK_BOT_TOKEN)");
+        return;
+    };
+    let web_api = WebApi::new(http, &config.slack.api_url, token);
+    match web_api.auth_test().await {
+        Ok(identity) => {
+            report.good(&format!("Slack token: {} in workspace “{}”", identity.user, identity.team))
+        }
+        Err(PostError::Refused(word)) => {
+            report.bad(&format!("Slack token: {word}; copy SLACK_BOT_TOKEN anew from OAuth & Permissions"));
+            return;
+        }
+        Err(error) => {
+            report.bad(&format!("Slack token: {error}; check the network and SLACK_API_URL"));
+            return;
+        }
+    }
+    match web_api.scopes().await {
+        Ok(scopes) if scopes.iter().any(|scope| scope == "chat:write") => {
+            report.good("Slack scopes: chat:write is granted")
+        }
+        Ok(_) => report.bad(
+            "Slack scopes: chat:write is missing; add it under OAuth & Permissions and reinstall the app",
+        ),
+        Err(_) => report.note("Slack scopes: could not be read"),
+    }
+}
+
+async fn database(report: &mut Report, config: &Config) {
+    let options =
+        Options { url: &config.database, secrets: &config.slack.signing_secrets, lease: config.lease };
+    let store = match Store::open(options).await {
+        Ok(store) => store,
+        Err(OpenError::Locked { holder, .. }) => {
+            report.note(&format!("database: in use by process {holder}, as it is while the bot runs"));
+            return;
+        }
+        Err(error) => {
+            report.bad(&format!("database: {error}"));
+            return;
+        }
+    };
+    match store.undeliverable(SHOWN).await {
+        Ok(lost) => {
+            report.good("database: opens, and its settings are safe");
+            for command in lost {
+                report.note(&format!(
+                    "undeliverable: {} of user {} in channel {}, connection {}",
+                    command.id,
+                    command.user_id,
+                    command.channel_id,
+                    command.connection_id.as_deref().unwrap_or("none")
+                ));
+            }
+        }
+        Err(error) => report.bad(&format!("database: {error}")),
+    }
+    store.close().await;
+}

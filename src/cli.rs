@@ -1,0 +1,70 @@
+//! The command line: what can be asked of the binary, and what a shell gets back.
+//!
+//! Owns the subcommands' names, arguments and exit codes (0 well, 1 refused or failed, 2 usage or
+//! configuration). Must not know how any of them works.
+
+use clap::{Parser, Subcommand};
+
+/// Makes Fivetran Connect Card links, from Slack and from a shell.
+#[derive(Debug, Parser)]
+#[command(name = "connect-card", version, about, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Task,
+}
+
+/// The subcommands.
+#[derive(Debug, Subcommand)]
+pub enum Task {
+    /// Runs the bot.
+    Serve,
+    /// Makes one link and prints it, without Slack.
+    Link {
+        /// The service, e.g. google_ads; in quotes if it has spaces.
+        service: String,
+        /// The schema that the data will fill, or SCHEMA.TABLE for services that fill one table.
+        schema: String,
+        /// A destination other than the default one.
+        #[arg(long, value_name = "NAME")]
+        destination: Option<String>,
+        /// Prints a JSON object with the link and what it is for.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Runs the bot against built-in stand-ins for Slack and Fivetran; needs no account.
+    Sandbox {
+        /// Sends this one slash command, prints what each party saw, and exits.
+        #[arg(long, value_name = "COMMAND")]
+        once: Option<String>,
+    },
+    /// Checks the configuration and everything it leads to, a line each.
+    Check,
+    /// Prints the manifest of the Slack app.
+    Manifest {
+        /// Where Slack will reach the bot, e.g. https://connect-card.example.com
+        #[arg(long, value_name = "URL")]
+        public_url: String,
+    },
+}
+
+/// How a task ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// Well.
+    Well,
+    /// Refused, or failed.
+    Failed,
+    /// The command line or the configuration is wrong.
+    Usage,
+}
+
+impl From<Exit> for std::process::ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Well => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+        })
+    }
+}

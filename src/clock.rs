@@ -1,0 +1,34 @@
+//! The wall clock, as the rest of the crate sees it.
+//!
+//! Owns the one place where the real time is read, so that a test can move a whole bot a day
+//! ahead. Leases do not use it: they go by the database's own clock.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+/// A handle on the time; clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Clock {
+    /// Milliseconds ahead of the real time. Zero but in tests and in the sandbox.
+    ahead_ms: Arc<AtomicI64>,
+}
+
+impl Clock {
+    /// The present moment.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one reader of the wall clock")]
+    pub fn now(&self) -> Timestamp {
+        let ahead = self.ahead_ms.load(Ordering::Relaxed);
+        let now = Timestamp::now();
+        Timestamp::from_millisecond(now.as_millisecond().saturating_add(ahead)).unwrap_or(now)
+    }
+
+    /// Moves the time ahead, for every holder of a clone.
+    pub fn advance(&self, by: Duration) {
+        let ms = i64::try_from(by.as_millis()).unwrap_or(i64::MAX);
+        self.ahead_ms.fetch_add(ms, Ordering::Relaxed);
+    }
+}

@@ -1,0 +1,154 @@
+//! What a person can type, and what it means.
+//!
+//! Owns the table of verbs, from which help is made, and the reading of the text after the slash
+//! command. Pure: knows neither Slack's request nor any outside party; the wording of a usage
+//! error is [`crate::reply`]'s.
+
+pub mod connect;
+pub mod help;
+
+use crate::config::Destinations;
+use crate::fivetran::catalog::{Catalog, Service};
+use crate::fivetran::schema::{BadName, Misfit, Target};
+
+/// A verb's line in help.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Verb {
+    /// What to type after the slash command.
+    pub usage: &'static str,
+    /// What it does.
+    pub does: &'static str,
+    /// One that works as it is.
+    pub example: &'static str,
+}
+
+/// Everything that can be typed, in the order of help.
+pub const VERBS: [Verb; 2] = [connect::VERB, help::VERB];
+
+/// A command that can be carried out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Command {
+    /// Make a connection and post its link.
+    Connect(connect::Request),
+    /// Say what can be typed.
+    Help,
+}
+
+/// Why a text is no command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum UsageError {
+    /// Nothing, or one word that is no verb and no service.
+    Incomplete,
+    /// No service has that name.
+    UnknownService {
+        /// What was typed for the service, cut to what can be shown.
+        typed: String,
+        /// At most three that may be meant.
+        suggestions: Vec<Service>,
+    },
+    /// A service without a schema.
+    SchemaMissing(Service),
+    /// A schema or table that Fivetran would not take.
+    BadName {
+        /// The service it was for.
+        service: Service,
+        /// What is wrong and the nearest good name.
+        name: BadName,
+    },
+    /// A table where none is wanted, or none where one is.
+    Misfit {
+        /// The service it was for.
+        service: Service,
+        /// The target as typed.
+        target: Target,
+        /// Which of the two.
+        misfit: Misfit,
+    },
+    /// No destination has that name.
+    UnknownDestination {
+        /// What was typed, cut to what can be shown.
+        typed: String,
+        /// Those there are.
+        known: Vec<String>,
+    },
+    /// No destination was named and there is no default one.
+    NoDestination,
+}
+
+/// Longest piece of what was typed that is shown again, in characters.
+const ECHO_LIMIT: usize = 40;
+
+/// Reads what was typed after the slash command.
+///
+/// People type what their keyboards and chats make of it: smart quotes, non-breaking spaces,
+/// doubled spaces, capitals, display names. All of that is understood.
+///
+/// # Errors
+/// [`UsageError`].
+pub fn parse(
+    typed: &str,
+    slash: &str,
+    catalog: &Catalog,
+    destinations: &Destinations,
+) -> Result<Command, UsageError> {
+    let text = plain(typed);
+    let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
+    match words.as_slice() {
+        [] => Err(UsageError::Incomplete),
+        [one] if help::is_help(one) => Ok(Command::Help),
+        words => connect::parse(words, slash, catalog, destinations).map(Command::Connect),
+    }
+}
+
+/// Reads the arguments of a command line, which come apart already.
+///
+/// # Errors
+/// [`UsageError`].
+pub fn parse_arguments(
+    service: &str,
+    schema: &str,
+    destination: Option<&str>,
+    slash: &str,
+    catalog: &Catalog,
+    destinations: &Destinations,
+) -> Result<connect::Request, UsageError> {
+    connect::request(
+        &plain(service),
+        &plain(schema),
+        destination.map(plain).as_deref(),
+        slash,
+        catalog,
+        destinations,
+    )
+}
+
+/// The text with one kind of space and without quotes and invisible characters.
+fn plain(typed: &str) -> String {
+    let mut text = String::with_capacity(typed.len());
+    for character in typed.chars() {
+        match character {
+            '"' | '\'' | '`' | '\u{2018}'..='\u{201F}' | '\u{AB}' | '\u{BB}' | '\u{2039}' | '\u{203A}' => {}
+            _ if is_invisible(character) => {}
+            _ if character.is_whitespace() => text.push(' '),
+            _ => text.push(character),
+        }
+    }
+    text.trim().to_owned()
+}
+
+/// Characters that take no space on the screen: joiners, marks of direction, controls.
+fn is_invisible(character: char) -> bool {
+    matches!(character,
+        '\u{AD}' | '\u{61C}' | '\u{180E}' | '\u{200B}'..='\u{200F}' | '\u{202A}'..='\u{202E}'
+        | '\u{2060}'..='\u{206F}' | '\u{FEFF}' | '\u{FFF9}'..='\u{FFFB}' | '\u{E0000}'..='\u{E007F}')
+        || (character.is_control() && !character.is_whitespace())
+}
+
+/// What was typed, cut to what can be shown again.
+fn echo(typed: &str) -> String {
+    let mut cut: String = typed.chars().filter(|&c| !is_invisible(c)).take(ECHO_LIMIT).collect();
+    if typed.chars().nth(ECHO_LIMIT).is_some() {
+        cut.push('…');
+    }
+    cut
+}

@@ -1,0 +1,357 @@
+//! `/connect-card SERVICE SCHEMA`: a connection and the link by which the customer sets it up.
+//!
+//! Owns how the words are read and how each step at Fivetran is taken. What to do next is the
+//! [`journal`](crate::journal)'s decision; the words of any reply are [`crate::reply`]'s.
+
+use serde::{Deserialize, Serialize};
+
+use crate::command::{UsageError, Verb, echo};
+use crate::config::Destinations;
+use crate::fivetran::catalog::{Catalog, Resolution, Service, ServiceId};
+use crate::fivetran::error::Error;
+use crate::fivetran::model::{ConnectCard, Connection, SetupState};
+use crate::fivetran::schema::{SchemaKind, Target};
+use crate::fivetran::{Fivetran, NewConnection};
+use crate::journal::{Failure, Found, Outcome, Problem, Step};
+
+/// Its line in help.
+pub const VERB: Verb = Verb {
+    usage: "SERVICE SCHEMA",
+    does: "posts a link by which your customer connects SERVICE; its data lands in SCHEMA",
+    example: "google_ads customer_schema",
+};
+
+/// What was asked for, with every name resolved. It is stored as JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// The service's id.
+    pub service: ServiceId,
+    /// Its display name.
+    pub service_name: String,
+    /// Which config keys it wants; `None` where only Fivetran knows.
+    pub kind: Option<SchemaKind>,
+    /// The retired name that was typed, if one was.
+    pub retired: Option<String>,
+    /// Where the data will land.
+    pub target: Target,
+    /// The destination's group id.
+    pub group_id: String,
+    /// The destination's name, if one was typed.
+    pub destination: Option<String>,
+    /// What stands before the arguments, for the examples in replies.
+    pub slash: String,
+}
+
+/// Reads `SERVICE SCHEMA [to DESTINATION]`, where SERVICE may be several words.
+pub(super) fn parse(
+    words: &[&str],
+    slash: &str,
+    catalog: &Catalog,
+    destinations: &Destinations,
+) -> Result<Request, UsageError> {
+    let (words, destination) = match words {
+        [words @ .., to, name] if words.len() >= 2 && to.eq_ignore_ascii_case("to") => (words, Some(*name)),
+        words => (words, None),
+    };
+    let whole = words.join(" ");
+    let (schema, service) = match words.split_last() {
+        // `Google Ads` is a service without a schema, not the service `Google` with a schema `Ads`.
+        Some((schema, service)) if !service.is_empty() && known(&whole, catalog).is_none() => {
+            (*schema, service.join(" "))
+        }
+        _ => {
+            return Err(match known(&whole, catalog) {
+                Some(service) => UsageError::SchemaMissing(service),
+                None => unknown(&whole, catalog),
+            });
+        }
+    };
+    request(&service, schema, destination, slash, catalog, destinations)
+}
+
+/// Resolves every name of a request.
+pub(super) fn request(
+    service: &str,
+    schema: &str,
+    destination: Option<&str>,
+    slash: &str,
+    catalog: &Catalog,
+    destinations: &Destinations,
+) -> Result<Request, UsageError> {
+    let (service, retired) = match catalog.resolve(service) {
+        Resolution::Exact(service) | Resolution::Named(service) => (service, None),
+        Resolution::Retired { typed, successor } => (successor, Some(echo(&typed))),
+        Resolution::Unknown { .. } => return Err(unknown(service, catalog)),
+    };
+    let target =
+        Target::parse(schema).map_err(|name| UsageError::BadName { service: service.clone(), name })?;
+    if let Some(misfit) = service.kind.and_then(|kind| target.fits(kind).err()) {
+        return Err(UsageError::Misfit { service, target, misfit });
+    }
+    let group_id = match destination {
+        Some(name) => {
+            destinations.named.get(name).cloned().ok_or_else(|| UsageError::UnknownDestination {
+                typed: echo(name),
+                known: destinations.named.keys().cloned().collect(),
+            })?
+        }
+        None => destinations.default_group.clone().ok_or(UsageError::NoDestination)?,
+    };
+    Ok(Request {
+        service: service.id,
+        service_name: service.name,
+        kind: service.kind,
+        retired,
+        target,
+        group_id,
+        destination: destination.map(str::to_owned),
+        slash: slash.to_owned(),
+    })
+}
+
+fn known(typed: &str, catalog: &Catalog) -> Option<Service> {
+    match catalog.resolve(typed) {
+        Resolution::Exact(service) | Resolution::Named(service) => Some(service),
+        Resolution::Retired { successor, .. } => Some(successor),
+        Resolution::Unknown { .. } => None,
+    }
+}
+
+fn unknown(typed: &str, catalog: &Catalog) -> UsageError {
+    let suggestions = match catalog.resolve(typed) {
+        Resolution::Unknown { suggestions } => suggestions,
+        _ => Vec::new(),
+    };
+    UsageError::UnknownService { typed: echo(typed), suggestions }
+}
+
+/// Takes one step at Fivetran. A card that comes of it is put into `card`; `connection` is the one
+/// to mint for.
+pub async fn perform(
+    step: &Step,
+    request: &Request,
+    connection: Option<&str>,
+    redirect_uri: &str,
+    fivetran: &Fivetran,
+    card: &mut Option<ConnectCard>,
+) -> Outcome {
+    match step {
+        Step::Create => create(request, redirect_uri, fivetran, card).await,
+        Step::Look => look(request, fivetran).await,
+        Step::Mint => match fivetran.connect_card(connection.unwrap_or_default(), redirect_uri).await {
+            Ok(minted) => {
+                *card = Some(minted);
+                Outcome::Minted
+            }
+            Err(Error::NotFound(_)) => Outcome::Vanished,
+            Err(error) => Outcome::Failed(failure(error)),
+        },
+        // The others are no steps at Fivetran.
+        Step::Post | Step::Tell | Step::Wait(_) | Step::End => Outcome::Woken,
+    }
+}
+
+async fn create(
+    request: &Request,
+    redirect_uri: &str,
+    fivetran: &Fivetran,
+    card: &mut Option<ConnectCard>,
+) -> Outcome {
+    let kind = match request.kind {
+        Some(kind) => kind,
+        // Nothing has been created yet, so whatever goes wrong here is clear.
+        None => match fivetran.schema_kind(&request.service).await {
+            Ok(kind) => kind,
+            Err(Error::Unclear(_)) => return Outcome::Failed(Failure::NotSent),
+            Err(Error::NotFound(said)) => return Outcome::Failed(Failure::Final(Problem::Refused(said))),
+            Err(error) => return Outcome::Failed(failure(error)),
+        },
+    };
+    if let Err(misfit) = request.target.fits(kind) {
+        return Outcome::Failed(Failure::Final(Problem::Misfit(misfit.into())));
+    }
+    let (service, target, group_id) = (&request.service, &request.target, request.group_id.as_str());
+    match fivetran.create_connection(NewConnection { service, group_id, target, kind, redirect_uri }).await {
+        Ok(created) => {
+            *card = created.connect_card;
+            Outcome::Created { connection: created.connection.id, card: card.is_some() }
+        }
+        Err(Error::Rejected { status: 409, said }) => {
+            Outcome::CreateRefused { problem: Problem::NameTaken(said), conflict: true }
+        }
+        Err(Error::Rejected { said, .. }) => {
+            Outcome::CreateRefused { problem: Problem::Refused(said), conflict: false }
+        }
+        Err(error) => Outcome::Failed(failure(error)),
+    }
+}
+
+async fn look(request: &Request, fivetran: &Fivetran) -> Outcome {
+    match fivetran.connections_named(&request.group_id, &request.target.connection_name()).await {
+        Ok(connections) => Outcome::Found(judge(connections, &request.service)),
+        Err(error) => Outcome::Failed(failure(error)),
+    }
+}
+
+/// What the connections of our name mean. There is one at most while Fivetran keeps names unique;
+/// were there more, the one that matters most is the one that must not be overlooked.
+fn judge(connections: Vec<Connection>, service: &ServiceId) -> Found {
+    let mut found = Found::Nothing;
+    for connection in connections {
+        let ours = connection.service == service.as_str();
+        let judged = match (ours, connection.status.setup_state) {
+            (false, _) => Found::OtherService { service: connection.service },
+            (true, SetupState::Incomplete) => {
+                Found::Unfinished { connection: connection.id, created_at: connection.created_at }
+            }
+            (true, SetupState::Connected | SetupState::Broken) => {
+                Found::Finished { connection: connection.id }
+            }
+        };
+        if !matches!(found, Found::Finished { .. }) {
+            found = judged;
+        }
+    }
+    found
+}
+
+/// What a failed call means for the command.
+fn failure(error: Error) -> Failure {
+    match error {
+        Error::KeyRejected(_) => Failure::Final(Problem::KeyRejected),
+        Error::Forbidden(said) => Failure::Final(Problem::Forbidden(said)),
+        Error::NotFound(said) => Failure::Final(Problem::GroupUnknown(said)),
+        Error::Rejected { said, .. } => Failure::Final(Problem::Refused(said)),
+        Error::Throttled(pause) => Failure::Throttled(pause),
+        Error::Unavailable(_) => Failure::NotSent,
+        Error::Unclear(_) => Failure::Unclear,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::{Command, parse as parse_text};
+
+    fn destinations() -> Destinations {
+        Destinations {
+            default_group: Some("default_group".to_owned()),
+            named: [("staging".to_owned(), "staging_group".to_owned())].into(),
+        }
+    }
+
+    fn read(typed: &str) -> Result<Request, UsageError> {
+        match parse_text(typed, "/connect-card", &Catalog::built_in(), &destinations())? {
+            Command::Connect(request) => Ok(request),
+            Command::Help => panic!("{typed} is help"),
+        }
+    }
+
+    #[test]
+    fn what_people_type_is_understood() {
+        for typed in [
+            "google_ads customer_schema",
+            "  google_ads \t customer_schema ",
+            "google_ads\u{a0}customer_schema",
+            "\u{201C}google_ads\u{201D} \u{2018}customer_schema\u{2019}",
+            "Google Ads customer_schema",
+            "GOOGLE_ADS customer_schema",
+            "google-ads customer_schema",
+            "\u{200B}google_ads\u{200E} customer_schema\u{FEFF}",
+            "`google_ads customer_schema`",
+        ] {
+            let request = read(typed).unwrap_or_else(|error| panic!("{typed}: {error:?}"));
+            assert_eq!(request.service.as_str(), "google_ads", "{typed}");
+            assert_eq!(request.target.connection_name(), "customer_schema", "{typed}");
+            assert_eq!(request.retired, None, "{typed}");
+            assert_eq!(request.group_id, "default_group");
+        }
+    }
+
+    #[test]
+    fn the_retired_name_leads_to_its_successor_and_is_remembered() {
+        let request = read("adwords customer_schema").unwrap();
+        assert_eq!(request.service.as_str(), "google_ads");
+        assert_eq!(request.retired.as_deref(), Some("adwords"));
+        let live = Catalog::from_live([("adwords".to_owned(), "Google AdWords".to_owned(), None)]).unwrap();
+        match parse_text("adwords customer_schema", "/connect-card", &live, &destinations()) {
+            Ok(Command::Connect(request)) => {
+                assert_eq!((request.service.as_str(), request.retired), ("adwords", None));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_service_without_a_schema_is_told_apart_from_a_schema() {
+        for typed in ["google_ads", "Google Ads", "adwords"] {
+            assert!(
+                matches!(read(typed), Err(UsageError::SchemaMissing(service)) if service.id.as_str() == "google_ads"),
+                "{typed}"
+            );
+        }
+        assert!(matches!(read(""), Err(UsageError::Incomplete)));
+        assert!(matches!(read("nonsense"), Err(UsageError::UnknownService { .. })));
+    }
+
+    #[test]
+    fn tables_are_wanted_where_the_service_wants_them() {
+        assert!(read("google_sheets acme.budget").is_ok());
+        assert!(matches!(read("google_sheets acme"), Err(UsageError::Misfit { .. })));
+        assert!(matches!(read("google_ads acme.budget"), Err(UsageError::Misfit { .. })));
+    }
+
+    #[test]
+    fn bad_names_come_back_with_the_nearest_good_one() {
+        match read("google_ads Customer-Schema") {
+            Err(UsageError::BadName { name, .. }) => {
+                assert_eq!(name.nearest.as_deref(), Some("customer_schema"))
+            }
+            other => panic!("{other:?}"),
+        }
+        for hostile in
+            ["<!channel>", "@here", "a&b", "x'; drop table command; --", &"x".repeat(4096), "ａｃｍｅ"]
+        {
+            assert!(read(&format!("google_ads {hostile}")).is_err(), "{hostile}");
+        }
+    }
+
+    #[test]
+    fn a_destination_is_one_of_those_configured() {
+        assert_eq!(read("google_ads acme to staging").unwrap().group_id, "staging_group");
+        match read("google_ads acme to nowhere") {
+            Err(UsageError::UnknownDestination { typed, known }) => {
+                assert_eq!((typed.as_str(), known), ("nowhere", vec!["staging".to_owned()]));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_request_survives_its_json() {
+        let request = read("google_sheets acme.budget to staging").unwrap();
+        let json = serde_json::to_string(&request).unwrap();
+        assert_eq!(serde_json::from_str::<Request>(&json).unwrap(), request);
+        assert!(serde_json::from_str::<Request>(&json.replace("acme", "a c m e")).is_err());
+    }
+
+    #[test]
+    fn of_several_connections_a_finished_one_is_never_overlooked() {
+        let connection = |service: &str, state: &str| -> Connection {
+            serde_json::from_value(serde_json::json!({
+                "id": state, "service": service, "status": {"setup_state": state},
+            }))
+            .unwrap()
+        };
+        let service = ServiceId::parse("google_ads").unwrap();
+        assert_eq!(judge(vec![], &service), Found::Nothing);
+        assert_eq!(
+            judge(vec![connection("stripe", "incomplete")], &service),
+            Found::OtherService { service: "stripe".to_owned() }
+        );
+        for order in [["connected", "incomplete"], ["incomplete", "broken"]] {
+            let found = judge(order.map(|state| connection("google_ads", state)).to_vec(), &service);
+            assert!(matches!(found, Found::Finished { .. }), "{order:?}");
+        }
+    }
+}

@@ -1,0 +1,207 @@
+//! Fivetran's REST API: one method per endpoint that the bot uses.
+//!
+//! Owns the requests, their headers and what an answer means. Must not know Slack, the store or
+//! any sentence a user sees. Nothing is retried here: whoever calls knows whether a repetition is
+//! safe. <https://fivetran.com/docs/rest-api/api-reference>
+
+pub mod catalog;
+pub mod error;
+pub mod model;
+pub mod schema;
+
+use reqwest::{Client as Http, Method, RequestBuilder, StatusCode};
+use secrecy::ExposeSecret;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::config::FivetranConfig;
+use crate::outbound::{self, CallError};
+use catalog::ServiceId;
+use error::Error;
+use model::{Account, ConnectCard, Connection, ConnectorType, Created, Group};
+use schema::{SchemaKind, Target};
+
+/// What Fivetran asks clients of its current connection endpoints to accept.
+const ACCEPT: &str = "application/json;version=2";
+
+/// The API under one key.
+#[derive(Clone)]
+pub struct Fivetran {
+    http: Http,
+    config: FivetranConfig,
+}
+
+/// Everything that decides which connection is made.
+#[derive(Clone, Copy)]
+pub struct NewConnection<'a> {
+    /// Its service.
+    pub service: &'a ServiceId,
+    /// The destination's group id.
+    pub group_id: &'a str,
+    /// Where the data will go.
+    pub target: &'a Target,
+    /// Which of the service's config keys hold that.
+    pub kind: SchemaKind,
+    /// Where the customer's browser lands afterwards: http or https, without `?`, `&` and `#`.
+    pub redirect_uri: &'a str,
+}
+
+impl NewConnection<'_> {
+    /// The body of `POST /v1/connections`.
+    #[must_use]
+    pub fn body(&self) -> Value {
+        json!({
+            "service": self.service.as_str(),
+            "group_id": self.group_id,
+            // The Connect Card runs them when the customer saves; here they could only fail.
+            "run_setup_tests": false,
+            // So that the first sync starts by itself once the customer has finished.
+            "paused": false,
+            "destination_schema_names": "FIVETRAN_NAMING",
+            "config": self.target.config(self.kind),
+            "connect_card_config": { "redirect_uri": self.redirect_uri },
+        })
+    }
+}
+
+impl Fivetran {
+    /// A client of `config`'s API over `http`.
+    #[must_use]
+    pub fn new(http: Http, config: FivetranConfig) -> Self {
+        Self { http, config }
+    }
+
+    /// Creates a connection and its Connect Card in one call. Not repeatable: after
+    /// [`Error::Unclear`] look first. `POST /v1/connections`
+    ///
+    /// # Errors
+    /// [`Error`]; a name that is taken is [`Error::Rejected`].
+    pub async fn create_connection(&self, new: NewConnection<'_>) -> Result<Created, Error> {
+        self.send(self.request(Method::POST, "/v1/connections").json(&new.body())).await
+    }
+
+    /// The connections of a destination with exactly this name: none or one.
+    /// `GET /v1/connections?group_id&schema`
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn connections_named(&self, group_id: &str, name: &str) -> Result<Vec<Connection>, Error> {
+        let query: String = form_urlencoded::Serializer::new(String::new())
+            .append_pair("group_id", group_id)
+            .append_pair("schema", name)
+            .append_pair("limit", "100")
+            .finish();
+        let page: model::Page<Connection> =
+            self.send(self.request(Method::GET, &format!("/v1/connections?{query}"))).await?;
+        // The filter is exact, and a stranger's connection is never to be taken for ours.
+        Ok(page
+            .items
+            .into_iter()
+            .filter(|found| found.schema == name && found.group_id == group_id)
+            .collect())
+    }
+
+    /// Makes a fresh Connect Card for a connection; may be repeated.
+    /// `POST /v1/connections/{id}/connect-card`
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn connect_card(&self, connection: &str, redirect_uri: &str) -> Result<ConnectCard, Error> {
+        let path = format!("/v1/connections/{}/connect-card", segment(connection)?);
+        let body = json!({ "connect_card_config": { "redirect_uri": redirect_uri } });
+        let minted: model::Minted = self.send(self.request(Method::POST, &path).json(&body)).await?;
+        Ok(minted.connect_card)
+    }
+
+    /// The catalogue, without a key and in one page. `GET /public/connector-types`
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn connector_types(&self) -> Result<Vec<ConnectorType>, Error> {
+        let request = self.http.get(format!("{}/public/connector-types", self.config.api_url));
+        self.send(request.header("Accept", "application/json")).await
+    }
+
+    /// Which config keys a service wants. `GET /v1/metadata/connector-types/{service}`
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn schema_kind(&self, service: &ServiceId) -> Result<SchemaKind, Error> {
+        let path = format!("/v1/metadata/connector-types/{}", service.as_str());
+        let metadata: model::Metadata =
+            self.send(self.request(Method::GET, &path).header("Accept", "application/json")).await?;
+        Ok(metadata.schema_kind())
+    }
+
+    /// Whose key this is. `GET /v1/account/info`
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn account(&self) -> Result<Account, Error> {
+        self.send(self.request(Method::GET, "/v1/account/info").header("Accept", "application/json")).await
+    }
+
+    /// A destination's group. `GET /v1/groups/{id}`
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn group(&self, group_id: &str) -> Result<Group, Error> {
+        let path = format!("/v1/groups/{}", segment(group_id)?);
+        self.send(self.request(Method::GET, &path).header("Accept", "application/json")).await
+    }
+
+    fn request(&self, method: Method, path: &str) -> RequestBuilder {
+        self.http
+            .request(method, format!("{}{path}", self.config.api_url))
+            .basic_auth(self.config.api_key.expose_secret(), Some(self.config.api_secret.expose_secret()))
+    }
+
+    async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Error> {
+        let (client, request) = request.build_split();
+        let mut request = request.map_err(|error| Error::from(outbound::classify(&error)))?;
+        request
+            .headers_mut()
+            .entry("accept")
+            .or_insert_with(|| reqwest::header::HeaderValue::from_static(ACCEPT));
+        let response =
+            client.execute(request).await.map_err(|error| Error::from(outbound::classify(&error)))?;
+        let status = response.status();
+        let retry_after = outbound::retry_after(&response);
+        let body = outbound::read(response).await?;
+        if !status.is_success() {
+            return Err(refusal(status, retry_after, &body));
+        }
+        let answer: model::Answer<T> =
+            serde_json::from_slice(&body).map_err(|_| CallError::Unanswered("an answer of another shape"))?;
+        Ok(answer.data)
+    }
+}
+
+/// An id that may stand in a path. Ids come from Fivetran itself or from the configuration.
+fn segment(id: &str) -> Result<&str, Error> {
+    let plain = !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    plain.then_some(id).ok_or(Error::Unavailable(CallError::NotSent("an id with odd characters")))
+}
+
+/// What an answer other than 2xx means.
+/// <https://fivetran.com/docs/rest-api/getting-started/api-response-codes>
+fn refusal(status: StatusCode, retry_after: Option<std::time::Duration>, body: &[u8]) -> Error {
+    let said = model::Said::read(body);
+    match status.as_u16() {
+        401 => Error::KeyRejected(said),
+        403 => Error::Forbidden(said),
+        404 => Error::NotFound(said),
+        429 => Error::Throttled(retry_after),
+        status @ 400..=499 => Error::Rejected { status, said },
+        status @ 502..=504 => Error::Unclear(CallError::Unanswered(gateway(status))),
+        _ => Error::Unclear(CallError::Unanswered("an error of the server")),
+    }
+}
+
+fn gateway(status: u16) -> &'static str {
+    match status {
+        502 => "status 502",
+        503 => "status 503",
+        _ => "status 504",
+    }
+}

@@ -1,0 +1,393 @@
+//! Owns the list of services: which exist, what people call them, which names each wants, and
+//! what a typed service name means.
+//!
+//! It must not know where the list came from or how old it is: callers hand in the rows they
+//! fetched, or take the built-in table.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use super::schema::SchemaKind;
+
+mod suggest;
+#[cfg(test)]
+mod tests;
+
+/// One line per service, sorted by id: `id<TAB>kind<TAB>display name`.
+const BUILT_IN: &str = include_str!("services.tsv");
+
+/// The successor of the one name that Fivetran retired for good.
+const SUCCESSOR: &str = "google_ads";
+
+/// What that service was called, folded: its id, and what people made of it.
+const RETIRED: [&str; 2] = ["adwords", "googleadwords"];
+
+/// The services offered first, the most asked for at the front.
+const POPULAR: [&str; 20] = [
+    "google_ads",
+    "facebook_ads",
+    "salesforce",
+    "hubspot",
+    "google_analytics_4",
+    "google_sheets",
+    "linkedin_ads",
+    "shopify",
+    "stripe",
+    "postgres",
+    "mysql",
+    "sql_server",
+    "mongo",
+    "bingads",
+    "tiktok_ads",
+    "netsuite_suiteanalytics",
+    "zendesk",
+    "jira",
+    "github",
+    "s3",
+];
+
+/// Only this much of what was typed is searched for or repeated, in characters.
+const MAX_TYPED_LEN: usize = 64;
+
+/// Fivetran's id of a service, as in `"service": "google_ads"`: `[a-z0-9_]+`, at most 100.
+///
+/// See <https://fivetran.com/docs/rest-api/api-reference/connector-metadata>.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct ServiceId(String);
+
+/// A text that cannot be a [`ServiceId`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("a service id is 1 to 100 lower-case letters, digits and underscores")]
+pub struct BadServiceId;
+
+impl ServiceId {
+    /// Takes `id` as it stands; whether such a service exists is another question.
+    ///
+    /// # Errors
+    /// [`BadServiceId`] if no service can have this id.
+    pub fn parse(id: &str) -> Result<Self, BadServiceId> {
+        let good = |c: u8| matches!(c, b'a'..=b'z' | b'0'..=b'9' | b'_');
+        if (1..=100).contains(&id.len()) && id.bytes().all(good) {
+            Ok(Self(id.to_owned()))
+        } else {
+            Err(BadServiceId)
+        }
+    }
+
+    /// The id as Fivetran takes it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for ServiceId {
+    type Error = BadServiceId;
+
+    fn try_from(id: String) -> Result<Self, BadServiceId> {
+        Self::parse(&id)
+    }
+}
+
+impl From<ServiceId> for String {
+    fn from(id: ServiceId) -> Self {
+        id.0
+    }
+}
+
+impl fmt::Display for ServiceId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A kind of source that Fivetran can connect to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Service {
+    /// What Fivetran's API calls it.
+    pub id: ServiceId,
+    /// What people call it, such as `Google Ads`. Text from outside: not escaped.
+    pub name: String,
+    /// Which names a connection of it wants. `None` if the built-in table does not list it: ask
+    /// Fivetran, and read the answer with [`config_kind`].
+    pub kind: Option<SchemaKind>,
+    /// How finished Fivetran says it is.
+    pub status: ServiceStatus,
+}
+
+/// Fivetran's `service_status`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ServiceStatus {
+    /// `general_availability`.
+    Available,
+    /// `beta`.
+    Beta,
+    /// `private_preview`: may be refused to accounts that were not let in.
+    PrivatePreview,
+    /// `sunset`: about to be withdrawn.
+    Sunset,
+    /// `development`.
+    Development,
+    /// Not told, or a value the bot has not heard of.
+    Unknown,
+}
+
+impl ServiceStatus {
+    fn from_wire(status: &str) -> Self {
+        match status {
+            "general_availability" => Self::Available,
+            "beta" => Self::Beta,
+            "private_preview" => Self::PrivatePreview,
+            "sunset" => Self::Sunset,
+            "development" => Self::Development,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+/// What a typed service name turned out to mean.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Resolution {
+    /// It is the id of this service.
+    Exact(Service),
+    /// It is the display name of this service and of no other.
+    Named(Service),
+    /// It is a name Fivetran gave up; the successor does the same job, and the user is told.
+    Retired {
+        /// What was typed, trimmed, and cut if it was very long.
+        typed: String,
+        /// The service to use instead.
+        successor: Service,
+    },
+    /// It names no service.
+    Unknown {
+        /// What may have been meant, best first, at most three.
+        suggestions: Vec<Service>,
+    },
+}
+
+/// A service, with what it is looked up by.
+#[derive(Clone, Debug)]
+struct Entry {
+    service: Service,
+    folded_id: String,
+    folded_name: String,
+    /// Lower-case id and name, and both folded, a line each.
+    haystack: String,
+    /// Place in [`POPULAR`], or past its end.
+    popularity: usize,
+}
+
+impl Entry {
+    fn new(service: Service) -> Self {
+        let id = service.id.as_str();
+        let folded_id: String = fold(id).collect();
+        let folded_name: String = fold(&service.name).collect();
+        let name = service.name.to_lowercase();
+        Self {
+            haystack: format!("{id}\n{name}\n{folded_id}\n{folded_name}"),
+            popularity: POPULAR.iter().position(|popular| *popular == id).unwrap_or(POPULAR.len()),
+            folded_id,
+            folded_name,
+            service,
+        }
+    }
+
+    /// The words of the id: `google` and `ads` of `google_ads`.
+    fn words(&self) -> impl Iterator<Item = &str> {
+        self.service.id.as_str().split('_')
+    }
+}
+
+/// The services there are. Never changes once made: a refresh makes a new one.
+#[derive(Clone, Debug)]
+pub struct Catalog {
+    /// Sorted by name as people sort, then by id.
+    entries: Vec<Entry>,
+    by_id: HashMap<String, usize>,
+    /// By folded display name; `None` where two services share it.
+    by_name: HashMap<String, Option<usize>>,
+}
+
+impl Catalog {
+    /// The table compiled into the bot, for when Fivetran's own list cannot be had.
+    pub fn built_in() -> Self {
+        Self::new(built_in_rows().filter_map(|(id, kind, name)| {
+            Some(Service {
+                id: ServiceId::parse(id).ok()?,
+                name: name.to_owned(),
+                kind: Some(kind),
+                status: ServiceStatus::Unknown,
+            })
+        }))
+    }
+
+    /// Fivetran's own list, a row being `id`, `name` and `service_status` of an item. The list
+    /// does not tell kinds, so these come from the built-in table.
+    ///
+    /// Rows whose id is malformed or repeated are left out; one without a name goes by its id.
+    /// `None` if no row is usable.
+    ///
+    /// See <https://fivetran.com/docs/rest-api/api-reference/connector-metadata>.
+    pub fn from_live(rows: impl IntoIterator<Item = (String, String, Option<String>)>) -> Option<Self> {
+        let kinds: HashMap<_, _> = built_in_rows().map(|(id, kind, _)| (id, kind)).collect();
+        let services = rows.into_iter().filter_map(|(id, name, status)| {
+            let name = match name.trim() {
+                "" => &id,
+                name => name,
+            };
+            Some(Service {
+                name: name.to_owned(),
+                kind: kinds.get(id.as_str()).copied(),
+                status: status.as_deref().map_or(ServiceStatus::Unknown, ServiceStatus::from_wire),
+                id: ServiceId::parse(&id).ok()?,
+            })
+        });
+        Some(Self::new(services)).filter(|catalog| !catalog.is_empty())
+    }
+
+    fn new(services: impl Iterator<Item = Service>) -> Self {
+        let mut entries: Vec<Entry> = services.map(Entry::new).collect();
+        // Stable, so that of two rows with one id the first stays.
+        entries.sort_by(|a, b| a.service.id.cmp(&b.service.id));
+        entries.dedup_by(|b, a| a.service.id == b.service.id);
+        entries.sort_by_cached_key(|entry| entry.service.name.to_lowercase());
+
+        let mut by_id = HashMap::with_capacity(entries.len());
+        let mut by_name = HashMap::with_capacity(entries.len());
+        for (at, entry) in entries.iter().enumerate() {
+            by_id.insert(entry.service.id.to_string(), at);
+            by_name.entry(entry.folded_name.clone()).and_modify(|shared| *shared = None).or_insert(Some(at));
+        }
+        Self { entries, by_id, by_name }
+    }
+
+    /// How many services there are.
+    pub fn len(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Whether there are none, which no catalogue made by the functions above is.
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// The service with exactly this id.
+    pub fn get(&self, id: &str) -> Option<&Service> {
+        self.at(*self.by_id.get(id)?)
+    }
+
+    fn at(&self, at: usize) -> Option<&Service> {
+        self.entries.get(at).map(|entry| &entry.service)
+    }
+
+    /// All services, by display name.
+    pub fn iter(&self) -> impl Iterator<Item = &Service> {
+        self.entries.iter().map(|entry| &entry.service)
+    }
+
+    /// What `typed` means: an id, else a display name (case, spaces, dashes and underscores do
+    /// not matter), else a retired name, else a guess for the user to judge.
+    ///
+    /// Only `adwords` and `google_adwords` are ever replaced, and not where Fivetran lists them.
+    pub fn resolve(&self, typed: &str) -> Resolution {
+        let typed = typed.trim();
+        if let Some(service) = self.get(&typed.to_ascii_lowercase()) {
+            return Resolution::Exact(service.clone());
+        }
+        let folded: String = fold(typed).collect();
+        let named = self.by_name.get(&folded).copied().flatten();
+        if let Some(service) = named.and_then(|at| self.at(at)) {
+            return Resolution::Named(service.clone());
+        }
+        if RETIRED.contains(&folded.as_str())
+            && !self.lists_retired()
+            && let Some(successor) = self.get(SUCCESSOR)
+        {
+            return Resolution::Retired {
+                typed: typed.chars().take(MAX_TYPED_LEN).collect(),
+                successor: successor.clone(),
+            };
+        }
+        Resolution::Unknown { suggestions: suggest::nearest(self, typed) }
+    }
+
+    fn lists_retired(&self) -> bool {
+        self.entries.iter().any(|entry| {
+            RETIRED.contains(&entry.folded_id.as_str()) || RETIRED.contains(&entry.folded_name.as_str())
+        })
+    }
+
+    /// At most `limit` services for type-ahead: those whose id or name contains every word, in
+    /// any case; those that begin with the text first, then by name. Without words, popular
+    /// services come first. Only the first 64 characters count.
+    pub fn search(&self, words: &str, limit: usize) -> Vec<&Service> {
+        let typed: String = words.chars().take(MAX_TYPED_LEN).collect();
+        let text: String = fold(&typed).collect();
+        let lower = typed.to_lowercase();
+        let words: Vec<&str> = lower.split(is_separator).filter(|word| !word.is_empty()).collect();
+
+        let mut found: Vec<(usize, &Entry)> = self
+            .entries
+            .iter()
+            .filter(|entry| words.iter().all(|word| entry.haystack.contains(word)))
+            .map(|entry| {
+                let starts = entry.folded_id.starts_with(&text) || entry.folded_name.starts_with(&text);
+                let rank = match (words.is_empty(), starts) {
+                    (true, _) => entry.popularity,
+                    (false, starts) => usize::from(!starts),
+                };
+                (rank, entry)
+            })
+            .collect();
+        found.sort_by_key(|(rank, _)| *rank);
+        found.into_iter().take(limit).map(|(_, entry)| &entry.service).collect()
+    }
+}
+
+/// The kind of a service, from the `required` and `properties` keys of `data.config` in
+/// `GET /v1/metadata/connector-types/{service}`. The properties decide only where no required key
+/// says anything. A service that lists both a schema and a prefix is of the prefix kind.
+///
+/// See <https://fivetran.com/docs/rest-api/api-reference/connector-metadata>.
+pub fn config_kind(required: &[&str], properties: &[&str]) -> SchemaKind {
+    let telling = |keys: &[&str]| {
+        [
+            ("schema_prefix", SchemaKind::Prefix),
+            ("table", SchemaKind::Table),
+            ("table_group_name", SchemaKind::TableGroup),
+            ("schema", SchemaKind::Schema),
+        ]
+        .into_iter()
+        .find_map(|(key, kind)| keys.contains(&key).then_some(kind))
+    };
+    telling(required).or_else(|| telling(properties)).unwrap_or(SchemaKind::Schema)
+}
+
+/// `text` without what does not tell names apart: case, spaces, dashes and underscores.
+fn fold(text: &str) -> impl Iterator<Item = char> {
+    text.chars().filter(|&c| !is_separator(c)).flat_map(char::to_lowercase)
+}
+
+/// Spaces, underscores, and dashes of any length (keyboards on phones put long ones).
+fn is_separator(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '_' | '-' | '\u{2010}'..='\u{2015}' | '\u{2212}')
+}
+
+/// The lines of the built-in table.
+fn built_in_rows() -> impl Iterator<Item = (&'static str, SchemaKind, &'static str)> {
+    BUILT_IN.lines().filter_map(|line| {
+        let (id, rest) = line.split_once('\t')?;
+        let (kind, name) = rest.split_once('\t')?;
+        let kind = match kind {
+            "schema" => SchemaKind::Schema,
+            "table" => SchemaKind::Table,
+            "prefix" => SchemaKind::Prefix,
+            "group" => SchemaKind::TableGroup,
+            _ => return None,
+        };
+        Some((id, kind, name))
+    })
+}

@@ -1,0 +1,315 @@
+//! The shapes of Fivetran's answers, read leniently: unknown fields grow, known ones can be null.
+//!
+//! Owns the Connect Card's secret and when it expires. Knows no endpoint.
+//! <https://fivetran.com/docs/rest-api/api-reference>
+
+use std::fmt;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use jiff::{SignedDuration, Timestamp};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Deserializer, Serialize};
+use url::Url;
+
+use crate::fivetran::catalog;
+use crate::fivetran::schema::SchemaKind;
+
+/// How long a Connect Card's link works after it was made.
+/// <https://fivetran.com/docs/rest-api/troubleshooting/uri-expires-frequently>
+pub const LINK_LIFE: SignedDuration = SignedDuration::from_hours(24);
+/// Longest link that is believed: also the longest URL that a Slack button takes.
+const LINK_LIMIT: usize = 3000;
+
+/// The envelope of every answer.
+#[derive(Deserialize)]
+pub(super) struct Answer<T> {
+    pub(super) data: T,
+}
+
+/// One page of a list.
+#[derive(Deserialize)]
+#[serde(bound = "T: Deserialize<'de>")]
+pub(super) struct Page<T> {
+    #[serde(default = "Vec::new", deserialize_with = "null_as_default")]
+    pub(super) items: Vec<T>,
+}
+
+/// What Fivetran says about a refusal, cut to what can be shown.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Said {
+    /// For programs, e.g. `NotFound_Group`. Can be empty.
+    pub code: String,
+    /// For people. Can be empty.
+    pub message: String,
+}
+
+/// Longest message of Fivetran's that is kept, in characters.
+const MESSAGE_LIMIT: usize = 500;
+
+impl Said {
+    /// Reads an error's body; an HTML page of a gateway says nothing.
+    pub(super) fn read(body: &[u8]) -> Self {
+        #[derive(Deserialize)]
+        struct Body {
+            #[serde(default)]
+            code: Option<String>,
+            #[serde(default)]
+            message: Option<String>,
+        }
+        let Ok(Body { code, message }) = serde_json::from_slice(body) else { return Self::default() };
+        let cut = |text: Option<String>| {
+            let text = text.unwrap_or_default();
+            text.chars().filter(|c| !c.is_control()).take(MESSAGE_LIMIT).collect::<String>()
+        };
+        Self { code: cut(code), message: cut(message) }
+    }
+}
+
+impl fmt::Display for Said {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.code, self.message)
+    }
+}
+
+/// A connection (an instance of a service in a destination).
+/// <https://fivetran.com/docs/rest-api/api-reference/connections/connection-details>
+#[derive(Clone, Debug, Deserialize)]
+pub struct Connection {
+    /// Fivetran's two-word id.
+    pub id: String,
+    /// The service's id.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub service: String,
+    /// Its name, which is the schema, `schema.table` or the schema prefix.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub schema: String,
+    /// The destination's group.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub group_id: String,
+    /// When it was made, by Fivetran's clock.
+    #[serde(default)]
+    pub created_at: Option<Timestamp>,
+    /// How far its setup is.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub status: Status,
+}
+
+/// The state of a connection.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Status {
+    /// Whether the customer has finished.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub setup_state: SetupState,
+}
+
+/// How far a connection's setup is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum SetupState {
+    /// Never finished: no setup test has ever passed.
+    #[default]
+    Incomplete,
+    /// Set up and in order.
+    Connected,
+    /// Was connected and is not now.
+    Broken,
+}
+
+impl<'de> Deserialize<'de> for SetupState {
+    /// A state that is new to us is taken for connected: that keeps a link to it off a channel
+    /// until somebody has looked.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(match String::deserialize(deserializer)?.as_str() {
+            "incomplete" => Self::Incomplete,
+            "broken" => Self::Broken,
+            _ => Self::Connected,
+        })
+    }
+}
+
+/// The answer of a creation.
+#[derive(Deserialize)]
+pub struct Created {
+    /// The new connection.
+    #[serde(flatten)]
+    pub connection: Connection,
+    /// Its card; there whenever it was asked for, but nothing is lost if it is not.
+    #[serde(default)]
+    pub connect_card: Option<ConnectCard>,
+}
+
+/// The answer of the connect-card endpoint, whose id field is called `connector_id` to this day.
+#[derive(Deserialize)]
+pub(super) struct Minted {
+    pub(super) connect_card: ConnectCard,
+}
+
+/// The page on which the customer signs in to the source, behind its link. Whoever has the link
+/// can set up this one connection for a day, so it is a secret: no `Debug`, never stored.
+#[derive(Clone)]
+pub struct ConnectCard {
+    link: SecretString,
+    issued_at: Option<Timestamp>,
+}
+
+impl ConnectCard {
+    /// The link itself, for the button and for standard output.
+    #[must_use]
+    pub fn link(&self) -> &str {
+        self.link.expose_secret()
+    }
+
+    /// When the link stops working: a day after the token's `iat`, or after `now` where the token
+    /// cannot be read. Fivetran gives no expiry of its own.
+    #[must_use]
+    pub fn expires_at(&self, now: Timestamp) -> Timestamp {
+        self.issued_at.unwrap_or(now).saturating_add(LINK_LIFE).unwrap_or(now)
+    }
+}
+
+impl<'de> Deserialize<'de> for ConnectCard {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Card {
+            uri: String,
+            #[serde(default)]
+            token: Option<String>,
+        }
+        let Card { uri, token } = Card::deserialize(deserializer)?;
+        // serde's errors would repeat the value.
+        let url = Url::parse(&uri).map_err(|_| serde::de::Error::custom("the card's uri is not a URL"))?;
+        if !matches!(url.scheme(), "https" | "http") || url.as_str().len() > LINK_LIMIT {
+            return Err(serde::de::Error::custom("the card's uri is not a web address that fits a button"));
+        }
+        Ok(Self { link: String::from(url).into(), issued_at: token.as_deref().and_then(issued_at) })
+    }
+}
+
+/// The `iat` of a JWT, whose signature is none of our business.
+fn issued_at(token: &str) -> Option<Timestamp> {
+    #[derive(Deserialize)]
+    struct Claims {
+        iat: i64,
+    }
+    let payload = token.split('.').nth(1)?;
+    let json = BASE64_URL_SAFE_NO_PAD.decode(payload.trim_end_matches('=')).ok()?;
+    let Claims { iat } = serde_json::from_slice(&json).ok()?;
+    Timestamp::from_second(iat).ok()
+}
+
+/// One line of the catalogue.
+/// <https://fivetran.com/docs/rest-api/api-reference/connector-metadata>
+#[derive(Deserialize)]
+pub struct ConnectorType {
+    /// The service's id.
+    pub id: String,
+    /// Its display name.
+    #[serde(default)]
+    pub name: Option<String>,
+    /// `general_availability`, `beta`, `sunset`, ….
+    #[serde(default)]
+    pub service_status: Option<String>,
+}
+
+/// A service's metadata: a JSON schema of its config.
+#[derive(Deserialize)]
+pub(super) struct Metadata {
+    #[serde(default)]
+    config: Option<ConfigSchema>,
+}
+
+#[derive(Default, Deserialize)]
+struct ConfigSchema {
+    #[serde(default, deserialize_with = "null_as_default")]
+    required: Vec<String>,
+    #[serde(default, deserialize_with = "null_as_default")]
+    properties: serde_json::Map<String, serde_json::Value>,
+}
+
+impl Metadata {
+    pub(super) fn schema_kind(self) -> SchemaKind {
+        let ConfigSchema { required, properties } = self.config.unwrap_or_default();
+        let required: Vec<_> = required.iter().map(String::as_str).collect();
+        let properties: Vec<_> = properties.keys().map(String::as_str).collect();
+        catalog::config_kind(&required, &properties)
+    }
+}
+
+/// Whose key it is.
+#[derive(Debug, Deserialize)]
+pub struct Account {
+    /// The account's name.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub account_name: String,
+}
+
+/// A destination's group; its id is the destination's too.
+#[derive(Debug, Deserialize)]
+pub struct Group {
+    /// The destination's name.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub name: String,
+}
+
+fn null_as_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
+    deserializer: D,
+) -> Result<T, D::Error> {
+    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_created_connection_is_read_with_its_nulls() {
+        let answer = json!({"code": "Success", "data": {
+            "id": "speak_inexpensive", "service": "google_ads", "schema": "acme", "group_id": "g",
+            "created_at": "2026-01-02T03:04:05.123456Z", "succeeded_at": null, "sync_frequency": null,
+            "status": {"setup_state": "incomplete", "tasks": null}, "setup_tests": null, "new_field": {"a": [1]},
+            "connect_card": {"token": "x.eyJpYXQiOjE3MDAwMDAwMDB9.y", "uri": "https://fivetran.com/connect-card/setup?auth=x"},
+        }});
+        let created: Created = serde_json::from_value::<Answer<_>>(answer).unwrap().data;
+        assert_eq!(created.connection.id, "speak_inexpensive");
+        assert_eq!(created.connection.status.setup_state, SetupState::Incomplete);
+        let card = created.connect_card.unwrap();
+        assert_eq!(card.link(), "https://fivetran.com/connect-card/setup?auth=x");
+        assert_eq!(card.expires_at(Timestamp::UNIX_EPOCH).as_second(), 1_700_000_000 + 86_400);
+    }
+
+    #[test]
+    fn what_is_missing_or_null_is_no_fault() {
+        for status in [json!(null), json!({}), json!({"setup_state": null})] {
+            let connection: Connection =
+                serde_json::from_value(json!({"id": "a", "status": status})).unwrap();
+            assert_eq!(connection.status.setup_state, SetupState::Incomplete);
+        }
+        let connection: Connection =
+            serde_json::from_value(json!({"id": "a", "status": {"setup_state": "rehearsing"}})).unwrap();
+        assert_eq!(connection.status.setup_state, SetupState::Connected);
+    }
+
+    #[test]
+    fn an_odd_link_or_token_is_no_card_or_no_time() {
+        for uri in ["javascript:alert(1)", "not a url", "", &format!("https://f.com/{}", "x".repeat(3000))] {
+            let error =
+                serde_json::from_value::<ConnectCard>(json!({"uri": uri, "token": "t"})).err().unwrap();
+            assert!(!error.to_string().contains("alert"), "{error}");
+        }
+        for token in ["", "a", "a.b.c", "a.e30.c"] {
+            let card: ConnectCard =
+                serde_json::from_value(json!({"uri": "https://f.com", "token": token})).unwrap();
+            assert_eq!(card.expires_at(Timestamp::UNIX_EPOCH), Timestamp::UNIX_EPOCH + LINK_LIFE);
+        }
+    }
+
+    #[test]
+    fn what_fivetran_says_is_cut_to_what_can_be_shown() {
+        let said =
+            Said::read(&serde_json::to_vec(&json!({"code": "A", "message": "x".repeat(9000)})).unwrap());
+        assert_eq!((said.code.as_str(), said.message.len()), ("A", MESSAGE_LIMIT));
+        assert_eq!(Said::read(b"<html>502</html>"), Said::default());
+        assert_eq!(Said::read(br#"{"code":null}"#), Said::default());
+    }
+}

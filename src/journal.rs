@@ -1,0 +1,549 @@
+//! The life of one command, as a pure state machine: where it stands, what has just happened,
+//! what time it is, and so what to do next.
+//!
+//! Owns every rule about repeating: what is looked up before it is repeated, how long to wait,
+//! when to give up and what then. Must not know a clock, a socket, a database or a sentence.
+//!
+//! The rule behind the rules: a connection must never be made twice and Fivetran has no
+//! idempotency key, so a creation that *may* have happened is looked up by its name, which is
+//! unique in the destination. Accepting a command is the record of the intent to create: a row
+//! that any other process than the accepting one picks up is taken to have been sent already.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use crate::fivetran::model::Said;
+use crate::fivetran::schema::Misfit;
+
+/// How long after a creation whose answer was lost it may still appear at Fivetran. A creation
+/// before that would not double the connection, since Fivetran keeps names unique in a
+/// destination under `FIVETRAN_NAMING`, but would be refused; and a person is waiting.
+pub const GRACE: Duration = Duration::from_secs(3);
+/// No call to Fivetran is begun so long after the command was accepted: what is left of the
+/// response_url's half hour is for telling the person.
+pub const CREATE_DEADLINE: SignedDuration = SignedDuration::from_mins(25);
+/// The response_url dies at 30 minutes; the last post must arrive before.
+pub const RESPONSE_URL_DEADLINE: SignedDuration = SignedDuration::from_secs(29 * 60 + 30);
+/// With a bot token messages can be posted for ever; after this, nobody waits any more.
+pub const WEB_API_DEADLINE: SignedDuration = SignedDuration::from_hours(2);
+/// Longest `Retry-After` that is waited out in silence. Fivetran's can be an hour.
+pub const THROTTLE_LIMIT: Duration = Duration::from_secs(60);
+/// First and longest delay of the exponential backoff.
+const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
+/// How often a post that Slack answered unclearly is tried again at a response_url, which takes
+/// five posts in all: three more here, and the last is kept for telling the person.
+const RESPONSE_URL_RETRIES: u32 = 3;
+/// Delays between those: together they outlast a short outage of Slack's.
+const RESPONSE_URL_DELAYS: [Duration; 3] =
+    [Duration::from_secs(1), Duration::from_secs(15), Duration::from_secs(120)];
+/// How often to look for the connection that a "name is taken" speaks of: the list can lag.
+const CONFLICT_LOOKS: u32 = 3;
+/// How often a connection that vanishes between its creation and its card is made anew.
+const VANISH_LIMIT: u32 = 2;
+
+/// How far a command has come. This part is stored.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Stage {
+    /// The connection may or may not have been created.
+    #[default]
+    Create,
+    /// The connection is there; its link has to reach the channel.
+    Deliver,
+    /// There will be no link; the person has to be told why.
+    Tell,
+    /// Over: the link was posted.
+    Delivered,
+    /// Over: the person was told.
+    Told,
+    /// Over: Slack could not be reached in time.
+    Undeliverable,
+}
+
+impl Stage {
+    /// Whether nothing is left to do.
+    #[must_use]
+    pub fn is_over(self) -> bool {
+        matches!(self, Self::Delivered | Self::Told | Self::Undeliverable)
+    }
+}
+
+/// Where a command stands; all that a process needs to go on after another one has died.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// How far it has come.
+    pub stage: Stage,
+    /// The connection's id, once known.
+    pub connection: Option<String>,
+    /// Whether the connection was there before this command.
+    pub existed: bool,
+    /// Why there will be no link.
+    pub problem: Option<Problem>,
+    /// Tries that failed since the stage began.
+    pub tries: u32,
+}
+
+/// Why a command ends without a link. Stored, so that it can be told after a crash; worded in
+/// [`crate::reply`].
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "problem", rename_all = "snake_case")]
+pub enum Problem {
+    /// Fivetran rejects the API key.
+    KeyRejected,
+    /// The key's role may not do this.
+    Forbidden(Said),
+    /// The destination's group does not exist.
+    GroupUnknown(Said),
+    /// Fivetran refuses the connection for a reason of its own.
+    Refused(Said),
+    /// Another service's connection has the schema.
+    SchemaTaken {
+        /// That service's id.
+        service: String,
+    },
+    /// The name is taken, yet no such connection is to be seen with this key.
+    NameTaken(Said),
+    /// The same service's connection has the schema and has been connected already.
+    AlreadyConnected,
+    /// The service wants a table, or does not.
+    Misfit(MisfitKind),
+    /// Fivetran asks for a longer pause than anyone would wait.
+    RateLimited {
+        /// Seconds, if it said.
+        retry_after_s: Option<u64>,
+    },
+    /// Fivetran gave no clear answer until the deadline.
+    NoAnswer,
+    /// Slack refuses the message with the link.
+    CannotPost {
+        /// Slack's word for it.
+        slack_says: String,
+    },
+}
+
+/// [`Misfit`] as it is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum MisfitKind {
+    /// A table is missing.
+    TableMissing,
+    /// A table was given.
+    TableNotWanted,
+}
+
+impl From<Misfit> for MisfitKind {
+    fn from(misfit: Misfit) -> Self {
+        match misfit {
+            Misfit::TableMissing { .. } => Self::TableMissing,
+            Misfit::TableNotWanted => Self::TableNotWanted,
+        }
+    }
+}
+
+/// What does not change during a command's life.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// When it was accepted.
+    pub accepted_at: Timestamp,
+    /// Whether there is a bot token.
+    pub web_api: bool,
+    /// What to do with a connection that the customer has already finished.
+    pub finished: Finished,
+    /// Any number that differs between commands; spreads their retries.
+    pub spread: u64,
+}
+
+/// What to do with a connection that has been connected before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Finished {
+    /// Post nothing: a link for it must not reach a channel by a typo.
+    Refuse,
+    /// Make a link by which it can be authorised again.
+    Relink,
+}
+
+/// What to do now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Create the connection.
+    Create,
+    /// Look for the connection by its name.
+    Look,
+    /// Make a card for the connection.
+    Mint,
+    /// Post the card's link.
+    Post,
+    /// Tell the person of the problem.
+    Tell,
+    /// Nothing for so long; then report [`Outcome::Woken`].
+    Wait(Duration),
+    /// Nothing more.
+    End,
+}
+
+/// What came of a step.
+#[derive(Clone, Debug)]
+pub enum Outcome {
+    /// The command was just accepted, by this process, which has sent nothing yet.
+    Accepted,
+    /// The command was taken over from the store; another process may have sent anything.
+    TakenOver,
+    /// A wait is over.
+    Woken,
+    /// The step must not be taken now: too many others are being repeated.
+    Held,
+    /// The connection was created; `card` says whether its card came along.
+    Created {
+        /// Its id.
+        connection: String,
+        /// Whether there is a card to post.
+        card: bool,
+    },
+    /// The creation was refused; an existing connection may be the reason.
+    CreateRefused {
+        /// What it is if none is there.
+        problem: Problem,
+        /// Whether Fivetran says outright that the name is taken.
+        conflict: bool,
+    },
+    /// What bears the name.
+    Found(Found),
+    /// There is a card to post.
+    Minted,
+    /// The connection is no longer there.
+    Vanished,
+    /// The link is in the channel.
+    Posted,
+    /// The person knows.
+    Told,
+    /// A call to Fivetran failed.
+    Failed(Failure),
+    /// A message did not, or may not have, reached Slack.
+    PostFailed(PostFailure),
+}
+
+/// What a look at the destination showed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// No connection of that name.
+    Nothing,
+    /// One of the same service that nobody has finished.
+    Unfinished {
+        /// Its id.
+        connection: String,
+        /// When it was made, by Fivetran's clock.
+        created_at: Option<Timestamp>,
+    },
+    /// One of the same service that has been connected.
+    Finished {
+        /// Its id.
+        connection: String,
+    },
+    /// One of another service.
+    OtherService {
+        /// That service's id.
+        service: String,
+    },
+}
+
+/// How a call to Fivetran failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// For good.
+    Final(Problem),
+    /// Nothing was done; a pause is asked for.
+    Throttled(Option<Duration>),
+    /// Nothing was sent.
+    NotSent,
+    /// It may have been done.
+    Unclear,
+}
+
+/// How a post to Slack failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PostFailure {
+    /// For good; Slack's word for it.
+    Refused(String),
+    /// Nothing was posted; a pause is asked for.
+    Throttled(Option<Duration>),
+    /// Nothing was sent.
+    NotSent,
+    /// It may be there.
+    Unclear,
+}
+
+/// One command's machine: what is stored of it, and what only the process at work knows.
+#[derive(Clone, Debug)]
+pub struct Journal {
+    terms: Terms,
+    /// The stored part.
+    pub progress: Progress,
+    /// Since when a creation may be under way that nobody has an answer of. `None`: there is none.
+    maybe_sent: Option<Timestamp>,
+    /// What a creation was refused with, until it is clear whether something was there already.
+    refused: Option<(Problem, bool)>,
+    /// Whether there is a card in hand.
+    card: bool,
+    /// The step that is due when a wait is over.
+    due: Step,
+    vanished: u32,
+}
+
+impl Journal {
+    /// A command that stands at `progress`.
+    #[must_use]
+    pub fn new(terms: Terms, progress: Progress) -> Self {
+        Self { terms, progress, maybe_sent: None, refused: None, card: false, due: Step::Create, vanished: 0 }
+    }
+
+    /// Whether the step about to be taken repeats one that failed.
+    #[must_use]
+    pub fn is_retry(&self) -> bool {
+        self.progress.tries > 0
+    }
+
+    /// Until when anything may still be tried.
+    #[must_use]
+    pub fn deadline(&self) -> Timestamp {
+        let life = if self.terms.web_api { WEB_API_DEADLINE } else { RESPONSE_URL_DEADLINE };
+        after(self.terms.accepted_at, life)
+    }
+
+    /// Takes note of what happened and says what to do next. When [`Self::progress`] has changed,
+    /// it must be stored before the step is taken.
+    pub fn next(&mut self, outcome: Outcome, now: Timestamp) -> Step {
+        match outcome {
+            Outcome::Accepted => self.begin(Step::Create, now),
+            Outcome::TakenOver => {
+                self.card = false;
+                self.maybe_sent = Some(now);
+                let step = match self.progress.stage {
+                    Stage::Create => Step::Look,
+                    Stage::Deliver => Step::Mint,
+                    Stage::Tell => Step::Tell,
+                    Stage::Delivered | Stage::Told | Stage::Undeliverable => Step::End,
+                };
+                self.begin(step, now)
+            }
+            Outcome::Woken => {
+                let step = std::mem::replace(&mut self.due, Step::End);
+                // A card is not kept through a wait: it is a secret, and a fresh one is a call away.
+                let step = if step == Step::Post { Step::Mint } else { step };
+                self.card = false;
+                self.begin(step, now)
+            }
+            Outcome::Held => self.wait(BACKOFF.0 * 2, now),
+            Outcome::Created { connection, card } => {
+                self.card = card;
+                self.deliver(connection, false, now)
+            }
+            Outcome::CreateRefused { problem, conflict } => {
+                self.refused = Some((problem, conflict));
+                self.begin(Step::Look, now)
+            }
+            Outcome::Found(found) => self.found(found, now),
+            Outcome::Minted => {
+                self.card = true;
+                self.begin(Step::Post, now)
+            }
+            Outcome::Vanished => self.vanished(now),
+            Outcome::Posted => self.end(Stage::Delivered),
+            Outcome::Told => self.end(Stage::Told),
+            Outcome::Failed(failure) => self.failed(failure, now),
+            Outcome::PostFailed(failure) => self.post_failed(failure, now),
+        }
+    }
+
+    fn found(&mut self, found: Found, now: Timestamp) -> Step {
+        match found {
+            Found::Nothing => self.found_nothing(now),
+            Found::Unfinished { connection, created_at } => {
+                let existed = match (self.maybe_sent, created_at) {
+                    (None, _) => true,
+                    // A minute for the two clocks to differ.
+                    (Some(_), Some(made)) => {
+                        made < after(self.terms.accepted_at, SignedDuration::from_mins(-1))
+                    }
+                    (Some(_), None) => false,
+                };
+                self.deliver(connection, existed, now)
+            }
+            Found::Finished { connection } => match self.terms.finished {
+                Finished::Refuse => self.tell(Problem::AlreadyConnected, now),
+                Finished::Relink => self.deliver(connection, true, now),
+            },
+            Found::OtherService { service } => self.tell(Problem::SchemaTaken { service }, now),
+        }
+    }
+
+    fn found_nothing(&mut self, now: Timestamp) -> Step {
+        if let Some((problem, conflict)) = self.refused.clone() {
+            // A creation without an answer may be what took the name; then it will show up.
+            if (conflict || self.maybe_sent.is_some()) && self.progress.tries < CONFLICT_LOOKS {
+                return self.again(Step::Look, now);
+            }
+            return self.tell(problem, now);
+        }
+        if let Some(sent) = self.maybe_sent {
+            let rest = after(sent, SignedDuration::try_from(GRACE).unwrap_or_default()).duration_since(now);
+            if let Ok(rest @ Duration { .. }) = Duration::try_from(rest)
+                && !rest.is_zero()
+            {
+                self.due = Step::Look;
+                return self.wait(rest, now);
+            }
+        }
+        self.begin(Step::Create, now)
+    }
+
+    fn vanished(&mut self, now: Timestamp) -> Step {
+        self.vanished += 1;
+        if self.vanished > VANISH_LIMIT {
+            return self.tell(Problem::NoAnswer, now);
+        }
+        self.progress = Progress { tries: self.progress.tries, ..Progress::default() };
+        self.maybe_sent = None;
+        self.begin(Step::Create, now)
+    }
+
+    fn failed(&mut self, failure: Failure, now: Timestamp) -> Step {
+        let step = match self.progress.stage {
+            Stage::Deliver => Step::Mint,
+            _ if self.refused.is_some() || self.due == Step::Look => Step::Look,
+            _ => Step::Create,
+        };
+        match failure {
+            Failure::Final(problem) => self.tell(problem, now),
+            Failure::Throttled(Some(pause)) if pause > THROTTLE_LIMIT => {
+                self.tell(Problem::RateLimited { retry_after_s: Some(pause.as_secs()) }, now)
+            }
+            Failure::Throttled(Some(pause)) => {
+                self.progress.tries += 1;
+                self.due = step;
+                let jitter = self.jittered(Duration::from_secs(1));
+                self.wait(pause + jitter, now)
+            }
+            Failure::Throttled(None) | Failure::NotSent => self.again(step, now),
+            Failure::Unclear if step == Step::Create => {
+                self.maybe_sent = Some(now);
+                self.again(Step::Look, now)
+            }
+            Failure::Unclear => self.again(step, now),
+        }
+    }
+
+    fn post_failed(&mut self, failure: PostFailure, now: Timestamp) -> Step {
+        let telling = self.progress.stage == Stage::Tell;
+        let step = if telling { Step::Tell } else { Step::Post };
+        match failure {
+            PostFailure::Refused(_) if telling => self.end(Stage::Undeliverable),
+            PostFailure::Refused(slack_says) => self.tell(Problem::CannotPost { slack_says }, now),
+            PostFailure::Throttled(pause) => {
+                self.progress.tries += 1;
+                self.due = step;
+                let jitter = self.jittered(Duration::from_secs(1));
+                self.wait(pause.unwrap_or(BACKOFF.0).min(THROTTLE_LIMIT) + jitter, now)
+            }
+            PostFailure::NotSent => self.again(step, now),
+            PostFailure::Unclear if self.terms.web_api => self.again(step, now),
+            PostFailure::Unclear => {
+                let tries = self.progress.tries;
+                if tries >= RESPONSE_URL_RETRIES {
+                    // Each try may have used up one of the URL's five posts.
+                    return if telling {
+                        self.end(Stage::Undeliverable)
+                    } else {
+                        self.tell(Problem::CannotPost { slack_says: "no clear answer".to_owned() }, now)
+                    };
+                }
+                self.progress.tries += 1;
+                self.due = step;
+                let base = RESPONSE_URL_DELAYS.get(tries as usize).copied().unwrap_or(BACKOFF.1);
+                let delay = self.jittered(base);
+                self.wait(delay, now)
+            }
+        }
+    }
+
+    /// Begins a step, unless its time is over.
+    fn begin(&mut self, step: Step, now: Timestamp) -> Step {
+        let over = match step {
+            Step::Create | Step::Look | Step::Mint => now >= after(self.terms.accepted_at, CREATE_DEADLINE),
+            Step::Post | Step::Tell => now >= self.deadline(),
+            Step::Wait(_) | Step::End => false,
+        };
+        match step {
+            Step::Create | Step::Look | Step::Mint if over => self.tell(Problem::NoAnswer, now),
+            Step::Post | Step::Tell if over => self.end(Stage::Undeliverable),
+            step => {
+                self.due = step.clone();
+                step
+            }
+        }
+    }
+
+    fn deliver(&mut self, connection: String, existed: bool, now: Timestamp) -> Step {
+        self.progress = Progress {
+            stage: Stage::Deliver,
+            connection: Some(connection),
+            existed,
+            problem: None,
+            tries: 0,
+        };
+        self.refused = None;
+        self.maybe_sent = None;
+        self.begin(if self.card { Step::Post } else { Step::Mint }, now)
+    }
+
+    fn tell(&mut self, problem: Problem, now: Timestamp) -> Step {
+        self.card = false;
+        self.progress.stage = Stage::Tell;
+        self.progress.problem = Some(problem);
+        self.progress.tries = 0;
+        self.begin(Step::Tell, now)
+    }
+
+    fn end(&mut self, stage: Stage) -> Step {
+        self.card = false;
+        self.progress.stage = stage;
+        Step::End
+    }
+
+    /// Waits the backoff's next delay and then takes `step`.
+    fn again(&mut self, step: Step, now: Timestamp) -> Step {
+        let doubled = BACKOFF.0.saturating_mul(1 << self.progress.tries.min(16));
+        self.progress.tries += 1;
+        self.due = step;
+        let delay = self.jittered(doubled.min(BACKOFF.1));
+        self.wait(delay, now)
+    }
+
+    /// Waits, but not beyond the moment at which the next step would be over.
+    fn wait(&self, delay: Duration, now: Timestamp) -> Step {
+        let limit = match self.progress.stage {
+            Stage::Create | Stage::Deliver => after(self.terms.accepted_at, CREATE_DEADLINE).max(now),
+            _ => self.deadline(),
+        };
+        let left = Duration::try_from(limit.duration_since(now)).unwrap_or_default();
+        Step::Wait(delay.min(left))
+    }
+
+    /// Between half of `delay` and all of it, spread over commands and tries.
+    fn jittered(&self, delay: Duration) -> Duration {
+        let roll = mix(self.terms.spread ^ u64::from(self.progress.tries).rotate_left(32));
+        let thousandths = 500 + u32::try_from(roll % 501).unwrap_or(0);
+        delay * thousandths / 1000
+    }
+}
+
+/// The finaliser of SplitMix64: spreads close numbers far apart.
+fn mix(number: u64) -> u64 {
+    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ (number >> 31)
+}
+
+fn after(moment: Timestamp, by: SignedDuration) -> Timestamp {
+    moment.saturating_add(by).unwrap_or(moment)
+}

@@ -1,0 +1,153 @@
+//! `connect-card link`: the same engine as the bot's, for a shell.
+//!
+//! Owns what a shell sees: the link alone on standard output, every remark on standard error.
+//! Decides nothing about Fivetran; that is [`crate::journal`]'s and [`crate::command::connect`]'s.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::app::fetch_catalog;
+use crate::cli::Exit;
+use crate::clock::Clock;
+use crate::command::{self, UsageError, connect};
+use crate::config::LinkConfig;
+use crate::fivetran::Fivetran;
+use crate::fivetran::catalog::Catalog;
+use crate::fivetran::model::ConnectCard;
+use crate::journal::{Finished, Journal, Outcome, Problem, Progress, Step, Terms};
+use crate::{outbound, reply};
+
+/// How long a person at a shell is kept waiting for Fivetran to come back.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// What stands before the arguments in an example.
+const COMMAND: &str = "connect-card link";
+
+/// A link, and what is to be said about it.
+struct Made {
+    card: ConnectCard,
+    connection: String,
+    existed: bool,
+}
+
+/// Makes one link and prints it.
+pub async fn run(
+    config: LinkConfig,
+    service: &str,
+    schema: &str,
+    destination: Option<&str>,
+    json: bool,
+    clock: Clock,
+) -> Exit {
+    let Ok(http) = outbound::client() else {
+        remark("no HTTP client: the system's root certificates cannot be read; install ca-certificates");
+        return Exit::Failed;
+    };
+    let fivetran = Fivetran::new(http, config.fivetran);
+    let request = match resolve(service, schema, destination, &config.destinations, &fivetran).await {
+        Ok(request) => request,
+        Err(error) => {
+            remark(&reply::usage_sentence(&error, COMMAND));
+            return Exit::Usage;
+        }
+    };
+    if let Some(retired) = &request.retired {
+        remark(&format!("{retired} is called {} now; using that", request.service));
+    }
+    let redirect_uri = config.landing.uri("link");
+    match make(&request, &redirect_uri, &fivetran, &clock).await {
+        Ok(made) => {
+            if made.existed {
+                remark(
+                    "the connection was there already; this is a fresh link for it (whoever uses it signs in to it again)",
+                );
+            }
+            print(&request, &made, json, &clock);
+            Exit::Well
+        }
+        Err(problem) => {
+            remark(&reply::problem_sentence(&problem, &request));
+            Exit::Failed
+        }
+    }
+}
+
+/// Reads the arguments by the built-in table; asks Fivetran's own only for a name that is not in
+/// it, since that costs the person a second.
+async fn resolve(
+    service: &str,
+    schema: &str,
+    destination: Option<&str>,
+    destinations: &crate::config::Destinations,
+    fivetran: &Fivetran,
+) -> Result<connect::Request, UsageError> {
+    let built_in = Catalog::built_in();
+    let catalog = if built_in.get(service).is_some() { None } else { fetch_catalog(fivetran).await };
+    let catalog = catalog.as_ref().unwrap_or(&built_in);
+    command::parse_arguments(service, schema, destination, COMMAND, catalog, destinations)
+}
+
+async fn make(
+    request: &connect::Request,
+    redirect_uri: &str,
+    fivetran: &Fivetran,
+    clock: &Clock,
+) -> Result<Made, Problem> {
+    let began = clock.now();
+    let spread = began.as_nanosecond().unsigned_abs() as u64;
+    let terms = Terms { accepted_at: began, web_api: false, finished: Finished::Relink, spread };
+    let mut journal = Journal::new(terms, Progress::default());
+    let (mut card, mut outcome, mut waited) = (None, Outcome::Accepted, Duration::ZERO);
+    loop {
+        let step = journal.next(outcome, clock.now());
+        outcome = match step {
+            Step::Post | Step::End | Step::Tell => break,
+            Step::Wait(pause) => {
+                waited += pause;
+                if waited > PATIENCE {
+                    return Err(Problem::NoAnswer);
+                }
+                remark(&format!(
+                    "Fivetran is busy or not answering; trying again in {} s",
+                    pause.as_secs().max(1)
+                ));
+                tokio::time::sleep(pause).await;
+                Outcome::Woken
+            }
+            step => {
+                let connection = journal.progress.connection.clone();
+                connect::perform(&step, request, connection.as_deref(), redirect_uri, fivetran, &mut card)
+                    .await
+            }
+        };
+    }
+    match (card, journal.progress.connection) {
+        (Some(card), Some(connection)) if journal.progress.problem.is_none() => {
+            Ok(Made { card, connection, existed: journal.progress.existed })
+        }
+        _ => Err(journal.progress.problem.unwrap_or(Problem::NoAnswer)),
+    }
+}
+
+#[expect(clippy::print_stdout, reason = "the link on standard output is what the task is for")]
+fn print(request: &connect::Request, made: &Made, as_json: bool, clock: &Clock) {
+    if !as_json {
+        println!("{}", made.card.link());
+        return;
+    }
+    let object = json!({
+        "link": made.card.link(),
+        "expires_at": made.card.expires_at(clock.now()).to_string(),
+        "connection_id": made.connection,
+        "service": request.service,
+        "schema": request.target.connection_name(),
+        "group_id": request.group_id,
+        "existed": made.existed,
+    });
+    println!("{object}");
+}
+
+#[expect(clippy::print_stderr, reason = "remarks are for the person at the shell")]
+fn remark(text: &str) {
+    eprintln!("{text}");
+}

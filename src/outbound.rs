@@ -1,0 +1,92 @@
+//! The one HTTP client of the process, and how an answer is read.
+//!
+//! Owns the TLS provider, the timeouts, the cap on an answer's size and the rule that no redirect
+//! is followed. Knows neither Slack nor Fivetran. An error here never carries a URL or a body:
+//! either may hold a secret.
+
+use std::time::Duration;
+
+use reqwest::{Client, Response, redirect};
+
+/// Longest wait for a TCP and TLS connection.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// Longest wait for a whole answer. Short enough that a lease always outlives the call that it
+/// guards (see `worker::LEASE`), long enough for the slowest creation of a connection.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(15);
+/// Largest answer that is read. Fivetran's catalogue, the largest of all, is about 1 MB.
+const ANSWER_LIMIT: usize = 4 * 1024 * 1024;
+/// How many idle connections to one host are kept.
+const IDLE_PER_HOST: usize = 64;
+
+/// What the outside sees of us.
+pub const USER_AGENT: &str = concat!("connect-card/", env!("CARGO_PKG_VERSION"));
+
+/// Why no answer came of a call.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// The request was never sent: the host could not be found or reached.
+    #[error("not reachable ({0})")]
+    NotSent(&'static str),
+    /// The request may have been received and acted upon.
+    #[error("no usable answer ({0})")]
+    Unanswered(&'static str),
+}
+
+/// Builds the client. Installs the process's TLS provider first, since reqwest is built without
+/// one of its own and two in one process make rustls refuse to choose.
+///
+/// # Errors
+/// When the system's root certificates cannot be read.
+pub fn client() -> Result<Client, reqwest::Error> {
+    // A second call finds the provider in place, which is just as well.
+    let _ = rustls::crypto::ring::default_provider().install_default();
+    Client::builder()
+        .user_agent(USER_AGENT)
+        .connect_timeout(CONNECT_TIMEOUT)
+        .timeout(CALL_TIMEOUT)
+        .redirect(redirect::Policy::none())
+        .referer(false)
+        .pool_max_idle_per_host(IDLE_PER_HOST)
+        .tcp_nodelay(true)
+        .build()
+}
+
+/// Says what kind of failure `error` is, without its text, which can hold the URL.
+#[must_use]
+pub fn classify(error: &reqwest::Error) -> CallError {
+    if error.is_connect() {
+        CallError::NotSent("no connection")
+    } else if error.is_timeout() {
+        CallError::Unanswered("timeout")
+    } else if error.is_builder() {
+        CallError::NotSent("request could not be built")
+    } else {
+        CallError::Unanswered("connection lost")
+    }
+}
+
+/// Reads an answer's body up to the limit.
+///
+/// # Errors
+/// [`CallError::Unanswered`] when the connection ends early or the body is too large.
+pub async fn read(mut response: Response) -> Result<Vec<u8>, CallError> {
+    let expected = response.content_length().unwrap_or(0);
+    let mut body = Vec::with_capacity(usize::try_from(expected).unwrap_or(0).min(64 * 1024));
+    while let Some(chunk) = response.chunk().await.map_err(|error| classify(&error))? {
+        if body.len() + chunk.len() > ANSWER_LIMIT {
+            return Err(CallError::Unanswered("answer too large"));
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+/// The `Retry-After` of an answer: whole seconds, as both Slack and Fivetran send it.
+///
+/// `None` when it is absent or not a number of seconds. Absurd values are returned as they are;
+/// whoever waits has a cap.
+#[must_use]
+pub fn retry_after(response: &Response) -> Option<Duration> {
+    let value = response.headers().get(reqwest::header::RETRY_AFTER)?;
+    value.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+}

@@ -1,0 +1,206 @@
+//! `connect-card sandbox`: the real bot against stand-ins for Slack and Fivetran, on loopback and
+//! without any account.
+//!
+//! Owns what a person sees of it. The stand-ins below it are spoken to over real HTTP, keep state
+//! and must not know the bot: nothing in them imports the bot's own types, so that a mistake in
+//! those cannot hide itself. The tests use the same ones.
+
+mod clock;
+mod encoding;
+pub mod fault;
+pub mod fivetran;
+pub mod slack;
+mod wire;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::io::{AsyncBufReadExt as _, BufReader};
+
+use crate::app::{self, App};
+use crate::cli::Exit;
+use crate::clock::Clock;
+use crate::config::{self, Vars};
+use fivetran::FivetranStandIn;
+use slack::{Message, SlackStandIn, Visibility};
+
+/// Where the typing happens.
+const CHANNEL: (&str, &str) = ("C0CUSTOMER", "#customer-acme");
+/// Who types.
+const USER: &str = "U0ALICE";
+/// Longest wait for a command to end, in `--once`.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often the stand-ins' logs are looked at.
+const GLANCE: Duration = Duration::from_millis(20);
+
+/// The bot and both outside parties.
+struct Sandbox {
+    app: App,
+    url: String,
+    slack: SlackStandIn,
+    fivetran: FivetranStandIn,
+    folder: PathBuf,
+}
+
+/// Sends one command and shows what came of it, or lets a person type.
+pub async fn run(once: Option<&str>) -> Exit {
+    let sandbox = match Sandbox::start().await {
+        Ok(sandbox) => sandbox,
+        Err(error) => {
+            say(&format!("the sandbox does not start: {error}"));
+            return Exit::Failed;
+        }
+    };
+    let exit = match once {
+        Some(typed) => sandbox.once(typed).await,
+        None => sandbox.converse().await,
+    };
+    sandbox.stop().await;
+    exit
+}
+
+impl Sandbox {
+    async fn start() -> Result<Self, Box<dyn std::error::Error>> {
+        let (slack, fivetran) = (SlackStandIn::start().await?, FivetranStandIn::start().await?);
+        let folder = std::env::temp_dir().join(format!("connect-card-sandbox-{}", std::process::id()));
+        std::fs::create_dir_all(&folder)?;
+        let listener = app::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), "PORT")?;
+        let url = format!("http://{}", listener.local_addr()?);
+        let database = format!("sqlite:{}", folder.join("connect-card.db").display());
+        let vars = Vars::from_pairs([
+            ("SLACK_SIGNING_SECRET", slack::SIGNING_SECRET),
+            ("SLACK_BOT_TOKEN", slack::BOT_TOKEN),
+            ("SLACK_API_URL", &slack.api_url()),
+            ("SLACK_RESPONSE_URL_ORIGINS", &slack.url()),
+            ("FIVETRAN_API_URL", &fivetran.url()),
+            ("FIVETRAN_API_KEY", fivetran::API_KEY),
+            ("FIVETRAN_API_SECRET", fivetran::API_SECRET),
+            ("FIVETRAN_GROUP_ID", fivetran::GROUP_ID),
+            ("PUBLIC_URL", &url),
+            ("DATABASE_URL", &database),
+        ]);
+        let app = App::start(config::serve(&vars)?, listener, Clock::default()).await?;
+        Ok(Self { app, url, slack, fivetran, folder })
+    }
+
+    async fn stop(self) {
+        self.app.stop().await;
+        self.slack.shutdown();
+        self.fivetran.shutdown();
+        // A folder of the system's temporary ones; it does no harm if it stays.
+        let _ = std::fs::remove_dir_all(self.folder);
+    }
+
+    async fn once(&self, typed: &str) -> Exit {
+        let sent = self.slack.messages().len();
+        say(&format!("{USER} types in {}:\n    {typed}\n", CHANNEL.1));
+        if !self.send(typed).await {
+            return Exit::Failed;
+        }
+        let end = tokio::time::Instant::now() + PATIENCE;
+        while self.slack.messages().len() == sent && tokio::time::Instant::now() < end && self.is_open().await
+        {
+            tokio::time::sleep(GLANCE).await;
+        }
+        for call in self.fivetran.calls().iter().filter(|call| call.path.starts_with("/v1/")) {
+            say(&format!("Fivetran was asked: {} {} -> {}", call.method, call.path, call.status));
+        }
+        let messages = self.slack.messages();
+        let mut exit = Exit::Failed;
+        for message in messages.iter().skip(sent) {
+            show(message);
+            if let Some(link) = link_of(message) {
+                say(&format!("The link: {link}"));
+                exit = Exit::Well;
+            }
+        }
+        exit
+    }
+
+    /// Whether a command is still open, by the only one who knows: the database.
+    async fn is_open(&self) -> bool {
+        self.app.bot.store.census().await.is_ok_and(|census| census.oldest_open.is_some())
+    }
+
+    /// Sends a slash command and shows its acknowledgement; false unless it was 200.
+    async fn send(&self, typed: &str) -> bool {
+        match self.slack.command(&self.url, typed, CHANNEL.0, USER).await {
+            Ok(ack) => {
+                let ms = ack.elapsed.as_secs_f64() * 1e3;
+                say(&format!("The bot acknowledges with {} after {ms:.1} ms; only {USER} sees:", ack.status));
+                say(&indented(&slack::render(&ack.json())));
+                ack.status == 200
+            }
+            Err(error) => {
+                say(&format!("The bot did not acknowledge: {error}"));
+                false
+            }
+        }
+    }
+
+    async fn converse(&self) -> Exit {
+        say(&format!(
+            "The bot runs at {} with stand-ins for Slack ({}) and Fivetran ({}).\n\
+             Type a slash command as {USER} in {}, for example:\n    \
+             /connect-card adwords customer_schema\n\
+             Open a link in a browser to play the customer. Ctrl-C ends.\n",
+            self.url,
+            self.slack.url(),
+            self.fivetran.url(),
+            CHANNEL.1
+        ));
+        let mut lines = BufReader::new(tokio::io::stdin()).lines();
+        let mut shown = 0;
+        let mut reading = true;
+        loop {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => return Exit::Well,
+                line = lines.next_line(), if reading => match line {
+                    Ok(Some(typed)) if typed.trim_start().starts_with('/') => drop(self.send(typed.trim()).await),
+                    Ok(Some(typed)) if typed.trim().is_empty() => {}
+                    Ok(Some(_)) => say("A slash command starts with a slash."),
+                    // No keyboard, as in a container: the bot goes on all the same.
+                    Ok(None) | Err(_) => reading = false,
+                },
+                () = tokio::time::sleep(GLANCE) => {
+                    let messages = self.slack.messages();
+                    messages.iter().skip(shown).for_each(show);
+                    shown = messages.len();
+                }
+            }
+        }
+    }
+}
+
+fn show(message: &Message) {
+    let who = match (&message.visibility, &message.user) {
+        (Visibility::Channel, _) => format!("Everyone in {} sees:", CHANNEL.1),
+        (Visibility::Ephemeral, Some(user)) => format!("Only {user} sees:"),
+        (Visibility::Ephemeral, None) => "Only one person sees:".to_owned(),
+    };
+    say(&format!("\n{who}\n{}", indented(&message.rendered())));
+}
+
+/// The link behind the first button of a message that the whole channel sees.
+fn link_of(message: &Message) -> Option<&str> {
+    let blocks = message.payload.get("blocks")?.as_array()?;
+    let buttons = blocks.iter().filter_map(|block| block.get("elements")?.as_array()).flatten();
+    let mut urls = buttons.filter_map(|button| button.get("url")?.as_str());
+    if message.visibility == Visibility::Channel { urls.next() } else { None }
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("    {line}\n")).collect()
+}
+
+#[expect(clippy::print_stdout, reason = "the transcript is what the task is for")]
+fn say(text: &str) {
+    println!("{text}");
+}
+
+/// Locks; a panic elsewhere does not make a stand-in's data useless.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,316 @@
+//! What the stand-in remembers: its account, groups, catalogue and connections.
+//!
+//! Owns the objects and their rules. Must not know HTTP.
+
+use std::collections::{BTreeMap, HashMap};
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::catalogue::{self, Service};
+use super::names;
+
+/// A refusal in Fivetran's own words.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) status: u16,
+    pub(crate) code: &'static str,
+    pub(crate) message: String,
+}
+
+impl Refusal {
+    pub(crate) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
+        Self { status, code, message: message.into() }
+    }
+
+    pub(crate) fn invalid(message: impl Into<String>) -> Self {
+        Self::new(400, "InvalidInput", message)
+    }
+
+    pub(crate) fn not_found(code: &'static str, entity: &str, id: &str) -> Self {
+        Self::new(404, code, format!("Cannot find entity '{entity}' with id '{id}'"))
+    }
+}
+
+pub(crate) struct State {
+    pub(crate) groups: BTreeMap<String, String>,
+    pub(crate) services: Vec<Service>,
+    pub(crate) duplicate_status: u16,
+    made: u64,
+    connections: BTreeMap<u64, Value>,
+    by_id: HashMap<String, u64>,
+    by_name: HashMap<(String, String), Vec<u64>>,
+}
+
+impl State {
+    pub(crate) fn new(group_id: &str, group_name: &str) -> Self {
+        Self {
+            groups: BTreeMap::from([(group_id.to_owned(), group_name.to_owned())]),
+            services: catalogue::services(),
+            duplicate_status: 409,
+            made: 0,
+            connections: BTreeMap::new(),
+            by_id: HashMap::new(),
+            by_name: HashMap::new(),
+        }
+    }
+
+    pub(crate) fn service(&self, id: &str) -> Option<&Service> {
+        self.services.iter().find(|service| service.id == id)
+    }
+
+    /// Checks a create request and makes the connection.
+    pub(crate) fn create(&mut self, request: &Value, now: Timestamp) -> Result<Value, Refusal> {
+        let service_id = required(request, "service")?;
+        let group_id = required(request, "group_id")?;
+        if !self.groups.contains_key(group_id) {
+            return Err(Refusal::not_found("NotFound_Group", "Group", group_id));
+        }
+        let Some(service) = self.service(service_id) else {
+            return Err(Refusal::invalid(format!("Unsupported connector service '{service_id}'")));
+        };
+        let naming = required(request, "destination_schema_names")?;
+        if !matches!(naming, "FIVETRAN_NAMING" | "SOURCE_NAMING") {
+            return Err(Refusal::invalid(format!(
+                "Invalid value '{naming}' of field 'destination_schema_names'"
+            )));
+        }
+        let schema = schema_name(service, &request["config"])?;
+        let taken = self
+            .by_name
+            .get(&(group_id.to_owned(), schema.clone()))
+            .is_some_and(|serials| !serials.is_empty());
+        if taken && naming == "FIVETRAN_NAMING" {
+            let code = if self.duplicate_status == 409 { "Conflict" } else { "InvalidInput" };
+            let message = format!("Connection with schema name '{schema}' already exists in the group");
+            return Err(Refusal::new(self.duplicate_status, code, message));
+        }
+        let (service_id, group_id) = (service_id.to_owned(), group_id.to_owned());
+        let mut connection = self.add(&service_id, &group_id, &schema, now);
+        connection["config"] = request["config"].clone();
+        for field in PERSISTENT {
+            if let Some(value) = request.get(field) {
+                connection[field] = value.clone();
+            }
+        }
+        settle(&mut connection);
+        // By default Fivetran tests at once, and an empty shell fails.
+        if request["run_setup_tests"] != json!(false) {
+            connection["setup_tests"] = json!([{
+                "title": "Connecting to the source", "status": "FAILED",
+                "message": "The setup is incomplete", "details": null,
+            }]);
+        }
+        self.replace(&connection);
+        Ok(connection)
+    }
+
+    /// Adds a connection without a question.
+    pub(crate) fn add(&mut self, service: &str, group: &str, schema: &str, now: Timestamp) -> Value {
+        let serial = self.made;
+        self.made += 1;
+        let id = names::connection_id(serial);
+        let connection = json!({
+            "id": id, "service": service, "schema": schema, "group_id": group,
+            "paused": false, "service_version": 4, "connected_by": "sandbox",
+            "created_at": format!("{now:.6}"), "succeeded_at": null, "failed_at": null,
+            "sync_frequency": 360, "schedule_type": "auto", "pause_after_trial": false,
+            "daily_sync_time": null, "data_delay_sensitivity": "NORMAL",
+            "data_delay_threshold": 0, "networking_method": "Directly",
+            "proxy_agent_id": null, "private_link_id": null, "hybrid_deployment_agent_id": null,
+            "status": {
+                "setup_state": "incomplete", "sync_state": "scheduled",
+                "update_state": "on_schedule", "is_historical_sync": true,
+                "schema_status": "ready", "rescheduled_for": null, "tasks": [], "warnings": [],
+            },
+            "setup_tests": [], "config": { "schema": schema },
+        });
+        self.connections.insert(serial, connection.clone());
+        self.by_id.insert(id, serial);
+        self.by_name.entry((group.to_owned(), schema.to_owned())).or_default().push(serial);
+        connection
+    }
+
+    pub(crate) fn all(&self) -> Vec<Value> {
+        self.connections.values().cloned().collect()
+    }
+
+    pub(crate) fn get(&self, id: &str) -> Result<&Value, Refusal> {
+        self.by_id
+            .get(id)
+            .and_then(|serial| self.connections.get(serial))
+            .ok_or_else(|| unknown_connection(id))
+    }
+
+    /// Changes a connection, keeping its id and place.
+    pub(crate) fn change<R>(&mut self, id: &str, change: impl FnOnce(&mut Value) -> R) -> Result<R, Refusal> {
+        self.by_id
+            .get(id)
+            .and_then(|serial| self.connections.get_mut(serial))
+            .map(change)
+            .ok_or_else(|| unknown_connection(id))
+    }
+
+    /// Applies a PATCH.
+    pub(crate) fn update(&mut self, id: &str, request: &Value) -> Result<Value, Refusal> {
+        self.get(id)?;
+        let fields = request.as_object().into_iter().flatten();
+        let kept: Map<String, Value> = fields
+            .filter(|(field, _)| PERSISTENT.contains(&field.as_str()))
+            .map(|(field, value)| (field.clone(), value.clone()))
+            .collect();
+        if kept.is_empty() {
+            return Err(Refusal::invalid("At least one persistent field is required"));
+        }
+        self.change(id, |connection| {
+            for (field, value) in kept {
+                connection[field] = value;
+            }
+            settle(connection);
+            connection.clone()
+        })
+    }
+
+    pub(crate) fn delete(&mut self, id: &str) -> Result<(), Refusal> {
+        let serial = self.by_id.remove(id).ok_or_else(|| unknown_connection(id))?;
+        self.connections.remove(&serial);
+        for serials in self.by_name.values_mut() {
+            serials.retain(|known| *known != serial);
+        }
+        Ok(())
+    }
+
+    /// The connections of a group or of all, by exact name if given, in the order of their making.
+    pub(crate) fn list(&self, group: Option<&str>, schema: Option<&str>) -> Vec<&Value> {
+        if let (Some(group), Some(schema)) = (group, schema) {
+            let key = (group.to_owned(), schema.to_owned());
+            let serials = self.by_name.get(&key).into_iter().flatten();
+            return serials.filter_map(|serial| self.connections.get(serial)).collect();
+        }
+        self.connections
+            .values()
+            .filter(|connection| group.is_none_or(|group| connection["group_id"] == group))
+            .filter(|connection| schema.is_none_or(|schema| connection["schema"] == schema))
+            .collect()
+    }
+
+    fn replace(&mut self, connection: &Value) {
+        if let Some(serial) = connection["id"].as_str().and_then(|id| self.by_id.get(id)) {
+            self.connections.insert(*serial, connection.clone());
+        }
+    }
+}
+
+const PERSISTENT: [&str; 8] = [
+    "paused",
+    "sync_frequency",
+    "schedule_type",
+    "daily_sync_time",
+    "pause_after_trial",
+    "data_delay_sensitivity",
+    "data_delay_threshold",
+    "networking_method",
+];
+
+/// What a connection is once its customer has finished the Connect Card.
+pub(crate) fn connect(connection: &mut Value) {
+    connection["status"]["setup_state"] = json!("connected");
+    connection["status"]["is_historical_sync"] = json!(true);
+    connection["status"]["tasks"] = json!([]);
+    let paused = connection["paused"] == json!(true);
+    connection["status"]["sync_state"] = json!(if paused { "paused" } else { "syncing" });
+}
+
+/// What a connection is once its credentials have gone bad.
+pub(crate) fn break_up(connection: &mut Value) {
+    connection["status"]["setup_state"] = json!("broken");
+    connection["status"]["tasks"] = json!([{ "code": "reconnect", "message": "Reconnect", "details": null }]);
+}
+
+/// Lets the sync state follow `paused`.
+fn settle(connection: &mut Value) {
+    let paused = connection["paused"] == json!(true);
+    let was_paused = connection["status"]["sync_state"] == json!("paused");
+    if paused != was_paused {
+        let state = if paused { "paused" } else { "scheduled" };
+        connection["status"]["sync_state"] = json!(state);
+    }
+}
+
+fn unknown_connection(id: &str) -> Refusal {
+    Refusal::not_found("NotFound_Connection", "Connection", id)
+}
+
+fn required<'a>(request: &'a Value, field: &str) -> Result<&'a str, Refusal> {
+    request[field]
+        .as_str()
+        .filter(|value| !value.is_empty())
+        .ok_or_else(|| Refusal::invalid(format!("Field '{field}' is required")))
+}
+
+/// The connection's name as its config tells it; wants exactly the keys of the service's kind.
+fn schema_name(service: &Service, config: &Value) -> Result<String, Refusal> {
+    let keys = service.kind.keys();
+    let mut parts = Vec::with_capacity(keys.len());
+    for key in keys {
+        let part = required(config, key)?;
+        if !names::is_valid(part) {
+            return Err(Refusal::invalid(format!("Invalid value '{part}' of field '{key}'")));
+        }
+        parts.push(part);
+    }
+    let extra = config.as_object().into_iter().flatten().find(|(key, _)| !keys.contains(&key.as_str()));
+    if let Some((key, _)) = extra {
+        return Err(Refusal::invalid(format!("Unrecognized field '{key}'")));
+    }
+    Ok(parts.join("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request(service: &str, config: Value) -> Value {
+        json!({
+            "service": service, "group_id": "g", "config": config,
+            "destination_schema_names": "FIVETRAN_NAMING", "run_setup_tests": false,
+        })
+    }
+
+    fn create(state: &mut State, service: &str, config: Value) -> Result<Value, Refusal> {
+        state.create(&request(service, config), Timestamp::now())
+    }
+
+    #[test]
+    fn each_kind_wants_its_own_keys_and_no_other() {
+        let mut state = State::new("g", "G");
+        let sheet = json!({ "schema": "s", "table": "t" });
+        assert_eq!(create(&mut state, "google_sheets", sheet).unwrap()["schema"], "s.t");
+        let refusal = create(&mut state, "google_ads", json!({ "schema_prefix": "s" })).unwrap_err();
+        assert_eq!(refusal, Refusal::invalid("Field 'schema' is required"));
+        let extra = json!({ "schema": "s", "table": "t" });
+        assert_eq!(create(&mut state, "google_ads", extra).unwrap_err().status, 400);
+        let prefix = json!({ "schema_prefix": "p" });
+        assert_eq!(create(&mut state, "postgres", prefix).unwrap()["schema"], "p");
+    }
+
+    #[test]
+    fn a_name_is_free_again_after_a_delete() {
+        let mut state = State::new("g", "G");
+        let first = create(&mut state, "stripe", json!({ "schema": "s" })).unwrap();
+        assert_eq!(create(&mut state, "stripe", json!({ "schema": "s" })).unwrap_err().status, 409);
+        state.delete(first["id"].as_str().unwrap()).unwrap();
+        assert!(state.list(Some("g"), Some("s")).is_empty());
+        assert!(create(&mut state, "stripe", json!({ "schema": "s" })).is_ok());
+    }
+
+    #[test]
+    fn pausing_shows_in_the_sync_state() {
+        let mut state = State::new("g", "G");
+        let made = create(&mut state, "stripe", json!({ "schema": "s" })).unwrap();
+        let id = made["id"].as_str().unwrap();
+        let paused = state.update(id, &json!({ "paused": true })).unwrap();
+        assert_eq!(paused["status"]["sync_state"], "paused");
+        assert_eq!(state.update(id, &json!({})).unwrap_err().status, 400);
+    }
+}

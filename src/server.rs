@@ -1,0 +1,114 @@
+//! The listener: hyper's connections around axum's routes.
+//!
+//! Owns how a connection is taken, bounded and drained. Must not know what a route does. This
+//! loop is here, and not axum's own, because that one never ends a half-sent header, takes any
+//! number of connections and listens with a backlog that a burst overflows.
+
+pub mod commands;
+pub mod connected;
+pub mod health;
+pub mod interactivity;
+mod signed;
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::routing::{get, post};
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+
+use crate::app::Bot;
+
+/// Connections that the kernel keeps for us; a burst on the usual 128 costs its callers a second.
+const BACKLOG: u32 = 4096;
+/// Connections at a time. More wait in the backlog.
+const CONNECTIONS: usize = 1024;
+/// Longest wait for a request's whole header, and so for the next request on a kept connection.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
+/// Largest header block, in bytes, and most headers in it.
+const HEADER_LIMIT: (usize, usize) = (16 * 1024, 64);
+/// Longest wait for open connections to finish after the listener was closed.
+const DRAIN_LIMIT: Duration = Duration::from_secs(5);
+/// Pause after a failed accept, which is nearly always a lack of file descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+
+/// The routes that Slack and the customer's browser reach.
+pub fn routes(bot: Arc<Bot>) -> Router {
+    Router::new()
+        .route("/slack/commands", post(commands::handle))
+        .route("/slack/interactivity", post(interactivity::handle))
+        .route("/connected/{command}", get(connected::handle))
+        .route("/healthz", get(health::healthz))
+        .route("/readyz", get(health::readyz))
+        .with_state(bot)
+}
+
+/// The route on the metrics listener.
+pub fn metrics_routes(bot: Arc<Bot>) -> Router {
+    Router::new().route("/metrics", get(health::metrics)).with_state(bot)
+}
+
+/// Opens a listening socket.
+///
+/// # Errors
+/// When the address is taken or not ours.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// Serves until `stop`, then lets open connections finish their request.
+pub async fn serve(listener: TcpListener, routes: Router, stop: CancellationToken) {
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(HEADER_LIMIT.0)
+        .max_headers(HEADER_LIMIT.1);
+    let service = TowerToHyperService::new(routes);
+    let graceful = GracefulShutdown::new();
+    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            accepted = accept(&listener, &places) => accepted,
+        };
+        let Some((stream, place)) = accepted else { continue };
+        // Without it an acknowledgement can wait 40 ms for the peer's delayed ack.
+        let _ = stream.set_nodelay(true);
+        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service.clone()));
+        tokio::spawn(async move {
+            // A connection that breaks off is the peer's business; the request was logged.
+            let _ = connection.await;
+            drop(place);
+        });
+    }
+    drop(listener);
+    if tokio::time::timeout(DRAIN_LIMIT, graceful.shutdown()).await.is_err() {
+        tracing::warn!("some connections did not finish in time");
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> Option<(tokio::net::TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+    let place = Arc::clone(places).acquire_owned().await.ok()?;
+    match listener.accept().await {
+        Ok((stream, _)) => Some((stream, place)),
+        Err(error) => {
+            tracing::warn!(%error, "could not accept a connection");
+            tokio::time::sleep(ACCEPT_PAUSE).await;
+            None
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! Reading a body that must be Slack's.
+//!
+//! Owns the bounds on what a stranger can make us read, and the order of the checks: size and
+//! time first, then the signature, and only then may anybody look at the content.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::{HeaderMap, StatusCode};
+use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use hyper::body::Bytes;
+
+use crate::app::Bot;
+use crate::slack::signature::{SIGNATURE_HEADER, TIMESTAMP_HEADER};
+
+/// Largest body, in bytes. Slack's largest are interactions with a whole modal in them.
+const BODY_LIMIT: usize = 64 * 1024;
+/// Longest wait for a whole body; Slack gives up on the answer after 3 s.
+const BODY_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Reads a body within the bounds.
+///
+/// # Errors
+/// 413, 408, or 400 when the connection breaks off.
+pub(super) async fn read(body: Body) -> Result<Bytes, StatusCode> {
+    match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, BODY_LIMIT).collect()).await {
+        Ok(Ok(whole)) => Ok(whole.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(StatusCode::PAYLOAD_TOO_LARGE),
+        Ok(Err(_)) => Err(StatusCode::BAD_REQUEST),
+        Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
+    }
+}
+
+/// Verifies a body's signature and returns its bytes.
+///
+/// # Errors
+/// 401.
+pub(super) fn verify(bot: &Bot, headers: &HeaderMap, body: &Bytes) -> Result<[u8; 32], StatusCode> {
+    let values = |name| headers.get_all(name).iter().map(|value| value.as_bytes());
+    let verified =
+        bot.verifier.verify(values(TIMESTAMP_HEADER), values(SIGNATURE_HEADER), body, bot.clock.now());
+    verified.map_err(|forged| {
+        tracing::warn!(reason = %forged, bytes = body.len(), "refused a request");
+        StatusCode::UNAUTHORIZED
+    })
+}

@@ -1,0 +1,248 @@
+//! Slack on the wire: what it sends us, and the secrets in it.
+//!
+//! Owns the shapes of a slash command and of an interaction, and the response_url. Must not know
+//! Fivetran, the store or what any command does.
+//!
+//! The slash-command model of `slack-morphism` leaves out fields over HTTP, and its interaction
+//! model refuses payloads of an Enterprise organisation, so both are read here; its Web API
+//! client and Block Kit models serve in [`web_api`] and in [`crate::reply`].
+
+pub mod manifest;
+pub mod respond;
+pub mod signature;
+pub mod web_api;
+
+use secrecy::{ExposeSecret, SecretString};
+use serde::Deserialize;
+use url::Url;
+
+/// A slash command as Slack sends it: `application/x-www-form-urlencoded`.
+///
+/// <https://docs.slack.dev/interactivity/implementing-slash-commands>
+///
+/// No `Debug`: it holds the response_url.
+pub struct SlashCommand {
+    /// The workspace in which it was typed.
+    pub team_id: String,
+    /// The channel in which it was typed; the first letter says nothing of its kind.
+    pub channel_id: String,
+    /// The person who typed it.
+    pub user_id: String,
+    /// The command itself, with its slash.
+    pub command: String,
+    /// All that was typed after the command; may be anything.
+    pub text: String,
+    /// Where the answer may be posted: five times within 30 minutes.
+    pub response_url: ResponseUrl,
+}
+
+/// Why a signed body is no slash command.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NotACommand {
+    /// Not UTF-8 once the percent signs are decoded.
+    #[error("the form is not UTF-8")]
+    NotUtf8,
+    /// A field is absent, empty or given twice.
+    #[error("the field {0} is missing, empty or doubled")]
+    Field(&'static str),
+    /// The response_url is not Slack's.
+    #[error("the response_url is not one of Slack's")]
+    ResponseUrl,
+}
+
+/// Longest id that is believed to be Slack's; theirs have 9 to 11 characters.
+const ID_LIMIT: usize = 64;
+
+impl SlashCommand {
+    /// Reads a form. `origins` are those that a response_url may have.
+    ///
+    /// # Errors
+    /// [`NotACommand`]; fields that are not needed are neither read nor required.
+    pub fn decode(body: &[u8], origins: &[url::Origin]) -> Result<Self, NotACommand> {
+        let text = std::str::from_utf8(body).map_err(|_| NotACommand::NotUtf8)?;
+        let mut form = Form::default();
+        for (name, value) in form_urlencoded::parse(text.as_bytes()) {
+            form.put(&name, value.into_owned())?;
+        }
+        Ok(Self {
+            team_id: id(form.team_id, "team_id")?,
+            channel_id: id(form.channel_id, "channel_id")?,
+            user_id: id(form.user_id, "user_id")?,
+            command: form
+                .command
+                .filter(|name| name.starts_with('/'))
+                .ok_or(NotACommand::Field("command"))?,
+            text: form.text.unwrap_or_default(),
+            response_url: ResponseUrl::parse(&form.response_url.unwrap_or_default(), origins)
+                .ok_or(NotACommand::ResponseUrl)?,
+        })
+    }
+}
+
+/// The fields of the form that are read, each at most once.
+#[derive(Default)]
+struct Form {
+    team_id: Option<String>,
+    channel_id: Option<String>,
+    user_id: Option<String>,
+    command: Option<String>,
+    text: Option<String>,
+    response_url: Option<String>,
+}
+
+impl Form {
+    fn put(&mut self, name: &str, value: String) -> Result<(), NotACommand> {
+        let (name, field) = match name {
+            "team_id" => ("team_id", &mut self.team_id),
+            "channel_id" => ("channel_id", &mut self.channel_id),
+            "user_id" => ("user_id", &mut self.user_id),
+            "command" => ("command", &mut self.command),
+            "text" => ("text", &mut self.text),
+            "response_url" => ("response_url", &mut self.response_url),
+            _ => return Ok(()),
+        };
+        // The parser puts U+FFFD where the bytes were not UTF-8. A person cannot type it.
+        if value.contains('\u{FFFD}') {
+            return Err(NotACommand::NotUtf8);
+        }
+        match field.replace(value) {
+            None => Ok(()),
+            Some(_) => Err(NotACommand::Field(name)),
+        }
+    }
+}
+
+fn id(value: Option<String>, name: &'static str) -> Result<String, NotACommand> {
+    value
+        .filter(|id| (1..=ID_LIMIT).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric()))
+        .ok_or(NotACommand::Field(name))
+}
+
+/// Whether a body is Slack's certificate probe and nothing else: `ssl_check=1`, alone or with the
+/// old verification `token`. With any other field beside it, it must be signed like every body.
+///
+/// <https://docs.slack.dev/interactivity/implementing-slash-commands>
+#[must_use]
+pub fn is_ssl_check(body: &[u8]) -> bool {
+    let (mut checks, mut tokens) = (0, 0);
+    for (name, value) in form_urlencoded::parse(body) {
+        match (&*name, &*value) {
+            ("ssl_check", "1") => checks += 1,
+            ("token", _) => tokens += 1,
+            _ => return false,
+        }
+    }
+    checks == 1 && tokens <= 1
+}
+
+/// A URL at which anyone may post into the conversation for 30 minutes, so a secret.
+///
+/// <https://docs.slack.dev/interactivity/handling-user-interaction#message_responses>
+#[derive(Clone)]
+pub struct ResponseUrl(SecretString);
+
+impl ResponseUrl {
+    /// Takes a URL of one of the `origins`, without user or fragment.
+    #[must_use]
+    pub fn parse(text: &str, origins: &[url::Origin]) -> Option<Self> {
+        let url = Url::parse(text).ok()?;
+        let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
+        (plain && origins.contains(&url.origin())).then(|| Self(SecretString::from(String::from(url))))
+    }
+
+    /// The URL itself; for the request, and for sealing before it is stored.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+/// The part of an interaction's payload that decides what it is.
+///
+/// <https://docs.slack.dev/reference/interaction-payloads>
+#[derive(Debug, Deserialize)]
+pub struct Interaction {
+    /// `block_actions`, `view_submission`, …; new ones appear.
+    #[serde(rename = "type")]
+    pub kind: String,
+}
+
+impl Interaction {
+    /// Reads the `payload` field of a form; `None` when it is not there or is no interaction.
+    #[must_use]
+    pub fn decode(body: &[u8]) -> Option<Self> {
+        let (_, payload) = form_urlencoded::parse(body).find(|(name, _)| name == "payload")?;
+        serde_json::from_str(&payload).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FORM: &str = "team_id=T1&channel_id=C1&user_id=U1&command=%2Fconnect-card&text=a+b\
+                        &response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1%2F2%2Fabc&extra=1";
+
+    fn origins() -> Vec<url::Origin> {
+        vec![Url::parse("https://hooks.slack.com").unwrap().origin()]
+    }
+
+    fn decode(form: &str) -> Result<SlashCommand, NotACommand> {
+        SlashCommand::decode(form.as_bytes(), &origins())
+    }
+
+    #[test]
+    fn a_slash_command_is_read() {
+        let command = decode(FORM).ok().unwrap();
+        assert_eq!((command.command.as_str(), command.text.as_str()), ("/connect-card", "a b"));
+        assert_eq!(command.response_url.expose(), "https://hooks.slack.com/commands/T1/2/abc");
+    }
+
+    #[test]
+    fn what_is_no_slash_command_is_refused() {
+        for (form, fault) in [
+            (FORM.replace("team_id=T1&", ""), NotACommand::Field("team_id")),
+            (FORM.replace("user_id=U1", "user_id="), NotACommand::Field("user_id")),
+            (FORM.replace("C1", "C1%0A"), NotACommand::Field("channel_id")),
+            (format!("{FORM}&user_id=U2"), NotACommand::Field("user_id")),
+            (FORM.replace("%2Fconnect", "connect"), NotACommand::Field("command")),
+            (FORM.replace("a+b", "%ff"), NotACommand::NotUtf8),
+            (String::new(), NotACommand::Field("team_id")),
+        ] {
+            assert_eq!(decode(&form).err(), Some(fault), "{form}");
+        }
+    }
+
+    #[test]
+    fn a_response_url_is_slacks_or_nothing() {
+        for bad in [
+            "http://hooks.slack.com/commands/T1",
+            "https://hooks.slack.com.example.com/x",
+            "https://example.com/hooks.slack.com",
+            "https://hooks.slack.com:8443/x",
+            "https://user@hooks.slack.com/x",
+            "https://169.254.169.254/",
+            "file:///etc/passwd",
+            "",
+        ] {
+            assert!(ResponseUrl::parse(bad, &origins()).is_none(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_ssl_check_is_nothing_but_one() {
+        assert!(is_ssl_check(b"ssl_check=1"));
+        assert!(is_ssl_check(b"ssl_check=1&token=abc"));
+        for smuggled in ["", "ssl_check=0", "token=abc", "ssl_check=1&payload={}", "ssl_check=1&command=%2Fx"]
+        {
+            assert!(!is_ssl_check(smuggled.as_bytes()), "{smuggled}");
+        }
+    }
+
+    #[test]
+    fn an_interaction_says_its_kind() {
+        let body = b"payload=%7B%22type%22%3A%22block_actions%22%2C%22team%22%3Anull%7D";
+        assert_eq!(Interaction::decode(body).map(|it| it.kind).as_deref(), Some("block_actions"));
+        assert!(Interaction::decode(b"payload=x").is_none());
+    }
+}

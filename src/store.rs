@@ -1,0 +1,457 @@
+//! The database: the one place where an accepted command is kept until it has ended.
+//!
+//! Owns what is stored of a command, who is at work on it, and that an answer of "accepted" means
+//! "on disk". Must not know Slack or Fivetran, nor what a stage means: that is
+//! [`crate::journal`]'s.
+//!
+//! Every operation is one statement that commits by itself. The two that commands wait for,
+//! accepting and recording, go through a writer that puts all that is waiting into one statement,
+//! so that many commands share one sync of the disk.
+
+mod open;
+mod seal;
+mod statements;
+mod writer;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use secrecy::SecretString;
+use serde::Serialize;
+use sqlx::Row as _;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
+
+use crate::journal::{Problem, Progress, Stage};
+pub use open::{OpenError, Options};
+use seal::Sealer;
+use statements::Statements;
+
+/// Longest wait for a commit before the person is told that nothing was accepted: Slack gives the
+/// whole acknowledgement 3 s.
+pub const ACCEPT_LIMIT: Duration = Duration::from_secs(2);
+/// How long ended commands are kept.
+pub const KEEP: jiff::SignedDuration = jiff::SignedDuration::from_hours(30 * 24);
+
+/// The two engines. SQLite's pool has one connection.
+#[derive(Clone)]
+enum Pool {
+    Sqlite(sqlx::SqlitePool),
+    Postgres(sqlx::PgPool),
+}
+
+/// Runs the same expression on the pool of either engine.
+macro_rules! on {
+    ($pool:expr, $name:ident => $body:expr) => {
+        match $pool {
+            Pool::Sqlite($name) => $body,
+            Pool::Postgres($name) => $body,
+        }
+    };
+}
+use on;
+
+/// The database. Clones share it.
+#[derive(Clone)]
+pub struct Store(Arc<Inner>);
+
+struct Inner {
+    pool: Pool,
+    sql: &'static Statements,
+    sealer: Sealer,
+    /// This process, for its lifetime; random, so that no other one is ever mistaken for it.
+    owner: String,
+    lease: Duration,
+    accepts: mpsc::UnboundedSender<writer::Accept>,
+    records: mpsc::UnboundedSender<writer::Record>,
+    /// When the leases were last prolonged, in ms since `started`.
+    renewed_ms: std::sync::atomic::AtomicU64,
+    started: Instant,
+    /// The last answer of the readiness probe.
+    probed: tokio::sync::Mutex<Option<(Instant, bool)>>,
+    /// Keeps a second process off an SQLite file for as long as this one lives.
+    _lock: Option<std::fs::File>,
+}
+
+/// A command to accept.
+pub struct NewCommand {
+    /// Its reference; unique.
+    pub id: String,
+    /// What names the request: a replay has the same.
+    pub dedup: String,
+    /// What it is about: no two open commands have the same.
+    pub subject: String,
+    /// The workspace.
+    pub team_id: String,
+    /// The channel.
+    pub channel_id: String,
+    /// The person.
+    pub user_id: String,
+    /// What was asked for, as JSON.
+    pub request: String,
+    /// Where to answer; sealed before it is written.
+    pub response_url: SecretString,
+    /// Now.
+    pub accepted_at: Timestamp,
+}
+
+/// What came of accepting.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Accepted {
+    /// It is on disk, and this process is at work on it.
+    Committed,
+    /// The same request, or another about the same thing that has not ended, is there already.
+    Twin,
+}
+
+/// A command of which this process holds the lease.
+#[derive(Clone)]
+pub struct Claimed {
+    /// Its reference.
+    pub id: String,
+    /// How often it was taken; goes with every write.
+    pub fence: i64,
+    /// The workspace.
+    pub team_id: String,
+    /// The channel.
+    pub channel_id: String,
+    /// The person.
+    pub user_id: String,
+    /// What was asked for, as JSON.
+    pub request: String,
+    /// Where to answer; `None` if the seal does not open any more.
+    pub response_url: Option<SecretString>,
+    /// How far it has come.
+    pub progress: Progress,
+    /// When it was accepted.
+    pub accepted_at: Timestamp,
+}
+
+/// What happens to the lease when progress is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// This process goes on.
+    GoOn,
+    /// Whoever is free at that time goes on.
+    WaitUntil(Timestamp),
+    /// Nobody: the command has ended.
+    End(Timestamp),
+}
+
+/// What came of recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    /// It is on disk.
+    Committed,
+    /// Somebody else has taken the command since; drop everything about it.
+    LeaseLost,
+}
+
+/// A database operation failed. Carries no text of the database's, which can repeat values.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database refused or broke off.
+    #[error("the database failed ({0})")]
+    Database(String),
+    /// No commit within [`ACCEPT_LIMIT`].
+    #[error("the database did not commit in time")]
+    Slow,
+    /// Something in a row cannot be read.
+    #[error("the row of {0} cannot be read")]
+    Unreadable(String),
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(match error {
+            sqlx::Error::Database(error) => {
+                error.code().map_or_else(|| "no code".to_owned(), |code| format!("code {code}"))
+            }
+            sqlx::Error::PoolTimedOut => "no connection free".to_owned(),
+            sqlx::Error::Io(error) => error.kind().to_string(),
+            sqlx::Error::PoolClosed => "closed".to_owned(),
+            _ => "unexpected answer".to_owned(),
+        })
+    }
+}
+
+/// The open commands and the lost ones, as the metrics show them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Census {
+    /// Commands of the last 30 days that nobody could be told about.
+    pub undeliverable: i64,
+    /// When the oldest open command was accepted.
+    pub oldest_open: Option<Timestamp>,
+}
+
+/// A command that nobody could be told about.
+#[derive(Clone, Debug)]
+pub struct Undeliverable {
+    /// Its reference.
+    pub id: String,
+    /// The channel.
+    pub channel_id: String,
+    /// The person.
+    pub user_id: String,
+    /// The connection, if one was made.
+    pub connection_id: Option<String>,
+}
+
+impl Store {
+    /// Commits a command and takes its lease, or finds its twin. When this fails, nothing of the
+    /// command happens later: a commit that comes too late is voided.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn accept(&self, new: NewCommand) -> Result<Accepted, StoreError> {
+        let sealed = self.0.sealer.seal(secrecy::ExposeSecret::expose_secret(&new.response_url), &new.id);
+        let sealed = sealed.map_err(|error| StoreError::Database(error.to_string()))?;
+        let (reply, committed) = oneshot::channel();
+        let row = writer::NewRow::new(new, sealed);
+        let closed = |_| StoreError::Database("closed".to_owned());
+        self.0.accepts.send(writer::Accept { row, reply }).map_err(|_| closed(()))?;
+        match tokio::time::timeout(ACCEPT_LIMIT, committed).await {
+            Ok(result) => result.map_err(|_| closed(()))?,
+            Err(_) => Err(StoreError::Slow),
+        }
+    }
+
+    /// Commits how a command stands. A failure of the database is tried again until it works or
+    /// the lease is lost: what happened outside has happened.
+    pub async fn record(&self, claimed: &Claimed, progress: &Progress, then: Then) -> Recorded {
+        let row = writer::ProgressRow::new(claimed, progress, then);
+        let mut pause = Duration::from_millis(50);
+        loop {
+            let (reply, committed) = oneshot::channel();
+            if self.0.records.send(writer::Record { row: row.clone(), reply }).is_err() {
+                return Recorded::LeaseLost;
+            }
+            match committed.await {
+                Ok(Ok(recorded)) => return recorded,
+                Ok(Err(error)) => {
+                    tracing::warn!(command = claimed.id, %error, "could not record, trying again")
+                }
+                Err(_) => return Recorded::LeaseLost,
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(2));
+        }
+    }
+
+    /// Takes up to `limit` commands that are due at `now` and that nobody is at work on.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn claim(&self, now: Timestamp, limit: i64) -> Result<Vec<Claimed>, StoreError> {
+        on!(&self.0.pool, pool => {
+            let rows = sqlx::query(self.0.sql.claim)
+                .bind(&self.0.owner)
+                .bind(millis(self.0.lease))
+                .bind(now.as_millisecond())
+                .bind(limit)
+                .fetch_all(pool)
+                .await?;
+            let mut claimed = Vec::with_capacity(rows.len());
+            for row in rows {
+                claimed.push(self.claimed(Stored {
+                    id: row.try_get("id")?,
+                    fence: row.try_get("fence")?,
+                    team_id: row.try_get("team_id")?,
+                    channel_id: row.try_get("channel_id")?,
+                    user_id: row.try_get("user_id")?,
+                    request: row.try_get("request")?,
+                    response_url: row.try_get("response_url")?,
+                    stage: row.try_get("stage")?,
+                    connection_id: row.try_get("connection_id")?,
+                    existed: row.try_get("existed")?,
+                    problem: row.try_get("problem")?,
+                    tries: row.try_get("tries")?,
+                    accepted_at: row.try_get("accepted_at")?,
+                })?);
+            }
+            Ok(claimed)
+        })
+    }
+
+    fn claimed(&self, row: Stored) -> Result<Claimed, StoreError> {
+        let unreadable = || StoreError::Unreadable(row.id.clone());
+        let problem = row.problem.as_deref().map(serde_json::from_str::<Problem>).transpose();
+        let progress = Progress {
+            stage: stage(&row.stage).ok_or_else(unreadable)?,
+            connection: row.connection_id,
+            existed: row.existed != 0,
+            problem: problem.map_err(|_| unreadable())?,
+            tries: u32::try_from(row.tries).unwrap_or(u32::MAX),
+        };
+        Ok(Claimed {
+            response_url: row.response_url.as_deref().and_then(|sealed| self.0.sealer.open(sealed, &row.id)),
+            accepted_at: Timestamp::from_millisecond(row.accepted_at).map_err(|_| unreadable())?,
+            fence: row.fence,
+            team_id: row.team_id,
+            channel_id: row.channel_id,
+            user_id: row.user_id,
+            request: row.request,
+            progress,
+            id: row.id,
+        })
+    }
+
+    /// The lease of a command that this process has just accepted.
+    #[must_use]
+    pub fn first_fence() -> i64 {
+        1
+    }
+
+    /// How long a lease lasts when it is not prolonged.
+    #[must_use]
+    pub fn lease(&self) -> Duration {
+        self.0.lease
+    }
+
+    /// Prolongs every lease of this process.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn renew(&self) -> Result<(), StoreError> {
+        let asked = self.elapsed_ms();
+        on!(&self.0.pool, pool => {
+            sqlx::query(self.0.sql.renew).bind(&self.0.owner).bind(millis(self.0.lease)).execute(pool).await.map(drop)
+        })?;
+        self.0.renewed_ms.store(asked, std::sync::atomic::Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// For how long this process's leases hold at the least.
+    #[must_use]
+    pub fn lease_left(&self) -> Duration {
+        let renewed = self.0.renewed_ms.load(std::sync::atomic::Ordering::Relaxed);
+        let age = Duration::from_millis(self.elapsed_ms().saturating_sub(renewed));
+        self.0.lease.saturating_sub(age)
+    }
+
+    fn elapsed_ms(&self) -> u64 {
+        u64::try_from(self.0.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    /// Gives up every lease of this process, so that the next one need not wait for them to end.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn release(&self) -> Result<(), StoreError> {
+        on!(&self.0.pool, pool => sqlx::query(self.0.sql.release).bind(&self.0.owner).execute(pool).await.map(drop))?;
+        Ok(())
+    }
+
+    /// Deletes what ended [`KEEP`] ago. Returns how many rows.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn purge(&self, now: Timestamp) -> Result<u64, StoreError> {
+        let before = now.saturating_sub(KEEP).unwrap_or(now).as_millisecond();
+        on!(&self.0.pool, pool => {
+            let done = sqlx::query(self.0.sql.purge).bind(before).execute(pool).await?;
+            Ok(done.rows_affected())
+        })
+    }
+
+    /// Counts for the metrics.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn census(&self) -> Result<Census, StoreError> {
+        on!(&self.0.pool, pool => {
+            let row = sqlx::query(self.0.sql.census).fetch_one(pool).await?;
+            let oldest: Option<i64> = row.try_get("oldest")?;
+            Ok(Census {
+                undeliverable: row.try_get("undeliverable")?,
+                oldest_open: oldest.and_then(|ms| Timestamp::from_millisecond(ms).ok()),
+            })
+        })
+    }
+
+    /// The latest commands that nobody could be told about.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn undeliverable(&self, limit: i64) -> Result<Vec<Undeliverable>, StoreError> {
+        on!(&self.0.pool, pool => {
+            let rows = sqlx::query(self.0.sql.undeliverable).bind(limit).fetch_all(pool).await?;
+            rows.iter().map(|row| Ok(Undeliverable {
+                id: row.try_get("id")?,
+                channel_id: row.try_get("channel_id")?,
+                user_id: row.try_get("user_id")?,
+                connection_id: row.try_get("connection_id")?,
+            })).collect()
+        })
+    }
+
+    /// Whether a row can be written now. Asks the database once a second at the most, however
+    /// often it is called.
+    pub async fn is_writable(&self, now: Timestamp) -> bool {
+        const FRESH: Duration = Duration::from_secs(1);
+        let mut probed = self.0.probed.lock().await;
+        if let Some((at, answer)) = *probed
+            && at.elapsed() < FRESH
+        {
+            return answer;
+        }
+        let write = async {
+            on!(&self.0.pool, pool => {
+                sqlx::query(self.0.sql.probe).bind(now.as_millisecond()).execute(pool).await.is_ok()
+            })
+        };
+        let answer = tokio::time::timeout(FRESH, write).await.unwrap_or(false);
+        *probed = Some((Instant::now(), answer));
+        answer
+    }
+
+    /// Closes the database; an SQLite file is left without its write-ahead log.
+    pub async fn close(&self) {
+        on!(&self.0.pool, pool => pool.close().await);
+    }
+}
+
+/// A row as it is read.
+struct Stored {
+    id: String,
+    fence: i64,
+    team_id: String,
+    channel_id: String,
+    user_id: String,
+    request: String,
+    response_url: Option<String>,
+    stage: String,
+    connection_id: Option<String>,
+    existed: i64,
+    problem: Option<String>,
+    tries: i64,
+    accepted_at: i64,
+}
+
+/// A stage's name in the database.
+#[derive(Serialize)]
+struct StageName(&'static str);
+
+impl From<Stage> for StageName {
+    fn from(stage: Stage) -> Self {
+        Self(match stage {
+            Stage::Create => "create",
+            Stage::Deliver => "deliver",
+            Stage::Tell => "tell",
+            Stage::Delivered => "delivered",
+            Stage::Told => "told",
+            Stage::Undeliverable => "undeliverable",
+        })
+    }
+}
+
+fn stage(name: &str) -> Option<Stage> {
+    [Stage::Create, Stage::Deliver, Stage::Tell, Stage::Delivered, Stage::Told, Stage::Undeliverable]
+        .into_iter()
+        .find(|&stage| StageName::from(stage).0 == name)
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}

@@ -1,0 +1,280 @@
+//! Opening the database: what must hold before a command may be accepted into it.
+//!
+//! Owns the settings of both engines and the checks that they are really in force. A refusal
+//! names the cause and the remedy.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read as _, Write as _};
+use std::path::Path;
+use std::str::FromStr as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use ring::rand::SecureRandom as _;
+use secrecy::{ExposeSecret, SecretString};
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
+use sqlx::{Executor, Row as _, SqlSafeStr as _};
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+
+use super::seal::Sealer;
+use super::{Inner, Pool, Store, StoreError, statements, writer};
+use crate::config::DatabaseUrl;
+
+/// The oldest SQLite without the bug by which a reset of the write-ahead log could corrupt a
+/// file; fixed in March 2026.
+const SQLITE_OLDEST: (u32, u32, u32) = (3, 51, 3);
+/// Longest wait for a free connection to Postgres.
+const ACQUIRE_LIMIT: Duration = Duration::from_secs(2);
+/// Connections to Postgres: the two writers, the claims, the renewals, one to spare.
+const POSTGRES_CONNECTIONS: u32 = 5;
+
+/// How to open the database.
+pub struct Options<'a> {
+    /// Which one.
+    pub url: &'a DatabaseUrl,
+    /// The secrets under which response_urls are sealed, the newest first.
+    pub secrets: &'a [SecretString],
+    /// How long a lease lasts when it is not prolonged.
+    pub lease: Duration,
+}
+
+/// Why the database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has the file.
+    #[error(
+        "another connect-card is at work on {file} (process {holder}): stop it, or give this one a DATABASE_URL of its own"
+    )]
+    Locked {
+        /// The database file.
+        file: String,
+        /// Its process id, as it wrote it.
+        holder: String,
+    },
+    /// The file or its folder cannot be used.
+    #[error(
+        "{file} cannot be opened ({cause}): DATABASE_URL must name a file in a folder that this user may write to"
+    )]
+    File {
+        /// The database file or its lock.
+        file: String,
+        /// The system's word for it.
+        cause: std::io::ErrorKind,
+    },
+    /// Postgres cannot be reached or does not let us in.
+    #[error(
+        "the database cannot be reached ({0}): check DATABASE_URL, and that the server runs and lets this user in"
+    )]
+    Unreachable(StoreError),
+    /// The tables could not be made or brought up to date.
+    #[error(
+        "the tables could not be made ({0}): check what the database user may do, and that no newer version has used this database"
+    )]
+    Migration(String),
+    /// A setting without which an acknowledged command could be lost.
+    #[error("{setting} is {found}, which could lose acknowledged commands: {remedy}")]
+    Unsafe {
+        /// The setting.
+        setting: &'static str,
+        /// Its value.
+        found: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+}
+
+impl Store {
+    /// Opens the database, brings its tables up to date, and starts the writers on the current
+    /// runtime.
+    ///
+    /// # Errors
+    /// [`OpenError`].
+    pub async fn open(options: Options<'_>) -> Result<Self, OpenError> {
+        let (pool, sql, lock) = match options.url {
+            DatabaseUrl::Sqlite(path) => {
+                let (pool, lock) = sqlite(path).await?;
+                (Pool::Sqlite(pool), &statements::SQLITE, Some(lock))
+            }
+            DatabaseUrl::Postgres(url) => (Pool::Postgres(postgres(url).await?), &statements::POSTGRES, None),
+        };
+        let owner = owner()?;
+        let (accepts, new) = mpsc::unbounded_channel();
+        let (records, changed) = mpsc::unbounded_channel();
+        tokio::spawn(writer::accept(new, pool.clone(), sql, owner.clone(), options.lease));
+        tokio::spawn(writer::record(changed, pool.clone(), sql));
+        Ok(Self(Arc::new(Inner {
+            pool,
+            sql,
+            sealer: Sealer::new(options.secrets),
+            owner,
+            lease: options.lease,
+            accepts,
+            records,
+            renewed_ms: 0.into(),
+            started: Instant::now(),
+            probed: tokio::sync::Mutex::new(None),
+            _lock: lock,
+        })))
+    }
+}
+
+/// A name for this process that no other will ever have.
+fn owner() -> Result<String, OpenError> {
+    let mut bytes = [0_u8; 8];
+    ring::rand::SystemRandom::new()
+        .fill(&mut bytes)
+        .map_err(|_| OpenError::Unreachable(StoreError::Database("no random numbers".to_owned())))?;
+    Ok(format!("{}-{:016x}", std::process::id(), u64::from_be_bytes(bytes)))
+}
+
+async fn sqlite(path: &Path) -> Result<(sqlx::SqlitePool, File), OpenError> {
+    let lock = lock(path)?;
+    private(path).map_err(|cause| file_error(path, &cause))?;
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .journal_mode(SqliteJournalMode::Wal)
+        .synchronous(SqliteSynchronous::Full)
+        .busy_timeout(Duration::from_secs(5))
+        .pragma("journal_size_limit", "16777216");
+    // One connection: nothing to be busy with, and every write in one order.
+    let pool = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
+    let pool = pool.connect_with(options).await.map_err(|error| unreachable(path, error))?;
+
+    let version: String = value(&pool, "SELECT sqlite_version() AS v").await?;
+    let numbers: Vec<u32> = version.split('.').map(|part| part.parse().unwrap_or(0)).collect();
+    let found = (
+        numbers.first().copied().unwrap_or(0),
+        numbers.get(1).copied().unwrap_or(0),
+        numbers.get(2).copied().unwrap_or(0),
+    );
+    let mode: String = value(&pool, "SELECT journal_mode AS v FROM pragma_journal_mode()").await?;
+    let sync: String =
+        value(&pool, "SELECT CAST(synchronous AS TEXT) AS v FROM pragma_synchronous()").await?;
+    let intact: String = value(&pool, "SELECT quick_check AS v FROM pragma_quick_check(1)").await?;
+    let checks = [
+        ("SQLite's version", found >= SQLITE_OLDEST, version, "build with the SQLite that Cargo.lock names"),
+        (
+            "SQLite's journal_mode",
+            mode == "wal",
+            mode,
+            "put the file on a local disk; network folders have no shared memory",
+        ),
+        ("SQLite's synchronous", sync == "2", sync, "this is a fault of the build, please report it"),
+        (
+            "SQLite's quick_check",
+            intact == "ok",
+            intact,
+            "the file is damaged: move it away and restore a backup",
+        ),
+    ];
+    for (setting, good, found, remedy) in checks {
+        if !good {
+            return Err(OpenError::Unsafe { setting, found, remedy });
+        }
+    }
+    let tables = [include_str!("schema.sql"), include_str!("view_sqlite.sql")];
+    migrate(&tables).run(&pool).await.map_err(|error| OpenError::Migration(migration_word(error)))?;
+    // The lock says that whoever held these leases is gone.
+    pool.execute("UPDATE command SET lease_until = 0 WHERE ended_at IS NULL")
+        .await
+        .map_err(|error| unreachable(path, error))?;
+    Ok((pool, lock))
+}
+
+/// Takes the lock file beside the database, which holds this process's id.
+fn lock(path: &Path) -> Result<File, OpenError> {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".lock");
+    let lock_path = Path::new(&name);
+    private(lock_path).map_err(|cause| file_error(lock_path, &cause))?;
+    let mut file = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(lock_path)
+        .map_err(|cause| file_error(lock_path, &cause))?;
+    match file.try_lock() {
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => {
+            let mut holder = String::new();
+            let _ = file.read_to_string(&mut holder);
+            let holder =
+                if holder.trim().is_empty() { "unknown".to_owned() } else { holder.trim().to_owned() };
+            return Err(OpenError::Locked { file: path.display().to_string(), holder });
+        }
+        Err(TryLockError::Error(cause)) => return Err(file_error(lock_path, &cause)),
+    }
+    let written = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
+    written.map_err(|cause| file_error(lock_path, &cause))?;
+    Ok(file)
+}
+
+/// Makes the file, if it is not there, so that only its owner can read it. SQLite gives its
+/// write-ahead log the same mode.
+fn private(path: &Path) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(false);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
+}
+
+fn file_error(path: &Path, cause: &std::io::Error) -> OpenError {
+    OpenError::File { file: path.display().to_string(), cause: cause.kind() }
+}
+
+fn unreachable(path: &Path, error: sqlx::Error) -> OpenError {
+    match error {
+        sqlx::Error::Io(cause) => file_error(path, &cause),
+        error => OpenError::Unreachable(error.into()),
+    }
+}
+
+async fn value(pool: &sqlx::SqlitePool, sql: &'static str) -> Result<String, OpenError> {
+    let row = sqlx::query(sql).fetch_one(pool).await;
+    row.and_then(|row| row.try_get("v")).map_err(|error| OpenError::Unreachable(error.into()))
+}
+
+async fn postgres(url: &SecretString) -> Result<sqlx::PgPool, OpenError> {
+    let refused = |error: sqlx::Error| OpenError::Unreachable(error.into());
+    let options = PgConnectOptions::from_str(url.expose_secret()).map_err(refused)?.options([
+        ("statement_timeout", "5s"),
+        ("lock_timeout", "2s"),
+        ("idle_in_transaction_session_timeout", "10s"),
+    ]);
+    let pool = PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS).acquire_timeout(ACQUIRE_LIMIT);
+    let pool = pool.connect_with(options).await.map_err(refused)?;
+    for (setting, sql, remedy) in [
+        ("fsync", "SHOW fsync", "switch it on in postgresql.conf and reload"),
+        ("synchronous_commit", "SHOW synchronous_commit", "switch it on for this database or user"),
+    ] {
+        let row = sqlx::query(sql).fetch_one(&pool).await.map_err(refused)?;
+        let found: String = row.try_get(0).map_err(refused)?;
+        if found == "off" {
+            return Err(OpenError::Unsafe { setting, found, remedy });
+        }
+    }
+    // Takes an advisory lock, so that replicas that start together do this one after another.
+    let tables = [include_str!("schema.sql"), include_str!("view_postgres.sql")];
+    migrate(&tables).run(&pool).await.map_err(|error| OpenError::Migration(migration_word(error)))?;
+    Ok(pool)
+}
+
+/// The migrations in their order; what was released is never changed, only added to.
+fn migrate(steps: &[&'static str]) -> Migrator {
+    let migrations = steps.iter().zip(1..).map(|(sql, version)| {
+        Migration::new(version, "".into(), MigrationType::Simple, sql.into_sql_str(), false)
+    });
+    Migrator::with_migrations(migrations.collect())
+}
+
+/// A migration's failure without the database's own text.
+fn migration_word(error: sqlx::migrate::MigrateError) -> String {
+    match error {
+        sqlx::migrate::MigrateError::Execute(error)
+        | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => StoreError::from(error).to_string(),
+        error => error.to_string(),
+    }
+}

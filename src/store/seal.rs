@@ -1,0 +1,108 @@
+//! Sealing: how a response_url is kept in the database so that reading the database is not enough
+//! to post into a conversation.
+//!
+//! Owns the key derivation and the sealed form. A seal is bound to its command's id, so that one
+//! row's cannot be moved to another. Authenticated encryption is ChaCha20-Poly1305 (RFC 8439)
+//! under a key that HKDF-SHA256 (RFC 5869) derives from Slack's signing secret.
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD_NO_PAD;
+use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
+use ring::hkdf;
+use ring::rand::{SecureRandom as _, SystemRandom};
+use secrecy::{ExposeSecret, SecretString};
+
+/// Keeps this key apart from any other that may be derived from the same secret.
+const SALT: &[u8] = b"connect-card response_url v1";
+
+/// The keys: one for each signing secret in force, the newest first.
+pub(super) struct Sealer {
+    keys: Vec<LessSafeKey>,
+    random: SystemRandom,
+}
+
+/// The system's random numbers failed.
+#[derive(Debug, thiserror::Error)]
+#[error("the system gives no random numbers")]
+pub(super) struct NoRandomness;
+
+impl Sealer {
+    /// Derives the keys. Seals with the first secret, opens with any.
+    #[must_use]
+    pub(super) fn new(secrets: &[SecretString]) -> Self {
+        let keys = secrets.iter().filter_map(|secret| {
+            let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, SALT).extract(secret.expose_secret().as_bytes());
+            let okm = prk.expand(&[b"seal"], &CHACHA20_POLY1305).ok()?;
+            Some(LessSafeKey::new(UnboundKey::from(okm)))
+        });
+        Self { keys: keys.collect(), random: SystemRandom::new() }
+    }
+
+    /// Seals `secret` for the command `id`: a nonce and the ciphertext, in base64.
+    ///
+    /// # Errors
+    /// [`NoRandomness`].
+    pub(super) fn seal(&self, secret: &str, id: &str) -> Result<String, NoRandomness> {
+        let mut nonce = [0; NONCE_LEN];
+        self.random.fill(&mut nonce).map_err(|_| NoRandomness)?;
+        let key = self.keys.first().ok_or(NoRandomness)?;
+        let mut sealed = secret.as_bytes().to_vec();
+        key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(id), &mut sealed)
+            .map_err(|_| NoRandomness)?;
+        Ok(BASE64_STANDARD_NO_PAD.encode([nonce.as_slice(), &sealed].concat()))
+    }
+
+    /// Opens what [`Self::seal`] made for the command `id`; `None` if no key in force fits.
+    #[must_use]
+    pub(super) fn open(&self, sealed: &str, id: &str) -> Option<SecretString> {
+        let bytes = BASE64_STANDARD_NO_PAD.decode(sealed).ok()?;
+        let (nonce, ciphertext) = bytes.split_first_chunk::<NONCE_LEN>()?;
+        self.keys.iter().find_map(|key| {
+            let mut buffer = ciphertext.to_vec();
+            let plain =
+                key.open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(id), &mut buffer).ok()?;
+            Some(SecretString::from(std::str::from_utf8(plain).ok()?.to_owned()))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sealer(secrets: &[&str]) -> Sealer {
+        Sealer::new(&secrets.iter().map(|&secret| SecretString::from(secret.to_owned())).collect::<Vec<_>>())
+    }
+
+    fn opened(sealer: &Sealer, sealed: &str, id: &str) -> Option<String> {
+        sealer.open(sealed, id).map(|secret| secret.expose_secret().to_owned())
+    }
+
+    #[test]
+    fn a_seal_opens_with_its_secret_for_its_command_alone() {
+        let url = "https://hooks.slack.com/commands/T1/2/abc";
+        let sealed = sealer(&["one"]).seal(url, "id").unwrap();
+        assert!(!sealed.contains("hooks"));
+        assert_eq!(opened(&sealer(&["one"]), &sealed, "id").as_deref(), Some(url));
+        assert_eq!(opened(&sealer(&["one"]), &sealed, "other"), None);
+        assert_eq!(opened(&sealer(&["two"]), &sealed, "id"), None);
+        assert_ne!(sealer(&["one"]).seal(url, "id").unwrap(), sealed, "each seal has a nonce of its own");
+    }
+
+    #[test]
+    fn a_seal_outlives_the_rotation_of_the_secret() {
+        let sealed = sealer(&["old"]).seal("x", "id").unwrap();
+        assert_eq!(opened(&sealer(&["new", "old"]), &sealed, "id").as_deref(), Some("x"));
+        assert_eq!(opened(&sealer(&["new"]), &sealed, "id"), None);
+    }
+
+    #[test]
+    fn what_is_damaged_does_not_open() {
+        let sealed = sealer(&["one"]).seal("x", "id").unwrap();
+        for damaged in ["", "AAAA", "!", &sealed[..sealed.len() - 1], &format!("B{}", &sealed[1..])] {
+            if damaged != sealed {
+                assert_eq!(opened(&sealer(&["one"]), damaged, "id"), None, "{damaged}");
+            }
+        }
+    }
+}

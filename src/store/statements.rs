@@ -1,0 +1,91 @@
+//! The SQL, each operation one statement that commits by itself.
+//!
+//! Owns the text for both engines from one source: they differ in how they tell the time, how
+//! they read a list of rows from one JSON parameter, and how a row that somebody else is claiming
+//! is passed over. No statement needs a transaction around it.
+
+/// The statements of one engine.
+pub(super) struct Statements {
+    /// Inserts new commands, leased to their process. `$1` rows, `$2` owner, `$3` lease in ms.
+    /// Returns the ids that went in; the others are twins or replays.
+    pub(super) accept: &'static str,
+    /// Stores how commands stand. `$1` rows. Returns the ids whose fence still held.
+    pub(super) record: &'static str,
+    /// Takes due commands. `$1` owner, `$2` lease in ms, `$3` now, `$4` how many at most.
+    pub(super) claim: &'static str,
+    /// Prolongs every lease of a process. `$1` owner, `$2` lease in ms.
+    pub(super) renew: &'static str,
+    /// Gives up every lease of a process. `$1` owner.
+    pub(super) release: &'static str,
+    /// Deletes what ended before `$1`.
+    pub(super) purge: &'static str,
+    /// Counts the undeliverable and finds the oldest open command.
+    pub(super) census: &'static str,
+    /// The latest undeliverable commands, at most `$1`.
+    pub(super) undeliverable: &'static str,
+    /// Writes a row. `$1` now.
+    pub(super) probe: &'static str,
+}
+
+macro_rules! statements {
+    (now: $now:literal, new: $new:literal, changed: $changed:literal, skip: $skip:literal) => {
+        Statements {
+            accept: concat!(
+                "INSERT INTO command (id, dedup, subject, team_id, channel_id, user_id, request, response_url, stage, \
+                 accepted_at, run_at, owner, fence, lease_until) \
+                 SELECT v.id, v.dedup, v.subject, v.team_id, v.channel_id, v.user_id, v.request, v.response_url, \
+                 'create', v.accepted_at, v.accepted_at, $2, 1, ", $now, " + $3 FROM ", $new,
+                " WHERE true ON CONFLICT DO NOTHING RETURNING id"
+            ),
+            record: concat!(
+                "UPDATE command SET stage = v.stage, connection_id = v.connection_id, existed = v.existed, \
+                 problem = v.problem, tries = v.tries, run_at = v.run_at, ended_at = v.ended_at, \
+                 subject = CASE WHEN v.ended_at IS NULL THEN command.subject END, \
+                 response_url = CASE WHEN v.ended_at IS NULL THEN command.response_url END, \
+                 lease_until = CASE WHEN v.keep = 1 THEN command.lease_until ELSE 0 END FROM ", $changed,
+                " WHERE command.id = v.id AND command.fence = v.fence AND command.ended_at IS NULL \
+                 RETURNING command.id"
+            ),
+            claim: concat!(
+                "UPDATE command SET owner = $1, fence = fence + 1, lease_until = ", $now, " + $2 \
+                 WHERE id IN (SELECT id FROM command WHERE ended_at IS NULL AND run_at <= $3 AND lease_until <= ", $now,
+                " ORDER BY run_at LIMIT $4", $skip, ") \
+                 RETURNING id, team_id, channel_id, user_id, request, response_url, stage, connection_id, existed, \
+                 problem, tries, accepted_at, fence"
+            ),
+            renew: concat!(
+                "UPDATE command SET lease_until = ", $now, " + $2 \
+                 WHERE ended_at IS NULL AND owner = $1 AND lease_until > 0"
+            ),
+            release: "UPDATE command SET lease_until = 0 WHERE ended_at IS NULL AND owner = $1",
+            purge: "DELETE FROM command WHERE ended_at IS NOT NULL AND ended_at < $1",
+            census: "SELECT (SELECT count(*) FROM command WHERE ended_at IS NOT NULL AND stage = 'undeliverable') \
+                     AS undeliverable, (SELECT min(accepted_at) FROM command WHERE ended_at IS NULL) AS oldest",
+            undeliverable: "SELECT id, channel_id, user_id, connection_id, ended_at FROM command \
+                            WHERE ended_at IS NOT NULL AND stage = 'undeliverable' ORDER BY ended_at DESC LIMIT $1",
+            probe: "INSERT INTO probe (name, at) VALUES ('ready', $1) ON CONFLICT (name) DO UPDATE SET at = $1",
+        }
+    };
+}
+
+pub(super) const SQLITE: Statements = statements! {
+    now: "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+    new: "(SELECT value ->> 'id' AS id, value ->> 'dedup' AS dedup, value ->> 'subject' AS subject, \
+          value ->> 'team_id' AS team_id, value ->> 'channel_id' AS channel_id, value ->> 'user_id' AS user_id, \
+          value ->> 'request' AS request, value ->> 'response_url' AS response_url, \
+          value ->> 'accepted_at' AS accepted_at FROM json_each($1)) AS v",
+    changed: "(SELECT value ->> 'id' AS id, value ->> 'fence' AS fence, value ->> 'stage' AS stage, \
+              value ->> 'connection_id' AS connection_id, value ->> 'existed' AS existed, \
+              value ->> 'problem' AS problem, value ->> 'tries' AS tries, value ->> 'run_at' AS run_at, \
+              value ->> 'ended_at' AS ended_at, value ->> 'keep' AS keep FROM json_each($1)) AS v",
+    skip: ""
+};
+
+pub(super) const POSTGRES: Statements = statements! {
+    now: "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
+    new: "json_to_recordset($1::json) AS v(id text, dedup text, subject text, team_id text, channel_id text, \
+          user_id text, request text, response_url text, accepted_at bigint)",
+    changed: "json_to_recordset($1::json) AS v(id text, fence bigint, stage text, connection_id text, existed bigint, \
+              problem text, tries bigint, run_at bigint, ended_at bigint, keep bigint)",
+    skip: " FOR UPDATE SKIP LOCKED"
+};

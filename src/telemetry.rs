@@ -1,0 +1,189 @@
+//! How the process speaks to its operator: log lines and metrics.
+//!
+//! Owns the log format, the filter and every metric. Knows nothing of what is logged; the rule
+//! that no secret is ever a field is kept by the types that hold secrets, and, for what other
+//! crates log, by the cap in [`start`].
+
+use std::io::IsTerminal;
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+use tracing::level_filters::LevelFilter;
+use tracing::{Level, Metadata};
+use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, Layer as _};
+
+use crate::config::LogFormat;
+
+/// Lets through everything of our own, and of other crates only what is at least INFO.
+///
+/// HTTP crates print header blocks and paths at DEBUG and TRACE; a response_url is nothing but a
+/// path. No value of `RUST_LOG` may turn that on.
+fn ours_or_harmless(line: &Metadata<'_>) -> bool {
+    line.target().starts_with("connect_card") || *line.level() <= Level::INFO
+}
+
+/// Starts logging to standard error. `filter` has the syntax of `RUST_LOG`; a part of it that
+/// cannot be read is left out.
+///
+/// Starting twice in a process keeps the first.
+pub fn start(format: LogFormat, filter: &str) {
+    let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).parse_lossy(filter);
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let layer = match format {
+        LogFormat::Json => lines.json().flatten_event(true).boxed(),
+        LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
+    };
+    let _ = tracing_subscriber::registry()
+        .with(layer.with_filter(filter_fn(ours_or_harmless)).with_filter(filter))
+        .try_init();
+}
+
+/// How a request to one of our routes was answered.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Answer {
+    /// A command was committed and acknowledged.
+    Accepted,
+    /// The acknowledgement itself was the whole answer (help, a usage error, "already on it").
+    Replied,
+    /// The database could not take the command in time; the person was told so.
+    NotAccepted,
+    /// Refused before anything was read from it: signature, size, time, shape.
+    Refused,
+}
+
+/// How a command ended.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Ending {
+    /// The link reached the channel.
+    Delivered,
+    /// The person was told why there is no link.
+    Told,
+    /// Slack could not be reached in time.
+    Undeliverable,
+}
+
+/// The outside party that was called.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+pub enum Party {
+    /// `api.fivetran.com`.
+    Fivetran,
+    /// Slack's Web API or a response_url.
+    Slack,
+}
+
+/// Label set of the answers.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct AnswerLabel {
+    answer: Answer,
+}
+
+/// Label set of the endings.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct EndingLabel {
+    ending: Ending,
+}
+
+/// Label set of the calls that had to be repeated.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct PartyLabel {
+    party: Party,
+}
+
+/// Every number that the bot keeps about itself. Clones share the numbers.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    answers: Family<AnswerLabel, Counter>,
+    endings: Family<EndingLabel, Counter>,
+    retries: Family<PartyLabel, Counter>,
+    ack_seconds: Histogram,
+    command_seconds: Histogram,
+    lease_lost: Counter,
+    /// Commands that this process holds and has not finished.
+    pub in_hand: Gauge,
+    /// Commands of the database, at the last count, that nobody could be told about.
+    pub undeliverable: Gauge,
+    /// Seconds since the oldest unfinished command was accepted, at the last count.
+    pub oldest_open_seconds: Gauge<f64, AtomicU64>,
+}
+
+/// 1 ms to 3 s, Slack's limit for an acknowledgement.
+const ACK_BUCKETS: [f64; 9] = [0.001, 0.002, 0.005, 0.015, 0.05, 0.2, 0.5, 1.0, 3.0];
+/// 100 ms to 30 min, the life of a response_url.
+const COMMAND_BUCKETS: [f64; 9] = [0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 300.0, 1800.0];
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self {
+            answers: Family::default(),
+            endings: Family::default(),
+            retries: Family::default(),
+            ack_seconds: Histogram::new(ACK_BUCKETS),
+            command_seconds: Histogram::new(COMMAND_BUCKETS),
+            lease_lost: Counter::default(),
+            in_hand: Gauge::default(),
+            undeliverable: Gauge::default(),
+            oldest_open_seconds: Gauge::default(),
+        }
+    }
+}
+
+impl Metrics {
+    /// Counts an answer and, where the request was genuine, the time it took.
+    pub fn answered(&self, answer: Answer, seconds: f64) {
+        if answer != Answer::Refused {
+            self.ack_seconds.observe(seconds);
+        }
+        self.answers.get_or_create(&AnswerLabel { answer }).inc();
+    }
+
+    /// Counts the end of a command, `seconds` after it was accepted.
+    pub fn ended(&self, ending: Ending, seconds: f64) {
+        self.command_seconds.observe(seconds);
+        self.endings.get_or_create(&EndingLabel { ending }).inc();
+    }
+
+    /// Counts a call that will be made again.
+    pub fn retried(&self, party: Party) {
+        self.retries.get_or_create(&PartyLabel { party }).inc();
+    }
+
+    /// Counts a result that came after this process had lost its lease on the command.
+    pub fn lease_lost(&self) {
+        self.lease_lost.inc();
+    }
+
+    /// The whole of it in the OpenMetrics text format.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut registry = Registry::with_prefix("connect_card");
+        registry.register("answers", "Requests answered", self.answers.clone());
+        registry.register("commands_ended", "Commands ended", self.endings.clone());
+        registry.register("retries", "Calls that were repeated", self.retries.clone());
+        registry.register("ack_seconds", "Time to acknowledge", self.ack_seconds.clone());
+        registry.register("command_seconds", "Time from acceptance to the end", self.command_seconds.clone());
+        registry.register("lease_lost", "Results dropped for a lost lease", self.lease_lost.clone());
+        registry.register("in_hand", "Commands held by this process", self.in_hand.clone());
+        registry.register(
+            "undeliverable",
+            "Commands whose person could not be told",
+            self.undeliverable.clone(),
+        );
+        registry.register(
+            "oldest_open_seconds",
+            "Age of the oldest unfinished command",
+            self.oldest_open_seconds.clone(),
+        );
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _ = prometheus_client::encoding::text::encode(&mut text, &registry);
+        text
+    }
+}
