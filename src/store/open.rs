@@ -143,17 +143,16 @@ async fn sqlite(path: &Path) -> Result<(sqlx::SqlitePool, File), OpenError> {
     let pool = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
     let pool = pool.connect_with(options).await.map_err(|error| unreachable(path, error))?;
 
-    let version: String = value(&pool, "SELECT sqlite_version() AS v").await?;
+    let version: String = value(&pool, "SELECT sqlite_version()").await?;
     let numbers: Vec<u32> = version.split('.').map(|part| part.parse().unwrap_or(0)).collect();
     let found = (
         numbers.first().copied().unwrap_or(0),
         numbers.get(1).copied().unwrap_or(0),
         numbers.get(2).copied().unwrap_or(0),
     );
-    let mode: String = value(&pool, "SELECT journal_mode AS v FROM pragma_journal_mode()").await?;
-    let sync: String =
-        value(&pool, "SELECT CAST(synchronous AS TEXT) AS v FROM pragma_synchronous()").await?;
-    let intact: String = value(&pool, "SELECT quick_check AS v FROM pragma_quick_check(1)").await?;
+    let mode: String = value(&pool, "PRAGMA journal_mode").await?;
+    let sync: i64 = value(&pool, "PRAGMA synchronous").await?;
+    let intact: String = value(&pool, "PRAGMA quick_check(1)").await?;
     let checks = [
         ("SQLite's version", found >= SQLITE_OLDEST, version, "build with the SQLite that Cargo.lock names"),
         (
@@ -162,7 +161,12 @@ async fn sqlite(path: &Path) -> Result<(sqlx::SqlitePool, File), OpenError> {
             mode,
             "put the file on a local disk; network folders have no shared memory",
         ),
-        ("SQLite's synchronous", sync == "2", sync, "this is a fault of the build, please report it"),
+        (
+            "SQLite's synchronous",
+            sync == 2,
+            sync.to_string(),
+            "this is a fault of the build, please report it",
+        ),
         (
             "SQLite's quick_check",
             intact == "ok",
@@ -232,9 +236,13 @@ fn unreachable(path: &Path, error: sqlx::Error) -> OpenError {
     }
 }
 
-async fn value(pool: &sqlx::SqlitePool, sql: &'static str) -> Result<String, OpenError> {
+/// The first column of the first row.
+async fn value<T>(pool: &sqlx::SqlitePool, sql: &'static str) -> Result<T, OpenError>
+where
+    T: for<'r> sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
+{
     let row = sqlx::query(sql).fetch_one(pool).await;
-    row.and_then(|row| row.try_get("v")).map_err(|error| OpenError::Unreachable(error.into()))
+    row.and_then(|row| row.try_get(0)).map_err(|error| OpenError::Unreachable(error.into()))
 }
 
 async fn postgres(url: &SecretString) -> Result<sqlx::PgPool, OpenError> {
