@@ -37,6 +37,7 @@ pub enum CallError {
 ///
 /// # Errors
 /// When the system's root certificates cannot be read.
+#[expect(clippy::disallowed_methods, reason = "this is the one client")]
 pub fn client() -> Result<Client, reqwest::Error> {
     // A second call finds the provider in place, which is just as well.
     let _ = rustls::crypto::ring::default_provider().install_default();

@@ -15,16 +15,16 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use crate::clock::Clock;
 use serde_json::{Value, json};
 
 use self::card::Signer;
 use self::catalogue::Service;
 use self::state::State;
-use super::clock::{Clock, pause};
 use super::encoding::base64;
 use super::fault::{self, Faults};
 use super::lock;
-use super::wire::{self, Listening, Outcome, Request};
+use super::wire::{self, Listening, Outcome, Request, pause};
 
 /// The key that the stand-in knows.
 pub const API_KEY: &str = "sandbox-key";

@@ -18,16 +18,17 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::clock::Clock;
+
 pub use self::blocks::block_faults;
 pub use self::outbound::{Ack, Outgoing, post, sign, signed_headers};
 pub use self::render::render;
 pub use self::state::{Message, Via, Visibility};
 
 use self::state::State;
-use super::clock::{Clock, pause};
 use super::fault::{self, Faults};
 use super::lock;
-use super::wire::{self, Answer, Listening, Outcome, Request};
+use super::wire::{self, Answer, Listening, Outcome, Request, pause};
 
 /// The secret that the stand-in signs with.
 pub const SIGNING_SECRET: &str = "sandbox-signing-secret";

@@ -6,6 +6,7 @@ use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Full, Limited};
@@ -221,4 +222,11 @@ async fn read(incoming: hyper::Request<Incoming>) -> io::Result<Option<Request>>
         headers: head.headers,
         body,
     }))
+}
+
+/// Waits by the real clock; no time at all does not even yield.
+pub(crate) async fn pause(duration: Duration) {
+    if !duration.is_zero() {
+        tokio::time::sleep(duration).await;
+    }
 }

@@ -37,7 +37,8 @@ pub(crate) fn is_valid(name: &str) -> bool {
 }
 
 fn word(list: &[&'static str; 32], at: u64) -> &'static str {
-    list[(at % 32) as usize]
+    let [first, ..] = list;
+    usize::try_from(at % 32).ok().and_then(|at| list.get(at)).unwrap_or(first)
 }
 
 #[cfg(test)]

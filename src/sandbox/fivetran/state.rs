@@ -278,7 +278,7 @@ mod tests {
     }
 
     fn create(state: &mut State, service: &str, config: Value) -> Result<Value, Refusal> {
-        state.create(&request(service, config), Timestamp::now())
+        state.create(&request(service, config), Timestamp::UNIX_EPOCH)
     }
 
     #[test]

@@ -4,7 +4,7 @@
 //! know what the bot does with them.
 
 use std::io;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use http_body_util::{BodyExt, Full};
 use hyper::body::Bytes;
@@ -78,10 +78,9 @@ fn sign_with(secret: &str, timestamp: u64, body: &[u8]) -> String {
     format!("v0={}", hex(context.sign().as_ref()))
 }
 
-/// The headers which Slack sends with a body now, signature included.
+/// The headers which Slack sends with a body, signature included, at a Unix time in seconds.
 #[must_use]
-pub fn signed_headers(body: &[u8]) -> Vec<(String, String)> {
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
+pub fn signed_headers(now: u64, body: &[u8]) -> Vec<(String, String)> {
     [
         ("content-type", "application/x-www-form-urlencoded".to_owned()),
         ("user-agent", "Slackbot 1.0 (+https://api.slack.com/robots)".to_owned()),
@@ -137,6 +136,11 @@ async fn exchange(url: &str, headers: &[(String, String)], body: Vec<u8>) -> io:
 }
 
 impl SlackStandIn {
+    /// The Unix time in seconds by the stand-in's clock, which tests can advance.
+    fn unix_now(&self) -> u64 {
+        u64::try_from(self.0.clock.now().as_second()).unwrap_or_default()
+    }
+
     /// The value of `X-Slack-Signature` for a body sent at `timestamp`.
     #[must_use]
     pub fn sign(&self, timestamp: u64, body: &[u8]) -> String {
@@ -146,7 +150,7 @@ impl SlackStandIn {
     /// The headers which Slack sends with a body now, for tests that tamper with them.
     #[must_use]
     pub fn signed_request(&self, body: &[u8]) -> Vec<(String, String)> {
-        signed_headers(body)
+        signed_headers(self.unix_now(), body)
     }
 
     /// The form of a typed command, such as `/connect-card adwords customer_schema`.
@@ -279,7 +283,7 @@ impl SlackStandIn {
 
     async fn send(&self, bot_url: &str, path: &str, request: Outgoing) -> io::Result<Ack> {
         let url = format!("{}{path}", bot_url.trim_end_matches('/'));
-        let headers = signed_headers(request.body.as_bytes());
+        let headers = signed_headers(self.unix_now(), request.body.as_bytes());
         let ack = post(&url, &headers, request.body.into_bytes()).await?;
         Ok(Ack { response_url: request.response_url, trigger_id: request.trigger_id, ..ack })
     }
