@@ -25,6 +25,7 @@ pub mod store;
 pub mod worker;
 
 pub mod clock;
+pub mod crash;
 pub mod outbound;
 pub mod telemetry;
 

@@ -17,6 +17,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::app::Bot;
 use crate::command::connect::{self, Request};
+use crate::crash::crash_point;
 use crate::fivetran::model::ConnectCard;
 use crate::journal::{Finished, Journal, Outcome, Stage, Step, Terms};
 use crate::outbound::CALL_TIMEOUT;
@@ -215,7 +216,10 @@ impl Worker {
                     self.resting().insert(claimed.id.clone(), (claimed.fence, journal.clone()));
                 }
                 match self.bot.store.record(&claimed, &journal.progress, then).await {
-                    Recorded::Committed => stored.clone_from(&journal.progress),
+                    Recorded::Committed => {
+                        stored.clone_from(&journal.progress);
+                        crash_point(recorded_point(&step, journal.progress.stage));
+                    }
                     Recorded::LeaseLost => {
                         self.resting().remove(&claimed.id);
                         self.bot.metrics.lease_lost();
@@ -227,7 +231,12 @@ impl Worker {
             match step {
                 Step::Wait(pause) => return self.wake_after(pause),
                 Step::End => return self.ended(&claimed, &request, &journal),
-                step => outcome = self.take(&step, &journal, &claimed, &request, &mut card).await,
+                step => {
+                    let (before, answered) = call_points(&step);
+                    crash_point(before);
+                    outcome = self.take(&step, &journal, &claimed, &request, &mut card).await;
+                    crash_point(answered);
+                }
             }
         }
     }
@@ -316,6 +325,27 @@ impl Worker {
         if ending == Ending::Undeliverable {
             tracing::error!(command = claimed.id, "nobody could be told how this command ended");
         }
+    }
+}
+
+/// The crash points around a call.
+fn call_points(step: &Step) -> (&'static str, &'static str) {
+    match step {
+        Step::Create => ("create: before the call", "create: answered"),
+        Step::Look => ("look: before the call", "look: answered"),
+        Step::Mint => ("mint: before the call", "mint: answered"),
+        Step::Post => ("post: before the call", "post: answered"),
+        Step::Tell | Step::Wait(_) | Step::End => ("tell: before the call", "tell: answered"),
+    }
+}
+
+/// The crash point after a commit.
+fn recorded_point(step: &Step, stage: Stage) -> &'static str {
+    match (step, stage) {
+        (Step::Wait(_), _) => "wait: recorded",
+        (Step::End, _) => "end: recorded",
+        (_, Stage::Tell) => "tell: recorded",
+        _ => "deliver: recorded",
     }
 }
 

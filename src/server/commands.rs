@@ -16,6 +16,7 @@ use tokio::time::Instant;
 use super::signed;
 use crate::app::Bot;
 use crate::command::{self, Command, connect};
+use crate::crash::crash_point;
 use crate::journal::Progress;
 use crate::reply;
 use crate::slack::{self, SlashCommand};
@@ -90,15 +91,20 @@ async fn accept(
     let committing = tokio::spawn({
         let bot = Arc::clone(bot);
         async move {
+            crash_point("accept: before the commit");
             let result = bot.store.accept(new).await;
             if matches!(result, Ok(Accepted::Committed)) {
+                crash_point("accept: committed");
                 bot.take_up(claimed);
             }
             result
         }
     });
     match committing.await {
-        Ok(Ok(Accepted::Committed)) => (Answer::Accepted, reply::accepted(&request, &id)),
+        Ok(Ok(Accepted::Committed)) => {
+            crash_point("accept: acknowledging");
+            (Answer::Accepted, reply::accepted(&request, &id))
+        }
         Ok(Ok(Accepted::Twin)) => (Answer::Replied, reply::already_on_it(&request)),
         Ok(Err(error)) => {
             tracing::error!(command = id, %error, "a command was not accepted");

@@ -1,0 +1,52 @@
+//! Named points at which a test can end the process.
+//!
+//! Owns their names. Compiled to nothing unless the feature `crash-points` is on, which only this
+//! package's own tests switch on: a released binary has none of it.
+
+/// Every point, in the order in which a command passes them. Each lies on a boundary between a
+/// commit and an effect outside.
+pub const POINTS: [&str; 17] = [
+    "accept: before the commit",
+    "accept: committed",
+    "accept: acknowledging",
+    "create: before the call",
+    "create: answered",
+    "deliver: recorded",
+    "post: before the call",
+    "post: answered",
+    "end: recorded",
+    "look: before the call",
+    "look: answered",
+    "mint: before the call",
+    "mint: answered",
+    "wait: recorded",
+    "tell: recorded",
+    "tell: before the call",
+    "tell: answered",
+];
+
+/// Ends the process here if the test says so: `CRASH_AT` names the point, `CRASH_BY` is `kill` or
+/// `terminate`. A termination lets the process go on, as the signal does.
+#[cfg(feature = "crash-points")]
+#[expect(clippy::disallowed_methods, reason = "a test's variable, not the bot's configuration")]
+pub fn crash_point(name: &str) {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    static DONE: AtomicBool = AtomicBool::new(false);
+    debug_assert!(POINTS.contains(&name), "{name}");
+    if std::env::var("CRASH_AT").is_ok_and(|at| at == name) && !DONE.swap(true, Ordering::SeqCst) {
+        let terminate = std::env::var("CRASH_BY").is_ok_and(|by| by == "terminate");
+        let signal = if terminate { "-TERM" } else { "-KILL" };
+        let _ = std::process::Command::new("kill").args([signal, &std::process::id().to_string()]).status();
+        if !terminate {
+            // The signal is on its way; not one more instruction of the command is to be seen.
+            loop {
+                std::thread::park();
+            }
+        }
+    }
+}
+
+/// Nothing.
+#[cfg(not(feature = "crash-points"))]
+#[inline]
+pub fn crash_point(_: &str) {}
