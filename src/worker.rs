@@ -113,12 +113,7 @@ impl Worker {
     }
 
     async fn take_due(self: Arc<Self>) {
-        loop {
-            tokio::select! {
-                () = self.bot.stopping.cancelled() => return,
-                () = self.due.notified() => {}
-                () = tokio::time::sleep(POLL) => {}
-            }
+        while !self.bot.stopping.is_cancelled() {
             match self.bot.store.claim(self.bot.clock.now(), CLAIM).await {
                 Ok(claimed) => {
                     for claimed in claimed {
@@ -130,6 +125,11 @@ impl Worker {
                     }
                 }
                 Err(error) => tracing::warn!(%error, "could not ask for due commands"),
+            }
+            tokio::select! {
+                () = self.bot.stopping.cancelled() => {}
+                () = self.due.notified() => {}
+                () = tokio::time::sleep(POLL) => {}
             }
         }
     }

@@ -1,0 +1,36 @@
+//! Tells the tests whether there is a PostgreSQL to test with; the crate itself needs nothing of
+//! this. Where there is none, its tests are counted as ignored, unless `TEST_POSTGRES=required`
+//! is set: then they run, and fail.
+
+use std::path::PathBuf;
+
+fn main() {
+    println!("cargo::rustc-check-cfg=cfg(no_postgres)");
+    println!("cargo::rerun-if-env-changed=PATH");
+    println!("cargo::rerun-if-env-changed=TEST_POSTGRES");
+    println!("cargo::rerun-if-changed=build.rs");
+    let required = std::env::var("TEST_POSTGRES").is_ok_and(|it| it == "required");
+    match postgres() {
+        Some(folder) => println!("cargo::rustc-env=POSTGRES_BIN={}", folder.display()),
+        None if required => println!("cargo::rustc-env=POSTGRES_BIN="),
+        None => {
+            println!("cargo::rustc-env=POSTGRES_BIN=");
+            println!("cargo::rustc-cfg=no_postgres");
+        }
+    }
+}
+
+/// The newest folder that holds `initdb` and `postgres`: on the PATH, where Debian puts it, or
+/// where Homebrew does.
+fn postgres() -> Option<PathBuf> {
+    let mut folders = Vec::new();
+    for versions in ["/usr/lib/postgresql", "/opt/homebrew/opt", "/usr/local/opt"] {
+        let mut found: Vec<_> = std::fs::read_dir(versions).into_iter().flatten().flatten().collect();
+        found.sort_by_key(|entry| std::cmp::Reverse(entry.file_name()));
+        folders.extend(found.into_iter().map(|entry| entry.path().join("bin")));
+    }
+    if let Some(path) = std::env::var_os("PATH") {
+        folders.extend(std::env::split_paths(&path));
+    }
+    folders.into_iter().find(|folder| ["initdb", "postgres"].iter().all(|name| folder.join(name).is_file()))
+}

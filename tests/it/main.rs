@@ -1,0 +1,6 @@
+//! The tests of the whole bot, by the wire. One binary; one file for each capability.
+
+mod crash_points;
+mod kills;
+mod postgres;
+mod process;

@@ -1,0 +1,216 @@
+//! The real binary as a process of its own, between stand-ins that live in the test's process and
+//! so outlive it.
+//!
+//! Owns starting, killing and watching it. The judge of every test that uses it is what the
+//! stand-ins saw, not what the bot's own table says.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::time::{Duration, Instant};
+
+use connect_card::sandbox::fivetran::{self, FivetranStandIn};
+use connect_card::sandbox::slack::{self, Ack, Message, SlackStandIn, Visibility};
+use tokio::process::{Child, Command};
+
+/// How long anything that must happen is waited for.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+/// The channel and the person of every command.
+pub(crate) const CHANNEL: &str = "C0CUSTOMER";
+pub(crate) const USER: &str = "U0ALICE";
+
+/// A port that nobody listens on now.
+pub(crate) fn free_port() -> u16 {
+    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+}
+
+/// Both outside parties.
+#[derive(Clone)]
+pub(crate) struct Outside {
+    pub slack: SlackStandIn,
+    pub fivetran: FivetranStandIn,
+}
+
+impl Outside {
+    pub(crate) async fn start() -> Self {
+        Self {
+            slack: SlackStandIn::start().await.unwrap(),
+            fivetran: FivetranStandIn::start().await.unwrap(),
+        }
+    }
+
+    /// The messages that carry a command's reference: first the links, then the failures.
+    pub(crate) fn messages_by_reference(&self) -> HashMap<String, (usize, usize)> {
+        let mut found = HashMap::new();
+        for message in self.slack.messages() {
+            let Some(reference) = reference(&message.rendered()) else { continue };
+            let counts: &mut (usize, usize) = found.entry(reference).or_default();
+            match message.visibility {
+                Visibility::Channel => counts.0 += 1,
+                Visibility::Ephemeral => counts.1 += 1,
+            }
+        }
+        found
+    }
+
+    /// How many connections there are of each name.
+    pub(crate) fn connections_by_name(&self) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        for connection in self.fivetran.connections() {
+            *counts.entry(connection["schema"].as_str().unwrap().to_owned()).or_default() += 1;
+        }
+        counts
+    }
+
+    /// Waits until each of `references` has had its link or its sentence.
+    pub(crate) async fn until_all_ended(&self, references: &HashSet<String>) {
+        until("every acknowledged command has ended", || {
+            let seen = self.messages_by_reference();
+            references.iter().all(|reference| seen.contains_key(reference))
+        })
+        .await;
+    }
+}
+
+/// The reference that an acknowledgement or a message shows.
+pub(crate) fn reference(text: &str) -> Option<String> {
+    let (_, rest) = text.split_once("Ref `")?;
+    Some(rest.split_once('`')?.0.to_owned())
+}
+
+/// The reference of a command that was accepted; `None` if it was not.
+pub(crate) fn accepted(ack: &Ack) -> Option<String> {
+    let text = slack::render(&ack.json());
+    (ack.status == 200 && text.contains("Making a link")).then(|| reference(&text)).flatten()
+}
+
+/// Waits until `done`, or fails saying what was waited for.
+pub(crate) async fn until(what: &str, mut done: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !done() {
+        assert!(Instant::now() < deadline, "waited in vain until {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// How a process is to run.
+#[derive(Clone)]
+pub(crate) struct Setup {
+    pub database: String,
+    pub port: u16,
+    pub extra: Vec<(String, String)>,
+    pub log: PathBuf,
+}
+
+impl Setup {
+    pub(crate) fn new(database: String, log: PathBuf) -> Self {
+        Self { database, port: free_port(), extra: Vec::new(), log }
+    }
+
+    pub(crate) fn with(mut self, name: &str, value: &str) -> Self {
+        self.extra.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Starts the process without waiting for it.
+    pub(crate) fn spawn(&self, outside: &Outside) -> Process {
+        let log = std::fs::OpenOptions::new().create(true).append(true).open(&self.log).unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_connect-card"))
+            .arg("serve")
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            .env("HOST", "127.0.0.1")
+            .env("PORT", self.port.to_string())
+            .env("PUBLIC_URL", self.url())
+            .env("DATABASE_URL", &self.database)
+            .env("SLACK_SIGNING_SECRET", slack::SIGNING_SECRET)
+            .env("SLACK_API_URL", outside.slack.api_url())
+            .env("SLACK_RESPONSE_URL_ORIGINS", outside.slack.url())
+            .env("FIVETRAN_API_URL", outside.fivetran.url())
+            .env("FIVETRAN_API_KEY", fivetran::API_KEY)
+            .env("FIVETRAN_API_SECRET", fivetran::API_SECRET)
+            .env("FIVETRAN_GROUP_ID", fivetran::GROUP_ID)
+            .env("LOG_FORMAT", "json")
+            .env("RUST_LOG", "info")
+            .envs(self.extra.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(log)
+            .kill_on_drop(true)
+            .spawn()
+            .unwrap();
+        Process { child, setup: self.clone() }
+    }
+
+    /// Starts the process and waits until it listens.
+    pub(crate) async fn start(&self, outside: &Outside) -> Process {
+        let mut process = self.spawn(outside);
+        process.until_it_listens().await;
+        process
+    }
+}
+
+/// A running bot.
+pub(crate) struct Process {
+    child: Child,
+    setup: Setup,
+}
+
+impl Process {
+    pub(crate) async fn until_it_listens(&mut self) {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.setup.port));
+        let deadline = Instant::now() + PATIENCE;
+        while tokio::net::TcpStream::connect(address).await.is_err() {
+            let ended = self.child.try_wait().unwrap();
+            assert!(
+                ended.is_none() && Instant::now() < deadline,
+                "the bot does not listen: {ended:?}\n{}",
+                self.log()
+            );
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        self.setup.url()
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(&self.setup.log).unwrap_or_default()
+    }
+
+    /// Ends it as the kernel would (SIGKILL) and waits for that.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// Asks it to end (SIGTERM).
+    pub(crate) fn terminate(&self) {
+        let id = self.id().to_string();
+        assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn wait(&mut self) -> ExitStatus {
+        tokio::time::timeout(PATIENCE, self.child.wait()).await.expect("it ends").unwrap()
+    }
+
+    /// Sends a slash command to it.
+    pub(crate) async fn send(&self, outside: &Outside, typed: &str) -> std::io::Result<Ack> {
+        outside.slack.command(&self.url(), typed, CHANNEL, USER).await
+    }
+}
+
+/// The links among `messages`.
+pub(crate) fn links(messages: &[Message]) -> usize {
+    messages.iter().filter(|message| message.visibility == Visibility::Channel).count()
+}
