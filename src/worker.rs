@@ -259,8 +259,6 @@ impl Worker {
                         return Outcome::Held;
                     }
                     self.bot.metrics.retried(Party::Fivetran);
-                } else {
-                    self.budget().first_try();
                 }
                 if *step == Step::Create && !self.lease_is_long_enough() {
                     return Outcome::Held;
@@ -271,6 +269,9 @@ impl Worker {
                     connect::perform(step, request, connection, &redirect_uri, &self.bot.fivetran, card)
                         .await;
                 tracing::debug!(command = claimed.id, ?step, ?outcome, "a step at Fivetran");
+                if !matches!(outcome, Outcome::Failed(_)) {
+                    self.budget().succeeded();
+                }
                 outcome
             }
         }

@@ -65,11 +65,21 @@ impl Outside {
 
     /// Waits until each of `references` has had its link or its sentence.
     pub(crate) async fn until_all_ended(&self, references: &HashSet<String>) {
-        until("every acknowledged command has ended", || {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
             let seen = self.messages_by_reference();
-            references.iter().all(|reference| seen.contains_key(reference))
-        })
-        .await;
+            let open: Vec<_> = references.iter().filter(|reference| !seen.contains_key(*reference)).collect();
+            if open.is_empty() {
+                return;
+            }
+            assert!(
+                Instant::now() < deadline,
+                "{} of {} commands have not ended: {open:?}",
+                open.len(),
+                references.len()
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
     }
 }
 
