@@ -46,6 +46,23 @@ pub fn crash_point(name: &str) {
     }
 }
 
+/// Whether a test wants to see what becomes of acknowledgements when SQLite does not sync
+/// (`UNSAFE_SYNCHRONOUS=OFF`): the control for the test that it does.
+#[cfg(feature = "crash-points")]
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "a test's variable, not the bot's configuration")]
+pub fn without_sync() -> bool {
+    std::env::var("UNSAFE_SYNCHRONOUS").is_ok_and(|it| it == "OFF")
+}
+
+/// Never.
+#[cfg(not(feature = "crash-points"))]
+#[inline]
+#[must_use]
+pub fn without_sync() -> bool {
+    false
+}
+
 /// Nothing.
 #[cfg(not(feature = "crash-points"))]
 #[inline]

@@ -22,12 +22,12 @@ use tracing_subscriber::{EnvFilter, Layer as _};
 
 use crate::config::LogFormat;
 
-/// Lets through everything of our own, and of other crates only what is at least INFO.
+/// Lets through everything of our own, and of other crates only warnings and errors.
 ///
 /// HTTP crates print header blocks and paths at DEBUG and TRACE; a response_url is nothing but a
 /// path. No value of `RUST_LOG` may turn that on.
 fn ours_or_harmless(line: &Metadata<'_>) -> bool {
-    line.target().starts_with("connect_card") || *line.level() <= Level::INFO
+    line.target().starts_with("connect_card") || *line.level() <= Level::WARN
 }
 
 /// Starts logging to standard error. `filter` has the syntax of `RUST_LOG`; a part of it that

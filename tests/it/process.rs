@@ -11,7 +11,9 @@ use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use connect_card::sandbox::fivetran::{self, FivetranStandIn};
-use connect_card::sandbox::slack::{self, Ack, Message, SlackStandIn, Visibility};
+use connect_card::sandbox::slack::{self, Ack, SlackStandIn, Visibility};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
 /// How long anything that must happen is waited for.
@@ -173,17 +175,26 @@ pub(crate) struct Process {
 
 impl Process {
     pub(crate) async fn until_it_listens(&mut self) {
-        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.setup.port));
         let deadline = Instant::now() + PATIENCE;
-        while tokio::net::TcpStream::connect(address).await.is_err() {
+        while !self.answers().await {
             let ended = self.child.try_wait().unwrap();
             assert!(
                 ended.is_none() && Instant::now() < deadline,
-                "the bot does not listen: {ended:?}\n{}",
+                "the bot does not start: {ended:?}\n{}",
                 self.log()
             );
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
+    }
+
+    /// Whether it answers requests; the socket alone is open a little earlier.
+    async fn answers(&self) -> bool {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.setup.port));
+        let Ok(mut stream) = TcpStream::connect(address).await else { return false };
+        let asked =
+            stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: bot\r\nConnection: close\r\n\r\n").await;
+        let mut answer = Vec::new();
+        asked.is_ok() && stream.read_to_end(&mut answer).await.is_ok() && answer.starts_with(b"HTTP/1.1 200")
     }
 
     pub(crate) fn url(&self) -> String {
@@ -218,9 +229,4 @@ impl Process {
     pub(crate) async fn send(&self, outside: &Outside, typed: &str) -> std::io::Result<Ack> {
         outside.slack.command(&self.url(), typed, CHANNEL, USER).await
     }
-}
-
-/// The links among `messages`.
-pub(crate) fn links(messages: &[Message]) -> usize {
-    messages.iter().filter(|message| message.visibility == Visibility::Channel).count()
 }

@@ -1,0 +1,129 @@
+//! That an acknowledgement leaves only after the disk has its command: the order of the system
+//! calls, and that the same check sees it when SQLite does not sync.
+//!
+//! A kill proves nothing here, since the kernel keeps what was written; only the order does.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::process::Command;
+
+use crate::process::{Outside, Setup, accepted};
+
+/// Commands sent one after another.
+const COMMANDS: usize = 20;
+
+/// What of one line of `strace -f -y` matters.
+enum Event {
+    /// The write-ahead log was written to.
+    Wal,
+    /// The write-ahead log is on disk.
+    Synced,
+    /// An acknowledgement leaves.
+    Ack,
+}
+
+fn event(line: &str) -> Option<Event> {
+    let call = line.split_once(' ')?.1.trim_start();
+    let call =
+        call.split_once(") ").map_or(call, |(before, _)| if before.starts_with('[') { call } else { call });
+    if call.contains("bot.db-wal") && (call.contains("pwrite64(") || call.contains("write(")) {
+        Some(Event::Wal)
+    } else if call.contains("bot.db-wal")
+        && (call.contains("fdatasync(") || call.contains("fsync("))
+        && !call.contains("= -1")
+    {
+        Some(Event::Synced)
+    } else if call.contains("Making a link")
+        && (call.contains("sendto(") || call.contains("write(") || call.contains("writev("))
+    {
+        Some(Event::Ack)
+    } else {
+        None
+    }
+}
+
+/// Acknowledgements, and how many of them left while something written was not yet synced.
+fn unsynced(trace: &str) -> (usize, usize) {
+    let (mut dirty, mut acks, mut bad) = (false, 0, 0);
+    // A call that is cut in two by another thread's shows its name and its end on two lines.
+    let mut unfinished: HashMap<&str, &str> = HashMap::new();
+    for line in trace.lines() {
+        let thread = line.split_whitespace().next().unwrap_or("");
+        let whole;
+        let line = if line.ends_with("<unfinished ...>") {
+            unfinished.insert(thread, line);
+            // A send counts from its beginning, a sync only when it is done.
+            if !matches!(event(line), Some(Event::Synced)) { line } else { continue }
+        } else if line.contains("resumed>") {
+            let Some(begun) = unfinished.remove(thread) else { continue };
+            whole = format!("{begun}{line}");
+            if matches!(event(&whole), Some(Event::Synced)) { &whole } else { continue }
+        } else {
+            line
+        };
+        match event(line) {
+            Some(Event::Wal) => dirty = true,
+            Some(Event::Synced) => dirty = false,
+            Some(Event::Ack) => {
+                acks += 1;
+                bad += usize::from(dirty);
+            }
+            None => {}
+        }
+    }
+    (acks, bad)
+}
+
+/// Traces a bot while commands are accepted one after another; nothing else is written meanwhile,
+/// since Fivetran does not answer before the last of them.
+async fn trace(folder: &Path, extra: &[(&str, &str)]) -> (usize, usize) {
+    let outside = Outside::start().await;
+    outside.fivetran.set_latency(std::time::Duration::from_secs(10));
+    let mut setup = Setup::new(format!("sqlite:{}", folder.join("bot.db").display()), folder.join("log"));
+    for (name, value) in extra {
+        setup = setup.with(name, value);
+    }
+    let process = setup.start(&outside).await;
+    let output = folder.join("trace");
+    let mut strace = tokio::process::Command::new("strace")
+        .args(["-f", "-y", "-s", "400", "-e", "trace=pwrite64,write,writev,sendto,fdatasync,fsync", "-o"])
+        .arg(&output)
+        .args(["-p", &process.id().to_string()])
+        .stderr(std::process::Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .expect("strace is needed");
+    crate::process::until("strace has attached", || attached(process.id())).await;
+    for at in 0..COMMANDS {
+        let ack = process.send(&outside, &format!("/connect-card google_ads sync_{at}")).await.unwrap();
+        assert!(accepted(&ack).is_some(), "{}", ack.text());
+    }
+    let interrupt = Command::new("kill").args(["-INT", &strace.id().unwrap().to_string()]).status();
+    assert!(interrupt.unwrap().success());
+    strace.wait().await.unwrap();
+    process.kill().await;
+    unsynced(&std::fs::read_to_string(output).unwrap())
+}
+
+/// Whether every thread of a process is traced.
+fn attached(process: u32) -> bool {
+    let threads = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
+    threads.flatten().all(|thread| {
+        let status = std::fs::read_to_string(thread.path().join("status")).unwrap_or_default();
+        status.lines().any(|line| line.starts_with("TracerPid:") && !line.ends_with("\t0"))
+    })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_disk_has_a_command_before_its_acknowledgement_leaves() {
+    let folder = tempfile::tempdir().unwrap();
+    let (acks, bad) = trace(folder.path(), &[]).await;
+    assert_eq!((acks, bad), (COMMANDS, 0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_check_sees_a_database_that_does_not_sync() {
+    let folder = tempfile::tempdir().unwrap();
+    let (acks, bad) = trace(folder.path(), &[("UNSAFE_SYNCHRONOUS", "OFF")]).await;
+    assert_eq!((acks, bad), (COMMANDS, COMMANDS));
+}
