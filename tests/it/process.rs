@@ -56,6 +56,17 @@ impl Outside {
         found
     }
 
+    /// When each command's messages were posted, by Slack's clock in seconds.
+    pub(crate) fn post_times(&self) -> HashMap<String, Vec<f64>> {
+        let mut found: HashMap<String, Vec<f64>> = HashMap::new();
+        for message in self.slack.messages() {
+            if let Some(reference) = reference(&message.rendered()) {
+                found.entry(reference).or_default().push(message.ts.parse().unwrap());
+            }
+        }
+        found
+    }
+
     /// How many connections there are of each name.
     pub(crate) fn connections_by_name(&self) -> BTreeMap<String, usize> {
         let mut counts = BTreeMap::new();
@@ -95,6 +106,11 @@ pub(crate) fn reference(text: &str) -> Option<String> {
 pub(crate) fn accepted(ack: &Ack) -> Option<String> {
     let text = slack::render(&ack.json());
     (ack.status == 200 && text.contains("Making a link")).then(|| reference(&text)).flatten()
+}
+
+/// The time in seconds, as Slack's message ids tell it.
+pub(crate) fn now() -> f64 {
+    connect_card::clock::Clock::default().now().as_millisecond() as f64 / 1e3
 }
 
 /// Waits until `done`, or fails saying what was waited for.

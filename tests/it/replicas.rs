@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::kills::{Random, Typed, bad_day, judge, seed, type_until};
 use crate::postgres::Postgres;
-use crate::process::{Outside, Setup};
+use crate::process::{Outside, Setup, now};
 
 /// Replicas at a time.
 const REPLICAS: usize = 3;
@@ -50,23 +50,26 @@ async fn three_replicas_lose_nothing_while_one_is_killed_and_the_database_crashe
             tokio::spawn(type_until(stop, outside, urls.clone(), person, typed, Duration::from_millis(20)))
         })
         .collect();
+    let mut breaks = Vec::new();
     for _ in 0..DATABASE_CRASHES {
         for _ in 0..KILLS_BETWEEN {
             tokio::time::sleep(Duration::from_millis(50 + random.below(250))).await;
             let at = random.below(REPLICAS as u64) as usize;
             let victim = processes.remove(at);
             victim.kill().await;
+            breaks.push(now());
             processes.insert(at, setups[at].start(&outside).await);
         }
         let server = Arc::clone(&postgres);
         tokio::task::spawn_blocking(move || server.crash_and_restart()).await.unwrap();
+        breaks.push(now());
     }
     stop.store(true, Ordering::Relaxed);
     for person in people {
         person.await.unwrap();
     }
     outside.fivetran.faults(|it| it.heal());
-    let doubled = judge("replicas", &outside, &typed).await;
+    let doubled = judge("replicas", &outside, &typed, &breaks).await;
     let acknowledged = typed.acknowledged.lock().await.len();
     println!(
         "replicas: {} kills, {DATABASE_CRASHES} crashes of Postgres, {acknowledged} commands acknowledged and ended, \
