@@ -20,7 +20,7 @@ use crate::fivetran::schema::Misfit;
 /// How long after a creation whose answer was lost it may still appear at Fivetran. A creation
 /// before that would not double the connection, since Fivetran keeps names unique in a
 /// destination under `FIVETRAN_NAMING`, but would be refused; and a person is waiting.
-pub const GRACE: Duration = Duration::from_secs(3);
+pub const GRACE: SignedDuration = SignedDuration::from_secs(3);
 /// No call to Fivetran is begun so long after the command was accepted: what is left of the
 /// response_url's half hour is for telling the person.
 pub const CREATE_DEADLINE: SignedDuration = SignedDuration::from_mins(25);
@@ -281,6 +281,8 @@ pub struct Journal {
     pub progress: Progress,
     /// Since when a creation may be under way that nobody has an answer of. `None`: there is none.
     maybe_sent: Option<Timestamp>,
+    /// When the last look was begun: its answer may be late, and tells of this moment.
+    looked_at: Option<Timestamp>,
     /// What a creation was refused with, until it is clear whether something was there already.
     refused: Option<(Problem, bool)>,
     /// Whether there is a card in hand.
@@ -294,7 +296,16 @@ impl Journal {
     /// A command that stands at `progress`.
     #[must_use]
     pub fn new(terms: Terms, progress: Progress) -> Self {
-        Self { terms, progress, maybe_sent: None, refused: None, card: false, due: Step::Create, vanished: 0 }
+        Self {
+            terms,
+            progress,
+            maybe_sent: None,
+            looked_at: None,
+            refused: None,
+            card: false,
+            due: Step::Create,
+            vanished: 0,
+        }
     }
 
     /// Whether the step about to be taken repeats one that failed.
@@ -385,16 +396,18 @@ impl Journal {
             }
             return self.tell(problem, now);
         }
-        if let Some(sent) = self.maybe_sent {
-            let rest = after(sent, SignedDuration::try_from(GRACE).unwrap_or_default()).duration_since(now);
-            if let Ok(rest @ Duration { .. }) = Duration::try_from(rest)
-                && !rest.is_zero()
-            {
-                self.due = Step::Look;
-                return self.wait(rest, now);
-            }
+        let Some(sent) = self.maybe_sent else { return self.begin(Step::Create, now) };
+        let settled = after(sent, GRACE);
+        if self.looked_at.is_some_and(|looked_at| looked_at >= settled) {
+            return self.begin(Step::Create, now);
         }
-        self.begin(Step::Create, now)
+        match Duration::try_from(settled.duration_since(now)) {
+            Ok(rest) if !rest.is_zero() => {
+                self.due = Step::Look;
+                self.wait(rest, now)
+            }
+            _ => self.begin(Step::Look, now),
+        }
     }
 
     fn vanished(&mut self, now: Timestamp) -> Step {
@@ -477,6 +490,9 @@ impl Journal {
             Step::Create | Step::Look | Step::Mint if over => self.tell(Problem::NoAnswer, now),
             Step::Post | Step::Tell if over => self.end(Stage::Undeliverable),
             step => {
+                if step == Step::Look {
+                    self.looked_at = Some(now);
+                }
                 self.due = step.clone();
                 step
             }
