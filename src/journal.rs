@@ -431,13 +431,8 @@ impl Journal {
             Failure::Throttled(Some(pause)) if pause > THROTTLE_LIMIT => {
                 self.tell(Problem::RateLimited { retry_after_s: Some(pause.as_secs()) }, now)
             }
-            Failure::Throttled(Some(pause)) => {
-                self.progress.tries += 1;
-                self.due = step;
-                let jitter = self.jittered(Duration::from_secs(1));
-                self.wait(pause + jitter, now)
-            }
-            Failure::Throttled(None) | Failure::NotSent => self.again(step, now),
+            Failure::Throttled(pause) => self.throttled(pause, step, now),
+            Failure::NotSent => self.again(step, now),
             Failure::Unclear if step == Step::Create => {
                 self.maybe_sent = Some(now);
                 self.again(Step::Look, now)
@@ -452,12 +447,7 @@ impl Journal {
         match failure {
             PostFailure::Refused(_) if telling => self.end(Stage::Undeliverable),
             PostFailure::Refused(slack_says) => self.tell(Problem::CannotPost { slack_says }, now),
-            PostFailure::Throttled(pause) => {
-                self.progress.tries += 1;
-                self.due = step;
-                let jitter = self.jittered(Duration::from_secs(1));
-                self.wait(pause.unwrap_or(BACKOFF.0).min(THROTTLE_LIMIT) + jitter, now)
-            }
+            PostFailure::Throttled(pause) => self.throttled(pause, step, now),
             PostFailure::NotSent => self.again(step, now),
             PostFailure::Unclear if self.terms.web_api => self.again(step, now),
             PostFailure::Unclear => {
@@ -528,11 +518,25 @@ impl Journal {
 
     /// Waits the backoff's next delay and then takes `step`.
     fn again(&mut self, step: Step, now: Timestamp) -> Step {
+        self.due = step;
+        let delay = self.backoff();
+        self.wait(delay, now)
+    }
+
+    /// Waits as long as was asked for, within reason, but no shorter than the backoff: a party that
+    /// goes on asking for nothing must not be asked for ever without a rest.
+    fn throttled(&mut self, pause: Option<Duration>, step: Step, now: Timestamp) -> Step {
+        self.due = step;
+        let asked = pause.unwrap_or_default().min(THROTTLE_LIMIT) + self.jittered(Duration::from_secs(1));
+        let delay = self.backoff().max(asked);
+        self.wait(delay, now)
+    }
+
+    /// The next delay of the backoff.
+    fn backoff(&mut self) -> Duration {
         let doubled = BACKOFF.0.saturating_mul(1 << self.progress.tries.min(16));
         self.progress.tries += 1;
-        self.due = step;
-        let delay = self.jittered(doubled.min(BACKOFF.1));
-        self.wait(delay, now)
+        self.jittered(doubled.min(BACKOFF.1))
     }
 
     /// Waits, but not beyond the moment at which the next step would be over.
