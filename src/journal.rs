@@ -21,8 +21,9 @@ use crate::fivetran::schema::Misfit;
 /// before that would not double the connection, since Fivetran keeps names unique in a
 /// destination under `FIVETRAN_NAMING`, but would be refused; and a person is waiting.
 pub const GRACE: SignedDuration = SignedDuration::from_secs(3);
-/// No call to Fivetran is begun so long after the command was accepted: what is left of the
-/// response_url's half hour is for telling the person.
+/// No connection is made or looked for so long after the command was accepted, and no failed card
+/// tried again: what is left of the response_url's half hour is for telling the person. A link
+/// that only Slack holds up may still be posted.
 pub const CREATE_DEADLINE: SignedDuration = SignedDuration::from_mins(25);
 /// The response_url dies at 30 minutes; the last post must arrive before.
 pub const RESPONSE_URL_DEADLINE: SignedDuration = SignedDuration::from_secs(29 * 60 + 30);
@@ -333,15 +334,14 @@ impl Journal {
                     Stage::Create => Step::Look,
                     Stage::Deliver => Step::Mint,
                     Stage::Tell => Step::Tell,
-                    Stage::Delivered | Stage::Told | Stage::Undeliverable => Step::End,
+                    Stage::Delivered | Stage::Told | Stage::Undeliverable => return Step::End,
                 };
                 self.begin(step, now)
             }
             Outcome::Woken => {
-                let step = std::mem::replace(&mut self.due, Step::End);
                 // A card is not kept through a wait: it is a secret, and a fresh one is a call away.
-                let step = if step == Step::Post { Step::Mint } else { step };
                 self.card = false;
+                let step = if self.due == Step::Post { Step::Mint } else { self.due.clone() };
                 self.begin(step, now)
             }
             Outcome::Held => self.wait(BACKOFF.0 * 2, now),
@@ -428,6 +428,7 @@ impl Journal {
         };
         match failure {
             Failure::Final(problem) => self.tell(problem, now),
+            _ if now >= after(self.terms.accepted_at, CREATE_DEADLINE) => self.tell(Problem::NoAnswer, now),
             Failure::Throttled(Some(pause)) if pause > THROTTLE_LIMIT => {
                 self.tell(Problem::RateLimited { retry_after_s: Some(pause.as_secs()) }, now)
             }
@@ -471,22 +472,17 @@ impl Journal {
 
     /// Begins a step, unless its time is over.
     fn begin(&mut self, step: Step, now: Timestamp) -> Step {
-        let over = match step {
-            Step::Create | Step::Look | Step::Mint => now >= after(self.terms.accepted_at, CREATE_DEADLINE),
-            Step::Post | Step::Tell => now >= self.deadline(),
-            Step::Wait(_) | Step::End => false,
-        };
-        match step {
-            Step::Create | Step::Look | Step::Mint if over => self.tell(Problem::NoAnswer, now),
-            Step::Post | Step::Tell if over => self.end(Stage::Undeliverable),
-            step => {
-                if step == Step::Look {
-                    self.looked_at = Some(now);
-                }
-                self.due = step.clone();
-                step
-            }
+        if now >= self.limit(&step) {
+            return match step {
+                Step::Create | Step::Look => self.tell(Problem::NoAnswer, now),
+                _ => self.end(Stage::Undeliverable),
+            };
         }
+        if step == Step::Look {
+            self.looked_at = Some(now);
+        }
+        self.due = step.clone();
+        step
     }
 
     fn deliver(&mut self, connection: String, existed: bool, now: Timestamp) -> Step {
@@ -539,14 +535,18 @@ impl Journal {
         self.jittered(doubled.min(BACKOFF.1))
     }
 
-    /// Waits, but not beyond the moment at which the next step would be over.
+    /// Waits, but not beyond the moment at which the step that is due would be over.
     fn wait(&self, delay: Duration, now: Timestamp) -> Step {
-        let limit = match self.progress.stage {
-            Stage::Create | Stage::Deliver => after(self.terms.accepted_at, CREATE_DEADLINE).max(now),
-            _ => self.deadline(),
-        };
-        let left = Duration::try_from(limit.duration_since(now)).unwrap_or_default();
+        let left = Duration::try_from(self.limit(&self.due).duration_since(now)).unwrap_or_default();
         Step::Wait(delay.min(left))
+    }
+
+    /// From when on a step is not begun any more.
+    fn limit(&self, step: &Step) -> Timestamp {
+        match step {
+            Step::Create | Step::Look => after(self.terms.accepted_at, CREATE_DEADLINE),
+            _ => self.deadline(),
+        }
     }
 
     /// Between half of `delay` and all of it, spread over commands and tries.
