@@ -36,9 +36,11 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::fro
 /// How often a post that Slack answered unclearly is tried again at a response_url, which takes
 /// five posts in all: three more here, and the last is kept for telling the person.
 const RESPONSE_URL_RETRIES: u32 = 3;
-/// Delays between those: together they outlast a short outage of Slack's.
-const RESPONSE_URL_DELAYS: [Duration; 3] =
+/// Delays after an unclear post: together they outlast a short outage of Slack's.
+const UNCLEAR_DELAYS: [Duration; 3] =
     [Duration::from_secs(1), Duration::from_secs(15), Duration::from_secs(120)];
+/// With a bot token there may be more; each may show the link once more, so they are rare.
+const UNCLEAR_PAUSE: Duration = Duration::from_secs(600);
 /// How often to look for the connection that a "name is taken" speaks of: the list can lag.
 const CONFLICT_LOOKS: u32 = 3;
 /// How often a connection that vanishes between its creation and its card is made anew.
@@ -450,10 +452,9 @@ impl Journal {
             PostFailure::Refused(slack_says) => self.tell(Problem::CannotPost { slack_says }, now),
             PostFailure::Throttled(pause) => self.throttled(pause, step, now),
             PostFailure::NotSent => self.again(step, now),
-            PostFailure::Unclear if self.terms.web_api => self.again(step, now),
             PostFailure::Unclear => {
                 let tries = self.progress.tries;
-                if tries >= RESPONSE_URL_RETRIES {
+                if tries >= RESPONSE_URL_RETRIES && !self.terms.web_api {
                     // Each try may have used up one of the URL's five posts.
                     return if telling {
                         self.end(Stage::Undeliverable)
@@ -463,7 +464,7 @@ impl Journal {
                 }
                 self.progress.tries += 1;
                 self.due = step;
-                let base = RESPONSE_URL_DELAYS.get(tries as usize).copied().unwrap_or(BACKOFF.1);
+                let base = UNCLEAR_DELAYS.get(tries as usize).copied().unwrap_or(UNCLEAR_PAUSE);
                 let delay = self.jittered(base);
                 self.wait(delay, now)
             }
