@@ -287,12 +287,22 @@ pub struct Journal {
     /// When the last look was begun: its answer may be late, and tells of this moment.
     looked_at: Option<Timestamp>,
     /// What a creation was refused with, until it is clear whether something was there already.
-    refused: Option<(Problem, bool)>,
+    refused: Option<Refusal>,
     /// Whether there is a card in hand.
     card: bool,
     /// The step that is due when a wait is over.
     due: Step,
     vanished: u32,
+}
+
+/// A creation that was refused.
+#[derive(Clone, Debug)]
+struct Refusal {
+    problem: Problem,
+    /// Whether Fivetran says outright that the name is taken.
+    conflict: bool,
+    /// How often nothing of that name was to be seen since.
+    looks: u32,
 }
 
 impl Journal {
@@ -352,7 +362,7 @@ impl Journal {
                 self.deliver(connection, false, now)
             }
             Outcome::CreateRefused { problem, conflict } => {
-                self.refused = Some((problem, conflict));
+                self.refused = Some(Refusal { problem, conflict, looks: 0 });
                 self.begin(Step::Look, now)
             }
             Outcome::Found(found) => self.found(found, now),
@@ -391,11 +401,13 @@ impl Journal {
     }
 
     fn found_nothing(&mut self, now: Timestamp) -> Step {
-        if let Some((problem, conflict)) = self.refused.clone() {
+        if let Some(refusal) = &mut self.refused {
             // A creation without an answer may be what took the name; then it will show up.
-            if (conflict || self.maybe_sent.is_some()) && self.progress.tries < CONFLICT_LOOKS {
+            if (refusal.conflict || self.maybe_sent.is_some()) && refusal.looks < CONFLICT_LOOKS {
+                refusal.looks += 1;
                 return self.again(Step::Look, now);
             }
+            let problem = refusal.problem.clone();
             return self.tell(problem, now);
         }
         let Some(sent) = self.maybe_sent else { return self.begin(Step::Create, now) };
