@@ -20,9 +20,10 @@ use crate::fivetran::schema::Misfit;
 /// How long after a creation whose answer was lost it may still appear at Fivetran. A creation
 /// before that would not double the connection, since Fivetran keeps names unique in a
 /// destination under `FIVETRAN_NAMING`, but would be refused; and a person is waiting.
-pub const GRACE: Duration = Duration::from_secs(3);
-/// No call to Fivetran is begun so long after the command was accepted: what is left of the
-/// response_url's half hour is for telling the person.
+pub const GRACE: SignedDuration = SignedDuration::from_secs(3);
+/// No connection is made or looked for so long after the command was accepted, and no failed card
+/// tried again: what is left of the response_url's half hour is for telling the person. A link
+/// that only Slack holds up may still be posted.
 pub const CREATE_DEADLINE: SignedDuration = SignedDuration::from_mins(25);
 /// The response_url dies at 30 minutes; the last post must arrive before.
 pub const RESPONSE_URL_DEADLINE: SignedDuration = SignedDuration::from_secs(29 * 60 + 30);
@@ -35,9 +36,11 @@ const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::fro
 /// How often a post that Slack answered unclearly is tried again at a response_url, which takes
 /// five posts in all: three more here, and the last is kept for telling the person.
 const RESPONSE_URL_RETRIES: u32 = 3;
-/// Delays between those: together they outlast a short outage of Slack's.
-const RESPONSE_URL_DELAYS: [Duration; 3] =
+/// Delays after an unclear post: together they outlast a short outage of Slack's.
+const UNCLEAR_DELAYS: [Duration; 3] =
     [Duration::from_secs(1), Duration::from_secs(15), Duration::from_secs(120)];
+/// With a bot token there may be more; each may show the link once more, so they are rare.
+const UNCLEAR_PAUSE: Duration = Duration::from_secs(600);
 /// How often to look for the connection that a "name is taken" speaks of: the list can lag.
 const CONFLICT_LOOKS: u32 = 3;
 /// How often a connection that vanishes between its creation and its card is made anew.
@@ -281,8 +284,10 @@ pub struct Journal {
     pub progress: Progress,
     /// Since when a creation may be under way that nobody has an answer of. `None`: there is none.
     maybe_sent: Option<Timestamp>,
+    /// When the last look was begun: its answer may be late, and tells of this moment.
+    looked_at: Option<Timestamp>,
     /// What a creation was refused with, until it is clear whether something was there already.
-    refused: Option<(Problem, bool)>,
+    refused: Option<Refusal>,
     /// Whether there is a card in hand.
     card: bool,
     /// The step that is due when a wait is over.
@@ -290,11 +295,30 @@ pub struct Journal {
     vanished: u32,
 }
 
+/// A creation that was refused.
+#[derive(Clone, Debug)]
+struct Refusal {
+    problem: Problem,
+    /// Whether Fivetran says outright that the name is taken.
+    conflict: bool,
+    /// How often nothing of that name was to be seen since.
+    looks: u32,
+}
+
 impl Journal {
     /// A command that stands at `progress`.
     #[must_use]
     pub fn new(terms: Terms, progress: Progress) -> Self {
-        Self { terms, progress, maybe_sent: None, refused: None, card: false, due: Step::Create, vanished: 0 }
+        Self {
+            terms,
+            progress,
+            maybe_sent: None,
+            looked_at: None,
+            refused: None,
+            card: false,
+            due: Step::Create,
+            vanished: 0,
+        }
     }
 
     /// Whether the step about to be taken repeats one that failed.
@@ -322,15 +346,14 @@ impl Journal {
                     Stage::Create => Step::Look,
                     Stage::Deliver => Step::Mint,
                     Stage::Tell => Step::Tell,
-                    Stage::Delivered | Stage::Told | Stage::Undeliverable => Step::End,
+                    Stage::Delivered | Stage::Told | Stage::Undeliverable => return Step::End,
                 };
                 self.begin(step, now)
             }
             Outcome::Woken => {
-                let step = std::mem::replace(&mut self.due, Step::End);
                 // A card is not kept through a wait: it is a secret, and a fresh one is a call away.
-                let step = if step == Step::Post { Step::Mint } else { step };
                 self.card = false;
+                let step = if self.due == Step::Post { Step::Mint } else { self.due.clone() };
                 self.begin(step, now)
             }
             Outcome::Held => self.wait(BACKOFF.0 * 2, now),
@@ -339,7 +362,7 @@ impl Journal {
                 self.deliver(connection, false, now)
             }
             Outcome::CreateRefused { problem, conflict } => {
-                self.refused = Some((problem, conflict));
+                self.refused = Some(Refusal { problem, conflict, looks: 0 });
                 self.begin(Step::Look, now)
             }
             Outcome::Found(found) => self.found(found, now),
@@ -378,23 +401,27 @@ impl Journal {
     }
 
     fn found_nothing(&mut self, now: Timestamp) -> Step {
-        if let Some((problem, conflict)) = self.refused.clone() {
+        if let Some(refusal) = &mut self.refused {
             // A creation without an answer may be what took the name; then it will show up.
-            if (conflict || self.maybe_sent.is_some()) && self.progress.tries < CONFLICT_LOOKS {
+            if (refusal.conflict || self.maybe_sent.is_some()) && refusal.looks < CONFLICT_LOOKS {
+                refusal.looks += 1;
                 return self.again(Step::Look, now);
             }
+            let problem = refusal.problem.clone();
             return self.tell(problem, now);
         }
-        if let Some(sent) = self.maybe_sent {
-            let rest = after(sent, SignedDuration::try_from(GRACE).unwrap_or_default()).duration_since(now);
-            if let Ok(rest @ Duration { .. }) = Duration::try_from(rest)
-                && !rest.is_zero()
-            {
-                self.due = Step::Look;
-                return self.wait(rest, now);
-            }
+        let Some(sent) = self.maybe_sent else { return self.begin(Step::Create, now) };
+        let settled = after(sent, GRACE);
+        if self.looked_at.is_some_and(|looked_at| looked_at >= settled) {
+            return self.begin(Step::Create, now);
         }
-        self.begin(Step::Create, now)
+        match Duration::try_from(settled.duration_since(now)) {
+            Ok(rest) if !rest.is_zero() => {
+                self.due = Step::Look;
+                self.wait(rest, now)
+            }
+            _ => self.begin(Step::Look, now),
+        }
     }
 
     fn vanished(&mut self, now: Timestamp) -> Step {
@@ -415,16 +442,12 @@ impl Journal {
         };
         match failure {
             Failure::Final(problem) => self.tell(problem, now),
+            _ if now >= after(self.terms.accepted_at, CREATE_DEADLINE) => self.tell(Problem::NoAnswer, now),
             Failure::Throttled(Some(pause)) if pause > THROTTLE_LIMIT => {
                 self.tell(Problem::RateLimited { retry_after_s: Some(pause.as_secs()) }, now)
             }
-            Failure::Throttled(Some(pause)) => {
-                self.progress.tries += 1;
-                self.due = step;
-                let jitter = self.jittered(Duration::from_secs(1));
-                self.wait(pause + jitter, now)
-            }
-            Failure::Throttled(None) | Failure::NotSent => self.again(step, now),
+            Failure::Throttled(pause) => self.throttled(pause, step, now),
+            Failure::NotSent => self.again(step, now),
             Failure::Unclear if step == Step::Create => {
                 self.maybe_sent = Some(now);
                 self.again(Step::Look, now)
@@ -439,17 +462,11 @@ impl Journal {
         match failure {
             PostFailure::Refused(_) if telling => self.end(Stage::Undeliverable),
             PostFailure::Refused(slack_says) => self.tell(Problem::CannotPost { slack_says }, now),
-            PostFailure::Throttled(pause) => {
-                self.progress.tries += 1;
-                self.due = step;
-                let jitter = self.jittered(Duration::from_secs(1));
-                self.wait(pause.unwrap_or(BACKOFF.0).min(THROTTLE_LIMIT) + jitter, now)
-            }
+            PostFailure::Throttled(pause) => self.throttled(pause, step, now),
             PostFailure::NotSent => self.again(step, now),
-            PostFailure::Unclear if self.terms.web_api => self.again(step, now),
             PostFailure::Unclear => {
                 let tries = self.progress.tries;
-                if tries >= RESPONSE_URL_RETRIES {
+                if tries >= RESPONSE_URL_RETRIES && !self.terms.web_api {
                     // Each try may have used up one of the URL's five posts.
                     return if telling {
                         self.end(Stage::Undeliverable)
@@ -459,7 +476,7 @@ impl Journal {
                 }
                 self.progress.tries += 1;
                 self.due = step;
-                let base = RESPONSE_URL_DELAYS.get(tries as usize).copied().unwrap_or(BACKOFF.1);
+                let base = UNCLEAR_DELAYS.get(tries as usize).copied().unwrap_or(UNCLEAR_PAUSE);
                 let delay = self.jittered(base);
                 self.wait(delay, now)
             }
@@ -468,19 +485,17 @@ impl Journal {
 
     /// Begins a step, unless its time is over.
     fn begin(&mut self, step: Step, now: Timestamp) -> Step {
-        let over = match step {
-            Step::Create | Step::Look | Step::Mint => now >= after(self.terms.accepted_at, CREATE_DEADLINE),
-            Step::Post | Step::Tell => now >= self.deadline(),
-            Step::Wait(_) | Step::End => false,
-        };
-        match step {
-            Step::Create | Step::Look | Step::Mint if over => self.tell(Problem::NoAnswer, now),
-            Step::Post | Step::Tell if over => self.end(Stage::Undeliverable),
-            step => {
-                self.due = step.clone();
-                step
-            }
+        if now >= self.limit(&step) {
+            return match step {
+                Step::Create | Step::Look => self.tell(Problem::NoAnswer, now),
+                _ => self.end(Stage::Undeliverable),
+            };
         }
+        if step == Step::Look {
+            self.looked_at = Some(now);
+        }
+        self.due = step.clone();
+        step
     }
 
     fn deliver(&mut self, connection: String, existed: bool, now: Timestamp) -> Step {
@@ -512,21 +527,39 @@ impl Journal {
 
     /// Waits the backoff's next delay and then takes `step`.
     fn again(&mut self, step: Step, now: Timestamp) -> Step {
-        let doubled = BACKOFF.0.saturating_mul(1 << self.progress.tries.min(16));
-        self.progress.tries += 1;
         self.due = step;
-        let delay = self.jittered(doubled.min(BACKOFF.1));
+        let delay = self.backoff();
         self.wait(delay, now)
     }
 
-    /// Waits, but not beyond the moment at which the next step would be over.
+    /// Waits as long as was asked for, within reason, but no shorter than the backoff: a party that
+    /// goes on asking for nothing must not be asked for ever without a rest.
+    fn throttled(&mut self, pause: Option<Duration>, step: Step, now: Timestamp) -> Step {
+        self.due = step;
+        let asked = pause.unwrap_or_default().min(THROTTLE_LIMIT) + self.jittered(Duration::from_secs(1));
+        let delay = self.backoff().max(asked);
+        self.wait(delay, now)
+    }
+
+    /// The next delay of the backoff.
+    fn backoff(&mut self) -> Duration {
+        let doubled = BACKOFF.0.saturating_mul(1 << self.progress.tries.min(16));
+        self.progress.tries += 1;
+        self.jittered(doubled.min(BACKOFF.1))
+    }
+
+    /// Waits, but not beyond the moment at which the step that is due would be over.
     fn wait(&self, delay: Duration, now: Timestamp) -> Step {
-        let limit = match self.progress.stage {
-            Stage::Create | Stage::Deliver => after(self.terms.accepted_at, CREATE_DEADLINE).max(now),
-            _ => self.deadline(),
-        };
-        let left = Duration::try_from(limit.duration_since(now)).unwrap_or_default();
+        let left = Duration::try_from(self.limit(&self.due).duration_since(now)).unwrap_or_default();
         Step::Wait(delay.min(left))
+    }
+
+    /// From when on a step is not begun any more.
+    fn limit(&self, step: &Step) -> Timestamp {
+        match step {
+            Step::Create | Step::Look => after(self.terms.accepted_at, CREATE_DEADLINE),
+            _ => self.deadline(),
+        }
     }
 
     /// Between half of `delay` and all of it, spread over commands and tries.
