@@ -150,8 +150,8 @@ impl App {
     /// # Errors
     /// [`StartError`].
     pub async fn start(config: Config, listener: TcpListener, clock: Clock) -> Result<Self, StartError> {
-        let Config { server, slack, fivetran, destinations, landing, database, lease } = config;
-        let http = outbound::client().map_err(|_| StartError::Client)?;
+        let Config { server, slack, fivetran, destinations, landing, database, https_proxy, lease } = config;
+        let http = outbound::client(https_proxy.as_ref()).map_err(|_| StartError::Client)?;
         let options = Options { url: &database, secrets: &slack.signing_secrets, lease };
         let store = Store::open(options).await?;
         let (accepted, fresh) = mpsc::unbounded_channel();

@@ -57,7 +57,7 @@ pub async fn run(vars: &Vars, clock: &Clock) -> Exit {
         }
     };
     report.good("configuration: every variable can be read");
-    match outbound::client() {
+    match outbound::client(config.https_proxy.as_ref()) {
         Ok(http) => {
             fivetran(&mut report, &config, http.clone()).await;
             skew(&mut report, &config, &http, clock).await;

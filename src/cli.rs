@@ -42,7 +42,7 @@ pub enum Task {
     Check,
     /// Prints the manifest of the Slack app.
     Manifest {
-        /// Where Slack will reach the bot, e.g. https://connect-card.example.com
+        /// Where Slack will reach the bot, e.g. `https://connect-card.example.com`
         #[arg(long, value_name = "URL")]
         public_url: String,
     },

@@ -197,6 +197,8 @@ pub struct Config {
     pub landing: Landing,
     /// The database.
     pub database: DatabaseUrl,
+    /// `HTTPS_PROXY`.
+    pub https_proxy: Option<Url>,
     /// `LEASE_SECONDS`: how long after a replica's death the others take its commands over.
     pub lease: Duration,
 }
@@ -209,6 +211,8 @@ pub struct LinkConfig {
     pub destinations: Destinations,
     /// The customer's landing page.
     pub landing: Landing,
+    /// `HTTPS_PROXY`.
+    pub https_proxy: Option<Url>,
 }
 
 /// Where the customer of a `link` lands when nothing else is configured.
@@ -247,12 +251,13 @@ pub fn serve(vars: &Vars) -> Result<Config, Faults> {
     let public_url = server.as_ref().map(|server| server.public_url.clone());
     let landing = reader.landing(public_url);
     let lease = reader.lease();
+    let https_proxy = reader.https_proxy();
     reader.log_format();
     match (server, slack, fivetran, destinations, database, landing) {
         (Some(server), Some(slack), Some(fivetran), Some(destinations), Some(database), Some(landing))
             if reader.faults.0.is_empty() =>
         {
-            Ok(Config { server, slack, fivetran, destinations, landing, database, lease })
+            Ok(Config { server, slack, fivetran, destinations, landing, database, https_proxy, lease })
         }
         _ => Err(reader.faults),
     }
@@ -271,10 +276,11 @@ pub fn link(vars: &Vars) -> Result<LinkConfig, Faults> {
         Some(url) => Some(Landing::Fixed(url)),
         None => Some(Landing::Fixed(FIVETRAN_HOME.to_owned())),
     };
+    let https_proxy = reader.https_proxy();
     reader.log_format();
     match (fivetran, destinations, landing) {
         (Some(fivetran), Some(destinations), Some(landing)) if reader.faults.0.is_empty() => {
-            Ok(LinkConfig { fivetran, destinations, landing })
+            Ok(LinkConfig { fivetran, destinations, landing, https_proxy })
         }
         _ => Err(reader.faults),
     }
@@ -539,6 +545,19 @@ impl Reader<'_> {
         None
     }
 
+    /// The proxy for calls out. Its URL may hold a password, so it is never printed.
+    fn https_proxy(&mut self) -> Option<Url> {
+        let name = if self.vars.get("https_proxy").is_some() { "https_proxy" } else { "HTTPS_PROXY" };
+        let text = self.vars.get(name)?;
+        match Url::parse(text) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Some(url),
+            _ => {
+                self.fault(name, "is not the URL of a proxy", "write it as http://host:port, or unset it");
+                None
+            }
+        }
+    }
+
     fn lease(&mut self) -> Duration {
         let seconds = self.parsed("LEASE_SECONDS", LEASE_S, "give a whole number of seconds, 1 to 600");
         if seconds.is_some_and(|seconds| !(1..=600).contains(&seconds)) {
@@ -640,6 +659,7 @@ mod tests {
             ("LOG_FORMAT", "canary"),
             ("LEASE_SECONDS", "canary"),
             ("LEASE_SECONDS", "0"),
+            ("HTTPS_PROXY", "canary"),
         ] {
             let faults = with(&[(name, value)]).err().unwrap_or_default();
             assert_eq!(faults.0.len(), 1, "{name}={value}: {faults}");

@@ -6,12 +6,13 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, Response, redirect};
+use reqwest::{Client, Proxy, Response, redirect};
+use url::Url;
 
 /// Longest wait for a TCP and TLS connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest wait for a whole answer. Short enough that a lease always outlives the call that it
-/// guards (see `worker::LEASE`), long enough for the slowest creation of a connection.
+/// guards (`LEASE_SECONDS`), long enough for the slowest creation of a connection.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 /// Largest answer that is read. Fivetran's catalogue, the largest of all, is about 1 MB.
 const ANSWER_LIMIT: usize = 4 * 1024 * 1024;
@@ -33,15 +34,21 @@ pub enum CallError {
 }
 
 /// Builds the client. Installs the process's TLS provider first, since reqwest is built without
-/// one of its own and two in one process make rustls refuse to choose.
+/// one of its own and two in one process make rustls refuse to choose. `https_proxy` is used for
+/// https alone: plain http is for this machine.
 ///
 /// # Errors
 /// When the system's root certificates cannot be read.
 #[expect(clippy::disallowed_methods, reason = "this is the one client")]
-pub fn client() -> Result<Client, reqwest::Error> {
+pub fn client(https_proxy: Option<&Url>) -> Result<Client, reqwest::Error> {
     // A second call finds the provider in place, which is just as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    Client::builder()
+    let client = Client::builder().no_proxy();
+    let client = match https_proxy {
+        Some(url) => client.proxy(Proxy::https(url.clone())?),
+        None => client,
+    };
+    client
         .user_agent(USER_AGENT)
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(CALL_TIMEOUT)

@@ -141,12 +141,6 @@ pub fn not_accepted() -> SlackMessageContent {
     )
 }
 
-/// The acknowledgement while the bot is shutting down.
-#[must_use]
-pub fn restarting() -> SlackMessageContent {
-    sentences("I am being restarted, so nothing was created. Please try again in a minute.")
-}
-
 /// All that can be typed, after `slash` (the slash command as this workspace calls it).
 #[must_use]
 pub fn help(slash: &str) -> SlackMessageContent {

@@ -163,7 +163,9 @@ async fn create(
         None => match fivetran.schema_kind(&request.service).await {
             Ok(kind) => kind,
             Err(Error::Unclear(_)) => return Outcome::Failed(Failure::NotSent),
-            Err(Error::NotFound(said)) => return Outcome::Failed(Failure::Final(Problem::Refused(said))),
+            // A service without metadata of its own takes what nearly all take; if not, Fivetran
+            // says so in its own words.
+            Err(Error::NotFound(_)) => SchemaKind::Schema,
             Err(error) => return Outcome::Failed(failure(error)),
         },
     };
