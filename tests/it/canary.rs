@@ -43,6 +43,9 @@ async fn no_secret_is_in_logs_metrics_or_the_database() {
         assert_eq!(code, 0);
         canaries.extend(slack.messages().iter().filter_map(link_of).map(|link| ("a card", token_of(&link))));
 
+        for (name, least) in [("a response_url", 20), ("a card", 15)] {
+            assert!(canaries.iter().filter(|(known, _)| *known == name).count() >= least, "{name}");
+        }
         assert!(printed.lines().count() > 50, "RUST_LOG=trace is in force");
         assert!(printed.contains("command ended") && printed.contains("refused a request"));
         assert_absent(&canaries, printed.as_bytes(), "the log");
