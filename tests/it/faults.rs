@@ -6,7 +6,8 @@ use connect_card::sandbox::fault::Fault;
 use connect_card::sandbox::fivetran::FivetranStandIn;
 use futures_util::future::join_all;
 
-use crate::harness::{Setup, TestBot};
+use crate::harness::{Setup, TestBot, until};
+use crate::program::Program;
 
 const COMMAND: &str = "google_ads customer_schema";
 
@@ -152,8 +153,45 @@ async fn one_slow_creation_holds_up_no_other_command() {
     let bot = TestBot::start().await;
     creating(&bot.fivetran, Fault::SlowAfter(Duration::from_secs(6)), 1);
     bot.send("google_ads slow_customer").await;
-    crate::harness::until("the first creation", async || (bot.created() == 1).then_some(())).await;
+    until("the first creation", async || (bot.created() == 1).then_some(())).await;
     bot.send("hubspot quick_customer").await;
     assert!(bot.message(1).await.rendered().contains("quick_customer"));
     assert_eq!(bot.finish().await.len(), 2);
+}
+
+#[tokio::test]
+async fn when_fivetran_stays_away_the_person_is_told_while_that_is_possible() {
+    let bot = Setup::new().await.without_token().start().await;
+    for route in ["create_connection", "list_connections"] {
+        bot.fivetran.faults(|faults| faults.fail_always(route, Fault::Status(503)));
+    }
+    bot.send(COMMAND).await;
+    until("a first look", async || (bot.fivetran.calls_to("list_connections") > 0).then_some(())).await;
+    assert!(bot.slack.messages().is_empty());
+    // Past the last try at Fivetran, within the half hour of a response_url.
+    bot.advance(Duration::from_secs(26 * 60));
+    bot.message(1).await;
+    let sentence = bot.finish_with_sentence().await;
+    assert!(sentence.contains("did not answer in time") && sentence.contains("same words"), "{sentence}");
+}
+
+#[tokio::test]
+async fn a_command_that_nobody_could_be_told_about_is_counted_and_listed() {
+    let bot = Setup::new().await.without_token().start().await;
+    bot.slack.faults(|faults| faults.fail_always("response_url", Fault::DropBefore));
+    bot.send(COMMAND).await;
+    until("a first post", async || (bot.slack.calls_to("response_url") > 0).then_some(())).await;
+    bot.advance(Duration::from_secs(31 * 60));
+    let store = &bot.app.bot.store;
+    until("its end", async || store.census().await.unwrap().oldest_open.is_none().then_some(())).await;
+    assert_eq!(store.census().await.unwrap().undeliverable, 1);
+    assert_eq!(bot.fivetran.connections().len(), 1);
+    assert!(bot.slack.messages().is_empty());
+
+    let id = bot.fivetran.connections()[0]["id"].as_str().unwrap().to_owned();
+    let program = Program::against(&bot.slack, &bot.fivetran).with("DATABASE_URL", &bot.database());
+    bot.app.stop().await;
+    let output = program.run(&["check"]).await;
+    let listed = output.stdout.lines().find(|line| line.contains("undeliverable"));
+    assert!(listed.is_some_and(|line| line.contains(&id)), "{output:?}");
 }

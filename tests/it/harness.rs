@@ -78,7 +78,7 @@ impl Setup {
         let folder = tempfile::tempdir().unwrap();
         let listener = app::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), "PORT").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
-        let database = format!("sqlite:{}", folder.path().join("bot.db").display());
+        let database = database_in(&folder);
         let own = [("PUBLIC_URL", url.as_str()), ("DATABASE_URL", database.as_str())];
         let given = vars.iter().map(|(name, value)| (name.as_str(), value.as_str()));
         let config =
@@ -87,8 +87,13 @@ impl Setup {
             });
         let clock = Clock::default();
         let app = App::start(config, listener, clock.clone()).await.unwrap();
-        TestBot { slack, fivetran, clock, url, app, _folder: folder }
+        TestBot { slack, fivetran, clock, url, app, folder }
     }
+}
+
+/// The `DATABASE_URL` of a file in this folder.
+fn database_in(folder: &TempDir) -> String {
+    format!("sqlite:{}", folder.path().join("bot.db").display())
 }
 
 /// What leads to the stand-ins, as variables.
@@ -114,7 +119,7 @@ pub(crate) struct TestBot {
     pub(crate) clock: Clock,
     pub(crate) url: String,
     pub(crate) app: App,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl TestBot {
@@ -139,6 +144,17 @@ impl TestBot {
     /// Waits until there are so many messages, and gives the last of these.
     pub(crate) async fn message(&self, number: usize) -> Message {
         until("a message", async || self.slack.messages().get(number - 1).cloned()).await
+    }
+
+    /// Its `DATABASE_URL`.
+    pub(crate) fn database(&self) -> String {
+        database_in(&self.folder)
+    }
+
+    /// Moves the bot's time and Slack's ahead.
+    pub(crate) fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+        self.slack.advance(by);
     }
 
     /// The calls to Fivetran that can see or change an account, oldest first.
