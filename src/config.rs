@@ -45,7 +45,10 @@ impl Vars {
             }
         }
         for (name, value) in std::env::vars_os() {
-            if let (Ok(name), Ok(value)) = (name.into_string(), value.into_string()) {
+            if let (Ok(name), Ok(value)) = (name.into_string(), value.into_string())
+                // An empty one is unset, so it takes nothing away from `.env` either.
+                && !value.trim().is_empty()
+            {
                 vars.insert(name, value);
             }
         }

@@ -234,7 +234,7 @@ impl Catalog {
     pub fn from_live(rows: impl IntoIterator<Item = (String, String, Option<String>)>) -> Option<Self> {
         let mut kinds: HashMap<_, _> = built_in_rows().map(|(id, kind, _)| (id, kind)).collect();
         // Where Fivetran still lists a retired id, it takes what its successor does.
-        kinds.extend(RETIRED.iter().zip(std::iter::repeat(SchemaKind::Schema)));
+        kinds.extend(RETIRED.iter().copied().zip(std::iter::repeat(SchemaKind::Schema)));
         let services = rows.into_iter().filter_map(|(id, name, status)| {
             let name = match name.trim() {
                 "" => &id,

@@ -1,10 +1,29 @@
-//! The tests of the whole bot, by the wire. One binary; one file for each capability.
+//! The bot from the outside: real HTTP between it and stateful stand-ins for Slack and Fivetran,
+//! a real database, and in many tests the real binary. One file for each capability.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that meets what it did not expect fails by a panic"
+)]
+
+mod canary;
+mod cli;
+mod connect;
 mod crash_points;
 mod disk;
+mod faults;
+mod harness;
+mod hostile;
 mod kills;
+mod messages;
 mod postgres;
 mod process;
+mod program;
 mod replay;
 mod replicas;
+mod serve;
+mod signature;
 mod sync;

@@ -16,6 +16,7 @@ use url::{Position, Url};
 
 use super::state::{Message, Visibility};
 use super::{APP_ID, SIGNING_SECRET, SlackStandIn, TEAM_DOMAIN, TEAM_ID};
+use crate::clock::Clock;
 use crate::sandbox::encoding::hex;
 
 /// Slack waits so long for an answer.
@@ -78,9 +79,15 @@ fn sign_with(secret: &str, timestamp: u64, body: &[u8]) -> String {
     format!("v0={}", hex(context.sign().as_ref()))
 }
 
-/// The headers which Slack sends with a body, signature included, at a Unix time in seconds.
+/// The headers which Slack sends with a body now, signature included.
 #[must_use]
-pub fn signed_headers(now: u64, body: &[u8]) -> Vec<(String, String)> {
+pub fn signed_headers(body: &[u8]) -> Vec<(String, String)> {
+    headers_at(&Clock::default(), body)
+}
+
+/// The same by a clock that may be ahead.
+fn headers_at(clock: &Clock, body: &[u8]) -> Vec<(String, String)> {
+    let now = u64::try_from(clock.now().as_second()).unwrap_or_default();
     [
         ("content-type", "application/x-www-form-urlencoded".to_owned()),
         ("user-agent", "Slackbot 1.0 (+https://api.slack.com/robots)".to_owned()),
@@ -136,11 +143,6 @@ async fn exchange(url: &str, headers: &[(String, String)], body: Vec<u8>) -> io:
 }
 
 impl SlackStandIn {
-    /// The Unix time in seconds by the stand-in's clock, which tests can advance.
-    fn unix_now(&self) -> u64 {
-        u64::try_from(self.0.clock.now().as_second()).unwrap_or_default()
-    }
-
     /// The value of `X-Slack-Signature` for a body sent at `timestamp`.
     #[must_use]
     pub fn sign(&self, timestamp: u64, body: &[u8]) -> String {
@@ -150,7 +152,7 @@ impl SlackStandIn {
     /// The headers which Slack sends with a body now, for tests that tamper with them.
     #[must_use]
     pub fn signed_request(&self, body: &[u8]) -> Vec<(String, String)> {
-        signed_headers(self.unix_now(), body)
+        headers_at(&self.0.clock, body)
     }
 
     /// The form of a typed command, such as `/connect-card adwords customer_schema`.
@@ -283,7 +285,7 @@ impl SlackStandIn {
 
     async fn send(&self, bot_url: &str, path: &str, request: Outgoing) -> io::Result<Ack> {
         let url = format!("{}{path}", bot_url.trim_end_matches('/'));
-        let headers = signed_headers(self.unix_now(), request.body.as_bytes());
+        let headers = headers_at(&self.0.clock, request.body.as_bytes());
         let ack = post(&url, &headers, request.body.into_bytes()).await?;
         Ok(Ack { response_url: request.response_url, trigger_id: request.trigger_id, ..ack })
     }

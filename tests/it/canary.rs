@@ -1,0 +1,178 @@
+//! No secret leaves by the logs, the metrics or the database, whatever happens and however much is
+//! logged.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use connect_card::outbound;
+use connect_card::sandbox::fault::Fault;
+use connect_card::sandbox::fivetran::{API_KEY, API_SECRET, FivetranStandIn};
+use connect_card::sandbox::slack::{BOT_TOKEN, SIGNING_SECRET, SlackStandIn, post, signed_headers};
+
+use crate::harness::{CHANNEL, PRIVATE, USER, link_of, token_of, until};
+use crate::program::{Program, Running, free_address};
+
+/// A secret by the name under which a failure tells it.
+type Canary = (&'static str, String);
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_secret_is_in_logs_metrics_or_the_database_with_a_bot_token() {
+    look_for_secrets(BOT_TOKEN).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn no_secret_is_in_logs_metrics_or_the_database_without_a_bot_token() {
+    look_for_secrets("").await;
+}
+
+async fn look_for_secrets(token: &str) {
+    let (slack, fivetran) = (SlackStandIn::start().await.unwrap(), FivetranStandIn::start().await.unwrap());
+    let metrics = free_address();
+    let program = Program::against(&slack, &fivetran)
+        .with("SLACK_BOT_TOKEN", token)
+        .with("RUST_LOG", "trace,hyper=trace,reqwest=trace,sqlx=trace")
+        .with("LOG_FORMAT", "json")
+        .with("METRICS_ADDR", &metrics.to_string());
+    let bot = program.serve().await;
+    let mut canaries = standing();
+    canaries.extend(everything(&bot, &slack, &fivetran).await);
+
+    // One stays open, so that the database holds what an open command needs.
+    let route = if token.is_empty() { "response_url" } else { "chat.postMessage" };
+    let before = slack.calls_to(route);
+    slack.faults(|faults| faults.fail_always(route, Fault::Status(500)));
+    canaries.extend(secrets_of(&bot.send(&slack, "google_ads left_open").await.response_url));
+    until("a failed post", async || (slack.calls_to(route) > before).then_some(())).await;
+    assert_absent(&canaries, &files(&program), "the database while it runs");
+
+    let page = outbound::client(None).unwrap().get(format!("http://{metrics}/metrics")).send().await.unwrap();
+    let (code, _, printed) = bot.terminate().await;
+    assert_eq!(code, 0);
+    canaries.extend(slack.messages().iter().filter_map(link_of).map(|link| ("a card", token_of(&link))));
+
+    for (name, least) in [("a response_url", 20), ("a card", 15)] {
+        assert!(canaries.iter().filter(|(known, _)| *known == name).count() >= least, "{name}");
+    }
+    assert!(printed.lines().count() > 50, "RUST_LOG=trace is in force");
+    assert!(printed.contains("command ended") && printed.contains("refused a request"));
+    assert_absent(&canaries, printed.as_bytes(), "the log");
+    for never in ["eyJ", "auth=", "connect-card/setup", "/commands/T0", "sandbox-verification-token"] {
+        assert!(!printed.contains(never), "the log has {never}");
+    }
+    assert_absent(&canaries, page.text().await.unwrap().as_bytes(), "the metrics");
+    let files = files(&program);
+    assert!(files.windows(9).any(|bytes| bytes == b"left_open"), "the database was read");
+    assert_absent(&canaries, &files, "the database");
+}
+
+/// The secrets that the configuration holds.
+fn standing() -> Vec<Canary> {
+    let basic = format!("{API_KEY}:{API_SECRET}");
+    vec![
+        ("the signing secret", SIGNING_SECRET.to_owned()),
+        ("the bot token", BOT_TOKEN.to_owned()),
+        ("the API key", API_KEY.to_owned()),
+        ("the API secret", API_SECRET.to_owned()),
+        ("the basic credentials", base64::engine::general_purpose::STANDARD.encode(basic)),
+    ]
+}
+
+/// A response_url's own secret: the last part of its path.
+fn secrets_of(response_url: &str) -> Option<Canary> {
+    let (_, secret) = response_url.rsplit_once('/')?;
+    assert!(secret.len() >= 8, "{response_url}");
+    Some(("a response_url", secret.to_owned()))
+}
+
+/// Everything that can come of a command, one by one, until each has ended in a message.
+async fn everything(bot: &Running, slack: &SlackStandIn, fivetran: &FivetranStandIn) -> Vec<Canary> {
+    let mut canaries = Vec::new();
+    let mut send = async |channel: &str, typed: &str| {
+        let ack = bot.send_in(slack, channel, typed).await;
+        canaries.extend(secrets_of(&ack.response_url));
+    };
+    for typed in ["help", "", "gogle_ads x", "google_ads Bad-Name", "google_ads x to nowhere"] {
+        send(CHANNEL, typed).await;
+    }
+    let _ = fivetran.seed_connection("google_ads", "was_connected", "connected");
+    let _ = fivetran.seed_connection("google_ads", "was_begun", "incomplete");
+    let _ = fivetran.seed_connection("hubspot", "was_another", "incomplete");
+    let mut commands = 0;
+    for schema in ["fresh", "was_connected", "was_begun", "was_another"] {
+        commands += 1;
+        send(CHANNEL, &format!("adwords {schema}")).await;
+    }
+    send(PRIVATE, "google_ads in_private").await;
+    commands += 1;
+
+    let late = Fault::SlowAfter(Duration::from_millis(300));
+    let throttled = |seconds: &str| Fault::Throttled { retry_after: Some(seconds.to_owned()) };
+    let elsewhere = Fault::Redirect("http://127.0.0.1:9/".to_owned());
+    let own =
+        [Fault::Status(401), Fault::Status(403), Fault::Status(404), Fault::Status(409), throttled("9999")];
+    let both = [
+        Fault::Status(400),
+        Fault::Status(500),
+        Fault::DropBefore,
+        Fault::DropAfter,
+        Fault::Truncated,
+        Fault::NotJson,
+        Fault::Empty,
+        Fault::Oversized,
+        throttled("1"),
+        late,
+        elsewhere,
+    ];
+    for fault in own.into_iter().chain(both.clone()) {
+        fivetran.faults(|faults| faults.fail_next("create_connection", fault, 1));
+        commands += 1;
+        send(CHANNEL, &format!("google_ads faulty_{commands}")).await;
+        // The next fault is for the next command.
+        until("a message", async || (slack.messages().len() >= commands).then_some(())).await;
+    }
+    // What is answered unclearly may be there twice, so the number of messages says nothing here.
+    for fault in [Fault::Status(500), Fault::DropBefore, throttled("1"), Fault::Status(403)] {
+        for route in ["chat.postMessage", "response_url"] {
+            slack.faults(|faults| faults.fail_next(route, fault.clone(), 1));
+        }
+        commands += 1;
+        send(CHANNEL, &format!("google_ads unposted_{commands}")).await;
+        until("its message", async || (slack.messages().len() >= commands).then_some(())).await;
+        slack.faults(connect_card::sandbox::fault::Faults::heal);
+    }
+    forge(bot, slack).await;
+    canaries
+}
+
+/// Requests that are refused, each with a whole command in it.
+async fn forge(bot: &Running, slack: &SlackStandIn) {
+    let url = format!("{}/slack/commands", bot.url);
+    let body = slack.command_request("/connect-card google_ads forged", CHANNEL, USER).body;
+    let good = signed_headers(body.as_bytes());
+    let foreign = body.replace("127.0.0.1", "192.0.2.1");
+    for (headers, body, status) in [
+        (Vec::new(), body.clone(), 401),
+        (good.clone(), format!("{body}&text=x"), 401),
+        (signed_headers(foreign.as_bytes()), foreign, 400),
+        (Vec::new(), format!("ssl_check=1&{body}"), 401),
+        (Vec::new(), "x".repeat(70_000), 413),
+    ] {
+        assert_eq!(post(&url, &headers, body.into_bytes()).await.unwrap().status, status);
+    }
+}
+
+/// Every byte of the database: the file, its write-ahead log, whatever lies beside it.
+fn files(program: &Program) -> Vec<u8> {
+    let name = program.database().file_name().unwrap().to_string_lossy().into_owned();
+    let entries = std::fs::read_dir(program.folder()).unwrap().map(Result::unwrap);
+    let own = entries.filter(|entry| entry.file_name().to_string_lossy().starts_with(&name));
+    own.flat_map(|entry| std::fs::read(entry.path()).unwrap()).collect()
+}
+
+#[track_caller]
+fn assert_absent(canaries: &[Canary], bytes: &[u8], place: &str) {
+    let text = String::from_utf8_lossy(bytes);
+    for (name, secret) in canaries {
+        assert!(!text.contains(secret.as_str()), "{name} is in {place}");
+    }
+}

@@ -1,0 +1,266 @@
+//! What a shell gets from the binary: output, remarks and exit codes.
+
+use connect_card::sandbox::fivetran::{API_KEY, API_SECRET, FivetranStandIn, GROUP_ID};
+use connect_card::sandbox::slack::SlackStandIn;
+use serde_json::Value;
+
+use crate::harness::{Setup, token_of};
+use crate::program::{Output, Program};
+
+const EXAMPLE: [&str; 3] = ["link", "google_ads", "customer_schema"];
+
+/// Only what `link` needs, as the README says.
+fn linker(fivetran: &FivetranStandIn) -> Program {
+    Program::bare()
+        .with("FIVETRAN_API_URL", &fivetran.url())
+        .with("FIVETRAN_API_KEY", API_KEY)
+        .with("FIVETRAN_API_SECRET", API_SECRET)
+        .with("FIVETRAN_GROUP_ID", GROUP_ID)
+}
+
+async fn stand_ins() -> (SlackStandIn, FivetranStandIn) {
+    (SlackStandIn::start().await.unwrap(), FivetranStandIn::start().await.unwrap())
+}
+
+#[track_caller]
+fn assert_link_alone(output: &Output, fivetran: &FivetranStandIn) {
+    assert_eq!(output.code, 0, "{output:?}");
+    let link = output.stdout.strip_suffix('\n').expect("a whole line");
+    assert!(link.starts_with(&format!("{}/connect-card/setup?", fivetran.url())), "{output:?}");
+    assert!(!link.contains(char::is_whitespace), "{output:?}");
+    assert!(!output.stderr.contains(&token_of(link)), "{output:?}");
+}
+
+/// One line on standard error with all of these words, and nothing on standard output.
+#[track_caller]
+fn assert_refused(output: &Output, code: i32, words: &[&str]) {
+    assert_eq!((output.code, output.stdout.as_str()), (code, ""), "{output:?}");
+    assert_eq!(output.stderr.lines().count(), 1, "{output:?}");
+    assert!(words.iter().all(|word| output.stderr.contains(word)), "{output:?}");
+}
+
+#[tokio::test]
+async fn link_prints_the_link_alone() {
+    let (_, fivetran) = stand_ins().await;
+    let output = linker(&fivetran).run(&EXAMPLE).await;
+    assert_link_alone(&output, &fivetran);
+    assert_eq!(output.stderr, "");
+    assert_eq!(fivetran.connections().len(), 1);
+}
+
+#[tokio::test]
+async fn link_prints_json_when_asked() {
+    let (_, fivetran) = stand_ins().await;
+    let output = linker(&fivetran).run(&["link", "Google Ads", "customer_schema", "--json"]).await;
+    assert_eq!(output.code, 0, "{output:?}");
+    let object: Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(object["connection_id"], fivetran.connections()[0]["id"]);
+    assert_eq!((&object["service"], &object["schema"]), (&"google_ads".into(), &"customer_schema".into()));
+    assert_eq!((&object["group_id"], &object["existed"]), (&GROUP_ID.into(), &false.into()));
+    assert!(object["link"].as_str().unwrap().contains("/connect-card/setup?"));
+    let expires: jiff::Timestamp = object["expires_at"].as_str().unwrap().parse().unwrap();
+    let hours =
+        (expires.as_second() - connect_card::clock::Clock::default().now().as_second()) as f64 / 3600.0;
+    assert!((23.9..=24.0).contains(&hours), "{hours}");
+}
+
+#[tokio::test]
+async fn link_remarks_on_a_retired_name_beside_the_link() {
+    let (_, fivetran) = stand_ins().await;
+    let output = linker(&fivetran).run(&["link", "adwords", "customer_schema"]).await;
+    assert_link_alone(&output, &fivetran);
+    assert!(output.stderr.contains("adwords is called google_ads now"), "{output:?}");
+}
+
+#[tokio::test]
+async fn link_makes_a_fresh_link_for_what_is_connected_already_and_says_so() {
+    let (_, fivetran) = stand_ins().await;
+    let _ = fivetran.seed_connection("google_ads", "customer_schema", "connected");
+    let output = linker(&fivetran).run(&EXAMPLE).await;
+    assert_link_alone(&output, &fivetran);
+    assert!(output.stderr.contains("there already"), "{output:?}");
+    assert_eq!(fivetran.connections().len(), 1);
+}
+
+#[tokio::test]
+async fn link_and_the_bot_reach_the_same_connection() {
+    let setup = Setup::new().await;
+    let output = linker(&setup.fivetran).run(&[&EXAMPLE[..], &["--json"]].concat()).await;
+    let made: Value = serde_json::from_str(&output.stdout).unwrap();
+    let id = made["connection_id"].as_str().unwrap();
+    let bot = setup.start().await;
+    bot.send("google_ads customer_schema").await;
+    bot.message(1).await;
+    let again = linker(&bot.fivetran).run(&[&EXAMPLE[..], &["--json"]].concat()).await;
+    let again: Value = serde_json::from_str(&again.stdout).unwrap();
+    assert_eq!((&again["connection_id"], &again["existed"]), (&made["connection_id"], &true.into()));
+    let calls = bot.api_calls();
+    let minted = calls.iter().filter(|call| call.route == "connect_card");
+    assert_eq!(minted.filter(|call| call.path.contains(id)).count(), 2, "once by each");
+    assert_eq!(bot.fivetran.connections().len(), 1);
+    bot.finish_with_link().await;
+}
+
+#[tokio::test]
+async fn link_refuses_in_one_line_that_names_the_remedy() {
+    let (_, fivetran) = stand_ins().await;
+    let wrong = linker(&fivetran).with("FIVETRAN_API_KEY", "revoked");
+    assert_refused(&wrong.run(&EXAMPLE).await, 1, &["rejects the API key", "FIVETRAN_API_KEY"]);
+    let nowhere = linker(&fivetran).with("FIVETRAN_GROUP_ID", "no_such_group");
+    assert_refused(&nowhere.run(&EXAMPLE).await, 1, &["FIVETRAN_GROUP_ID"]);
+    let _ = fivetran.seed_connection("hubspot", "customer_schema", "incomplete");
+    assert_refused(&linker(&fivetran).run(&EXAMPLE).await, 1, &["hubspot", "customer_schema_2"]);
+    assert_eq!(fivetran.connections().len(), 1);
+}
+
+#[tokio::test]
+async fn link_explains_what_cannot_be_meant_without_calling_fivetran() {
+    let (_, fivetran) = stand_ins().await;
+    let program = linker(&fivetran);
+    for (arguments, words) in [
+        (vec!["link", "gogle_ads", "x"], ["gogle_ads", "Did you mean google_ads"]),
+        (vec!["link", "google_ads", "Customer-Schema"], ["capital letters", "customer_schema"]),
+        (vec!["link", "google_sheets", "budget"], ["one table", "budget.my_table"]),
+        (vec!["link", "google_ads", "x", "--destination", "nowhere"], ["no destination", "nowhere"]),
+    ] {
+        assert_refused(&program.run(&arguments).await, 2, &words);
+    }
+    assert!(fivetran.calls().iter().all(|call| call.route == "connector_types"), "{:#?}", fivetran.calls());
+    for arguments in [&["link", "google_ads"][..], &[], &["nonsense"], &["serve", "--port", "1"]] {
+        assert_eq!(program.run(arguments).await.code, 2, "{arguments:?}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_missing_is_named_all_at_once() {
+    let output = Program::bare().run(&EXAMPLE).await;
+    assert_eq!((output.code, output.stdout.as_str()), (2, ""), "{output:?}");
+    let named: Vec<_> = output.stderr.lines().map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(named, ["FIVETRAN_API_KEY", "FIVETRAN_API_SECRET", "FIVETRAN_GROUP_ID"]);
+    let output = Program::bare().run(&["serve"]).await;
+    assert_eq!(output.code, 2, "{output:?}");
+    for name in ["PUBLIC_URL", "SLACK_SIGNING_SECRET", "FIVETRAN_API_KEY", "FIVETRAN_GROUP_ID"] {
+        assert!(output.stderr.lines().any(|line| line.starts_with(name)), "{name}: {output:?}");
+    }
+}
+
+#[tokio::test]
+async fn variables_come_from_dotenv_and_files_and_an_empty_one_is_unset() {
+    let (_, fivetran) = stand_ins().await;
+    let program = linker(&fivetran).without("FIVETRAN_API_KEY").without("FIVETRAN_API_SECRET");
+    let secret = program.folder().join("api-secret");
+    std::fs::write(&secret, format!("{API_SECRET}\n")).unwrap();
+    std::fs::write(
+        program.folder().join(".env"),
+        format!("# the key\nFIVETRAN_API_KEY='{API_KEY}'\nFIVETRAN_API_SECRET_FILE={}\n", secret.display()),
+    )
+    .unwrap();
+    assert_link_alone(&program.run(&EXAMPLE).await, &fivetran);
+
+    // The environment is stronger than the file, but an empty variable is none.
+    let wrong = program.with("FIVETRAN_API_KEY", "revoked");
+    assert_refused(&wrong.run(&EXAMPLE).await, 1, &["FIVETRAN_API_KEY"]);
+    let empty = wrong.with("FIVETRAN_API_KEY", "").with("CONNECT_CARD_REDIRECT_URL", " ");
+    assert_link_alone(&empty.run(&EXAMPLE).await, &fivetran);
+
+    let both = empty.with("FIVETRAN_API_SECRET", API_SECRET);
+    assert_refused(&both.run(&EXAMPLE).await, 2, &["FIVETRAN_API_SECRET", "keep one of the two"]);
+}
+
+#[tokio::test]
+async fn the_manifest_is_what_slack_takes() {
+    let program = Program::bare();
+    let example = program.run(&["manifest", "--public-url", "https://connect-card.example.com"]).await;
+    assert_eq!((example.code, example.stderr.as_str()), (0, ""), "{example:?}");
+    assert_eq!(example.stdout, include_str!("../../manifest.yml"));
+
+    let output = program.run(&["manifest", "--public-url", "https://bot.test/slack-bot/"]).await;
+    let manifest: Value = serde_saphyr::from_str(&output.stdout).unwrap();
+    let schema: Value = serde_json::from_str(include_str!("../fixtures/slack-manifest.schema.json")).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let faults: Vec<_> = validator.iter_errors(&manifest).map(|fault| fault.to_string()).collect();
+    assert_eq!(faults, Vec::<String>::new());
+    let mut broken = manifest.clone();
+    broken["settings"]["no_such_setting"] = true.into();
+    assert!(!validator.is_valid(&broken), "the schema is in force");
+
+    assert_eq!(manifest["oauth_config"]["scopes"]["bot"], serde_json::json!(["commands", "chat:write"]));
+    let command = &manifest["features"]["slash_commands"][0];
+    assert_eq!(command["url"], "https://bot.test/slack-bot/slack/commands");
+    assert_eq!(command["command"], "/connect-card");
+    let interactivity = &manifest["settings"]["interactivity"];
+    assert_eq!(interactivity["request_url"], "https://bot.test/slack-bot/slack/interactivity");
+    assert!(!output.stdout.contains("example.com"));
+
+    for url in ["bot.test", "http://bot.test", "https://bot.test/?x=1", "ftp://bot.test", ""] {
+        let output = program.run(&["manifest", "--public-url", url]).await;
+        assert_refused(&output, 2, &["--public-url"]);
+    }
+}
+
+#[tokio::test]
+async fn the_sandbox_needs_nothing_and_shows_the_link() {
+    let program = Program::bare();
+    let output = program.run(&["sandbox", "--once", "/connect-card adwords customer_schema"]).await;
+    assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{output:?}");
+    for part in [
+        "POST /v1/connections -> 201",
+        "Everyone in #customer-acme sees",
+        "customer_schema",
+        "The link: http://",
+    ] {
+        assert!(output.stdout.contains(part), "{part}: {}", output.stdout);
+    }
+    let nonsense = program.run(&["sandbox", "--once", "/connect-card nonsense x"]).await;
+    assert_eq!(nonsense.code, 1, "{nonsense:?}");
+    assert!(
+        nonsense.stdout.contains("I know no service") && !nonsense.stdout.contains("The link"),
+        "{nonsense:?}"
+    );
+    assert_eq!(std::fs::read_dir(program.folder()).unwrap().count(), 0, "nothing is left in the folder");
+}
+
+#[tokio::test]
+async fn check_ticks_everything_off_and_changes_nothing_outside() {
+    let (slack, fivetran) = stand_ins().await;
+    let output = Program::against(&slack, &fivetran).run(&["check"]).await;
+    assert_eq!(output.code, 0, "{output:?}");
+    assert!(output.stdout.lines().all(|line| line.starts_with("✓ ")), "{output:?}");
+    for part in [
+        "configuration",
+        "Fivetran key",
+        "Sandbox Warehouse",
+        "Slack token",
+        "chat:write",
+        "clock",
+        "database",
+    ] {
+        assert!(output.stdout.contains(part), "{part}: {}", output.stdout);
+    }
+    assert!(fivetran.calls().iter().all(|call| call.method == "GET"));
+    assert!(fivetran.connections().is_empty() && slack.messages().is_empty());
+}
+
+#[tokio::test]
+async fn check_names_what_is_wrong_with_its_remedy() {
+    let (slack, fivetran) = stand_ins().await;
+    for (name, value, words) in [
+        ("FIVETRAN_API_KEY", "revoked", ["✗ Fivetran key", "FIVETRAN_API_SECRET"]),
+        ("FIVETRAN_GROUP_ID", "no_such_group", ["✗ Fivetran destination no_such_group", "FIVETRAN_GROUP_ID"]),
+        ("SLACK_BOT_TOKEN", "xoxb-revoked", ["✗ Slack token", "SLACK_BOT_TOKEN"]),
+        ("DATABASE_URL", "sqlite:/nonexistent/bot.db", ["✗ database", "DATABASE_URL"]),
+        ("PORT", "many", ["✗ PORT", "port number"]),
+        ("FIVETRAN_API_URL", "http://127.0.0.1:9", ["✗ Fivetran key", "FIVETRAN_API_URL"]),
+    ] {
+        let output = Program::against(&slack, &fivetran).with(name, value).run(&["check"]).await;
+        assert_eq!(output.code, 1, "{name}: {output:?}");
+        let wrong: Vec<_> = output.stdout.lines().filter(|line| line.starts_with('✗')).collect();
+        assert_eq!(wrong.len(), 1, "{name}: {output:?}");
+        assert!(words.iter().all(|word| wrong[0].contains(word)), "{name}: {output:?}");
+        assert!(!output.stdout.contains("revoked"), "{output:?}");
+    }
+    slack.set_scopes(&["commands"]);
+    let output = Program::against(&slack, &fivetran).run(&["check"]).await;
+    assert_eq!(output.code, 1, "{output:?}");
+    assert!(output.stdout.contains("✗ Slack scopes: chat:write is missing"), "{output:?}");
+}

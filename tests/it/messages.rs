@@ -1,0 +1,194 @@
+//! What people see: where the link stands in a message, and that no reply outgrows Slack's limits.
+
+use connect_card::command::connect::Request;
+use connect_card::command::{UsageError, parse};
+use connect_card::config::Destinations;
+use connect_card::fivetran::catalog::{Catalog, ServiceId};
+use connect_card::fivetran::model::{ConnectCard, Said};
+use connect_card::fivetran::schema::{SchemaKind, Target};
+use connect_card::journal::{MisfitKind, Problem};
+use connect_card::reply;
+use connect_card::sandbox::slack::{Message, block_faults};
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::harness::{Setup, TestBot, USER, link_of, strings, token_of};
+
+/// The link is where one presses and nowhere else: not in a notification, not for a crawler.
+fn assert_link_is_only_in_the_button(message: &Message, link: &str) {
+    let token = token_of(link);
+    assert!(token.len() > 40, "{token}");
+    let holders: Vec<_> =
+        strings(&message.payload).into_iter().filter(|(_, text)| text.contains(&token)).collect();
+    assert_eq!(holders, [(".blocks[].elements[].url".to_owned(), link.to_owned())]);
+    let hosts: Vec<_> = strings(&message.payload)
+        .into_iter()
+        .filter(|(path, text)| text.contains("://") && path != ".blocks[].elements[].url")
+        .collect();
+    assert_eq!(hosts, []);
+}
+
+async fn posted(bot: TestBot) -> (Message, TestBot) {
+    bot.send("google_ads customer_schema").await;
+    (bot.message(1).await, bot)
+}
+
+#[tokio::test]
+async fn the_link_is_in_the_button_and_nowhere_else() {
+    for setup in [Setup::new().await, Setup::new().await.without_token()] {
+        let (message, bot) = posted(setup.start().await).await;
+        let link = link_of(&message).unwrap();
+        assert!(link.starts_with(&format!("{}/connect-card/setup?", bot.fivetran.url())), "{link}");
+        assert_link_is_only_in_the_button(&message, &link);
+        assert_eq!((message.unfurl_links, message.unfurl_media), (Some(false), Some(false)));
+        bot.finish_with_link().await;
+    }
+}
+
+#[tokio::test]
+async fn the_posted_link_opens_the_card_of_the_connection_that_was_made() {
+    let (message, bot) = posted(TestBot::start().await).await;
+    let client = connect_card::outbound::client(None).unwrap();
+    let page = client.get(link_of(&message).unwrap()).send().await.unwrap();
+    assert_eq!(page.status().as_u16(), 200);
+    let page = page.text().await.unwrap();
+    assert!(page.contains("customer_schema"), "{page}");
+    bot.finish_with_link().await;
+}
+
+#[tokio::test]
+async fn the_message_says_who_asked_what_it_fills_and_until_when() {
+    let began = connect_card::clock::Clock::default().now().as_second();
+    let (message, bot) = posted(TestBot::start().await).await;
+    let rendered = message.payload["blocks"].to_string();
+    assert!(rendered.contains(&format!("<@{USER}>")), "{rendered}");
+    assert!(rendered.contains("`customer_schema`"), "{rendered}");
+    assert!(rendered.contains("Google Ads"), "{rendered}");
+
+    let date = rendered.split_once("<!date^").unwrap().1;
+    let (seconds, rest) = date.split_once('^').unwrap();
+    let expires: i64 = seconds.parse().unwrap();
+    let day = 24 * 60 * 60;
+    assert!((began + day..=began + day + 60).contains(&expires), "{expires} after {began}");
+    assert!(rest.split_once('>').unwrap().0.ends_with(" UTC"), "where Slack cannot tell the time: {rest}");
+
+    let text = message.payload["text"].as_str().unwrap();
+    assert!(text.contains("Google Ads") && text.contains("UTC") && !text.contains("http"), "{text}");
+    bot.finish_with_link().await;
+}
+
+#[tokio::test]
+async fn an_expiry_follows_the_tokens_own_time() {
+    let bot = TestBot::start().await;
+    bot.fivetran.advance(std::time::Duration::from_secs(3600));
+    let ahead = bot.clock.now().as_second() + 3600 + 24 * 3600;
+    let (message, bot) = posted(bot).await;
+    let blocks = message.payload["blocks"].to_string();
+    let expires: i64 = blocks.split_once("<!date^").unwrap().1.split_once('^').unwrap().0.parse().unwrap();
+    assert!((ahead..=ahead + 60).contains(&expires), "{expires} for {ahead}");
+    bot.finish_with_link().await;
+}
+
+/// The longest of everything.
+fn long_request(table: bool) -> Request {
+    let target =
+        format!("{}{}", "s".repeat(63), if table { format!(".{}", "t".repeat(63)) } else { String::new() });
+    Request {
+        service: ServiceId::parse("a_service_with_a_rather_long_id").unwrap(),
+        service_name: "Größe & <Ads> *".repeat(7)[..].chars().take(100).collect(),
+        kind: Some(if table { SchemaKind::Table } else { SchemaKind::Schema }),
+        retired: Some("a_name_of_forty_characters_or_thereabout".to_owned()),
+        target: Target::parse(&target).unwrap(),
+        group_id: "g".repeat(100),
+        destination: Some("d".repeat(200)),
+        slash: format!("/{}", "c".repeat(31)),
+    }
+}
+
+fn card(link_length: usize) -> ConnectCard {
+    let start = "https://fivetran.com/connect-card/setup?auth=";
+    let uri = format!("{start}{}", "x".repeat(link_length - start.len()));
+    serde_json::from_value(json!({ "uri": uri, "token": "a.b.c" })).unwrap()
+}
+
+#[track_caller]
+fn assert_fits(content: impl serde::Serialize, what: &str) -> Value {
+    let json = serde_json::to_value(content).unwrap();
+    assert_eq!(block_faults(&json), Vec::<String>::new(), "{what}");
+    assert!(!json["text"].as_str().unwrap().is_empty(), "{what}: a notification needs words");
+    json
+}
+
+#[test]
+fn every_reply_keeps_slacks_limits_with_the_longest_of_everything() {
+    let now = Timestamp::UNIX_EPOCH;
+    let said = || Said { code: "C".repeat(500), message: "<&".repeat(250) };
+    for request in [long_request(false), long_request(true)] {
+        for existed in [false, true] {
+            for length in [200, 2900] {
+                let (card, requester) = (card(length), "U".repeat(64));
+                let link = reply::Link {
+                    request: &request,
+                    requester: &requester,
+                    card: &card,
+                    existed,
+                    reference: "0123456789",
+                };
+                let json = assert_fits(reply::link(&link, now).unwrap(), "link");
+                assert!(!json["text"].as_str().unwrap().contains("https"), "{json}");
+            }
+        }
+        assert_fits(reply::accepted(&request, "0123456789"), "accepted");
+        assert_fits(reply::already_on_it(&request), "already on it");
+        for problem in [
+            Problem::KeyRejected,
+            Problem::Forbidden(said()),
+            Problem::GroupUnknown(said()),
+            Problem::Refused(said()),
+            Problem::SchemaTaken { service: "s".repeat(100) },
+            Problem::NameTaken(said()),
+            Problem::AlreadyConnected,
+            Problem::Misfit(MisfitKind::TableMissing),
+            Problem::Misfit(MisfitKind::TableNotWanted),
+            Problem::RateLimited { retry_after_s: Some(u64::MAX) },
+            Problem::RateLimited { retry_after_s: None },
+            Problem::NoAnswer,
+            Problem::CannotPost { slack_says: "w".repeat(5000) },
+        ] {
+            assert_fits(reply::problem(&problem, &request, "0123456789"), &format!("{problem:?}"));
+        }
+    }
+    assert_fits(reply::not_accepted(), "not accepted");
+    assert_fits(reply::help(&format!("/{}", "c".repeat(31))), "help");
+}
+
+#[test]
+fn every_usage_error_keeps_slacks_limits() {
+    let catalog = Catalog::from_live((0..5).map(|n| {
+        (format!("service_{n}_{}", "x".repeat(80)), format!("Service {n} {}", "y".repeat(100)), None)
+    }))
+    .unwrap();
+    let named = (0..200).map(|n| (format!("destination_{n}"), "group".to_owned())).collect();
+    let destinations = Destinations { default_group: None, named };
+    let slash = format!("/{}", "c".repeat(31));
+    let live = format!("service_0_{}", "x".repeat(80));
+    let mut kinds = Vec::new();
+    for typed in [
+        String::new(),
+        "x".repeat(4000),
+        format!("{} y", "x".repeat(4000)),
+        format!("service_0_{}z y", "x".repeat(80)),
+        live.clone(),
+        format!("{live} {}", "s".repeat(64)),
+        format!("{live} Ümlaut"),
+        format!("{live} schema to {}", "z".repeat(4000)),
+        format!("{live} schema"),
+    ] {
+        let error = parse(&typed, &slash, &catalog, &destinations).unwrap_err();
+        assert_fits(reply::usage(&error, &slash), &format!("{error:?}"));
+        assert!(!reply::usage_sentence(&error, &slash).is_empty());
+        kinds.push(std::mem::discriminant(&error));
+    }
+    kinds.dedup();
+    assert!(kinds.len() >= 5, "the cases cover most kinds of {}", std::any::type_name::<UsageError>());
+}
