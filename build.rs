@@ -2,6 +2,8 @@
 //! this. Where there is none, its tests are counted as ignored, unless `TEST_POSTGRES=required`
 //! is set: then they run, and fail.
 
+#![expect(clippy::disallowed_methods, reason = "a build script is configured by the environment")]
+
 use std::path::PathBuf;
 
 fn main() {

@@ -6,13 +6,13 @@
 
 use crate::cli::Exit;
 use crate::clock::Clock;
-use crate::config::{self, Config, Vars};
+use crate::config::{self, Config, DatabaseUrl, Vars};
 use crate::fivetran::Fivetran;
 use crate::fivetran::error::Error;
 use crate::outbound;
 use crate::slack::respond::PostError;
 use crate::slack::web_api::WebApi;
-use crate::store::{OpenError, Options, Store};
+use crate::store::{OpenError, Options, Store, Undeliverable, undeliverable_beside};
 
 /// How far this machine's clock may be off before Slack's signatures fail, in seconds, with room
 /// to spare.
@@ -175,31 +175,30 @@ async fn slack(report: &mut Report, config: &Config, http: reqwest::Client) {
 async fn database(report: &mut Report, config: &Config) {
     let options =
         Options { url: &config.database, secrets: &config.slack.signing_secrets, lease: config.lease };
-    let store = match Store::open(options).await {
-        Ok(store) => store,
-        Err(OpenError::Locked { holder, .. }) => {
-            report.note(&format!("database: in use by process {holder}, as it is while the bot runs"));
-            return;
+    let lost = match (Store::open(options).await, &config.database) {
+        (Ok(store), _) => {
+            report.good("database: opens, and its settings are safe");
+            let lost = store.undeliverable(SHOWN).await;
+            store.close().await;
+            lost
         }
-        Err(error) => {
+        (Err(OpenError::Locked { holder, .. }), DatabaseUrl::Sqlite(path)) => {
+            report.note(&format!("database: in use by process {holder}, as it is while the bot runs"));
+            undeliverable_beside(path, SHOWN).await
+        }
+        (Err(error), _) => {
             report.bad(&format!("database: {error}"));
             return;
         }
     };
-    match store.undeliverable(SHOWN).await {
-        Ok(lost) => {
-            report.good("database: opens, and its settings are safe");
-            for command in lost {
-                report.note(&format!(
-                    "undeliverable: {} of user {} in channel {}, connection {}",
-                    command.id,
-                    command.user_id,
-                    command.channel_id,
-                    command.connection_id.as_deref().unwrap_or("none")
-                ));
-            }
-        }
+    match lost {
+        Ok(lost) => lost.iter().for_each(|command| report.note(&undeliverable(command))),
         Err(error) => report.bad(&format!("database: {error}")),
     }
-    store.close().await;
+}
+
+fn undeliverable(command: &Undeliverable) -> String {
+    let Undeliverable { id, user_id, channel_id, connection_id } = command;
+    let connection = connection_id.as_deref().unwrap_or("none");
+    format!("undeliverable: {id} of user {user_id} in channel {channel_id}, connection {connection}")
 }

@@ -24,7 +24,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::journal::{Problem, Progress, Stage};
-pub use open::{OpenError, Options};
+pub use open::{OpenError, Options, undeliverable_beside};
 use seal::Sealer;
 use statements::Statements;
 
@@ -375,15 +375,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn undeliverable(&self, limit: i64) -> Result<Vec<Undeliverable>, StoreError> {
-        on!(&self.0.pool, pool => {
-            let rows = sqlx::query(self.0.sql.undeliverable).bind(limit).fetch_all(pool).await?;
-            rows.iter().map(|row| Ok(Undeliverable {
-                id: row.try_get("id")?,
-                channel_id: row.try_get("channel_id")?,
-                user_id: row.try_get("user_id")?,
-                connection_id: row.try_get("connection_id")?,
-            })).collect()
-        })
+        undeliverable(&self.0.pool, self.0.sql, limit).await
     }
 
     /// Whether a row can be written now. Asks the database once a second at the most, however
@@ -410,6 +402,18 @@ impl Store {
     pub async fn close(&self) {
         on!(&self.0.pool, pool => pool.close().await);
     }
+}
+
+async fn undeliverable(pool: &Pool, sql: &Statements, limit: i64) -> Result<Vec<Undeliverable>, StoreError> {
+    on!(pool, pool => {
+        let rows = sqlx::query(sql.undeliverable).bind(limit).fetch_all(pool).await?;
+        rows.iter().map(|row| Ok(Undeliverable {
+            id: row.try_get("id")?,
+            channel_id: row.try_get("channel_id")?,
+            user_id: row.try_get("user_id")?,
+            connection_id: row.try_get("connection_id")?,
+        })).collect()
+    })
 }
 
 /// A row as it is read.

@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::seal::Sealer;
-use super::{Inner, Pool, Store, StoreError, statements, writer};
+use super::{Inner, Pool, Store, StoreError, Undeliverable, statements, writer};
 use crate::config::DatabaseUrl;
 use crate::crash::without_sync;
 
@@ -120,6 +120,18 @@ impl Store {
             _lock: lock,
         })))
     }
+}
+
+/// The latest undeliverable commands of an SQLite file that another process is at work on.
+///
+/// # Errors
+/// [`StoreError`].
+pub async fn undeliverable_beside(path: &Path, limit: i64) -> Result<Vec<Undeliverable>, StoreError> {
+    // A reader beside the writer is what the write-ahead log is for.
+    let options =
+        SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(Duration::from_secs(5));
+    let pool = Pool::Sqlite(SqlitePoolOptions::new().max_connections(1).connect_with(options).await?);
+    super::undeliverable(&pool, &statements::SQLITE, limit).await
 }
 
 /// A name for this process that no other will ever have.
