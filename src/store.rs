@@ -70,8 +70,8 @@ struct Inner {
     started: Instant,
     /// The last answer of the readiness probe.
     probed: tokio::sync::Mutex<Option<(Instant, bool)>>,
-    /// Keeps a second process off an SQLite file for as long as this one lives.
-    _lock: Option<std::fs::File>,
+    /// Keeps a second process off an SQLite file until this one closes it or dies.
+    lock: Option<std::fs::File>,
 }
 
 /// A command to accept.
@@ -398,9 +398,13 @@ impl Store {
         answer
     }
 
-    /// Closes the database; an SQLite file is left without its write-ahead log.
+    /// Closes the database; an SQLite file is left without its write-ahead log, and free for others.
     pub async fn close(&self) {
         on!(&self.0.pool, pool => pool.close().await);
+        if let Some(lock) = &self.0.lock {
+            // What cannot be released now is when the last clone is dropped.
+            let _ = lock.unlock();
+        }
     }
 }
 

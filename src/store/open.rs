@@ -117,7 +117,7 @@ impl Store {
             renewed_ms: 0.into(),
             started: Instant::now(),
             probed: tokio::sync::Mutex::new(None),
-            _lock: lock,
+            lock,
         })))
     }
 }

@@ -56,6 +56,12 @@ async fn look_for_secrets(token: &str) {
     assert!(printed.lines().count() > 50, "RUST_LOG=trace is in force");
     assert!(printed.contains("command ended") && printed.contains("refused a request"));
     assert_absent(&canaries, printed.as_bytes(), "the log");
+    for line in printed.lines() {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let (level, target) = (line["level"].as_str().unwrap(), line["target"].as_str().unwrap());
+        let ours = target.starts_with("connect_card");
+        assert!(ours || !matches!(level, "DEBUG" | "TRACE"), "{target} knows headers and paths: {level}");
+    }
     for never in ["eyJ", "auth=", "connect-card/setup", "/commands/T0", "sandbox-verification-token"] {
         assert!(!printed.contains(never), "the log has {never}");
     }
