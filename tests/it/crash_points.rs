@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use connect_card::crash::POINTS;
 use connect_card::sandbox::fault::Fault;
 
-use crate::process::{Outside, Setup, accepted, until};
+use crate::process::{Outside, Setup, accepted, say, until};
 
 /// The lease of the tests on Postgres, whose end the others wait for.
 const LEASE_S: u64 = 2;
@@ -106,10 +106,10 @@ async fn every_point(engine: &str, database: impl Fn(&str) -> String, by: &str, 
         outside.slack.shutdown();
         outside.fivetran.shutdown();
     }
-    println!(
+    say(&format!(
         "{engine}, {by}: {} points, slowest resumption {slowest:?}, links shown twice: {doubled}",
         POINTS.len()
-    );
+    ));
 }
 
 fn sqlite(folder: &std::path::Path) -> impl Fn(&str) -> String + '_ {

@@ -9,7 +9,7 @@ use std::process::Command;
 
 use connect_card::sandbox::slack;
 
-use crate::process::{Outside, Process, Setup, accepted, until};
+use crate::process::{Outside, Process, Setup, accepted, say, until};
 
 /// A mounted file system, unmounted when dropped.
 struct Disk(tempfile::TempDir);
@@ -122,7 +122,7 @@ async fn a_read_only_disk_accepts_nothing_and_says_so() {
 
 /// The same promise, by the file-size limit: writes beyond it fail.
 async fn without_root() {
-    println!("cannot mount here; using the file-size limit instead");
+    say("cannot mount here; using the file-size limit instead");
     let folder = tempfile::tempdir().unwrap();
     let outside = Outside::start().await;
     let setup =

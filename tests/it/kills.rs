@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use connect_card::sandbox::fault::Fault;
 use tokio::sync::Mutex;
 
-use crate::process::{CHANNEL, Outside, Setup, USER, accepted, now};
+use crate::process::{CHANNEL, Outside, Setup, USER, accepted, now, say};
 
 /// Kills of one run.
 const KILLS: usize = 200;
@@ -117,7 +117,7 @@ pub(crate) async fn judge(what: &str, outside: &Outside, typed: &Typed, breaks: 
 
 async fn kill_again_and_again(engine: &str, database: String) {
     let seed = seed();
-    println!("{engine}: CONNECT_CARD_SEED={seed}");
+    say(&format!("{engine}: CONNECT_CARD_SEED={seed}"));
     let began = Instant::now();
     let mut random = Random(seed);
     let folder = tempfile::tempdir().unwrap();
@@ -156,12 +156,12 @@ async fn kill_again_and_again(engine: &str, database: String) {
     outside.fivetran.faults(|it| it.heal());
     let doubled = judge(engine, &outside, &typed, &kills).await;
     let acknowledged = typed.acknowledged.lock().await.len();
-    println!(
+    say(&format!(
         "{engine}: {KILLS} kills, {acknowledged} commands acknowledged and ended, {} not acknowledged, \
          {doubled} messages twice, {:.0} s",
         typed.refused.load(Ordering::Relaxed),
         began.elapsed().as_secs_f64()
-    );
+    ));
     assert!(acknowledged >= KILLS, "hundreds of commands ran: {acknowledged}");
     process.terminate();
     assert_eq!(process.wait().await.code(), Some(0), "{}", process.log());

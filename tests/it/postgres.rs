@@ -151,8 +151,5 @@ fn as_nobody(mut command: Command) -> Command {
 #[test]
 #[cfg(no_postgres)]
 fn the_tests_on_postgres_are_counted_as_ignored() {
-    // Past the capture of the test harness: this has to be seen.
-    use std::io::Write as _;
-    writeln!(std::io::stderr(), "no PostgreSQL found (initdb, postgres): the tests that need it are ignored")
-        .unwrap();
+    crate::process::say("no PostgreSQL found (initdb, postgres): the tests that need it are ignored");
 }

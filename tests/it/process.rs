@@ -96,6 +96,12 @@ impl Outside {
     }
 }
 
+/// Says something past the capture of the test harness: seeds and counts are there to be read.
+pub(crate) fn say(text: &str) {
+    use std::io::Write as _;
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
 /// The reference that an acknowledgement or a message shows.
 pub(crate) fn reference(text: &str) -> Option<String> {
     let (_, rest) = text.split_once("Ref `")?;
@@ -151,7 +157,8 @@ impl Setup {
         let child = Command::new(env!("CARGO_BIN_EXE_connect-card"))
             .arg("serve")
             .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+            // Where the crash points find `kill`.
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin")
             .env("HOST", "127.0.0.1")
             .env("PORT", self.port.to_string())
             .env("PUBLIC_URL", self.url())

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::kills::{Random, Typed, bad_day, judge, seed, type_until};
 use crate::postgres::Postgres;
-use crate::process::{Outside, Setup, now};
+use crate::process::{Outside, Setup, now, say};
 
 /// Replicas at a time.
 const REPLICAS: usize = 3;
@@ -21,7 +21,7 @@ const KILLS_BETWEEN: usize = 4;
 #[cfg_attr(no_postgres, ignore = "no PostgreSQL found")]
 async fn three_replicas_lose_nothing_while_one_is_killed_and_the_database_crashes() {
     let seed = seed();
-    println!("replicas: CONNECT_CARD_SEED={seed}");
+    say(&format!("replicas: CONNECT_CARD_SEED={seed}"));
     let mut random = Random(seed);
     let folder = tempfile::tempdir().unwrap();
     // A server of its own: it is not for others to suffer from.
@@ -71,12 +71,12 @@ async fn three_replicas_lose_nothing_while_one_is_killed_and_the_database_crashe
     outside.fivetran.faults(|it| it.heal());
     let doubled = judge("replicas", &outside, &typed, &breaks).await;
     let acknowledged = typed.acknowledged.lock().await.len();
-    println!(
+    say(&format!(
         "replicas: {} kills, {DATABASE_CRASHES} crashes of Postgres, {acknowledged} commands acknowledged and ended, \
          {} not acknowledged, {doubled} messages twice",
         DATABASE_CRASHES * KILLS_BETWEEN,
         typed.refused.load(Ordering::Relaxed)
-    );
+    ));
     assert!(acknowledged > 50, "{acknowledged}");
     for mut process in processes {
         process.terminate();
