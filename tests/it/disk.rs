@@ -41,7 +41,7 @@ impl Drop for Disk {
 }
 
 /// Sends a command; returns its reference, or the sentence by which it was not accepted.
-async fn say(process: &Process, outside: &Outside, schema: &str) -> Result<String, String> {
+async fn type_in(process: &Process, outside: &Outside, schema: &str) -> Result<String, String> {
     let ack =
         process.send(outside, &format!("/connect-card google_ads {schema}")).await.expect("an answer in 3 s");
     assert_eq!(ack.status, 200);
@@ -70,7 +70,7 @@ async fn a_full_disk_accepts_nothing_and_says_so_until_there_is_room() {
     let setup =
         Setup::new(format!("sqlite:{}", disk.path().join("bot.db").display()), logs.path().join("log"));
     let mut process = setup.start(&outside).await;
-    let first = say(&process, &outside, "before").await.unwrap();
+    let first = type_in(&process, &outside, "before").await.unwrap();
     outside.until_all_ended(&[first].into()).await;
 
     let filler = disk.path().join("filler");
@@ -79,7 +79,7 @@ async fn a_full_disk_accepts_nothing_and_says_so_until_there_is_room() {
     // The write-ahead log may have room for some rows yet.
     for at in 0..400 {
         let schema = format!("full_{at}");
-        let answer = say(&process, &outside, &schema).await;
+        let answer = type_in(&process, &outside, &schema).await;
         if answer.is_err() {
             assert_refused(answer, &outside, &schema);
             refused += 1;
@@ -91,7 +91,7 @@ async fn a_full_disk_accepts_nothing_and_says_so_until_there_is_room() {
     assert_eq!(refused, 3, "the disk became full");
 
     std::fs::remove_file(&filler).unwrap();
-    let after = say(&process, &outside, "after").await.expect("accepted again");
+    let after = type_in(&process, &outside, "after").await.expect("accepted again");
     outside.until_all_ended(&[after].into()).await;
     // What was accepted while there was no room to record its end has ended, too.
     until("nothing is open", || {
@@ -130,10 +130,10 @@ async fn without_root() {
     let process = setup.start(&outside).await;
     let limit = Command::new("prlimit").args([&format!("--pid={}", process.id()), "--fsize=4096"]).status();
     assert!(limit.is_ok_and(|it| it.success()), "prlimit of util-linux is needed");
-    assert_refused(say(&process, &outside, "full").await, &outside, "full");
+    assert_refused(type_in(&process, &outside, "full").await, &outside, "full");
     let unlimited =
         Command::new("prlimit").args([&format!("--pid={}", process.id()), "--fsize=unlimited"]).status();
     assert!(unlimited.unwrap().success());
-    let after = say(&process, &outside, "after").await.expect("accepted again");
+    let after = type_in(&process, &outside, "after").await.expect("accepted again");
     outside.until_all_ended(&[after].into()).await;
 }

@@ -115,6 +115,7 @@ fn attached(process: u32) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(no_strace, ignore = "no strace found")]
 async fn the_disk_has_a_command_before_its_acknowledgement_leaves() {
     let folder = tempfile::tempdir().unwrap();
     let (acks, bad) = trace(folder.path(), &[]).await;
@@ -122,6 +123,7 @@ async fn the_disk_has_a_command_before_its_acknowledgement_leaves() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(no_strace, ignore = "no strace found")]
 async fn the_check_sees_a_database_that_does_not_sync() {
     let folder = tempfile::tempdir().unwrap();
     let (acks, bad) = trace(folder.path(), &[("UNSAFE_SYNCHRONOUS", "OFF")]).await;
