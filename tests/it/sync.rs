@@ -24,8 +24,6 @@ enum Event {
 
 fn event(line: &str) -> Option<Event> {
     let call = line.split_once(' ')?.1.trim_start();
-    let call =
-        call.split_once(") ").map_or(call, |(before, _)| if before.starts_with('[') { call } else { call });
     if call.contains("bot.db-wal") && (call.contains("pwrite64(") || call.contains("write(")) {
         Some(Event::Wal)
     } else if call.contains("bot.db-wal")
