@@ -7,6 +7,7 @@ use connect_card::outbound;
 use connect_card::sandbox::fault::{Fault, Faults};
 use connect_card::sandbox::fivetran::FivetranStandIn;
 use connect_card::sandbox::slack::{Message, SlackStandIn, Visibility};
+use sqlx::Connection as _;
 
 use crate::harness::{CHANNEL, Setup, TestBot, USER, link_of, until};
 use crate::program::{Program, free_address};
@@ -33,6 +34,23 @@ async fn a_bot_that_is_stopping_is_alive_and_not_ready() {
     assert_eq!(get(format!("{}/healthz", bot.url)).await.status().as_u16(), 200);
     assert_eq!(get(format!("{}/readyz", bot.url)).await.status().as_u16(), 503);
     assert!(bot.finish().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_command_that_cannot_be_noted_down_is_refused_and_never_happens() {
+    let bot = TestBot::start().await;
+    let mut other = sqlx::SqliteConnection::connect(&bot.database()).await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    let ack = bot.send("google_ads while_locked").await;
+    assert!(ack.json()["text"].as_str().unwrap().contains("could not note this down"), "{}", ack.text());
+    assert_eq!(get(format!("{}/readyz", bot.url)).await.status().as_u16(), 503);
+    sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    other.close().await.unwrap();
+
+    bot.send("google_ads afterwards").await;
+    let fivetran = bot.fivetran.clone();
+    assert!(bot.finish_with_link().await.rendered().contains("afterwards"));
+    assert_eq!(fivetran.connections().len(), 1);
 }
 
 #[tokio::test]
