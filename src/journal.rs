@@ -580,3 +580,6 @@ fn mix(number: u64) -> u64 {
 fn after(moment: Timestamp, by: SignedDuration) -> Timestamp {
     moment.saturating_add(by).unwrap_or(moment)
 }
+
+#[cfg(test)]
+mod tests;
