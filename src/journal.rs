@@ -582,4 +582,6 @@ fn after(moment: Timestamp, by: SignedDuration) -> Timestamp {
 }
 
 #[cfg(test)]
+mod simulation;
+#[cfg(test)]
 mod tests;
