@@ -1,0 +1,425 @@
+//! Each rule of the journal by itself.
+
+use super::*;
+
+const WEB_API: bool = true;
+const RESPONSE_URL: bool = false;
+
+fn start() -> Timestamp {
+    Timestamp::from_second(1_800_000_000).unwrap()
+}
+
+fn terms(web_api: bool) -> Terms {
+    Terms { accepted_at: start(), web_api, finished: Finished::Refuse, spread: 7 }
+}
+
+/// A journal and the clock that it is asked by.
+struct Life {
+    journal: Journal,
+    now: Timestamp,
+}
+
+impl Life {
+    fn new(web_api: bool) -> Self {
+        Self::at(web_api, Progress::default())
+    }
+
+    fn at(web_api: bool, progress: Progress) -> Self {
+        Self { journal: Journal::new(terms(web_api), progress), now: start() }
+    }
+
+    /// One in the stage of delivering, with a card in hand and about to post.
+    fn posting(web_api: bool) -> Self {
+        let mut life = Self::new(web_api);
+        life.next(Outcome::Accepted);
+        assert_eq!(life.next(created()), Step::Post);
+        life
+    }
+
+    /// One in the stage of telling, and about to tell.
+    fn telling(web_api: bool) -> Self {
+        let mut life = Self::new(web_api);
+        life.next(Outcome::Accepted);
+        assert_eq!(life.next(failed(Failure::Final(Problem::KeyRejected))), Step::Tell);
+        life
+    }
+
+    fn next(&mut self, outcome: Outcome) -> Step {
+        self.journal.next(outcome, self.now)
+    }
+
+    /// The step must be a wait; it is waited out.
+    fn after_wait(&mut self, step: &Step) -> (Duration, Step) {
+        let Step::Wait(pause) = step else { panic!("{step:?} is no wait") };
+        self.pass(*pause);
+        (*pause, self.next(Outcome::Woken))
+    }
+
+    fn pass(&mut self, time: Duration) {
+        self.now += time;
+    }
+
+    fn stage(&self) -> Stage {
+        self.journal.progress.stage
+    }
+
+    fn problem(&self) -> Option<&Problem> {
+        self.journal.progress.problem.as_ref()
+    }
+}
+
+fn created() -> Outcome {
+    Outcome::Created { connection: "ours".to_owned(), card: true }
+}
+
+fn refused(conflict: bool) -> Outcome {
+    Outcome::CreateRefused { problem: taken(), conflict }
+}
+
+fn taken() -> Problem {
+    Problem::NameTaken(Said::default())
+}
+
+fn unfinished(created_at: Option<Timestamp>) -> Outcome {
+    Outcome::Found(Found::Unfinished { connection: "there".to_owned(), created_at })
+}
+
+fn nothing() -> Outcome {
+    Outcome::Found(Found::Nothing)
+}
+
+fn failed(failure: Failure) -> Outcome {
+    Outcome::Failed(failure)
+}
+
+fn post_failed(failure: PostFailure) -> Outcome {
+    Outcome::PostFailed(failure)
+}
+
+fn seconds(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+#[test]
+fn without_trouble_it_takes_two_calls() {
+    let mut life = Life::new(RESPONSE_URL);
+    assert_eq!(life.next(Outcome::Accepted), Step::Create);
+    assert_eq!(life.journal.progress, Progress::default());
+    assert_eq!(life.next(created()), Step::Post);
+    assert_eq!(life.stage(), Stage::Deliver);
+    assert_eq!(life.journal.progress.connection.as_deref(), Some("ours"));
+    assert!(!life.journal.progress.existed);
+    assert_eq!(life.next(Outcome::Posted), Step::End);
+    assert_eq!(life.stage(), Stage::Delivered);
+    assert!(life.stage().is_over());
+}
+
+#[test]
+fn a_card_that_did_not_come_along_is_minted() {
+    let mut life = Life::new(RESPONSE_URL);
+    life.next(Outcome::Accepted);
+    let step = life.next(Outcome::Created { connection: "ours".to_owned(), card: false });
+    assert_eq!((step, life.stage()), (Step::Mint, Stage::Deliver));
+    assert_eq!(life.next(Outcome::Minted), Step::Post);
+}
+
+#[test]
+fn what_a_refused_creation_leads_to() {
+    let service = "stripe".to_owned();
+    let finished = || Outcome::Found(Found::Finished { connection: "there".to_owned() });
+    for (found, policy, step, problem) in [
+        (unfinished(None), Finished::Refuse, Step::Mint, None),
+        (finished(), Finished::Refuse, Step::Tell, Some(Problem::AlreadyConnected)),
+        (finished(), Finished::Relink, Step::Mint, None),
+        (
+            Outcome::Found(Found::OtherService { service: service.clone() }),
+            Finished::Relink,
+            Step::Tell,
+            Some(Problem::SchemaTaken { service }),
+        ),
+        (nothing(), Finished::Refuse, Step::Tell, Some(taken())),
+    ] {
+        let mut life = Life::new(RESPONSE_URL);
+        life.journal.terms.finished = policy;
+        life.next(Outcome::Accepted);
+        assert_eq!(life.next(refused(false)), Step::Look);
+        assert_eq!(life.next(found.clone()), step, "{found:?}");
+        assert_eq!(life.problem(), problem.as_ref(), "{found:?}");
+        // What this command did not make existed before it.
+        assert_eq!(life.journal.progress.existed, step == Step::Mint, "{found:?}");
+    }
+}
+
+#[test]
+fn a_conflict_with_nothing_is_looked_for_three_times_more() {
+    let mut life = Life::new(RESPONSE_URL);
+    life.next(Outcome::Accepted);
+    // What failed before does not count.
+    for _ in 0..4 {
+        let step = life.next(failed(Failure::NotSent));
+        assert_eq!(life.after_wait(&step).1, Step::Create);
+    }
+    assert_eq!(life.next(refused(true)), Step::Look);
+    for _ in 0..CONFLICT_LOOKS {
+        let step = life.next(nothing());
+        assert_eq!(life.after_wait(&step).1, Step::Look);
+    }
+    assert_eq!(life.next(nothing()), Step::Tell);
+    assert_eq!(life.problem(), Some(&taken()));
+}
+
+#[test]
+fn a_creation_without_an_answer_is_looked_for_before_and_after_the_grace() {
+    let mut life = Life::new(RESPONSE_URL);
+    life.next(Outcome::Accepted);
+    let step = life.next(failed(Failure::Unclear));
+    let (pause, step) = life.after_wait(&step);
+    assert_eq!(step, Step::Look);
+    let step = life.next(nothing());
+    let (rest, step) = life.after_wait(&step);
+    assert_eq!(pause + rest, Duration::try_from(GRACE).unwrap());
+    assert_eq!(step, Step::Look);
+    assert_eq!(life.next(nothing()), Step::Create);
+}
+
+#[test]
+fn a_look_that_was_begun_within_the_grace_proves_nothing() {
+    let mut life = Life::new(RESPONSE_URL);
+    assert_eq!(life.next(Outcome::TakenOver), Step::Look);
+    life.pass(seconds(14));
+    assert_eq!(life.next(nothing()), Step::Look);
+    assert_eq!(life.next(nothing()), Step::Create);
+}
+
+#[test]
+fn a_connection_found_after_an_unclear_creation_is_told_from_an_older_one() {
+    for (made, existed) in [(Some(5), false), (Some(-30), false), (Some(-3600), true), (None, false)] {
+        let mut life = Life::new(RESPONSE_URL);
+        life.next(Outcome::Accepted);
+        let step = life.next(failed(Failure::Unclear));
+        life.after_wait(&step);
+        let made = made.map(|second| start() + SignedDuration::from_secs(second));
+        assert_eq!(life.next(unfinished(made)), Step::Mint);
+        assert_eq!(life.journal.progress.existed, existed, "{made:?}");
+    }
+}
+
+#[test]
+fn whoever_takes_a_command_over_goes_on_from_its_stage() {
+    for (stage, step) in [
+        (Stage::Create, Step::Look),
+        (Stage::Deliver, Step::Mint),
+        (Stage::Tell, Step::Tell),
+        (Stage::Delivered, Step::End),
+        (Stage::Told, Step::End),
+        (Stage::Undeliverable, Step::End),
+    ] {
+        let mut life = Life::at(RESPONSE_URL, Progress { stage, ..Progress::default() });
+        assert_eq!(life.next(Outcome::TakenOver), step, "{stage:?}");
+        let mut life = Life::at(RESPONSE_URL, Progress { stage, ..Progress::default() });
+        life.pass(seconds(86_400));
+        assert_eq!(life.next(Outcome::TakenOver), Step::End, "{stage:?} a day later");
+        let over = if stage.is_over() { stage } else { Stage::Undeliverable };
+        assert_eq!(life.stage(), over);
+    }
+}
+
+#[test]
+fn a_short_throttle_is_waited_out_and_a_long_one_is_told() {
+    for (asked, waits) in [(0, true), (30, true), (60, true), (61, false), (u64::MAX, false)] {
+        let mut life = Life::new(RESPONSE_URL);
+        life.next(Outcome::Accepted);
+        let step = life.next(failed(Failure::Throttled(Some(seconds(asked)))));
+        if waits {
+            let (pause, step) = life.after_wait(&step);
+            assert_eq!(step, Step::Create);
+            assert!(pause > seconds(asked) && pause <= seconds(asked + 1), "{pause:?}");
+        } else {
+            assert_eq!(step, Step::Tell);
+            assert_eq!(life.problem(), Some(&Problem::RateLimited { retry_after_s: Some(asked) }));
+        }
+    }
+    let mut life = Life::posting(RESPONSE_URL);
+    let step = life.next(post_failed(PostFailure::Throttled(Some(Duration::MAX))));
+    let (pause, step) = life.after_wait(&step);
+    assert!(pause >= THROTTLE_LIMIT && pause <= THROTTLE_LIMIT + seconds(1), "{pause:?}");
+    assert_eq!(step, Step::Mint);
+}
+
+/// Fails until the end, and returns how often something was tried, and the last moment.
+fn fail_for_ever(life: &mut Life, mut step: Step, fails: impl Fn(&Step) -> Outcome) -> u32 {
+    let mut tries = 0;
+    let mut idle = 0;
+    while step != Step::End {
+        assert!(life.now <= life.journal.deadline());
+        step = if let Step::Wait(pause) = step {
+            idle = if pause.is_zero() { idle + 1 } else { 0 };
+            assert!(idle < 2, "it waits for nothing, again and again");
+            life.after_wait(&step).1
+        } else {
+            tries += 1;
+            life.next(fails(&step))
+        };
+        assert!(tries < 400, "it does not end");
+    }
+    tries
+}
+
+#[test]
+fn whatever_fails_for_ever_ends_in_time_and_without_haste() {
+    let at_fivetran = [
+        Failure::NotSent,
+        Failure::Unclear,
+        Failure::Throttled(None),
+        Failure::Throttled(Some(Duration::ZERO)),
+    ];
+    let at_slack = [
+        PostFailure::NotSent,
+        PostFailure::Unclear,
+        PostFailure::Throttled(None),
+        PostFailure::Throttled(Some(Duration::ZERO)),
+    ];
+    for web_api in [WEB_API, RESPONSE_URL] {
+        for failure in &at_fivetran {
+            let mut life = Life::new(web_api);
+            let step = life.next(Outcome::Accepted);
+            let tries = fail_for_ever(&mut life, step, |step| match step {
+                Step::Tell => Outcome::Told,
+                _ => failed(failure.clone()),
+            });
+            assert_eq!((life.stage(), life.problem()), (Stage::Told, Some(&Problem::NoAnswer)));
+            assert_eq!(life.now, start() + CREATE_DEADLINE, "{failure:?}");
+            assert!(tries < 60, "{tries} tries, {failure:?}");
+        }
+        for failure in &at_slack {
+            let mut life = Life::posting(web_api);
+            fail_for_ever(&mut life, Step::Post, |step| match step {
+                Step::Mint => Outcome::Minted,
+                _ => post_failed(failure.clone()),
+            });
+            assert_eq!(life.stage(), Stage::Undeliverable);
+            if web_api || *failure != PostFailure::Unclear {
+                assert_eq!(life.now, life.journal.deadline(), "{failure:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_link_that_only_slack_held_up_is_posted_until_the_very_deadline() {
+    for web_api in [WEB_API, RESPONSE_URL] {
+        let mut life = Life::posting(web_api);
+        life.now = life.journal.deadline() - SignedDuration::from_secs(20);
+        let step = life.next(post_failed(PostFailure::NotSent));
+        assert_eq!(life.after_wait(&step).1, Step::Mint);
+        assert_eq!(life.next(Outcome::Minted), Step::Post);
+        assert_eq!(life.next(Outcome::Posted), Step::End);
+        // But a card that fails so late is not tried again.
+        let mut life = Life::posting(web_api);
+        let step = life.next(post_failed(PostFailure::NotSent));
+        life.after_wait(&step);
+        life.now = start() + CREATE_DEADLINE;
+        assert_eq!(life.next(failed(Failure::NotSent)), Step::Tell);
+        assert_eq!(life.problem(), Some(&Problem::NoAnswer));
+    }
+}
+
+#[test]
+fn nothing_is_posted_after_the_deadline() {
+    for (web_api, deadline) in [(RESPONSE_URL, RESPONSE_URL_DEADLINE), (WEB_API, WEB_API_DEADLINE)] {
+        for mut life in [Life::posting(web_api), Life::telling(web_api)] {
+            life.now = start() + deadline;
+            let step = life.next(post_failed(PostFailure::NotSent));
+            assert_eq!(step, Step::Wait(Duration::ZERO));
+            assert_eq!(life.after_wait(&step).1, Step::End);
+            assert_eq!(life.stage(), Stage::Undeliverable);
+        }
+    }
+}
+
+#[test]
+fn of_unclear_posts_to_a_response_url_there_are_few() {
+    for told in [Life::posting(RESPONSE_URL), Life::telling(RESPONSE_URL)] {
+        let mut life = told;
+        let posted = if life.stage() == Stage::Tell { Step::Tell } else { Step::Post };
+        for base in UNCLEAR_DELAYS {
+            let step = life.next(post_failed(PostFailure::Unclear));
+            let (pause, step) = life.after_wait(&step);
+            assert!(pause >= base / 2 && pause <= base, "{pause:?}");
+            let step = if step == Step::Mint { life.next(Outcome::Minted) } else { step };
+            assert_eq!(step, posted);
+        }
+        let step = life.next(post_failed(PostFailure::Unclear));
+        if posted == Step::Post {
+            assert_eq!((step, life.stage()), (Step::Tell, Stage::Tell));
+            assert_eq!(life.next(Outcome::Told), Step::End);
+        } else {
+            assert_eq!((step, life.stage()), (Step::End, Stage::Undeliverable));
+        }
+    }
+}
+
+#[test]
+fn a_refused_link_is_told_and_a_refused_problem_is_the_end() {
+    let mut life = Life::posting(RESPONSE_URL);
+    assert_eq!(life.next(post_failed(PostFailure::Refused("no".to_owned()))), Step::Tell);
+    assert_eq!(life.problem(), Some(&Problem::CannotPost { slack_says: "no".to_owned() }));
+    assert_eq!(life.journal.progress.connection.as_deref(), Some("ours"));
+    assert_eq!(life.next(post_failed(PostFailure::Refused("no".to_owned()))), Step::End);
+    assert_eq!(life.stage(), Stage::Undeliverable);
+}
+
+#[test]
+fn a_step_that_is_held_back_comes_again_and_is_no_failure() {
+    let mut life = Life::new(RESPONSE_URL);
+    life.next(Outcome::Accepted);
+    let step = life.next(Outcome::Held);
+    let (pause, step) = life.after_wait(&step);
+    assert_eq!((pause, step), (seconds(1), Step::Create));
+    assert!(!life.journal.is_retry());
+    let step = life.next(failed(Failure::Unclear));
+    assert!(life.journal.is_retry());
+    life.after_wait(&step);
+    let step = life.next(Outcome::Held);
+    assert_eq!(life.after_wait(&step).1, Step::Look);
+}
+
+#[test]
+fn a_connection_that_vanishes_is_made_anew_twice() {
+    let mut life = Life::new(RESPONSE_URL);
+    let mut step = life.next(Outcome::Accepted);
+    for _ in 0..VANISH_LIMIT {
+        assert_eq!(step, Step::Create);
+        life.next(Outcome::Created { connection: "ours".to_owned(), card: false });
+        step = life.next(Outcome::Vanished);
+        assert_eq!((life.stage(), &life.journal.progress.connection), (Stage::Create, &None));
+    }
+    assert_eq!(step, Step::Create);
+    life.next(Outcome::Created { connection: "ours".to_owned(), card: false });
+    assert_eq!(life.next(Outcome::Vanished), Step::Tell);
+    assert_eq!(life.problem(), Some(&Problem::NoAnswer));
+}
+
+#[test]
+fn the_backoff_doubles_up_to_a_minute_within_its_jitter() {
+    let mut life = Life::new(RESPONSE_URL);
+    life.next(Outcome::Accepted);
+    for tries in 0..12 {
+        let whole = (BACKOFF.0 * (1 << tries)).min(BACKOFF.1);
+        let step = life.next(failed(Failure::NotSent));
+        let (pause, _) = life.after_wait(&step);
+        assert!(pause >= whole / 2 && pause <= whole, "{pause:?} of {whole:?}");
+    }
+}
+
+#[test]
+fn commands_do_not_wait_in_step() {
+    let waits: std::collections::BTreeSet<_> = (0..100)
+        .map(|spread| {
+            let mut journal = Journal::new(Terms { spread, ..terms(RESPONSE_URL) }, Progress::default());
+            journal.next(Outcome::Accepted, start());
+            format!("{:?}", journal.next(failed(Failure::NotSent), start()))
+        })
+        .collect();
+    assert!(waits.len() > 50, "{waits:?}");
+}
