@@ -36,12 +36,13 @@ pub const WEB_API_DEADLINE: SignedDuration = SignedDuration::from_hours(2);
 pub const THROTTLE_LIMIT: Duration = Duration::from_secs(60);
 /// First and longest delay of the exponential backoff.
 const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
-/// How often a post that Slack answered unclearly is tried again at a response_url, which takes
-/// five posts in all: three more here, and the last is kept for telling the person.
-const RESPONSE_URL_RETRIES: u32 = 3;
-/// Delays after an unclear post: together they outlast a short outage of Slack's.
-const UNCLEAR_DELAYS: [Duration; 3] =
-    [Duration::from_secs(1), Duration::from_secs(15), Duration::from_secs(120)];
+/// Posts that a response_url takes in all.
+/// <https://docs.slack.dev/interactivity/handling-user-interaction#message_responses>
+const RESPONSE_URL_POSTS: u32 = 5;
+/// Delays after an unclear post: together they outlast an outage of Slack's of a quarter of an
+/// hour, with no more posts than a response_url takes.
+const UNCLEAR_DELAYS: [Duration; 4] =
+    [Duration::from_secs(2), Duration::from_secs(30), Duration::from_secs(300), Duration::from_secs(600)];
 /// With a bot token there may be more; each may show the link once more, so they are rare.
 const UNCLEAR_PAUSE: Duration = Duration::from_secs(600);
 /// How often to look for the connection that a "name is taken" speaks of: the list can lag.
@@ -88,6 +89,9 @@ pub struct Progress {
     pub problem: Option<Problem>,
     /// Tries that failed since the stage began.
     pub tries: u32,
+    /// Without a bot token: posts to the response_url that may have used up one of its five. Each
+    /// is counted before it is made, so that no crash can hide one.
+    pub posts: u32,
 }
 
 /// Why a command ends without a link. Stored, so that it can be told after a crash; worded in
@@ -322,7 +326,7 @@ impl Journal {
         if self.vanished > VANISH_LIMIT {
             return self.tell(Problem::NoAnswer, now);
         }
-        self.progress = Progress { tries: self.progress.tries, ..Progress::default() };
+        self.progress = Progress { posts: self.progress.posts, ..Progress::default() };
         self.maybe_sent = None;
         self.begin(Step::Create, now)
     }
@@ -355,25 +359,42 @@ impl Journal {
         match failure {
             PostFailure::Refused(_) if telling => self.end(Stage::Undeliverable),
             PostFailure::Refused(slack_says) => self.tell(Problem::CannotPost { slack_says }, now),
-            PostFailure::Throttled(pause) => self.throttled(pause, step, now),
-            PostFailure::NotSent => self.again(step, now),
+            PostFailure::Throttled(pause) => {
+                self.progress.posts = self.progress.posts.saturating_sub(1);
+                self.throttled(pause, step, now)
+            }
+            PostFailure::NotSent => {
+                self.progress.posts = self.progress.posts.saturating_sub(1);
+                self.again(step, now)
+            }
+            PostFailure::Unclear if telling && !self.may_post(&step) => self.end(Stage::Undeliverable),
             PostFailure::Unclear => {
-                let tries = self.progress.tries;
-                if tries >= RESPONSE_URL_RETRIES && !self.terms.web_api {
-                    // Each try may have used up one of the URL's five posts.
-                    return if telling {
-                        self.end(Stage::Undeliverable)
-                    } else {
-                        self.tell(Problem::CannotPost { slack_says: "no clear answer".to_owned() }, now)
-                    };
-                }
+                let step = if self.may_post(&step) { step } else { self.unconfirmed() };
+                let made =
+                    if self.terms.web_api { self.progress.tries } else { self.progress.posts.max(1) - 1 };
+                let base = UNCLEAR_DELAYS.get(made as usize).copied().unwrap_or(UNCLEAR_PAUSE);
                 self.progress.tries += 1;
                 self.due = step;
-                let base = UNCLEAR_DELAYS.get(tries as usize).copied().unwrap_or(UNCLEAR_PAUSE);
                 let delay = self.jittered(base);
                 self.wait(delay, now)
             }
         }
+    }
+
+    /// Whether the response_url has a post left for this. Its last is kept for telling the person.
+    fn may_post(&self, step: &Step) -> bool {
+        let limit = match step {
+            Step::Post => RESPONSE_URL_POSTS - 1,
+            _ => RESPONSE_URL_POSTS,
+        };
+        self.terms.web_api || self.progress.posts < limit
+    }
+
+    /// Gives up on the link: it may be there, but Slack never said so.
+    fn unconfirmed(&mut self) -> Step {
+        self.progress.stage = Stage::Tell;
+        self.progress.problem = Some(Problem::CannotPost { slack_says: "no clear answer".to_owned() });
+        Step::Tell
     }
 
     /// Begins a step, unless its time is over.
@@ -383,6 +404,18 @@ impl Journal {
                 Step::Create | Step::Look => self.tell(Problem::NoAnswer, now),
                 _ => self.end(Stage::Undeliverable),
             };
+        }
+        let step = match step {
+            // So often, and each time the process died.
+            Step::Post if !self.may_post(&step) => self.unconfirmed(),
+            step => step,
+        };
+        if matches!(step, Step::Post | Step::Tell) && !self.terms.web_api {
+            if !self.may_post(&step) {
+                return self.end(Stage::Undeliverable);
+            }
+            // Before it is made, so that no crash can hide it.
+            self.progress.posts += 1;
         }
         if step == Step::Look {
             self.looked_at = Some(now);
@@ -396,8 +429,8 @@ impl Journal {
             stage: Stage::Deliver,
             connection: Some(connection),
             existed,
-            problem: None,
-            tries: 0,
+            posts: self.progress.posts,
+            ..Progress::default()
         };
         self.refused = None;
         self.maybe_sent = None;

@@ -11,8 +11,18 @@ use connect_card::slack::manifest;
 use connect_card::{check, link, sandbox, telemetry};
 use tokio::signal::unix::{SignalKind, signal};
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
+    let runtime = match tokio::runtime::Runtime::new() {
+        Ok(runtime) => runtime,
+        Err(_) => return Exit::Failed.into(),
+    };
+    let exit = runtime.block_on(run());
+    // Without waiting for the thread that reads the keyboard, which only a key would end.
+    runtime.shutdown_background();
+    exit
+}
+
+async fn run() -> ExitCode {
     let cli = Cli::parse();
     let vars = match Vars::from_process() {
         Ok(vars) => vars,

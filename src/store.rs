@@ -267,6 +267,7 @@ impl Store {
                     existed: row.try_get("existed")?,
                     problem: row.try_get("problem")?,
                     tries: row.try_get("tries")?,
+                    posts: row.try_get("posts")?,
                     accepted_at: row.try_get("accepted_at")?,
                 })?);
             }
@@ -283,6 +284,7 @@ impl Store {
             existed: row.existed != 0,
             problem: problem.map_err(|_| unreadable())?,
             tries: u32::try_from(row.tries).unwrap_or(u32::MAX),
+            posts: u32::try_from(row.posts).unwrap_or(u32::MAX),
         };
         Ok(Claimed {
             response_url: row.response_url.as_deref().and_then(|sealed| self.0.sealer.open(sealed, &row.id)),
@@ -434,6 +436,7 @@ struct Stored {
     existed: i64,
     problem: Option<String>,
     tries: i64,
+    posts: i64,
     accepted_at: i64,
 }
 

@@ -338,23 +338,34 @@ fn nothing_is_posted_after_the_deadline() {
 }
 
 #[test]
-fn of_unclear_posts_to_a_response_url_there_are_few() {
-    for told in [Life::posting(RESPONSE_URL), Life::telling(RESPONSE_URL)] {
-        let mut life = told;
-        let posted = if life.stage() == Stage::Tell { Step::Tell } else { Step::Post };
-        for base in UNCLEAR_DELAYS {
+fn a_response_url_is_asked_five_times_at_the_most_and_the_last_is_for_telling() {
+    for (mut life, links) in [(Life::posting(RESPONSE_URL), 4), (Life::telling(RESPONSE_URL), 0)] {
+        for made in 1..=5 {
+            let expected = if made <= links { Stage::Deliver } else { Stage::Tell };
+            assert_eq!((life.stage(), life.journal.progress.posts), (expected, made));
             let step = life.next(post_failed(PostFailure::Unclear));
+            let Some(base) = UNCLEAR_DELAYS.get(made as usize - 1).copied() else {
+                assert_eq!((step, made), (Step::End, 5));
+                continue;
+            };
             let (pause, step) = life.after_wait(&step);
             assert!(pause >= base / 2 && pause <= base, "{pause:?}");
             let step = if step == Step::Mint { life.next(Outcome::Minted) } else { step };
-            assert_eq!(step, posted);
+            assert!(matches!(step, Step::Post | Step::Tell), "{step:?}");
         }
-        let step = life.next(post_failed(PostFailure::Unclear));
-        if posted == Step::Post {
-            assert_eq!((step, life.stage()), (Step::Tell, Stage::Tell));
-            assert_eq!(life.next(Outcome::Told), Step::End);
-        } else {
-            assert_eq!((step, life.stage()), (Step::End, Stage::Undeliverable));
+        assert_eq!(life.stage(), Stage::Undeliverable);
+    }
+}
+
+#[test]
+fn a_post_that_was_not_made_is_given_back() {
+    for failure in [PostFailure::NotSent, PostFailure::Throttled(None)] {
+        let mut life = Life::telling(RESPONSE_URL);
+        for _ in 0..20 {
+            assert_eq!(life.journal.progress.posts, 1);
+            let step = life.next(post_failed(failure.clone()));
+            assert_eq!(life.journal.progress.posts, 0);
+            assert_eq!(life.after_wait(&step).1, Step::Tell);
         }
     }
 }

@@ -14,6 +14,7 @@ CREATE TABLE command (
     existed       BIGINT NOT NULL DEFAULT 0,
     problem       TEXT,                 -- why there is no link, as JSON
     tries         BIGINT NOT NULL DEFAULT 0,
+    posts         BIGINT NOT NULL DEFAULT 0, -- of the five that a response_url takes
     accepted_at   BIGINT NOT NULL,
     run_at        BIGINT NOT NULL,
     ended_at      BIGINT,

@@ -67,6 +67,7 @@ pub(super) struct ProgressRow {
     existed: u8,
     problem: Option<String>,
     tries: u32,
+    posts: u32,
     run_at: i64,
     ended_at: Option<i64>,
     /// 1 while this process goes on.
@@ -89,6 +90,7 @@ impl ProgressRow {
             // A type of ours, made of strings and numbers: this cannot fail.
             problem: progress.problem.as_ref().and_then(|problem| serde_json::to_string(problem).ok()),
             tries: progress.tries,
+            posts: progress.posts,
             run_at: run_at.as_millisecond(),
             ended_at,
             keep,
@@ -106,6 +108,7 @@ impl ProgressRow {
             existed: 0,
             problem: None,
             tries: 0,
+            posts: 0,
             run_at: at,
             ended_at: Some(at),
             keep: 0,
