@@ -58,6 +58,8 @@ pub struct Bot {
     pub hasty_pace: Mutex<Pace>,
     /// Set when the bot shuts down.
     pub stopping: CancellationToken,
+    /// Set when a part of it has failed that it cannot do without.
+    pub failed: CancellationToken,
     accepted: mpsc::UnboundedSender<Claimed>,
     random: SystemRandom,
 }
@@ -181,32 +183,39 @@ impl App {
             pace: Pace::steady(),
             hasty_pace: Pace::hasty(),
             stopping: CancellationToken::new(),
+            failed: CancellationToken::new(),
             accepted,
             random: SystemRandom::new(),
         });
         let close_listeners = CancellationToken::new();
         let address = listener.local_addr().unwrap_or(server.listen);
-        let mut listeners = vec![tokio::spawn(server::serve(
-            listener,
-            server::routes(Arc::clone(&bot)),
-            close_listeners.clone(),
-        ))];
-        if let Some(address) = server.metrics {
-            let listener = listen(address, "METRICS_ADDR")?;
-            let routes = server::metrics_routes(Arc::clone(&bot));
-            listeners.push(tokio::spawn(server::serve(listener, routes, close_listeners.clone())));
-        }
-        tokio::spawn(keep_catalog(Arc::clone(&bot)));
+        let metrics = match server.metrics {
+            Some(address) => Some(listen(address, "METRICS_ADDR")?),
+            None => None,
+        };
         let worker = worker::start(Arc::clone(&bot), fresh);
+        tokio::spawn(keep_catalog(Arc::clone(&bot)));
+        let serve = |listener, routes| tokio::spawn(server::serve(listener, routes, close_listeners.clone()));
+        let mut listeners: Vec<_> = metrics
+            .map(|listener| serve(listener, server::metrics_routes(Arc::clone(&bot))))
+            .into_iter()
+            .collect();
+        listeners.push(serve(listener, server::routes(Arc::clone(&bot))));
         tracing::info!(%address, "listening");
         Ok(Self { address, bot, listeners, worker, close_listeners })
     }
 
-    /// Stops in the order that loses nothing: not ready any more, no new requests, the steps in
-    /// flight finish, what is left is given up to the next process, the database closes.
-    pub async fn stop(self) {
+    /// Says that the bot is not ready any more, while it still takes what balancers send it.
+    pub fn announce_stop(&self) {
         tracing::info!("shutting down");
         self.bot.stopping.cancel();
+    }
+
+    /// Stops in the order that loses nothing: not ready any more, no new requests, the steps in
+    /// flight finish, what is left is given up to the next process, the database closes. Takes at
+    /// most 5 + 12 + 3 + 3 seconds.
+    pub async fn stop(self) {
+        self.announce_stop();
         self.close_listeners.cancel();
         for listener in self.listeners {
             let _ = listener.await;

@@ -225,8 +225,9 @@ const SLACK_HOOKS: [&str; 2] = ["https://hooks.slack.com", "https://hooks.slack-
 /// The default of `RUST_LOG`.
 pub const LOG_FILTER: &str = "info";
 const PORT: u16 = 3000;
-/// Twice the longest call to Fivetran: one missed prolongation costs no lease.
-const LEASE_S: u64 = 30;
+/// Three times the longest call to Fivetran: even just before a prolongation, what is left of a
+/// lease outlasts a call.
+const LEASE_S: u64 = 45;
 
 /// Reads the logging variables; there is always an answer, so that a fault elsewhere can be told.
 #[must_use]

@@ -203,6 +203,8 @@ pub enum First {
 pub enum Finished {
     /// Post nothing: a link for it must not reach a channel by a typo.
     Refuse,
+    /// Make a link only if it is broken.
+    Fix,
     /// Make a link by which it can be authorised again.
     Relink,
 }
@@ -271,7 +273,7 @@ impl Journal {
         match outcome {
             Outcome::Accepted => {
                 let step = match (self.progress.stage, self.terms.first) {
-                    (Stage::Deliver, _) => Step::Mint,
+                    (Stage::Deliver, _) => Step::Look,
                     (_, First::Create) => Step::Create,
                     (_, First::Look) => Step::Look,
                     (_, First::Cancel) => Step::Cancel,
@@ -284,8 +286,7 @@ impl Journal {
                 let step = match self.progress.stage {
                     // Cancelling twice is cancelling.
                     Stage::Create if self.terms.first == First::Cancel => Step::Cancel,
-                    Stage::Create => Step::Look,
-                    Stage::Deliver => Step::Mint,
+                    Stage::Create | Stage::Deliver => Step::Look,
                     Stage::Tell => Step::Tell,
                     Stage::Delivered | Stage::Told | Stage::Undeliverable => return Step::End,
                 };
@@ -293,8 +294,9 @@ impl Journal {
             }
             Outcome::Woken => {
                 // A card is not kept through a wait: it is a secret, and a fresh one is a call away.
+                // Meanwhile the customer may have finished by a link that did arrive.
                 self.card = false;
-                let step = if self.due == Step::Post { Step::Mint } else { self.due.clone() };
+                let step = if self.due == Step::Post { Step::Look } else { self.due.clone() };
                 self.begin(step, now)
             }
             Outcome::Held => {
@@ -328,6 +330,10 @@ impl Journal {
     fn found(&mut self, found: Found, now: Timestamp) -> Step {
         match found {
             Found::Nothing => self.found_nothing(now),
+            Found::Unfinished { connection, .. } if self.progress.stage == Stage::Deliver => {
+                self.progress.connection = Some(connection);
+                self.begin(Step::Mint, now)
+            }
             Found::Unfinished { connection, created_at } => {
                 let existed = match (self.maybe_sent, created_at) {
                     (None, _) => true,
@@ -339,8 +345,9 @@ impl Journal {
                 };
                 self.deliver(connection, existed, now)
             }
-            Found::Finished { connection, origin } => match self.terms.finished {
-                Finished::Refuse => {
+            Found::Finished { connection, origin, broken } => match self.terms.finished {
+                Finished::Fix if broken => self.deliver(connection, true, now),
+                Finished::Refuse | Finished::Fix => {
                     self.progress.connection = Some(connection);
                     self.tell(Problem::AlreadyConnected { origin }, now)
                 }
@@ -355,6 +362,9 @@ impl Journal {
     }
 
     fn found_nothing(&mut self, now: Timestamp) -> Step {
+        if self.progress.stage == Stage::Deliver {
+            return self.vanished(now);
+        }
         if let Some(refusal) = &mut self.refused {
             // A creation without an answer may be what took the name; then it will show up.
             if (refusal.conflict || self.maybe_sent.is_some()) && refusal.looks < CONFLICT_LOOKS {
@@ -390,6 +400,7 @@ impl Journal {
 
     fn failed(&mut self, failure: Failure, now: Timestamp) -> Step {
         let step = match self.progress.stage {
+            Stage::Deliver if self.due == Step::Look => Step::Look,
             Stage::Deliver => Step::Mint,
             _ if self.terms.first == First::Cancel => Step::Cancel,
             _ if self.refused.is_some() || self.due == Step::Look => Step::Look,
@@ -459,7 +470,9 @@ impl Journal {
     fn begin(&mut self, step: Step, now: Timestamp) -> Step {
         if now >= self.limit(&step) {
             return match step {
-                Step::Create | Step::Look | Step::Cancel => self.tell(Problem::NoAnswer, now),
+                Step::Create | Step::Look | Step::Cancel if self.progress.stage == Stage::Create => {
+                    self.tell(Problem::NoAnswer, now)
+                }
                 _ => self.end(Stage::Undeliverable),
             };
         }
@@ -541,6 +554,8 @@ impl Journal {
     /// From when on a step is not begun any more.
     fn limit(&self, step: &Step) -> Timestamp {
         match step {
+            // Also what is looked for only to post its link.
+            Step::Look if self.progress.stage == Stage::Deliver => self.deadline(),
             Step::Create | Step::Look | Step::Cancel => after(self.terms.accepted_at, CREATE_DEADLINE),
             _ => self.deadline(),
         }

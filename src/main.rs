@@ -1,6 +1,7 @@
 //! The binary: reads the command line and the configuration and runs one task.
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Parser as _;
 use connect_card::app::{self, App};
@@ -10,6 +11,10 @@ use connect_card::config::{self, Faults, Vars};
 use connect_card::slack::manifest;
 use connect_card::{check, link, sandbox, telemetry};
 use tokio::signal::unix::{SignalKind, signal};
+
+/// How long requests are still taken after `/readyz` has turned: a balancer that probes every second
+/// has seen it by then.
+const LINGER: Duration = Duration::from_secs(1);
 
 fn main() -> ExitCode {
     let runtime = match tokio::runtime::Runtime::new() {
@@ -75,9 +80,15 @@ async fn serve(vars: &Vars) -> Exit {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
+        () = app.bot.failed.cancelled() => return Exit::Failed,
     }
+    app.announce_stop();
+    let stop = async {
+        tokio::time::sleep(LINGER).await;
+        app.stop().await;
+    };
     tokio::select! {
-        () = app.stop() => Exit::Well,
+        () = stop => Exit::Well,
         // Whoever asks twice wants it now; what is not finished is on disk.
         _ = terminate.recv() => Exit::Failed,
         _ = interrupt.recv() => Exit::Failed,

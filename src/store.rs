@@ -8,23 +8,28 @@
 //! accepting and recording, go through a writer that puts all that is waiting into one statement,
 //! so that many commands share one sync of the disk.
 
+mod held;
 mod links;
 mod open;
 mod seal;
 mod statements;
 mod writer;
 
+use std::collections::HashSet;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use sqlx::Row as _;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::journal::{Problem, Progress, Stage};
+use held::Held;
+pub use held::Hold;
 pub use links::{ClaimedLink, CommandRow, NewLink};
 pub use open::{OpenError, Options, undeliverable_beside};
 use seal::Sealer;
@@ -33,6 +38,10 @@ use statements::Statements;
 /// Longest wait for a commit before the person is told that nothing was accepted: Slack gives the
 /// whole acknowledgement 3 s.
 pub const ACCEPT_LIMIT: Duration = Duration::from_secs(2);
+/// Longest wait for the database to close.
+const CLOSE_LIMIT: Duration = Duration::from_secs(3);
+/// The fence of a command that was never taken from the store.
+const FIRST_FENCE: i64 = 1;
 /// How long ended commands are kept.
 pub const KEEP: jiff::SignedDuration = jiff::SignedDuration::from_hours(30 * 24);
 
@@ -43,14 +52,47 @@ enum Pool {
     Postgres(sqlx::PgPool),
 }
 
-/// Runs the same expression on the pool of either engine.
+impl Pool {
+    fn is_closed(&self) -> bool {
+        match self {
+            Self::Sqlite(pool) => pool.is_closed(),
+            Self::Postgres(pool) => pool.is_closed(),
+        }
+    }
+}
+
+/// Longest wait for one statement. Beyond it the connection is given up: a peer that has silently
+/// gone would never answer, and the server's own limits are shorter.
+const STATEMENT_LIMIT: Duration = Duration::from_secs(6);
+
+/// Says what the blocks of [`on`] fail with.
+async fn failing<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Result<T, StoreError> {
+    answer.await
+}
+
+/// Runs the same expression on a connection of either engine, within [`STATEMENT_LIMIT`].
 macro_rules! on {
-    ($pool:expr, $name:ident => $body:expr) => {
+    ($pool:expr, $connection:ident => $body:expr) => {
         match $pool {
-            Pool::Sqlite($name) => $body,
-            Pool::Postgres($name) => $body,
+            Pool::Sqlite(pool) => on!(@bounded pool, $connection => $body),
+            Pool::Postgres(pool) => on!(@bounded pool, $connection => $body),
         }
     };
+    (@bounded $pool:ident, $connection:ident => $body:expr) => {{
+        let mut held = $pool.acquire().await.map_err(StoreError::from)?;
+        let answer = {
+            let $connection = &mut *held;
+            let answer = async { $body };
+            tokio::time::timeout(crate::store::STATEMENT_LIMIT, crate::store::failing(answer)).await
+        };
+        match answer {
+            Ok(answer) => answer,
+            Err(_) => {
+                held.close_on_drop();
+                Err(StoreError::Unanswered)
+            }
+        }
+    }};
 }
 use on;
 
@@ -68,6 +110,10 @@ struct Inner {
     accepts: mpsc::UnboundedSender<writer::Accept>,
     records: mpsc::UnboundedSender<writer::Record>,
     kept: mpsc::UnboundedSender<writer::Keep>,
+    held: Arc<Held>,
+    progress: Arc<writer::Progressing>,
+    /// Commands whose acceptance was not promised, and that are still to be voided.
+    voiding: Arc<AtomicUsize>,
     /// When the leases were last prolonged, in ms since `started`.
     renewed_ms: std::sync::atomic::AtomicU64,
     started: Instant,
@@ -102,10 +148,10 @@ pub struct NewCommand {
 }
 
 /// What came of accepting.
-#[derive(Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
 pub enum Accepted {
-    /// It is on disk, and this process is at work on it.
-    Committed,
+    /// It is on disk, and this process has it in hand.
+    Committed(Claimed),
     /// The same request, or another about the same thing that has not ended, is there already.
     Twin,
 }
@@ -117,6 +163,8 @@ pub struct Claimed {
     pub id: String,
     /// How often it was taken; goes with every write.
     pub fence: i64,
+    /// Keeps the lease.
+    pub hold: Arc<Hold>,
     /// The workspace.
     pub team_id: String,
     /// The channel.
@@ -131,6 +179,14 @@ pub struct Claimed {
     pub progress: Progress,
     /// When it was accepted.
     pub accepted_at: Timestamp,
+}
+
+impl Claimed {
+    /// Whether no other process can have had it before.
+    #[must_use]
+    pub fn is_fresh(&self) -> bool {
+        self.fence == FIRST_FENCE
+    }
 }
 
 /// What happens to the lease when progress is recorded.
@@ -156,9 +212,15 @@ pub enum Recorded {
 /// A database operation failed. Carries no text of the database's, which can repeat values.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
-    /// The database refused or broke off.
+    /// The database refused; nothing was done.
+    #[error("the database refused ({0})")]
+    Refused(String),
+    /// The connection broke off; what was asked for may have been done.
     #[error("the database failed ({0})")]
     Database(String),
+    /// The database did not answer; what was asked for may have been done.
+    #[error("the database does not answer")]
+    Unanswered,
     /// No commit within [`ACCEPT_LIMIT`].
     #[error("the database did not commit in time")]
     Slow,
@@ -171,7 +233,8 @@ impl From<sqlx::Error> for StoreError {
     fn from(error: sqlx::Error) -> Self {
         Self::Database(match error {
             sqlx::Error::Database(error) => {
-                error.code().map_or_else(|| "no code".to_owned(), |code| format!("code {code}"))
+                let code = error.code().map_or_else(|| "no code".to_owned(), |code| format!("code {code}"));
+                return Self::Refused(code);
             }
             sqlx::Error::PoolTimedOut => "no connection free".to_owned(),
             sqlx::Error::Io(error) => error.kind().to_string(),
@@ -184,7 +247,7 @@ impl From<sqlx::Error> for StoreError {
 /// The open commands and the lost ones, as the metrics show them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Census {
-    /// Commands of the last 30 days that nobody could be told about.
+    /// Commands of the last day that nobody could be told about.
     pub undeliverable: i64,
     /// When the oldest open command was accepted.
     pub oldest_open: Option<Timestamp>,
@@ -205,21 +268,38 @@ pub struct Undeliverable {
 
 impl Store {
     /// Commits a command and takes its lease, or finds its twin. When this fails, nothing of the
-    /// command happens later: a commit that comes too late is voided.
+    /// command happens later: what may have been committed all the same is voided.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn accept(&self, new: NewCommand) -> Result<Accepted, StoreError> {
-        let sealed = self.0.sealer.seal(secrecy::ExposeSecret::expose_secret(&new.response_url), &new.id);
-        let sealed = sealed.map_err(|error| StoreError::Database(error.to_string()))?;
-        let (reply, committed) = oneshot::channel();
+        let sealed = self.0.sealer.seal(new.response_url.expose_secret(), &new.id);
+        let sealed = sealed.map_err(|error| StoreError::Refused(error.to_string()))?;
+        let claimed = Claimed {
+            hold: self.0.held.hold(&new.id, FIRST_FENCE),
+            id: new.id.clone(),
+            fence: FIRST_FENCE,
+            team_id: new.team_id.clone(),
+            channel_id: new.channel_id.clone(),
+            user_id: new.user_id.clone(),
+            request: new.request.clone(),
+            response_url: Some(new.response_url.clone()),
+            progress: new.progress.clone(),
+            accepted_at: new.accepted_at,
+        };
+        let (reply, mut answer) = oneshot::channel();
         let row = writer::NewRow::new(new, sealed);
-        let closed = |_| StoreError::Database("closed".to_owned());
-        self.0.accepts.send(writer::Accept { row, reply }).map_err(|_| closed(()))?;
-        match tokio::time::timeout(ACCEPT_LIMIT, committed).await {
-            Ok(result) => result.map_err(|_| closed(()))?,
-            Err(_) => Err(StoreError::Slow),
-        }
+        let closed = || StoreError::Refused("closed".to_owned());
+        self.0.accepts.send(writer::Accept { row, reply }).map_err(|_| closed())?;
+        let committed = match tokio::time::timeout(ACCEPT_LIMIT, &mut answer).await {
+            Ok(committed) => committed.map_err(|_| closed())?,
+            Err(_) => {
+                // From here on the writer sees that nobody waits; what it said before that counts.
+                answer.close();
+                answer.try_recv().map_err(|_| StoreError::Slow)?
+            }
+        };
+        Ok(if committed? { Accepted::Committed(claimed) } else { Accepted::Twin })
     }
 
     /// Commits how a command stands. A failure of the database is tried again until it works or
@@ -249,35 +329,42 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn claim(&self, now: Timestamp, limit: i64) -> Result<Vec<Claimed>, StoreError> {
-        on!(&self.0.pool, pool => {
+        let rows: Vec<Stored> = on!(&self.0.pool, db => {
             let rows = sqlx::query(self.0.sql.claim)
                 .bind(&self.0.owner)
                 .bind(millis(self.0.lease))
                 .bind(now.as_millisecond())
                 .bind(limit)
-                .fetch_all(pool)
+                .fetch_all(db)
                 .await?;
-            let mut claimed = Vec::with_capacity(rows.len());
-            for row in rows {
-                claimed.push(self.claimed(Stored {
-                    id: row.try_get("id")?,
-                    fence: row.try_get("fence")?,
-                    team_id: row.try_get("team_id")?,
-                    channel_id: row.try_get("channel_id")?,
-                    user_id: row.try_get("user_id")?,
-                    request: row.try_get("request")?,
-                    response_url: row.try_get("response_url")?,
-                    stage: row.try_get("stage")?,
-                    connection_id: row.try_get("connection_id")?,
-                    existed: row.try_get("existed")?,
-                    problem: row.try_get("problem")?,
-                    tries: row.try_get("tries")?,
-                    posts: row.try_get("posts")?,
-                    accepted_at: row.try_get("accepted_at")?,
-                })?);
-            }
-            Ok(claimed)
-        })
+            rows.into_iter()
+                .map(|row| {
+                    Ok(Stored {
+                        id: row.try_get("id")?,
+                        fence: row.try_get("fence")?,
+                        team_id: row.try_get("team_id")?,
+                        channel_id: row.try_get("channel_id")?,
+                        user_id: row.try_get("user_id")?,
+                        request: row.try_get("request")?,
+                        response_url: row.try_get("response_url")?,
+                        stage: row.try_get("stage")?,
+                        connection_id: row.try_get("connection_id")?,
+                        existed: row.try_get("existed")?,
+                        problem: row.try_get("problem")?,
+                        tries: row.try_get("tries")?,
+                        posts: row.try_get("posts")?,
+                        accepted_at: row.try_get("accepted_at")?,
+                    })
+                })
+                .collect::<Result<_, StoreError>>()
+        })?;
+        // A row that this version cannot read is left, until its lease ends, to one that can.
+        let read = rows.into_iter().map(|row| self.claimed(row));
+        Ok(read
+            .filter_map(|row| {
+                row.inspect_err(|error| tracing::error!(%error, "left a command as it is")).ok()
+            })
+            .collect())
     }
 
     fn claimed(&self, row: Stored) -> Result<Claimed, StoreError> {
@@ -294,6 +381,7 @@ impl Store {
         Ok(Claimed {
             response_url: row.response_url.as_deref().and_then(|sealed| self.0.sealer.open(sealed, &row.id)),
             accepted_at: Timestamp::from_millisecond(row.accepted_at).map_err(|_| unreadable())?,
+            hold: self.0.held.hold(&row.id, row.fence),
             fence: row.fence,
             team_id: row.team_id,
             channel_id: row.channel_id,
@@ -304,35 +392,40 @@ impl Store {
         })
     }
 
-    /// The lease of a command that this process has just accepted.
-    #[must_use]
-    pub fn first_fence() -> i64 {
-        1
-    }
-
     /// How long a lease lasts when it is not prolonged.
     #[must_use]
     pub fn lease(&self) -> Duration {
         self.0.lease
     }
 
-    /// Prolongs every lease of this process.
+    /// Prolongs the leases of all commands in hand, and tells their holds of those that somebody
+    /// else has taken.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn renew(&self) -> Result<(), StoreError> {
         let asked = self.elapsed_ms();
-        on!(&self.0.pool, pool => {
-            sqlx::query(self.0.sql.renew).bind(&self.0.owner).bind(millis(self.0.lease)).execute(pool).await.map(drop)
-        })?;
-        self.0.renewed_ms.store(asked, std::sync::atomic::Ordering::Relaxed);
+        let held = self.0.held.all();
+        if !held.is_empty() {
+            let keys: Vec<_> =
+                held.iter().map(|hold| hold.key()).map(|(id, fence)| Key { id, fence }).collect();
+            let json = serde_json::to_string(&keys).map_err(|_| StoreError::Refused("no JSON".to_owned()))?;
+            let ours: HashSet<String> = on!(&self.0.pool, db => {
+                let query = sqlx::query(self.0.sql.renew).bind(&self.0.owner).bind(millis(self.0.lease)).bind(json);
+                let rows = query.fetch_all(db).await?;
+                rows.iter().map(|row| Ok(row.try_get("id")?)).collect::<Result<_, StoreError>>()
+            })?;
+            // One that has ended or was put down meanwhile is not ours either, and nobody minds.
+            held.iter().filter(|hold| !ours.contains(hold.key().0)).for_each(|hold| hold.lose());
+        }
+        self.0.renewed_ms.store(asked, Ordering::Relaxed);
         Ok(())
     }
 
     /// For how long this process's leases hold at the least.
     #[must_use]
     pub fn lease_left(&self) -> Duration {
-        let renewed = self.0.renewed_ms.load(std::sync::atomic::Ordering::Relaxed);
+        let renewed = self.0.renewed_ms.load(Ordering::Relaxed);
         let age = Duration::from_millis(self.elapsed_ms().saturating_sub(renewed));
         self.0.lease.saturating_sub(age)
     }
@@ -346,29 +439,42 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn release(&self) -> Result<(), StoreError> {
-        on!(&self.0.pool, pool => sqlx::query(self.0.sql.release).bind(&self.0.owner).execute(pool).await.map(drop))?;
-        Ok(())
+        on!(&self.0.pool, db => {
+            sqlx::query(self.0.sql.release).bind(&self.0.owner).execute(db).await?;
+            Ok(())
+        })
     }
 
-    /// Deletes what ended [`KEEP`] ago. Returns how many rows.
+    /// Deletes what ended [`KEEP`] ago, a portion at a time, so that nothing waits for it long.
+    /// Returns how many rows.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn purge(&self, now: Timestamp) -> Result<u64, StoreError> {
+        const PORTION: i64 = 500;
         let before = now.saturating_sub(KEEP).unwrap_or(now).as_millisecond();
-        on!(&self.0.pool, pool => {
-            let done = sqlx::query(self.0.sql.purge).bind(before).execute(pool).await?;
-            Ok(done.rows_affected())
-        })
+        let mut purged = 0;
+        loop {
+            let portion = on!(&self.0.pool, db => {
+                let query = sqlx::query(self.0.sql.purge).bind(before).bind(PORTION);
+                Ok(query.execute(db).await?.rows_affected())
+            })?;
+            purged += portion;
+            if portion < PORTION.unsigned_abs() {
+                return Ok(purged);
+            }
+        }
     }
 
     /// Counts for the metrics.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn census(&self) -> Result<Census, StoreError> {
-        on!(&self.0.pool, pool => {
-            let row = sqlx::query(self.0.sql.census).fetch_one(pool).await?;
+    pub async fn census(&self, now: Timestamp) -> Result<Census, StoreError> {
+        let day_ago =
+            now.saturating_sub(jiff::SignedDuration::from_hours(24)).unwrap_or(now).as_millisecond();
+        on!(&self.0.pool, db => {
+            let row = sqlx::query(self.0.sql.census).bind(day_ago).fetch_one(db).await?;
             let oldest: Option<i64> = row.try_get("oldest")?;
             Ok(Census {
                 undeliverable: row.try_get("undeliverable")?,
@@ -396,18 +502,33 @@ impl Store {
             return answer;
         }
         let write = async {
-            on!(&self.0.pool, pool => {
-                sqlx::query(self.0.sql.probe).bind(now.as_millisecond()).execute(pool).await.is_ok()
+            on!(&self.0.pool, db => {
+                let query = sqlx::query(self.0.sql.probe).bind(now.as_millisecond());
+                query.execute(db).await?;
+                Ok(())
             })
         };
-        let answer = tokio::time::timeout(FRESH, write).await.unwrap_or(false);
+        let writes = matches!(tokio::time::timeout(FRESH, write).await, Ok(Ok(())));
+        let answer = writes && self.0.progress.moves();
         *probed = Some((Instant::now(), answer));
         answer
     }
 
     /// Closes the database; an SQLite file is left without its write-ahead log, and free for others.
+    /// Waits a little for what is still to be voided, and no longer for a server that has gone.
     pub async fn close(&self) {
-        on!(&self.0.pool, pool => pool.close().await);
+        let settle = async {
+            while self.0.voiding.load(Ordering::Relaxed) > 0 {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+            match &self.0.pool {
+                Pool::Sqlite(pool) => pool.close().await,
+                Pool::Postgres(pool) => pool.close().await,
+            }
+        };
+        if tokio::time::timeout(CLOSE_LIMIT, settle).await.is_err() {
+            tracing::warn!("the database did not close in time");
+        }
         if let Some(lock) = &self.0.lock {
             // What cannot be released now is when the last clone is dropped.
             let _ = lock.unlock();
@@ -416,8 +537,8 @@ impl Store {
 }
 
 async fn undeliverable(pool: &Pool, sql: &Statements, limit: i64) -> Result<Vec<Undeliverable>, StoreError> {
-    on!(pool, pool => {
-        let rows = sqlx::query(sql.undeliverable).bind(limit).fetch_all(pool).await?;
+    on!(pool, db => {
+        let rows = sqlx::query(sql.undeliverable).bind(limit).fetch_all(db).await?;
         rows.iter().map(|row| Ok(Undeliverable {
             id: row.try_get("id")?,
             channel_id: row.try_get("channel_id")?,
@@ -425,6 +546,13 @@ async fn undeliverable(pool: &Pool, sql: &Statements, limit: i64) -> Result<Vec<
             connection_id: row.try_get("connection_id")?,
         })).collect()
     })
+}
+
+/// A command in hand, as the statement reads it.
+#[derive(Serialize)]
+struct Key<'a> {
+    id: &'a str,
+    fence: i64,
 }
 
 /// A row as it is read.

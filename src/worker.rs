@@ -10,8 +10,9 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{Notify, Semaphore, mpsc};
-use tokio::task::JoinHandle;
+use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -20,15 +21,17 @@ use crate::command::connect::{self, Confirmed, Here};
 use crate::command::{Work, cancel};
 use crate::crash::crash_point;
 use crate::fivetran::model::ConnectCard;
-use crate::journal::{Finished, First, Journal, Outcome, Stage, Step, Terms};
+use crate::journal::{Failure, Finished, First, Journal, Outcome, PostFailure, Progress, Stage, Step, Terms};
 use crate::outbound::CALL_TIMEOUT;
 use crate::store::{Claimed, Recorded, Then};
 use crate::telemetry::{Ending, Party};
 use budget::RetryBudget;
 
-/// Commands in flight at a time. Each waits for one answer of an outside party; a party that
-/// hangs holds its commands for [`CALL_TIMEOUT`] at the most.
-const IN_FLIGHT: usize = 256;
+/// Calls to one party at a time. A party that hangs holds each for [`CALL_TIMEOUT`] at the most,
+/// and none of the other party's.
+const CALLS: usize = 256;
+/// Commands in hand beyond which no more are taken from the database: others may be free.
+const ENOUGH: i64 = 4096;
 /// How often the database is asked for due commands that nobody is at work on: those of a process
 /// that died, and those that another replica has put down.
 const POLL: Duration = Duration::from_millis(500);
@@ -37,19 +40,25 @@ const CLAIM: i64 = 64;
 /// What must be left of the lease, beyond the longest call, before a connection is created.
 const LEASE_MARGIN: Duration = Duration::from_secs(2);
 /// How long steps in flight may take at a shutdown before their leases are given up.
-const FINISH_LIMIT: Duration = Duration::from_secs(18);
+const FINISH_LIMIT: Duration = Duration::from_secs(12);
+/// How long giving the leases up may take.
+const RELEASE_LIMIT: Duration = Duration::from_secs(3);
+/// How long a command that this version cannot read is left to one that can, counted from its
+/// acceptance.
+const UNREADABLE_LIMIT: jiff::SignedDuration = crate::journal::WEB_API_DEADLINE;
 /// How often ended commands are purged and the open ones counted.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 
 /// A running worker.
 pub struct Handle {
     worker: Arc<Worker>,
-    loops: Vec<JoinHandle<()>>,
+    supervisor: JoinHandle<()>,
 }
 
 struct Worker {
     bot: Arc<Bot>,
-    places: Arc<Semaphore>,
+    fivetran_calls: Semaphore,
+    slack_calls: Semaphore,
     /// Something may be due.
     due: Notify,
     steps: TaskTracker,
@@ -65,21 +74,33 @@ struct Worker {
 pub fn start(bot: Arc<Bot>, fresh: mpsc::UnboundedReceiver<Claimed>) -> Handle {
     let worker = Arc::new(Worker {
         bot,
-        places: Arc::new(Semaphore::new(IN_FLIGHT)),
+        fivetran_calls: Semaphore::new(CALLS),
+        slack_calls: Semaphore::new(CALLS),
         due: Notify::new(),
         steps: TaskTracker::new(),
         abandon: CancellationToken::new(),
         resting: Mutex::default(),
         budget: Mutex::new(RetryBudget::new()),
     });
-    let loops = vec![
-        tokio::spawn(Arc::clone(&worker).take_fresh(fresh)),
-        tokio::spawn(Arc::clone(&worker).take_due()),
-        tokio::spawn(Arc::clone(&worker).renew()),
-        tokio::spawn(Arc::clone(&worker).keep_house()),
-        tokio::spawn(Arc::clone(&worker).watch()),
-    ];
-    Handle { worker, loops }
+    let mut loops = JoinSet::new();
+    loops.spawn(Arc::clone(&worker).take_fresh(fresh));
+    loops.spawn(Arc::clone(&worker).take_due());
+    loops.spawn(Arc::clone(&worker).renew());
+    loops.spawn(Arc::clone(&worker).keep_house());
+    loops.spawn(Arc::clone(&worker).watch());
+    let supervisor = tokio::spawn(supervise(loops, Arc::clone(&worker.bot)));
+    Handle { worker, supervisor }
+}
+
+/// Reports a loop that ends before its time: without it, commands would be accepted that nobody
+/// carries out.
+async fn supervise(mut loops: JoinSet<()>, bot: Arc<Bot>) {
+    while let Some(ended) = loops.join_next().await {
+        if !bot.stopping.is_cancelled() {
+            tracing::error!(panicked = ended.is_err(), "a part of the worker has ended");
+            bot.failed.cancel();
+        }
+    }
 }
 
 impl Handle {
@@ -93,12 +114,12 @@ impl Handle {
             worker.abandon.cancel();
             worker.steps.wait().await;
         }
-        for running in self.loops {
-            running.abort();
-            let _ = running.await;
-        }
-        if let Err(error) = worker.bot.store.release().await {
-            tracing::warn!(%error, "could not give up the leases; they end by themselves");
+        self.supervisor.abort();
+        let _ = self.supervisor.await;
+        match tokio::time::timeout(RELEASE_LIMIT, worker.bot.store.release()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "could not give up the leases; they end by themselves"),
+            Err(_) => tracing::warn!("the database does not take the leases back; they end by themselves"),
         }
     }
 }
@@ -106,27 +127,26 @@ impl Handle {
 impl Worker {
     async fn take_fresh(self: Arc<Self>, mut fresh: mpsc::UnboundedReceiver<Claimed>) {
         while let Some(claimed) = fresh.recv().await {
-            if self.bot.stopping.is_cancelled() {
-                // The next process takes it up as soon as the leases are given up.
-                continue;
-            }
-            self.carry(claimed, None).await;
+            self.carry(claimed, None);
         }
+        // The senders live as long as the bot.
+        std::future::pending().await
     }
 
     async fn take_due(self: Arc<Self>) {
         while !self.bot.stopping.is_cancelled() {
-            match self.bot.store.claim(self.bot.clock.now(), CLAIM).await {
-                Ok(claimed) => {
-                    for claimed in claimed {
-                        let rested = self.resting().remove(&claimed.id);
-                        let mine = rested
-                            .filter(|(fence, _)| fence + 1 == claimed.fence)
-                            .map(|(_, journal)| journal);
-                        self.carry(claimed, mine).await;
+            let mut more = false;
+            if self.bot.metrics.in_hand.get() < ENOUGH {
+                match self.bot.store.claim(self.bot.clock.now(), CLAIM).await {
+                    Ok(claimed) => {
+                        more = i64::try_from(claimed.len()) == Ok(CLAIM);
+                        claimed.into_iter().for_each(|claimed| self.take_up(claimed));
                     }
+                    Err(error) => tracing::warn!(%error, "could not ask for due commands"),
                 }
-                Err(error) => tracing::warn!(%error, "could not ask for due commands"),
+            }
+            if more {
+                continue;
             }
             tokio::select! {
                 () = self.bot.stopping.cancelled() => {}
@@ -134,6 +154,14 @@ impl Worker {
                 () = tokio::time::sleep(POLL) => {}
             }
         }
+    }
+
+    /// Goes on with a command from the database: where this process left it, if it has been in no
+    /// other hands since.
+    fn take_up(self: &Arc<Self>, claimed: Claimed) {
+        let rested = self.resting().remove(&claimed.id);
+        let mine = rested.filter(|(fence, _)| fence + 1 == claimed.fence).map(|(_, journal)| journal);
+        self.carry(claimed, mine);
     }
 
     /// Prolongs the leases in a task of its own, so that busy hands never look dead.
@@ -156,12 +184,6 @@ impl Worker {
                 Ok(rows) => tracing::info!(rows, "purged old commands"),
                 Err(error) => tracing::warn!(%error, "could not purge old commands"),
             }
-            if let Ok(census) = self.bot.store.census().await {
-                let age =
-                    census.oldest_open.map_or(0.0, |accepted| now.duration_since(accepted).as_secs_f64());
-                self.bot.metrics.undeliverable.set(census.undeliverable);
-                self.bot.metrics.oldest_open_seconds.set(age);
-            }
             tokio::time::sleep(HOUSEKEEPING).await;
         }
     }
@@ -174,25 +196,26 @@ impl Worker {
         self.resting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a free place and carries one command from there in a task of its own.
-    async fn carry(self: &Arc<Self>, claimed: Claimed, known: Option<Journal>) {
-        let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { return };
+    /// Carries one command from here on, in a task of its own.
+    fn carry(self: &Arc<Self>, claimed: Claimed, known: Option<Journal>) {
+        if self.steps.is_closed() {
+            // It is given up with the others; the next process goes on.
+            return;
+        }
         let worker = Arc::clone(self);
-        self.bot.metrics.in_hand.inc();
+        let in_hand = InHand::count(&self.bot.metrics.in_hand);
         self.steps.spawn(async move {
             let abandon = worker.abandon.clone();
             let _ = abandon.run_until_cancelled(worker.steps_of(claimed, known)).await;
-            worker.bot.metrics.in_hand.dec();
-            drop(place);
+            drop(in_hand);
         });
     }
 
     async fn steps_of(self: &Arc<Self>, claimed: Claimed, known: Option<Journal>) {
         let Ok(work) = serde_json::from_str::<Work>(&claimed.request) else {
-            tracing::error!(command = claimed.id, "a command that this version cannot read; left as it is");
-            return;
+            return self.leave_unreadable(&claimed).await;
         };
-        let fresh = claimed.fence == crate::store::Store::first_fence();
+        let fresh = claimed.is_fresh();
         let (mut journal, mut outcome) = match known {
             Some(journal) => (journal, Outcome::Woken),
             None => {
@@ -204,9 +227,10 @@ impl Worker {
                         Work::Connect(_) | Work::Renew { .. } => First::Look,
                         Work::Cancel { .. } => First::Cancel,
                     },
-                    finished: match work.request().confirmed {
-                        Confirmed::Reauthorise => Finished::Relink,
-                        Confirmed::No | Confirmed::PostHere => Finished::Refuse,
+                    finished: match &work {
+                        Work::Renew { .. } => Finished::Fix,
+                        work if work.request().confirmed == Confirmed::Reauthorise => Finished::Relink,
+                        _ => Finished::Refuse,
                     },
                     spread: spread(&claimed.id),
                 };
@@ -218,6 +242,7 @@ impl Worker {
         let mut card = None;
         loop {
             let now = self.bot.clock.now();
+            let cause = cause(&outcome);
             let step = journal.next(outcome, now);
             let then = match &step {
                 Step::Wait(pause) => Then::WaitUntil(now.saturating_add(*pause).unwrap_or(now)),
@@ -243,7 +268,11 @@ impl Worker {
                 }
             }
             match step {
-                Step::Wait(pause) => return self.wake_after(pause),
+                Step::Wait(pause) => {
+                    let (tries, wait_s) = (journal.progress.tries, pause.as_secs_f64());
+                    tracing::warn!(command = claimed.id, cause, tries, wait_s, "a command waits");
+                    return self.wake_after(pause);
+                }
                 Step::End => return self.ended(&claimed, &work, &journal),
                 step => {
                     let (before, answered) = call_points(&step);
@@ -264,6 +293,13 @@ impl Worker {
         work: &Work,
         card: &mut Option<ConnectCard>,
     ) -> Outcome {
+        if !claimed.hold.holds() || self.bot.store.lease_left().is_zero() {
+            return Outcome::Held;
+        }
+        let calls =
+            if matches!(step, Step::Post | Step::Tell) { &self.slack_calls } else { &self.fivetran_calls };
+        // Never closed, so always granted.
+        let _call = calls.acquire().await.ok();
         match step {
             Step::Post => match work {
                 Work::Renew { link, .. } => {
@@ -348,6 +384,17 @@ impl Worker {
         }
     }
 
+    /// Leaves a command to a version that can read it: its lease ends by itself. One that none has
+    /// read in time ends here.
+    async fn leave_unreadable(&self, claimed: &Claimed) {
+        let now = self.bot.clock.now();
+        tracing::error!(command = claimed.id, "a command that this version cannot read");
+        if now.duration_since(claimed.accepted_at) > UNREADABLE_LIMIT {
+            let progress = Progress { stage: Stage::Undeliverable, ..claimed.progress.clone() };
+            self.bot.store.record(claimed, &progress, Then::End(now)).await;
+        }
+    }
+
     fn ended(&self, claimed: &Claimed, work: &Work, journal: &Journal) {
         let request = work.request();
         let ending = match journal.progress.stage {
@@ -376,6 +423,36 @@ impl Worker {
         if ending == Ending::Undeliverable {
             tracing::error!(command = claimed.id, "nobody could be told how this command ended");
         }
+    }
+}
+
+/// Counts a command in hand for as long as it lives, a panic included.
+struct InHand(Gauge);
+
+impl InHand {
+    fn count(gauge: &Gauge) -> Self {
+        gauge.inc();
+        Self(gauge.clone())
+    }
+}
+
+impl Drop for InHand {
+    fn drop(&mut self) {
+        self.0.dec();
+    }
+}
+
+/// Why a command may have to wait, for the log.
+fn cause(outcome: &Outcome) -> &'static str {
+    match outcome {
+        Outcome::Failed(Failure::Throttled(_)) => "Fivetran asks for a pause",
+        Outcome::Failed(Failure::NotSent) => "Fivetran is not reachable",
+        Outcome::Failed(_) => "Fivetran gives no clear answer",
+        Outcome::PostFailed(PostFailure::Throttled(_)) => "Slack asks for a pause",
+        Outcome::PostFailed(PostFailure::NotSent) => "Slack is not reachable",
+        Outcome::PostFailed(_) => "Slack gives no clear answer",
+        Outcome::Held => "too much is being repeated, or somebody else is at work on it",
+        _ => "a connection may yet appear",
     }
 }
 

@@ -245,8 +245,8 @@ async fn look(request: &Request, fivetran: &Fivetran, here: Option<Here<'_>>) ->
         Err(_) => return Outcome::Failed(Failure::NotSent),
     };
     Outcome::Found(match (found, known) {
-        (Found::Finished { connection, .. }, Some((origin, _))) => {
-            Found::Finished { connection, origin: Some(origin) }
+        (Found::Finished { connection, broken, .. }, Some((origin, _))) => {
+            Found::Finished { connection, origin: Some(origin), broken }
         }
         (Found::Unfinished { connection, .. }, Some((origin, false)))
             if request.confirmed == Confirmed::No =>
@@ -269,7 +269,8 @@ fn judge(connections: Vec<Connection>, service: &ServiceId) -> Found {
                 Found::Unfinished { connection: connection.id, created_at: connection.created_at }
             }
             (true, SetupState::Connected | SetupState::Broken) => {
-                Found::Finished { connection: connection.id, origin: None }
+                let broken = connection.status.setup_state == SetupState::Broken;
+                Found::Finished { connection: connection.id, origin: None, broken }
             }
         };
         if !matches!(found, Found::Finished { .. }) {

@@ -88,6 +88,8 @@ pub enum Found {
         connection: String,
         /// Where it was asked for, if it was here.
         origin: Option<Origin>,
+        /// Whether it needs to be fixed.
+        broken: bool,
     },
     /// One of the same service that nobody has finished, whose link is in another channel.
     Elsewhere {

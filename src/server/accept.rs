@@ -12,7 +12,7 @@ use crate::command::Work;
 use crate::crash::crash_point;
 use crate::journal::Progress;
 use crate::slack::ResponseUrl;
-use crate::store::{Accepted, Claimed, NewCommand, Store};
+use crate::store::{Accepted, NewCommand, StoreError};
 
 /// Who wants something, where, and how they can be answered.
 pub(super) struct Asked {
@@ -45,30 +45,17 @@ pub(super) async fn accept(
         return Answered::NotAccepted;
     };
     let Asked { team_id, channel_id, user_id, response_url } = asked;
-    let response_url = SecretString::from(response_url.expose().to_owned());
-    let accepted_at = bot.clock.now();
     let new = NewCommand {
         id: id.clone(),
         dedup: hex(signature),
         subject: work.subject(&team_id, &channel_id),
-        team_id: team_id.clone(),
-        channel_id: channel_id.clone(),
-        user_id: user_id.clone(),
-        request: json.clone(),
-        response_url: response_url.clone(),
-        progress: progress.clone(),
-        accepted_at,
-    };
-    let claimed = Claimed {
-        id: id.clone(),
-        fence: Store::first_fence(),
         team_id,
         channel_id,
         user_id,
         request: json,
-        response_url: Some(response_url),
+        response_url: SecretString::from(response_url.expose().to_owned()),
         progress,
-        accepted_at,
+        accepted_at: bot.clock.now(),
     };
     // A task of its own: when Slack hangs up, this future is dropped, and a command must not be
     // left committed with nobody at work on it.
@@ -77,20 +64,24 @@ pub(super) async fn accept(
         async move {
             crash_point("accept: before the commit");
             let result = bot.store.accept(new).await;
-            if matches!(result, Ok(Accepted::Committed)) {
-                crash_point("accept: committed");
-                bot.take_up(claimed);
-            }
-            result
+            Ok(match result? {
+                Accepted::Committed(claimed) => {
+                    crash_point("accept: committed");
+                    bot.take_up(claimed);
+                    true
+                }
+                Accepted::Twin => false,
+            })
         }
     });
     match committing.await {
-        Ok(Ok(Accepted::Committed)) => {
+        Ok(Ok(true)) => {
             crash_point("accept: acknowledging");
             Answered::Accepted(id)
         }
-        Ok(Ok(Accepted::Twin)) => Answered::AlreadyOnIt,
+        Ok(Ok(false)) => Answered::AlreadyOnIt,
         Ok(Err(error)) => {
+            let error: StoreError = error;
             tracing::error!(command = id, %error, "a command was not accepted");
             Answered::NotAccepted
         }

@@ -4,12 +4,16 @@
 //! command could be accepted now.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 
 use crate::app::Bot;
+
+/// Longest wait for the numbers that only the database knows.
+const CENSUS_LIMIT: Duration = Duration::from_secs(1);
 
 /// The process lives.
 pub async fn healthz() -> &'static str {
@@ -29,6 +33,13 @@ pub async fn readyz(State(bot): State<Arc<Bot>>) -> (StatusCode, &'static str) {
 
 /// The metrics in the OpenMetrics text format.
 pub async fn metrics(State(bot): State<Arc<Bot>>) -> impl IntoResponse {
+    let now = bot.clock.now();
+    let census = tokio::time::timeout(CENSUS_LIMIT, bot.store.census(now)).await;
+    if let Ok(Ok(census)) = census {
+        let age = census.oldest_open.map_or(0.0, |accepted| now.duration_since(accepted).as_secs_f64());
+        bot.metrics.undeliverable.set(census.undeliverable);
+        bot.metrics.oldest_open_seconds.set(age);
+    }
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, content_type)], bot.metrics.render())
 }

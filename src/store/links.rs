@@ -132,9 +132,10 @@ impl Store {
         newest: &str,
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        on!(&self.0.pool, pool => {
+        on!(&self.0.pool, db => {
             let done = sqlx::query(self.0.sql.replace_links).bind(connection).bind(newest).bind(now.as_millisecond());
-            done.execute(pool).await.map(drop)
+            done.execute(db).await?;
+            Ok(())
         })?;
         Ok(())
     }
@@ -144,13 +145,13 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn claim_links(&self, now: Timestamp, limit: i64) -> Result<Vec<ClaimedLink>, StoreError> {
-        on!(&self.0.pool, pool => {
+        on!(&self.0.pool, db => {
             let rows = sqlx::query(self.0.sql.claim_links)
                 .bind(&self.0.owner)
                 .bind(millis(self.0.lease))
                 .bind(now.as_millisecond())
                 .bind(limit)
-                .fetch_all(pool)
+                .fetch_all(db)
                 .await?;
             rows.iter().map(|row| link!(row).map(|(link, fence)| ClaimedLink { link, fence })).collect()
         })
@@ -161,9 +162,9 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn claim_link(&self, id: &str) -> Result<Option<ClaimedLink>, StoreError> {
-        on!(&self.0.pool, pool => {
+        on!(&self.0.pool, db => {
             let query = sqlx::query(self.0.sql.claim_link).bind(&self.0.owner).bind(millis(self.0.lease)).bind(id);
-            let row = query.fetch_optional(pool).await?;
+            let row = query.fetch_optional(db).await?;
             row.map(|row| link!(&row).map(|(link, fence)| ClaimedLink { link, fence })).transpose()
         })
     }
@@ -180,7 +181,7 @@ impl Store {
         let link = &claimed.link;
         let (channel, ts) = link.message.as_ref().map(|place| (&place.channel, &place.ts)).unzip();
         let reminded = i64::from(link.reminded.before) | i64::from(link.reminded.after) << 1;
-        on!(&self.0.pool, pool => {
+        on!(&self.0.pool, db => {
             let done = sqlx::query(self.0.sql.record_link)
                 .bind(&link.id)
                 .bind(claimed.fence)
@@ -194,7 +195,7 @@ impl Store {
                 .bind(reminded)
                 .bind(i64::from(link.stale))
                 .bind(check_at.map(|time| time.as_millisecond()))
-                .execute(pool)
+                .execute(db)
                 .await?;
             Ok(if done.rows_affected() == 1 { Recorded::Committed } else { Recorded::LeaseLost })
         })
@@ -205,8 +206,9 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn hasten_link(&self, id: &str, now: Timestamp) -> Result<(), StoreError> {
-        on!(&self.0.pool, pool => {
-            sqlx::query(self.0.sql.hasten_link).bind(id).bind(now.as_millisecond()).execute(pool).await.map(drop)
+        on!(&self.0.pool, db => {
+            sqlx::query(self.0.sql.hasten_link).bind(id).bind(now.as_millisecond()).execute(db).await?;
+            Ok(())
         })?;
         Ok(())
     }
@@ -216,8 +218,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn watched_links(&self) -> Result<u64, StoreError> {
-        on!(&self.0.pool, pool => {
-            let count: i64 = sqlx::query(self.0.sql.count_links).fetch_one(pool).await?.try_get("n")?;
+        on!(&self.0.pool, db => {
+            let count: i64 = sqlx::query(self.0.sql.count_links).fetch_one(db).await?.try_get("n")?;
             Ok(u64::try_from(count).unwrap_or_default())
         })
     }
@@ -227,8 +229,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn link(&self, id: &str) -> Result<Option<Link>, StoreError> {
-        on!(&self.0.pool, pool => {
-            let row = sqlx::query(self.0.sql.link).bind(id).fetch_optional(pool).await?;
+        on!(&self.0.pool, db => {
+            let row = sqlx::query(self.0.sql.link).bind(id).fetch_optional(db).await?;
             row.map(|row| link!(&row).map(|(link, _)| link)).transpose()
         })
     }
@@ -238,8 +240,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn link_of_connection(&self, connection: &str) -> Result<Option<Link>, StoreError> {
-        on!(&self.0.pool, pool => {
-            let row = sqlx::query(self.0.sql.link_of_connection).bind(connection).fetch_optional(pool).await?;
+        on!(&self.0.pool, db => {
+            let row = sqlx::query(self.0.sql.link_of_connection).bind(connection).fetch_optional(db).await?;
             row.map(|row| link!(&row).map(|(link, _)| link)).transpose()
         })
     }
@@ -254,9 +256,9 @@ impl Store {
         channel: &str,
         schema: &str,
     ) -> Result<Option<Link>, StoreError> {
-        on!(&self.0.pool, pool => {
+        on!(&self.0.pool, db => {
             let query = sqlx::query(self.0.sql.link_of_schema).bind(team).bind(channel).bind(schema);
-            let row = query.fetch_optional(pool).await?;
+            let row = query.fetch_optional(db).await?;
             row.map(|row| link!(&row).map(|(link, _)| link)).transpose()
         })
     }
@@ -266,8 +268,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn links_of_channel(&self, team: &str, channel: &str) -> Result<Vec<Link>, StoreError> {
-        on!(&self.0.pool, pool => {
-            let rows = sqlx::query(self.0.sql.links_of_channel).bind(team).bind(channel).fetch_all(pool).await?;
+        on!(&self.0.pool, db => {
+            let rows = sqlx::query(self.0.sql.links_of_channel).bind(team).bind(channel).fetch_all(db).await?;
             rows.iter().map(|row| link!(row).map(|(link, _)| link)).collect()
         })
     }
@@ -277,8 +279,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn command(&self, id: &str) -> Result<Option<CommandRow>, StoreError> {
-        on!(&self.0.pool, pool => {
-            let Some(row) = sqlx::query(self.0.sql.command).bind(id).fetch_optional(pool).await? else {
+        on!(&self.0.pool, db => {
+            let Some(row) = sqlx::query(self.0.sql.command).bind(id).fetch_optional(db).await? else {
                 return Ok(None);
             };
             let accepted_at: i64 = row.try_get("accepted_at")?;

@@ -27,6 +27,8 @@ use crate::crash::without_sync;
 /// The oldest SQLite without the bug by which a reset of the write-ahead log could corrupt a
 /// file; fixed in March 2026.
 const SQLITE_OLDEST: (u32, u32, u32) = (3, 51, 3);
+/// Longest wait for SQLite's one connection.
+const QUEUE_LIMIT: Duration = Duration::from_secs(5);
 /// Longest wait for a free connection to Postgres.
 const ACQUIRE_LIMIT: Duration = Duration::from_secs(2);
 /// Connections to Postgres: the two writers, the claims, the renewals, one to spare.
@@ -105,7 +107,16 @@ impl Store {
         let (accepts, new) = mpsc::unbounded_channel();
         let (records, changed) = mpsc::unbounded_channel();
         let (kept, posted) = mpsc::unbounded_channel();
-        tokio::spawn(writer::accept(new, pool.clone(), sql, owner.clone(), options.lease));
+        let (voiding, progress) = (Arc::default(), Arc::default());
+        let accepting = writer::Accepting {
+            pool: pool.clone(),
+            sql,
+            owner: owner.clone(),
+            lease: options.lease,
+            voiding: Arc::clone(&voiding),
+            progress: Arc::clone(&progress),
+        };
+        tokio::spawn(accepting.run(new));
         tokio::spawn(writer::record(changed, pool.clone(), sql));
         tokio::spawn(writer::keep(posted, pool.clone(), sql));
         Ok(Self(Arc::new(Inner {
@@ -117,6 +128,9 @@ impl Store {
             accepts,
             records,
             kept,
+            held: Arc::default(),
+            progress,
+            voiding,
             renewed_ms: 0.into(),
             started: Instant::now(),
             probed: tokio::sync::Mutex::new(None),
@@ -142,7 +156,7 @@ fn owner() -> Result<String, OpenError> {
     let mut bytes = [0_u8; 8];
     ring::rand::SystemRandom::new()
         .fill(&mut bytes)
-        .map_err(|_| OpenError::Unreachable(StoreError::Database("no random numbers".to_owned())))?;
+        .map_err(|_| OpenError::Unreachable(StoreError::Refused("no random numbers".to_owned())))?;
     Ok(format!("{}-{:016x}", std::process::id(), u64::from_be_bytes(bytes)))
 }
 
@@ -156,7 +170,11 @@ async fn sqlite(path: &Path) -> Result<(sqlx::SqlitePool, File), OpenError> {
         .busy_timeout(Duration::from_secs(5))
         .pragma("journal_size_limit", "16777216");
     // One connection: nothing to be busy with, and every write in one order.
-    let pool = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
+    let pool = SqlitePoolOptions::new()
+        .max_connections(1)
+        .acquire_timeout(QUEUE_LIMIT)
+        .idle_timeout(None)
+        .max_lifetime(None);
     let pool = pool.connect_with(options).await.map_err(|error| unreachable(path, error))?;
 
     let version: String = value(&pool, "SELECT sqlite_version()").await?;
@@ -238,7 +256,12 @@ fn private(path: &Path) -> std::io::Result<()> {
     options.write(true).create(true).truncate(false);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    options.open(path).map(drop)
+    let file = options.open(path)?;
+    // One that was there, from a backup perhaps, may be open to others.
+    #[cfg(unix)]
+    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
+    drop(file);
+    Ok(())
 }
 
 fn file_error(path: &Path, cause: &std::io::Error) -> OpenError {

@@ -24,6 +24,7 @@ CREATE TABLE command (
 );
 
 CREATE INDEX command_open ON command (run_at) WHERE ended_at IS NULL;
+CREATE INDEX command_undeliverable ON command (ended_at) WHERE stage = 'undeliverable';
 CREATE INDEX command_ended ON command (ended_at) WHERE ended_at IS NOT NULL;
 
 -- Written to by the readiness probe.

@@ -13,13 +13,14 @@ pub(super) struct Statements {
     pub(super) record: &'static str,
     /// Takes due commands. `$1` owner, `$2` lease in ms, `$3` now, `$4` how many at most.
     pub(super) claim: &'static str,
-    /// Prolongs every lease of a process. `$1` owner, `$2` lease in ms.
+    /// Prolongs the leases of the commands in hand. `$1` owner, `$2` lease in ms, `$3` ids and
+    /// fences. Returns the ids of those that are still this process's.
     pub(super) renew: &'static str,
     /// Gives up every lease of a process. `$1` owner.
     pub(super) release: &'static str,
-    /// Deletes what ended before `$1`.
+    /// Deletes what ended before `$1`, at most `$2`.
     pub(super) purge: &'static str,
-    /// Counts the undeliverable and finds the oldest open command.
+    /// Counts those that became undeliverable after `$1`, and finds the oldest open command.
     pub(super) census: &'static str,
     /// The latest undeliverable commands, at most `$1`.
     pub(super) undeliverable: &'static str,
@@ -61,7 +62,8 @@ macro_rules! link_columns {
 }
 
 macro_rules! statements {
-    (now: $now:literal, new: $new:literal, changed: $changed:literal, links: $links:literal, skip: $skip:literal) => {
+    (now: $now:literal, new: $new:literal, changed: $changed:literal, links: $links:literal,
+     held: $held:literal, skip: $skip:literal, record_order: $record_order:literal, renew_order: $renew_order:literal) => {
         Statements {
             accept: concat!(
                 "INSERT INTO command (id, dedup, subject, team_id, channel_id, user_id, request, response_url, stage, \
@@ -87,12 +89,14 @@ macro_rules! statements {
                  problem, tries, posts, accepted_at, fence"
             ),
             renew: concat!(
-                "UPDATE command SET lease_until = ", $now, " + $2 \
-                 WHERE ended_at IS NULL AND owner = $1 AND lease_until > 0"
+                "UPDATE command SET lease_until = ", $now, " + $2 FROM ", $held,
+                " WHERE command.id = v.id AND command.fence = v.fence AND command.owner = $1 \
+                 AND command.ended_at IS NULL", $renew_order, " RETURNING command.id"
             ),
             release: "UPDATE command SET lease_until = 0 WHERE ended_at IS NULL AND owner = $1",
-            purge: "DELETE FROM command WHERE ended_at IS NOT NULL AND ended_at < $1",
-            census: "SELECT (SELECT count(*) FROM command WHERE ended_at IS NOT NULL AND stage = 'undeliverable') \
+            purge: "DELETE FROM command WHERE id IN \
+                    (SELECT id FROM command WHERE ended_at IS NOT NULL AND ended_at < $1 LIMIT $2)",
+            census: "SELECT (SELECT count(*) FROM command WHERE stage = 'undeliverable' AND ended_at > $1) \
                      AS undeliverable, (SELECT min(accepted_at) FROM command WHERE ended_at IS NULL) AS oldest",
             undeliverable: "SELECT id, channel_id, user_id, connection_id, ended_at FROM command \
                             WHERE ended_at IS NOT NULL AND stage = 'undeliverable' ORDER BY ended_at DESC LIMIT $1",
@@ -158,7 +162,10 @@ pub(super) const SQLITE: Statements = statements! {
             value ->> 'schema_name' AS schema_name, value ->> 'message_channel' AS message_channel, \
             value ->> 'message_ts' AS message_ts, value ->> 'posted_at' AS posted_at, \
             value ->> 'expires_at' AS expires_at, value ->> 'check_at' AS check_at FROM json_each($1)) AS v",
-    skip: ""
+    held: "(SELECT value ->> 'id' AS id, value ->> 'fence' AS fence FROM json_each($3)) AS v",
+    skip: "",
+    record_order: "",
+    renew_order: ""
 };
 
 pub(super) const POSTGRES: Statements = statements! {
@@ -170,5 +177,12 @@ pub(super) const POSTGRES: Statements = statements! {
     links: "json_to_recordset($1::json) AS v(id text, connection_id text, team_id text, channel_id text, requester text, \
             request text, schema_name text, message_channel text, message_ts text, posted_at bigint, expires_at bigint, \
             check_at bigint)",
-    skip: " FOR UPDATE SKIP LOCKED"
+    held: "json_to_recordset($3::json) AS v(id text, fence bigint)",
+    skip: " FOR UPDATE SKIP LOCKED",
+    // Two statements that change the same rows lock them in the same order first, or they could
+    // each wait for the other.
+    record_order: " AND command.id IN (SELECT c.id FROM command AS c JOIN json_to_recordset($1::json) AS w(id text) \
+                   ON c.id = w.id ORDER BY c.id FOR UPDATE OF c)",
+    renew_order: " AND command.id IN (SELECT c.id FROM command AS c JOIN json_to_recordset($3::json) AS w(id text) \
+                  ON c.id = w.id ORDER BY c.id FOR UPDATE OF c)"
 };

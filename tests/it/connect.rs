@@ -206,7 +206,16 @@ async fn one_signed_request_replayed_twenty_times_is_one_command() {
     let acks = join_all((0..19).map(|_| replay())).await;
     bot.message(1).await;
     let store = &bot.app.bot.store;
-    until("its end", async || store.census().await.unwrap().oldest_open.is_none().then_some(())).await;
+    until("its end", async || {
+        store
+            .census(connect_card::clock::Clock::default().now())
+            .await
+            .unwrap()
+            .oldest_open
+            .is_none()
+            .then_some(())
+    })
+    .await;
     let late = replay().await;
     for ack in acks.into_iter().chain([late]) {
         assert_eq!(ack.unwrap().status, 200);

@@ -146,6 +146,16 @@ impl TestBot {
         until("a message", async || self.slack.messages().get(number - 1).cloned()).await
     }
 
+    /// Whether `/readyz` says yes.
+    pub(crate) async fn is_ready(&self) -> bool {
+        let client = connect_card::outbound::client(None).unwrap();
+        client
+            .get(format!("{}/readyz", self.url))
+            .send()
+            .await
+            .is_ok_and(|answer| answer.status().is_success())
+    }
+
     /// Its `DATABASE_URL`.
     pub(crate) fn database(&self) -> String {
         database_in(&self.folder)
@@ -173,10 +183,20 @@ impl TestBot {
     pub(crate) async fn finish(self) -> Vec<Message> {
         let store = &self.app.bot.store;
         until("every command's end", async || {
-            store.census().await.unwrap().oldest_open.is_none().then_some(())
+            store
+                .census(connect_card::clock::Clock::default().now())
+                .await
+                .unwrap()
+                .oldest_open
+                .is_none()
+                .then_some(())
         })
         .await;
-        assert_eq!(store.census().await.unwrap().undeliverable, 0, "somebody could not be told");
+        assert_eq!(
+            store.census(connect_card::clock::Clock::default().now()).await.unwrap().undeliverable,
+            0,
+            "somebody could not be told"
+        );
         self.app.stop().await;
         let messages = self.slack.messages();
         for message in &messages {

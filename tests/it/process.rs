@@ -56,6 +56,16 @@ impl Outside {
         found
     }
 
+    /// Whether a command's failure says that a link may have been posted all the same.
+    pub(crate) fn says_so(&self, wanted: &str) -> bool {
+        let messages = self.slack.messages();
+        let mut failures = messages.iter().filter(|message| message.visibility == Visibility::Ephemeral);
+        failures.any(|message| {
+            let text = message.rendered();
+            reference(&text).as_deref() == Some(wanted) && text.contains("no clear answer")
+        })
+    }
+
     /// When each command's messages were posted, by Slack's clock in seconds.
     pub(crate) fn post_times(&self) -> HashMap<String, Vec<f64>> {
         let mut found: HashMap<String, Vec<f64>> = HashMap::new();

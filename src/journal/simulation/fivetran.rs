@@ -147,7 +147,7 @@ impl Fivetran {
                     None => Found::Nothing,
                     Some((_, found)) if !found.ours => Found::OtherService { service: "stripe".to_owned() },
                     Some((id, found)) if found.finished => {
-                        Found::Finished { connection: id.to_string(), origin: None }
+                        Found::Finished { connection: id.to_string(), origin: None, broken: false }
                     }
                     Some((id, found)) => Found::Unfinished {
                         connection: id.to_string(),

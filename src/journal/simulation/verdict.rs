@@ -8,7 +8,7 @@ use crate::journal::{Outcome, PostFailure, Problem, RESPONSE_URL_DEADLINE, Stage
 /// Largest difference of two replicas' clocks, and what the last calls may take.
 const SLACKNESS: i64 = 10 * MINUTE + 2 * MINUTE;
 /// Calls to either party of one task that meets nothing but failures until the deadline.
-const CALLS: u32 = 200;
+const CALLS: u32 = 400;
 
 /// How a command ended, as its process saw it.
 pub(super) struct Ended {

@@ -1,0 +1,222 @@
+//! A database whose answers get lost, that falls silent, or that holds what this version cannot
+//! read: nothing that was not promised happens, and nothing that was promised hangs.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::{Duration, Instant};
+
+use connect_card::clock::Clock;
+use connect_card::config::DatabaseUrl;
+use connect_card::journal::Progress;
+use connect_card::sandbox::fault::Fault;
+use connect_card::sandbox::slack;
+use connect_card::store::{Accepted, NewCommand, Options, Store};
+use secrecy::SecretString;
+use sqlx::{Connection as _, Row as _, SqliteConnection};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::harness::{Setup, TestBot, until};
+
+/// What a [`Wire`] does to a connection on which its word passes.
+#[derive(Clone, Copy, PartialEq)]
+enum Trick {
+    None = 0,
+    /// The answer to it is lost, and the connection with it.
+    Cut = 1,
+    /// Nothing passes any more, in either direction, and nobody is told.
+    Silence = 2,
+}
+
+/// A wire to Postgres that plays one trick, once, on the connection that carries a word.
+struct Wire {
+    port: u16,
+    trick: Arc<AtomicU8>,
+}
+
+impl Wire {
+    async fn lay(to: u16, word: &'static str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let trick = Arc::new(AtomicU8::new(Trick::None as u8));
+        let armed = Arc::clone(&trick);
+        tokio::spawn(async move {
+            loop {
+                let (client, _) = listener.accept().await.unwrap();
+                let server = TcpStream::connect(("127.0.0.1", to)).await.unwrap();
+                tokio::spawn(carry(client, server, word, Arc::clone(&armed)));
+            }
+        });
+        Self { port, trick }
+    }
+
+    fn arm(&self, trick: Trick) {
+        self.trick.store(trick as u8, Ordering::SeqCst);
+    }
+
+    fn played(&self) -> bool {
+        self.trick.load(Ordering::SeqCst) == Trick::None as u8
+    }
+}
+
+async fn carry(client: TcpStream, server: TcpStream, word: &'static str, armed: Arc<AtomicU8>) {
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    let (mut up, mut down) = (vec![0; 65536], vec![0; 65536]);
+    let mut played = Trick::None as u8;
+    loop {
+        tokio::select! {
+            read = from_client.read(&mut up) => {
+                let Ok(length @ 1..) = read else { return };
+                if up[..length].windows(word.len()).any(|part| part == word.as_bytes()) {
+                    played = armed.swap(Trick::None as u8, Ordering::SeqCst);
+                }
+                if played == Trick::Silence as u8 {
+                    // Kept open, and deaf.
+                    std::future::pending::<()>().await;
+                }
+                if to_server.write_all(&up[..length]).await.is_err() { return }
+            }
+            read = from_server.read(&mut down) => {
+                let Ok(length @ 1..) = read else { return };
+                if played == Trick::Cut as u8 { return }
+                if to_client.write_all(&down[..length]).await.is_err() { return }
+            }
+        }
+    }
+}
+
+/// A bot on Postgres behind a wire.
+async fn behind_a_wire(word: &'static str) -> (TestBot, Wire, String) {
+    let postgres = tokio::task::spawn_blocking(crate::postgres::shared).await.unwrap();
+    let url = postgres.database();
+    let (head, rest) = url.split_once("127.0.0.1:").unwrap();
+    let (port, database) = rest.split_once('/').unwrap();
+    let wire = Wire::lay(port.parse().unwrap(), word).await;
+    let through = format!("{head}127.0.0.1:{}/{database}", wire.port);
+    let bot = Setup::new().await.with("LEASE_SECONDS", "1").with("DATABASE_URL", &through).start().await;
+    (bot, wire, database.to_owned())
+}
+
+async fn stage_of(database: &str, schema: &str) -> Vec<String> {
+    let (database, sql) = (
+        database.to_owned(),
+        format!("SELECT stage FROM command WHERE request LIKE '%{schema}%' ORDER BY accepted_at"),
+    );
+    let (worked, rows) =
+        tokio::task::spawn_blocking(move || crate::postgres::shared().psql(&database, &sql)).await.unwrap();
+    assert!(worked, "{rows}");
+    rows.lines().map(str::to_owned).collect()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(no_postgres, ignore = "no PostgreSQL found")]
+async fn a_commit_whose_answer_was_lost_was_not_promised_and_never_happens() {
+    let (bot, wire, database) = behind_a_wire("ghost_schema").await;
+    wire.arm(Trick::Cut);
+    let sentence = bot.send("google_ads ghost_schema").await.text();
+    assert!(wire.played(), "the answer was lost");
+    assert!(sentence.contains("nothing was created"), "{sentence}");
+    until("the row is void", async || (stage_of(&database, "ghost_schema").await == ["void"]).then_some(()))
+        .await;
+    // It is no twin to anybody.
+    bot.send("google_ads ghost_schema").await;
+    assert!(bot.message(1).await.rendered().contains("ghost_schema"));
+    assert_eq!(bot.fivetran.calls_to("create_connection"), 1);
+    bot.finish_with_link().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(no_postgres, ignore = "no PostgreSQL found")]
+async fn a_claim_whose_answer_was_lost_is_claimed_again() {
+    let (bot, wire, _) = behind_a_wire("SKIP LOCKED").await;
+    // A command that waits, so that it has to be claimed.
+    let throttled = Fault::Throttled { retry_after: Some("1".to_owned()) };
+    bot.fivetran.faults(|faults| faults.fail_next("create_connection", throttled, 1));
+    bot.send("google_ads claimed_twice").await;
+    until("it waits", async || (bot.fivetran.calls_to("create_connection") == 1).then_some(())).await;
+    wire.arm(Trick::Cut);
+    until("a claim was cut off", async || wire.played().then_some(())).await;
+    bot.finish_with_link().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(no_postgres, ignore = "no PostgreSQL found")]
+async fn a_connection_that_falls_silent_is_given_up_and_stops_nothing_for_long() {
+    let (bot, wire, _) = behind_a_wire("silent_schema").await;
+    wire.arm(Trick::Silence);
+    let sentence = bot.send("google_ads silent_schema").await.text();
+    assert!(sentence.contains("nothing was created"), "{sentence}");
+    // While the writer waits for it, the bot says that it is not ready.
+    until("the bot is not ready", async || (!bot.is_ready().await).then_some(())).await;
+    until("the bot is ready", async || bot.is_ready().await.then_some(())).await;
+    bot.send("google_ads after_silence").await;
+    assert!(bot.message(1).await.rendered().contains("after_silence"));
+    let began = Instant::now();
+    bot.finish_with_link().await;
+    assert!(began.elapsed() < Duration::from_secs(25), "{:?}", began.elapsed());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_that_cannot_be_read_does_not_hold_up_its_neighbours() {
+    let bot = Setup::new().await.with("LEASE_SECONDS", "1").start().await;
+    let throttled = Fault::Throttled { retry_after: Some("2".to_owned()) };
+    bot.fivetran.faults(|faults| faults.fail_next("create_connection", throttled, 2));
+    bot.send("google_ads good_schema").await;
+    bot.send("google_ads bad_schema").await;
+    let path = bot.database().strip_prefix("sqlite:").unwrap().to_owned();
+    let mut beside = SqliteConnection::connect(&format!("sqlite:{path}")).await.unwrap();
+    until("both wait", async || {
+        let sql = "SELECT count(*) FROM command WHERE lease_until = 0";
+        let waiting: i64 = sqlx::query(sql).fetch_one(&mut beside).await.unwrap().get(0);
+        (waiting == 2).then_some(())
+    })
+    .await;
+    // As a newer version might have left it.
+    let future = "UPDATE command SET stage = 'rehearse' WHERE request LIKE '%bad_schema%'";
+    sqlx::query(future).execute(&mut beside).await.unwrap();
+    assert!(bot.message(1).await.rendered().contains("good_schema"));
+    // It is still there for a version that can read it.
+    let back = "UPDATE command SET stage = 'create' WHERE request LIKE '%bad_schema%'";
+    sqlx::query(back).execute(&mut beside).await.unwrap();
+    assert!(bot.message(2).await.rendered().contains("bad_schema"));
+    drop(beside);
+    assert_eq!(bot.finish().await.len(), 2);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_refused_during_a_stall_is_nobodys_twin() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("stalled.db");
+    let url = DatabaseUrl::Sqlite(path.clone());
+    let secrets = [SecretString::from(slack::SIGNING_SECRET.to_owned())];
+    let store =
+        Store::open(Options { url: &url, secrets: &secrets, lease: Duration::from_secs(30) }).await.unwrap();
+    let mut other = SqliteConnection::connect(&format!("sqlite:{}", path.display())).await.unwrap();
+    sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+    let accept = |id: &str| {
+        let new = NewCommand {
+            id: id.to_owned(),
+            dedup: id.to_owned(),
+            subject: "the same".to_owned(),
+            team_id: "T".to_owned(),
+            channel_id: "C".to_owned(),
+            user_id: "U".to_owned(),
+            request: "{}".to_owned(),
+            response_url: SecretString::from("https://hooks.slack.com/x".to_owned()),
+            progress: Progress::default(),
+            accepted_at: Clock::default().now(),
+        };
+        let store = store.clone();
+        tokio::spawn(async move { store.accept(new).await })
+    };
+    assert!(accept("first").await.unwrap().is_err(), "not in time");
+    let second = accept("second");
+    sqlx::query("COMMIT").execute(&mut other).await.unwrap();
+    assert!(matches!(second.await.unwrap(), Ok(Accepted::Committed(_))), "its predecessor is void");
+    let rows =
+        sqlx::query("SELECT id FROM command WHERE stage <> 'void'").fetch_all(&mut other).await.unwrap();
+    assert_eq!(rows.iter().map(|row| row.get::<String, _>(0)).collect::<Vec<_>>(), ["second"]);
+    drop(other);
+    store.close().await;
+}
