@@ -18,6 +18,7 @@ mod faults;
 mod harness;
 mod hostile;
 mod kills;
+mod life;
 mod lost_answers;
 mod messages;
 mod postgres;
