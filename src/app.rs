@@ -2,6 +2,7 @@
 //!
 //! Owns the start-up and shutdown order, and nothing that happens in between.
 
+use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
@@ -56,6 +57,8 @@ pub struct Bot {
     pub pace: Mutex<Pace>,
     /// How fast links may be looked at ahead of time.
     pub hasty_pace: Mutex<Pace>,
+    /// The channels in which a hint was given.
+    pub hints: Hints,
     /// Set when the bot shuts down.
     pub stopping: CancellationToken,
     /// Set when a part of it has failed that it cannot do without.
@@ -86,6 +89,24 @@ impl Bot {
         let mut bytes = [0_u8; 10];
         self.random.fill(&mut bytes).ok()?;
         bytes.iter().map(|byte| DIGITS.get(usize::from(byte % 32)).map(|&digit| char::from(digit))).collect()
+    }
+}
+
+/// The channels in which something was said that need not be said twice.
+#[derive(Default)]
+pub struct Hints(Mutex<HashSet<String>>);
+
+/// Channels remembered; beyond that, a hint may come a second time.
+const HINTS: usize = 10_000;
+
+impl Hints {
+    /// Whether it has not been said in this channel since the start.
+    pub fn first_time(&self, channel_id: &str) -> bool {
+        let mut said = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if said.len() >= HINTS {
+            said.clear();
+        }
+        said.insert(channel_id.to_owned())
     }
 }
 
@@ -182,6 +203,7 @@ impl App {
             store,
             pace: Pace::steady(),
             hasty_pace: Pace::hasty(),
+            hints: Hints::default(),
             stopping: CancellationToken::new(),
             failed: CancellationToken::new(),
             accepted,

@@ -115,6 +115,15 @@ pub fn not_yours() -> SlackMessageContent {
     )
 }
 
+/// What would keep a link's message up to date in a channel that the bot is not a member of.
+#[must_use]
+pub fn invite() -> SlackMessageContent {
+    sentences(
+        "The link is posted. I am not a member of this channel, so that message will not show when your customer has \
+         finished. /invite me, and the next ones will.",
+    )
+}
+
 /// A question that was answered, or dismissed.
 #[must_use]
 pub fn dismissed() -> SlackMessageContent {

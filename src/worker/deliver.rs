@@ -17,6 +17,7 @@ use crate::fivetran::model::ConnectCard;
 use crate::journal::{Journal, Outcome, PostFailure, Problem};
 use crate::links::{self, Place};
 use crate::reply;
+use crate::reply::ask;
 use crate::reply::live::{self, Audience, Note, Waiting};
 use crate::slack::ResponseUrl;
 use crate::slack::respond::{self, PostError};
@@ -62,7 +63,13 @@ pub(super) async fn link(
         Ok(message) => message,
         Err(failed) => return failed,
     };
+    // With a token, only where the bot is not a member; elsewhere its message can be edited.
+    let outside = bot.web_api.is_some() && message.is_none();
     keep(bot, journal, claimed, request, message, expires_at).await;
+    if outside && bot.hints.first_time(&claimed.channel_id) {
+        // The link is there; a hint that is lost is given the next time.
+        let _ = respond(bot, claimed, &ask::invite(), SlackMessageResponseType::Ephemeral).await;
+    }
     Outcome::Posted
 }
 

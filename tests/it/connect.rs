@@ -107,7 +107,8 @@ async fn where_the_bot_is_not_a_member_the_response_url_serves() {
     bot.message(1).await;
     assert_eq!(bot.slack.calls_to("chat.postMessage"), 1);
     assert_eq!(bot.created(), 1);
-    let message = bot.finish_with_link().await;
+    let messages = bot.finish().await;
+    let message = messages.iter().find(|message| link_of(message).is_some()).unwrap();
     assert_eq!((message.via, message.channel.as_str()), (Via::ResponseUrl, PRIVATE));
 }
 

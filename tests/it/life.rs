@@ -292,3 +292,17 @@ async fn ten_thousand_open_links_stay_far_inside_fivetrans_limits() {
     crate::process::say(&format!("10,000 open links: {hours:?} requests to Fivetran in three hours"));
     bot.app.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn where_the_bot_is_no_member_the_hint_to_invite_it_comes_once_and_privately() {
+    let bot = TestBot::start().await;
+    for (schema, expected) in [("acme", 2), ("other", 3)] {
+        bot.send_in(crate::harness::PRIVATE, &format!("google_ads {schema}")).await;
+        until("the link", async || (bot.slack.messages().len() == expected).then_some(())).await;
+    }
+    let messages = bot.finish().await;
+    let hints: Vec<_> = messages.iter().filter(|message| message.rendered().contains("/invite me")).collect();
+    assert_eq!(hints.len(), 1);
+    assert_eq!(hints[0].visibility, Visibility::Ephemeral);
+    assert_eq!(messages.iter().filter(|message| link_of(message).is_some()).count(), 2);
+}
