@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::config::{Config, Destinations, Landing};
+use crate::config::{Channels, Config, Destinations, Landing, Visibility};
 use crate::fivetran::Fivetran;
 use crate::fivetran::catalog::Catalog;
 use crate::slack::signature::Verifier;
@@ -37,6 +37,10 @@ pub struct Bot {
     pub catalog: CurrentCatalog,
     /// The destinations.
     pub destinations: Destinations,
+    /// What holds in which channel.
+    pub channels: Channels,
+    /// Who gets to see a link.
+    pub visibility: Visibility,
     /// The customer's landing page.
     pub landing: Landing,
     /// The keys of Slack's signatures.
@@ -150,7 +154,19 @@ impl App {
     /// # Errors
     /// [`StartError`].
     pub async fn start(config: Config, listener: TcpListener, clock: Clock) -> Result<Self, StartError> {
-        let Config { server, slack, fivetran, destinations, landing, database, https_proxy, lease } = config;
+        let Config {
+            server,
+            slack,
+            fivetran,
+            destinations,
+            channels,
+            permissions: _,
+            visibility,
+            landing,
+            database,
+            https_proxy,
+            lease,
+        } = config;
         let http = outbound::client(https_proxy.as_ref()).map_err(|_| StartError::Client)?;
         let options = Options { url: &database, secrets: &slack.signing_secrets, lease };
         let store = Store::open(options).await?;
@@ -160,6 +176,8 @@ impl App {
             metrics: Metrics::default(),
             catalog: CurrentCatalog::default(),
             destinations,
+            channels,
+            visibility,
             landing,
             verifier: Verifier::new(&slack.signing_secrets),
             response_url_origins: slack.response_url_origins,

@@ -1,9 +1,10 @@
 //! The configuration: the only reader of the environment.
 //!
 //! Owns the types of what is configured and reports all faults at once; [`reader`] reads the
-//! variables. Must not know what a value is used for. A fault names the variable and what to do;
+//! variables, [`file`] the file that one of them names. Must not know what a value is used for. A fault names the variable and what to do;
 //! it never repeats the value, which may be a secret in the wrong place.
 
+mod file;
 mod reader;
 #[cfg(test)]
 mod tests;
@@ -18,6 +19,8 @@ use std::time::Duration;
 use secrecy::SecretString;
 use url::Url;
 
+use crate::fivetran::catalog::ServiceId;
+use crate::fivetran::schema::Target;
 use reader::{PlainHttp, Reader};
 
 /// Where the variables come from: the process environment, behind it the `.env` file.
@@ -131,10 +134,95 @@ pub struct FivetranConfig {
 /// Where a connection's data can land: destinations by name, and the one meant when none is said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Destinations {
-    /// `FIVETRAN_GROUP_ID`.
+    /// `FIVETRAN_GROUP_ID`, else what the file `CONFIG` says, else the only destination there is.
     pub default_group: Option<String>,
     /// Names that a person may type after `to`, with their group ids.
     pub named: BTreeMap<String, String>,
+}
+
+impl Destinations {
+    /// The names, in order.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.named.keys().cloned().collect()
+    }
+
+    /// Every group id once, each with the name to show for it.
+    #[must_use]
+    pub fn groups(&self) -> BTreeMap<&str, Option<&str>> {
+        let default = self.default_group.iter().map(|id| (id.as_str(), None));
+        default.chain(self.named.iter().map(|(name, id)| (id.as_str(), Some(name.as_str())))).collect()
+    }
+}
+
+/// What holds in one channel unless a person says otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChannelDefaults {
+    /// Where data lands when none is typed.
+    pub schema: Option<Target>,
+    /// The name of the destination when none is typed.
+    pub destination: Option<String>,
+    /// The services that may be asked for here; empty: all.
+    pub services: Vec<ServiceId>,
+    /// Whether an unfinished link is brought up again.
+    pub reminders: bool,
+}
+
+/// Of a channel that is not configured.
+pub static NO_DEFAULTS: ChannelDefaults =
+    ChannelDefaults { schema: None, destination: None, services: Vec::new(), reminders: false };
+
+impl ChannelDefaults {
+    /// Whether a service may be asked for here.
+    #[must_use]
+    pub fn allows(&self, service: &ServiceId) -> bool {
+        self.services.is_empty() || self.services.contains(service)
+    }
+}
+
+/// The channels of the file `CONFIG`, by their ids.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Channels(pub BTreeMap<String, ChannelDefaults>);
+
+impl Channels {
+    /// What holds in a channel.
+    #[must_use]
+    pub fn of(&self, channel_id: &str) -> &ChannelDefaults {
+        self.0.get(channel_id).unwrap_or(&NO_DEFAULTS)
+    }
+
+    /// The services that some channel allows and `known` does not know, each with its channel.
+    pub fn unknown_services<'a>(
+        &'a self,
+        known: impl Fn(&ServiceId) -> bool,
+    ) -> impl Iterator<Item = (&'a str, &'a ServiceId)> {
+        let allowed = self
+            .0
+            .iter()
+            .flat_map(|(id, channel)| channel.services.iter().map(move |service| (id.as_str(), service)));
+        allowed.filter(move |(_, service)| !known(service))
+    }
+}
+
+/// Who may use the bot, and where. What is empty allows everybody, and everywhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Permissions {
+    /// `ALLOWED_USERS`.
+    pub users: Vec<String>,
+    /// `ALLOWED_USER_GROUPS`.
+    pub user_groups: Vec<String>,
+    /// `ALLOWED_CHANNELS`.
+    pub channels: Vec<String>,
+}
+
+/// `LINK_VISIBILITY`: who gets to see a link.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Visibility {
+    /// Everybody in the channel.
+    #[default]
+    Channel,
+    /// The person who asked for it.
+    Requester,
 }
 
 /// What is needed to hear from and speak to Slack. No `Debug`: it holds secrets.
@@ -202,6 +290,12 @@ pub struct Config {
     pub fivetran: FivetranConfig,
     /// Destinations.
     pub destinations: Destinations,
+    /// What holds in which channel.
+    pub channels: Channels,
+    /// Who may use the bot.
+    pub permissions: Permissions,
+    /// Who gets to see a link.
+    pub visibility: Visibility,
     /// The customer's landing page.
     pub landing: Landing,
     /// The database.
@@ -250,18 +344,33 @@ pub fn serve(vars: &Vars) -> Result<Config, Faults> {
     let server = reader.server();
     let slack = reader.slack();
     let fivetran = reader.fivetran();
-    let destinations = reader.destinations();
+    let places = reader.places();
+    let permissions = reader.permissions();
+    let visibility = reader.visibility();
     let database = reader.database();
     let public_url = server.as_ref().map(|server| server.public_url.clone());
     let landing = reader.landing(public_url);
     let lease = reader.lease();
     let https_proxy = reader.https_proxy();
     reader.log_format();
-    match (server, slack, fivetran, destinations, database, landing) {
-        (Some(server), Some(slack), Some(fivetran), Some(destinations), Some(database), Some(landing))
+    match (server, slack, fivetran, places, database, landing) {
+        (Some(server), Some(slack), Some(fivetran), Some(places), Some(database), Some(landing))
             if reader.faults.0.is_empty() =>
         {
-            Ok(Config { server, slack, fivetran, destinations, landing, database, https_proxy, lease })
+            let (destinations, channels) = places;
+            Ok(Config {
+                server,
+                slack,
+                fivetran,
+                destinations,
+                channels,
+                permissions,
+                visibility,
+                landing,
+                database,
+                https_proxy,
+                lease,
+            })
         }
         _ => Err(reader.faults),
     }
@@ -274,7 +383,7 @@ pub fn serve(vars: &Vars) -> Result<Config, Faults> {
 pub fn link(vars: &Vars) -> Result<LinkConfig, Faults> {
     let mut reader = Reader { vars, faults: Faults::default() };
     let fivetran = reader.fivetran();
-    let destinations = reader.destinations();
+    let places = reader.places();
     // The bot's own page is of use to a link only where there is a bot.
     let landing = match reader.redirect_url() {
         Some(url) => Some(Landing::Fixed(url)),
@@ -282,8 +391,8 @@ pub fn link(vars: &Vars) -> Result<LinkConfig, Faults> {
     };
     let https_proxy = reader.https_proxy();
     reader.log_format();
-    match (fivetran, destinations, landing) {
-        (Some(fivetran), Some(destinations), Some(landing)) if reader.faults.0.is_empty() => {
+    match (fivetran, places, landing) {
+        (Some(fivetran), Some((destinations, _)), Some(landing)) if reader.faults.0.is_empty() => {
             Ok(LinkConfig { fivetran, destinations, landing, https_proxy })
         }
         _ => Err(reader.faults),
@@ -297,4 +406,17 @@ pub fn link(vars: &Vars) -> Result<LinkConfig, Faults> {
 pub fn public_url(text: &str) -> Result<String, Faults> {
     let mut reader = Reader { vars: &Vars::default(), faults: Faults::default() };
     reader.url("--public-url", text, PlainHttp::LoopbackOnly).ok_or(reader.faults)
+}
+
+/// Fivetran's ids are words of letters, digits and underscores; nothing else goes into a path.
+fn is_fivetran_id(text: &str) -> bool {
+    (1..=100).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+}
+
+/// Slack's ids are capital letters and digits after a letter that tells the kind.
+fn is_slack_id(text: &str, kinds: &str) -> bool {
+    (2..=64).contains(&text.len())
+        && text.starts_with(|first| kinds.contains(first))
+        && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
 }

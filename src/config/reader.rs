@@ -3,7 +3,6 @@
 //! Owns every variable's name, default, shape and remedy. A fault never repeats a value, which may
 //! be a secret in the wrong place.
 
-use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
@@ -11,8 +10,10 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use super::file::{self, File};
 use super::{
-    DatabaseUrl, Destinations, Fault, Faults, FivetranConfig, Landing, ServerConfig, SlackConfig, Vars,
+    Channels, DatabaseUrl, Destinations, Fault, Faults, FivetranConfig, Landing, Permissions, ServerConfig,
+    SlackConfig, Vars, Visibility, is_fivetran_id, is_slack_id,
 };
 
 /// The two places Slack gives response_urls from (the second is GovSlack).
@@ -214,12 +215,21 @@ impl Reader<'_> {
         Some(FivetranConfig { api_url, api_key: api_key?, api_secret: api_secret? })
     }
 
-    pub(super) fn destinations(&mut self) -> Option<Destinations> {
-        let group = self.required(
-            "FIVETRAN_GROUP_ID",
-            "copy it from the destination's Overview page at fivetran.com (Destination Group ID)",
-        )?;
-        if !is_fivetran_id(&group) {
+    /// The destinations and channels: of `FIVETRAN_GROUP_ID` and of the file `CONFIG`.
+    pub(super) fn places(&mut self) -> Option<(Destinations, Channels)> {
+        let before = self.faults.0.len();
+        let file = self.file();
+        let file_is_faulty = self.faults.0.len() > before;
+        let group = self.vars.get("FIVETRAN_GROUP_ID").map(str::to_owned);
+        if group.is_none() && file.destinations.is_empty() && !file_is_faulty {
+            self.fault(
+                "FIVETRAN_GROUP_ID",
+                "is not set",
+                "copy it from the destination's Overview page at fivetran.com (Destination Group ID)",
+            );
+            return None;
+        }
+        if group.as_deref().is_some_and(|group| !is_fivetran_id(group)) {
             self.fault(
                 "FIVETRAN_GROUP_ID",
                 "is not a group id",
@@ -227,7 +237,65 @@ impl Reader<'_> {
             );
             return None;
         }
-        Some(Destinations { default_group: Some(group), named: BTreeMap::new() })
+        let File { destinations: named, default_group, channels } = file;
+        let only = named.values().next().filter(|_| named.len() == 1).cloned();
+        let default_group = group.or(default_group).or(only);
+        Some((Destinations { default_group, named }, channels))
+    }
+
+    fn file(&mut self) -> File {
+        let Some(path) = self.vars.get("CONFIG") else { return File::default() };
+        let Ok(text) = std::fs::read_to_string(Path::new(path)) else {
+            self.fault("CONFIG", "names a file that cannot be read", "check its path and who may read it");
+            return File::default();
+        };
+        let (file, faults) = file::read(path, &text);
+        self.faults.0.extend(faults);
+        file
+    }
+
+    pub(super) fn permissions(&mut self) -> Permissions {
+        Permissions {
+            users: self.ids("ALLOWED_USERS", "UW", "U0123ABC, from a person's profile in Slack"),
+            user_groups: self.ids("ALLOWED_USER_GROUPS", "S", "S0123ABC, from a user group's page in Slack"),
+            channels: self.ids("ALLOWED_CHANNELS", "CGD", "C0123ABC, from a channel's details in Slack"),
+        }
+    }
+
+    /// Slack's ids with commas between them. A variable that is set has at least one: an allow-list
+    /// must not open up by a slip.
+    fn ids(&mut self, name: &str, kinds: &str, example: &str) -> Vec<String> {
+        let Some(text) = self.vars.get(name) else { return Vec::new() };
+        let mut ids: Vec<String> = Vec::new();
+        for id in text.split(',').map(str::trim).filter(|id| !id.is_empty()) {
+            if !is_slack_id(id, kinds) {
+                let remedy = format!("give ids such as {example}, with commas between them");
+                self.fault(name, "has something in it that is not an id of this kind", &remedy);
+                return Vec::new();
+            }
+            if !ids.iter().any(|known| known == id) {
+                ids.push(id.to_owned());
+            }
+        }
+        if ids.is_empty() {
+            self.fault(name, "has no id in it", &format!("give ids such as {example}, or unset it"));
+        }
+        ids
+    }
+
+    pub(super) fn visibility(&mut self) -> Visibility {
+        match self.vars.get("LINK_VISIBILITY") {
+            None | Some("channel") => Visibility::Channel,
+            Some("requester") => Visibility::Requester,
+            Some(_) => {
+                self.fault(
+                    "LINK_VISIBILITY",
+                    "is neither channel nor requester",
+                    "use one of the two, or unset it",
+                );
+                Visibility::Channel
+            }
+        }
     }
 
     pub(super) fn redirect_url(&mut self) -> Option<String> {
@@ -305,10 +373,4 @@ impl Reader<'_> {
 pub(super) enum PlainHttp {
     Anywhere,
     LoopbackOnly,
-}
-
-/// Fivetran's ids are words of letters, digits and underscores; nothing else goes into a path.
-fn is_fivetran_id(text: &str) -> bool {
-    (1..=100).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }

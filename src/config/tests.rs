@@ -73,6 +73,13 @@ fn each_bad_value_is_blamed_on_its_variable_without_being_repeated() {
         ("LEASE_SECONDS", "canary"),
         ("LEASE_SECONDS", "0"),
         ("HTTPS_PROXY", "canary"),
+        ("CONFIG", "/nonexistent/canary"),
+        ("LINK_VISIBILITY", "canary"),
+        ("ALLOWED_USERS", "canary"),
+        ("ALLOWED_USERS", ","),
+        ("ALLOWED_USERS", "U0ALICE,S0CANARY"),
+        ("ALLOWED_USER_GROUPS", "U0CANARY"),
+        ("ALLOWED_CHANNELS", "#canary"),
     ] {
         let faults = with(&[(name, value)]).err().unwrap_or_default();
         assert_eq!(faults.0.len(), 1, "{name}={value}: {faults}");
@@ -122,4 +129,54 @@ fn link_needs_fivetran_alone() {
     let vars = Vars::from_pairs(FULL.into_iter().filter(|(name, _)| name.starts_with("FIVETRAN")));
     let config = link(&vars).ok();
     assert_eq!(config.map(|config| config.landing), Some(Landing::Fixed(FIVETRAN_HOME.to_owned())));
+}
+
+#[test]
+fn allow_lists_are_ids_with_commas() {
+    let config =
+        with(&[("ALLOWED_USERS", " U0ALICE,W0BOB ,, U0ALICE"), ("ALLOWED_CHANNELS", "C0A,D0B")]).ok();
+    let permissions = config.map(|config| config.permissions).unwrap_or_default();
+    assert_eq!(permissions.users, ["U0ALICE", "W0BOB"]);
+    assert_eq!(permissions.channels, ["C0A", "D0B"]);
+    assert!(permissions.user_groups.is_empty());
+}
+
+#[test]
+fn a_link_is_for_the_channel_unless_told_otherwise() {
+    let visibility = |changes: &[(&str, &str)]| with(changes).map(|config| config.visibility).ok();
+    assert_eq!(visibility(&[]), Some(Visibility::Channel));
+    assert_eq!(visibility(&[("LINK_VISIBILITY", "requester")]), Some(Visibility::Requester));
+}
+
+#[test]
+fn the_default_destination_is_the_variable_then_the_files_then_the_only_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("customers.toml");
+    let default = |file: &str, group: &str| {
+        std::fs::write(&path, file).unwrap();
+        let config = with(&[("CONFIG", path.to_str().unwrap()), ("FIVETRAN_GROUP_ID", group)])
+            .map_err(|it| it.to_string());
+        config.map(|config| config.destinations.default_group).unwrap()
+    };
+    let one = "[destinations.a]\ngroup_id = \"group_a\"\n";
+    let two = &format!("{one}[destinations.b]\ngroup_id = \"group_b\"\n");
+    let named = &format!("default_destination = \"b\"\n{two}");
+    assert_eq!(default(named, "projected_sickle").as_deref(), Some("projected_sickle"));
+    assert_eq!(default(named, "").as_deref(), Some("group_b"));
+    assert_eq!(default(one, "").as_deref(), Some("group_a"));
+    assert_eq!(default(two, ""), None);
+}
+
+#[test]
+fn a_faulty_file_hides_no_other_fault_and_asks_for_no_group() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("customers.toml");
+    std::fs::write(&path, "[destinations.a]\ngroup = 1\n[channels.C1]\ncolour = 1\n").unwrap();
+    let path = path.to_str().unwrap();
+    let found = faulty(&[("CONFIG", path), ("FIVETRAN_GROUP_ID", ""), ("PORT", "many")]);
+    let key = |key: &str| format!("{path}: {key}");
+    let expected =
+        [key("destinations.a.group"), key("destinations.a"), key("channels.C1.colour"), "PORT".to_owned()];
+    assert!(expected.iter().all(|name| found.contains(name)), "{found:?}");
+    assert_eq!(found.len(), 4, "{found:?}");
 }
