@@ -7,7 +7,7 @@
 pub mod connect;
 pub mod help;
 
-use crate::config::Destinations;
+use crate::config::{ChannelDefaults, Destinations};
 use crate::fivetran::catalog::{Catalog, Service};
 use crate::fivetran::schema::{BadName, Misfit, Target};
 
@@ -46,7 +46,14 @@ pub enum UsageError {
         /// At most three that may be meant.
         suggestions: Vec<Service>,
     },
-    /// A service without a schema.
+    /// A service that this channel does not allow.
+    ServiceNotAllowed {
+        /// The service that was meant.
+        service: Service,
+        /// Those that are allowed.
+        allowed: Vec<Service>,
+    },
+    /// A service without a schema, in a channel without a default one.
     SchemaMissing(Service),
     /// A schema or table that Fivetran would not take.
     BadName {
@@ -72,7 +79,23 @@ pub enum UsageError {
         known: Vec<String>,
     },
     /// No destination was named and there is no default one.
-    NoDestination,
+    NoDestination {
+        /// Those there are.
+        known: Vec<String>,
+    },
+}
+
+/// What the words of a command can refer to.
+#[derive(Clone, Copy)]
+pub struct Vocabulary<'a> {
+    /// What stands before the arguments, for the examples in replies.
+    pub slash: &'a str,
+    /// The services.
+    pub catalog: &'a Catalog,
+    /// The destinations.
+    pub destinations: &'a Destinations,
+    /// What the channel has for words that are left out.
+    pub channel: &'a ChannelDefaults,
 }
 
 /// Longest piece of what was typed that is shown again, in characters.
@@ -85,19 +108,20 @@ const ECHO_LIMIT: usize = 40;
 ///
 /// # Errors
 /// [`UsageError`].
-pub fn parse(
-    typed: &str,
-    slash: &str,
-    catalog: &Catalog,
-    destinations: &Destinations,
-) -> Result<Command, UsageError> {
+pub fn parse(typed: &str, vocabulary: &Vocabulary<'_>) -> Result<Command, UsageError> {
     let text = plain(typed);
     let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
     match words.as_slice() {
         [] => Err(UsageError::Incomplete),
         [one] if help::is_help(one) => Ok(Command::Help),
-        words => connect::parse(words, slash, catalog, destinations).map(Command::Connect),
+        words => connect::parse(words, vocabulary).map(Command::Connect),
     }
+}
+
+/// Whether a text asks for help and nothing else, which everybody may.
+#[must_use]
+pub fn asks_for_help(typed: &str) -> bool {
+    help::is_help(&plain(typed))
 }
 
 /// Reads the arguments of a command line, which come apart already.
@@ -108,18 +132,9 @@ pub fn parse_arguments(
     service: &str,
     schema: &str,
     destination: Option<&str>,
-    slash: &str,
-    catalog: &Catalog,
-    destinations: &Destinations,
+    vocabulary: &Vocabulary<'_>,
 ) -> Result<connect::Request, UsageError> {
-    connect::request(
-        &plain(service),
-        &plain(schema),
-        destination.map(plain).as_deref(),
-        slash,
-        catalog,
-        destinations,
-    )
+    connect::request(&plain(service), Some(&plain(schema)), destination.map(plain).as_deref(), vocabulary)
 }
 
 /// The text with one kind of space and without quotes and invisible characters.

@@ -15,7 +15,7 @@ use tokio::time::Instant;
 
 use super::signed;
 use crate::app::Bot;
-use crate::command::{self, Command, connect};
+use crate::command::{self, Command, Vocabulary, connect};
 use crate::crash::crash_point;
 use crate::journal::Progress;
 use crate::reply;
@@ -46,7 +46,13 @@ async fn receive(bot: &Arc<Bot>, request: Request) -> Result<(Answer, SlackMessa
         StatusCode::BAD_REQUEST.into_response()
     })?;
     let catalog = bot.catalog.current();
-    Ok(match command::parse(&typed.text, &typed.command, &catalog, &bot.destinations) {
+    let vocabulary = Vocabulary {
+        slash: &typed.command,
+        catalog: &catalog,
+        destinations: &bot.destinations,
+        channel: bot.channels.of(&typed.channel_id),
+    };
+    Ok(match command::parse(&typed.text, &vocabulary) {
         Ok(Command::Help) => (Answer::Replied, reply::help(&typed.command)),
         Ok(Command::Connect(request)) => accept(bot, &signature, typed, request).await,
         Err(error) => (Answer::Replied, reply::usage(&error, &typed.command)),
