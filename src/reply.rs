@@ -8,6 +8,8 @@
 //! The Connect Card's link goes into a button's `url` and nowhere else: the `text` of a message
 //! goes to notifications and mail, and Slack's crawler opens what it finds there.
 
+mod refused;
+
 use std::fmt::Write as _;
 
 use jiff::Timestamp;
@@ -25,6 +27,8 @@ use crate::fivetran::catalog::Service;
 use crate::fivetran::model::{ConnectCard, Said};
 use crate::fivetran::schema::{BadName, SchemaKind, Target, Why};
 use crate::journal::{MisfitKind, Problem};
+
+pub use refused::refused;
 
 /// Slack's limit for a button's label, in characters.
 const BUTTON_LIMIT: usize = 75;

@@ -1,8 +1,9 @@
 //! `POST /slack/commands`: from a request of Slack's to a committed command and its
 //! acknowledgement.
 //!
-//! Owns the order of things before the acknowledgement. Must not call Fivetran or Slack: the
-//! acknowledgement has to arrive within three seconds.
+//! Owns the order of things before the acknowledgement. Must not call Fivetran, and Slack only as
+//! briefly as [`Gate::may`](crate::permission::Gate::may) does: the acknowledgement has to arrive
+//! within three seconds.
 
 use std::sync::Arc;
 
@@ -18,6 +19,7 @@ use crate::app::Bot;
 use crate::command::{self, Command, Vocabulary, connect};
 use crate::crash::crash_point;
 use crate::journal::Progress;
+use crate::permission::Person;
 use crate::reply;
 use crate::slack::{self, SlashCommand};
 use crate::store::{Accepted, Claimed, NewCommand, Store};
@@ -45,6 +47,21 @@ async fn receive(bot: &Arc<Bot>, request: Request) -> Result<(Answer, SlackMessa
         tracing::warn!(reason = %error, "a signed request is no slash command");
         StatusCode::BAD_REQUEST.into_response()
     })?;
+    if command::asks_for_help(&typed.text) {
+        return Ok((Answer::Replied, reply::help(&typed.command)));
+    }
+    let SlashCommand { team_id, channel_id, user_id, .. } = &typed;
+    let person = Person { team_id, enterprise_id: typed.enterprise_id.as_deref(), user_id };
+    if let Err(refused) = bot.gate.may(&person, channel_id, bot.clock.now()).await {
+        tracing::info!(
+            team = team_id,
+            channel = channel_id,
+            user = user_id,
+            reason = ?refused.reason,
+            "a command was not permitted"
+        );
+        return Ok((Answer::Replied, reply::refused(&refused)));
+    }
     let catalog = bot.catalog.current();
     let vocabulary = Vocabulary {
         slash: &typed.command,
