@@ -192,10 +192,10 @@ impl Channels {
     }
 
     /// The services that some channel allows and `known` does not know, each with its channel.
-    pub fn unknown_services<'a>(
-        &'a self,
+    pub fn unknown_services(
+        &self,
         known: impl Fn(&ServiceId) -> bool,
-    ) -> impl Iterator<Item = (&'a str, &'a ServiceId)> {
+    ) -> impl Iterator<Item = (&str, &ServiceId)> {
         let allowed = self
             .0
             .iter()

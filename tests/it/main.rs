@@ -10,6 +10,7 @@
 )]
 
 mod canary;
+mod channels;
 mod cli;
 mod connect;
 mod crash_points;
@@ -19,6 +20,7 @@ mod harness;
 mod hostile;
 mod kills;
 mod messages;
+mod permission;
 mod postgres;
 mod process;
 mod program;
