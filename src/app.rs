@@ -3,7 +3,7 @@
 //! Owns the start-up and shutdown order, and nothing that happens in between.
 
 use std::net::SocketAddr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use ring::rand::{SecureRandom as _, SystemRandom};
@@ -21,6 +21,7 @@ use crate::slack::signature::Verifier;
 use crate::slack::web_api::WebApi;
 use crate::store::{Claimed, OpenError, Options, Store};
 use crate::telemetry::Metrics;
+use crate::watch::Pace;
 use crate::{outbound, server, worker};
 
 /// How often the catalogue is fetched anew; services come and go within weeks.
@@ -58,6 +59,10 @@ pub struct Bot {
     pub fivetran: Fivetran,
     /// The database.
     pub store: Store,
+    /// How fast due links may be looked at.
+    pub pace: Mutex<Pace>,
+    /// How fast links may be looked at ahead of time.
+    pub hasty_pace: Mutex<Pace>,
     /// Set when the bot shuts down.
     pub stopping: CancellationToken,
     accepted: mpsc::UnboundedSender<Claimed>,
@@ -69,6 +74,12 @@ impl Bot {
     pub fn take_up(&self, claimed: Claimed) {
         // The receiver is gone only at the very end of a shutdown; the next process looks.
         let _ = self.accepted.send(claimed);
+    }
+
+    /// Whether links of a channel are reminded of.
+    #[must_use]
+    pub fn reminders(&self, _channel_id: &str) -> bool {
+        false
     }
 
     /// A reference for a new command: ten characters that can be read out on the phone. `None`
@@ -190,6 +201,8 @@ impl App {
             fivetran: Fivetran::new(http.clone(), fivetran),
             http,
             store,
+            pace: Pace::steady(),
+            hasty_pace: Pace::hasty(),
             stopping: CancellationToken::new(),
             accepted,
             random: SystemRandom::new(),

@@ -4,8 +4,12 @@
 //! command. Pure: knows neither Slack's request nor any outside party; the wording of a usage
 //! error is [`crate::reply`]'s.
 
+pub mod cancel;
 pub mod connect;
 pub mod help;
+pub mod renew;
+
+use serde::{Deserialize, Serialize};
 
 use crate::config::{ChannelDefaults, Destinations};
 use crate::fivetran::catalog::{Catalog, Service};
@@ -23,15 +27,76 @@ pub struct Verb {
 }
 
 /// Everything that can be typed, in the order of help.
-pub const VERBS: [Verb; 2] = [connect::VERB, help::VERB];
+pub const VERBS: [Verb; 4] = [connect::VERB, renew::VERB, cancel::VERB, help::VERB];
 
 /// A command that can be carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Make a connection and post its link.
     Connect(connect::Request),
+    /// Put a new link in the place of the one for a schema.
+    Renew(Target),
+    /// Delete the connection for a schema, if nobody has finished it.
+    Cancel(Target),
     /// Say what can be typed.
     Help,
+}
+
+/// What a stored command does, as JSON in its row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verb", rename_all = "snake_case")]
+pub enum Work {
+    /// Make a connection and post its link.
+    Connect(connect::Request),
+    /// Put a new link in the place of an old one.
+    Renew {
+        /// The old one's reference.
+        link: String,
+        /// What was asked for then.
+        #[serde(flatten)]
+        request: connect::Request,
+    },
+    /// Delete a connection that nobody has finished.
+    Cancel {
+        /// Its link's reference.
+        link: String,
+        /// What was asked for then.
+        #[serde(flatten)]
+        request: connect::Request,
+    },
+}
+
+impl Work {
+    /// What was asked for.
+    #[must_use]
+    pub fn request(&self) -> &connect::Request {
+        match self {
+            Self::Connect(request) | Self::Renew { request, .. } | Self::Cancel { request, .. } => request,
+        }
+    }
+
+    /// Its name in the log.
+    #[must_use]
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Self::Connect(_) => "connect",
+            Self::Renew { .. } => "renew",
+            Self::Cancel { .. } => "cancel",
+        }
+    }
+
+    /// What no two open commands may be about.
+    #[must_use]
+    pub fn subject(&self, team_id: &str, channel_id: &str) -> String {
+        match self {
+            Self::Connect(request) => {
+                let name = request.target.connection_name();
+                format!("{team_id} {channel_id} {} {} {name}", request.group_id, request.service)
+            }
+            Self::Renew { link, .. } => format!("renew {link}"),
+            Self::Cancel { link, .. } => format!("cancel {link}"),
+        }
+    }
 }
 
 /// Why a text is no command.
@@ -39,6 +104,10 @@ pub enum Command {
 pub enum UsageError {
     /// Nothing, or one word that is no verb and no service.
     Incomplete,
+    /// A verb that takes a schema, and none or more than one was typed.
+    SchemaWanted(Verb),
+    /// A verb with a schema that cannot be one.
+    NotASchema(BadName),
     /// No service has that name.
     UnknownService {
         /// What was typed for the service, cut to what can be shown.
@@ -114,6 +183,12 @@ pub fn parse(typed: &str, vocabulary: &Vocabulary<'_>) -> Result<Command, UsageE
     match words.as_slice() {
         [] => Err(UsageError::Incomplete),
         [one] if help::is_help(one) => Ok(Command::Help),
+        [verb, rest @ ..] if verb.eq_ignore_ascii_case("renew") => {
+            schema_of(&renew::VERB, rest).map(Command::Renew)
+        }
+        [verb, rest @ ..] if verb.eq_ignore_ascii_case("cancel") => {
+            schema_of(&cancel::VERB, rest).map(Command::Cancel)
+        }
         words => connect::parse(words, vocabulary).map(Command::Connect),
     }
 }
@@ -122,6 +197,14 @@ pub fn parse(typed: &str, vocabulary: &Vocabulary<'_>) -> Result<Command, UsageE
 #[must_use]
 pub fn asks_for_help(typed: &str) -> bool {
     help::is_help(&plain(typed))
+}
+
+/// The one schema after a verb.
+fn schema_of(verb: &Verb, words: &[&str]) -> Result<Target, UsageError> {
+    match words {
+        [schema] => Target::parse(schema).map_err(UsageError::NotASchema),
+        _ => Err(UsageError::SchemaWanted(*verb)),
+    }
 }
 
 /// Reads the arguments of a command line, which come apart already.

@@ -5,7 +5,7 @@
 
 /// Every point, in the order in which a command passes them. Each lies on a boundary between a
 /// commit and an effect outside.
-pub const POINTS: [&str; 17] = [
+pub const POINTS: [&str; 19] = [
     "accept: before the commit",
     "accept: committed",
     "accept: acknowledging",
@@ -19,6 +19,8 @@ pub const POINTS: [&str; 17] = [
     "look: answered",
     "mint: before the call",
     "mint: answered",
+    "cancel: before the call",
+    "cancel: answered",
     "wait: recorded",
     "tell: recorded",
     "tell: before the call",

@@ -9,6 +9,9 @@ pub mod error;
 pub mod model;
 pub mod schema;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 use reqwest::{Client as Http, Method, RequestBuilder, StatusCode};
 use secrecy::ExposeSecret;
 use serde::de::DeserializeOwned;
@@ -29,6 +32,8 @@ const ACCEPT: &str = "application/json;version=2";
 pub struct Fivetran {
     http: Http,
     config: FivetranConfig,
+    /// As the last answer said it; 0 until one has.
+    hourly_limit: Arc<AtomicU64>,
 }
 
 /// Everything that decides which connection is made.
@@ -68,7 +73,7 @@ impl Fivetran {
     /// A client of `config`'s API over `http`.
     #[must_use]
     pub fn new(http: Http, config: FivetranConfig) -> Self {
-        Self { http, config }
+        Self { http, config, hourly_limit: Arc::default() }
     }
 
     /// Creates a connection and its Connect Card in one call. Not repeatable: after
@@ -99,6 +104,31 @@ impl Fivetran {
             .into_iter()
             .filter(|found| found.schema == name && found.group_id == group_id)
             .collect())
+    }
+
+    /// One connection. `GET /v1/connections/{id}`
+    ///
+    /// # Errors
+    /// [`Error`]; a deleted one is [`Error::NotFound`].
+    pub async fn connection(&self, id: &str) -> Result<Connection, Error> {
+        let path = format!("/v1/connections/{}", segment(id)?);
+        self.send(self.request(Method::GET, &path)).await
+    }
+
+    /// Deletes a connection; what it has loaded stays in the destination. May be repeated: then it
+    /// is [`Error::NotFound`]. `DELETE /v1/connections/{id}`
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn delete_connection(&self, id: &str) -> Result<(), Error> {
+        let path = format!("/v1/connections/{}", segment(id)?);
+        self.send::<Option<serde::de::IgnoredAny>>(self.request(Method::DELETE, &path)).await.map(drop)
+    }
+
+    /// Requests an hour that Fivetran last said it grants this account.
+    #[must_use]
+    pub fn hourly_limit(&self) -> Option<u64> {
+        Some(self.hourly_limit.load(Ordering::Relaxed)).filter(|&limit| limit > 0)
     }
 
     /// Makes a fresh Connect Card for a connection; may be repeated.
@@ -167,6 +197,11 @@ impl Fivetran {
             client.execute(request).await.map_err(|error| Error::from(outbound::classify(&error)))?;
         let status = response.status();
         let retry_after = outbound::retry_after(&response);
+        let limit =
+            response.headers().get("x-rate-limit").and_then(|value| value.to_str().ok()?.parse().ok());
+        if let Some(limit) = limit {
+            self.hourly_limit.store(limit, Ordering::Relaxed);
+        }
         let body = outbound::read(response).await?;
         if !status.is_success() {
             return Err(refusal(status, retry_after, &body));

@@ -115,7 +115,19 @@ pub enum Problem {
     /// The name is taken, yet no such connection is to be seen with this key.
     NameTaken(Said),
     /// The same service's connection has the schema and has been connected already.
-    AlreadyConnected,
+    AlreadyConnected {
+        /// Where it was asked for, if it was here.
+        origin: Option<Origin>,
+    },
+    /// The connection's link was posted in another channel.
+    Elsewhere {
+        /// Where.
+        origin: Origin,
+    },
+    /// No problem at all: the connection was cancelled, as was asked for.
+    Cancelled,
+    /// The connection is not cancelled, since it has been connected.
+    NotCancelled,
     /// The service wants a table, or does not.
     Misfit(MisfitKind),
     /// Fivetran asks for a longer pause than anyone would wait.
@@ -130,6 +142,15 @@ pub enum Problem {
         /// Slack's word for it.
         slack_says: String,
     },
+}
+
+/// Where and by whom a connection was asked for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The channel.
+    pub channel_id: String,
+    /// The person.
+    pub user_id: String,
 }
 
 /// [`Misfit`] as it is stored.
@@ -158,10 +179,23 @@ pub struct Terms {
     pub accepted_at: Timestamp,
     /// Whether there is a bot token.
     pub web_api: bool,
+    /// How it begins.
+    pub first: First,
     /// What to do with a connection that the customer has already finished.
     pub finished: Finished,
     /// Any number that differs between commands; spreads their retries.
     pub spread: u64,
+}
+
+/// How a command begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum First {
+    /// By creating a connection.
+    Create,
+    /// By looking for one that is known to have been there.
+    Look,
+    /// By cancelling one.
+    Cancel,
 }
 
 /// What to do with a connection that has been connected before.
@@ -235,11 +269,21 @@ impl Journal {
     /// it must be stored before the step is taken.
     pub fn next(&mut self, outcome: Outcome, now: Timestamp) -> Step {
         match outcome {
-            Outcome::Accepted => self.begin(Step::Create, now),
+            Outcome::Accepted => {
+                let step = match (self.progress.stage, self.terms.first) {
+                    (Stage::Deliver, _) => Step::Mint,
+                    (_, First::Create) => Step::Create,
+                    (_, First::Look) => Step::Look,
+                    (_, First::Cancel) => Step::Cancel,
+                };
+                self.begin(step, now)
+            }
             Outcome::TakenOver => {
                 self.card = false;
                 self.maybe_sent = Some(now);
                 let step = match self.progress.stage {
+                    // Cancelling twice is cancelling.
+                    Stage::Create if self.terms.first == First::Cancel => Step::Cancel,
                     Stage::Create => Step::Look,
                     Stage::Deliver => Step::Mint,
                     Stage::Tell => Step::Tell,
@@ -253,7 +297,12 @@ impl Journal {
                 let step = if self.due == Step::Post { Step::Mint } else { self.due.clone() };
                 self.begin(step, now)
             }
-            Outcome::Held => self.wait(BACKOFF.0 * 2, now),
+            Outcome::Held => {
+                if matches!(self.due, Step::Post | Step::Tell) {
+                    self.progress.posts = self.progress.posts.saturating_sub(1);
+                }
+                self.wait(BACKOFF.0 * 2, now)
+            }
             Outcome::Created { connection, card } => {
                 self.card = card;
                 self.deliver(connection, false, now)
@@ -268,6 +317,7 @@ impl Journal {
                 self.begin(Step::Post, now)
             }
             Outcome::Vanished => self.vanished(now),
+            Outcome::Settled(problem) => self.tell(problem, now),
             Outcome::Posted => self.end(Stage::Delivered),
             Outcome::Told => self.end(Stage::Told),
             Outcome::Failed(failure) => self.failed(failure, now),
@@ -289,10 +339,17 @@ impl Journal {
                 };
                 self.deliver(connection, existed, now)
             }
-            Found::Finished { connection } => match self.terms.finished {
-                Finished::Refuse => self.tell(Problem::AlreadyConnected, now),
+            Found::Finished { connection, origin } => match self.terms.finished {
+                Finished::Refuse => {
+                    self.progress.connection = Some(connection);
+                    self.tell(Problem::AlreadyConnected { origin }, now)
+                }
                 Finished::Relink => self.deliver(connection, true, now),
             },
+            Found::Elsewhere { connection, origin } => {
+                self.progress.connection = Some(connection);
+                self.tell(Problem::Elsewhere { origin }, now)
+            }
             Found::OtherService { service } => self.tell(Problem::SchemaTaken { service }, now),
         }
     }
@@ -334,6 +391,7 @@ impl Journal {
     fn failed(&mut self, failure: Failure, now: Timestamp) -> Step {
         let step = match self.progress.stage {
             Stage::Deliver => Step::Mint,
+            _ if self.terms.first == First::Cancel => Step::Cancel,
             _ if self.refused.is_some() || self.due == Step::Look => Step::Look,
             _ => Step::Create,
         };
@@ -401,7 +459,7 @@ impl Journal {
     fn begin(&mut self, step: Step, now: Timestamp) -> Step {
         if now >= self.limit(&step) {
             return match step {
-                Step::Create | Step::Look => self.tell(Problem::NoAnswer, now),
+                Step::Create | Step::Look | Step::Cancel => self.tell(Problem::NoAnswer, now),
                 _ => self.end(Stage::Undeliverable),
             };
         }
@@ -483,7 +541,7 @@ impl Journal {
     /// From when on a step is not begun any more.
     fn limit(&self, step: &Step) -> Timestamp {
         match step {
-            Step::Create | Step::Look => after(self.terms.accepted_at, CREATE_DEADLINE),
+            Step::Create | Step::Look | Step::Cancel => after(self.terms.accepted_at, CREATE_DEADLINE),
             _ => self.deadline(),
         }
     }

@@ -20,9 +20,11 @@ pub mod slack;
 pub mod command;
 pub mod fivetran;
 pub mod journal;
+pub mod links;
 pub mod reply;
 
 pub mod store;
+pub mod watch;
 pub mod worker;
 
 pub mod clock;

@@ -15,7 +15,7 @@ use crate::config::{Destinations, LinkConfig, NO_DEFAULTS};
 use crate::fivetran::Fivetran;
 use crate::fivetran::catalog::Catalog;
 use crate::fivetran::model::ConnectCard;
-use crate::journal::{Finished, Journal, Outcome, Problem, Progress, Step, Terms};
+use crate::journal::{Finished, First, Journal, Outcome, Problem, Progress, Step, Terms};
 use crate::{outbound, reply};
 
 /// How long a person at a shell is kept waiting for Fivetran to come back.
@@ -96,7 +96,13 @@ async fn make(
 ) -> Result<Made, Problem> {
     let began = clock.now();
     let spread = began.as_nanosecond().unsigned_abs() as u64;
-    let terms = Terms { accepted_at: began, web_api: false, finished: Finished::Relink, spread };
+    let terms = Terms {
+        accepted_at: began,
+        web_api: false,
+        first: First::Create,
+        finished: Finished::Relink,
+        spread,
+    };
     let mut journal = Journal::new(terms, Progress::default());
     let (mut card, mut outcome, mut waited) = (None, Outcome::Accepted, Duration::ZERO);
     loop {
@@ -117,8 +123,16 @@ async fn make(
             }
             step => {
                 let connection = journal.progress.connection.clone();
-                connect::perform(&step, request, connection.as_deref(), redirect_uri, fivetran, &mut card)
-                    .await
+                connect::perform(
+                    &step,
+                    request,
+                    connection.as_deref(),
+                    redirect_uri,
+                    fivetran,
+                    None,
+                    &mut card,
+                )
+                .await
             }
         };
     }

@@ -8,6 +8,8 @@
 //! The Connect Card's link goes into a button's `url` and nowhere else: the `text` of a message
 //! goes to notifications and mail, and Slack's crawler opens what it finds there.
 
+pub mod ask;
+pub mod live;
 mod refused;
 
 use std::fmt::Write as _;
@@ -15,16 +17,14 @@ use std::fmt::Write as _;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use slack_morphism::prelude::{
-    SlackActionBlockElement, SlackActionsBlock, SlackBlock, SlackBlockButtonElement, SlackBlockButtonStyle,
-    SlackBlockMarkDownText, SlackBlockPlainText, SlackContextBlock, SlackContextBlockElement,
+    SlackBlock, SlackBlockMarkDownText, SlackBlockPlainText, SlackContextBlock, SlackContextBlockElement,
     SlackMessageContent, SlackSectionBlock,
 };
-use url::Url;
 
 use crate::command::connect::Request;
-use crate::command::{UsageError, VERBS};
+use crate::command::{UsageError, VERBS, Work};
 use crate::fivetran::catalog::Service;
-use crate::fivetran::model::{ConnectCard, Said};
+use crate::fivetran::model::Said;
 use crate::fivetran::schema::{BadName, SchemaKind, Target, Why};
 use crate::journal::{MisfitKind, Problem};
 
@@ -36,8 +36,6 @@ const BUTTON_LIMIT: usize = 75;
 const TEXT_LIMIT: usize = 3000;
 /// How many services are named where there may be many.
 const SERVICES_SHOWN: usize = 8;
-/// The id of the button that opens the Connect Card; Slack reports each press of it.
-pub const OPEN_CARD: &str = "open_connect_card";
 
 /// Text for Slack's `mrkdwn` in which nothing a person typed is markup. The only way to make one
 /// from foreign text escapes it.
@@ -121,9 +119,19 @@ fn sentences(text: &str) -> SlackMessageContent {
 
 /// The acknowledgement of a command that was accepted; for the person alone.
 #[must_use]
-pub fn accepted(request: &Request, reference: &str) -> SlackMessageContent {
-    let mut text = format!("Making a link for {} now. It will appear in this channel.", request.service_name);
-    if let Some(retired) = &request.retired {
+pub fn accepted(work: &Work, reference: &str) -> SlackMessageContent {
+    let request = work.request();
+    let name = &request.service_name;
+    let mut text = match work {
+        Work::Connect(_) => format!("Making a link for {name} now. It will appear in this channel."),
+        Work::Renew { .. } => {
+            format!("Making a new link for {name} now. It will appear in the message of the old one.")
+        }
+        Work::Cancel { .. } => {
+            format!("Cancelling the connection for {name} now. I will tell you when it is done.")
+        }
+    };
+    if let (Work::Connect(_), Some(retired)) = (work, &request.retired) {
         let _ = write!(text, " {}", renamed(retired, request));
     }
     content(&text, vec![plain_section(&text), reference_line(reference)])
@@ -131,12 +139,18 @@ pub fn accepted(request: &Request, reference: &str) -> SlackMessageContent {
 
 /// The acknowledgement of a command that is under way already.
 #[must_use]
-pub fn already_on_it(request: &Request) -> SlackMessageContent {
-    sentences(&format!(
-        "Already on it: a link for {} into {} is being made for this channel. Nothing more to do.",
-        request.service_name,
-        request.target.connection_name()
-    ))
+pub fn already_on_it(work: &Work) -> SlackMessageContent {
+    let Request { service_name, target, .. } = work.request();
+    sentences(&match work {
+        Work::Connect(_) => format!(
+            "Already on it: a link for {service_name} into {} is being made for this channel. Nothing more to do.",
+            target.connection_name()
+        ),
+        Work::Renew { .. } => format!("Already on it: a new link for {service_name} is being made."),
+        Work::Cancel { .. } => {
+            format!("Already on it: the connection for {service_name} is being cancelled.")
+        }
+    })
 }
 
 /// The acknowledgement when the database did not take the command.
@@ -178,6 +192,13 @@ pub fn usage(error: &UsageError, slash: &str) -> SlackMessageContent {
 pub fn usage_sentence(error: &UsageError, slash: &str) -> String {
     match error {
         UsageError::Incomplete => format!("Type a service and a schema: {slash} {}", VERBS[0].example),
+        UsageError::SchemaWanted(verb) => format!("Type one schema: {slash} {}", verb.example),
+        UsageError::NotASchema(name) => match &name.nearest {
+            Some(nearest) => {
+                format!("“{}” cannot be a schema. Did you mean {nearest}?", cut(&name.typed, 40))
+            }
+            None => format!("“{}” cannot be a schema.", cut(&name.typed, 40)),
+        },
         UsageError::UnknownService { typed, suggestions } if suggestions.is_empty() => {
             format!(
                 "I know no service called “{typed}”. Use its id from Fivetran's documentation, for example google_ads."
@@ -294,70 +315,6 @@ fn renamed(retired: &str, request: &Request) -> String {
     format!("({retired} is called {} now; I used that.)", request.service)
 }
 
-/// Everything in the message with the link.
-pub struct Link<'a> {
-    /// What was asked for.
-    pub request: &'a Request,
-    /// The Slack id of who asked.
-    pub requester: &'a str,
-    /// The card behind the button.
-    pub card: &'a ConnectCard,
-    /// Whether the connection was there before.
-    pub existed: bool,
-    /// The command's short reference.
-    pub reference: &'a str,
-}
-
-/// The message with the link, for the whole channel. `None` if the link is no URL, which
-/// [`ConnectCard`] has ruled out.
-#[must_use]
-pub fn link(link: &Link<'_>, now: Timestamp) -> Option<SlackMessageContent> {
-    let Link { request, requester, card, existed, reference } = link;
-    let name = request.service_name.as_str();
-    let schema = request.target.connection_name();
-    let url = Url::parse(card.link()).ok()?;
-    let expires = card.expires_at(now);
-
-    let mut lead = Mrkdwn::default()
-        .raw("Please connect ")
-        .bold(name)
-        .raw(": sign in on the page behind the button. Your password stays there; neither we nor this channel see it.");
-    if *existed {
-        lead = lead.raw("\nThe connection was there already, never finished; this is a fresh link for it.");
-    }
-    if let Some(retired) = &request.retired {
-        lead = lead.raw("\n").text(&renamed(retired, request));
-    }
-    let label = cut(&format!("Connect {name}"), BUTTON_LIMIT);
-    let button = SlackBlockButtonElement::new(SlackBlockPlainText::new(label).into())
-        .with_action_id(OPEN_CARD.into())
-        .with_url(url)
-        .with_style(SlackBlockButtonStyle::Primary);
-
-    let asked = Mrkdwn::default().raw("Asked for by <@").text(requester).raw(">");
-    let mut fills = Mrkdwn::default().raw("Fills the schema ").code(&schema).raw(" (permanent)");
-    if let Some(destination) = &request.destination {
-        fills = fills.raw(" in ").text(destination);
-    }
-    let until = Mrkdwn::default().raw("Works until ").raw(&local_time(expires));
-    let who = Mrkdwn::default().raw("Anyone who has this link can use it");
-    let reference = Mrkdwn::default().raw("Ref ").code(reference);
-    let facts = [asked, fills, until, who, reference].map(|fact| fact.object().into());
-
-    let text = format!(
-        "Please connect {name}. Open this message in Slack for the link; it works until {}.",
-        utc(expires)
-    );
-    Some(content(
-        &text,
-        vec![
-            lead.section(),
-            SlackActionsBlock::new(vec![SlackActionBlockElement::Button(button)]).into(),
-            context(facts.into()),
-        ],
-    ))
-}
-
 /// A moment in the reader's own time zone, and in UTC where Slack cannot tell it.
 /// <https://docs.slack.dev/messaging/formatting-message-text#date-formatting>
 fn local_time(moment: Timestamp) -> String {
@@ -374,7 +331,10 @@ pub fn utc(moment: Timestamp) -> String {
 #[must_use]
 pub fn problem(problem: &Problem, request: &Request, reference: &str) -> SlackMessageContent {
     let text = problem_sentence(problem, request);
-    content(&format!("{text} (ref {reference})"), vec![plain_section(&text), reference_line(reference)])
+    let mut blocks = vec![plain_section(&text)];
+    blocks.extend(ask::about(problem, reference));
+    blocks.push(reference_line(reference));
+    content(&format!("{text} (ref {reference})"), blocks)
 }
 
 fn reference_line(reference: &str) -> SlackBlock {
@@ -420,9 +380,20 @@ pub fn problem_sentence(problem: &Problem, request: &Request) -> String {
              schema.",
             quoted(said)
         ),
-        Problem::AlreadyConnected => format!(
+        Problem::AlreadyConnected { .. } => format!(
             "{name} is already connected to {schema}, so I posted nothing here: a link for it would let anyone in \
              this channel sign in again. If you meant another customer, choose another schema."
+        ),
+        Problem::Elsewhere { .. } => format!(
+            "{name} for {schema} was asked for in another channel already, so I posted nothing here: the link could \
+             reach the wrong customer. If you meant another customer, choose another schema."
+        ),
+        Problem::Cancelled => format!(
+            "The connection for {name} into {schema} is deleted, and its link is void. Nothing else was deleted; what \
+             is in the destination stays there."
+        ),
+        Problem::NotCancelled => format!(
+            "{name} is connected to {schema} by now, so I deleted nothing. A connection in use is deleted in Fivetran."
         ),
         Problem::Misfit(fault) => {
             misfit_words(name, request.service.as_str(), &request.target, request.kind, *fault, slash)

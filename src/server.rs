@@ -4,6 +4,7 @@
 //! loop is here, and not axum's own, because that one never ends a half-sent header, takes any
 //! number of connections and listens with a backlog that a burst overflows.
 
+mod accept;
 pub mod commands;
 pub mod connected;
 pub mod health;

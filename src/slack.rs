@@ -162,14 +162,73 @@ impl ResponseUrl {
     }
 }
 
-/// The part of an interaction's payload that decides what it is.
+/// What of an interaction's payload is read. Fields come and go between kinds of interaction, and
+/// `team` is null in an organisation, so everything but the kind may be absent.
 ///
 /// <https://docs.slack.dev/reference/interaction-payloads>
-#[derive(Debug, Deserialize)]
+///
+/// No `Debug`: it holds the response_url.
+#[derive(Deserialize)]
 pub struct Interaction {
     /// `block_actions`, `view_submission`, …; new ones appear.
     #[serde(rename = "type")]
     pub kind: String,
+    /// Who.
+    #[serde(default)]
+    pub user: Option<Person>,
+    /// The workspace the app is installed in.
+    #[serde(default)]
+    pub team: Option<Id>,
+    /// Where.
+    #[serde(default)]
+    pub channel: Option<Id>,
+    /// The message.
+    #[serde(default)]
+    pub container: Option<Container>,
+    /// What was pressed.
+    #[serde(default)]
+    pub actions: Vec<Action>,
+    #[serde(default)]
+    response_url: Option<String>,
+}
+
+/// Something with an id.
+#[derive(Deserialize)]
+pub struct Id {
+    /// The id.
+    pub id: String,
+}
+
+/// A person, who may be of another workspace.
+#[derive(Deserialize)]
+pub struct Person {
+    /// The id.
+    pub id: String,
+    /// The person's own workspace; in an organisation it may be the organisation's id.
+    #[serde(default)]
+    pub team_id: Option<String>,
+}
+
+/// The message that a press came from.
+#[derive(Deserialize)]
+pub struct Container {
+    /// Its id in the channel.
+    #[serde(default)]
+    pub message_ts: Option<String>,
+    /// Its channel.
+    #[serde(default)]
+    pub channel_id: Option<String>,
+}
+
+/// One press. The value was ours once; it is looked up, never believed.
+#[derive(Deserialize)]
+pub struct Action {
+    /// Which button.
+    #[serde(default)]
+    pub action_id: String,
+    /// What it is about.
+    #[serde(default)]
+    pub value: Option<String>,
 }
 
 impl Interaction {
@@ -178,6 +237,12 @@ impl Interaction {
     pub fn decode(body: &[u8]) -> Option<Self> {
         let (_, payload) = form_urlencoded::parse(body).find(|(name, _)| name == "payload")?;
         serde_json::from_str(&payload).ok()
+    }
+
+    /// Where to answer it, if that is one of Slack's `origins`.
+    #[must_use]
+    pub fn response_url(&self, origins: &[url::Origin]) -> Option<ResponseUrl> {
+        ResponseUrl::parse(self.response_url.as_deref()?, origins)
     }
 }
 

@@ -8,6 +8,7 @@
 //! accepting and recording, go through a writer that puts all that is waiting into one statement,
 //! so that many commands share one sync of the disk.
 
+mod links;
 mod open;
 mod seal;
 mod statements;
@@ -24,6 +25,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::journal::{Problem, Progress, Stage};
+pub use links::{ClaimedLink, CommandRow, NewLink};
 pub use open::{OpenError, Options, undeliverable_beside};
 use seal::Sealer;
 use statements::Statements;
@@ -65,6 +67,7 @@ struct Inner {
     lease: Duration,
     accepts: mpsc::UnboundedSender<writer::Accept>,
     records: mpsc::UnboundedSender<writer::Record>,
+    kept: mpsc::UnboundedSender<writer::Keep>,
     /// When the leases were last prolonged, in ms since `started`.
     renewed_ms: std::sync::atomic::AtomicU64,
     started: Instant,
@@ -92,6 +95,8 @@ pub struct NewCommand {
     pub request: String,
     /// Where to answer; sealed before it is written.
     pub response_url: SecretString,
+    /// Where it begins.
+    pub progress: Progress,
     /// Now.
     pub accepted_at: Timestamp,
 }

@@ -16,10 +16,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::app::Bot;
-use crate::command::connect::{self, Request};
+use crate::command::connect::{self, Confirmed, Here};
+use crate::command::{Work, cancel};
 use crate::crash::crash_point;
 use crate::fivetran::model::ConnectCard;
-use crate::journal::{Finished, Journal, Outcome, Stage, Step, Terms};
+use crate::journal::{Finished, First, Journal, Outcome, Stage, Step, Terms};
 use crate::outbound::CALL_TIMEOUT;
 use crate::store::{Claimed, Recorded, Then};
 use crate::telemetry::{Ending, Party};
@@ -76,6 +77,7 @@ pub fn start(bot: Arc<Bot>, fresh: mpsc::UnboundedReceiver<Claimed>) -> Handle {
         tokio::spawn(Arc::clone(&worker).take_due()),
         tokio::spawn(Arc::clone(&worker).renew()),
         tokio::spawn(Arc::clone(&worker).keep_house()),
+        tokio::spawn(Arc::clone(&worker).watch()),
     ];
     Handle { worker, loops }
 }
@@ -164,6 +166,10 @@ impl Worker {
         }
     }
 
+    async fn watch(self: Arc<Self>) {
+        crate::watch::run(&self.bot).await;
+    }
+
     fn resting(&self) -> std::sync::MutexGuard<'_, HashMap<String, (i64, Journal)>> {
         self.resting.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -182,7 +188,7 @@ impl Worker {
     }
 
     async fn steps_of(self: &Arc<Self>, claimed: Claimed, known: Option<Journal>) {
-        let Ok(request) = serde_json::from_str::<Request>(&claimed.request) else {
+        let Ok(work) = serde_json::from_str::<Work>(&claimed.request) else {
             tracing::error!(command = claimed.id, "a command that this version cannot read; left as it is");
             return;
         };
@@ -193,7 +199,15 @@ impl Worker {
                 let terms = Terms {
                     accepted_at: claimed.accepted_at,
                     web_api: self.bot.web_api.is_some(),
-                    finished: Finished::Refuse,
+                    first: match &work {
+                        Work::Connect(request) if request.confirmed == Confirmed::No => First::Create,
+                        Work::Connect(_) | Work::Renew { .. } => First::Look,
+                        Work::Cancel { .. } => First::Cancel,
+                    },
+                    finished: match work.request().confirmed {
+                        Confirmed::Reauthorise => Finished::Relink,
+                        Confirmed::No | Confirmed::PostHere => Finished::Refuse,
+                    },
                     spread: spread(&claimed.id),
                 };
                 let outcome = if fresh { Outcome::Accepted } else { Outcome::TakenOver };
@@ -230,11 +244,11 @@ impl Worker {
             }
             match step {
                 Step::Wait(pause) => return self.wake_after(pause),
-                Step::End => return self.ended(&claimed, &request, &journal),
+                Step::End => return self.ended(&claimed, &work, &journal),
                 step => {
                     let (before, answered) = call_points(&step);
                     crash_point(before);
-                    outcome = self.take(&step, &journal, &claimed, &request, &mut card).await;
+                    outcome = self.take(&step, &journal, &claimed, &work, &mut card).await;
                     crash_point(answered);
                 }
             }
@@ -247,12 +261,17 @@ impl Worker {
         step: &Step,
         journal: &Journal,
         claimed: &Claimed,
-        request: &Request,
+        work: &Work,
         card: &mut Option<ConnectCard>,
     ) -> Outcome {
         match step {
-            Step::Post => deliver::link(&self.bot, journal, claimed, request, card.as_ref()).await,
-            Step::Tell => deliver::problem(&self.bot, journal, claimed, request).await,
+            Step::Post => match work {
+                Work::Renew { link, .. } => {
+                    deliver::renewed(&self.bot, journal, claimed, link, card.as_ref()).await
+                }
+                work => deliver::link(&self.bot, journal, claimed, work.request(), card.as_ref()).await,
+            },
+            Step::Tell => deliver::problem(&self.bot, journal, claimed, work).await,
             step => {
                 if journal.is_retry() {
                     if !self.budget().try_retry(self.bot.clock.now()) {
@@ -263,11 +282,7 @@ impl Worker {
                 if *step == Step::Create && !self.lease_is_long_enough() {
                     return Outcome::Held;
                 }
-                let redirect_uri = self.bot.landing.uri(&claimed.id);
-                let connection = journal.progress.connection.as_deref();
-                let outcome =
-                    connect::perform(step, request, connection, &redirect_uri, &self.bot.fivetran, card)
-                        .await;
+                let outcome = self.at_fivetran(step, journal, claimed, work, card).await;
                 tracing::debug!(command = claimed.id, ?step, ?outcome, "a step at Fivetran");
                 if !matches!(outcome, Outcome::Failed(_)) {
                     self.budget().succeeded();
@@ -275,6 +290,39 @@ impl Worker {
                 outcome
             }
         }
+    }
+
+    /// Takes one step at Fivetran.
+    async fn at_fivetran(
+        &self,
+        step: &Step,
+        journal: &Journal,
+        claimed: &Claimed,
+        work: &Work,
+        card: &mut Option<ConnectCard>,
+    ) -> Outcome {
+        let connection = journal.progress.connection.as_deref();
+        if *step == Step::Cancel {
+            return cancel::perform(connection.unwrap_or_default(), &self.bot.fivetran).await;
+        }
+        // A renewed link brings its customer back to where the first one would have.
+        let landing = match work {
+            Work::Renew { link, .. } => link,
+            _ => &claimed.id,
+        };
+        let redirect_uri = self.bot.landing.uri(landing);
+        let here =
+            Here { store: &self.bot.store, team_id: &claimed.team_id, channel_id: &claimed.channel_id };
+        connect::perform(
+            step,
+            work.request(),
+            connection,
+            &redirect_uri,
+            &self.bot.fivetran,
+            Some(here),
+            card,
+        )
+        .await
     }
 
     fn budget(&self) -> std::sync::MutexGuard<'_, RetryBudget> {
@@ -300,7 +348,8 @@ impl Worker {
         }
     }
 
-    fn ended(&self, claimed: &Claimed, request: &Request, journal: &Journal) {
+    fn ended(&self, claimed: &Claimed, work: &Work, journal: &Journal) {
+        let request = work.request();
         let ending = match journal.progress.stage {
             Stage::Delivered => Ending::Delivered,
             Stage::Told => Ending::Told,
@@ -311,6 +360,7 @@ impl Worker {
         // The audit line: who, where, what, with what result. Never a link.
         tracing::info!(
             command = claimed.id,
+            verb = work.verb(),
             team = claimed.team_id,
             channel = claimed.channel_id,
             user = claimed.user_id,
@@ -336,6 +386,7 @@ fn call_points(step: &Step) -> (&'static str, &'static str) {
         Step::Look => ("look: before the call", "look: answered"),
         Step::Mint => ("mint: before the call", "mint: answered"),
         Step::Post => ("post: before the call", "post: answered"),
+        Step::Cancel => ("cancel: before the call", "cancel: answered"),
         Step::Tell | Step::Wait(_) | Step::End => ("tell: before the call", "tell: answered"),
     }
 }

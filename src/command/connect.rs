@@ -11,7 +11,8 @@ use crate::fivetran::error::Error;
 use crate::fivetran::model::{ConnectCard, Connection, SetupState};
 use crate::fivetran::schema::{SchemaKind, Target};
 use crate::fivetran::{Fivetran, NewConnection};
-use crate::journal::{Failure, Found, Outcome, Problem, Step};
+use crate::journal::{Failure, Found, Origin, Outcome, Problem, Step};
+use crate::store::{Store, StoreError};
 
 /// Its line in help.
 pub const VERB: Verb = Verb {
@@ -39,6 +40,44 @@ pub struct Request {
     pub destination: Option<String>,
     /// What stands before the arguments, for the examples in replies.
     pub slash: String,
+    /// What the person has said, on being asked, to posting a link for what is there already.
+    #[serde(default)]
+    pub confirmed: Confirmed,
+}
+
+/// What a person has said to posting a link for a connection that was there already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Confirmed {
+    /// Nothing yet.
+    #[default]
+    No,
+    /// That its link may be posted here, though it was posted in another channel.
+    PostHere,
+    /// That it may be authorised again from here, though it has been connected.
+    Reauthorise,
+}
+
+/// The channel from which a connection is asked for, and the links that the bot has posted.
+#[derive(Clone, Copy)]
+pub struct Here<'a> {
+    /// The links.
+    pub store: &'a Store,
+    /// The workspace.
+    pub team_id: &'a str,
+    /// The channel.
+    pub channel_id: &'a str,
+}
+
+impl Here<'_> {
+    /// Where a connection was asked for, and whether that was here.
+    async fn origin(&self, connection: &str) -> Result<Option<(Origin, bool)>, StoreError> {
+        let link = self.store.link_of_connection(connection).await?;
+        Ok(link.map(|link| {
+            let here = link.team_id == self.team_id && link.channel_id == self.channel_id;
+            (Origin { channel_id: link.channel_id, user_id: link.requester }, here)
+        }))
+    }
 }
 
 /// Reads `SERVICE [SCHEMA] [to DESTINATION]`, where SERVICE may be several words and what is left
@@ -94,6 +133,7 @@ pub(super) fn request(
         group_id,
         destination,
         slash: (*slash).to_owned(),
+        confirmed: Confirmed::No,
     })
 }
 
@@ -140,18 +180,19 @@ fn unknown(typed: &str, catalog: &Catalog) -> UsageError {
 }
 
 /// Takes one step at Fivetran. A card that comes of it is put into `card`; `connection` is the one
-/// to mint for.
+/// to mint for; without `here`, nobody asks where a connection was asked for before.
 pub async fn perform(
     step: &Step,
     request: &Request,
     connection: Option<&str>,
     redirect_uri: &str,
     fivetran: &Fivetran,
+    here: Option<Here<'_>>,
     card: &mut Option<ConnectCard>,
 ) -> Outcome {
     match step {
         Step::Create => create(request, redirect_uri, fivetran, card).await,
-        Step::Look => look(request, fivetran).await,
+        Step::Look => look(request, fivetran, here).await,
         Step::Mint => match fivetran.connect_card(connection.unwrap_or_default(), redirect_uri).await {
             Ok(minted) => {
                 *card = Some(minted);
@@ -161,7 +202,7 @@ pub async fn perform(
             Err(error) => Outcome::Failed(failure(error)),
         },
         // The others are no steps at Fivetran.
-        Step::Post | Step::Tell | Step::Wait(_) | Step::End => Outcome::Woken,
+        Step::Cancel | Step::Post | Step::Tell | Step::Wait(_) | Step::End => Outcome::Woken,
     }
 }
 
@@ -202,11 +243,32 @@ async fn create(
     }
 }
 
-async fn look(request: &Request, fivetran: &Fivetran) -> Outcome {
-    match fivetran.connections_named(&request.group_id, &request.target.connection_name()).await {
-        Ok(connections) => Outcome::Found(judge(connections, &request.service)),
-        Err(error) => Outcome::Failed(failure(error)),
-    }
+async fn look(request: &Request, fivetran: &Fivetran, here: Option<Here<'_>>) -> Outcome {
+    let found = match fivetran.connections_named(&request.group_id, &request.target.connection_name()).await {
+        Ok(connections) => judge(connections, &request.service),
+        Err(error) => return Outcome::Failed(failure(error)),
+    };
+    let (Found::Unfinished { connection, .. } | Found::Finished { connection, .. }, Some(here)) =
+        (&found, here)
+    else {
+        return Outcome::Found(found);
+    };
+    let known = match here.origin(connection).await {
+        Ok(known) => known,
+        // Without knowing where its link is, none may be posted: it is asked again.
+        Err(_) => return Outcome::Failed(Failure::NotSent),
+    };
+    Outcome::Found(match (found, known) {
+        (Found::Finished { connection, .. }, Some((origin, _))) => {
+            Found::Finished { connection, origin: Some(origin) }
+        }
+        (Found::Unfinished { connection, .. }, Some((origin, false)))
+            if request.confirmed == Confirmed::No =>
+        {
+            Found::Elsewhere { connection, origin }
+        }
+        (found, _) => found,
+    })
 }
 
 /// What the connections of our name mean. There is one at most while Fivetran keeps names unique;
@@ -221,7 +283,7 @@ fn judge(connections: Vec<Connection>, service: &ServiceId) -> Found {
                 Found::Unfinished { connection: connection.id, created_at: connection.created_at }
             }
             (true, SetupState::Connected | SetupState::Broken) => {
-                Found::Finished { connection: connection.id }
+                Found::Finished { connection: connection.id, origin: None }
             }
         };
         if !matches!(found, Found::Finished { .. }) {
@@ -232,7 +294,7 @@ fn judge(connections: Vec<Connection>, service: &ServiceId) -> Found {
 }
 
 /// What a failed call means for the command.
-fn failure(error: Error) -> Failure {
+pub(super) fn failure(error: Error) -> Failure {
     match error {
         Error::KeyRejected(_) => Failure::Final(Problem::KeyRejected),
         Error::Forbidden(said) => Failure::Final(Problem::Forbidden(said)),

@@ -101,6 +101,23 @@ pub struct Status {
     /// Whether the customer has finished.
     #[serde(default, deserialize_with = "null_as_default")]
     pub setup_state: SetupState,
+    /// Whether the first full load is not done yet.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub is_historical_sync: bool,
+    /// What somebody has to do.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub tasks: Vec<Task>,
+    /// What somebody should know.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub warnings: Vec<Task>,
+}
+
+/// A task or a warning of a connection, in Fivetran's own words.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct Task {
+    /// For people.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub message: String,
 }
 
 /// How far a connection's setup is.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::Problem;
+use super::{Origin, Problem};
 
 /// What to do now.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,6 +15,8 @@ pub enum Step {
     Look,
     /// Make a card for the connection.
     Mint,
+    /// Delete the connection, if nobody has finished it.
+    Cancel,
     /// Post the card's link.
     Post,
     /// Tell the person of the problem.
@@ -56,6 +58,8 @@ pub enum Outcome {
     Minted,
     /// The connection is no longer there.
     Vanished,
+    /// What was to be done is done, or will never be; this is to be told.
+    Settled(Problem),
     /// The link is in the channel.
     Posted,
     /// The person knows.
@@ -82,6 +86,15 @@ pub enum Found {
     Finished {
         /// Its id.
         connection: String,
+        /// Where it was asked for, if it was here.
+        origin: Option<Origin>,
+    },
+    /// One of the same service that nobody has finished, whose link is in another channel.
+    Elsewhere {
+        /// Its id.
+        connection: String,
+        /// Where its link is.
+        origin: Origin,
     },
     /// One of another service.
     OtherService {

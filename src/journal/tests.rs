@@ -10,7 +10,7 @@ fn start() -> Timestamp {
 }
 
 fn terms(web_api: bool) -> Terms {
-    Terms { accepted_at: start(), web_api, finished: Finished::Refuse, spread: 7 }
+    Terms { accepted_at: start(), web_api, first: First::Create, finished: Finished::Refuse, spread: 7 }
 }
 
 /// A journal and the clock that it is asked by.
@@ -126,10 +126,10 @@ fn a_card_that_did_not_come_along_is_minted() {
 #[test]
 fn what_a_refused_creation_leads_to() {
     let service = "stripe".to_owned();
-    let finished = || Outcome::Found(Found::Finished { connection: "there".to_owned() });
+    let finished = || Outcome::Found(Found::Finished { connection: "there".to_owned(), origin: None });
     for (found, policy, step, problem) in [
         (unfinished(None), Finished::Refuse, Step::Mint, None),
-        (finished(), Finished::Refuse, Step::Tell, Some(Problem::AlreadyConnected)),
+        (finished(), Finished::Refuse, Step::Tell, Some(Problem::AlreadyConnected { origin: None })),
         (finished(), Finished::Relink, Step::Mint, None),
         (
             Outcome::Found(Found::OtherService { service: service.clone() }),

@@ -10,19 +10,19 @@ use std::sync::Arc;
 use axum::extract::{Request, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
-use secrecy::SecretString;
 use slack_morphism::prelude::{SlackCommandEventResponse, SlackMessageContent, SlackMessageResponseType};
 use tokio::time::Instant;
 
+use super::accept::{self, Answered, Asked};
 use super::signed;
 use crate::app::Bot;
-use crate::command::{self, Command, Vocabulary, connect};
-use crate::crash::crash_point;
+use crate::command::{self, Command, Vocabulary, Work, renew};
+use crate::fivetran::schema::Target;
 use crate::journal::Progress;
+use crate::links::Link;
 use crate::permission::Person;
-use crate::reply;
+use crate::reply::{self, ask};
 use crate::slack::{self, SlashCommand};
-use crate::store::{Accepted, Claimed, NewCommand, Store};
 use crate::telemetry::Answer;
 
 /// Answers one slash command.
@@ -70,89 +70,56 @@ async fn receive(bot: &Arc<Bot>, request: Request) -> Result<(Answer, SlackMessa
         channel: bot.channels.of(&typed.channel_id),
     };
     Ok(match command::parse(&typed.text, &vocabulary) {
-        Ok(Command::Help) => (Answer::Replied, reply::help(&typed.command)),
-        Ok(Command::Connect(request)) => accept(bot, &signature, typed, request).await,
+        Ok(command) => answer(bot, &signature, typed, command).await,
         Err(error) => (Answer::Replied, reply::usage(&error, &typed.command)),
     })
 }
 
-/// Commits the command, hands it to the worker, and says so.
-async fn accept(
+/// Answers a command: at once where the database knows the answer, else by accepting it.
+async fn answer(
     bot: &Arc<Bot>,
     signature: &[u8],
     typed: SlashCommand,
-    request: connect::Request,
+    command: Command,
 ) -> (Answer, SlackMessageContent) {
-    let (Ok(json), Some(id)) = (serde_json::to_string(&request), bot.reference()) else {
-        return (Answer::NotAccepted, reply::not_accepted());
-    };
-    let accepted_at = bot.clock.now();
-    let new = NewCommand {
-        id: id.clone(),
-        dedup: hex(signature),
-        subject: subject(&typed, &request),
-        team_id: typed.team_id.clone(),
-        channel_id: typed.channel_id.clone(),
-        user_id: typed.user_id.clone(),
-        request: json.clone(),
-        response_url: SecretString::from(typed.response_url.expose().to_owned()),
-        accepted_at,
-    };
-    let claimed = Claimed {
-        id: id.clone(),
-        fence: Store::first_fence(),
-        team_id: typed.team_id,
-        channel_id: typed.channel_id,
-        user_id: typed.user_id,
-        request: json,
-        response_url: Some(SecretString::from(typed.response_url.expose().to_owned())),
-        progress: Progress::default(),
-        accepted_at,
-    };
-    // A task of its own: when Slack hangs up, this future is dropped, and a command must not be
-    // left committed with nobody at work on it.
-    let committing = tokio::spawn({
-        let bot = Arc::clone(bot);
-        async move {
-            crash_point("accept: before the commit");
-            let result = bot.store.accept(new).await;
-            if matches!(result, Ok(Accepted::Committed)) {
-                crash_point("accept: committed");
-                bot.take_up(claimed);
-            }
-            result
+    let replied = |content| (Answer::Replied, content);
+    let (work, progress) = match command {
+        Command::Help => return replied(reply::help(&typed.command)),
+        Command::Connect(request) => (Work::Connect(request), Progress::default()),
+        Command::Renew(target) => match link(bot, &typed, &target).await {
+            Ok(link) => match renew::work(&link) {
+                Ok(renewal) => renewal,
+                Err(why) => return replied(ask::not_renewable(why, &link)),
+            },
+            Err(content) => return replied(content),
+        },
+        Command::Cancel(target) => {
+            return replied(match link(bot, &typed, &target).await {
+                Ok(link) => ask::cancel(&link),
+                Err(content) => content,
+            });
         }
-    });
-    match committing.await {
-        Ok(Ok(Accepted::Committed)) => {
-            crash_point("accept: acknowledging");
-            (Answer::Accepted, reply::accepted(&request, &id))
-        }
-        Ok(Ok(Accepted::Twin)) => (Answer::Replied, reply::already_on_it(&request)),
-        Ok(Err(error)) => {
-            tracing::error!(command = id, %error, "a command was not accepted");
-            (Answer::NotAccepted, reply::not_accepted())
-        }
-        Err(_) => (Answer::NotAccepted, reply::not_accepted()),
+    };
+    let SlashCommand { team_id, channel_id, user_id, response_url, .. } = typed;
+    let asked = Asked { team_id, channel_id, user_id, response_url };
+    match accept::accept(bot, signature, asked, &work, progress).await {
+        Answered::Accepted(id) => (Answer::Accepted, reply::accepted(&work, &id)),
+        Answered::AlreadyOnIt => replied(reply::already_on_it(&work)),
+        Answered::NotAccepted => (Answer::NotAccepted, reply::not_accepted()),
     }
 }
 
-/// What two commands share that would end in the same connection and the same message.
-fn subject(typed: &SlashCommand, request: &connect::Request) -> String {
-    let SlashCommand { team_id, channel_id, .. } = typed;
-    format!(
-        "{team_id} {channel_id} {} {} {}",
-        request.group_id,
-        request.service,
-        request.target.connection_name()
-    )
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
-        let _ = std::fmt::Write::write_fmt(&mut text, format_args!("{byte:02x}"));
-        text
-    })
+/// The link of a schema in the channel of the command, or the sentence that there is none.
+async fn link(bot: &Bot, typed: &SlashCommand, target: &Target) -> Result<Link, SlackMessageContent> {
+    let schema = target.connection_name();
+    match bot.store.link_of_schema(&typed.team_id, &typed.channel_id, &schema).await {
+        Ok(Some(link)) => Ok(link),
+        Ok(None) => Err(ask::no_link(&schema, &typed.command)),
+        Err(error) => {
+            tracing::error!(%error, "could not look a link up");
+            Err(reply::not_accepted())
+        }
+    }
 }
 
 /// An acknowledgement that only the person sees.

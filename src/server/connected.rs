@@ -1,10 +1,18 @@
-//! `GET /connected/{command}`: where the customer's browser lands after the Connect Card.
+//! `GET /connected/{link}`: where the customer's browser lands after the Connect Card.
 //!
-//! Owns the page and its headers. Shows nothing of the request and changes nothing: anyone,
-//! Slack's crawler included, can open it.
+//! Owns the page and its headers. The visit is a hint, which Fivetran has to confirm; the page
+//! tells the customer what came of it, and nothing else: nothing of the request is echoed, and
+//! whoever makes an address up learns nothing by it.
 
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
 use axum::http::{HeaderName, header};
 use axum::response::{Html, IntoResponse};
+
+use crate::app::Bot;
+use crate::links;
+use crate::watch;
 
 /// Nothing may be loaded, framed, sent on or kept.
 const HEADERS: [(HeaderName, &str); 6] = [
@@ -19,7 +27,68 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("x-robots-tag"), "noindex, nofollow"),
 ];
 
-/// The page.
-pub async fn handle() -> impl IntoResponse {
-    (HEADERS, Html(include_str!("connected.html")))
+/// What the page says.
+struct Page {
+    mark: &'static str,
+    title: String,
+    text: &'static str,
+}
+
+/// The page for one link.
+pub async fn handle(State(bot): State<Arc<Bot>>, Path(id): Path<String>) -> impl IntoResponse {
+    let page = page(&bot, &id).await;
+    let html = include_str!("connected.html")
+        .replace("{mark}", page.mark)
+        .replace("{text}", page.text)
+        .replace("{title}", &escape(&page.title));
+    (HEADERS, Html(html))
+}
+
+async fn page(bot: &Bot, id: &str) -> Page {
+    let unknown = Page {
+        mark: "done",
+        title: "Thank you".to_owned(),
+        text: "If you have finished signing in, that was all. You can close this window.",
+    };
+    // Ours are ten characters; anything longer is not worth a look in the database.
+    let link = if id.len() <= 16 { bot.store.link(id).await.ok().flatten() } else { None };
+    let Some(link) = link else { return unknown };
+    let name = &link.request.service_name;
+    let state = match link.state {
+        links::State::Connected | links::State::Cancelled => link.state,
+        _ => watch::look_now(bot, &link).await,
+    };
+    match state {
+        links::State::Connected => Page {
+            mark: "done",
+            title: format!("{name} is connected"),
+            text: "That was all. You can close this window.",
+        },
+        links::State::Waiting => Page {
+            mark: "open",
+            title: format!("{name} is not finished yet"),
+            text: "Go back to your link and complete the sign-in there; this page opens again when you have.",
+        },
+        links::State::Expired => Page {
+            mark: "open",
+            title: format!("{name} is not finished"),
+            text: "Your link has expired. Ask for a new one where you found it.",
+        },
+        links::State::Broken => Page {
+            mark: "open",
+            title: format!("{name} needs another look"),
+            text: "The sign-in was saved, but something about it does not work yet. Go back to your link and try again.",
+        },
+        links::State::Cancelled => Page {
+            mark: "open",
+            title: "This request was cancelled".to_owned(),
+            text: "Nothing was connected. Ask whoever sent you the link if you did not expect that.",
+        },
+        links::State::Replaced => unknown,
+    }
+}
+
+/// A service's name in HTML.
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
 }

@@ -1,16 +1,31 @@
 //! `POST /slack/interactivity`: what people do with the bot's messages.
 //!
-//! A button that only opens a URL reports its press too, and has to be answered or the person
-//! sees a warning sign. There is nothing to do for it.
+//! Owns who may press what. A button's value is only ever the reference of a row of ours, and
+//! everything that decides is read from that row: the channel, the message, the person. Must not
+//! call Fivetran or Slack before the answer, which has to arrive within three seconds.
 
 use std::sync::Arc;
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
+use jiff::SignedDuration;
+use slack_morphism::prelude::{SlackMessageContent, SlackMessageResponseType};
 
+use super::accept::{self, Answered, Asked};
 use super::signed;
 use crate::app::Bot;
-use crate::slack::Interaction;
+use crate::command::connect::Confirmed;
+use crate::command::{Work, renew};
+use crate::journal::Progress;
+use crate::links::Link;
+use crate::reply::live::{OPEN_CARD, RENEW};
+use crate::reply::{self, ask};
+use crate::slack::respond;
+use crate::slack::{Interaction, ResponseUrl};
+use crate::store::StoreError;
+
+/// How long a private question can be answered; its buttons stay, but what they are about moves on.
+const QUESTION_LIFE: SignedDuration = SignedDuration::from_hours(24);
 
 /// Answers one interaction. One that is unknown is answered all the same, and only its kind is
 /// logged: the rest holds what people typed, and a response_url.
@@ -20,12 +35,182 @@ pub async fn handle(State(bot): State<Arc<Bot>>, request: Request) -> StatusCode
         Ok(body) => body,
         Err(status) => return status,
     };
-    if let Err(status) = signed::verify(&bot, &head.headers, &body) {
-        return status;
-    }
-    match Interaction::decode(&body) {
-        Some(interaction) => tracing::debug!(kind = interaction.kind, "an interaction"),
-        None => tracing::warn!(bytes = body.len(), "an interaction that cannot be read"),
+    let signature = match signed::verify(&bot, &head.headers, &body) {
+        Ok(signature) => signature,
+        Err(status) => return status,
+    };
+    let Some(interaction) = Interaction::decode(&body) else {
+        tracing::warn!(bytes = body.len(), "an interaction that cannot be read");
+        return StatusCode::OK;
+    };
+    tracing::debug!(kind = interaction.kind, "an interaction");
+    if interaction.kind == "block_actions"
+        && let Some(press) = Press::of(&bot, interaction)
+    {
+        press.answer(&bot, &signature).await;
     }
     StatusCode::OK
+}
+
+/// A press of a button of ours.
+struct Press {
+    action: String,
+    value: String,
+    team_id: String,
+    channel_id: String,
+    message_ts: Option<String>,
+    user_id: String,
+    /// Whether the person is of another workspace than the one that the app is installed in.
+    outsider: bool,
+    response_url: ResponseUrl,
+}
+
+/// How the person learns what came of a press.
+enum Said {
+    /// In the place of the question.
+    Instead(SlackMessageContent),
+    /// Beside the message, which stays.
+    Beside(SlackMessageContent),
+    /// The message itself will show it.
+    Nothing,
+}
+
+impl Press {
+    /// `None` for a press that needs no answer: of a button that opens a link, or of none of ours.
+    fn of(bot: &Bot, interaction: Interaction) -> Option<Self> {
+        let response_url = interaction.response_url(&bot.response_url_origins)?;
+        let Interaction { user, team, channel, container, actions, .. } = interaction;
+        let user = user?;
+        let team_id = team.map(|team| team.id);
+        // In an organisation a person's team can be the organisation itself, whose id begins so.
+        let home = user.team_id.filter(|home| !home.starts_with('E'));
+        let outsider = matches!((&home, &team_id), (Some(home), Some(team)) if home != team);
+        let container_channel = container.as_ref().and_then(|container| container.channel_id.clone());
+        let action = actions.into_iter().next().filter(|action| action.action_id != OPEN_CARD)?;
+        Some(Self {
+            action: action.action_id,
+            value: action.value?,
+            team_id: team_id.or(home)?,
+            channel_id: channel.map(|channel| channel.id).or(container_channel)?,
+            message_ts: container.and_then(|container| container.message_ts),
+            user_id: user.id,
+            outsider,
+            response_url,
+        })
+    }
+
+    async fn answer(self, bot: &Arc<Bot>, signature: &[u8]) {
+        let result = match self.action.as_str() {
+            RENEW => self.renew(bot, signature).await,
+            _ if self.outsider => Ok(Said::Beside(ask::not_yours())),
+            ask::POST_HERE => self.confirm(bot, signature, Confirmed::PostHere).await,
+            ask::REAUTHORISE => self.confirm(bot, signature, Confirmed::Reauthorise).await,
+            ask::CANCEL => self.cancel(bot, signature).await,
+            ask::DISMISS => Ok(Said::Instead(ask::dismissed())),
+            _ => return,
+        };
+        let said = result.unwrap_or_else(|error| {
+            tracing::error!(%error, "could not look up what a button is about");
+            Said::Beside(reply::not_accepted())
+        });
+        let (bot, url) = (Arc::clone(bot), self.response_url);
+        // After the answer: a sentence that is lost here was not promised to anyone.
+        tokio::spawn(async move {
+            let sent = match said {
+                Said::Instead(content) => respond::replace(&bot.http, &url, &content).await,
+                Said::Beside(content) => {
+                    respond::post(&bot.http, &url, &content, SlackMessageResponseType::Ephemeral).await
+                }
+                Said::Nothing => Ok(()),
+            };
+            if let Err(error) = sent {
+                tracing::info!(%error, "a press could not be answered");
+            }
+        });
+    }
+
+    /// Anyone who sees a link's own message may ask for a new link in it, people of the customer's
+    /// workspace too: the new one appears where the old one was.
+    async fn renew(&self, bot: &Arc<Bot>, signature: &[u8]) -> Result<Said, StoreError> {
+        let link = bot.store.link(&self.value).await?;
+        let Some(link) = link.filter(|link| self.is_in_message_of(link)) else {
+            return Ok(Said::Beside(ask::not_yours()));
+        };
+        Ok(match renew::work(&link) {
+            Ok((work, progress)) => match self.accept(bot, signature, &work, progress).await {
+                Answered::Accepted(_) => Said::Nothing,
+                Answered::AlreadyOnIt => Said::Beside(reply::already_on_it(&work)),
+                Answered::NotAccepted => Said::Beside(reply::not_accepted()),
+            },
+            Err(why) => Said::Beside(ask::not_renewable(why, &link)),
+        })
+    }
+
+    /// Whether the press came from the very message of the link.
+    fn is_in_message_of(&self, link: &Link) -> bool {
+        let place = link.message.as_ref();
+        self.team_id == link.team_id
+            && place.is_some_and(|place| place.channel == self.channel_id)
+            && place.map(|place| &place.ts) == self.message_ts.as_ref()
+    }
+
+    /// Only the person who was asked may answer, where they were asked.
+    async fn confirm(
+        &self,
+        bot: &Arc<Bot>,
+        signature: &[u8],
+        confirmed: Confirmed,
+    ) -> Result<Said, StoreError> {
+        let asked = bot.store.command(&self.value).await?.filter(|asked| {
+            asked.user_id == self.user_id
+                && asked.channel_id == self.channel_id
+                && asked.team_id == self.team_id
+        });
+        let work = asked.as_ref().and_then(|asked| serde_json::from_str::<Work>(&asked.request).ok());
+        let (Some(asked), Some(Work::Connect(mut request))) = (asked, work) else {
+            return Ok(Said::Beside(ask::not_yours()));
+        };
+        if bot.clock.now().duration_since(asked.accepted_at) > QUESTION_LIFE {
+            return Ok(Said::Instead(ask::too_old()));
+        }
+        request.confirmed = confirmed;
+        self.carry_out(bot, signature, Work::Connect(request), Progress::default()).await
+    }
+
+    /// Only in the channel that the link was asked for in.
+    async fn cancel(&self, bot: &Arc<Bot>, signature: &[u8]) -> Result<Said, StoreError> {
+        let link = bot.store.link(&self.value).await?;
+        let Some(link) =
+            link.filter(|link| link.team_id == self.team_id && link.channel_id == self.channel_id)
+        else {
+            return Ok(Said::Beside(ask::not_yours()));
+        };
+        let work = Work::Cancel { link: link.id.clone(), request: link.request.clone() };
+        let progress = Progress { connection: Some(link.connection_id.clone()), ..Progress::default() };
+        self.carry_out(bot, signature, work, progress).await
+    }
+
+    async fn carry_out(
+        &self,
+        bot: &Arc<Bot>,
+        signature: &[u8],
+        work: Work,
+        progress: Progress,
+    ) -> Result<Said, StoreError> {
+        Ok(Said::Instead(match self.accept(bot, signature, &work, progress).await {
+            Answered::Accepted(id) => reply::accepted(&work, &id),
+            Answered::AlreadyOnIt => reply::already_on_it(&work),
+            Answered::NotAccepted => reply::not_accepted(),
+        }))
+    }
+
+    async fn accept(&self, bot: &Arc<Bot>, signature: &[u8], work: &Work, progress: Progress) -> Answered {
+        let asked = Asked {
+            team_id: self.team_id.clone(),
+            channel_id: self.channel_id.clone(),
+            user_id: self.user_id.clone(),
+            response_url: self.response_url.clone(),
+        };
+        accept::accept(bot, signature, asked, work, progress).await
+    }
 }

@@ -62,8 +62,29 @@ pub async fn post(
     content: &SlackMessageContent,
     response_type: SlackMessageResponseType,
 ) -> Result<(), PostError> {
-    let body =
-        Post { content, response_type, replace_original: false, unfurl_links: false, unfurl_media: false };
+    send(client, url, content, response_type, false).await
+}
+
+/// Puts `content` in the place of the message whose button gave the URL, for the same eyes.
+///
+/// # Errors
+/// [`PostError`], as for [`post`].
+pub async fn replace(
+    client: &Client,
+    url: &ResponseUrl,
+    content: &SlackMessageContent,
+) -> Result<(), PostError> {
+    send(client, url, content, SlackMessageResponseType::Ephemeral, true).await
+}
+
+async fn send(
+    client: &Client,
+    url: &ResponseUrl,
+    content: &SlackMessageContent,
+    response_type: SlackMessageResponseType,
+    replace_original: bool,
+) -> Result<(), PostError> {
+    let body = Post { content, response_type, replace_original, unfurl_links: false, unfurl_media: false };
     let response = client
         .post(url.expose())
         .json(&body)

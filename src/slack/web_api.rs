@@ -18,7 +18,7 @@ use slack_morphism::errors::{
 use slack_morphism::multipart_form::FileMultipartData;
 use slack_morphism::prelude::{
     ClientResult, SlackApiChatPostMessageRequest, SlackChannelId, SlackClient, SlackClientApiCallContext,
-    SlackClientHttpConnector, SlackClientId, SlackClientSecret, SlackMessageContent,
+    SlackClientHttpConnector, SlackClientId, SlackClientSecret, SlackMessageContent, SlackTs,
 };
 use slack_morphism::{SlackApiToken, SlackApiTokenValue};
 use url::Url;
@@ -112,6 +112,38 @@ impl WebApi {
             .with_unfurl_links(false)
             .with_unfurl_media(false);
         self.call("chat.postMessage", &request).await
+    }
+
+    /// Posts in a message's thread. <https://docs.slack.dev/reference/methods/chat.postMessage>
+    ///
+    /// # Errors
+    /// [`PostError`].
+    pub async fn post_in_thread(&self, to: &Posted, content: SlackMessageContent) -> Result<(), PostError> {
+        let request = SlackApiChatPostMessageRequest::new(SlackChannelId(to.channel.clone()), content)
+            .with_thread_ts(SlackTs(to.ts.clone()))
+            .with_parse("none".to_owned())
+            .with_unfurl_links(false)
+            .with_unfurl_media(false);
+        self.call::<_, Value>("chat.postMessage", &request).await.map(drop)
+    }
+
+    /// Puts new content in the place of a message's. Its text must be short: Slack refuses one of
+    /// more than 4,000 characters here. <https://docs.slack.dev/reference/methods/chat.update>
+    ///
+    /// # Errors
+    /// [`PostError`].
+    pub async fn update(&self, at: &Posted, content: &SlackMessageContent) -> Result<(), PostError> {
+        #[derive(Serialize)]
+        struct Request<'a> {
+            channel: &'a str,
+            ts: &'a str,
+            // Otherwise Slack turns what looks like an address in the text into a link.
+            parse: &'a str,
+            #[serde(flatten)]
+            content: &'a SlackMessageContent,
+        }
+        let Posted { channel, ts } = at;
+        self.call::<_, Value>("chat.update", &Request { channel, ts, parse: "none", content }).await.map(drop)
     }
 
     /// Shows a message to one person of a channel. Never for a link: Slack would crawl it.

@@ -104,8 +104,10 @@ impl Store {
         let owner = owner()?;
         let (accepts, new) = mpsc::unbounded_channel();
         let (records, changed) = mpsc::unbounded_channel();
+        let (kept, posted) = mpsc::unbounded_channel();
         tokio::spawn(writer::accept(new, pool.clone(), sql, owner.clone(), options.lease));
         tokio::spawn(writer::record(changed, pool.clone(), sql));
+        tokio::spawn(writer::keep(posted, pool.clone(), sql));
         Ok(Self(Arc::new(Inner {
             pool,
             sql,
@@ -114,6 +116,7 @@ impl Store {
             lease: options.lease,
             accepts,
             records,
+            kept,
             renewed_ms: 0.into(),
             started: Instant::now(),
             probed: tokio::sync::Mutex::new(None),
@@ -192,7 +195,7 @@ async fn sqlite(path: &Path) -> Result<(sqlx::SqlitePool, File), OpenError> {
             return Err(OpenError::Unsafe { setting, found, remedy });
         }
     }
-    let tables = [include_str!("schema.sql"), include_str!("view_sqlite.sql")];
+    let tables = [include_str!("schema.sql"), include_str!("view_sqlite.sql"), include_str!("link.sql")];
     migrate(&tables).run(&pool).await.map_err(|error| OpenError::Migration(migration_word(error)))?;
     // The lock says that whoever held these leases is gone.
     pool.execute("UPDATE command SET lease_until = 0 WHERE ended_at IS NULL")
@@ -278,7 +281,7 @@ async fn postgres(url: &SecretString) -> Result<sqlx::PgPool, OpenError> {
         }
     }
     // Takes an advisory lock, so that replicas that start together do this one after another.
-    let tables = [include_str!("schema.sql"), include_str!("view_postgres.sql")];
+    let tables = [include_str!("schema.sql"), include_str!("view_postgres.sql"), include_str!("link.sql")];
     migrate(&tables).run(&pool).await.map_err(|error| OpenError::Migration(migration_word(error)))?;
     Ok(pool)
 }

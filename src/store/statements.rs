@@ -25,16 +25,49 @@ pub(super) struct Statements {
     pub(super) undeliverable: &'static str,
     /// Writes a row. `$1` now.
     pub(super) probe: &'static str,
+    /// Keeps posted links. `$1` rows.
+    pub(super) keep_links: &'static str,
+    /// Marks the other links of a connection as replaced. `$1` connection, `$2` the newest link,
+    /// `$3` now.
+    pub(super) replace_links: &'static str,
+    /// Takes links that are due. `$1` owner, `$2` lease in ms, `$3` now, `$4` how many at most.
+    pub(super) claim_links: &'static str,
+    /// Takes one link, due or not. `$1` owner, `$2` lease in ms, `$3` its id.
+    pub(super) claim_link: &'static str,
+    /// Stores how a link stands, and gives it back. `$1` id, `$2` fence, then the columns.
+    pub(super) record_link: &'static str,
+    /// Makes one link due. `$1` id, `$2` now.
+    pub(super) hasten_link: &'static str,
+    /// Counts the links that are watched.
+    pub(super) count_links: &'static str,
+    /// One link. `$1` id.
+    pub(super) link: &'static str,
+    /// The latest link of a connection that is not over. `$1` connection.
+    pub(super) link_of_connection: &'static str,
+    /// The latest link of a schema in a channel. `$1` workspace, `$2` channel, `$3` schema.
+    pub(super) link_of_schema: &'static str,
+    /// The links of a channel that are not over. `$1` workspace, `$2` channel.
+    pub(super) links_of_channel: &'static str,
+    /// One command, ended or not. `$1` id.
+    pub(super) command: &'static str,
+}
+
+/// What is read of a link.
+macro_rules! link_columns {
+    () => {
+        "id, connection_id, team_id, channel_id, requester, request, message_channel, message_ts, state, detail, \
+         posted_at, expires_at, changed_at, reminded, stale, fence"
+    };
 }
 
 macro_rules! statements {
-    (now: $now:literal, new: $new:literal, changed: $changed:literal, skip: $skip:literal) => {
+    (now: $now:literal, new: $new:literal, changed: $changed:literal, links: $links:literal, skip: $skip:literal) => {
         Statements {
             accept: concat!(
                 "INSERT INTO command (id, dedup, subject, team_id, channel_id, user_id, request, response_url, stage, \
-                 accepted_at, run_at, owner, fence, lease_until) \
+                 connection_id, existed, accepted_at, run_at, owner, fence, lease_until) \
                  SELECT v.id, v.dedup, v.subject, v.team_id, v.channel_id, v.user_id, v.request, v.response_url, \
-                 'create', v.accepted_at, v.accepted_at, $2, 1, ", $now, " + $3 FROM ", $new,
+                 v.stage, v.connection_id, v.existed, v.accepted_at, v.accepted_at, $2, 1, ", $now, " + $3 FROM ", $new,
                 " WHERE true ON CONFLICT DO NOTHING RETURNING id"
             ),
             record: concat!(
@@ -64,6 +97,47 @@ macro_rules! statements {
             undeliverable: "SELECT id, channel_id, user_id, connection_id, ended_at FROM command \
                             WHERE ended_at IS NOT NULL AND stage = 'undeliverable' ORDER BY ended_at DESC LIMIT $1",
             probe: "INSERT INTO probe (name, at) VALUES ('ready', $1) ON CONFLICT (name) DO UPDATE SET at = $1",
+            keep_links: concat!(
+                "INSERT INTO link (id, connection_id, team_id, channel_id, requester, request, schema_name, \
+                 message_channel, message_ts, state, posted_at, expires_at, changed_at, check_at) \
+                 SELECT v.id, v.connection_id, v.team_id, v.channel_id, v.requester, v.request, v.schema_name, \
+                 v.message_channel, v.message_ts, 'waiting', v.posted_at, v.expires_at, v.posted_at, v.check_at FROM ",
+                $links,
+                " WHERE true ON CONFLICT (id) DO UPDATE SET message_channel = excluded.message_channel, \
+                 message_ts = excluded.message_ts, state = 'waiting', posted_at = excluded.posted_at, \
+                 expires_at = excluded.expires_at, changed_at = excluded.changed_at, check_at = excluded.check_at"
+            ),
+            replace_links: "UPDATE link SET state = 'replaced', stale = 1, changed_at = $3, check_at = $3 \
+                            WHERE connection_id = $1 AND id <> $2 AND state NOT IN ('cancelled', 'replaced')",
+            claim_links: concat!(
+                "UPDATE link SET owner = $1, fence = fence + 1, lease_until = ", $now, " + $2 \
+                 WHERE id IN (SELECT id FROM link WHERE check_at <= $3 AND lease_until <= ", $now,
+                " ORDER BY check_at LIMIT $4", $skip, ") RETURNING ", link_columns!()
+            ),
+            claim_link: concat!(
+                "UPDATE link SET owner = $1, fence = fence + 1, lease_until = ", $now, " + $2 \
+                 WHERE id = $3 AND lease_until <= ", $now, " RETURNING ", link_columns!()
+            ),
+            record_link: "UPDATE link SET message_channel = $3, message_ts = $4, state = $5, detail = $6, \
+                          posted_at = $7, expires_at = $8, changed_at = $9, reminded = $10, stale = $11, check_at = $12, \
+                          lease_until = 0 WHERE id = $1 AND fence = $2",
+            hasten_link: "UPDATE link SET check_at = $2 WHERE id = $1 AND check_at > $2",
+            count_links: "SELECT count(*) AS n FROM link WHERE check_at IS NOT NULL",
+            link: concat!("SELECT ", link_columns!(), " FROM link WHERE id = $1"),
+            link_of_connection: concat!(
+                "SELECT ", link_columns!(), " FROM link WHERE connection_id = $1 \
+                 AND state NOT IN ('cancelled', 'replaced') ORDER BY posted_at DESC LIMIT 1"
+            ),
+            link_of_schema: concat!(
+                "SELECT ", link_columns!(), " FROM link WHERE team_id = $1 AND channel_id = $2 AND schema_name = $3 \
+                 AND state <> 'replaced' ORDER BY posted_at DESC LIMIT 1"
+            ),
+            links_of_channel: concat!(
+                "SELECT ", link_columns!(), " FROM link WHERE team_id = $1 AND channel_id = $2 \
+                 AND state NOT IN ('cancelled', 'replaced') ORDER BY posted_at DESC LIMIT 500"
+            ),
+            command: "SELECT id, team_id, channel_id, user_id, request, connection_id, stage, accepted_at \
+                      FROM command WHERE id = $1",
         }
     };
 }
@@ -72,20 +146,29 @@ pub(super) const SQLITE: Statements = statements! {
     now: "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
     new: "(SELECT value ->> 'id' AS id, value ->> 'dedup' AS dedup, value ->> 'subject' AS subject, \
           value ->> 'team_id' AS team_id, value ->> 'channel_id' AS channel_id, value ->> 'user_id' AS user_id, \
-          value ->> 'request' AS request, value ->> 'response_url' AS response_url, \
+          value ->> 'request' AS request, value ->> 'response_url' AS response_url, value ->> 'stage' AS stage, \
+          value ->> 'connection_id' AS connection_id, value ->> 'existed' AS existed, \
           value ->> 'accepted_at' AS accepted_at FROM json_each($1)) AS v",
     changed: "(SELECT value ->> 'id' AS id, value ->> 'fence' AS fence, value ->> 'stage' AS stage, \
               value ->> 'connection_id' AS connection_id, value ->> 'existed' AS existed, \
               value ->> 'problem' AS problem, value ->> 'tries' AS tries, value ->> 'posts' AS posts, value ->> 'run_at' AS run_at, \
               value ->> 'ended_at' AS ended_at, value ->> 'keep' AS keep FROM json_each($1)) AS v",
+    links: "(SELECT value ->> 'id' AS id, value ->> 'connection_id' AS connection_id, value ->> 'team_id' AS team_id, \
+            value ->> 'channel_id' AS channel_id, value ->> 'requester' AS requester, value ->> 'request' AS request, \
+            value ->> 'schema_name' AS schema_name, value ->> 'message_channel' AS message_channel, \
+            value ->> 'message_ts' AS message_ts, value ->> 'posted_at' AS posted_at, \
+            value ->> 'expires_at' AS expires_at, value ->> 'check_at' AS check_at FROM json_each($1)) AS v",
     skip: ""
 };
 
 pub(super) const POSTGRES: Statements = statements! {
     now: "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
     new: "json_to_recordset($1::json) AS v(id text, dedup text, subject text, team_id text, channel_id text, \
-          user_id text, request text, response_url text, accepted_at bigint)",
+          user_id text, request text, response_url text, stage text, connection_id text, existed bigint, accepted_at bigint)",
     changed: "json_to_recordset($1::json) AS v(id text, fence bigint, stage text, connection_id text, existed bigint, \
               problem text, tries bigint, posts bigint, run_at bigint, ended_at bigint, keep bigint)",
+    links: "json_to_recordset($1::json) AS v(id text, connection_id text, team_id text, channel_id text, requester text, \
+            request text, schema_name text, message_channel text, message_ts text, posted_at bigint, expires_at bigint, \
+            check_at bigint)",
     skip: " FOR UPDATE SKIP LOCKED"
 };

@@ -36,24 +36,29 @@ pub(super) struct NewRow {
     user_id: String,
     request: String,
     response_url: String,
+    stage: &'static str,
+    connection_id: Option<String>,
+    existed: u8,
     accepted_at: i64,
 }
 
 impl NewRow {
     pub(super) fn new(new: NewCommand, response_url: String) -> Self {
-        let NewCommand {
-            id,
-            dedup,
-            subject,
-            team_id,
-            channel_id,
-            user_id,
-            request,
-            accepted_at,
-            response_url: _,
-        } = new;
-        let accepted_at = accepted_at.as_millisecond();
-        Self { id, dedup, subject, team_id, channel_id, user_id, request, response_url, accepted_at }
+        let Progress { stage, connection, existed, .. } = new.progress;
+        Self {
+            id: new.id,
+            dedup: new.dedup,
+            subject: new.subject,
+            team_id: new.team_id,
+            channel_id: new.channel_id,
+            user_id: new.user_id,
+            request: new.request,
+            response_url,
+            stage: StageName::from(stage).0,
+            connection_id: connection,
+            existed: existed.into(),
+            accepted_at: new.accepted_at.as_millisecond(),
+        }
     }
 }
 
@@ -188,6 +193,47 @@ pub(super) async fn record(
             });
         }
     }
+}
+
+pub(super) struct Keep {
+    pub(super) row: LinkRow,
+    pub(super) reply: oneshot::Sender<Result<(), StoreError>>,
+}
+
+/// A posted link, as the statement reads it.
+#[derive(Clone, Serialize)]
+pub(super) struct LinkRow {
+    pub(super) id: String,
+    pub(super) connection_id: String,
+    pub(super) team_id: String,
+    pub(super) channel_id: String,
+    pub(super) requester: String,
+    pub(super) request: String,
+    pub(super) schema_name: String,
+    pub(super) message_channel: Option<String>,
+    pub(super) message_ts: Option<String>,
+    pub(super) posted_at: i64,
+    pub(super) expires_at: i64,
+    pub(super) check_at: i64,
+}
+
+/// Keeps posted links until the last [`super::Store`] is gone.
+pub(super) async fn keep(mut waiting: mpsc::UnboundedReceiver<Keep>, pool: Pool, sql: &'static Statements) {
+    let mut batch = Vec::with_capacity(BATCH);
+    while waiting.recv_many(&mut batch, BATCH).await > 0 {
+        batch.sort_by(|a: &Keep, b| a.row.id.cmp(&b.row.id));
+        let rows: Vec<_> = batch.iter().map(|keep| &keep.row).collect();
+        let result = insert_links(&rows, &pool, sql).await;
+        for keep in batch.drain(..) {
+            let _ = keep.reply.send(result.clone());
+        }
+    }
+}
+
+async fn insert_links(rows: &[&LinkRow], pool: &Pool, sql: &'static Statements) -> Result<(), StoreError> {
+    let json = json(rows)?;
+    on!(pool, pool => sqlx::query(sql.keep_links).bind(json).execute(pool).await.map(drop))?;
+    Ok(())
 }
 
 type Ids = std::collections::HashSet<String>;

@@ -4,20 +4,30 @@
 //! Web API first, since only such a message can be edited later; a failure goes to the person by
 //! the response_url first, since that always works.
 
+use std::time::Duration;
+
+use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 use slack_morphism::prelude::{SlackMessageContent, SlackMessageResponseType};
 
 use crate::app::Bot;
-use crate::command::connect::Request;
+use crate::command::Work;
+use crate::command::connect::{Confirmed, Request};
 use crate::fivetran::model::ConnectCard;
 use crate::journal::{Journal, Outcome, PostFailure, Problem};
+use crate::links::{self, Place};
 use crate::reply;
+use crate::reply::live::{self, Audience, Note, Waiting};
 use crate::slack::ResponseUrl;
 use crate::slack::respond::{self, PostError};
-use crate::store::Claimed;
+use crate::slack::web_api::Posted;
+use crate::store::{Claimed, ClaimedLink, NewLink};
 use crate::telemetry::Party;
 
-/// Posts the link in the channel.
+/// First pause before a link that could not be kept is tried again.
+const KEEP_PAUSE: Duration = Duration::from_millis(50);
+
+/// Posts the link in the channel, and keeps it to be watched.
 pub(super) async fn link(
     bot: &Bot,
     journal: &Journal,
@@ -25,26 +35,43 @@ pub(super) async fn link(
     request: &Request,
     card: Option<&ConnectCard>,
 ) -> Outcome {
+    let now = bot.clock.now();
+    let note = match (journal.progress.existed, request.confirmed) {
+        (_, Confirmed::Reauthorise) => Note::Reauthorise,
+        (true, _) => Note::Existed,
+        (false, _) => Note::None,
+    };
     let content = card.and_then(|card| {
-        let link = reply::Link {
+        let waiting = Waiting {
             request,
             requester: &claimed.user_id,
             card,
-            existed: journal.progress.existed,
+            note,
+            audience: Audience::Channel,
             reference: &claimed.id,
         };
-        reply::link(&link, bot.clock.now())
+        Some((live::waiting(&waiting, now)?, card.expires_at(now)))
     });
-    let Some(content) = content else {
+    let Some((content, expires_at)) = content else {
         return Outcome::PostFailed(PostFailure::Refused("no link".to_owned()));
     };
     if journal.is_retry() {
         bot.metrics.retried(Party::Slack);
     }
+    let message = match post(bot, claimed, content).await {
+        Ok(message) => message,
+        Err(failed) => return failed,
+    };
+    keep(bot, journal, claimed, request, message, expires_at).await;
+    Outcome::Posted
+}
+
+/// Posts by the Web API, else by the response_url, after which the message cannot be edited.
+async fn post(bot: &Bot, claimed: &Claimed, content: SlackMessageContent) -> Result<Option<Place>, Outcome> {
     let mut refused = None;
     if let Some(web_api) = &bot.web_api {
         match web_api.post_message(&claimed.channel_id, content.clone()).await {
-            Ok(_) => return Outcome::Posted,
+            Ok(Posted { channel, ts }) => return Ok(Some(Place { channel, ts })),
             Err(PostError::Refused(word)) => {
                 tracing::info!(
                     command = claimed.id,
@@ -53,21 +80,165 @@ pub(super) async fn link(
                 );
                 refused = Some(word);
             }
-            Err(error) => return failed(claimed, error),
+            Err(error) => return Err(failed(claimed, error)),
         }
     }
     match respond(bot, claimed, &content, SlackMessageResponseType::InChannel).await {
-        Ok(()) => Outcome::Posted,
+        Ok(()) => Ok(None),
         // The first refusal is the one that somebody can do something about.
-        Err(PostError::Refused(word)) => Outcome::PostFailed(PostFailure::Refused(refused.unwrap_or(word))),
-        Err(error) => failed(claimed, error),
+        Err(PostError::Refused(word)) => {
+            Err(Outcome::PostFailed(PostFailure::Refused(refused.unwrap_or(word))))
+        }
+        Err(error) => Err(failed(claimed, error)),
+    }
+}
+
+/// Keeps a posted link, so that its message stays true. What was posted was posted: this is tried
+/// until it works, as every record of it is.
+async fn keep(
+    bot: &Bot,
+    journal: &Journal,
+    claimed: &Claimed,
+    request: &Request,
+    message: Option<Place>,
+    expires_at: Timestamp,
+) {
+    let connection = journal.progress.connection.as_deref().unwrap_or_default();
+    let mut pause = KEEP_PAUSE;
+    loop {
+        let now = bot.clock.now();
+        let kept = bot.store.keep_link(NewLink {
+            id: &claimed.id,
+            connection_id: connection,
+            team_id: &claimed.team_id,
+            channel_id: &claimed.channel_id,
+            requester: &claimed.user_id,
+            request,
+            message: message.clone(),
+            posted_at: now,
+            expires_at,
+            check_at: links::first_look(now),
+        });
+        let replaced = async {
+            // A connection that was there before may have an older link somewhere.
+            if journal.progress.existed {
+                bot.store.replace_links(connection, &claimed.id, now).await
+            } else {
+                Ok(())
+            }
+        };
+        match kept.await {
+            Ok(()) => match replaced.await {
+                Ok(()) => return,
+                Err(error) => {
+                    tracing::warn!(command = claimed.id, %error, "could not retire older links, trying again")
+                }
+            },
+            Err(error) => {
+                tracing::warn!(command = claimed.id, %error, "could not keep the link, trying again")
+            }
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(KEEP_PAUSE * 40);
+    }
+}
+
+/// Puts a new link into the message of an old one. If that message cannot be edited, the link is
+/// posted anew.
+pub(super) async fn renewed(
+    bot: &Bot,
+    journal: &Journal,
+    claimed: &Claimed,
+    link: &str,
+    card: Option<&ConnectCard>,
+) -> Outcome {
+    let mut old = match bot.store.claim_link(link).await {
+        Ok(Some(old)) => old,
+        // Somebody is editing its message at this moment, or the database is busy.
+        Ok(None) | Err(_) => return Outcome::Held,
+    };
+    let now = bot.clock.now();
+    let content = card.and_then(|card| {
+        let waiting = Waiting {
+            request: &old.link.request,
+            requester: &old.link.requester,
+            card,
+            note: Note::Renewed,
+            audience: Audience::Channel,
+            reference: link,
+        };
+        Some((live::waiting(&waiting, now)?, card.expires_at(now)))
+    });
+    let Some((content, expires_at)) = content else {
+        return Outcome::PostFailed(PostFailure::Refused("no link".to_owned()));
+    };
+    if journal.is_retry() {
+        bot.metrics.retried(Party::Slack);
+    }
+    let edited = match (&bot.web_api, &old.link.message) {
+        (Some(web_api), Some(place)) => {
+            let at = Posted { channel: place.channel.clone(), ts: place.ts.clone() };
+            match web_api.update(&at, &content).await {
+                Ok(()) => {
+                    // The message says it; without a word in the thread it is as true.
+                    let _ = web_api.post_in_thread(&at, live::renewed_by(&claimed.user_id)).await;
+                    true
+                }
+                Err(PostError::Refused(_)) => false,
+                Err(error) => return give_back(bot, &old, failed(claimed, error)).await,
+            }
+        }
+        _ => false,
+    };
+    if !edited {
+        match post(bot, claimed, content).await {
+            Ok(place) => old.link.message = place,
+            Err(failed) => return give_back(bot, &old, failed).await,
+        }
+    }
+    links::renewed(&mut old.link, expires_at, now);
+    record(bot, &old, links::first_look(now)).await;
+    Outcome::Posted
+}
+
+/// Ends the lease of a link whose message was not edited.
+async fn give_back(bot: &Bot, old: &ClaimedLink, outcome: Outcome) -> Outcome {
+    record(bot, old, bot.clock.now()).await;
+    outcome
+}
+
+/// Marks a link as cancelled; its message is edited by whoever watches it next. False if somebody
+/// is editing it at this moment.
+async fn cancelled(bot: &Bot, link: &str) -> bool {
+    match bot.store.claim_link(link).await {
+        Ok(Some(mut old)) => {
+            old.link.state = links::State::Cancelled;
+            old.link.stale = true;
+            old.link.changed_at = bot.clock.now();
+            record(bot, &old, bot.clock.now()).await;
+            true
+        }
+        Ok(None) | Err(_) => false,
+    }
+}
+
+/// Records how a link stands, tried until it works: what happened outside has happened.
+async fn record(bot: &Bot, old: &ClaimedLink, check_at: Timestamp) {
+    while let Err(error) = bot.store.record_link(old, Some(check_at)).await {
+        tracing::warn!(link = old.link.id, %error, "could not record a link, trying again");
+        tokio::time::sleep(KEEP_PAUSE * 10).await;
     }
 }
 
 /// Tells the person why there is no link.
-pub(super) async fn problem(bot: &Bot, journal: &Journal, claimed: &Claimed, request: &Request) -> Outcome {
+pub(super) async fn problem(bot: &Bot, journal: &Journal, claimed: &Claimed, work: &Work) -> Outcome {
     let problem = journal.progress.problem.as_ref().unwrap_or(&Problem::NoAnswer);
-    let content = reply::problem(problem, request, &claimed.id);
+    if let (Problem::Cancelled, Work::Cancel { link, .. }) = (problem, work)
+        && !cancelled(bot, link).await
+    {
+        return Outcome::Held;
+    }
+    let content = reply::problem(problem, work.request(), &claimed.id);
     if journal.is_retry() {
         bot.metrics.retried(Party::Slack);
     }

@@ -104,12 +104,18 @@ pub(crate) async fn judge(what: &str, outside: &Outside, typed: &Typed, breaks: 
     let mut doubled = 0;
     for reference in acknowledged.iter() {
         for pair in times[reference].windows(2) {
-            // The times are rounded to a millisecond.
-            let cut_off = breaks.iter().any(|at| (pair[0] - 0.002..=pair[1] + 0.002).contains(at));
+            // Slack may take note of a post a little after its sender has died.
+            let cut_off = breaks.iter().any(|at| (pair[0] - 0.5..=pair[1]).contains(at));
             assert!(cut_off, "{what}: {reference} came twice without a cause, at {pair:?}");
         }
         let (links, failures) = messages[reference];
-        assert!(links == 0 || failures == 0, "{what}: {reference} has {links} links and {failures} failures");
+        // Killed again and again between Slack's answer and the commit, a command uses up all posts
+        // of its response_url but the last, by which its person is told so.
+        let used_up = links >= 4 && failures == 1;
+        assert!(
+            links == 0 || failures == 0 || used_up,
+            "{what}: {reference} has {links} links and {failures} failures"
+        );
         doubled += (links + failures).saturating_sub(1);
     }
     doubled

@@ -1,13 +1,14 @@
 //! What people see: where the link stands in a message, and that no reply outgrows Slack's limits.
 
-use connect_card::command::connect::Request;
-use connect_card::command::{UsageError, Vocabulary, parse};
+use connect_card::command::connect::{Confirmed, Request};
+use connect_card::command::{UsageError, Vocabulary, Work, parse};
 use connect_card::config::{ChannelDefaults, Destinations, NO_DEFAULTS};
 use connect_card::fivetran::catalog::{Catalog, ServiceId};
 use connect_card::fivetran::model::{ConnectCard, Said};
 use connect_card::fivetran::schema::{SchemaKind, Target};
-use connect_card::journal::{MisfitKind, Problem};
+use connect_card::journal::{MisfitKind, Origin, Problem};
 use connect_card::reply;
+use connect_card::reply::live::{self, Note};
 use connect_card::sandbox::slack::{Message, block_faults};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -102,6 +103,7 @@ fn long_request(table: bool) -> Request {
         group_id: "g".repeat(100),
         destination: Some("d".repeat(200)),
         slash: format!("/{}", "c".repeat(31)),
+        confirmed: Confirmed::No,
     }
 }
 
@@ -124,22 +126,31 @@ fn every_reply_keeps_slacks_limits_with_the_longest_of_everything() {
     let now = Timestamp::UNIX_EPOCH;
     let said = || Said { code: "C".repeat(500), message: "<&".repeat(250) };
     for request in [long_request(false), long_request(true)] {
-        for existed in [false, true] {
+        for note in [Note::None, Note::Existed, Note::Reauthorise, Note::Renewed] {
             for length in [200, 2900] {
                 let (card, requester) = (card(length), "U".repeat(64));
-                let link = reply::Link {
+                let waiting = live::Waiting {
                     request: &request,
                     requester: &requester,
                     card: &card,
-                    existed,
+                    note,
+                    audience: live::Audience::Channel,
                     reference: "0123456789",
                 };
-                let json = assert_fits(reply::link(&link, now).unwrap(), "link");
+                let json = assert_fits(live::waiting(&waiting, now).unwrap(), "link");
                 assert!(!json["text"].as_str().unwrap().contains("https"), "{json}");
             }
         }
-        assert_fits(reply::accepted(&request, "0123456789"), "accepted");
-        assert_fits(reply::already_on_it(&request), "already on it");
+        let link = "0123456789".to_owned();
+        for work in [
+            Work::Connect(request.clone()),
+            Work::Renew { link: link.clone(), request: request.clone() },
+            Work::Cancel { link, request: request.clone() },
+        ] {
+            assert_fits(reply::accepted(&work, "0123456789"), "accepted");
+            assert_fits(reply::already_on_it(&work), "already on it");
+        }
+        let origin = || Origin { channel_id: "C".repeat(64), user_id: "U".repeat(64) };
         for problem in [
             Problem::KeyRejected,
             Problem::Forbidden(said()),
@@ -147,7 +158,11 @@ fn every_reply_keeps_slacks_limits_with_the_longest_of_everything() {
             Problem::Refused(said()),
             Problem::SchemaTaken { service: "s".repeat(100) },
             Problem::NameTaken(said()),
-            Problem::AlreadyConnected,
+            Problem::AlreadyConnected { origin: None },
+            Problem::AlreadyConnected { origin: Some(origin()) },
+            Problem::Elsewhere { origin: origin() },
+            Problem::Cancelled,
+            Problem::NotCancelled,
             Problem::Misfit(MisfitKind::TableMissing),
             Problem::Misfit(MisfitKind::TableNotWanted),
             Problem::RateLimited { retry_after_s: Some(u64::MAX) },

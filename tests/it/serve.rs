@@ -92,8 +92,15 @@ async fn the_card_leads_the_customer_back_to_the_landing_page() {
     assert!(done.status().is_redirection(), "{}", done.status());
     let back = done.headers()["location"].to_str().unwrap().to_owned();
     assert!(back.starts_with(&format!("{}/connected/", bot.url)), "{back}");
-    assert_eq!(get(back).await.status().as_u16(), 200);
-    bot.finish_with_link().await;
+    let page = get(back).await;
+    assert_eq!(page.status().as_u16(), 200);
+    let page = page.text().await.unwrap();
+    assert!(page.contains("Google Ads is connected"), "{page}");
+    // The message has turned, and its thread tells.
+    let [message, news] = &bot.finish().await[..] else { panic!("a message and its thread") };
+    assert!(message.rendered().contains("is connected, since"), "{}", message.rendered());
+    assert_eq!(link_of(message), None);
+    assert_eq!(news.thread_ts.as_ref(), Some(&message.ts));
 }
 
 /// Every sample of an OpenMetrics page by its name and labels.

@@ -4,7 +4,7 @@
 use std::time::{Duration, Instant};
 
 use connect_card::outbound;
-use connect_card::reply::OPEN_CARD;
+use connect_card::reply::live::OPEN_CARD;
 use connect_card::sandbox::slack::{Ack, SIGNING_SECRET, post, signed_headers};
 use ring::hmac;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};

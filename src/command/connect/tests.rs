@@ -16,7 +16,7 @@ fn read_in(channel: &ChannelDefaults, catalog: &Catalog, typed: &str) -> Result<
     let vocabulary = Vocabulary { slash: "/connect-card", catalog, destinations: &destinations, channel };
     match parse_text(typed, &vocabulary)? {
         Command::Connect(request) => Ok(request),
-        Command::Help => panic!("{typed} is help"),
+        _ => panic!("{typed} is another verb"),
     }
 }
 

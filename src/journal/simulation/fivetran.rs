@@ -146,7 +146,9 @@ impl Fivetran {
                 Outcome::Found(match found {
                     None => Found::Nothing,
                     Some((_, found)) if !found.ours => Found::OtherService { service: "stripe".to_owned() },
-                    Some((id, found)) if found.finished => Found::Finished { connection: id.to_string() },
+                    Some((id, found)) if found.finished => {
+                        Found::Finished { connection: id.to_string(), origin: None }
+                    }
                     Some((id, found)) => Found::Unfinished {
                         connection: id.to_string(),
                         created_at: Some(stamp(found.made_at)),

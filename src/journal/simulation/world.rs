@@ -278,6 +278,7 @@ impl World {
             Some(journal) => (journal, Outcome::Woken),
             None => {
                 let terms = Terms {
+                    first: crate::journal::First::Create,
                     accepted_at: stamp(row.accepted_at),
                     web_api: self.slack.web_api,
                     finished: Finished::Refuse,

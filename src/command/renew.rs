@@ -1,0 +1,43 @@
+//! `/connect-card renew SCHEMA`, and the button of an expired link: a new link for the same
+//! connection, in the same message.
+//!
+//! The button and the typed verb end in the same command; the link itself is made and posted as
+//! any other, by [`crate::worker`].
+
+use crate::command::{Verb, Work};
+use crate::journal::{Progress, Stage};
+use crate::links::{Link, State};
+
+/// Its line in help.
+pub const VERB: Verb = Verb {
+    usage: "renew SCHEMA",
+    does: "puts a new link in the place of the one for SCHEMA in this channel",
+    example: "renew customer_schema",
+};
+
+/// Why there is nothing to renew.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotRenewable {
+    /// It is connected and in order.
+    Connected,
+    /// It was cancelled.
+    Cancelled,
+    /// A newer link is in another message.
+    Replaced,
+}
+
+/// The command that renews a link, and where it begins: the connection is known.
+///
+/// # Errors
+/// [`NotRenewable`].
+pub fn work(link: &Link) -> Result<(Work, Progress), NotRenewable> {
+    match link.state {
+        State::Waiting | State::Expired | State::Broken => {}
+        State::Connected => return Err(NotRenewable::Connected),
+        State::Cancelled => return Err(NotRenewable::Cancelled),
+        State::Replaced => return Err(NotRenewable::Replaced),
+    }
+    let work = Work::Renew { link: link.id.clone(), request: link.request.clone() };
+    let connection = Some(link.connection_id.clone());
+    Ok((work, Progress { stage: Stage::Deliver, connection, existed: true, ..Progress::default() }))
+}

@@ -1,0 +1,128 @@
+//! What is asked privately before something is done, and what is said to those who may not.
+//!
+//! The buttons carry nothing but the reference of what they are about; who may press them is
+//! decided where the press arrives.
+
+use slack_morphism::prelude::{
+    SlackActionBlockElement, SlackActionsBlock, SlackBlock, SlackBlockButtonElement, SlackBlockButtonStyle,
+    SlackBlockConfirmItem, SlackBlockPlainText, SlackMessageContent,
+};
+
+use super::{Mrkdwn, content, plain_section, sentences};
+use crate::command::renew::NotRenewable;
+use crate::journal::{Origin, Problem};
+use crate::links::Link;
+
+/// Posts a link in this channel though it was posted in another.
+pub const POST_HERE: &str = "post_here";
+/// Posts a link for a connection that has been connected.
+pub const REAUTHORISE: &str = "reauthorise";
+/// Deletes an unfinished connection.
+pub const CANCEL: &str = "cancel_connection";
+/// Does nothing.
+pub const DISMISS: &str = "dismiss";
+
+/// The blocks that ask about a problem that a person can decide: where and by whom the connection
+/// was made, and the buttons. `reference` is the command's.
+pub(super) fn about(problem: &Problem, reference: &str) -> Vec<SlackBlock> {
+    match problem {
+        Problem::AlreadyConnected { origin } => {
+            let mut blocks: Vec<_> = origin.iter().map(made_by).collect();
+            blocks.push(actions(button(REAUTHORISE, "Re-authorise here", reference), reference));
+            blocks
+        }
+        Problem::Elsewhere { origin } => {
+            vec![made_by(origin), actions(button(POST_HERE, "Post a fresh link here", reference), reference)]
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn made_by(origin: &Origin) -> SlackBlock {
+    let Origin { channel_id, user_id } = origin;
+    Mrkdwn::default()
+        .raw("It was asked for in <#")
+        .text(channel_id)
+        .raw("> by <@")
+        .text(user_id)
+        .raw(">.")
+        .section()
+}
+
+fn button(action: &str, label: &str, value: &str) -> SlackBlockButtonElement {
+    SlackBlockButtonElement::new(SlackBlockPlainText::new(label.to_owned()).into())
+        .with_action_id(action.into())
+        .with_value(value.to_owned())
+}
+
+fn actions(first: SlackBlockButtonElement, reference: &str) -> SlackBlock {
+    let dismiss = button(DISMISS, "Never mind", reference);
+    SlackActionsBlock::new(vec![
+        SlackActionBlockElement::Button(first),
+        SlackActionBlockElement::Button(dismiss),
+    ])
+    .into()
+}
+
+/// Asks before a connection is deleted.
+#[must_use]
+pub fn cancel(link: &Link) -> SlackMessageContent {
+    let (name, schema) = (&link.request.service_name, link.request.target.connection_name());
+    let text = format!(
+        "Delete the connection for {name} into {schema}? Its link becomes void. Nothing else is deleted: what is in \
+         the destination stays there."
+    );
+    let plain = |text: &str| SlackBlockPlainText::new(text.to_owned());
+    let confirm = SlackBlockConfirmItem::new(
+        plain("Delete the connection?").into(),
+        plain(&super::cut(&format!("{name} into {schema}"), 300)).into(),
+        plain("Delete").into(),
+        plain("Keep").into(),
+    )
+    .with_style("danger".to_owned());
+    let delete = button(CANCEL, "Delete the connection", &link.id)
+        .with_style(SlackBlockButtonStyle::Danger)
+        .with_confirm(confirm);
+    content(&text, vec![plain_section(&text), actions(delete, &link.id)])
+}
+
+/// There is no link of that schema in this channel.
+#[must_use]
+pub fn no_link(schema: &str, slash: &str) -> SlackMessageContent {
+    sentences(&format!(
+        "No link for {schema} was posted in this channel. {slash} list shows those that were."
+    ))
+}
+
+/// Why a link is not renewed.
+#[must_use]
+pub fn not_renewable(why: NotRenewable, link: &Link) -> SlackMessageContent {
+    let name = &link.request.service_name;
+    sentences(&match why {
+        NotRenewable::Connected => format!("{name} is connected, so it needs no new link."),
+        NotRenewable::Cancelled => {
+            format!("The request to connect {name} was cancelled. Ask for it anew if you need it.")
+        }
+        NotRenewable::Replaced => format!("A newer link for {name} has been posted since; use that one."),
+    })
+}
+
+/// A button was pressed that this person may not press, or that does not fit its message.
+#[must_use]
+pub fn not_yours() -> SlackMessageContent {
+    sentences(
+        "This button is not for you, or not for this message any more, so nothing was done. Type the command yourself if you need it.",
+    )
+}
+
+/// A question that was answered, or dismissed.
+#[must_use]
+pub fn dismissed() -> SlackMessageContent {
+    sentences("All right, nothing was done.")
+}
+
+/// The question is too old to be answered.
+#[must_use]
+pub fn too_old() -> SlackMessageContent {
+    sentences("That was too long ago, so nothing was done. Type the command again.")
+}

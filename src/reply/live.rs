@@ -1,0 +1,233 @@
+//! The message of a posted link through its whole life, and what its thread tells.
+//!
+//! The link itself is in the button of a waiting message alone.
+
+use std::fmt::Write as _;
+
+use jiff::Timestamp;
+use slack_morphism::prelude::{
+    SlackActionBlockElement, SlackActionsBlock, SlackBlock, SlackBlockButtonElement, SlackBlockButtonStyle,
+    SlackBlockConfirmItem, SlackBlockPlainText, SlackMessageContent,
+};
+use url::Url;
+
+use super::{BUTTON_LIMIT, Mrkdwn, content, context, cut, local_time, renamed, utc};
+use crate::command::connect::Request;
+use crate::fivetran::model::ConnectCard;
+use crate::links::{Link, News, State};
+
+/// The id of the button that opens the Connect Card; Slack reports each press of it.
+pub const OPEN_CARD: &str = "open_connect_card";
+/// The id of the button that asks for a new link.
+pub const RENEW: &str = "renew_link";
+
+/// Everything in the message with a link that works.
+pub struct Waiting<'a> {
+    /// What was asked for.
+    pub request: &'a Request,
+    /// The Slack id of who asked.
+    pub requester: &'a str,
+    /// The card behind the button.
+    pub card: &'a ConnectCard,
+    /// What there is to say of the link besides.
+    pub note: Note,
+    /// Who sees the message.
+    pub audience: Audience,
+    /// The command's short reference.
+    pub reference: &'a str,
+}
+
+/// What there is to say of a link besides.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Note {
+    /// Nothing: it is the first for a new connection.
+    None,
+    /// The connection was there before, never finished.
+    Existed,
+    /// The connection has been connected before.
+    Reauthorise,
+    /// This is a fresh one in the place of one that had expired.
+    Renewed,
+}
+
+/// Who sees a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audience {
+    /// Everyone in the channel.
+    Channel,
+    /// Who asked, alone.
+    Requester,
+}
+
+/// The message with a link that works. `None` if the link is no URL, which [`ConnectCard`] has
+/// ruled out.
+#[must_use]
+pub fn waiting(waiting: &Waiting<'_>, now: Timestamp) -> Option<SlackMessageContent> {
+    let Waiting { request, requester, card, note, audience, reference } = waiting;
+    let name = request.service_name.as_str();
+    let url = Url::parse(card.link()).ok()?;
+    let expires = card.expires_at(now);
+    let mut lead = Mrkdwn::default().raw("Please connect ").bold(name).raw(
+        ": sign in on the page behind the button. Your password stays there; neither we nor this channel see it.",
+    );
+    lead = match note {
+        Note::None => lead,
+        Note::Existed => {
+            lead.raw("\nThe connection was there already, never finished; this is a fresh link for it.")
+        }
+        Note::Reauthorise => {
+            lead.raw("\nIt has been connected before; whoever signs in now takes its place.")
+        }
+        Note::Renewed => lead.raw("\nThis is a fresh link in place of the one before."),
+    };
+    if let Some(retired) = &request.retired {
+        lead = lead.raw("\n").text(&renamed(retired, request));
+    }
+    let label = cut(&format!("Connect {name}"), BUTTON_LIMIT);
+    let button = SlackBlockButtonElement::new(SlackBlockPlainText::new(label).into())
+        .with_action_id(OPEN_CARD.into())
+        .with_url(url)
+        .with_style(SlackBlockButtonStyle::Primary);
+    let until = Mrkdwn::default().raw("Works until ").raw(&local_time(expires));
+    let who = Mrkdwn::default().raw(match audience {
+        Audience::Channel => "Everyone here sees this link, and anyone who has it can use it",
+        Audience::Requester => "Only you see this link; anyone you give it to can use it",
+    });
+    let mut facts = facts(request, requester, reference);
+    facts.insert(2, until);
+    facts.insert(3, who);
+    let text = format!(
+        "Please connect {name}. Open this message in Slack for the link; it works until {}.",
+        utc(expires)
+    );
+    Some(content(&text, vec![lead.section(), actions(button), line(facts)]))
+}
+
+/// The message of a link in any other state. A link that waits cannot be shown without its card:
+/// that is [`waiting`].
+#[must_use]
+pub fn settled(link: &Link) -> SlackMessageContent {
+    let name = link.request.service_name.as_str();
+    let (lead, text, button) = match link.state {
+        State::Connected => {
+            let lead = Mrkdwn::default().raw(":white_check_mark: ").bold(name).raw(" is connected, since ");
+            let lead = lead.raw(&local_time(link.changed_at)).raw(". Its data is on the way.");
+            (lead, format!("{name} is connected."), None)
+        }
+        State::Waiting | State::Expired => {
+            let lead = Mrkdwn::default().raw(":hourglass: The link for ").bold(name).raw(" expired ");
+            let lead = lead.raw(&local_time(link.expires_at)).raw(", and nobody had finished by then.");
+            (lead, format!("The link for {name} has expired."), Some(renew(link, "Get a new link", None)))
+        }
+        State::Broken => {
+            let mut lead =
+                Mrkdwn::default().raw(":warning: ").bold(name).raw(" was connected and needs attention.");
+            if let Some(detail) = &link.detail {
+                lead = lead.raw(" Fivetran says: ").text(&cut(detail, 500));
+            }
+            let confirm = "A link appears here by which anyone in this channel can sign in to it again.";
+            (lead, format!("{name} needs attention."), Some(renew(link, "Fix the connection", Some(confirm))))
+        }
+        State::Cancelled => {
+            let lead = Mrkdwn::default()
+                .raw("The request to connect ")
+                .bold(name)
+                .raw(" was cancelled; its link is void.");
+            (lead, format!("The request to connect {name} was cancelled."), None)
+        }
+        State::Replaced => {
+            let lead = Mrkdwn::default().raw("A newer link for ").bold(name).raw(" has been posted since.");
+            (lead, format!("A newer link for {name} has been posted since."), None)
+        }
+    };
+    let mut blocks = vec![lead.section()];
+    blocks.extend(button.map(actions));
+    blocks.push(line(facts(&link.request, &link.requester, &link.id)));
+    content(&text, blocks)
+}
+
+/// What the thread of a link's message tells.
+#[must_use]
+pub fn news(news: News, link: &Link) -> SlackMessageContent {
+    let name = link.request.service_name.as_str();
+    let requester = link.requester.as_str();
+    let mut lead = Mrkdwn::default();
+    let mut text = String::new();
+    let mut say = |sentence: &str| {
+        let _ = write!(text, "{sentence}");
+        lead = std::mem::take(&mut lead).text(sentence);
+    };
+    match news {
+        News::Connected { first_sync: true } => {
+            say(&format!("{name} is connected, and its first sync is under way."))
+        }
+        News::Connected { first_sync: false } => say(&format!("{name} is connected.")),
+        News::Expired => say(&format!(
+            "The link for {name} has expired before anyone finished. The button above makes a new one."
+        )),
+        News::Broken => say(&format!(
+            "{name} needs attention: {}.",
+            link.detail.as_deref().map_or("Fivetran cannot reach it".into(), |it| cut(it, 300))
+        )),
+        News::Fixed => say(&format!("{name} works again.")),
+        News::Gone => {
+            say(&format!("The connection for {name} was deleted in Fivetran, so its link is void."))
+        }
+        News::ReminderBefore => {
+            say(&format!("A reminder: the link for {name} stops working soon, and nobody has finished yet."))
+        }
+        News::ReminderAfter => say(&format!(
+            "The link for {name} expired and nobody had finished. The button above makes a new one; this is the last reminder."
+        )),
+    }
+    if matches!(news, News::Connected { .. } | News::Broken) {
+        lead = lead.raw(" (asked for by <@").text(requester).raw(">)");
+    }
+    content(&text, vec![lead.section()])
+}
+
+/// What the thread tells of a new link.
+#[must_use]
+pub fn renewed_by(user: &str) -> SlackMessageContent {
+    let lead =
+        Mrkdwn::default().raw("<@").text(user).raw("> asked for a new link; it is in the message above.");
+    content("There is a new link in the message above.", vec![lead.section()])
+}
+
+fn facts(request: &Request, requester: &str, reference: &str) -> Vec<Mrkdwn> {
+    let schema = request.target.connection_name();
+    let mut fills = Mrkdwn::default().raw("Fills the schema ").code(&schema).raw(" (permanent)");
+    if let Some(destination) = &request.destination {
+        fills = fills.raw(" in ").text(destination);
+    }
+    vec![
+        Mrkdwn::default().raw("Asked for by <@").text(requester).raw(">"),
+        fills,
+        Mrkdwn::default().raw("Ref ").code(reference),
+    ]
+}
+
+fn line(facts: Vec<Mrkdwn>) -> SlackBlock {
+    context(facts.into_iter().map(|fact| fact.object().into()).collect())
+}
+
+fn actions(button: SlackBlockButtonElement) -> SlackBlock {
+    SlackActionsBlock::new(vec![SlackActionBlockElement::Button(button)]).into()
+}
+
+fn renew(link: &Link, label: &str, confirm: Option<&str>) -> SlackBlockButtonElement {
+    let confirm = confirm.map(|text| {
+        let plain = |text: &str| SlackBlockPlainText::new(text.to_owned());
+        SlackBlockConfirmItem::new(
+            plain(label).into(),
+            plain(text).into(),
+            plain(label).into(),
+            plain("Not now").into(),
+        )
+    });
+    SlackBlockButtonElement::new(SlackBlockPlainText::new(label.to_owned()).into())
+        .with_action_id(RENEW.into())
+        .with_value(link.id.clone())
+        .opt_confirm(confirm)
+        .with_style(SlackBlockButtonStyle::Primary)
+}
