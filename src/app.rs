@@ -14,9 +14,10 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::config::{Config, Destinations, Landing};
+use crate::config::{Channels, Config, Destinations, Landing, Visibility};
 use crate::fivetran::Fivetran;
-use crate::fivetran::catalog::Catalog;
+use crate::fivetran::catalog::{Catalog, Resolution, ServiceId};
+use crate::permission::Gate;
 use crate::slack::signature::Verifier;
 use crate::slack::web_api::WebApi;
 use crate::store::{Claimed, OpenError, Options, Store};
@@ -39,6 +40,12 @@ pub struct Bot {
     pub catalog: CurrentCatalog,
     /// The destinations.
     pub destinations: Destinations,
+    /// What holds in which channel.
+    pub channels: Channels,
+    /// Who may.
+    pub gate: Gate,
+    /// Who gets to see a link.
+    pub visibility: Visibility,
     /// The customer's landing page.
     pub landing: Landing,
     /// The keys of Slack's signatures.
@@ -76,8 +83,8 @@ impl Bot {
 
     /// Whether links of a channel are reminded of.
     #[must_use]
-    pub fn reminders(&self, _channel_id: &str) -> bool {
-        false
+    pub fn reminders(&self, channel_id: &str) -> bool {
+        self.channels.of(channel_id).reminders
     }
 
     /// A reference for a new command: ten characters that can be read out on the phone. `None`
@@ -184,20 +191,36 @@ impl App {
     /// # Errors
     /// [`StartError`].
     pub async fn start(config: Config, listener: TcpListener, clock: Clock) -> Result<Self, StartError> {
-        let Config { server, slack, fivetran, destinations, landing, database, https_proxy, lease } = config;
+        let Config {
+            server,
+            slack,
+            fivetran,
+            destinations,
+            channels,
+            permissions,
+            visibility,
+            landing,
+            database,
+            https_proxy,
+            lease,
+        } = config;
         let http = outbound::client(https_proxy.as_ref()).map_err(|_| StartError::Client)?;
         let options = Options { url: &database, secrets: &slack.signing_secrets, lease };
         let store = Store::open(options).await?;
+        let web_api = slack.bot_token.map(|token| WebApi::new(http.clone(), &slack.api_url, &token));
         let (accepted, fresh) = mpsc::unbounded_channel();
         let bot = Arc::new(Bot {
             clock,
             metrics: Metrics::default(),
             catalog: CurrentCatalog::default(),
             destinations,
+            channels,
+            visibility,
             landing,
             verifier: Verifier::new(&slack.signing_secrets),
             response_url_origins: slack.response_url_origins,
-            web_api: slack.bot_token.map(|token| WebApi::new(http.clone(), &slack.api_url, &token)),
+            gate: Gate::new(permissions, web_api.clone()),
+            web_api,
             fivetran: Fivetran::new(http.clone(), fivetran),
             http,
             store,
@@ -217,6 +240,10 @@ impl App {
         };
         let worker = worker::start(Arc::clone(&bot), fresh);
         tokio::spawn(keep_catalog(Arc::clone(&bot)));
+        tokio::spawn({
+            let bot = Arc::clone(&bot);
+            async move { bot.gate.announce().await }
+        });
         let serve = |listener, routes| tokio::spawn(server::serve(listener, routes, close_listeners.clone()));
         let mut listeners: Vec<_> = metrics
             .map(|listener| serve(listener, server::metrics_routes(Arc::clone(&bot))))
@@ -261,6 +288,11 @@ async fn keep_catalog(bot: Arc<Bot>) {
         let pause = match fetch_catalog(&bot.fivetran).await {
             Some(catalog) => {
                 tracing::debug!(services = catalog.len(), "fetched Fivetran's catalogue");
+                for (channel, service) in
+                    bot.channels.unknown_services(|id| catalog.get(id.as_str()).is_some())
+                {
+                    tracing::warn!("CONFIG: {}", unknown_service(channel, service, &catalog));
+                }
                 bot.catalog.replace(catalog);
                 CATALOG_REFRESH
             }
@@ -271,4 +303,18 @@ async fn keep_catalog(bot: Arc<Bot>) {
             () = tokio::time::sleep(pause) => {}
         }
     }
+}
+
+/// What to say of a service that a channel allows and Fivetran does not have. Not a fault of the
+/// file: a new service is not in the table built in, and a bot must start without Fivetran.
+#[must_use]
+pub fn unknown_service(channel_id: &str, service: &ServiceId, catalog: &Catalog) -> String {
+    let hint = match catalog.resolve(service.as_str()) {
+        Resolution::Retired { successor, .. } => format!(" (it is called {} now)", successor.id),
+        Resolution::Named(meant) => format!(" (its id is {})", meant.id),
+        _ => String::new(),
+    };
+    format!(
+        "channels.{channel_id}.services has {service}, which Fivetran does not list{hint}: correct its id"
+    )
 }

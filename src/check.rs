@@ -4,12 +4,14 @@
 //! Owns the list of checks and their remedies. Changes nothing outside: it creates no connection
 //! and posts no message; of the database it makes the tables, as `serve` would.
 
+use crate::app::{fetch_catalog, unknown_service};
 use crate::cli::Exit;
 use crate::clock::Clock;
-use crate::config::{self, Config, DatabaseUrl, Vars};
+use crate::config::{self, Config, DatabaseUrl, Permissions, Vars};
 use crate::fivetran::Fivetran;
 use crate::fivetran::error::Error;
 use crate::outbound;
+use crate::permission::gaps;
 use crate::slack::respond::PostError;
 use crate::slack::web_api::WebApi;
 use crate::store::{OpenError, Options, Store, Undeliverable, undeliverable_beside};
@@ -17,6 +19,11 @@ use crate::store::{OpenError, Options, Store, Undeliverable, undeliverable_besid
 /// How far this machine's clock may be off before Slack's signatures fail, in seconds, with room
 /// to spare.
 const SKEW_LIMIT_S: i64 = 60;
+/// Scopes that the bot works without, and what each is for.
+const OPTIONAL_SCOPES: [(&str, &str); 2] = [
+    ("users:read", "telling guests and people of other workspaces from members"),
+    ("usergroups:read", "ALLOWED_USER_GROUPS"),
+];
 /// Undeliverable commands shown.
 const SHOWN: i64 = 10;
 
@@ -81,20 +88,28 @@ async fn fivetran(report: &mut Report, config: &Config, http: reqwest::Client) {
             return;
         }
     }
-    for group_id in config.destinations.default_group.iter().chain(config.destinations.named.values()) {
+    for (group_id, name) in config.destinations.groups() {
+        let (shown, variable) = match name {
+            Some(name) => (format!("{name} ({group_id})"), "its group_id in the file CONFIG"),
+            None => (group_id.to_owned(), "FIVETRAN_GROUP_ID"),
+        };
         match fivetran.group(group_id).await {
-            Ok(group) => report.good(&format!("Fivetran destination {group_id}: “{}”", group.name)),
+            Ok(group) => report.good(&format!("Fivetran destination {shown}: “{}”", group.name)),
             Err(error) => {
-                report.bad(&format!(
-                    "Fivetran destination {group_id}: {}",
-                    remedy(&error, "FIVETRAN_GROUP_ID")
-                ));
+                report.bad(&format!("Fivetran destination {shown}: {}", remedy(&error, variable)));
             }
         }
     }
-    match fivetran.connector_types().await {
-        Ok(types) => report.good(&format!("Fivetran catalogue: {} services", types.len())),
-        Err(_) => report.note("Fivetran catalogue: cannot be had; the one built in serves"),
+    match fetch_catalog(&fivetran).await {
+        Some(catalog) => {
+            report.good(&format!("Fivetran catalogue: {} services", catalog.len()));
+            for (channel_id, service) in
+                config.channels.unknown_services(|id| catalog.get(id.as_str()).is_some())
+            {
+                report.bad(&format!("CONFIG: {}", unknown_service(channel_id, service, &catalog)));
+            }
+        }
+        None => report.note("Fivetran catalogue: cannot be had; the one built in serves"),
     }
 }
 
@@ -145,6 +160,7 @@ async fn slack(report: &mut Report, config: &Config, http: reqwest::Client) {
     ));
     let Some(token) = &config.slack.bot_token else {
         report.note("Slack token: none; links are posted by response_url and cannot be changed later (set SLACK_BOT_TOKEN)");
+        who_may(report, &config.permissions, None);
         return;
     };
     let web_api = WebApi::new(http, &config.slack.api_url, token);
@@ -161,14 +177,43 @@ async fn slack(report: &mut Report, config: &Config, http: reqwest::Client) {
             return;
         }
     }
-    match web_api.scopes().await {
-        Ok(scopes) if scopes.iter().any(|scope| scope == "chat:write") => {
-            report.good("Slack scopes: chat:write is granted")
-        }
-        Ok(_) => report.bad(
+    let scopes = match web_api.scopes().await {
+        Ok(scopes) => scopes,
+        Err(_) => return report.note("Slack scopes: could not be read"),
+    };
+    let granted = |scope: &str| scopes.iter().any(|known| known == scope);
+    if granted("chat:write") {
+        report.good("Slack scopes: chat:write is granted");
+    } else {
+        report.bad(
             "Slack scopes: chat:write is missing; add it under OAuth & Permissions and reinstall the app",
-        ),
-        Err(_) => report.note("Slack scopes: could not be read"),
+        );
+    }
+    for (scope, feature) in OPTIONAL_SCOPES {
+        if granted(scope) {
+            report.good(&format!("Slack scopes: {scope} is granted, for {feature}"));
+        } else {
+            report.note(&format!("Slack scopes: {scope} is not granted; only {feature} would need it"));
+        }
+    }
+    who_may(report, &config.permissions, Some(&scopes));
+    if granted("usergroups:read") {
+        for group in &config.permissions.user_groups {
+            match web_api.user_group_members(group).await {
+                Ok(members) => report.good(&format!("user group {group}: {} members", members.len())),
+                Err(error) => {
+                    report.bad(&format!("user group {group}: {error}; correct ALLOWED_USER_GROUPS"))
+                }
+            }
+        }
+    }
+}
+
+/// What cannot be known of people.
+fn who_may(report: &mut Report, permissions: &Permissions, scopes: Option<&[String]>) {
+    for gap in gaps(permissions, scopes) {
+        let line = format!("who may: {}", gap.sentence);
+        if gap.shuts_out { report.bad(&line) } else { report.note(&line) }
     }
 }
 

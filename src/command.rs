@@ -11,7 +11,7 @@ pub mod renew;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::Destinations;
+use crate::config::{ChannelDefaults, Destinations};
 use crate::fivetran::catalog::{Catalog, Service};
 use crate::fivetran::schema::{BadName, Misfit, Target};
 
@@ -115,7 +115,14 @@ pub enum UsageError {
         /// At most three that may be meant.
         suggestions: Vec<Service>,
     },
-    /// A service without a schema.
+    /// A service that this channel does not allow.
+    ServiceNotAllowed {
+        /// The service that was meant.
+        service: Service,
+        /// Those that are allowed.
+        allowed: Vec<Service>,
+    },
+    /// A service without a schema, in a channel without a default one.
     SchemaMissing(Service),
     /// A schema or table that Fivetran would not take.
     BadName {
@@ -141,7 +148,23 @@ pub enum UsageError {
         known: Vec<String>,
     },
     /// No destination was named and there is no default one.
-    NoDestination,
+    NoDestination {
+        /// Those there are.
+        known: Vec<String>,
+    },
+}
+
+/// What the words of a command can refer to.
+#[derive(Clone, Copy)]
+pub struct Vocabulary<'a> {
+    /// What stands before the arguments, for the examples in replies.
+    pub slash: &'a str,
+    /// The services.
+    pub catalog: &'a Catalog,
+    /// The destinations.
+    pub destinations: &'a Destinations,
+    /// What the channel has for words that are left out.
+    pub channel: &'a ChannelDefaults,
 }
 
 /// Longest piece of what was typed that is shown again, in characters.
@@ -154,12 +177,7 @@ const ECHO_LIMIT: usize = 40;
 ///
 /// # Errors
 /// [`UsageError`].
-pub fn parse(
-    typed: &str,
-    slash: &str,
-    catalog: &Catalog,
-    destinations: &Destinations,
-) -> Result<Command, UsageError> {
+pub fn parse(typed: &str, vocabulary: &Vocabulary<'_>) -> Result<Command, UsageError> {
     let text = plain(typed);
     let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
     match words.as_slice() {
@@ -171,8 +189,14 @@ pub fn parse(
         [verb, rest @ ..] if verb.eq_ignore_ascii_case("cancel") => {
             schema_of(&cancel::VERB, rest).map(Command::Cancel)
         }
-        words => connect::parse(words, slash, catalog, destinations).map(Command::Connect),
+        words => connect::parse(words, vocabulary).map(Command::Connect),
     }
+}
+
+/// Whether a text asks for help and nothing else, which everybody may.
+#[must_use]
+pub fn asks_for_help(typed: &str) -> bool {
+    help::is_help(&plain(typed))
 }
 
 /// The one schema after a verb.
@@ -191,18 +215,9 @@ pub fn parse_arguments(
     service: &str,
     schema: &str,
     destination: Option<&str>,
-    slash: &str,
-    catalog: &Catalog,
-    destinations: &Destinations,
+    vocabulary: &Vocabulary<'_>,
 ) -> Result<connect::Request, UsageError> {
-    connect::request(
-        &plain(service),
-        &plain(schema),
-        destination.map(plain).as_deref(),
-        slash,
-        catalog,
-        destinations,
-    )
+    connect::request(&plain(service), Some(&plain(schema)), destination.map(plain).as_deref(), vocabulary)
 }
 
 /// The text with one kind of space and without quotes and invisible characters.

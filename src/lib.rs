@@ -13,6 +13,7 @@ pub mod app;
 pub mod cli;
 pub mod config;
 
+pub mod permission;
 pub mod server;
 pub mod slack;
 

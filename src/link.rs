@@ -10,8 +10,8 @@ use serde_json::json;
 use crate::app::fetch_catalog;
 use crate::cli::Exit;
 use crate::clock::Clock;
-use crate::command::{self, UsageError, connect};
-use crate::config::LinkConfig;
+use crate::command::{self, UsageError, Vocabulary, connect};
+use crate::config::{Destinations, LinkConfig, NO_DEFAULTS};
 use crate::fivetran::Fivetran;
 use crate::fivetran::catalog::Catalog;
 use crate::fivetran::model::ConnectCard;
@@ -78,13 +78,14 @@ async fn resolve(
     service: &str,
     schema: &str,
     destination: Option<&str>,
-    destinations: &crate::config::Destinations,
+    destinations: &Destinations,
     fivetran: &Fivetran,
 ) -> Result<connect::Request, UsageError> {
     let built_in = Catalog::built_in();
     let catalog = if built_in.get(service).is_some() { None } else { fetch_catalog(fivetran).await };
     let catalog = catalog.as_ref().unwrap_or(&built_in);
-    command::parse_arguments(service, schema, destination, COMMAND, catalog, destinations)
+    let vocabulary = Vocabulary { slash: COMMAND, catalog, destinations, channel: &NO_DEFAULTS };
+    command::parse_arguments(service, schema, destination, &vocabulary)
 }
 
 async fn make(

@@ -10,6 +10,7 @@
 
 pub mod ask;
 pub mod live;
+mod refused;
 
 use std::fmt::Write as _;
 
@@ -27,10 +28,14 @@ use crate::fivetran::model::Said;
 use crate::fivetran::schema::{BadName, SchemaKind, Target, Why};
 use crate::journal::{MisfitKind, Problem};
 
+pub use refused::refused;
+
 /// Slack's limit for a button's label, in characters.
 const BUTTON_LIMIT: usize = 75;
 /// Slack's limit for a text object, in characters.
 const TEXT_LIMIT: usize = 3000;
+/// How many services are named where there may be many.
+const SERVICES_SHOWN: usize = 8;
 
 /// Text for Slack's `mrkdwn` in which nothing a person typed is markup. The only way to make one
 /// from foreign text escapes it.
@@ -202,6 +207,11 @@ pub fn usage_sentence(error: &UsageError, slash: &str) -> String {
         UsageError::UnknownService { typed, suggestions } => {
             format!("I know no service called “{typed}”. Did you mean {}?", alternatives(suggestions))
         }
+        UsageError::ServiceNotAllowed { service, allowed } => format!(
+            "This channel is not set up for {}, so I made nothing. Allowed here: {}.",
+            cut(&service.name, 60),
+            some(allowed)
+        ),
         UsageError::SchemaMissing(service) => format!(
             "Where should the data of {} land? Add a schema: {slash} {} {}",
             service.name,
@@ -220,8 +230,8 @@ pub fn usage_sentence(error: &UsageError, slash: &str) -> String {
         UsageError::UnknownDestination { typed, known } => {
             format!("I know no destination called “{typed}”. There is {}.", listed(known))
         }
-        UsageError::NoDestination => {
-            "Say where the data should land: add “to” and a destination's name.".to_owned()
+        UsageError::NoDestination { known } => {
+            format!("Say where the data should land: add “to” and one of these: {}.", listed(known))
         }
     }
 }
@@ -233,6 +243,16 @@ fn alternatives(services: &[Service]) -> String {
         Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
         None => String::new(),
     }
+}
+
+/// The first of many services, and how many more there are.
+fn some(services: &[Service]) -> String {
+    let shown = services.iter().take(SERVICES_SHOWN);
+    let mut names: Vec<_> = shown.map(|it| format!("{} ({})", it.id, cut(&it.name, 60))).collect();
+    if services.len() > SERVICES_SHOWN {
+        names.push(format!("{} more", services.len() - SERVICES_SHOWN));
+    }
+    listed(&names)
 }
 
 fn listed(names: &[String]) -> String {
@@ -339,8 +359,12 @@ pub fn problem_sentence(problem: &Problem, request: &Request) -> String {
             quoted(said)
         ),
         Problem::GroupUnknown(said) => format!(
-            "Fivetran does not know this destination{}. Whoever runs this must check FIVETRAN_GROUP_ID.",
-            quoted(said)
+            "Fivetran does not know this destination{}. Whoever runs this must check {}.",
+            quoted(said),
+            match &request.destination {
+                Some(name) => format!("the group_id of {} in the file CONFIG", cut(name, 60)),
+                None => "FIVETRAN_GROUP_ID".to_owned(),
+            }
         ),
         Problem::Refused(said) => {
             format!("Fivetran would not create a connection for {name}{}. Nothing was posted.", quoted(said))

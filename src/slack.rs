@@ -24,6 +24,8 @@ use url::Url;
 pub struct SlashCommand {
     /// The workspace in which it was typed.
     pub team_id: String,
+    /// The Enterprise organisation of that workspace, if it is in one.
+    pub enterprise_id: Option<String>,
     /// The channel in which it was typed; the first letter says nothing of its kind.
     pub channel_id: String,
     /// The person who typed it.
@@ -66,6 +68,7 @@ impl SlashCommand {
         }
         Ok(Self {
             team_id: id(form.team_id, "team_id")?,
+            enterprise_id: form.enterprise_id.filter(|id| !id.is_empty()),
             channel_id: id(form.channel_id, "channel_id")?,
             user_id: id(form.user_id, "user_id")?,
             command: form
@@ -83,6 +86,7 @@ impl SlashCommand {
 #[derive(Default)]
 struct Form {
     team_id: Option<String>,
+    enterprise_id: Option<String>,
     channel_id: Option<String>,
     user_id: Option<String>,
     command: Option<String>,
@@ -94,6 +98,7 @@ impl Form {
     fn put(&mut self, name: &str, value: String) -> Result<(), NotACommand> {
         let (name, field) = match name {
             "team_id" => ("team_id", &mut self.team_id),
+            "enterprise_id" => ("enterprise_id", &mut self.enterprise_id),
             "channel_id" => ("channel_id", &mut self.channel_id),
             "user_id" => ("user_id", &mut self.user_id),
             "command" => ("command", &mut self.command),

@@ -5,9 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::command::{UsageError, Verb, echo};
-use crate::config::Destinations;
-use crate::fivetran::catalog::{Catalog, Resolution, Service, ServiceId};
+use crate::command::{UsageError, Verb, Vocabulary, echo};
+use crate::fivetran::catalog::{Catalog, Resolution, Service, ServiceId, ServiceStatus};
 use crate::fivetran::error::Error;
 use crate::fivetran::model::{ConnectCard, Connection, SetupState};
 use crate::fivetran::schema::{SchemaKind, Target};
@@ -37,7 +36,7 @@ pub struct Request {
     pub target: Target,
     /// The destination's group id.
     pub group_id: String,
-    /// The destination's name, if one was typed.
+    /// The destination's name, if one was typed or the channel has one.
     pub destination: Option<String>,
     /// What stands before the arguments, for the examples in replies.
     pub slash: String,
@@ -81,61 +80,50 @@ impl Here<'_> {
     }
 }
 
-/// Reads `SERVICE SCHEMA [to DESTINATION]`, where SERVICE may be several words.
-pub(super) fn parse(
-    words: &[&str],
-    slash: &str,
-    catalog: &Catalog,
-    destinations: &Destinations,
-) -> Result<Request, UsageError> {
+/// Reads `SERVICE [SCHEMA] [to DESTINATION]`, where SERVICE may be several words and what is left
+/// out is the channel's default.
+pub(super) fn parse(words: &[&str], vocabulary: &Vocabulary<'_>) -> Result<Request, UsageError> {
     let (words, destination) = match words {
-        [words @ .., to, name] if words.len() >= 2 && to.eq_ignore_ascii_case("to") => (words, Some(*name)),
+        [words @ .., to, name] if !words.is_empty() && to.eq_ignore_ascii_case("to") => (words, Some(*name)),
         words => (words, None),
     };
     let whole = words.join(" ");
-    let (schema, service) = match words.split_last() {
+    match words.split_last() {
         // `Google Ads` is a service without a schema, not the service `Google` with a schema `Ads`.
-        Some((schema, service)) if !service.is_empty() && known(&whole, catalog).is_none() => {
-            (*schema, service.join(" "))
+        Some((schema, service)) if !service.is_empty() && known(&whole, vocabulary.catalog).is_none() => {
+            request(&service.join(" "), Some(schema), destination, vocabulary)
         }
-        _ => {
-            return Err(match known(&whole, catalog) {
-                Some(service) => UsageError::SchemaMissing(service),
-                None => unknown(&whole, catalog),
-            });
-        }
-    };
-    request(&service, schema, destination, slash, catalog, destinations)
+        _ => request(&whole, None, destination, vocabulary),
+    }
 }
 
-/// Resolves every name of a request.
+/// Resolves every name of a request, with the channel's defaults for those left out.
 pub(super) fn request(
     service: &str,
-    schema: &str,
+    schema: Option<&str>,
     destination: Option<&str>,
-    slash: &str,
-    catalog: &Catalog,
-    destinations: &Destinations,
+    vocabulary: &Vocabulary<'_>,
 ) -> Result<Request, UsageError> {
+    let Vocabulary { slash, catalog, channel, .. } = vocabulary;
     let (service, retired) = match catalog.resolve(service) {
         Resolution::Exact(service) | Resolution::Named(service) => (service, None),
         Resolution::Retired { typed, successor } => (successor, Some(echo(&typed))),
         Resolution::Unknown { .. } => return Err(unknown(service, catalog)),
     };
-    let target =
-        Target::parse(schema).map_err(|name| UsageError::BadName { service: service.clone(), name })?;
+    if !channel.allows(&service.id) {
+        return Err(UsageError::ServiceNotAllowed { service, allowed: allowed(vocabulary) });
+    }
+    let target = match (schema, &channel.schema) {
+        (Some(typed), _) => {
+            Target::parse(typed).map_err(|name| UsageError::BadName { service: service.clone(), name })?
+        }
+        (None, Some(default)) => default.clone(),
+        (None, None) => return Err(UsageError::SchemaMissing(service)),
+    };
     if let Some(misfit) = service.kind.and_then(|kind| target.fits(kind).err()) {
         return Err(UsageError::Misfit { service, target, misfit });
     }
-    let group_id = match destination {
-        Some(name) => {
-            destinations.named.get(name).cloned().ok_or_else(|| UsageError::UnknownDestination {
-                typed: echo(name),
-                known: destinations.named.keys().cloned().collect(),
-            })?
-        }
-        None => destinations.default_group.clone().ok_or(UsageError::NoDestination)?,
-    };
+    let (group_id, destination) = land(destination, vocabulary)?;
     Ok(Request {
         service: service.id,
         service_name: service.name,
@@ -143,10 +131,36 @@ pub(super) fn request(
         retired,
         target,
         group_id,
-        destination: destination.map(str::to_owned),
-        slash: slash.to_owned(),
+        destination,
+        slash: (*slash).to_owned(),
         confirmed: Confirmed::No,
     })
+}
+
+/// The group id of a destination, and its name unless it is the default one.
+fn land(typed: Option<&str>, vocabulary: &Vocabulary<'_>) -> Result<(String, Option<String>), UsageError> {
+    let Vocabulary { destinations, channel, .. } = vocabulary;
+    let name = typed.map(str::to_ascii_lowercase).or_else(|| channel.destination.clone());
+    let Some(name) = name else {
+        let no_default = || UsageError::NoDestination { known: destinations.names() };
+        return Ok((destinations.default_group.clone().ok_or_else(no_default)?, None));
+    };
+    match destinations.named.get(&name) {
+        Some(group_id) => Ok((group_id.clone(), Some(name))),
+        None => Err(UsageError::UnknownDestination {
+            typed: echo(typed.unwrap_or(&name)),
+            known: destinations.names(),
+        }),
+    }
+}
+
+/// The services that the channel allows, with their names where the catalogue has them.
+fn allowed(vocabulary: &Vocabulary<'_>) -> Vec<Service> {
+    let named = |id: &ServiceId| {
+        let (id, name, status) = (id.clone(), id.to_string(), ServiceStatus::Unknown);
+        vocabulary.catalog.get(&name).cloned().unwrap_or(Service { id, name, kind: None, status })
+    };
+    vocabulary.channel.services.iter().map(named).collect()
 }
 
 fn known(typed: &str, catalog: &Catalog) -> Option<Service> {
@@ -294,129 +308,4 @@ pub(super) fn failure(error: Error) -> Failure {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::command::{Command, parse as parse_text};
-
-    fn destinations() -> Destinations {
-        Destinations {
-            default_group: Some("default_group".to_owned()),
-            named: [("staging".to_owned(), "staging_group".to_owned())].into(),
-        }
-    }
-
-    fn read(typed: &str) -> Result<Request, UsageError> {
-        match parse_text(typed, "/connect-card", &Catalog::built_in(), &destinations())? {
-            Command::Connect(request) => Ok(request),
-            _ => panic!("{typed} is another verb"),
-        }
-    }
-
-    #[test]
-    fn what_people_type_is_understood() {
-        for typed in [
-            "google_ads customer_schema",
-            "  google_ads \t customer_schema ",
-            "google_ads\u{a0}customer_schema",
-            "\u{201C}google_ads\u{201D} \u{2018}customer_schema\u{2019}",
-            "Google Ads customer_schema",
-            "GOOGLE_ADS customer_schema",
-            "google-ads customer_schema",
-            "\u{200B}google_ads\u{200E} customer_schema\u{FEFF}",
-            "`google_ads customer_schema`",
-        ] {
-            let request = read(typed).unwrap_or_else(|error| panic!("{typed}: {error:?}"));
-            assert_eq!(request.service.as_str(), "google_ads", "{typed}");
-            assert_eq!(request.target.connection_name(), "customer_schema", "{typed}");
-            assert_eq!(request.retired, None, "{typed}");
-            assert_eq!(request.group_id, "default_group");
-        }
-    }
-
-    #[test]
-    fn the_retired_name_leads_to_its_successor_and_is_remembered() {
-        let request = read("adwords customer_schema").unwrap();
-        assert_eq!(request.service.as_str(), "google_ads");
-        assert_eq!(request.retired.as_deref(), Some("adwords"));
-        let live = Catalog::from_live([("adwords".to_owned(), "Google AdWords".to_owned(), None)]).unwrap();
-        match parse_text("adwords customer_schema", "/connect-card", &live, &destinations()) {
-            Ok(Command::Connect(request)) => {
-                assert_eq!((request.service.as_str(), request.retired), ("adwords", None));
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn a_service_without_a_schema_is_told_apart_from_a_schema() {
-        for typed in ["google_ads", "Google Ads", "adwords"] {
-            assert!(
-                matches!(read(typed), Err(UsageError::SchemaMissing(service)) if service.id.as_str() == "google_ads"),
-                "{typed}"
-            );
-        }
-        assert!(matches!(read(""), Err(UsageError::Incomplete)));
-        assert!(matches!(read("nonsense"), Err(UsageError::UnknownService { .. })));
-    }
-
-    #[test]
-    fn tables_are_wanted_where_the_service_wants_them() {
-        assert!(read("google_sheets acme.budget").is_ok());
-        assert!(matches!(read("google_sheets acme"), Err(UsageError::Misfit { .. })));
-        assert!(matches!(read("google_ads acme.budget"), Err(UsageError::Misfit { .. })));
-    }
-
-    #[test]
-    fn bad_names_come_back_with_the_nearest_good_one() {
-        match read("google_ads Customer-Schema") {
-            Err(UsageError::BadName { name, .. }) => {
-                assert_eq!(name.nearest.as_deref(), Some("customer_schema"))
-            }
-            other => panic!("{other:?}"),
-        }
-        for hostile in
-            ["<!channel>", "@here", "a&b", "x'; drop table command; --", &"x".repeat(4096), "ａｃｍｅ"]
-        {
-            assert!(read(&format!("google_ads {hostile}")).is_err(), "{hostile}");
-        }
-    }
-
-    #[test]
-    fn a_destination_is_one_of_those_configured() {
-        assert_eq!(read("google_ads acme to staging").unwrap().group_id, "staging_group");
-        match read("google_ads acme to nowhere") {
-            Err(UsageError::UnknownDestination { typed, known }) => {
-                assert_eq!((typed.as_str(), known), ("nowhere", vec!["staging".to_owned()]));
-            }
-            other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn a_request_survives_its_json() {
-        let request = read("google_sheets acme.budget to staging").unwrap();
-        let json = serde_json::to_string(&request).unwrap();
-        assert_eq!(serde_json::from_str::<Request>(&json).unwrap(), request);
-        assert!(serde_json::from_str::<Request>(&json.replace("acme", "a c m e")).is_err());
-    }
-
-    #[test]
-    fn of_several_connections_a_finished_one_is_never_overlooked() {
-        let connection = |service: &str, state: &str| -> Connection {
-            serde_json::from_value(serde_json::json!({
-                "id": state, "service": service, "status": {"setup_state": state},
-            }))
-            .unwrap()
-        };
-        let service = ServiceId::parse("google_ads").unwrap();
-        assert_eq!(judge(vec![], &service), Found::Nothing);
-        assert_eq!(
-            judge(vec![connection("stripe", "incomplete")], &service),
-            Found::OtherService { service: "stripe".to_owned() }
-        );
-        for order in [["connected", "incomplete"], ["incomplete", "broken"]] {
-            let found = judge(order.map(|state| connection("google_ads", state)).to_vec(), &service);
-            assert!(matches!(found, Found::Finished { .. }), "{order:?}");
-        }
-    }
-}
+mod tests;

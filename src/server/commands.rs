@@ -1,8 +1,9 @@
 //! `POST /slack/commands`: from a request of Slack's to a committed command and its
 //! acknowledgement.
 //!
-//! Owns the order of things before the acknowledgement. Must not call Fivetran or Slack: the
-//! acknowledgement has to arrive within three seconds.
+//! Owns the order of things before the acknowledgement. Must not call Fivetran, and Slack only as
+//! briefly as [`Gate::may`](crate::permission::Gate::may) does: the acknowledgement has to arrive
+//! within three seconds.
 
 use std::sync::Arc;
 
@@ -15,10 +16,11 @@ use tokio::time::Instant;
 use super::accept::{self, Answered, Asked};
 use super::signed;
 use crate::app::Bot;
-use crate::command::{self, Command, Work, renew};
+use crate::command::{self, Command, Vocabulary, Work, renew};
 use crate::fivetran::schema::Target;
 use crate::journal::Progress;
 use crate::links::Link;
+use crate::permission::Person;
 use crate::reply::{self, ask};
 use crate::slack::{self, SlashCommand};
 use crate::telemetry::Answer;
@@ -45,8 +47,29 @@ async fn receive(bot: &Arc<Bot>, request: Request) -> Result<(Answer, SlackMessa
         tracing::warn!(reason = %error, "a signed request is no slash command");
         StatusCode::BAD_REQUEST.into_response()
     })?;
+    if command::asks_for_help(&typed.text) {
+        return Ok((Answer::Replied, reply::help(&typed.command)));
+    }
+    let SlashCommand { team_id, channel_id, user_id, .. } = &typed;
+    let person = Person { team_id, enterprise_id: typed.enterprise_id.as_deref(), user_id };
+    if let Err(refused) = bot.gate.may(&person, channel_id, bot.clock.now()).await {
+        tracing::info!(
+            team = team_id,
+            channel = channel_id,
+            user = user_id,
+            reason = ?refused.reason,
+            "a command was not permitted"
+        );
+        return Ok((Answer::Replied, reply::refused(&refused)));
+    }
     let catalog = bot.catalog.current();
-    Ok(match command::parse(&typed.text, &typed.command, &catalog, &bot.destinations) {
+    let vocabulary = Vocabulary {
+        slash: &typed.command,
+        catalog: &catalog,
+        destinations: &bot.destinations,
+        channel: bot.channels.of(&typed.channel_id),
+    };
+    Ok(match command::parse(&typed.text, &vocabulary) {
         Ok(command) => answer(bot, &signature, typed, command).await,
         Err(error) => (Answer::Replied, reply::usage(&error, &typed.command)),
     })

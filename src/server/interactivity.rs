@@ -18,6 +18,7 @@ use crate::command::connect::Confirmed;
 use crate::command::{Work, renew};
 use crate::journal::Progress;
 use crate::links::Link;
+use crate::permission::{Person, Refused};
 use crate::reply::live::{OPEN_CARD, RENEW};
 use crate::reply::{self, ask};
 use crate::slack::respond;
@@ -60,6 +61,8 @@ struct Press {
     channel_id: String,
     message_ts: Option<String>,
     user_id: String,
+    /// The person's own workspace.
+    home: Option<String>,
     /// Whether the person is of another workspace than the one that the app is installed in.
     outsider: bool,
     response_url: ResponseUrl,
@@ -90,10 +93,11 @@ impl Press {
         Some(Self {
             action: action.action_id,
             value: action.value?,
-            team_id: team_id.or(home)?,
+            team_id: team_id.or_else(|| home.clone())?,
             channel_id: channel.map(|channel| channel.id).or(container_channel)?,
             message_ts: container.and_then(|container| container.message_ts),
             user_id: user.id,
+            home,
             outsider,
             response_url,
         })
@@ -102,11 +106,14 @@ impl Press {
     async fn answer(self, bot: &Arc<Bot>, signature: &[u8]) {
         let result = match self.action.as_str() {
             RENEW => self.renew(bot, signature).await,
+            ask::DISMISS => Ok(Said::Instead(ask::dismissed())),
             _ if self.outsider => Ok(Said::Beside(ask::not_yours())),
+            ask::POST_HERE | ask::REAUTHORISE | ask::CANCEL if let Err(refused) = self.may(bot).await => {
+                Ok(Said::Beside(reply::refused(&refused)))
+            }
             ask::POST_HERE => self.confirm(bot, signature, Confirmed::PostHere).await,
             ask::REAUTHORISE => self.confirm(bot, signature, Confirmed::Reauthorise).await,
             ask::CANCEL => self.cancel(bot, signature).await,
-            ask::DISMISS => Ok(Said::Instead(ask::dismissed())),
             _ => return,
         };
         let said = result.unwrap_or_else(|error| {
@@ -127,6 +134,16 @@ impl Press {
                 tracing::info!(%error, "a press could not be answered");
             }
         });
+    }
+
+    /// Whether the person may still do what a question is about.
+    async fn may(&self, bot: &Bot) -> Result<(), Refused> {
+        let person = Person {
+            team_id: self.home.as_deref().unwrap_or(&self.team_id),
+            enterprise_id: None,
+            user_id: &self.user_id,
+        };
+        bot.gate.may(&person, &self.channel_id, bot.clock.now()).await
     }
 
     /// Anyone who sees a link's own message may ask for a new link in it, people of the customer's

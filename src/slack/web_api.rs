@@ -26,7 +26,8 @@ use url::Url;
 use crate::outbound::{self, CallError};
 use crate::slack::respond::PostError;
 
-/// The Web API under one bot token.
+/// The Web API under one bot token. Clones share the connections.
+#[derive(Clone)]
 pub struct WebApi {
     client: SlackClient<Connector>,
     token: SlackApiToken,
@@ -34,7 +35,7 @@ pub struct WebApi {
 
 /// Who a token is, by `auth.test`.
 /// <https://docs.slack.dev/reference/methods/auth.test>
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 pub struct Identity {
     /// The workspace's name.
     #[serde(default)]
@@ -42,9 +43,39 @@ pub struct Identity {
     /// The workspace's id.
     #[serde(default)]
     pub team_id: String,
+    /// The Enterprise organisation of the workspace, if it is in one.
+    #[serde(default)]
+    pub enterprise_id: Option<String>,
     /// The bot's user name.
     #[serde(default)]
     pub user: String,
+}
+
+/// What `users.info` tells of a person, as far as the bot asks.
+/// <https://docs.slack.dev/reference/objects/user-object>
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct UserInfo {
+    /// The person's own workspace, or with Enterprise the organisation.
+    pub team_id: Option<String>,
+    /// No longer a member.
+    pub deleted: bool,
+    /// A guest, of several channels.
+    pub is_restricted: bool,
+    /// A guest of one channel.
+    pub is_ultra_restricted: bool,
+    /// From another workspace, and in no channel together with the bot's.
+    pub is_stranger: bool,
+    /// Within an Enterprise organisation.
+    pub enterprise_user: Option<EnterpriseUser>,
+}
+
+/// A person's place in an Enterprise organisation.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(default)]
+pub struct EnterpriseUser {
+    /// The organisation.
+    pub enterprise_id: String,
 }
 
 /// Where a message stands: what `chat.update` needs to change it.
@@ -144,6 +175,34 @@ impl WebApi {
         self.call("auth.test", &serde_json::json!({})).await
     }
 
+    /// Looks a person up. Needs the scope `users:read`.
+    /// <https://docs.slack.dev/reference/methods/users.info>
+    ///
+    /// # Errors
+    /// [`PostError`].
+    pub async fn users_info(&self, user: &str) -> Result<UserInfo, PostError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            user: UserInfo,
+        }
+        let answer: Answer = self.read("users.info", ("user", user)).await?;
+        Ok(answer.user)
+    }
+
+    /// The members of a user group. Needs the scope `usergroups:read` and a paid plan.
+    /// <https://docs.slack.dev/reference/methods/usergroups.users.list>
+    ///
+    /// # Errors
+    /// [`PostError`].
+    pub async fn user_group_members(&self, group: &str) -> Result<Vec<String>, PostError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            users: Vec<String>,
+        }
+        let answer: Answer = self.read("usergroups.users.list", ("usergroup", group)).await?;
+        Ok(answer.users)
+    }
+
     /// The scopes the token was granted, from the header of `auth.test`.
     ///
     /// # Errors
@@ -163,6 +222,16 @@ impl WebApi {
             .map(|scope| scope.trim().to_owned())
             .filter(|scope| !scope.is_empty())
             .collect())
+    }
+
+    /// Calls a method that only reads; not all of those take JSON.
+    async fn read<A>(&self, method: &str, (name, value): (&str, &str)) -> Result<A, PostError>
+    where
+        A: for<'de> Deserialize<'de> + Send,
+    {
+        let session = self.client.open_session(&self.token);
+        let parameters = [(name, Some(value))];
+        session.http_session_api.http_get(method, &parameters, None).await.map_err(classify)
     }
 
     async fn call<Q, A>(&self, method: &str, request: &Q) -> Result<A, PostError>

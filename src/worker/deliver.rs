@@ -13,6 +13,7 @@ use slack_morphism::prelude::{SlackMessageContent, SlackMessageResponseType};
 use crate::app::Bot;
 use crate::command::Work;
 use crate::command::connect::{Confirmed, Request};
+use crate::config::Visibility;
 use crate::fivetran::model::ConnectCard;
 use crate::journal::{Journal, Outcome, PostFailure, Problem};
 use crate::links::{self, Place};
@@ -48,7 +49,7 @@ pub(super) async fn link(
             requester: &claimed.user_id,
             card,
             note,
-            audience: Audience::Channel,
+            audience: audience(bot),
             reference: &claimed.id,
         };
         Some((live::waiting(&waiting, now)?, card.expires_at(now)))
@@ -64,7 +65,7 @@ pub(super) async fn link(
         Err(failed) => return failed,
     };
     // With a token, only where the bot is not a member; elsewhere its message can be edited.
-    let outside = bot.web_api.is_some() && message.is_none();
+    let outside = bot.web_api.is_some() && message.is_none() && audience(bot) == Audience::Channel;
     keep(bot, journal, claimed, request, message, expires_at).await;
     if outside && bot.hints.first_time(&claimed.channel_id) {
         // The link is there; a hint that is lost is given the next time.
@@ -75,6 +76,9 @@ pub(super) async fn link(
 
 /// Posts by the Web API, else by the response_url, after which the message cannot be edited.
 async fn post(bot: &Bot, claimed: &Claimed, content: SlackMessageContent) -> Result<Option<Place>, Outcome> {
+    if audience(bot) == Audience::Requester {
+        return post_privately(bot, claimed, content).await;
+    }
     let mut refused = None;
     if let Some(web_api) = &bot.web_api {
         match web_api.post_message(&claimed.channel_id, content.clone()).await {
@@ -96,6 +100,36 @@ async fn post(bot: &Bot, claimed: &Claimed, content: SlackMessageContent) -> Res
         Err(PostError::Refused(word)) => {
             Err(Outcome::PostFailed(PostFailure::Refused(refused.unwrap_or(word))))
         }
+        Err(error) => Err(failed(claimed, error)),
+    }
+}
+
+fn audience(bot: &Bot) -> Audience {
+    match bot.visibility {
+        Visibility::Channel => Audience::Channel,
+        Visibility::Requester => Audience::Requester,
+    }
+}
+
+/// Shows the link to its requester alone: by the response_url, else by a direct message. Never by
+/// an ephemeral message of the Web API, whose links Slack follows.
+async fn post_privately(
+    bot: &Bot,
+    claimed: &Claimed,
+    content: SlackMessageContent,
+) -> Result<Option<Place>, Outcome> {
+    match respond(bot, claimed, &content, SlackMessageResponseType::Ephemeral).await {
+        Ok(()) => return Ok(None),
+        Err(PostError::Refused(word)) => {
+            tracing::info!(command = claimed.id, slack_says = word, "the response_url is dead");
+        }
+        Err(error) => return Err(failed(claimed, error)),
+    }
+    let Some(web_api) = &bot.web_api else {
+        return Err(Outcome::PostFailed(PostFailure::Refused("the response_url is dead".to_owned())));
+    };
+    match web_api.post_message(&claimed.user_id, content).await {
+        Ok(Posted { channel, ts }) => Ok(Some(Place { channel, ts })),
         Err(error) => Err(failed(claimed, error)),
     }
 }
@@ -171,7 +205,7 @@ pub(super) async fn renewed(
             requester: &old.link.requester,
             card,
             note: Note::Renewed,
-            audience: Audience::Channel,
+            audience: audience(bot),
             reference: link,
         };
         Some((live::waiting(&waiting, now)?, card.expires_at(now)))

@@ -241,18 +241,21 @@ async fn a_message_that_could_not_be_edited_is_edited_later() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_open_links_stay_far_inside_fivetrans_limits() {
-    use connect_card::command::{Command, parse};
-    use connect_card::config::Destinations;
+    use connect_card::command::{Command, Vocabulary, parse};
+    use connect_card::config::{Destinations, NO_DEFAULTS};
     use connect_card::fivetran::catalog::Catalog;
     use connect_card::store::NewLink;
 
     let bot = Setup::new().await.without_token().start().await;
     let destinations = Destinations { default_group: Some("g".to_owned()), ..Destinations::default() };
-    let Ok(Command::Connect(request)) =
-        parse("google_ads acme", "/connect-card", &Catalog::built_in(), &destinations)
-    else {
-        panic!("a command")
+    let catalog = Catalog::built_in();
+    let words = Vocabulary {
+        slash: "/connect-card",
+        catalog: &catalog,
+        destinations: &destinations,
+        channel: &NO_DEFAULTS,
     };
+    let Ok(Command::Connect(request)) = parse("google_ads acme", &words) else { panic!("a command") };
     let connection = bot.fivetran.seed_connection("google_ads", "acme", "incomplete");
     let now = bot.app.bot.clock.now();
     let ids: Vec<_> = (0..10_000).map(|n| format!("LINK{n:06}")).collect();

@@ -10,6 +10,7 @@
 )]
 
 mod canary;
+mod channels;
 mod cli;
 mod connect;
 mod crash_points;
@@ -21,6 +22,7 @@ mod kills;
 mod life;
 mod lost_answers;
 mod messages;
+mod permission;
 mod postgres;
 mod process;
 mod program;

@@ -1,8 +1,8 @@
 //! What people see: where the link stands in a message, and that no reply outgrows Slack's limits.
 
 use connect_card::command::connect::{Confirmed, Request};
-use connect_card::command::{UsageError, Work, parse};
-use connect_card::config::Destinations;
+use connect_card::command::{UsageError, Vocabulary, Work, parse};
+use connect_card::config::{ChannelDefaults, Destinations, NO_DEFAULTS};
 use connect_card::fivetran::catalog::{Catalog, ServiceId};
 use connect_card::fivetran::model::{ConnectCard, Said};
 use connect_card::fivetran::schema::{SchemaKind, Target};
@@ -185,21 +185,26 @@ fn every_usage_error_keeps_slacks_limits() {
     .unwrap();
     let named = (0..200).map(|n| (format!("destination_{n}"), "group".to_owned())).collect();
     let destinations = Destinations { default_group: None, named };
+    let services = (0..200).map(|n| ServiceId::parse(&format!("s{n}_{}", "x".repeat(90))).unwrap()).collect();
+    let narrow = ChannelDefaults { services, ..ChannelDefaults::default() };
     let slash = format!("/{}", "c".repeat(31));
     let live = format!("service_0_{}", "x".repeat(80));
     let mut kinds = Vec::new();
-    for typed in [
-        String::new(),
-        "x".repeat(4000),
-        format!("{} y", "x".repeat(4000)),
-        format!("service_0_{}z y", "x".repeat(80)),
-        live.clone(),
-        format!("{live} {}", "s".repeat(64)),
-        format!("{live} Ümlaut"),
-        format!("{live} schema to {}", "z".repeat(4000)),
-        format!("{live} schema"),
+    for (channel, typed) in [
+        (&NO_DEFAULTS, String::new()),
+        (&NO_DEFAULTS, "x".repeat(4000)),
+        (&NO_DEFAULTS, format!("{} y", "x".repeat(4000))),
+        (&NO_DEFAULTS, format!("service_0_{}z y", "x".repeat(80))),
+        (&NO_DEFAULTS, live.clone()),
+        (&NO_DEFAULTS, format!("{live} {}", "s".repeat(64))),
+        (&NO_DEFAULTS, format!("{live} Ümlaut")),
+        (&NO_DEFAULTS, format!("{live} schema to {}", "z".repeat(4000))),
+        (&NO_DEFAULTS, format!("{live} schema")),
+        (&narrow, live.clone()),
     ] {
-        let error = parse(&typed, &slash, &catalog, &destinations).unwrap_err();
+        let vocabulary =
+            Vocabulary { slash: &slash, catalog: &catalog, destinations: &destinations, channel };
+        let error = parse(&typed, &vocabulary).unwrap_err();
         assert_fits(reply::usage(&error, &slash), &format!("{error:?}"));
         assert!(!reply::usage_sentence(&error, &slash).is_empty());
         kinds.push(std::mem::discriminant(&error));

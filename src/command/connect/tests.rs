@@ -1,0 +1,187 @@
+//! Tests of how the words are read, and of what a look at Fivetran means.
+
+use super::*;
+use crate::command::{Command, parse as parse_text};
+use crate::config::{ChannelDefaults, Destinations, NO_DEFAULTS};
+
+fn destinations() -> Destinations {
+    Destinations {
+        default_group: Some("default_group".to_owned()),
+        named: [("staging".to_owned(), "staging_group".to_owned())].into(),
+    }
+}
+
+fn read_in(channel: &ChannelDefaults, catalog: &Catalog, typed: &str) -> Result<Request, UsageError> {
+    let destinations = destinations();
+    let vocabulary = Vocabulary { slash: "/connect-card", catalog, destinations: &destinations, channel };
+    match parse_text(typed, &vocabulary)? {
+        Command::Connect(request) => Ok(request),
+        _ => panic!("{typed} is another verb"),
+    }
+}
+
+fn read(typed: &str) -> Result<Request, UsageError> {
+    read_in(&NO_DEFAULTS, &Catalog::built_in(), typed)
+}
+
+#[test]
+fn what_people_type_is_understood() {
+    for typed in [
+        "google_ads customer_schema",
+        "  google_ads \t customer_schema ",
+        "google_ads\u{a0}customer_schema",
+        "\u{201C}google_ads\u{201D} \u{2018}customer_schema\u{2019}",
+        "Google Ads customer_schema",
+        "GOOGLE_ADS customer_schema",
+        "google-ads customer_schema",
+        "\u{200B}google_ads\u{200E} customer_schema\u{FEFF}",
+        "`google_ads customer_schema`",
+    ] {
+        let request = read(typed).unwrap_or_else(|error| panic!("{typed}: {error:?}"));
+        assert_eq!(request.service.as_str(), "google_ads", "{typed}");
+        assert_eq!(request.target.connection_name(), "customer_schema", "{typed}");
+        assert_eq!(request.retired, None, "{typed}");
+        assert_eq!(request.group_id, "default_group");
+    }
+}
+
+#[test]
+fn the_retired_name_leads_to_its_successor_and_is_remembered() {
+    let request = read("adwords customer_schema").unwrap();
+    assert_eq!(request.service.as_str(), "google_ads");
+    assert_eq!(request.retired.as_deref(), Some("adwords"));
+    let live = Catalog::from_live([("adwords".to_owned(), "Google AdWords".to_owned(), None)]).unwrap();
+    let request = read_in(&NO_DEFAULTS, &live, "adwords customer_schema").unwrap();
+    assert_eq!((request.service.as_str(), request.retired), ("adwords", None));
+}
+
+#[test]
+fn a_service_without_a_schema_is_told_apart_from_a_schema() {
+    for typed in ["google_ads", "Google Ads", "adwords"] {
+        assert!(
+            matches!(read(typed), Err(UsageError::SchemaMissing(service)) if service.id.as_str() == "google_ads"),
+            "{typed}"
+        );
+    }
+    assert!(matches!(read(""), Err(UsageError::Incomplete)));
+    assert!(matches!(read("nonsense"), Err(UsageError::UnknownService { .. })));
+}
+
+#[test]
+fn tables_are_wanted_where_the_service_wants_them() {
+    assert!(read("google_sheets acme.budget").is_ok());
+    assert!(matches!(read("google_sheets acme"), Err(UsageError::Misfit { .. })));
+    assert!(matches!(read("google_ads acme.budget"), Err(UsageError::Misfit { .. })));
+}
+
+#[test]
+fn bad_names_come_back_with_the_nearest_good_one() {
+    match read("google_ads Customer-Schema") {
+        Err(UsageError::BadName { name, .. }) => {
+            assert_eq!(name.nearest.as_deref(), Some("customer_schema"))
+        }
+        other => panic!("{other:?}"),
+    }
+    for hostile in ["<!channel>", "@here", "a&b", "x'; drop table command; --", &"x".repeat(4096), "ａｃｍｅ"]
+    {
+        assert!(read(&format!("google_ads {hostile}")).is_err(), "{hostile}");
+    }
+}
+
+#[test]
+fn a_destination_is_one_of_those_configured() {
+    assert_eq!(read("google_ads acme to staging").unwrap().group_id, "staging_group");
+    match read("google_ads acme to nowhere") {
+        Err(UsageError::UnknownDestination { typed, known }) => {
+            assert_eq!((typed.as_str(), known), ("nowhere", vec!["staging".to_owned()]));
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+fn acme() -> ChannelDefaults {
+    ChannelDefaults {
+        schema: Some(Target::parse("acme").unwrap()),
+        destination: Some("staging".to_owned()),
+        services: ["google_ads", "google_sheets", "brand_new"].map(|id| ServiceId::parse(id).unwrap()).into(),
+        reminders: false,
+    }
+}
+
+#[test]
+fn what_is_left_out_is_the_channels() {
+    let catalog = Catalog::built_in();
+    let read = |typed: &str| read_in(&acme(), &catalog, typed);
+    for typed in ["google_ads", "Google Ads", "adwords"] {
+        let request = read(typed).unwrap();
+        assert_eq!((request.service.as_str(), request.target.schema.as_str()), ("google_ads", "acme"));
+        assert_eq!(
+            (request.group_id.as_str(), request.destination.as_deref()),
+            ("staging_group", Some("staging"))
+        );
+    }
+    assert_eq!(read("google_ads other").unwrap().target.connection_name(), "other");
+    assert_eq!(read("google_sheets acme.budget").unwrap().target.connection_name(), "acme.budget");
+    assert!(matches!(read("google_sheets"), Err(UsageError::Misfit { .. })));
+    assert!(matches!(read("nonsense"), Err(UsageError::UnknownService { .. })));
+    assert_eq!(read("google_ads to STAGING").unwrap().destination.as_deref(), Some("staging"));
+    match read("google_ads to nowhere") {
+        Err(UsageError::UnknownDestination { typed, .. }) => assert_eq!(typed, "nowhere"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_service_that_the_channel_does_not_allow_is_told_before_its_schema() {
+    for typed in ["stripe", "stripe acme", "Stripe Not-A-Schema"] {
+        match read_in(&acme(), &Catalog::built_in(), typed) {
+            Err(UsageError::ServiceNotAllowed { service, allowed }) => {
+                assert_eq!(service.id.as_str(), "stripe");
+                let names: Vec<_> = allowed.iter().map(|service| service.name.as_str()).collect();
+                assert_eq!(names, ["Google Ads", "Google Sheets", "brand_new"]);
+            }
+            other => panic!("{typed}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn without_a_default_a_destination_must_be_said() {
+    let destinations = Destinations { default_group: None, ..destinations() };
+    let catalog = Catalog::built_in();
+    let vocabulary =
+        Vocabulary { slash: "/x", catalog: &catalog, destinations: &destinations, channel: &NO_DEFAULTS };
+    match parse_text("google_ads acme", &vocabulary) {
+        Err(UsageError::NoDestination { known }) => assert_eq!(known, ["staging"]),
+        other => panic!("{other:?}"),
+    }
+    assert!(parse_text("google_ads acme to staging", &vocabulary).is_ok());
+}
+
+#[test]
+fn a_request_survives_its_json() {
+    let request = read("google_sheets acme.budget to staging").unwrap();
+    let json = serde_json::to_string(&request).unwrap();
+    assert_eq!(serde_json::from_str::<Request>(&json).unwrap(), request);
+    assert!(serde_json::from_str::<Request>(&json.replace("acme", "a c m e")).is_err());
+}
+
+#[test]
+fn of_several_connections_a_finished_one_is_never_overlooked() {
+    let connection = |service: &str, state: &str| -> Connection {
+        serde_json::from_value(serde_json::json!({
+            "id": state, "service": service, "status": {"setup_state": state},
+        }))
+        .unwrap()
+    };
+    let service = ServiceId::parse("google_ads").unwrap();
+    assert_eq!(judge(vec![], &service), Found::Nothing);
+    assert_eq!(
+        judge(vec![connection("stripe", "incomplete")], &service),
+        Found::OtherService { service: "stripe".to_owned() }
+    );
+    for order in [["connected", "incomplete"], ["incomplete", "broken"]] {
+        let found = judge(order.map(|state| connection("google_ads", state)).to_vec(), &service);
+        assert!(matches!(found, Found::Finished { .. }), "{order:?}");
+    }
+}

@@ -1,0 +1,356 @@
+//! The file that `CONFIG` names: destinations by name, and what holds in which channel.
+//!
+//! Owns its keys, their shapes and remedies, and finds every fault at once. A fault names the file
+//! and the key; it never repeats a value. Must not know which services or destinations Fivetran
+//! has.
+
+use std::collections::BTreeMap;
+
+use toml::{Table, Value};
+
+use super::{ChannelDefaults, Channels, Fault, is_fivetran_id, is_slack_id};
+use crate::fivetran::catalog::ServiceId;
+use crate::fivetran::schema::Target;
+
+/// Longest name of a destination.
+const NAME_LIMIT: usize = 50;
+
+/// What the file says.
+#[derive(Debug, Default)]
+pub(super) struct File {
+    /// `[destinations.NAME]`: the group id of each.
+    pub(super) destinations: BTreeMap<String, String>,
+    /// The group id of `default_destination`.
+    pub(super) default_group: Option<String>,
+    /// `[channels.ID]`.
+    pub(super) channels: Channels,
+}
+
+/// Reads the text of the file. What is faulty is left out, so that the rest can be read on.
+pub(super) fn read(name: &str, text: &str) -> (File, Vec<Fault>) {
+    let mut walk = Walk { name, faults: Vec::new() };
+    let file = match text.parse() {
+        Ok(table) => walk.file(&table),
+        Err(error) => {
+            walk.not_toml(&error, text);
+            File::default()
+        }
+    };
+    (file, walk.faults)
+}
+
+/// The way through the file.
+struct Walk<'a> {
+    name: &'a str,
+    faults: Vec<Fault>,
+}
+
+impl Walk<'_> {
+    fn fault(&mut self, key: &str, problem: &str, remedy: &str) {
+        self.faults.push(Fault {
+            variable: format!("{}: {key}", self.name),
+            problem: problem.to_owned(),
+            remedy: remedy.to_owned(),
+        });
+    }
+
+    fn not_toml(&mut self, error: &toml::de::Error, text: &str) {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or("");
+        let line = before.matches('\n').count() + 1;
+        // Only the parser's own words: with the error as a whole it would print the line itself.
+        let why = error.message().lines().next().unwrap_or("").to_owned();
+        self.fault(&format!("line {line}"), &format!("is not TOML ({why})"), "write it as in the README");
+    }
+
+    fn file(&mut self, table: &Table) -> File {
+        self.known(table, "", &["default_destination", "destinations", "channels"]);
+        let names = self.section(table, "destinations");
+        let mut file = File::default();
+        for (name, value) in names.into_iter().flatten() {
+            if let Some(group_id) = self.destination(name, value) {
+                file.destinations.insert(name.clone(), group_id);
+            }
+        }
+        if let Some(value) = table.get("default_destination") {
+            let name = self.name_of(names, "default_destination", value);
+            file.default_group = name.and_then(|name| file.destinations.get(&name).cloned());
+        }
+        for (id, value) in self.section(table, "channels").into_iter().flatten() {
+            if let Some(defaults) = self.channel(id, value, names) {
+                file.channels.0.insert(id.clone(), defaults);
+            }
+        }
+        file
+    }
+
+    fn destination(&mut self, name: &str, value: &Value) -> Option<String> {
+        let at = path(&["destinations", name]);
+        if !is_name(name) {
+            self.fault(
+                &at,
+                "is not a destination's name",
+                "use a–z, 0–9, _ and -, at most 50 characters: people type it after “to”",
+            );
+        }
+        let Some(table) = value.as_table() else {
+            self.fault(&at, "has no group_id", "write [destinations.NAME] and group_id = \"…\" below it");
+            return None;
+        };
+        self.known(table, &at, &["group_id"]);
+        match table.get("group_id").map(Value::as_str) {
+            Some(Some(id)) if is_fivetran_id(id) => Some(id.to_owned()),
+            Some(_) => {
+                self.fault(
+                    &format!("{at}.group_id"),
+                    "is not a group id",
+                    "copy it from the destination's Overview page at fivetran.com (Destination Group ID)",
+                );
+                None
+            }
+            None => {
+                self.fault(
+                    &at,
+                    "has no group_id",
+                    "copy it from the destination's Overview page at fivetran.com (Destination Group ID)",
+                );
+                None
+            }
+        }
+    }
+
+    fn channel(&mut self, id: &str, value: &Value, names: Option<&Table>) -> Option<ChannelDefaults> {
+        let at = path(&["channels", id]);
+        if !is_slack_id(id, "CGD") {
+            self.fault(
+                &at,
+                "is not a channel's id",
+                "use the id, such as C0123ABC, at the bottom of the channel's details in Slack",
+            );
+        }
+        let Some(table) = value.as_table() else {
+            self.fault(&at, "is not a table", "write [channels.ID] and the keys below it");
+            return None;
+        };
+        self.known(table, &at, &["schema", "destination", "services", "reminders"]);
+        let schema = table.get("schema").and_then(|value| self.schema(&format!("{at}.schema"), value));
+        let destination = table
+            .get("destination")
+            .and_then(|value| self.name_of(names, &format!("{at}.destination"), value));
+        let services = match table.get("services") {
+            Some(value) => self.services(&format!("{at}.services"), value),
+            None => Vec::new(),
+        };
+        let reminders = match table.get("reminders").map(Value::as_bool) {
+            None => false,
+            Some(Some(reminders)) => reminders,
+            Some(None) => {
+                self.fault(
+                    &format!("{at}.reminders"),
+                    "is neither true nor false",
+                    "write one of the two, without quotes",
+                );
+                false
+            }
+        };
+        Some(ChannelDefaults { schema, destination, services, reminders })
+    }
+
+    fn schema(&mut self, at: &str, value: &Value) -> Option<Target> {
+        let target = value.as_str().and_then(|text| Target::parse(text).ok());
+        if target.is_none() {
+            self.fault(
+                at,
+                "is not a schema",
+                "write \"schema\" or \"schema.table\": a–z, 0–9 and _, no digit first, at most 63 characters each",
+            );
+        }
+        target
+    }
+
+    fn services(&mut self, at: &str, value: &Value) -> Vec<ServiceId> {
+        let Some(items) = value.as_array() else {
+            self.fault(at, "is not a list", "write it as [\"google_ads\", \"stripe\"]");
+            return Vec::new();
+        };
+        let mut services = Vec::new();
+        for (place, item) in items.iter().enumerate() {
+            match item.as_str().and_then(|text| ServiceId::parse(text).ok()) {
+                Some(service) if services.contains(&service) => {}
+                Some(service) => services.push(service),
+                None => self.fault(
+                    &format!("{at}[{place}]"),
+                    "is not a service's id",
+                    "use the id, such as google_ads, from the address of its page in Fivetran's documentation",
+                ),
+            }
+        }
+        services
+    }
+
+    /// The name of a destination that the file has.
+    fn name_of(&mut self, names: Option<&Table>, at: &str, value: &Value) -> Option<String> {
+        let known = |name: &&str| names.is_some_and(|names| names.contains_key(*name));
+        let name = value.as_str().filter(known).map(str::to_owned);
+        if name.is_none() {
+            let remedy = match names.filter(|names| !names.is_empty()) {
+                Some(names) => format!("there is {}", listed(names.keys().map(String::as_str))),
+                None => "there is none yet; add [destinations.NAME] with its group_id".to_owned(),
+            };
+            self.fault(at, "names no destination of this file", &remedy);
+        }
+        name
+    }
+
+    fn section<'t>(&mut self, table: &'t Table, key: &str) -> Option<&'t Table> {
+        let value = table.get(key)?;
+        if value.as_table().is_none() {
+            self.fault(key, "is not a table", &format!("write [{key}.…] and the keys below it"));
+        }
+        value.as_table()
+    }
+
+    fn known(&mut self, table: &Table, at: &str, keys: &[&str]) {
+        for key in table.keys().filter(|key| !keys.contains(&key.as_str())) {
+            let key = if at.is_empty() { quoted(key) } else { format!("{at}.{}", quoted(key)) };
+            let remedy = format!("remove or correct it; known here: {}", listed(keys.iter().copied()));
+            self.fault(&key, "is not a known key", &remedy);
+        }
+    }
+}
+
+/// Names that a person can type as one word.
+fn is_name(text: &str) -> bool {
+    (1..=NAME_LIMIT).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_' || b == b'-')
+}
+
+fn path(keys: &[&str]) -> String {
+    keys.iter().map(|key| quoted(key)).collect::<Vec<_>>().join(".")
+}
+
+/// A key as TOML writes it, on one line whatever is in it.
+fn quoted(key: &str) -> String {
+    let bare = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    if bare { key.to_owned() } else { format!("{key:?}") }
+}
+
+fn listed<'a>(words: impl Iterator<Item = &'a str>) -> String {
+    words.map(quoted).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn faults(text: &str) -> Vec<String> {
+        read("customers.toml", text).1.into_iter().map(|fault| fault.variable).collect()
+    }
+
+    #[test]
+    fn a_whole_file_is_read() {
+        let (file, faults) = read(
+            "customers.toml",
+            r#"
+            default_destination = "prod"
+            [destinations.prod]
+            group_id = "projected_sickle"
+            [destinations.eu-2]
+            group_id = "eu_group"
+            [channels.C0123ABC]
+            schema = "acme"
+            destination = "eu-2"
+            services = ["google_ads", "stripe", "google_ads"]
+            reminders = true
+            [channels.G0TABLE]
+            schema = "acme.budget"
+            "#,
+        );
+        assert_eq!(faults, Vec::new());
+        assert_eq!(file.default_group.as_deref(), Some("projected_sickle"));
+        assert_eq!(file.destinations.get("eu-2").map(String::as_str), Some("eu_group"));
+        let acme = file.channels.of("C0123ABC");
+        assert_eq!(acme.schema.as_ref().map(Target::connection_name).as_deref(), Some("acme"));
+        assert_eq!((acme.destination.as_deref(), acme.reminders), (Some("eu-2"), true));
+        assert_eq!(acme.services.iter().map(ServiceId::as_str).collect::<Vec<_>>(), ["google_ads", "stripe"]);
+        assert!(file.channels.of("G0TABLE").schema.as_ref().is_some_and(|target| target.table.is_some()));
+        assert_eq!(file.channels.of("C0OTHER"), &ChannelDefaults::default());
+    }
+
+    #[test]
+    fn an_empty_file_says_nothing() {
+        assert_eq!(faults(""), Vec::<String>::new());
+        assert_eq!(faults("[channels]\n[destinations]"), Vec::<String>::new());
+    }
+
+    #[test]
+    fn every_fault_is_named_by_its_key_at_once_and_no_value_is_repeated() {
+        let text = r#"
+            default_destination = "canary"
+            colour = "canary"
+            [destinations.prod]
+            group_id = "canary/.."
+            [destinations.Prod]
+            group_id = "fine"
+            [destinations.empty]
+            [destinations.eu]
+            group_id = "fine"
+            region = "canary"
+            [channels.general]
+            schema = "fine"
+            [channels.C1]
+            shema = "canary"
+            schema = "Canary"
+            destination = "canary"
+            services = ["google_ads", "Canary Ads", 5]
+            reminders = "canary"
+            [channels.C2]
+            schema = 5
+            services = "canary"
+            [channels."C 3\n"]
+        "#;
+        let found = faults(text);
+        for key in [
+            "default_destination",
+            "colour",
+            "destinations.prod.group_id",
+            "destinations.Prod",
+            "destinations.empty",
+            "destinations.eu.region",
+            "channels.general",
+            "channels.C1.shema",
+            "channels.C1.schema",
+            "channels.C1.destination",
+            "channels.C1.services[1]",
+            "channels.C1.services[2]",
+            "channels.C1.reminders",
+            "channels.C2.schema",
+            "channels.C2.services",
+            r#"channels."C 3\n""#,
+        ] {
+            assert!(found.contains(&format!("customers.toml: {key}")), "{key}: {found:#?}");
+        }
+        assert_eq!(found.len(), 16, "{found:#?}");
+        let told = super::super::Faults(read("customers.toml", text).1).to_string();
+        assert!(!told.to_lowercase().contains("canary"), "{told}");
+        assert_eq!(told.lines().count(), 16, "{told}");
+    }
+
+    #[test]
+    fn what_is_not_toml_is_named_by_its_line() {
+        let (_, faults) = read("customers.toml", "[channels.C1]\nschema = canary\n");
+        assert_eq!(faults.len(), 1);
+        assert_eq!(faults[0].variable, "customers.toml: line 2");
+        assert!(!faults[0].problem.contains("canary"), "{faults:?}");
+        let (_, faults) = read("customers.toml", "[channels.C1]\n[channels.C1]\n");
+        assert_eq!(faults.len(), 1, "{faults:?}");
+    }
+
+    #[test]
+    fn sections_of_the_wrong_kind_are_faults() {
+        assert_eq!(
+            faults("channels = 1\ndestinations = \"x\""),
+            ["customers.toml: destinations", "customers.toml: channels"]
+        );
+        assert_eq!(faults("[channels]\nC1 = 5"), ["customers.toml: channels.C1"]);
+    }
+}

@@ -1,0 +1,81 @@
+//! Where data can land, and what holds in which channel.
+//!
+//! Owns these types and their lookups. Must not know how they are read.
+
+use std::collections::BTreeMap;
+
+use crate::fivetran::catalog::ServiceId;
+use crate::fivetran::schema::Target;
+
+/// Where a connection's data can land: destinations by name, and the one meant when none is said.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Destinations {
+    /// `FIVETRAN_GROUP_ID`, else what the file `CONFIG` says, else the only destination there is.
+    pub default_group: Option<String>,
+    /// Names that a person may type after `to`, with their group ids.
+    pub named: BTreeMap<String, String>,
+}
+
+impl Destinations {
+    /// The names, in order.
+    #[must_use]
+    pub fn names(&self) -> Vec<String> {
+        self.named.keys().cloned().collect()
+    }
+
+    /// Every group id once, each with the name to show for it.
+    #[must_use]
+    pub fn groups(&self) -> BTreeMap<&str, Option<&str>> {
+        let default = self.default_group.iter().map(|id| (id.as_str(), None));
+        default.chain(self.named.iter().map(|(name, id)| (id.as_str(), Some(name.as_str())))).collect()
+    }
+}
+
+/// What holds in one channel unless a person says otherwise.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ChannelDefaults {
+    /// Where data lands when none is typed.
+    pub schema: Option<Target>,
+    /// The name of the destination when none is typed.
+    pub destination: Option<String>,
+    /// The services that may be asked for here; empty: all.
+    pub services: Vec<ServiceId>,
+    /// Whether an unfinished link is brought up again.
+    pub reminders: bool,
+}
+
+/// Of a channel that is not configured.
+pub static NO_DEFAULTS: ChannelDefaults =
+    ChannelDefaults { schema: None, destination: None, services: Vec::new(), reminders: false };
+
+impl ChannelDefaults {
+    /// Whether a service may be asked for here.
+    #[must_use]
+    pub fn allows(&self, service: &ServiceId) -> bool {
+        self.services.is_empty() || self.services.contains(service)
+    }
+}
+
+/// The channels of the file `CONFIG`, by their ids.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Channels(pub BTreeMap<String, ChannelDefaults>);
+
+impl Channels {
+    /// What holds in a channel.
+    #[must_use]
+    pub fn of(&self, channel_id: &str) -> &ChannelDefaults {
+        self.0.get(channel_id).unwrap_or(&NO_DEFAULTS)
+    }
+
+    /// The services that some channel allows and `known` does not know, each with its channel.
+    pub fn unknown_services(
+        &self,
+        known: impl Fn(&ServiceId) -> bool,
+    ) -> impl Iterator<Item = (&str, &ServiceId)> {
+        let allowed = self
+            .0
+            .iter()
+            .flat_map(|(id, channel)| channel.services.iter().map(move |service| (id.as_str(), service)));
+        allowed.filter(move |(_, service)| !known(service))
+    }
+}

@@ -1,0 +1,377 @@
+//! Reads the variables one by one and collects what is wrong with them.
+//!
+//! Owns every variable's name, default, shape and remedy. A fault never repeats a value, which may
+//! be a secret in the wrong place.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+use std::time::Duration;
+
+use secrecy::{ExposeSecret, SecretString};
+use url::Url;
+
+use super::file::{self, File};
+use super::{
+    Channels, DatabaseUrl, Destinations, Fault, Faults, FivetranConfig, Landing, Permissions, ServerConfig,
+    SlackConfig, Vars, Visibility, is_fivetran_id, is_slack_id,
+};
+
+/// The two places Slack gives response_urls from (the second is GovSlack).
+const SLACK_HOOKS: [&str; 2] = ["https://hooks.slack.com", "https://hooks.slack-gov.com"];
+const PORT: u16 = 3000;
+/// Three times the longest call to Fivetran: even just before a prolongation, what is left of a
+/// lease outlasts a call.
+const LEASE_S: u64 = 45;
+
+/// Reads variables and keeps the faults.
+pub(super) struct Reader<'a> {
+    pub(super) vars: &'a Vars,
+    pub(super) faults: Faults,
+}
+
+impl Reader<'_> {
+    fn fault(&mut self, variable: &str, problem: &str, remedy: &str) {
+        self.faults.0.push(Fault {
+            variable: variable.to_owned(),
+            problem: problem.to_owned(),
+            remedy: remedy.to_owned(),
+        });
+    }
+
+    fn required(&mut self, name: &str, remedy: &str) -> Option<String> {
+        let value = self.vars.get(name).map(str::to_owned);
+        if value.is_none() {
+            self.fault(name, "is not set", remedy);
+        }
+        value
+    }
+
+    /// A secret from `NAME` or from the file that `NAME_FILE` names.
+    fn secret(&mut self, name: &str) -> Option<SecretString> {
+        let in_file = format!("{name}_FILE");
+        let Some(path) = self.vars.get(&in_file).map(str::to_owned) else {
+            return self.vars.get(name).map(|value| SecretString::from(value.to_owned()));
+        };
+        if self.vars.get(name).is_some() {
+            self.fault(name, &format!("is set, and {in_file} too"), "keep one of the two");
+            return None;
+        }
+        match std::fs::read_to_string(Path::new(&path)) {
+            Ok(text) if !text.trim().is_empty() => Some(SecretString::from(text.trim().to_owned())),
+            Ok(_) => {
+                self.fault(&in_file, "names an empty file", "put the secret in it");
+                None
+            }
+            Err(_) => {
+                self.fault(
+                    &in_file,
+                    "names a file that cannot be read",
+                    "check its path and who may read it",
+                );
+                None
+            }
+        }
+    }
+
+    fn required_secret(&mut self, name: &str, remedy: &str) -> Option<SecretString> {
+        let before = self.faults.0.len();
+        let secret = self.secret(name);
+        if secret.is_none() && self.faults.0.len() == before {
+            self.fault(name, "is not set", remedy);
+        }
+        secret
+    }
+
+    /// An `http` or `https` URL with no user, query or fragment, and no slash at its end.
+    pub(super) fn url(&mut self, name: &str, text: &str, plain_http: PlainHttp) -> Option<String> {
+        let remedy = "write it as https://host, with a path if need be, and nothing after that";
+        let Ok(url) = Url::parse(text) else {
+            self.fault(name, "is not a URL", remedy);
+            return None;
+        };
+        let bare = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+        if !matches!(url.scheme(), "http" | "https") || url.host().is_none() || !bare {
+            self.fault(name, "is not a plain web address", remedy);
+            return None;
+        }
+        let loopback = match url.host() {
+            Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
+            Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
+            Some(url::Host::Domain(name)) => name == "localhost",
+            None => false,
+        };
+        if url.scheme() == "http" && plain_http == PlainHttp::LoopbackOnly && !loopback {
+            self.fault(name, "is plain http", "use https; http is for this machine alone (127.0.0.1)");
+            return None;
+        }
+        Some(url.as_str().trim_end_matches('/').to_owned())
+    }
+
+    fn parsed<T: std::str::FromStr>(&mut self, name: &str, default: T, remedy: &str) -> Option<T> {
+        match self.vars.get(name).map(str::parse) {
+            None => Some(default),
+            Some(Ok(value)) => Some(value),
+            Some(Err(_)) => {
+                self.fault(name, "cannot be read", remedy);
+                None
+            }
+        }
+    }
+
+    pub(super) fn server(&mut self) -> Option<ServerConfig> {
+        let host = self.parsed(
+            "HOST",
+            IpAddr::from([0, 0, 0, 0]),
+            "give an IP address such as 0.0.0.0 or 127.0.0.1",
+        );
+        let port = self.parsed("PORT", PORT, "give a port number, 0 to 65535");
+        let public_url = self
+            .required(
+                "PUBLIC_URL",
+                "set it to where Slack reaches the bot, e.g. https://connect-card.example.com",
+            )
+            .and_then(|text| self.url("PUBLIC_URL", &text, PlainHttp::LoopbackOnly));
+        let metrics = match self.vars.get("METRICS_ADDR").map(str::parse) {
+            None => Some(None),
+            Some(Ok(address)) => Some(Some(address)),
+            Some(Err(_)) => {
+                self.fault(
+                    "METRICS_ADDR",
+                    "cannot be read",
+                    "give an address and a port such as 127.0.0.1:9000",
+                );
+                None
+            }
+        };
+        Some(ServerConfig {
+            listen: SocketAddr::new(host?, port?),
+            public_url: public_url?,
+            metrics: metrics?,
+        })
+    }
+
+    pub(super) fn slack(&mut self) -> Option<SlackConfig> {
+        let signing_secrets = self
+            .required_secret(
+                "SLACK_SIGNING_SECRET",
+                "copy it from Basic Information of your app at api.slack.com/apps",
+            )
+            .and_then(|secret| self.signing_secrets(&secret));
+        let bot_token = self.secret("SLACK_BOT_TOKEN");
+        if bot_token.as_ref().is_some_and(|token| !token.expose_secret().starts_with("xoxb-")) {
+            self.fault(
+                "SLACK_BOT_TOKEN",
+                "is not a bot token",
+                "use the one that starts with xoxb-, of OAuth & Permissions, or unset it",
+            );
+        }
+        let api_url = self.vars.get("SLACK_API_URL").unwrap_or("https://slack.com/api/").to_owned();
+        let api_url = self.url("SLACK_API_URL", &api_url, PlainHttp::LoopbackOnly);
+        let origins = self.response_url_origins();
+        Some(SlackConfig {
+            signing_secrets: signing_secrets?,
+            bot_token,
+            api_url: api_url?,
+            response_url_origins: origins?,
+        })
+    }
+
+    fn signing_secrets(&mut self, joined: &SecretString) -> Option<Vec<SecretString>> {
+        let secrets: Vec<_> = joined.expose_secret().split(',').map(str::trim).collect();
+        if secrets.iter().any(|secret| secret.is_empty()) || secrets.len() > 2 {
+            self.fault(
+                "SLACK_SIGNING_SECRET",
+                "is not one secret, or two with a comma between them",
+                "put the new one first while you rotate, then only the new one",
+            );
+            return None;
+        }
+        Some(secrets.into_iter().map(|secret| SecretString::from(secret.to_owned())).collect())
+    }
+
+    fn response_url_origins(&mut self) -> Option<Vec<url::Origin>> {
+        let name = "SLACK_RESPONSE_URL_ORIGINS";
+        let extra = self.vars.get(name).unwrap_or("").to_owned();
+        let mut origins = Vec::new();
+        for text in
+            SLACK_HOOKS.into_iter().chain(extra.split(',').map(str::trim)).filter(|text| !text.is_empty())
+        {
+            let url = self.url(name, text, PlainHttp::LoopbackOnly)?;
+            origins.push(Url::parse(&url).ok()?.origin());
+        }
+        Some(origins)
+    }
+
+    pub(super) fn fivetran(&mut self) -> Option<FivetranConfig> {
+        let remedy =
+            "make a key under your name > API key at fivetran.com/account/settings, and copy both halves";
+        let api_key = self.required_secret("FIVETRAN_API_KEY", remedy);
+        let api_secret = self.required_secret("FIVETRAN_API_SECRET", remedy);
+        let api_url = self.vars.get("FIVETRAN_API_URL").unwrap_or("https://api.fivetran.com").to_owned();
+        let api_url = self.url("FIVETRAN_API_URL", &api_url, PlainHttp::LoopbackOnly)?;
+        if api_url.ends_with("/v1") {
+            self.fault("FIVETRAN_API_URL", "ends with /v1", "leave that part out");
+            return None;
+        }
+        Some(FivetranConfig { api_url, api_key: api_key?, api_secret: api_secret? })
+    }
+
+    /// The destinations and channels: of `FIVETRAN_GROUP_ID` and of the file `CONFIG`.
+    pub(super) fn places(&mut self) -> Option<(Destinations, Channels)> {
+        let before = self.faults.0.len();
+        let file = self.file();
+        let file_is_faulty = self.faults.0.len() > before;
+        let group = self.vars.get("FIVETRAN_GROUP_ID").map(str::to_owned);
+        if group.is_none() && file.destinations.is_empty() && !file_is_faulty {
+            self.fault(
+                "FIVETRAN_GROUP_ID",
+                "is not set",
+                "copy it from the destination's Overview page at fivetran.com (Destination Group ID)",
+            );
+            return None;
+        }
+        if group.as_deref().is_some_and(|group| !is_fivetran_id(group)) {
+            self.fault(
+                "FIVETRAN_GROUP_ID",
+                "is not a group id",
+                "it is one word of letters, digits and underscores, such as projected_sickle",
+            );
+            return None;
+        }
+        let File { destinations: named, default_group, channels } = file;
+        let only = named.values().next().filter(|_| named.len() == 1).cloned();
+        let default_group = group.or(default_group).or(only);
+        Some((Destinations { default_group, named }, channels))
+    }
+
+    fn file(&mut self) -> File {
+        let Some(path) = self.vars.get("CONFIG") else { return File::default() };
+        let Ok(text) = std::fs::read_to_string(Path::new(path)) else {
+            self.fault("CONFIG", "names a file that cannot be read", "check its path and who may read it");
+            return File::default();
+        };
+        let (file, faults) = file::read(path, &text);
+        self.faults.0.extend(faults);
+        file
+    }
+
+    pub(super) fn permissions(&mut self) -> Permissions {
+        Permissions {
+            users: self.ids("ALLOWED_USERS", "UW", "U0123ABC, from a person's profile in Slack"),
+            user_groups: self.ids("ALLOWED_USER_GROUPS", "S", "S0123ABC, from a user group's page in Slack"),
+            channels: self.ids("ALLOWED_CHANNELS", "CGD", "C0123ABC, from a channel's details in Slack"),
+        }
+    }
+
+    /// Slack's ids with commas between them. A variable that is set has at least one: an allow-list
+    /// must not open up by a slip.
+    fn ids(&mut self, name: &str, kinds: &str, example: &str) -> Vec<String> {
+        let Some(text) = self.vars.get(name) else { return Vec::new() };
+        let mut ids: Vec<String> = Vec::new();
+        for id in text.split(',').map(str::trim).filter(|id| !id.is_empty()) {
+            if !is_slack_id(id, kinds) {
+                let remedy = format!("give ids such as {example}, with commas between them");
+                self.fault(name, "has something in it that is not an id of this kind", &remedy);
+                return Vec::new();
+            }
+            if !ids.iter().any(|known| known == id) {
+                ids.push(id.to_owned());
+            }
+        }
+        if ids.is_empty() {
+            self.fault(name, "has no id in it", &format!("give ids such as {example}, or unset it"));
+        }
+        ids
+    }
+
+    pub(super) fn visibility(&mut self) -> Visibility {
+        match self.vars.get("LINK_VISIBILITY") {
+            None | Some("channel") => Visibility::Channel,
+            Some("requester") => Visibility::Requester,
+            Some(_) => {
+                self.fault(
+                    "LINK_VISIBILITY",
+                    "is neither channel nor requester",
+                    "use one of the two, or unset it",
+                );
+                Visibility::Channel
+            }
+        }
+    }
+
+    pub(super) fn redirect_url(&mut self) -> Option<String> {
+        let name = "CONNECT_CARD_REDIRECT_URL";
+        let text = self.vars.get(name)?.to_owned();
+        self.url(name, &text, PlainHttp::Anywhere)
+    }
+
+    pub(super) fn landing(&mut self, public_url: Option<String>) -> Option<Landing> {
+        match self.redirect_url() {
+            Some(url) => Some(Landing::Fixed(url)),
+            None => public_url.map(Landing::OwnPage),
+        }
+    }
+
+    pub(super) fn database(&mut self) -> Option<DatabaseUrl> {
+        let before = self.faults.0.len();
+        let url = self.secret("DATABASE_URL");
+        if self.faults.0.len() > before {
+            return None;
+        }
+        let Some(url) = url else { return Some(DatabaseUrl::Sqlite("connect-card.db".into())) };
+        let text = url.expose_secret();
+        if let Some(path) = text.strip_prefix("sqlite:").map(|rest| rest.trim_start_matches("//")) {
+            // `sqlite:///a/b` is the absolute path `/a/b`, as others write it.
+            let path = if text.starts_with("sqlite:///") {
+                format!("/{}", path.trim_start_matches('/'))
+            } else {
+                path.to_owned()
+            };
+            if !path.is_empty() && !path.contains(['?', ':']) {
+                return Some(DatabaseUrl::Sqlite(path.into()));
+            }
+        } else if text.starts_with("postgres://") || text.starts_with("postgresql://") {
+            return Some(DatabaseUrl::Postgres(url));
+        }
+        self.fault(
+            "DATABASE_URL",
+            "is neither sqlite:PATH nor postgres://…",
+            "write e.g. sqlite:connect-card.db, a file on a local disk",
+        );
+        None
+    }
+
+    /// The proxy for calls out. Its URL may hold a password, so it is never printed.
+    pub(super) fn https_proxy(&mut self) -> Option<Url> {
+        let name = if self.vars.get("https_proxy").is_some() { "https_proxy" } else { "HTTPS_PROXY" };
+        let text = self.vars.get(name)?;
+        match Url::parse(text) {
+            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Some(url),
+            _ => {
+                self.fault(name, "is not the URL of a proxy", "write it as http://host:port, or unset it");
+                None
+            }
+        }
+    }
+
+    pub(super) fn lease(&mut self) -> Duration {
+        let seconds = self.parsed("LEASE_SECONDS", LEASE_S, "give a whole number of seconds, 1 to 600");
+        if seconds.is_some_and(|seconds| !(1..=600).contains(&seconds)) {
+            self.fault("LEASE_SECONDS", "is out of range", "give a whole number of seconds, 1 to 600");
+        }
+        Duration::from_secs(seconds.unwrap_or(LEASE_S))
+    }
+
+    pub(super) fn log_format(&mut self) {
+        if !matches!(self.vars.get("LOG_FORMAT"), None | Some("text" | "json")) {
+            self.fault("LOG_FORMAT", "is neither text nor json", "use one of the two, or unset it");
+        }
+    }
+}
+
+/// Where a URL may be plain http.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum PlainHttp {
+    Anywhere,
+    LoopbackOnly,
+}

@@ -1,0 +1,182 @@
+//! Tests of the variables: what is read, what is refused, and that no value is repeated.
+
+use std::path::Path;
+
+use secrecy::ExposeSecret;
+
+use super::*;
+
+const FULL: [(&str, &str); 6] = [
+    ("SLACK_SIGNING_SECRET", "one"),
+    ("FIVETRAN_API_KEY", "key"),
+    ("FIVETRAN_API_SECRET", "canary-secret"),
+    ("FIVETRAN_GROUP_ID", "projected_sickle"),
+    ("PUBLIC_URL", "https://bot.example.com/"),
+    ("SLACK_BOT_TOKEN", ""),
+];
+
+fn with(changes: &[(&str, &str)]) -> Result<Config, Faults> {
+    serve(&Vars::from_pairs(FULL.into_iter().chain(changes.iter().copied())))
+}
+
+fn faulty(changes: &[(&str, &str)]) -> Vec<String> {
+    with(changes).err().unwrap_or_default().0.into_iter().map(|fault| fault.variable).collect()
+}
+
+#[test]
+fn everything_that_is_missing_is_named_at_once() {
+    let faults = serve(&Vars::default()).err().unwrap_or_default();
+    let names: Vec<_> = faults.0.iter().map(|fault| fault.variable.as_str()).collect();
+    assert_eq!(
+        names,
+        [
+            "PUBLIC_URL",
+            "SLACK_SIGNING_SECRET",
+            "FIVETRAN_API_KEY",
+            "FIVETRAN_API_SECRET",
+            "FIVETRAN_GROUP_ID"
+        ]
+    );
+    assert_eq!(faults.to_string().lines().count(), 5);
+}
+
+#[test]
+fn a_full_environment_is_read_and_slashes_are_trimmed() {
+    let config = with(&[]).ok();
+    assert_eq!(
+        config.as_ref().map(|config| config.server.public_url.as_str()),
+        Some("https://bot.example.com")
+    );
+    assert_eq!(config.as_ref().map(|config| config.slack.api_url.as_str()), Some("https://slack.com/api"));
+    assert!(config.is_some_and(|config| config.slack.bot_token.is_none()), "an empty variable is unset");
+}
+
+#[test]
+fn each_bad_value_is_blamed_on_its_variable_without_being_repeated() {
+    for (name, value) in [
+        ("PUBLIC_URL", "http://bot.example.com"),
+        ("PUBLIC_URL", "https://bot.example.com/?canary=1"),
+        ("PUBLIC_URL", "canary"),
+        ("SLACK_SIGNING_SECRET", "canary,"),
+        ("SLACK_SIGNING_SECRET", "canary,b,c"),
+        ("SLACK_BOT_TOKEN", "canary"),
+        ("SLACK_RESPONSE_URL_ORIGINS", "http://canary.example.com"),
+        ("FIVETRAN_GROUP_ID", "canary/../x"),
+        ("FIVETRAN_API_URL", "https://api.example.com/v1"),
+        ("FIVETRAN_API_KEY_FILE", "/nonexistent/canary"),
+        ("DATABASE_URL", "mysql://canary"),
+        ("DATABASE_URL", "sqlite:"),
+        ("PORT", "canary"),
+        ("HOST", "canary"),
+        ("METRICS_ADDR", "canary"),
+        ("LOG_FORMAT", "canary"),
+        ("LEASE_SECONDS", "canary"),
+        ("LEASE_SECONDS", "0"),
+        ("HTTPS_PROXY", "canary"),
+        ("CONFIG", "/nonexistent/canary"),
+        ("LINK_VISIBILITY", "canary"),
+        ("ALLOWED_USERS", "canary"),
+        ("ALLOWED_USERS", ","),
+        ("ALLOWED_USERS", "U0ALICE,S0CANARY"),
+        ("ALLOWED_USER_GROUPS", "U0CANARY"),
+        ("ALLOWED_CHANNELS", "#canary"),
+    ] {
+        let faults = with(&[(name, value)]).err().unwrap_or_default();
+        assert_eq!(faults.0.len(), 1, "{name}={value}: {faults}");
+        assert!(name.starts_with(&faults.0[0].variable), "{name}: {faults}");
+        assert!(!faults.to_string().contains("canary"), "{faults}");
+    }
+}
+
+#[test]
+fn two_signing_secrets_are_kept_in_order() {
+    let config = with(&[("SLACK_SIGNING_SECRET", "new, old")]).ok();
+    let secrets: Vec<_> = config
+        .iter()
+        .flat_map(|config| &config.slack.signing_secrets)
+        .map(|secret| secret.expose_secret().to_owned())
+        .collect();
+    assert_eq!(secrets, ["new", "old"]);
+}
+
+#[test]
+fn plain_http_is_for_loopback() {
+    assert_eq!(faulty(&[("PUBLIC_URL", "http://127.0.0.1:3000")]), Vec::<String>::new());
+    assert_eq!(faulty(&[("PUBLIC_URL", "http://localhost:3000")]), Vec::<String>::new());
+    assert_eq!(faulty(&[("FIVETRAN_API_URL", "http://10.0.0.1")]), ["FIVETRAN_API_URL"]);
+}
+
+#[test]
+fn database_urls_name_a_file_or_a_server() {
+    for (text, path) in [
+        ("sqlite:bot.db", "bot.db"),
+        ("sqlite:///var/lib/bot.db", "/var/lib/bot.db"),
+        ("sqlite:/var/lib/bot.db", "/var/lib/bot.db"),
+    ] {
+        match with(&[("DATABASE_URL", text)]).map(|config| config.database) {
+            Ok(DatabaseUrl::Sqlite(found)) => assert_eq!(found, Path::new(path)),
+            _ => panic!("{text} names a file"),
+        }
+    }
+    assert!(matches!(
+        with(&[("DATABASE_URL", "postgres://u:p@db/bot")]).map(|config| config.database),
+        Ok(DatabaseUrl::Postgres(_))
+    ));
+}
+
+#[test]
+fn link_needs_fivetran_alone() {
+    let vars = Vars::from_pairs(FULL.into_iter().filter(|(name, _)| name.starts_with("FIVETRAN")));
+    let config = link(&vars).ok();
+    assert_eq!(config.map(|config| config.landing), Some(Landing::Fixed(FIVETRAN_HOME.to_owned())));
+}
+
+#[test]
+fn allow_lists_are_ids_with_commas() {
+    let config =
+        with(&[("ALLOWED_USERS", " U0ALICE,W0BOB ,, U0ALICE"), ("ALLOWED_CHANNELS", "C0A,D0B")]).ok();
+    let permissions = config.map(|config| config.permissions).unwrap_or_default();
+    assert_eq!(permissions.users, ["U0ALICE", "W0BOB"]);
+    assert_eq!(permissions.channels, ["C0A", "D0B"]);
+    assert!(permissions.user_groups.is_empty());
+}
+
+#[test]
+fn a_link_is_for_the_channel_unless_told_otherwise() {
+    let visibility = |changes: &[(&str, &str)]| with(changes).map(|config| config.visibility).ok();
+    assert_eq!(visibility(&[]), Some(Visibility::Channel));
+    assert_eq!(visibility(&[("LINK_VISIBILITY", "requester")]), Some(Visibility::Requester));
+}
+
+#[test]
+fn the_default_destination_is_the_variable_then_the_files_then_the_only_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("customers.toml");
+    let default = |file: &str, group: &str| {
+        std::fs::write(&path, file).unwrap();
+        let config = with(&[("CONFIG", path.to_str().unwrap()), ("FIVETRAN_GROUP_ID", group)])
+            .map_err(|it| it.to_string());
+        config.map(|config| config.destinations.default_group).unwrap()
+    };
+    let one = "[destinations.a]\ngroup_id = \"group_a\"\n";
+    let two = &format!("{one}[destinations.b]\ngroup_id = \"group_b\"\n");
+    let named = &format!("default_destination = \"b\"\n{two}");
+    assert_eq!(default(named, "projected_sickle").as_deref(), Some("projected_sickle"));
+    assert_eq!(default(named, "").as_deref(), Some("group_b"));
+    assert_eq!(default(one, "").as_deref(), Some("group_a"));
+    assert_eq!(default(two, ""), None);
+}
+
+#[test]
+fn a_faulty_file_hides_no_other_fault_and_asks_for_no_group() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("customers.toml");
+    std::fs::write(&path, "[destinations.a]\ngroup = 1\n[channels.C1]\ncolour = 1\n").unwrap();
+    let path = path.to_str().unwrap();
+    let found = faulty(&[("CONFIG", path), ("FIVETRAN_GROUP_ID", ""), ("PORT", "many")]);
+    let key = |key: &str| format!("{path}: {key}");
+    let expected =
+        [key("destinations.a.group"), key("destinations.a"), key("channels.C1.colour"), "PORT".to_owned()];
+    assert!(expected.iter().all(|name| found.contains(name)), "{found:?}");
+    assert_eq!(found.len(), 4, "{found:?}");
+}

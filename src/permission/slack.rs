@@ -1,0 +1,142 @@
+//! What Slack knows of people, asked seldom.
+//!
+//! Owns the calls, for how long each answer is believed, and what a failed call means. Must not
+//! know who is allowed what.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use jiff::Timestamp;
+
+use super::Unclear;
+use super::cache::{Answer, Cache};
+use crate::slack::respond::PostError;
+use crate::slack::web_api::{Identity, UserInfo, WebApi};
+
+/// How long what Slack told of a person or a group is believed.
+const KEEP: Duration = Duration::from_secs(5 * 60);
+/// How long it is believed that a scope or a group is missing: somebody may be mending it.
+const KEEP_REFUSAL: Duration = Duration::from_secs(60);
+/// How long Slack is left in peace after it did not answer.
+const KEEP_SILENCE: Duration = Duration::from_secs(10);
+/// People of whom something is kept.
+const PEOPLE: usize = 10_000;
+/// User groups of which the members are kept.
+const GROUPS: usize = 1_000;
+
+type Told<T> = Result<T, Unclear>;
+
+/// The workspace, as far as Slack tells.
+pub(super) struct Directory {
+    pub(super) web_api: Option<WebApi>,
+    own: Cache<Told<Identity>>,
+    people: Cache<Told<UserInfo>>,
+    groups: Cache<Told<Arc<HashSet<String>>>>,
+}
+
+impl Directory {
+    pub(super) fn new(web_api: Option<WebApi>) -> Self {
+        Self { web_api, own: Cache::new(1), people: Cache::new(PEOPLE), groups: Cache::new(GROUPS) }
+    }
+
+    /// The bot's own workspace; asked once.
+    pub(super) async fn identity(&self, now: Timestamp) -> Told<Identity> {
+        let web_api = self.web_api.clone().ok_or(Unclear::NoToken)?;
+        let ask = || async move {
+            match web_api.auth_test().await {
+                Ok(identity) => (Ok(identity), Duration::MAX),
+                Err(error) => failed(error, ""),
+            }
+        };
+        self.own.get("", now, ask).await.unwrap_or(Err(Unclear::Silent))
+    }
+
+    /// A person.
+    pub(super) async fn user(&self, user_id: &str, now: Timestamp) -> Told<UserInfo> {
+        let web_api = self.web_api.clone().ok_or(Unclear::NoToken)?;
+        let id = user_id.to_owned();
+        let ask = || async move {
+            match web_api.users_info(&id).await {
+                Ok(info) => (Ok(info), KEEP),
+                // Nobody whom the workspace can see.
+                Err(PostError::Refused(word)) if word == "user_not_found" || word == "user_not_visible" => {
+                    (Ok(UserInfo { is_stranger: true, ..UserInfo::default() }), KEEP)
+                }
+                Err(error) => failed(error, "users:read"),
+            }
+        };
+        self.people.get(user_id, now, ask).await.unwrap_or(Err(Unclear::Silent))
+    }
+
+    /// Whether a person is in one of the groups. A group that cannot be read matters only if the
+    /// person is in none of the others.
+    pub(super) async fn in_one_of(&self, groups: &[String], user_id: &str, now: Timestamp) -> Told<bool> {
+        let looks = join_all(groups.iter().map(|group| self.members(group, now))).await;
+        let mut answer = Ok(false);
+        for look in looks {
+            match look {
+                Ok(members) if members.contains(user_id) => return Ok(true),
+                Ok(_) => {}
+                Err(unclear) => answer = Err(unclear),
+            }
+        }
+        answer
+    }
+
+    async fn members(&self, group: &str, now: Timestamp) -> Told<Arc<HashSet<String>>> {
+        let web_api = self.web_api.clone().ok_or(Unclear::NoToken)?;
+        let id = group.to_owned();
+        let ask = || async move {
+            match web_api.user_group_members(&id).await {
+                Ok(members) => (Ok(Arc::new(members.into_iter().collect())), KEEP),
+                Err(error) => failed(error, "usergroups:read"),
+            }
+        };
+        self.groups.get(group, now, ask).await.unwrap_or(Err(Unclear::Silent))
+    }
+}
+
+/// What a failed call means, and for how long. `scope` is the one it takes.
+fn failed<T>(error: PostError, scope: &'static str) -> Answer<Told<T>> {
+    let (unclear, keep) = match error {
+        PostError::Refused(word) => {
+            let unclear = match word.as_str() {
+                "missing_scope" => Unclear::MissingScope(scope),
+                "plan_upgrade_required" | "paid_teams_only" => Unclear::NoUserGroups,
+                "no_such_subteam" | "subteam_not_found" => Unclear::NoSuchGroup,
+                _ => Unclear::Refused(word),
+            };
+            (unclear, KEEP_REFUSAL)
+        }
+        PostError::Throttled(pause) => {
+            (Unclear::Silent, pause.unwrap_or(KEEP_SILENCE).clamp(KEEP_SILENCE, KEEP_REFUSAL))
+        }
+        PostError::NotSent(_) | PostError::Unclear(_) => (Unclear::Silent, KEEP_SILENCE),
+    };
+    (Err(unclear), keep)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_call_is_told_by_what_mends_it() {
+        let refused = |word: &str| PostError::Refused(word.to_owned());
+        for (error, unclear, keep) in [
+            (refused("missing_scope"), Unclear::MissingScope("usergroups:read"), KEEP_REFUSAL),
+            (refused("plan_upgrade_required"), Unclear::NoUserGroups, KEEP_REFUSAL),
+            (refused("no_such_subteam"), Unclear::NoSuchGroup, KEEP_REFUSAL),
+            (refused("token_revoked"), Unclear::Refused("token_revoked".to_owned()), KEEP_REFUSAL),
+            (PostError::Throttled(None), Unclear::Silent, KEEP_SILENCE),
+            (PostError::Throttled(Some(Duration::from_secs(30))), Unclear::Silent, Duration::from_secs(30)),
+            (PostError::Throttled(Some(Duration::MAX)), Unclear::Silent, KEEP_REFUSAL),
+            (PostError::NotSent("no connection"), Unclear::Silent, KEEP_SILENCE),
+            (PostError::Unclear("timeout".to_owned()), Unclear::Silent, KEEP_SILENCE),
+        ] {
+            assert_eq!(failed::<()>(error, "usergroups:read"), (Err(unclear), keep));
+        }
+    }
+}

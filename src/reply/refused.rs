@@ -1,0 +1,92 @@
+//! The sentences for somebody who may not use the bot.
+//!
+//! Owns their wording: what is so, and whom to ask for what. Must not know how it was found out.
+
+use slack_morphism::prelude::SlackMessageContent;
+
+use super::{Mrkdwn, content, cut};
+use crate::permission::{Reason, Refused, Unclear};
+
+/// Why nothing was done, and whom to ask; for the person alone.
+#[must_use]
+pub fn refused(refused: &Refused) -> SlackMessageContent {
+    let (happened, ask_to) = words(&refused.reason);
+    let text = format!("{happened} Ask the people who run this bot {ask_to}.");
+    let mut shown = Mrkdwn::default().text(&happened).raw(" Ask the people who run this bot");
+    for (at, id) in refused.ask.iter().enumerate() {
+        // The ids come from the configuration, which takes nothing but letters and digits.
+        shown = shown.raw(if at == 0 { " (for example " } else { ", " }).raw("<@").text(id).raw(">");
+    }
+    shown = shown.raw(if refused.ask.is_empty() { " " } else { ") " }).text(&ask_to).raw(".");
+    content(&text, vec![shown.section()])
+}
+
+/// What is so, and what to ask for, as the end of a sentence.
+fn words(reason: &Reason) -> (String, String) {
+    let (happened, ask_to) = match reason {
+        Reason::Channel => ("I may not be used in this channel, so I did nothing.", "to allow it here"),
+        Reason::NotListed => ("You are not among those who may use me, so I did nothing.", "to let you"),
+        Reason::Guest => ("Guests may not use me, so I did nothing.", "to do it for you, or to let you"),
+        Reason::Outsider => {
+            ("Only people of the workspace I belong to may use me, so I did nothing.", "to do it for you")
+        }
+        Reason::Deleted => {
+            ("Slack says that your account is deactivated, so I did nothing.", "to do it for you")
+        }
+        Reason::Unclear(unclear) => return unclear_words(unclear),
+    };
+    (happened.to_owned(), ask_to.to_owned())
+}
+
+fn unclear_words(unclear: &Unclear) -> (String, String) {
+    let (because, ask_to) = match unclear {
+        Unclear::NoToken => ("I have no token to look with".to_owned(), "to set SLACK_BOT_TOKEN".to_owned()),
+        Unclear::MissingScope(scope) => (
+            format!("Slack has not granted me the scope {scope}"),
+            "to add it to the app and to reinstall it".to_owned(),
+        ),
+        Unclear::NoUserGroups => (
+            "this workspace's Slack plan has no user groups".to_owned(),
+            "to let you by name, in ALLOWED_USERS".to_owned(),
+        ),
+        Unclear::NoSuchGroup => {
+            ("one of those groups does not exist".to_owned(), "to correct ALLOWED_USER_GROUPS".to_owned())
+        }
+        Unclear::Refused(word) => {
+            (format!("Slack refused to tell ({})", cut(word, 60)), "to run connect-card check".to_owned())
+        }
+        Unclear::Silent => (
+            "Slack did not answer in time".to_owned(),
+            "to look into it if the same happens again in a minute".to_owned(),
+        ),
+    };
+    let happened = format!(
+        "Only certain user groups may use me, and I could not see whether you are in one: {because}. So I did \
+         nothing."
+    );
+    (happened, ask_to)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn up_to_three_people_are_named_and_nothing_else_is_markup() {
+        let show = |ask: &[&str], reason: Reason| {
+            let ask = ask.iter().map(|&id| id.to_owned()).collect();
+            serde_json::to_value(refused(&Refused { reason, ask })).unwrap()
+        };
+        let shown = show(&["U1", "U2"], Reason::Guest);
+        let section = shown["blocks"][0]["text"]["text"].as_str().unwrap();
+        assert_eq!(
+            section,
+            "Guests may not use me, so I did nothing. Ask the people who run this bot (for example <@U1>, <@U2>) \
+             to do it for you, or to let you."
+        );
+        assert!(!shown["text"].as_str().unwrap().contains("U1"), "{shown}");
+        let shown = show(&[], Reason::Unclear(Unclear::Refused("<!channel>".to_owned())));
+        assert!(!shown.to_string().contains("<!"), "{shown}");
+        assert!(!shown.to_string().contains("for example"), "{shown}");
+    }
+}

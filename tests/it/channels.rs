@@ -1,0 +1,150 @@
+//! Channel = customer: what the file `CONFIG` says, and how it fills in what is not typed.
+
+use connect_card::sandbox::fivetran::{FivetranStandIn, GROUP_ID};
+use connect_card::sandbox::slack::SlackStandIn;
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::harness::{CHANNEL, PRIVATE, Setup, TestBot};
+use crate::program::Program;
+
+/// A file of this text, and the folder that it lives in.
+fn file(text: &str) -> (TempDir, String) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("customers.toml");
+    std::fs::write(&path, text).unwrap();
+    let path = path.to_str().unwrap().to_owned();
+    (folder, path)
+}
+
+fn acme() -> String {
+    format!(
+        "[destinations.prod]\ngroup_id = \"{GROUP_ID}\"\n\
+         [channels.{CHANNEL}]\nschema = \"acme\"\ndestination = \"prod\"\n\
+         services = [\"google_ads\", \"google_sheets\"]\n"
+    )
+}
+
+async fn bot(text: &str) -> (TestBot, TempDir) {
+    let (folder, path) = file(text);
+    let setup = Setup::new().await.with("CONFIG", &path).with("FIVETRAN_GROUP_ID", "");
+    (setup.start().await, folder)
+}
+
+fn said(ack: &connect_card::sandbox::slack::Ack) -> String {
+    ack.json()["text"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn the_channel_knows_the_schema_and_the_destination() {
+    let (bot, _folder) = bot(&acme()).await;
+    bot.send("google_ads").await;
+    bot.message(1).await;
+    let call = &bot.api_calls()[0];
+    assert_eq!(call.body["config"], json!({ "schema": "acme" }));
+    assert_eq!(call.body["group_id"], GROUP_ID);
+    let rendered = bot.finish_with_link().await.rendered();
+    assert!(rendered.contains("acme") && rendered.contains("in prod"), "{rendered}");
+}
+
+#[tokio::test]
+async fn what_is_typed_is_stronger_than_the_channel() {
+    let (bot, _folder) = bot(&acme()).await;
+    bot.send("google_ads other to prod").await;
+    bot.message(1).await;
+    assert_eq!(bot.api_calls()[0].body["config"], json!({ "schema": "other" }));
+    bot.finish_with_link().await;
+}
+
+#[tokio::test]
+async fn a_table_is_asked_for_where_the_channels_schema_has_none() {
+    let (bot, _folder) = bot(&acme()).await;
+    let ack = bot.send("google_sheets").await;
+    assert!(said(&ack).contains("google_sheets acme.my_table"), "{}", ack.text());
+    assert!(bot.finish().await.is_empty());
+}
+
+#[tokio::test]
+async fn a_service_that_the_channel_does_not_allow_is_refused_by_name() {
+    let (bot, _folder) = bot(&acme()).await;
+    for typed in ["hubspot", "hubspot acme"] {
+        let text = said(&bot.send(typed).await);
+        for word in ["HubSpot", "google_ads (Google Ads)", "google_sheets (Google Sheets)"] {
+            assert!(text.contains(word), "{word}: {text}");
+        }
+    }
+    // Another channel is another customer.
+    let text = said(&bot.send_in(PRIVATE, "hubspot").await);
+    assert!(text.contains("Add a schema"), "{text}");
+    assert!(bot.api_calls().is_empty());
+    assert!(bot.finish().await.is_empty());
+}
+
+#[tokio::test]
+async fn of_two_destinations_one_must_be_said() {
+    let (bot, _folder) =
+        bot("[destinations.b]\ngroup_id = \"b\"\n[destinations.a]\ngroup_id = \"a\"\n").await;
+    let text = said(&bot.send("google_ads acme").await);
+    assert!(text.contains("a and b"), "{text}");
+    assert!(bot.finish().await.is_empty());
+}
+
+const FAULTY: &str = "default_destination = \"nowhere\"\ncolour = 1\n\
+    [destinations.Prod]\ngroup_id = \"a b\"\n\
+    [channels.general]\n[channels.C1]\nshema = \"x\"\nschema = \"X\"\nservices = [\"Google Ads\"]\n";
+
+#[tokio::test]
+async fn every_fault_of_the_file_is_told_at_once_by_serve_and_by_check() {
+    let (slack, fivetran) = (SlackStandIn::start().await.unwrap(), FivetranStandIn::start().await.unwrap());
+    let (_folder, path) = file(FAULTY);
+    let program = Program::against(&slack, &fivetran).with("CONFIG", &path).with("PORT", "many");
+    let (serve, check) = (program.run(&["serve"]).await, program.run(&["check"]).await);
+    assert_eq!((serve.code, check.code), (2, 1), "{serve:?} {check:?}");
+    let keys = [
+        "default_destination",
+        "colour",
+        "destinations.Prod",
+        "destinations.Prod.group_id",
+        "channels.general",
+        "channels.C1.shema",
+        "channels.C1.schema",
+        "channels.C1.services[0]",
+    ];
+    for key in keys {
+        let start = format!("{path}: {key} ");
+        assert!(serve.stderr.lines().any(|line| line.starts_with(&start)), "{key}: {serve:?}");
+        let start = format!("✗ {start}");
+        assert!(check.stdout.lines().any(|line| line.starts_with(&start)), "{key}: {check:?}");
+    }
+    assert_eq!(serve.stderr.lines().count(), keys.len() + 1, "and PORT: {serve:?}");
+    assert!(slack.calls().is_empty() && fivetran.calls().is_empty());
+}
+
+#[tokio::test]
+async fn check_tries_every_destination_and_knows_every_service() {
+    let (slack, fivetran) = (SlackStandIn::start().await.unwrap(), FivetranStandIn::start().await.unwrap());
+    let text = format!(
+        "[destinations.prod]\ngroup_id = \"{GROUP_ID}\"\n[destinations.old]\ngroup_id = \"gone\"\n\
+         [channels.C1]\nservices = [\"google_ads\", \"adwords\", \"gogle_ads\"]\n"
+    );
+    let (_folder, path) = file(&text);
+    let program = Program::against(&slack, &fivetran).with("CONFIG", &path).without("FIVETRAN_GROUP_ID");
+    let output = program.run(&["check"]).await;
+    assert_eq!(output.code, 1, "{output:?}");
+    let bad: Vec<_> = output.stdout.lines().filter(|line| line.starts_with('✗')).collect();
+    assert_eq!(bad.len(), 3, "{output:?}");
+    assert!(bad[0].contains("old (gone)") && bad[0].contains("CONFIG"), "{bad:?}");
+    assert!(bad[1].contains("channels.C1.services") && bad[1].contains("called google_ads now"), "{bad:?}");
+    assert!(bad[2].contains("gogle_ads"), "{bad:?}");
+    assert!(output.stdout.contains("✓ Fivetran destination prod"), "{output:?}");
+}
+
+#[tokio::test]
+async fn a_shell_can_name_a_destination_of_the_file() {
+    let (slack, fivetran) = (SlackStandIn::start().await.unwrap(), FivetranStandIn::start().await.unwrap());
+    let (_folder, path) = file(&acme());
+    let program = Program::against(&slack, &fivetran).with("CONFIG", &path).without("FIVETRAN_GROUP_ID");
+    let output = program.run(&["link", "hubspot", "tenant", "--destination", "prod", "--json"]).await;
+    assert_eq!(output.code, 0, "{output:?}");
+    assert_eq!(fivetran.connections()[0]["group_id"], GROUP_ID);
+}

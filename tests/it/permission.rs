@@ -1,0 +1,235 @@
+//! Who may use the bot, and what happens where Slack does not tell.
+
+use std::time::Duration;
+
+use connect_card::sandbox::fault::Fault;
+use connect_card::sandbox::slack::{Ack, SlackStandIn};
+use futures_util::future::join_all;
+
+use crate::harness::{CHANNEL, PRIVATE, Setup, TestBot, USER};
+use crate::program::Program;
+
+const OTHER: &str = "U0BOB";
+const GUEST: &str = "U0GUEST";
+const OUTSIDER: &str = "U0OUTSIDER";
+const GROUP: &str = "S0SETUP";
+/// Without those that only permissions need.
+const FEW_SCOPES: [&str; 2] = ["commands", "chat:write"];
+
+async fn asked(bot: &TestBot, user: &str, typed: &str) -> Ack {
+    let typed = format!("/connect-card {typed}");
+    let ack = bot.slack.command(&bot.url, &typed, CHANNEL, user).await.unwrap();
+    assert_eq!(ack.status, 200, "{}", ack.text());
+    assert_eq!(ack.json()["response_type"], "ephemeral", "{}", ack.text());
+    ack
+}
+
+/// What the person reads, mentions included.
+fn shown(ack: &Ack) -> String {
+    ack.json()["blocks"][0]["text"]["text"].as_str().unwrap().to_owned()
+}
+
+#[track_caller]
+fn assert_accepted(ack: &Ack) {
+    assert!(shown(ack).contains("Making a link"), "{}", ack.text());
+}
+
+/// A sentence that says what is so and whom to ask.
+#[track_caller]
+fn assert_refused(ack: &Ack, word: &str) {
+    let text = shown(ack);
+    assert!(text.contains(word) && text.contains("Ask the people who run this bot"), "{text}");
+}
+
+/// Nothing was done for anybody.
+async fn assert_untouched(bot: TestBot) {
+    assert!(bot.api_calls().is_empty());
+    assert!(bot.finish().await.is_empty());
+}
+
+#[tokio::test]
+async fn guests_and_outsiders_are_refused_unless_they_ask_for_help() {
+    let bot = TestBot::start().await;
+    assert_refused(&asked(&bot, GUEST, "google_ads acme").await, "Guests");
+    assert_refused(&asked(&bot, GUEST, "").await, "Guests");
+    assert_refused(&asked(&bot, GUEST, "no_such_service").await, "Guests");
+    assert_refused(&asked(&bot, OUTSIDER, "google_ads acme").await, "Only people of the workspace");
+    assert_refused(&asked(&bot, "U0NOBODY", "google_ads acme").await, "Only people of the workspace");
+    assert!(asked(&bot, GUEST, " Help ").await.text().contains("What you can type"));
+    assert_untouched(bot).await;
+}
+
+#[tokio::test]
+async fn a_member_is_let_in_without_any_list() {
+    let bot = TestBot::start().await;
+    assert_accepted(&bot.send("google_ads acme").await);
+    bot.finish_with_link().await;
+}
+
+#[tokio::test]
+async fn a_list_of_people_keeps_the_others_out_and_names_whom_to_ask() {
+    let setup = Setup::new().await.with("ALLOWED_USERS", "U0ALICE,U0GUEST,W0CAROL,U0DAVE");
+    let bot = setup.start().await;
+    let ack = asked(&bot, OTHER, "google_ads acme").await;
+    assert_refused(&ack, "not among those");
+    assert!(shown(&ack).contains("(for example <@U0ALICE>, <@U0GUEST>, <@W0CAROL>)"), "{}", ack.text());
+    assert_eq!(bot.slack.calls_to("users.info"), 0, "nobody had to be asked");
+    assert_accepted(&asked(&bot, USER, "google_ads acme").await);
+    assert_accepted(&asked(&bot, GUEST, "google_ads by_name").await);
+    assert_eq!(bot.finish().await.len(), 2);
+}
+
+#[tokio::test]
+async fn people_of_a_user_group_are_let_in() {
+    let bot = Setup::new().await.with("ALLOWED_USER_GROUPS", GROUP).start().await;
+    assert_accepted(&asked(&bot, USER, "google_ads acme").await);
+    assert_refused(&asked(&bot, OTHER, "google_ads other").await, "not among those");
+    bot.slack.set_user_group(GROUP, &[OTHER, GUEST]);
+    assert_refused(&asked(&bot, GUEST, "google_ads other").await, "Guests");
+    bot.advance(Duration::from_secs(299));
+    assert_refused(&asked(&bot, OTHER, "google_ads other").await, "not among those");
+    assert_eq!(bot.slack.calls_to("usergroups.users.list"), 1);
+    bot.advance(Duration::from_secs(1));
+    assert_accepted(&asked(&bot, OTHER, "google_ads other").await);
+    assert_refused(&asked(&bot, USER, "google_ads mine").await, "not among those");
+    assert_refused(&asked(&bot, GUEST, "google_ads mine").await, "Guests");
+    assert_eq!(bot.slack.calls_to("usergroups.users.list"), 2);
+    assert_eq!(bot.finish().await.len(), 2);
+}
+
+#[tokio::test]
+async fn other_channels_are_refused() {
+    let bot = Setup::new().await.with("ALLOWED_CHANNELS", PRIVATE).start().await;
+    assert_refused(&asked(&bot, USER, "google_ads acme").await, "this channel");
+    assert_eq!(bot.slack.calls_to("users.info"), 0);
+    assert_accepted(&bot.send_in(PRIVATE, "google_ads acme").await);
+    bot.finish_with_link().await;
+}
+
+#[tokio::test]
+async fn a_person_is_looked_up_once_in_five_minutes_however_many_commands_come() {
+    let bot = TestBot::start().await;
+    bot.slack.set_latency(Duration::from_millis(300));
+    let acks = join_all((0..5).map(|_| asked(&bot, GUEST, "google_ads acme"))).await;
+    acks.iter().for_each(|ack| assert_refused(ack, "Guests"));
+    assert_eq!(bot.slack.calls_to("users.info"), 1);
+    bot.advance(Duration::from_secs(299));
+    assert_refused(&asked(&bot, GUEST, "google_ads acme").await, "Guests");
+    assert_eq!(bot.slack.calls_to("users.info"), 1);
+    bot.advance(Duration::from_secs(1));
+    assert_refused(&asked(&bot, GUEST, "google_ads acme").await, "Guests");
+    assert_eq!(bot.slack.calls_to("users.info"), 2);
+    assert_untouched(bot).await;
+}
+
+#[tokio::test]
+async fn a_slow_look_delays_only_its_own_person_and_not_for_long() {
+    let bot = TestBot::start().await;
+    bot.slack.faults(|faults| {
+        faults.fail_next("users.info", Fault::SlowAfter(Duration::from_secs(20)), 1);
+    });
+    let slow = async {
+        let ack = asked(&bot, USER, "google_ads slow").await;
+        assert!((1.4..2.9).contains(&ack.elapsed.as_secs_f64()), "{:?}", ack.elapsed);
+        ack
+    };
+    let quick = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let ack = asked(&bot, OTHER, "google_ads quick").await;
+        assert!(ack.elapsed < Duration::from_secs(1), "{:?}", ack.elapsed);
+        ack
+    };
+    let (slow, quick) = tokio::join!(slow, quick);
+    assert_accepted(&slow);
+    assert_accepted(&quick);
+    assert_eq!(bot.finish().await.len(), 2);
+}
+
+#[tokio::test]
+async fn where_slack_is_silent_only_a_group_keeps_people_out() {
+    for fault in
+        [Fault::Status(500), Fault::DropBefore, Fault::NotJson, Fault::Throttled { retry_after: None }]
+    {
+        let setup = Setup::new().await.with("ALLOWED_USER_GROUPS", GROUP).with("ALLOWED_USERS", OTHER);
+        let bot = setup.start().await;
+        bot.slack.faults(|faults| {
+            for route in ["users.info", "usergroups.users.list", "auth.test"] {
+                faults.fail_always(route, fault.clone());
+            }
+        });
+        assert_refused(&asked(&bot, USER, "google_ads acme").await, "did not answer in time");
+        assert_accepted(&asked(&bot, OTHER, "google_ads acme").await);
+        bot.slack.faults(connect_card::sandbox::fault::Faults::heal);
+        bot.advance(Duration::from_secs(10));
+        assert_accepted(&asked(&bot, USER, "google_ads again").await);
+        assert_eq!(bot.finish().await.len(), 2);
+    }
+    let bot = TestBot::start().await;
+    bot.slack.faults(|faults| faults.fail_always("users.info", Fault::Status(500)));
+    assert_accepted(&asked(&bot, USER, "google_ads acme").await);
+    bot.finish_with_link().await;
+}
+
+#[tokio::test]
+async fn a_missing_scope_closes_only_what_needs_it() {
+    let setup = Setup::new().await;
+    setup.slack.set_scopes(&FEW_SCOPES);
+    let bot = setup.start().await;
+    assert_accepted(&asked(&bot, GUEST, "google_ads acme").await);
+    bot.finish().await;
+
+    let setup = Setup::new().await.with("ALLOWED_USER_GROUPS", GROUP);
+    setup.slack.set_scopes(&FEW_SCOPES);
+    let bot = setup.start().await;
+    assert_refused(&asked(&bot, USER, "google_ads acme").await, "the scope usergroups:read");
+    assert_untouched(bot).await;
+
+    let bot = Setup::new().await.with("ALLOWED_USER_GROUPS", "S0GONE").start().await;
+    assert_refused(&asked(&bot, USER, "google_ads acme").await, "does not exist");
+    assert_untouched(bot).await;
+}
+
+#[tokio::test]
+async fn without_a_token_nobody_is_known_and_a_group_lets_nobody_in() {
+    let bot = Setup::new().await.without_token().start().await;
+    assert_accepted(&asked(&bot, GUEST, "google_ads acme").await);
+    bot.finish().await;
+
+    let bot = Setup::new().await.without_token().with("ALLOWED_USER_GROUPS", GROUP).start().await;
+    assert_refused(&asked(&bot, USER, "google_ads acme").await, "no token");
+    assert_untouched(bot).await;
+}
+
+#[tokio::test]
+async fn what_cannot_be_known_is_said_by_check_and_once_at_start() {
+    let fivetran = connect_card::sandbox::fivetran::FivetranStandIn::start().await.unwrap();
+    let slack = SlackStandIn::start().await.unwrap();
+    let program = Program::against(&slack, &fivetran).with("ALLOWED_USER_GROUPS", GROUP);
+    let output = program.run(&["check"]).await;
+    assert_eq!(output.code, 0, "{output:?}");
+    assert!(output.stdout.contains("✓ user group S0SETUP: 1 members"), "{output:?}");
+
+    slack.set_scopes(&FEW_SCOPES);
+    let output = program.run(&["check"]).await;
+    assert_eq!(output.code, 1, "{output:?}");
+    for line in [
+        "· Slack scopes: users:read is not granted",
+        "· Slack scopes: usergroups:read is not granted",
+        "· who may: guests cannot be told",
+        "✗ who may: ALLOWED_USER_GROUPS lets nobody in",
+    ] {
+        assert!(output.stdout.lines().any(|it| it.starts_with(line)), "{line}: {output:?}");
+    }
+    let output = program.with("SLACK_BOT_TOKEN", "").run(&["check"]).await;
+    assert!(output.stdout.contains("✗ who may: ALLOWED_USER_GROUPS lets nobody in without SLACK_BOT_TOKEN"));
+
+    let program = Program::against(&slack, &fivetran);
+    let running = program.serve().await;
+    crate::harness::until("the warning", async || {
+        running.printed().contains("guests cannot be told from members").then_some(())
+    })
+    .await;
+    running.send(&slack, "google_ads acme").await;
+    let (_, _, printed) = running.terminate().await;
+    assert_eq!(printed.matches("guests cannot be told from members").count(), 1, "{printed}");
+}
