@@ -329,12 +329,17 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn claim(&self, now: Timestamp, limit: i64) -> Result<Vec<Claimed>, StoreError> {
+        let in_hand: Vec<_> = self.0.held.all();
+        let in_hand: Vec<_> = in_hand.iter().map(|hold| hold.key().0).collect();
+        let in_hand =
+            serde_json::to_string(&in_hand).map_err(|_| StoreError::Refused("no JSON".to_owned()))?;
         let rows: Vec<Stored> = on!(&self.0.pool, db => {
             let rows = sqlx::query(self.0.sql.claim)
                 .bind(&self.0.owner)
                 .bind(millis(self.0.lease))
                 .bind(now.as_millisecond())
                 .bind(limit)
+                .bind(in_hand)
                 .fetch_all(db)
                 .await?;
             rows.into_iter()

@@ -11,7 +11,8 @@ pub(super) struct Statements {
     pub(super) accept: &'static str,
     /// Stores how commands stand. `$1` rows. Returns the ids whose fence still held.
     pub(super) record: &'static str,
-    /// Takes due commands. `$1` owner, `$2` lease in ms, `$3` now, `$4` how many at most.
+    /// Takes due commands. `$1` owner, `$2` lease in ms, `$3` now, `$4` how many at most, `$5` ids in
+    /// hand already: one whose lease could not be prolonged in time is still being carried.
     pub(super) claim: &'static str,
     /// Prolongs the leases of the commands in hand. `$1` owner, `$2` lease in ms, `$3` ids and
     /// fences. Returns the ids of those that are still this process's.
@@ -63,7 +64,7 @@ macro_rules! link_columns {
 
 macro_rules! statements {
     (now: $now:literal, new: $new:literal, changed: $changed:literal, links: $links:literal,
-     held: $held:literal, skip: $skip:literal, record_order: $record_order:literal, renew_order: $renew_order:literal) => {
+     held: $held:literal, in_hand: $in_hand:literal, skip: $skip:literal, record_order: $record_order:literal, renew_order: $renew_order:literal) => {
         Statements {
             accept: concat!(
                 "INSERT INTO command (id, dedup, subject, team_id, channel_id, user_id, request, response_url, stage, \
@@ -84,7 +85,7 @@ macro_rules! statements {
             claim: concat!(
                 "UPDATE command SET owner = $1, fence = fence + 1, lease_until = ", $now, " + $2 \
                  WHERE id IN (SELECT id FROM command WHERE ended_at IS NULL AND run_at <= $3 AND lease_until <= ", $now,
-                " ORDER BY run_at LIMIT $4", $skip, ") \
+                " AND id NOT IN (", $in_hand, ") ORDER BY run_at LIMIT $4", $skip, ") \
                  RETURNING id, team_id, channel_id, user_id, request, response_url, stage, connection_id, existed, \
                  problem, tries, posts, accepted_at, fence"
             ),
@@ -163,6 +164,7 @@ pub(super) const SQLITE: Statements = statements! {
             value ->> 'message_ts' AS message_ts, value ->> 'posted_at' AS posted_at, \
             value ->> 'expires_at' AS expires_at, value ->> 'check_at' AS check_at FROM json_each($1)) AS v",
     held: "(SELECT value ->> 'id' AS id, value ->> 'fence' AS fence FROM json_each($3)) AS v",
+    in_hand: "SELECT value FROM json_each($5)",
     skip: "",
     record_order: "",
     renew_order: ""
@@ -178,6 +180,7 @@ pub(super) const POSTGRES: Statements = statements! {
             request text, schema_name text, message_channel text, message_ts text, posted_at bigint, expires_at bigint, \
             check_at bigint)",
     held: "json_to_recordset($3::json) AS v(id text, fence bigint)",
+    in_hand: "SELECT json_array_elements_text($5::json)",
     skip: " FOR UPDATE SKIP LOCKED",
     // Two statements that change the same rows lock them in the same order first, or they could
     // each wait for the other.

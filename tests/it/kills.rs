@@ -130,7 +130,7 @@ async fn kill_again_and_again(engine: &str, database: String) {
     let outside = Outside::start().await;
     outside.fivetran.set_latency(Duration::from_millis(5));
     bad_day(&outside, seed, 4);
-    let setup = Setup::new(database, folder.path().join("log")).with("LEASE_SECONDS", "1");
+    let setup = Setup::new(database, folder.path().join("log")).with("LEASE_SECONDS", "2");
     let stop = Arc::new(AtomicBool::new(false));
     let typed = Arc::new(Typed::default());
     let mut process = setup.start(&outside).await;

@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use connect_card::sandbox::fivetran::{self, FivetranStandIn};
@@ -22,9 +23,17 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 pub(crate) const CHANNEL: &str = "C0CUSTOMER";
 pub(crate) const USER: &str = "U0ALICE";
 
-/// A port that nobody listens on now.
+/// A port that nobody listens on, now or while a process that is to listen there is restarted: below
+/// those that the system gives to outgoing connections, and each given once.
 pub(crate) fn free_port() -> u16 {
-    TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port()
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    loop {
+        let offset = u32::from(NEXT.fetch_add(1, Ordering::Relaxed)) + std::process::id() % 89 * 100;
+        let port = 20_000 + u16::try_from(offset % 10_000).unwrap();
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
+    }
 }
 
 /// Both outside parties.
