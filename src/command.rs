@@ -114,6 +114,18 @@ pub enum UsageError {
         typed: String,
         /// At most three that may be meant.
         suggestions: Vec<Service>,
+        /// What to type instead, with the likeliest of them.
+        instead: Option<String>,
+    },
+    /// A service, and a schema of several words.
+    SpacedSchema {
+        /// What to type instead.
+        instead: Option<String>,
+    },
+    /// A schema, and behind it the service.
+    ServiceFirst {
+        /// What to type instead.
+        instead: String,
     },
     /// A service without a schema.
     SchemaMissing(Service),
@@ -164,7 +176,10 @@ pub fn parse(
     let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
     match words.as_slice() {
         [] => Err(UsageError::Incomplete),
-        [one] if help::is_help(one) => Ok(Command::Help),
+        // `help me` too, but there is a service called Help Scout.
+        [first, ..] if help::is_help(first) && !connect::begins_with_service(&words, catalog) => {
+            Ok(Command::Help)
+        }
         [verb, rest @ ..] if verb.eq_ignore_ascii_case("renew") => {
             schema_of(&renew::VERB, rest).map(Command::Renew)
         }
@@ -205,18 +220,17 @@ pub fn parse_arguments(
     )
 }
 
-/// The text with one kind of space and without quotes and invisible characters.
+/// The text with single spaces, without invisible characters, and without quotes around a word. A
+/// quote within one stays, so that a schema never silently becomes another one.
 fn plain(typed: &str) -> String {
-    let mut text = String::with_capacity(typed.len());
-    for character in typed.chars() {
-        match character {
-            '"' | '\'' | '`' | '\u{2018}'..='\u{201F}' | '\u{AB}' | '\u{BB}' | '\u{2039}' | '\u{203A}' => {}
-            _ if is_invisible(character) => {}
-            _ if character.is_whitespace() => text.push(' '),
-            _ => text.push(character),
-        }
-    }
-    text.trim().to_owned()
+    let visible: String = typed.chars().filter(|&character| !is_invisible(character)).collect();
+    let words = visible.split_whitespace().map(|word| word.trim_matches(is_quote));
+    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+fn is_quote(character: char) -> bool {
+    matches!(character,
+        '"' | '\'' | '`' | '\u{2018}'..='\u{201F}' | '\u{AB}' | '\u{BB}' | '\u{2039}' | '\u{203A}')
 }
 
 /// Characters that take no space on the screen: joiners, marks of direction, controls.

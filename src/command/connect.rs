@@ -101,11 +101,71 @@ pub(super) fn parse(
         _ => {
             return Err(match known(&whole, catalog) {
                 Some(service) => UsageError::SchemaMissing(service),
-                None => unknown(&whole, catalog),
+                None => unknown(&whole, None, catalog),
             });
         }
     };
+    if known(&service, catalog).is_none()
+        && let Some(error) = misplaced(words, destination, slash, catalog)
+    {
+        return Err(error);
+    }
     request(&service, schema, destination, slash, catalog, destinations)
+}
+
+/// Whether the first words name a service.
+pub(super) fn begins_with_service(words: &[&str], catalog: &Catalog) -> bool {
+    (1..=words.len()).any(|count| known(&first(words, count), catalog).is_some())
+}
+
+/// What is amiss where all words but the last name no service: a schema of several words, the
+/// schema before the service, or a `to` with nothing behind it.
+fn misplaced(
+    words: &[&str],
+    destination: Option<&str>,
+    slash: &str,
+    catalog: &Catalog,
+) -> Option<UsageError> {
+    if let [_, _, .., last] = words
+        && last.eq_ignore_ascii_case("to")
+    {
+        return Some(UsageError::NoDestination);
+    }
+    let proposal = |service: &Service, schema: &str| {
+        let target = Target::parse(schema).map(|target| target.connection_name()).or_else(|bad| bad.nearest.ok_or(()));
+        target.ok().map(|target| line(service, &target, destination, slash))
+    };
+    // The longest name wins: `Facebook Pages` before `Facebook`.
+    let splits = || (1..words.len()).rev();
+    if let Some((count, service)) =
+        splits().find_map(|count| Some((count, known(&first(words, count), catalog)?)))
+    {
+        let schema = words.iter().skip(count).copied().collect::<Vec<_>>().join(" ");
+        return Some(UsageError::SpacedSchema { instead: proposal(&service, &schema) });
+    }
+    let (count, service) = (1..words.len()).find_map(|count| {
+        let behind = words.iter().skip(count).copied().collect::<Vec<_>>().join(" ");
+        Some((count, known(&behind, catalog)?))
+    })?;
+    proposal(&service, &first(words, count)).map(|instead| UsageError::ServiceFirst { instead })
+}
+
+fn first(words: &[&str], count: usize) -> String {
+    words.iter().take(count).copied().collect::<Vec<_>>().join(" ")
+}
+
+/// What to type instead, after the slash command or the name of the program.
+fn line(service: &Service, target: &str, destination: Option<&str>, slash: &str) -> String {
+    // A table is part of the schema only where the service wants one.
+    let wants_table = service.kind.is_some_and(SchemaKind::wants_table);
+    let target = match target.split_once('.') {
+        None if wants_table => format!("{target}.my_table"),
+        Some((schema, _)) if service.kind.is_some() && !wants_table => schema.to_owned(),
+        _ => target.to_owned(),
+    };
+    let to = if slash.starts_with('/') { "to" } else { "--destination" };
+    let destination = destination.map(|name| format!(" {to} {}", echo(name))).unwrap_or_default();
+    format!("{} {target}{destination}", service.id)
 }
 
 /// Resolves every name of a request.
@@ -120,7 +180,9 @@ pub(super) fn request(
     let (service, retired) = match catalog.resolve(service) {
         Resolution::Exact(service) | Resolution::Named(service) => (service, None),
         Resolution::Retired { typed, successor } => (successor, Some(echo(&typed))),
-        Resolution::Unknown { .. } => return Err(unknown(service, catalog)),
+        Resolution::Unknown { .. } => {
+            return Err(unknown(service, Some((schema, destination, slash)), catalog));
+        }
     };
     let target =
         Target::parse(schema).map_err(|name| UsageError::BadName { service: service.clone(), name })?;
@@ -157,12 +219,20 @@ fn known(typed: &str, catalog: &Catalog) -> Option<Service> {
     }
 }
 
-fn unknown(typed: &str, catalog: &Catalog) -> UsageError {
+/// `rest` is what else was typed: schema, destination, slash command.
+fn unknown(typed: &str, rest: Option<(&str, Option<&str>, &str)>, catalog: &Catalog) -> UsageError {
     let suggestions = match catalog.resolve(typed) {
         Resolution::Unknown { suggestions } => suggestions,
         _ => Vec::new(),
     };
-    UsageError::UnknownService { typed: echo(typed), suggestions }
+    let instead = suggestions.first().zip(rest).and_then(|(service, (schema, destination, slash))| {
+        let target = match Target::parse(schema) {
+            Ok(target) => target.connection_name(),
+            Err(bad) => bad.nearest?,
+        };
+        Some(line(service, &target, destination, slash))
+    });
+    UsageError::UnknownService { typed: echo(typed), suggestions, instead }
 }
 
 /// Takes one step at Fivetran. A card that comes of it is put into `card`; `connection` is the one
@@ -323,6 +393,7 @@ mod tests {
             "google-ads customer_schema",
             "\u{200B}google_ads\u{200E} customer_schema\u{FEFF}",
             "`google_ads customer_schema`",
+            "\"Google Ads\" 'customer_schema'",
         ] {
             let request = read(typed).unwrap_or_else(|error| panic!("{typed}: {error:?}"));
             assert_eq!(request.service.as_str(), "google_ads", "{typed}");
@@ -378,6 +449,58 @@ mod tests {
         {
             assert!(read(&format!("google_ads {hostile}")).is_err(), "{hostile}");
         }
+    }
+
+    #[test]
+    fn a_quote_within_a_schema_is_never_dropped_in_silence() {
+        for typed in ["google_ads customer's_schema", "google_ads customer\u{2019}s_schema"] {
+            match read(typed) {
+                Err(UsageError::BadName { name, .. }) => {
+                    assert_eq!(name.nearest.as_deref(), Some("customer_s_schema"), "{typed}")
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn words_in_the_wrong_place_are_put_right() {
+        let said = |typed: &str| crate::reply::usage_sentence(&read(typed).unwrap_err(), "/connect-card");
+        for (typed, answer) in [
+            ("google_ads Schema 7", "A schema has no spaces. Try: /connect-card google_ads schema_7"),
+            ("Google Ads big customer", "A schema has no spaces. Try: /connect-card google_ads big_customer"),
+            (
+                "adwords my schema to staging",
+                "A schema has no spaces. Try: /connect-card google_ads my_schema to staging",
+            ),
+            ("customer_schema google_ads", "The service comes first: /connect-card google_ads customer_schema"),
+            ("acme Google Sheets", "The service comes first: /connect-card google_sheets acme.my_table"),
+            (
+                "googel_ads acme",
+                "I know no service called “googel_ads”. Did you mean google_ads (Google Ads)? Try: /connect-card google_ads acme",
+            ),
+            ("google_ads acme to", "Say where the data should land: add “to” and a destination's name."),
+            ("s3 lake", "Amazon S3 needs SCHEMA.TABLE: name the table group as well. Try: /connect-card s3 lake.my_table"),
+            ("s3 a.b.c", "“a.b.c” has more than one dot; SCHEMA.TABLE takes one. Try: /connect-card s3 a.b_c"),
+            (
+                "google_ads 1st-Client!",
+                "“1st-Client!” cannot be a schema: it has capital letters, “-” and “!” and it starts with a digit (a schema is made of a–z, 0–9 and _). Try: /connect-card google_ads _1st_client",
+            ),
+        ] {
+            assert_eq!(said(typed), answer, "{typed}");
+        }
+        assert!(said("tiktok acme").ends_with("Try: /connect-card tiktok_ads acme"), "{}", said("tiktok acme"));
+        let unknown = "\u{FFFD}\u{FFFD} acme";
+        assert!(said(unknown).contains("I know no service"), "{}", said(unknown));
+    }
+
+    #[test]
+    fn help_is_asked_for_in_many_words_and_scouts_are_no_help() {
+        for typed in ["help", "help me", "HELP please now", "?", "-h"] {
+            let command = parse_text(typed, "/connect-card", &Catalog::built_in(), &destinations());
+            assert_eq!(command, Ok(Command::Help), "{typed}");
+        }
+        assert_eq!(read("help scout acme").unwrap().service.as_str(), "helpscout");
     }
 
     #[test]
