@@ -229,8 +229,10 @@ fn plain(typed: &str) -> String {
 }
 
 fn is_quote(character: char) -> bool {
-    matches!(character,
-        '"' | '\'' | '`' | '\u{2018}'..='\u{201F}' | '\u{AB}' | '\u{BB}' | '\u{2039}' | '\u{203A}')
+    matches!(
+        character,
+        '"' | '\'' | '`' | '\u{2018}'..='\u{201F}' | '\u{AB}' | '\u{BB}' | '\u{2039}' | '\u{203A}'
+    )
 }
 
 /// Characters that take no space on the screen: joiners, marks of direction, controls.

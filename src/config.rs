@@ -14,6 +14,8 @@ use std::time::Duration;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
+use crate::telemetry;
+
 /// Where the variables come from: the process environment, behind it the `.env` file.
 #[derive(Default)]
 pub struct Vars(HashMap<String, String>);
@@ -23,7 +25,6 @@ impl Vars {
     ///
     /// # Errors
     /// When there is a `.env` file that cannot be read or parsed.
-    #[expect(clippy::disallowed_methods, reason = "this is the one reader of the environment")]
     pub fn from_process() -> Result<Self, Faults> {
         let mut vars = HashMap::new();
         match dotenvy::from_path_iter(".env") {
@@ -44,15 +45,18 @@ impl Vars {
                 return Err(Faults(vec![Fault { variable: ".env".to_owned(), problem, remedy }]));
             }
         }
-        for (name, value) in std::env::vars_os() {
-            if let (Ok(name), Ok(value)) = (name.into_string(), value.into_string())
-                // An empty one is unset, so it takes nothing away from `.env` either.
-                && !value.trim().is_empty()
-            {
-                vars.insert(name, value);
-            }
-        }
+        vars.extend(Self::from_environment().0);
         Ok(Self(vars))
+    }
+
+    /// The process environment alone.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one reader of the environment")]
+    pub fn from_environment() -> Self {
+        let readable = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        // An empty one is unset, so it takes nothing away from `.env` either.
+        Self(readable.filter(|(_, value)| !value.trim().is_empty()).collect())
     }
 
     /// Variables given one by one, for tests and for the sandbox.
@@ -275,10 +279,9 @@ pub fn link(vars: &Vars) -> Result<LinkConfig, Faults> {
     let fivetran = reader.fivetran();
     let destinations = reader.destinations();
     // The bot's own page is of use to a link only where there is a bot.
-    let landing = match reader.redirect_url() {
-        Some(url) => Some(Landing::Fixed(url)),
-        None => Some(Landing::Fixed(FIVETRAN_HOME.to_owned())),
-    };
+    let public_url = vars.get("PUBLIC_URL").map(str::to_owned);
+    let public_url = public_url.and_then(|text| reader.url("PUBLIC_URL", &text, PlainHttp::LoopbackOnly));
+    let landing = reader.landing(public_url).or_else(|| Some(Landing::Fixed(FIVETRAN_HOME.to_owned())));
     let https_proxy = reader.https_proxy();
     reader.log_format();
     match (fivetran, destinations, landing) {
@@ -363,7 +366,8 @@ impl Reader<'_> {
             self.fault(name, "is not a URL", remedy);
             return None;
         };
-        let bare = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+        let bare = url.query().is_none() && url.fragment().is_none();
+        let bare = bare && url.username().is_empty() && url.password().is_none();
         if !matches!(url.scheme(), "http" | "https") || url.host().is_none() || !bare {
             self.fault(name, "is not a plain web address", remedy);
             return None;
@@ -570,6 +574,9 @@ impl Reader<'_> {
     }
 
     fn log_format(&mut self) {
+        if self.vars.get("RUST_LOG").is_some_and(|filter| !telemetry::is_filter(filter)) {
+            self.fault("RUST_LOG", "cannot be read", "write it as info, or as connect_card=debug");
+        }
         if !matches!(self.vars.get("LOG_FORMAT"), None | Some("text" | "json")) {
             self.fault("LOG_FORMAT", "is neither text nor json", "use one of the two, or unset it");
         }
@@ -660,6 +667,9 @@ mod tests {
             ("HOST", "canary"),
             ("METRICS_ADDR", "canary"),
             ("LOG_FORMAT", "canary"),
+            ("RUST_LOG", "canary"),
+            ("RUST_LOG", "info,connect_card=canary"),
+            ("PUBLIC_URL", "https://:canary@bot.example.com"),
             ("LEASE_SECONDS", "canary"),
             ("LEASE_SECONDS", "0"),
             ("HTTPS_PROXY", "canary"),
@@ -712,5 +722,8 @@ mod tests {
         let vars = Vars::from_pairs(FULL.into_iter().filter(|(name, _)| name.starts_with("FIVETRAN")));
         let config = link(&vars).ok();
         assert_eq!(config.map(|config| config.landing), Some(Landing::Fixed(FIVETRAN_HOME.to_owned())));
+        let config = link(&Vars::from_pairs(FULL)).ok();
+        let uri = config.map(|config| config.landing.uri("link"));
+        assert_eq!(uri.as_deref(), Some("https://bot.example.com/connected/link"));
     }
 }

@@ -228,7 +228,9 @@ pub fn usage_sentence(error: &UsageError, slash: &str) -> String {
         UsageError::UnknownDestination { typed, known } if known.is_empty() => {
             let flag =
                 if slash.starts_with('/') { format!("“to {typed}”") } else { "--destination".to_owned() };
-            format!("I know no destination called “{typed}”; there is only the default one. Leave out {flag}.")
+            format!(
+                "I know no destination called “{typed}”; there is only the default one. Leave out {flag}."
+            )
         }
         UsageError::UnknownDestination { typed, known } => {
             format!("I know no destination called “{typed}”. There is {}.", listed(known))
@@ -380,11 +382,9 @@ pub fn problem_sentence(problem: &Problem, request: &Request) -> String {
     let name = request.service_name.as_str();
     let schema = request.target.connection_name();
     match problem {
-        Problem::KeyRejected => {
-            "Fivetran rejects the API key. Whoever runs this must set \
+        Problem::KeyRejected => "Fivetran rejects the API key. Whoever runs this must set \
             FIVETRAN_API_KEY and FIVETRAN_API_SECRET to a key that is still valid."
-                .to_owned()
-        }
+            .to_owned(),
         Problem::Forbidden(said) => format!(
             "The Fivetran API key has no permission for this{}. Its role must be allowed to create connections in \
              this destination.",

@@ -132,7 +132,8 @@ fn misplaced(
         return Some(UsageError::NoDestination);
     }
     let proposal = |service: &Service, schema: &str| {
-        let target = Target::parse(schema).map(|target| target.connection_name()).or_else(|bad| bad.nearest.ok_or(()));
+        let target =
+            Target::parse(schema).map(|target| target.connection_name()).or_else(|bad| bad.nearest.ok_or(()));
         target.ok().map(|target| line(service, &target, destination, slash))
     };
     // The longest name wins: `Facebook Pages` before `Facebook`.
@@ -254,7 +255,9 @@ pub async fn perform(
                 *card = Some(minted);
                 Outcome::Minted
             }
-            Err(Error::NotFound(_)) => Outcome::Vanished,
+            Err(Error::NotFound(said)) if said.is_of_connection() => Outcome::Vanished,
+            // Not Fivetran's own word, as it may be a proxy's: the connection may well be there.
+            Err(Error::NotFound(said)) if !said.is_of_group() => Outcome::Failed(Failure::Unclear),
             Err(error) => Outcome::Failed(failure(error)),
         },
         // The others are no steps at Fivetran.
@@ -338,7 +341,7 @@ fn judge(connections: Vec<Connection>, service: &ServiceId) -> Found {
             (true, SetupState::Incomplete) => {
                 Found::Unfinished { connection: connection.id, created_at: connection.created_at }
             }
-            (true, SetupState::Connected | SetupState::Broken) => {
+            (true, SetupState::Connected | SetupState::Broken | SetupState::Unknown) => {
                 Found::Finished { connection: connection.id, origin: None }
             }
         };
@@ -354,7 +357,8 @@ pub(super) fn failure(error: Error) -> Failure {
     match error {
         Error::KeyRejected(_) => Failure::Final(Problem::KeyRejected),
         Error::Forbidden(said) => Failure::Final(Problem::Forbidden(said)),
-        Error::NotFound(said) => Failure::Final(Problem::GroupUnknown(said)),
+        Error::NotFound(said) if said.is_of_group() => Failure::Final(Problem::GroupUnknown(said)),
+        Error::NotFound(said) => Failure::Final(Problem::Refused(said)),
         Error::Rejected { said, .. } => Failure::Final(Problem::Refused(said)),
         Error::Throttled(pause) => Failure::Throttled(pause),
         Error::Unavailable(_) => Failure::NotSent,
@@ -473,15 +477,24 @@ mod tests {
                 "adwords my schema to staging",
                 "A schema has no spaces. Try: /connect-card google_ads my_schema to staging",
             ),
-            ("customer_schema google_ads", "The service comes first: /connect-card google_ads customer_schema"),
+            (
+                "customer_schema google_ads",
+                "The service comes first: /connect-card google_ads customer_schema",
+            ),
             ("acme Google Sheets", "The service comes first: /connect-card google_sheets acme.my_table"),
             (
                 "googel_ads acme",
                 "I know no service called “googel_ads”. Did you mean google_ads (Google Ads)? Try: /connect-card google_ads acme",
             ),
             ("google_ads acme to", "Say where the data should land: add “to” and a destination's name."),
-            ("s3 lake", "Amazon S3 needs SCHEMA.TABLE: name the table group as well. Try: /connect-card s3 lake.my_table"),
-            ("s3 a.b.c", "“a.b.c” has more than one dot; SCHEMA.TABLE takes one. Try: /connect-card s3 a.b_c"),
+            (
+                "s3 lake",
+                "Amazon S3 needs SCHEMA.TABLE: name the table group as well. Try: /connect-card s3 lake.my_table",
+            ),
+            (
+                "s3 a.b.c",
+                "“a.b.c” has more than one dot; SCHEMA.TABLE takes one. Try: /connect-card s3 a.b_c",
+            ),
             (
                 "google_ads 1st-Client!",
                 "“1st-Client!” cannot be a schema: it has capital letters, “-” and “!” and it starts with a digit (a schema is made of a–z, 0–9 and _). Try: /connect-card google_ads _1st_client",
@@ -489,7 +502,11 @@ mod tests {
         ] {
             assert_eq!(said(typed), answer, "{typed}");
         }
-        assert!(said("tiktok acme").ends_with("Try: /connect-card tiktok_ads acme"), "{}", said("tiktok acme"));
+        assert!(
+            said("tiktok acme").ends_with("Try: /connect-card tiktok_ads acme"),
+            "{}",
+            said("tiktok acme")
+        );
         let unknown = "\u{FFFD}\u{FFFD} acme";
         assert!(said(unknown).contains("I know no service"), "{}", said(unknown));
     }
