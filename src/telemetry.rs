@@ -72,7 +72,7 @@ pub enum Answer {
 }
 
 /// How a command ended.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Ending {
     /// The link reached the channel.
     Delivered,
@@ -99,7 +99,7 @@ macro_rules! labels {
 
             /// Its name in metrics and log lines.
             #[must_use]
-            pub const fn name(self) -> &'static str {
+            pub const fn name(&self) -> &'static str {
                 match self {
                     $(Self::$value => $name),+
                 }
@@ -174,7 +174,7 @@ impl Default for Metrics {
         for &answer in Answer::ALL {
             drop(answers.get_or_create(&AnswerLabel { answer }));
         }
-        for &ending in Ending::ALL {
+        for ending in Ending::ALL.iter().cloned() {
             drop(endings.get_or_create(&EndingLabel { ending }));
         }
         for &party in Party::ALL {

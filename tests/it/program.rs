@@ -94,6 +94,16 @@ impl Program {
         }
     }
 
+    /// Runs a task whose standard output nobody reads. Gives what it says on standard error.
+    pub(crate) async fn run_into_closed_pipe(&self, arguments: &[&str]) -> String {
+        let mut command = self.command(arguments);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output =
+            tokio::time::timeout(PATIENCE, child.wait_with_output()).await.expect("it ends").unwrap();
+        String::from_utf8(output.stderr).unwrap()
+    }
+
     /// Starts `serve` and waits until it listens.
     pub(crate) async fn serve(&self) -> Running {
         let log = tempfile::NamedTempFile::new_in(self.folder()).unwrap().into_temp_path().keep().unwrap();
