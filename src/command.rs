@@ -132,18 +132,22 @@ pub enum UsageError {
     /// A schema or table that Fivetran would not take.
     BadName {
         /// The service it was for.
-        service: Service,
+        service: Box<Service>,
         /// What is wrong and the nearest good name.
         name: BadName,
+        /// The rest of the line, with a space before it: where a destination was typed.
+        rest: String,
     },
     /// A table where none is wanted, or none where one is.
     Misfit {
         /// The service it was for.
-        service: Service,
+        service: Box<Service>,
         /// The target as typed.
         target: Target,
         /// Which of the two.
         misfit: Misfit,
+        /// The rest of the line, with a space before it: where a destination was typed.
+        rest: String,
     },
     /// No destination has that name.
     UnknownDestination {
@@ -218,6 +222,13 @@ pub fn parse_arguments(
         catalog,
         destinations,
     )
+}
+
+/// How a destination is said at the end of a line to paste, with a space before it.
+#[must_use]
+pub fn to_destination(destination: Option<&str>, slash: &str) -> String {
+    let to = if slash.starts_with('/') { "to" } else { "--destination" };
+    destination.map(|name| format!(" {to} {}", echo(name))).unwrap_or_default()
 }
 
 /// The text with single spaces, without invisible characters, and without quotes around a word. A

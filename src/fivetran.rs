@@ -251,3 +251,18 @@ fn gateway(status: u16) -> &'static str {
         _ => "status 504",
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_refusal_says_that_nothing_was_done() {
+        for (status, unclear) in
+            [(400, false), (404, false), (408, true), (409, false), (425, true), (500, true), (504, true)]
+        {
+            let error = refusal(StatusCode::from_u16(status).unwrap(), None, b"");
+            assert_eq!(matches!(error, Error::Unclear(_)), unclear, "{status}: {error}");
+        }
+    }
+}

@@ -21,7 +21,7 @@ use slack_morphism::prelude::{
 };
 
 use crate::command::connect::Request;
-use crate::command::{UsageError, VERBS, Work};
+use crate::command::{UsageError, VERBS, Work, to_destination};
 use crate::fivetran::catalog::Service;
 use crate::fivetran::model::Said;
 use crate::fivetran::schema::{BadName, MAX_NAME_LEN, SchemaKind, Target, Why};
@@ -221,9 +221,10 @@ pub fn usage_sentence(error: &UsageError, slash: &str) -> String {
             service.id,
             example_target(service.kind, "customer_schema")
         ),
-        UsageError::BadName { service, name } => bad_name(service, name, slash),
-        UsageError::Misfit { service, target, misfit } => {
-            misfit_words(&service.name, service.id.as_str(), target, service.kind, (*misfit).into(), slash)
+        UsageError::BadName { service, name, rest } => bad_name(service, name, slash, rest),
+        UsageError::Misfit { service, target, misfit, rest } => {
+            let id = service.id.as_str();
+            misfit_words(&service.name, id, target, service.kind, (*misfit).into(), slash) + rest
         }
         UsageError::UnknownDestination { typed, known } if known.is_empty() => {
             let flag =
@@ -261,7 +262,7 @@ fn listed(names: &[String]) -> String {
     }
 }
 
-fn bad_name(service: &Service, name: &BadName, slash: &str) -> String {
+fn bad_name(service: &Service, name: &BadName, slash: &str, rest: &str) -> String {
     let typed = cut(&name.typed, 40);
     let faults = name_faults(name);
     let rule = "a schema is made of a–z, 0–9 and _";
@@ -272,7 +273,7 @@ fn bad_name(service: &Service, name: &BadName, slash: &str) -> String {
     };
     match &name.nearest {
         Some(nearest) => {
-            format!("{why} Try: {slash} {} {}", service.id, example_target(service.kind, nearest))
+            format!("{why} Try: {slash} {} {}{rest}", service.id, example_target(service.kind, nearest))
         }
         None => why,
     }
@@ -408,9 +409,10 @@ pub fn problem_sentence(problem: &Problem, request: &Request) -> String {
         }
         Problem::SchemaTaken { service } => format!(
             "The schema {schema} belongs to a connection of another service ({service}). Choose another schema, for \
-             example: {slash} {} {}",
+             example: {slash} {} {}{}",
             request.service,
-            another(&request.target)
+            another(&request.target),
+            to_destination(request.destination.as_deref(), slash)
         ),
         Problem::NameTaken(said) => format!(
             "Fivetran says that {schema} is taken{}, by a connection that this API key cannot see. Choose another \
@@ -433,7 +435,9 @@ pub fn problem_sentence(problem: &Problem, request: &Request) -> String {
             "{name} is connected to {schema} by now, so I deleted nothing. A connection in use is deleted in Fivetran."
         ),
         Problem::Misfit(fault) => {
-            misfit_words(name, request.service.as_str(), &request.target, request.kind, *fault, slash)
+            let id = request.service.as_str();
+            misfit_words(name, id, &request.target, request.kind, *fault, slash)
+                + &to_destination(request.destination.as_deref(), slash)
         }
         Problem::RateLimited { retry_after_s: Some(seconds) } => {
             format!("Fivetran's rate limit is reached. Try again in {}.", pause(*seconds))

@@ -32,12 +32,13 @@ fn ours_or_harmless(line: &Metadata<'_>) -> bool {
     line.target().starts_with("connect_card") || *line.level() <= Level::WARN
 }
 
-/// Starts logging to standard error. `filter` has the syntax of `RUST_LOG`; a part of it that
-/// cannot be read is left out.
+/// Starts logging to standard error. `filter` has the syntax of `RUST_LOG`; one that cannot be read
+/// is taken for `info`, and told by whoever reads the configuration.
 ///
 /// Starting twice in a process keeps the first.
 pub fn start(format: LogFormat, filter: &str) {
-    let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).parse_lossy(filter);
+    let builder = || EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
+    let filter = builder().parse(filter).unwrap_or_else(|_| builder().parse_lossy("info"));
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).log_internal_errors(false);
     let layer = match format {
         LogFormat::Json => lines.json().flatten_event(true).boxed(),

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::command::{UsageError, Verb, echo};
+use crate::command::{UsageError, Verb, echo, to_destination};
 use crate::config::Destinations;
 use crate::fivetran::catalog::{Catalog, Resolution, Service, ServiceId};
 use crate::fivetran::error::Error;
@@ -141,7 +141,11 @@ fn misplaced(
     if let Some((count, service)) =
         splits().find_map(|count| Some((count, known(&first(words, count), catalog)?)))
     {
-        let schema = words.iter().skip(count).copied().collect::<Vec<_>>().join(" ");
+        let behind: Vec<&str> = words.iter().skip(count).copied().collect();
+        if behind.first().is_some_and(|word| word.eq_ignore_ascii_case("to")) {
+            return Some(UsageError::SchemaMissing(service));
+        }
+        let schema = behind.join(" ");
         return Some(UsageError::SpacedSchema { instead: proposal(&service, &schema) });
     }
     let (count, service) = (1..words.len()).find_map(|count| {
@@ -164,9 +168,7 @@ fn line(service: &Service, target: &str, destination: Option<&str>, slash: &str)
         Some((schema, _)) if service.kind.is_some() && !wants_table => schema.to_owned(),
         _ => target.to_owned(),
     };
-    let to = if slash.starts_with('/') { "to" } else { "--destination" };
-    let destination = destination.map(|name| format!(" {to} {}", echo(name))).unwrap_or_default();
-    format!("{} {target}{destination}", service.id)
+    format!("{} {target}{}", service.id, to_destination(destination, slash))
 }
 
 /// Resolves every name of a request.
@@ -185,10 +187,14 @@ pub(super) fn request(
             return Err(unknown(service, Some((schema, destination, slash)), catalog));
         }
     };
-    let target =
-        Target::parse(schema).map_err(|name| UsageError::BadName { service: service.clone(), name })?;
+    let rest = || to_destination(destination, slash);
+    let target = Target::parse(schema).map_err(|name| UsageError::BadName {
+        service: Box::new(service.clone()),
+        name,
+        rest: rest(),
+    })?;
     if let Some(misfit) = service.kind.and_then(|kind| target.fits(kind).err()) {
-        return Err(UsageError::Misfit { service, target, misfit });
+        return Err(UsageError::Misfit { service: Box::new(service), target, misfit, rest: rest() });
     }
     let group_id = match destination {
         Some(name) => {
@@ -227,7 +233,15 @@ fn unknown(typed: &str, rest: Option<(&str, Option<&str>, &str)>, catalog: &Cata
         _ => Vec::new(),
     };
     let instead = suggestions.first().zip(rest).and_then(|(service, (schema, destination, slash))| {
-        let target = match Target::parse(schema) {
+        // What is more than the service's name has words is the beginning of a schema with spaces.
+        let mut left = service.name.split_whitespace().count();
+        let more = typed.split(' ').skip_while(|word| {
+            let is_name = left > 0;
+            left = left.saturating_sub(word.split(['_', '-']).count());
+            is_name
+        });
+        let schema = more.chain([schema]).collect::<Vec<_>>().join(" ");
+        let target = match Target::parse(&schema) {
             Ok(target) => target.connection_name(),
             Err(bad) => bad.nearest?,
         };
@@ -370,6 +384,7 @@ pub(super) fn failure(error: Error) -> Failure {
 mod tests {
     use super::*;
     use crate::command::{Command, parse as parse_text};
+    use crate::fivetran::model::Said;
 
     fn destinations() -> Destinations {
         Destinations {
@@ -486,6 +501,22 @@ mod tests {
                 "googel_ads acme",
                 "I know no service called “googel_ads”. Did you mean google_ads (Google Ads)? Try: /connect-card google_ads acme",
             ),
+            (
+                "googel_ads my schema",
+                "I know no service called “googel_ads my”. Did you mean google_ads (Google Ads)? Try: /connect-card google_ads my_schema",
+            ),
+            (
+                "Googel Ads acme to staging",
+                "I know no service called “Googel Ads”. Did you mean google_ads (Google Ads)? Try: /connect-card google_ads acme to staging",
+            ),
+            (
+                "s3 lake to staging",
+                "Amazon S3 needs SCHEMA.TABLE: name the table group as well. Try: /connect-card s3 lake.my_table to staging",
+            ),
+            (
+                "google_ads to staging",
+                "Where should the data of Google Ads land? Add a schema: /connect-card google_ads customer_schema",
+            ),
             ("google_ads acme to", "Say where the data should land: add “to” and a destination's name."),
             (
                 "s3 lake",
@@ -537,6 +568,20 @@ mod tests {
         let json = serde_json::to_string(&request).unwrap();
         assert_eq!(serde_json::from_str::<Request>(&json).unwrap(), request);
         assert!(serde_json::from_str::<Request>(&json.replace("acme", "a c m e")).is_err());
+    }
+
+    #[test]
+    fn what_is_not_found_is_told_by_its_code() {
+        let said = |code: &str| Said { code: code.to_owned(), message: String::new() };
+        let told = |code: &str| failure(Error::NotFound(said(code)));
+        assert!(matches!(told("NotFound_Group"), Failure::Final(Problem::GroupUnknown(_))));
+        for code in ["NotFound_Service", "NotFound_Connection", ""] {
+            assert!(matches!(told(code), Failure::Final(Problem::Refused(_))), "{code}");
+        }
+        assert!(
+            said("NotFound_Connection").is_of_connection() && said("NotFound_Connector").is_of_connection()
+        );
+        assert!(!said("").is_of_connection() && !said("NotFound_Group").is_of_connection());
     }
 
     #[test]

@@ -251,6 +251,28 @@ async fn the_readme_shows_what_the_sandbox_prints() {
 }
 
 #[tokio::test]
+async fn the_sandbox_ends_when_told_so_and_shows_everything_until_then() {
+    let program = Program::bare();
+    std::fs::write(program.folder().join(".env"), "RUST_LOG=trace\nLOG_FORMAT=json\nnot a line\n").unwrap();
+    for end in ["quit\n", "exit\n", ""] {
+        let typed = format!("/connect-card adwords acme\nwhat now\n{end}");
+        let output = program.run_typing(&["sandbox"], &typed).await;
+        assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{output:?}");
+        for part in [
+            "SLACK_API_URL=http://127.0.0.1:",
+            "FIVETRAN_API_SECRET=",
+            "FIVETRAN_GROUP_ID=",
+            "Fivetran was asked: POST /v1/connections -> 201",
+            "[ Connect Google Ads ]",
+            "starts with a slash",
+            "What you can type",
+        ] {
+            assert!(output.stdout.contains(part), "{part}: {}", output.stdout);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_closed_pipe_ends_nothing_in_a_panic() {
     let (slack, fivetran) = stand_ins().await;
     let program = Program::against(&slack, &fivetran);
