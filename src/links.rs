@@ -192,6 +192,7 @@ pub fn observe(link: &mut Link, seen: &Seen, reminders: bool, now: Timestamp) ->
             (State::Connected, None, news)
         }
         Seen::Setup { state: SetupState::Broken, tasks, .. } => (State::Broken, tasks.clone(), News::Broken),
+        Seen::Setup { state: SetupState::Unknown, .. } if before != State::Waiting => return None,
         // It was set up once and is not now, whatever Fivetran calls that.
         Seen::Setup { tasks, .. } if matches!(before, State::Connected | State::Broken) => {
             (State::Broken, tasks.clone(), News::Broken)

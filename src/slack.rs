@@ -63,8 +63,10 @@ impl SlashCommand {
     pub fn decode(body: &[u8], origins: &[url::Origin]) -> Result<Self, NotACommand> {
         let text = std::str::from_utf8(body).map_err(|_| NotACommand::NotUtf8)?;
         let mut form = Form::default();
-        for (name, value) in form_urlencoded::parse(text.as_bytes()) {
-            form.put(&name, value.into_owned())?;
+        for field in text.split('&') {
+            for (name, value) in form_urlencoded::parse(field.as_bytes()) {
+                form.put(&name, value.into_owned(), field)?;
+            }
         }
         Ok(Self {
             team_id: id(form.team_id, "team_id")?,
@@ -95,7 +97,8 @@ struct Form {
 }
 
 impl Form {
-    fn put(&mut self, name: &str, value: String) -> Result<(), NotACommand> {
+    /// Takes a field; `raw` is how it stands in the body.
+    fn put(&mut self, name: &str, value: String, raw: &str) -> Result<(), NotACommand> {
         let (name, field) = match name {
             "team_id" => ("team_id", &mut self.team_id),
             "enterprise_id" => ("enterprise_id", &mut self.enterprise_id),
@@ -106,8 +109,8 @@ impl Form {
             "response_url" => ("response_url", &mut self.response_url),
             _ => return Ok(()),
         };
-        // The parser puts U+FFFD where the bytes were not UTF-8. A person cannot type it.
-        if value.contains('\u{FFFD}') {
+        // The parser puts U+FFFD where the bytes were not UTF-8; but a person can type it, too.
+        if value.contains('\u{FFFD}') && std::str::from_utf8(&percent_decoded(raw)).is_err() {
             return Err(NotACommand::NotUtf8);
         }
         match field.replace(value) {
@@ -115,6 +118,19 @@ impl Form {
             Some(_) => Err(NotACommand::Field(name)),
         }
     }
+}
+
+/// The bytes behind the percent signs; what is no such sign stays.
+fn percent_decoded(raw: &str) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(raw.len());
+    let mut rest = raw.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let hex = (byte == b'%').then(|| after.get(..2)).flatten();
+        let code = hex.and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
+        decoded.push(code.unwrap_or(byte));
+        rest = if code.is_some() { after.get(2..).unwrap_or_default() } else { after };
+    }
+    decoded
 }
 
 fn id(value: Option<String>, name: &'static str) -> Result<String, NotACommand> {
@@ -280,6 +296,17 @@ mod tests {
             (String::new(), NotACommand::Field("team_id")),
         ] {
             assert_eq!(decode(&form).err(), Some(fault), "{form}");
+        }
+    }
+
+    #[test]
+    fn a_replacement_character_can_be_typed() {
+        for typed in ["%EF%BF%BD+x", "\u{FFFD}+x", "100%+%ef%bf%bd"] {
+            let command = decode(&FORM.replace("a+b", typed)).ok().unwrap();
+            assert!(command.text.contains('\u{FFFD}'), "{typed}");
+        }
+        for bad in ["%ff+%EF%BF%BD", "%c3&user_name=%a9", "%EF%BF", "%E2%82"] {
+            assert_eq!(decode(&FORM.replace("a+b", bad)).err(), Some(NotACommand::NotUtf8), "{bad}");
         }
     }
 

@@ -30,6 +30,8 @@ pub async fn handle(State(bot): State<Arc<Bot>>, request: Request) -> Response {
     let began = Instant::now();
     let (answer, response) = match receive(&bot, request).await {
         Ok((answer, content)) => (answer, ephemeral(content)),
+        // Slack's certificate probe is neither answered nor refused.
+        Err(response) if response.status().is_success() => return response,
         Err(response) => (Answer::Refused, response),
     };
     bot.metrics.answered(answer, began.elapsed().as_secs_f64());
@@ -42,12 +44,13 @@ async fn receive(bot: &Arc<Bot>, request: Request) -> Result<(Answer, SlackMessa
     if slack::is_ssl_check(&body) {
         return Err(StatusCode::OK.into_response());
     }
-    let signature = signed::verify(bot, &head.headers, &body).map_err(|status| status.into_response())?;
+    let signature = signed::verify(bot, &head, &body).map_err(|status| status.into_response())?;
     let typed = SlashCommand::decode(&body, &bot.response_url_origins).map_err(|error| {
         tracing::warn!(reason = %error, "a signed request is no slash command");
         StatusCode::BAD_REQUEST.into_response()
     })?;
-    if command::asks_for_help(&typed.text) {
+    let catalog = bot.catalog.current();
+    if command::asks_for_help(&typed.text, &catalog) {
         return Ok((Answer::Replied, reply::help(&typed.command)));
     }
     let SlashCommand { team_id, channel_id, user_id, .. } = &typed;
@@ -62,7 +65,6 @@ async fn receive(bot: &Arc<Bot>, request: Request) -> Result<(Answer, SlackMessa
         );
         return Ok((Answer::Replied, reply::refused(&refused)));
     }
-    let catalog = bot.catalog.current();
     let vocabulary = Vocabulary {
         slash: &typed.command,
         catalog: &catalog,

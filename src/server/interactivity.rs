@@ -24,6 +24,7 @@ use crate::reply::{self, ask};
 use crate::slack::respond;
 use crate::slack::{Interaction, ResponseUrl};
 use crate::store::StoreError;
+use crate::telemetry::Answer;
 
 /// How long a private question can be answered; its buttons stay, but what they are about moves on.
 const QUESTION_LIFE: SignedDuration = SignedDuration::from_hours(24);
@@ -31,12 +32,20 @@ const QUESTION_LIFE: SignedDuration = SignedDuration::from_hours(24);
 /// Answers one interaction. One that is unknown is answered all the same, and only its kind is
 /// logged: the rest holds what people typed, and a response_url.
 pub async fn handle(State(bot): State<Arc<Bot>>, request: Request) -> StatusCode {
+    let status = receive(&bot, request).await;
+    if !status.is_success() {
+        bot.metrics.answered(Answer::Refused, 0.0);
+    }
+    status
+}
+
+async fn receive(bot: &Arc<Bot>, request: Request) -> StatusCode {
     let (head, body) = request.into_parts();
     let body = match signed::read(body).await {
         Ok(body) => body,
         Err(status) => return status,
     };
-    let signature = match signed::verify(&bot, &head.headers, &body) {
+    let signature = match signed::verify(bot, &head, &body) {
         Ok(signature) => signature,
         Err(status) => return status,
     };
@@ -46,9 +55,9 @@ pub async fn handle(State(bot): State<Arc<Bot>>, request: Request) -> StatusCode
     };
     tracing::debug!(kind = interaction.kind, "an interaction");
     if interaction.kind == "block_actions"
-        && let Some(press) = Press::of(&bot, interaction)
+        && let Some(press) = Press::of(bot, interaction)
     {
-        press.answer(&bot, &signature).await;
+        press.answer(bot, &signature).await;
     }
     StatusCode::OK
 }

@@ -24,7 +24,7 @@ use slack_morphism::{SlackApiToken, SlackApiTokenValue};
 use url::Url;
 
 use crate::outbound::{self, CallError};
-use crate::slack::respond::PostError;
+use crate::slack::respond::{self, PostError};
 
 /// The Web API under one bot token. Clones share the connections.
 #[derive(Clone)]
@@ -254,7 +254,7 @@ fn classify(error: SlackClientError) -> PostError {
                 PostError::Unclear(error.code)
             }
             "ratelimited" | "rate_limited" => PostError::Throttled(None),
-            _ => PostError::Refused(error.code),
+            code => PostError::Refused(respond::short(code)),
         },
         SlackClientError::RateLimitError(error) => PostError::Throttled(error.retry_after),
         SlackClientError::HttpError(error) if error.status_code.is_client_error() => {
@@ -296,7 +296,8 @@ impl Connector {
             let response = request.send().await.map_err(|error| unanswered(&outbound::classify(&error)))?;
             let status = response.status();
             let retry_after = outbound::retry_after(&response);
-            let body = outbound::read(response).await.map_err(|error| unanswered(&error))?;
+            let body =
+                outbound::read(response, outbound::ANSWER_LIMIT).await.map_err(|error| unanswered(&error))?;
             if status == StatusCode::TOO_MANY_REQUESTS {
                 return Err(SlackClientError::RateLimitError(
                     SlackRateLimitError::new().opt_retry_after(retry_after),
