@@ -16,6 +16,7 @@ use crate::clock::Clock;
 use crate::config::{Config, Destinations, Landing};
 use crate::fivetran::Fivetran;
 use crate::fivetran::catalog::Catalog;
+use crate::seal::{Purpose, Sealer};
 use crate::slack::signature::Verifier;
 use crate::slack::web_api::WebApi;
 use crate::store::{Claimed, OpenError, Options, Store};
@@ -42,6 +43,8 @@ pub struct Bot {
     pub landing: Landing,
     /// The keys of Slack's signatures.
     pub verifier: Verifier,
+    /// Seals what a form has to bring back.
+    pub drafts: Sealer,
     /// Where a response_url may point.
     pub response_url_origins: Vec<url::Origin>,
     /// The one HTTP client, for response_urls.
@@ -173,6 +176,7 @@ impl App {
             destinations,
             landing,
             verifier: Verifier::new(&slack.signing_secrets),
+            drafts: Sealer::new(&slack.signing_secrets, Purpose::Draft),
             response_url_origins: slack.response_url_origins,
             web_api: slack.bot_token.map(|token| WebApi::new(http.clone(), &slack.api_url, &token)),
             fivetran: Fivetran::new(http.clone(), fivetran),

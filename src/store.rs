@@ -10,7 +10,6 @@
 
 mod links;
 mod open;
-mod seal;
 mod statements;
 mod writer;
 
@@ -25,9 +24,9 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::journal::{Problem, Progress, Stage};
+use crate::seal::Sealer;
 pub use links::{ClaimedLink, CommandRow, NewLink};
 pub use open::{OpenError, Options, undeliverable_beside};
-use seal::Sealer;
 use statements::Statements;
 
 /// Longest wait for a commit before the person is told that nothing was accepted: Slack gives the
