@@ -6,8 +6,12 @@
 
 pub mod cancel;
 pub mod connect;
+pub mod form;
 pub mod help;
+pub mod list;
 pub mod renew;
+pub mod services;
+pub mod status;
 
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +31,8 @@ pub struct Verb {
 }
 
 /// Everything that can be typed, in the order of help.
-pub const VERBS: [Verb; 4] = [connect::VERB, renew::VERB, cancel::VERB, help::VERB];
+pub const VERBS: [Verb; 7] =
+    [connect::VERB, status::VERB, list::VERB, renew::VERB, cancel::VERB, services::VERB, help::VERB];
 
 /// A command that can be carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +43,12 @@ pub enum Command {
     Renew(Target),
     /// Delete the connection for a schema, if nobody has finished it.
     Cancel(Target),
+    /// Say how the link for a schema stands.
+    Status(Target),
+    /// Say which links this channel has.
+    List,
+    /// Say which services there are.
+    Services(String),
     /// Say what can be typed.
     Help,
 }
@@ -171,6 +182,11 @@ pub fn parse(
         [verb, rest @ ..] if verb.eq_ignore_ascii_case("cancel") => {
             schema_of(&cancel::VERB, rest).map(Command::Cancel)
         }
+        [verb, rest @ ..] if verb.eq_ignore_ascii_case("status") => {
+            schema_of(&status::VERB, rest).map(Command::Status)
+        }
+        [verb, ..] if verb.eq_ignore_ascii_case("list") => Ok(Command::List),
+        [verb, rest @ ..] if verb.eq_ignore_ascii_case("services") => Ok(Command::Services(rest.join(" "))),
         words => connect::parse(words, slash, catalog, destinations).map(Command::Connect),
     }
 }

@@ -9,7 +9,11 @@
 //! goes to notifications and mail, and Slack's crawler opens what it finds there.
 
 pub mod ask;
+pub mod form;
+pub mod list;
 pub mod live;
+pub mod services;
+pub mod status;
 
 use std::fmt::Write as _;
 

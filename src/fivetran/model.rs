@@ -101,6 +101,9 @@ pub struct Status {
     /// Whether the customer has finished.
     #[serde(default, deserialize_with = "null_as_default")]
     pub setup_state: SetupState,
+    /// What its loading is doing.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub sync_state: SyncState,
     /// Whether the first full load is not done yet.
     #[serde(default, deserialize_with = "null_as_default")]
     pub is_historical_sync: bool,
@@ -130,6 +133,24 @@ pub enum SetupState {
     Connected,
     /// Was connected and is not now.
     Broken,
+}
+
+/// What the loading of a connection is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SyncState {
+    /// It waits for its time.
+    Scheduled,
+    /// It is under way.
+    Syncing,
+    /// It is paused.
+    Paused,
+    /// It was put off to a later time.
+    Rescheduled,
+    /// Not told, or a value that is new to us.
+    #[default]
+    #[serde(other)]
+    Unknown,
 }
 
 impl<'de> Deserialize<'de> for SetupState {
