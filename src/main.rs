@@ -40,7 +40,8 @@ async fn run() -> ExitCode {
             }
             Err(faults) => misconfigured(&faults),
         },
-        Task::Sandbox { once } => sandbox::run(once.as_deref()).await,
+        Task::Sandbox { gallery: true, .. } => sandbox::gallery(),
+        Task::Sandbox { once, .. } => sandbox::run(once.as_deref()).await,
         Task::Check => check::run(&vars, &Clock::default()).await,
         Task::Manifest { public_url } => match config::public_url(&public_url) {
             Ok(url) => print(&manifest::manifest(&url)),

@@ -10,6 +10,7 @@
 
 pub mod ask;
 pub mod form;
+pub mod gallery;
 pub mod list;
 pub mod live;
 pub mod services;

@@ -15,6 +15,7 @@ mod connect;
 mod crash_points;
 mod disk;
 mod faults;
+mod gallery;
 mod harness;
 mod hostile;
 mod kills;
