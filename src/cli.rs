@@ -39,6 +39,9 @@ pub enum Task {
         /// Sends this one slash command, prints what each party saw, and exits.
         #[arg(long, value_name = "COMMAND")]
         once: Option<String>,
+        /// Prints everything that people can be shown, one JSON object a line, and exits.
+        #[arg(long, conflicts_with = "once")]
+        gallery: bool,
     },
     /// Checks the configuration and everything it leads to, a line each.
     Check,

@@ -6,8 +6,12 @@
 
 pub mod cancel;
 pub mod connect;
+pub mod form;
 pub mod help;
+pub mod list;
 pub mod renew;
+pub mod services;
+pub mod status;
 
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +31,8 @@ pub struct Verb {
 }
 
 /// Everything that can be typed, in the order of help.
-pub const VERBS: [Verb; 4] = [connect::VERB, renew::VERB, cancel::VERB, help::VERB];
+pub const VERBS: [Verb; 7] =
+    [connect::VERB, status::VERB, list::VERB, renew::VERB, cancel::VERB, services::VERB, help::VERB];
 
 /// A command that can be carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +43,12 @@ pub enum Command {
     Renew(Target),
     /// Delete the connection for a schema, if nobody has finished it.
     Cancel(Target),
+    /// Say how the link for a schema stands.
+    Status(Target),
+    /// Say which links this channel has.
+    List,
+    /// Say which services there are.
+    Services(String),
     /// Say what can be typed.
     Help,
 }
@@ -194,17 +205,23 @@ const ECHO_LIMIT: usize = 40;
 /// # Errors
 /// [`UsageError`].
 pub fn parse(typed: &str, vocabulary: &Vocabulary<'_>) -> Result<Command, UsageError> {
+    let channel = vocabulary.channel;
     let text = plain(typed);
     let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
     match words.as_slice() {
         [] => Err(UsageError::Incomplete),
         words if is_help(words, vocabulary.catalog) => Ok(Command::Help),
         [verb, rest @ ..] if verb.eq_ignore_ascii_case("renew") => {
-            schema_of(&renew::VERB, rest).map(Command::Renew)
+            schema_of(&renew::VERB, rest, channel).map(Command::Renew)
         }
         [verb, rest @ ..] if verb.eq_ignore_ascii_case("cancel") => {
-            schema_of(&cancel::VERB, rest).map(Command::Cancel)
+            schema_of(&cancel::VERB, rest, channel).map(Command::Cancel)
         }
+        [verb, rest @ ..] if verb.eq_ignore_ascii_case("status") => {
+            schema_of(&status::VERB, rest, channel).map(Command::Status)
+        }
+        [verb, ..] if verb.eq_ignore_ascii_case("list") => Ok(Command::List),
+        [verb, rest @ ..] if verb.eq_ignore_ascii_case("services") => Ok(Command::Services(rest.join(" "))),
         words => connect::parse(words, vocabulary).map(Command::Connect),
     }
 }
@@ -220,9 +237,10 @@ fn is_help(words: &[&str], catalog: &Catalog) -> bool {
     words.first().is_some_and(|word| help::is_help(word)) && !connect::begins_with_service(words, catalog)
 }
 
-/// The one schema after a verb.
-fn schema_of(verb: &Verb, words: &[&str]) -> Result<Target, UsageError> {
+/// The one schema after a verb, or the channel's.
+fn schema_of(verb: &Verb, words: &[&str], channel: &ChannelDefaults) -> Result<Target, UsageError> {
     match words {
+        [] => channel.schema.clone().ok_or(UsageError::SchemaWanted(*verb)),
         [schema] => Target::parse(schema).map_err(UsageError::NotASchema),
         _ => Err(UsageError::SchemaWanted(*verb)),
     }

@@ -46,8 +46,9 @@ async fn run() -> Exit {
             Ok(vars) => check::run(&vars, &Clock::default()).await,
             Err(exit) => exit,
         },
+        Task::Sandbox { gallery: true, .. } => sandbox::gallery(),
         // The sandbox is the same in every folder, whatever its `.env` says.
-        Task::Sandbox { once } => {
+        Task::Sandbox { once, .. } => {
             let log = config::log(&Vars::from_environment());
             telemetry::start(LogFormat::Text, quiet(&log));
             sandbox::run(once.as_deref()).await

@@ -9,8 +9,13 @@
 //! goes to notifications and mail, and Slack's crawler opens what it finds there.
 
 pub mod ask;
+pub mod form;
+pub mod gallery;
+pub mod list;
 pub mod live;
 mod refused;
+pub mod services;
+pub mod status;
 
 use std::fmt::Write as _;
 

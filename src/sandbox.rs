@@ -25,6 +25,7 @@ use crate::app::{self, App};
 use crate::cli::{self, Exit};
 use crate::clock::Clock;
 use crate::config::{self, Vars};
+use crate::reply::gallery;
 use fivetran::FivetranStandIn;
 use slack::{Message, SlackStandIn, Visibility};
 
@@ -69,6 +70,15 @@ pub async fn run(once: Option<&str>) -> Exit {
     };
     sandbox.stop().await;
     exit
+}
+
+/// Prints everything that people can be shown.
+pub fn gallery() -> Exit {
+    for entry in gallery::entries() {
+        let Ok(line) = serde_json::to_string(&entry) else { return Exit::Failed };
+        say(&line);
+    }
+    Exit::Well
 }
 
 impl Sandbox {
@@ -137,11 +147,16 @@ impl Sandbox {
 
     /// Sends a slash command and shows its acknowledgement; false unless it was 200.
     async fn send(&self, typed: &str) -> bool {
+        let opened = self.slack.views().len();
         match self.slack.command(&self.url, typed, CHANNEL.0, USER).await {
             Ok(ack) => {
                 let ms = ack.elapsed.as_secs_f64() * 1e3;
                 say(&format!("The bot acknowledges with {} after {ms:.1} ms; only {USER} sees:", ack.status));
                 say(&indented(&slack::render(&ack.json())));
+                for view in self.slack.views().iter().skip(opened) {
+                    say(&format!("A form opens for {USER}; it can be filled in at Slack alone:"));
+                    say(&indented(&slack::render(view)));
+                }
                 ack.status == 200
             }
             Err(error) => {

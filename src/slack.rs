@@ -12,6 +12,8 @@ pub mod respond;
 pub mod signature;
 pub mod web_api;
 
+use std::collections::HashMap;
+
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::Url;
@@ -36,6 +38,8 @@ pub struct SlashCommand {
     pub text: String,
     /// Where the answer may be posted: five times within 30 minutes.
     pub response_url: ResponseUrl,
+    /// Opens a modal, once and within three seconds.
+    pub trigger_id: Option<String>,
 }
 
 /// Why a signed body is no slash command.
@@ -80,6 +84,7 @@ impl SlashCommand {
             text: form.text.unwrap_or_default(),
             response_url: ResponseUrl::parse(&form.response_url.unwrap_or_default(), origins)
                 .ok_or(NotACommand::ResponseUrl)?,
+            trigger_id: form.trigger_id.filter(|id| !id.is_empty()),
         })
     }
 }
@@ -94,6 +99,7 @@ struct Form {
     command: Option<String>,
     text: Option<String>,
     response_url: Option<String>,
+    trigger_id: Option<String>,
 }
 
 impl Form {
@@ -107,6 +113,7 @@ impl Form {
             "command" => ("command", &mut self.command),
             "text" => ("text", &mut self.text),
             "response_url" => ("response_url", &mut self.response_url),
+            "trigger_id" => ("trigger_id", &mut self.trigger_id),
             _ => return Ok(()),
         };
         // The parser puts U+FFFD where the bytes were not UTF-8; but a person can type it, too.
@@ -204,6 +211,15 @@ pub struct Interaction {
     /// What was pressed.
     #[serde(default)]
     pub actions: Vec<Action>,
+    /// The view that was submitted, or in which somebody types.
+    #[serde(default)]
+    pub view: Option<View>,
+    /// The select in which somebody types.
+    #[serde(default)]
+    pub action_id: Option<String>,
+    /// What was typed there so far.
+    #[serde(default)]
+    pub value: Option<String>,
     #[serde(default)]
     response_url: Option<String>,
 }
@@ -245,6 +261,51 @@ pub struct Action {
     /// What it is about.
     #[serde(default)]
     pub value: Option<String>,
+}
+
+/// A view, and what was put into its inputs.
+///
+/// <https://docs.slack.dev/reference/interaction-payloads/view-interactions-payload>
+#[derive(Deserialize)]
+pub struct View {
+    /// Which of ours; empty if it is none.
+    #[serde(default)]
+    pub callback_id: String,
+    /// What we gave it to bring back.
+    #[serde(default)]
+    pub private_metadata: String,
+    #[serde(default)]
+    state: Option<ViewState>,
+}
+
+#[derive(Deserialize)]
+struct ViewState {
+    #[serde(default)]
+    values: HashMap<String, HashMap<String, Input>>,
+}
+
+#[derive(Deserialize)]
+struct Input {
+    #[serde(default)]
+    value: Option<String>,
+    #[serde(default)]
+    selected_option: Option<Chosen>,
+}
+
+#[derive(Deserialize)]
+struct Chosen {
+    value: String,
+}
+
+impl View {
+    /// What was typed into, or chosen in, the input of that block; `None` if it was left empty or is
+    /// not there.
+    #[must_use]
+    pub fn input(&self, block_id: &str) -> Option<&str> {
+        let input = self.state.as_ref()?.values.get(block_id)?.values().next()?;
+        let chosen = input.selected_option.as_ref().map(|chosen| chosen.value.as_str());
+        input.value.as_deref().or(chosen).filter(|value| !value.trim().is_empty())
+    }
 }
 
 impl Interaction {

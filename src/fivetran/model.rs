@@ -116,6 +116,9 @@ pub struct Status {
     /// Whether the customer has finished.
     #[serde(default, deserialize_with = "null_as_default")]
     pub setup_state: SetupState,
+    /// What its loading is doing.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub sync_state: SyncState,
     /// Whether the first full load is not done yet.
     #[serde(default, deserialize_with = "null_as_default")]
     pub is_historical_sync: bool,
@@ -147,6 +150,24 @@ pub enum SetupState {
     /// Not told, or a state that is new to us. Taken for finished where a link would be posted or
     /// a connection deleted, and for no news where one is watched.
     #[default]
+    Unknown,
+}
+
+/// What the loading of a connection is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SyncState {
+    /// It waits for its time.
+    Scheduled,
+    /// It is under way.
+    Syncing,
+    /// It is paused.
+    Paused,
+    /// It was put off to a later time.
+    Rescheduled,
+    /// Not told, or a value that is new to us.
+    #[default]
+    #[serde(other)]
     Unknown,
 }
 

@@ -18,7 +18,7 @@ use slack_morphism::errors::{
 use slack_morphism::multipart_form::FileMultipartData;
 use slack_morphism::prelude::{
     ClientResult, SlackApiChatPostMessageRequest, SlackChannelId, SlackClient, SlackClientApiCallContext,
-    SlackClientHttpConnector, SlackClientId, SlackClientSecret, SlackMessageContent, SlackTs,
+    SlackClientHttpConnector, SlackClientId, SlackClientSecret, SlackMessageContent, SlackTs, SlackView,
 };
 use slack_morphism::{SlackApiToken, SlackApiTokenValue};
 use url::Url;
@@ -165,6 +165,20 @@ impl WebApi {
             content: &'a SlackMessageContent,
         }
         self.call::<_, Value>("chat.postEphemeral", &Request { channel, user, content }).await.map(drop)
+    }
+
+    /// Opens a modal for the person whose command or press gave the trigger: once, within three
+    /// seconds of it. <https://docs.slack.dev/reference/methods/views.open>
+    ///
+    /// # Errors
+    /// [`PostError`].
+    pub async fn open_view(&self, trigger_id: &str, view: &SlackView) -> Result<(), PostError> {
+        #[derive(Serialize)]
+        struct Request<'a> {
+            trigger_id: &'a str,
+            view: &'a SlackView,
+        }
+        self.call::<_, Value>("views.open", &Request { trigger_id, view }).await.map(drop)
     }
 
     /// Asks who the token is.

@@ -229,7 +229,6 @@ async fn one_signed_request_replayed_twenty_times_is_one_command() {
 async fn words_that_are_no_command_are_answered_in_the_acknowledgement_alone() {
     let bot = TestBot::start().await;
     for (typed, hint) in [
-        ("", "/connect-card google_ads customer_schema"),
         ("help", "/connect-card google_ads customer_schema"),
         ("google_ads", "Add a schema"),
         ("gogle_ads customer_schema", "Did you mean google_ads"),
