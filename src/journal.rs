@@ -144,6 +144,29 @@ pub enum Problem {
     },
 }
 
+impl Problem {
+    /// Its name in the database and in the log.
+    #[must_use]
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::KeyRejected => "key_rejected",
+            Self::Forbidden(_) => "forbidden",
+            Self::GroupUnknown(_) => "group_unknown",
+            Self::Refused(_) => "refused",
+            Self::SchemaTaken { .. } => "schema_taken",
+            Self::NameTaken(_) => "name_taken",
+            Self::AlreadyConnected { .. } => "already_connected",
+            Self::Elsewhere { .. } => "elsewhere",
+            Self::Cancelled => "cancelled",
+            Self::NotCancelled => "not_cancelled",
+            Self::Misfit(_) => "misfit",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::NoAnswer => "no_answer",
+            Self::CannotPost { .. } => "cannot_post",
+        }
+    }
+}
+
 /// Where and by whom a connection was asked for.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Origin {

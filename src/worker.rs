@@ -21,7 +21,9 @@ use crate::command::connect::{self, Confirmed, Here};
 use crate::command::{Work, cancel};
 use crate::crash::crash_point;
 use crate::fivetran::model::ConnectCard;
-use crate::journal::{Failure, Finished, First, Journal, Outcome, PostFailure, Progress, Stage, Step, Terms};
+use crate::journal::{
+    Failure, Finished, First, Journal, Outcome, PostFailure, Problem, Progress, Stage, Step, Terms,
+};
 use crate::outbound::CALL_TIMEOUT;
 use crate::store::{Claimed, Recorded, Then};
 use crate::telemetry::{Ending, Party};
@@ -414,8 +416,8 @@ impl Worker {
             service = request.service.as_str(),
             schema = request.target.connection_name(),
             group = request.group_id,
-            connection = journal.progress.connection.as_deref().unwrap_or("none"),
-            problem = journal.progress.problem.as_ref().map(|problem| format!("{problem:?}")),
+            connection = journal.progress.connection.as_deref(),
+            problem = journal.progress.problem.as_ref().map(Problem::word),
             seconds = age,
             result = ?ending,
             "command ended"

@@ -454,3 +454,28 @@ fn commands_do_not_wait_in_step() {
         .collect();
     assert!(waits.len() > 50, "{waits:?}");
 }
+
+#[test]
+fn a_problem_is_called_the_same_in_the_log_and_in_the_database() {
+    let said = Said::default;
+    for problem in [
+        Problem::KeyRejected,
+        Problem::Forbidden(said()),
+        Problem::GroupUnknown(said()),
+        Problem::Refused(said()),
+        Problem::SchemaTaken { service: "s".to_owned() },
+        Problem::NameTaken(said()),
+        Problem::AlreadyConnected { origin: None },
+        Problem::Elsewhere { origin: Origin { channel_id: "C".to_owned(), user_id: "U".to_owned() } },
+        Problem::Cancelled,
+        Problem::NotCancelled,
+        Problem::Misfit(MisfitKind::TableMissing),
+        Problem::RateLimited { retry_after_s: None },
+        Problem::NoAnswer,
+        Problem::CannotPost { slack_says: "w".to_owned() },
+    ] {
+        let json = serde_json::to_value(&problem).unwrap();
+        assert_eq!(json["problem"], problem.word(), "{json}");
+        assert_eq!(serde_json::from_value::<Problem>(json).unwrap(), problem);
+    }
+}
