@@ -16,6 +16,7 @@ pub mod live;
 mod refused;
 pub mod services;
 pub mod status;
+mod usage;
 
 use std::fmt::Write as _;
 
@@ -27,13 +28,14 @@ use slack_morphism::prelude::{
 };
 
 use crate::command::connect::Request;
-use crate::command::{UsageError, VERBS, Work, to_destination};
-use crate::fivetran::catalog::Service;
+use crate::command::{VERBS, Work, to_destination};
 use crate::fivetran::model::Said;
-use crate::fivetran::schema::{BadName, MAX_NAME_LEN, SchemaKind, Target, Why};
-use crate::journal::{MisfitKind, Problem};
+use crate::fivetran::schema::Target;
+use crate::journal::Problem;
 
 pub use refused::refused;
+use usage::misfit_words;
+pub use usage::{usage, usage_sentence};
 
 /// Slack's limit for a button's label, in characters.
 const BUTTON_LIMIT: usize = 75;
@@ -41,8 +43,6 @@ const BUTTON_LIMIT: usize = 75;
 const UNCONFIRMED: &str = "no clear answer";
 /// Slack's limit for a text object, in characters.
 const TEXT_LIMIT: usize = 3000;
-/// How many services are named where there may be many.
-const SERVICES_SHOWN: usize = 8;
 
 /// Text for Slack's `mrkdwn` in which nothing a person typed is markup. The only way to make one
 /// from foreign text escapes it.
@@ -183,195 +183,6 @@ pub fn help(slash: &str) -> SlackMessageContent {
     }
     let notes = "Services that fill one table want SCHEMA.TABLE. A schema's name is permanent.";
     content(&text, vec![lines.section(), context(vec![SlackBlockPlainText::new(notes.to_owned()).into()])])
-}
-
-/// What is wrong with what was typed, and what to type instead.
-#[must_use]
-pub fn usage(error: &UsageError, slash: &str) -> SlackMessageContent {
-    match error {
-        UsageError::Incomplete => help(slash),
-        error => sentences(&usage_sentence(error, slash)),
-    }
-}
-
-/// [`usage`] as one plain sentence or two.
-#[must_use]
-pub fn usage_sentence(error: &UsageError, slash: &str) -> String {
-    match error {
-        UsageError::Incomplete => format!("Type a service and a schema: {slash} {}", VERBS[0].example),
-        UsageError::SchemaWanted(verb) => format!("Type one schema: {slash} {}", verb.example),
-        UsageError::NotASchema(name) => match &name.nearest {
-            Some(nearest) => {
-                format!("“{}” cannot be a schema. Did you mean {nearest}?", cut(&name.typed, 40))
-            }
-            None => format!("“{}” cannot be a schema.", cut(&name.typed, 40)),
-        },
-        UsageError::UnknownService { typed, suggestions, .. } if suggestions.is_empty() => {
-            format!(
-                "I know no service called “{typed}”. Use its id from Fivetran's documentation, for example google_ads."
-            )
-        }
-        UsageError::UnknownService { typed, suggestions, instead } => {
-            let meant = alternatives(suggestions);
-            let line = instead.as_ref().map(|instead| format!(" Try: {slash} {instead}")).unwrap_or_default();
-            format!("I know no service called “{typed}”. Did you mean {meant}?{line}")
-        }
-        UsageError::SpacedSchema { instead: Some(instead) } => {
-            format!("A schema has no spaces. Try: {slash} {instead}")
-        }
-        UsageError::SpacedSchema { instead: None } => {
-            "A schema has no spaces. It is made of a–z, 0–9 and _.".to_owned()
-        }
-        UsageError::ServiceFirst { instead } => {
-            format!("The service comes first: {slash} {instead}")
-        }
-        UsageError::ServiceNotAllowed { service, allowed } => format!(
-            "This channel is not set up for {}, so I made nothing. Allowed here: {}.",
-            cut(&service.name, 60),
-            some(allowed)
-        ),
-        UsageError::SchemaMissing(service) => format!(
-            "Where should the data of {} land? Add a schema: {slash} {} {}",
-            service.name,
-            service.id,
-            example_target(service.kind, "customer_schema")
-        ),
-        UsageError::BadName { service, name, rest } => bad_name(service, name, slash, rest),
-        UsageError::Misfit { service, target, misfit, rest } => {
-            let id = service.id.as_str();
-            misfit_words(&service.name, id, target, service.kind, (*misfit).into(), slash) + rest
-        }
-        UsageError::UnknownDestination { typed, known } if known.is_empty() => {
-            let flag =
-                if slash.starts_with('/') { format!("“to {typed}”") } else { "--destination".to_owned() };
-            format!(
-                "I know no destination called “{typed}”; there is only the default one. Leave out {flag}."
-            )
-        }
-        UsageError::UnknownDestination { typed, known } => {
-            format!("I know no destination called “{typed}”. There is {}.", listed(known))
-        }
-        UsageError::NoDestination { known } => {
-            let how = if slash.starts_with('/') { "“to”" } else { "--destination" };
-            let which = match known.as_slice() {
-                [] if slash.starts_with('/') => "a destination's name".to_owned(),
-                [] => "its name".to_owned(),
-                known => format!("one of these: {}", listed(known)),
-            };
-            format!("Say where the data should land: add {how} and {which}.")
-        }
-    }
-}
-
-fn alternatives(services: &[Service]) -> String {
-    let names: Vec<_> = services.iter().map(|service| format!("{} ({})", service.id, service.name)).collect();
-    match names.split_last() {
-        Some((last, [])) => last.clone(),
-        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
-        None => String::new(),
-    }
-}
-
-/// The first of many services, and how many more there are.
-fn some(services: &[Service]) -> String {
-    let shown = services.iter().take(SERVICES_SHOWN);
-    let mut names: Vec<_> = shown.map(|it| format!("{} ({})", it.id, cut(&it.name, 60))).collect();
-    if services.len() > SERVICES_SHOWN {
-        names.push(format!("{} more", services.len() - SERVICES_SHOWN));
-    }
-    listed(&names)
-}
-
-fn listed(names: &[String]) -> String {
-    match names.split_last() {
-        Some((last, [])) => last.clone(),
-        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
-        None => String::new(),
-    }
-}
-
-fn bad_name(service: &Service, name: &BadName, slash: &str, rest: &str) -> String {
-    let typed = cut(&name.typed, 40);
-    let faults = name_faults(name);
-    let rule = "a schema is made of a–z, 0–9 and _";
-    let why = if name.why == Why::BadCharacter('.') && name.typed.matches('.').count() > 1 {
-        format!("“{typed}” has more than one dot; SCHEMA.TABLE takes one.")
-    } else {
-        format!("“{typed}” cannot be a schema: {faults} ({rule}).")
-    };
-    match &name.nearest {
-        Some(nearest) => {
-            format!("{why} Try: {slash} {} {}{rest}", service.id, example_target(service.kind, nearest))
-        }
-        None => why,
-    }
-}
-
-/// Every kind of fault of a name, so that nobody mends one after the other.
-fn name_faults(name: &BadName) -> String {
-    let first = match name.why {
-        Why::Empty => return "there is nothing in it, or in a part of it".to_owned(),
-        Why::BadCharacter(c) => Some(c),
-        Why::TooLong | Why::StartsWithDigit => None,
-    };
-    let parts = || name.typed.splitn(2, '.');
-    let good = |c: &char| matches!(c, 'a'..='z' | 'A'..='Z' | '0'..='9' | '_');
-    let mut odd: Vec<char> = first.into_iter().filter(|c| !good(c)).collect();
-    for c in parts().flat_map(str::chars).filter(|c| !good(c)) {
-        if !odd.contains(&c) && odd.len() < 4 {
-            odd.push(c);
-        }
-    }
-    let mut has: Vec<String> = Vec::new();
-    if name.typed.contains(|c: char| c.is_ascii_uppercase()) {
-        has.push("capital letters".to_owned());
-    }
-    has.extend(odd.iter().map(|c| if c.is_whitespace() { "a space".to_owned() } else { format!("“{c}”") }));
-    let mut faults = Vec::new();
-    if !has.is_empty() {
-        faults.push(format!("it has {}", listed(&has)));
-    }
-    if parts().any(|part| part.starts_with(|c: char| c.is_ascii_digit())) {
-        faults.push("it starts with a digit".to_owned());
-    }
-    if parts().any(|part| part.chars().count() > MAX_NAME_LEN) {
-        faults.push(format!("it is longer than {MAX_NAME_LEN} characters"));
-    }
-    listed(&faults)
-}
-
-/// `schema`, with a table after it where the service wants one and none is there.
-fn example_target(kind: Option<SchemaKind>, schema: &str) -> String {
-    match kind {
-        Some(kind) if kind.wants_table() && !schema.contains('.') => format!("{schema}.my_table"),
-        // Its tables are not ours to name.
-        Some(kind) if !kind.wants_table() => schema.split('.').next().unwrap_or(schema).to_owned(),
-        _ => schema.to_owned(),
-    }
-}
-
-fn misfit_words(
-    name: &str,
-    id: &str,
-    target: &Target,
-    kind: Option<SchemaKind>,
-    fault: MisfitKind,
-    slash: &str,
-) -> String {
-    let schema = &target.schema;
-    match fault {
-        MisfitKind::TableMissing => {
-            let why = if kind == Some(SchemaKind::TableGroup) {
-                "needs SCHEMA.TABLE: name the table group as well"
-            } else {
-                "fills one table and needs SCHEMA.TABLE: name the table as well"
-            };
-            format!("{name} {why}. Try: {slash} {id} {schema}.my_table")
-        }
-        MisfitKind::TableNotWanted => {
-            format!("{name} names its tables itself, so it takes only a schema. Try: {slash} {id} {schema}")
-        }
-    }
 }
 
 fn renamed(retired: &str, request: &Request) -> String {

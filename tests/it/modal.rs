@@ -148,7 +148,7 @@ async fn faults_appear_at_their_fields() {
     // The same form, mended.
     let ack = submit(&bot, &view, values("google_sheets", "acme", Some("budget")), USER).await;
     assert_eq!(ack.json()["response_action"], "clear");
-    assert!(bot.finish_with_link().await.rendered().contains("`acme.budget`"));
+    assert!(bot.finish_with_link().await.rendered().contains("table `budget` in schema `acme`"));
 }
 
 #[tokio::test]
