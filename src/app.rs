@@ -19,6 +19,7 @@ use crate::config::{Channels, Config, Destinations, Landing, Visibility};
 use crate::fivetran::Fivetran;
 use crate::fivetran::catalog::{Catalog, Resolution, ServiceId};
 use crate::permission::Gate;
+use crate::seal::{Purpose, Sealer};
 use crate::slack::signature::Verifier;
 use crate::slack::web_api::WebApi;
 use crate::store::{Claimed, OpenError, Options, Store};
@@ -51,6 +52,8 @@ pub struct Bot {
     pub landing: Landing,
     /// The keys of Slack's signatures.
     pub verifier: Verifier,
+    /// Seals what a form has to bring back.
+    pub drafts: Sealer,
     /// Where a response_url may point.
     pub response_url_origins: Vec<url::Origin>,
     /// The one HTTP client, for response_urls.
@@ -221,6 +224,7 @@ impl App {
             visibility,
             landing,
             verifier: Verifier::new(&slack.signing_secrets),
+            drafts: Sealer::new(&slack.signing_secrets, Purpose::Draft),
             response_url_origins: slack.response_url_origins,
             gate: Gate::new(permissions, web_api.clone()),
             web_api,

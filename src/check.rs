@@ -4,8 +4,10 @@
 //! Owns the list of checks and their remedies. Changes nothing outside: it creates no connection
 //! and posts no message; of the database it makes the tables, as `serve` would.
 
+use secrecy::{ExposeSecret as _, SecretString};
+
 use crate::app::{fetch_catalog, unknown_service};
-use crate::cli::Exit;
+use crate::cli::{self, Exit};
 use crate::clock::Clock;
 use crate::config::{self, Config, DatabaseUrl, Permissions, Vars};
 use crate::fivetran::Fivetran;
@@ -33,21 +35,18 @@ struct Report {
 }
 
 impl Report {
-    #[expect(clippy::print_stdout, reason = "the report is what the task is for")]
     fn good(&self, text: &str) {
-        println!("✓ {text}");
+        let _ = cli::print(&format!("✓ {text}\n"));
     }
 
-    #[expect(clippy::print_stdout, reason = "the report is what the task is for")]
     fn bad(&mut self, text: &str) {
         self.failed = true;
-        println!("✗ {text}");
+        let _ = cli::print(&format!("✗ {text}\n"));
     }
 
-    /// Something that works with less; does not fail the check.
-    #[expect(clippy::print_stdout, reason = "the report is what the task is for")]
+    /// Something that works with less, or cannot be tried from here; does not fail the check.
     fn note(&self, text: &str) {
-        println!("· {text}");
+        let _ = cli::print(&format!("· {text}\n"));
     }
 }
 
@@ -64,11 +63,15 @@ pub async fn run(vars: &Vars, clock: &Clock) -> Exit {
         }
     };
     report.good("configuration: every variable can be read");
+    report
+        .note(&format!("PUBLIC_URL: not tried; from outside run: curl {}/readyz", config.server.public_url));
     match outbound::client(config.https_proxy.as_ref()) {
         Ok(http) => {
             fivetran(&mut report, &config, http.clone()).await;
-            skew(&mut report, &config, &http, clock).await;
-            slack(&mut report, &config, http).await;
+            signing_secrets(&report, &config);
+            if skew(&mut report, &config, &http, clock).await {
+                slack(&mut report, &config, http).await;
+            }
         }
         Err(_) => report.bad("HTTPS: the system's root certificates cannot be read; install ca-certificates"),
     }
@@ -125,12 +128,20 @@ fn remedy(error: &Error, variables: &str) -> String {
     }
 }
 
-/// Compares this machine's clock with the `Date` of Slack's answers.
-async fn skew(report: &mut Report, config: &Config, http: &reqwest::Client, clock: &Clock) {
-    let Ok(response) = http.post(format!("{}/api.test", config.slack.api_url)).send().await else {
-        report.bad("Slack: not reachable; check the network and SLACK_API_URL");
-        return;
+/// Compares this machine's clock with the `Date` of Slack's answers; false if there are none.
+async fn skew(report: &mut Report, config: &Config, http: &reqwest::Client, clock: &Clock) -> bool {
+    let response = match http.post(format!("{}/api.test", config.slack.api_url)).send().await {
+        Ok(response) => response,
+        Err(error) => {
+            let error = PostError::from(outbound::classify(&error));
+            report.bad(&format!("Slack: {error}; check the network and SLACK_API_URL"));
+            return false;
+        }
     };
+    if response.status() == reqwest::StatusCode::NOT_FOUND {
+        report.bad("Slack: what answers at SLACK_API_URL is not Slack's API; unset it, or end it with /api/");
+        return false;
+    }
     let date = response.headers().get("date").and_then(|value| value.to_str().ok()?.parse_http_date());
     match date.map(|date| clock.now().as_second() - date) {
         Some(skew) if skew.abs() <= SKEW_LIMIT_S => {
@@ -140,6 +151,7 @@ async fn skew(report: &mut Report, config: &Config, http: &reqwest::Client, cloc
             .bad(&format!("clock: {} s off Slack's, at 300 s every signature fails; set up NTP", skew.abs())),
         None => report.note("clock: Slack's answer had no date to compare with"),
     }
+    true
 }
 
 trait HttpDate {
@@ -153,11 +165,23 @@ impl HttpDate for str {
     }
 }
 
+fn signing_secrets(report: &Report, config: &Config) {
+    let secrets = &config.slack.signing_secrets;
+    let usual = |secret: &SecretString| {
+        let secret = secret.expose_secret();
+        secret.len() == 32 && secret.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    if secrets.iter().all(usual) {
+        let count = secrets.len();
+        report.good(&format!("Slack signing secret: {count} set; only a command from Slack can prove it"));
+    } else {
+        report.note(
+            "Slack signing secret: not 32 hexadecimal digits, as Slack's are; compare SLACK_SIGNING_SECRET with Basic Information > App Credentials",
+        );
+    }
+}
+
 async fn slack(report: &mut Report, config: &Config, http: reqwest::Client) {
-    report.good(&format!(
-        "Slack signing secret: {} set; only a command from Slack can prove it",
-        config.slack.signing_secrets.len()
-    ));
     let Some(token) = &config.slack.bot_token else {
         report.note("Slack token: none; links are posted by response_url and cannot be changed later (set SLACK_BOT_TOKEN)");
         who_may(report, &config.permissions, None);

@@ -3,6 +3,8 @@
 //! Owns the subcommands' names, arguments and exit codes (0 well, 1 refused or failed, 2 usage or
 //! configuration). Must not know how any of them works.
 
+use std::io::{self, ErrorKind, Write};
+
 use clap::{Parser, Subcommand};
 
 /// Makes Fivetran Connect Card links, from Slack and from a shell.
@@ -37,6 +39,9 @@ pub enum Task {
         /// Sends this one slash command, prints what each party saw, and exits.
         #[arg(long, value_name = "COMMAND")]
         once: Option<String>,
+        /// Prints everything that people can be shown, one JSON object a line, and exits.
+        #[arg(long, conflicts_with = "once")]
+        gallery: bool,
     },
     /// Checks the configuration and everything it leads to, a line each.
     Check,
@@ -57,6 +62,20 @@ pub enum Exit {
     Failed,
     /// The command line or the configuration is wrong.
     Usage,
+}
+
+/// Writes to standard output. Whoever has closed it, such as `head`, has read enough: that is well.
+pub fn print(text: &str) -> Exit {
+    let mut out = io::stdout().lock();
+    match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => Exit::Failed,
+        _ => Exit::Well,
+    }
+}
+
+/// Writes a line to standard error; what nobody reads is lost.
+pub fn remark(text: &str) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
 impl From<Exit> for std::process::ExitCode {

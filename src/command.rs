@@ -6,8 +6,12 @@
 
 pub mod cancel;
 pub mod connect;
+pub mod form;
 pub mod help;
+pub mod list;
 pub mod renew;
+pub mod services;
+pub mod status;
 
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +31,8 @@ pub struct Verb {
 }
 
 /// Everything that can be typed, in the order of help.
-pub const VERBS: [Verb; 4] = [connect::VERB, renew::VERB, cancel::VERB, help::VERB];
+pub const VERBS: [Verb; 7] =
+    [connect::VERB, status::VERB, list::VERB, renew::VERB, cancel::VERB, services::VERB, help::VERB];
 
 /// A command that can be carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +43,12 @@ pub enum Command {
     Renew(Target),
     /// Delete the connection for a schema, if nobody has finished it.
     Cancel(Target),
+    /// Say how the link for a schema stands.
+    Status(Target),
+    /// Say which links this channel has.
+    List,
+    /// Say which services there are.
+    Services(String),
     /// Say what can be typed.
     Help,
 }
@@ -114,6 +125,18 @@ pub enum UsageError {
         typed: String,
         /// At most three that may be meant.
         suggestions: Vec<Service>,
+        /// What to type instead, with the likeliest of them.
+        instead: Option<String>,
+    },
+    /// A service, and a schema of several words.
+    SpacedSchema {
+        /// What to type instead.
+        instead: Option<String>,
+    },
+    /// A schema, and behind it the service.
+    ServiceFirst {
+        /// What to type instead.
+        instead: String,
     },
     /// A service that this channel does not allow.
     ServiceNotAllowed {
@@ -127,18 +150,22 @@ pub enum UsageError {
     /// A schema or table that Fivetran would not take.
     BadName {
         /// The service it was for.
-        service: Service,
+        service: Box<Service>,
         /// What is wrong and the nearest good name.
         name: BadName,
+        /// The rest of the line, with a space before it: where a destination was typed.
+        rest: String,
     },
     /// A table where none is wanted, or none where one is.
     Misfit {
         /// The service it was for.
-        service: Service,
+        service: Box<Service>,
         /// The target as typed.
         target: Target,
         /// Which of the two.
         misfit: Misfit,
+        /// The rest of the line, with a space before it: where a destination was typed.
+        rest: String,
     },
     /// No destination has that name.
     UnknownDestination {
@@ -178,30 +205,42 @@ const ECHO_LIMIT: usize = 40;
 /// # Errors
 /// [`UsageError`].
 pub fn parse(typed: &str, vocabulary: &Vocabulary<'_>) -> Result<Command, UsageError> {
+    let channel = vocabulary.channel;
     let text = plain(typed);
     let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
     match words.as_slice() {
         [] => Err(UsageError::Incomplete),
-        [one] if help::is_help(one) => Ok(Command::Help),
+        words if is_help(words, vocabulary.catalog) => Ok(Command::Help),
         [verb, rest @ ..] if verb.eq_ignore_ascii_case("renew") => {
-            schema_of(&renew::VERB, rest).map(Command::Renew)
+            schema_of(&renew::VERB, rest, channel).map(Command::Renew)
         }
         [verb, rest @ ..] if verb.eq_ignore_ascii_case("cancel") => {
-            schema_of(&cancel::VERB, rest).map(Command::Cancel)
+            schema_of(&cancel::VERB, rest, channel).map(Command::Cancel)
         }
+        [verb, rest @ ..] if verb.eq_ignore_ascii_case("status") => {
+            schema_of(&status::VERB, rest, channel).map(Command::Status)
+        }
+        [verb, ..] if verb.eq_ignore_ascii_case("list") => Ok(Command::List),
+        [verb, rest @ ..] if verb.eq_ignore_ascii_case("services") => Ok(Command::Services(rest.join(" "))),
         words => connect::parse(words, vocabulary).map(Command::Connect),
     }
 }
 
 /// Whether a text asks for help and nothing else, which everybody may.
 #[must_use]
-pub fn asks_for_help(typed: &str) -> bool {
-    help::is_help(&plain(typed))
+pub fn asks_for_help(typed: &str, catalog: &Catalog) -> bool {
+    is_help(&plain(typed).split(' ').collect::<Vec<_>>(), catalog)
 }
 
-/// The one schema after a verb.
-fn schema_of(verb: &Verb, words: &[&str]) -> Result<Target, UsageError> {
+/// `help me` is one too, but there is a service called Help Scout.
+fn is_help(words: &[&str], catalog: &Catalog) -> bool {
+    words.first().is_some_and(|word| help::is_help(word)) && !connect::begins_with_service(words, catalog)
+}
+
+/// The one schema after a verb, or the channel's.
+fn schema_of(verb: &Verb, words: &[&str], channel: &ChannelDefaults) -> Result<Target, UsageError> {
     match words {
+        [] => channel.schema.clone().ok_or(UsageError::SchemaWanted(*verb)),
         [schema] => Target::parse(schema).map_err(UsageError::NotASchema),
         _ => Err(UsageError::SchemaWanted(*verb)),
     }
@@ -220,18 +259,26 @@ pub fn parse_arguments(
     connect::request(&plain(service), Some(&plain(schema)), destination.map(plain).as_deref(), vocabulary)
 }
 
-/// The text with one kind of space and without quotes and invisible characters.
+/// How a destination is said at the end of a line to paste, with a space before it.
+#[must_use]
+pub fn to_destination(destination: Option<&str>, slash: &str) -> String {
+    let to = if slash.starts_with('/') { "to" } else { "--destination" };
+    destination.map(|name| format!(" {to} {}", echo(name))).unwrap_or_default()
+}
+
+/// The text with single spaces, without invisible characters, and without quotes around a word. A
+/// quote within one stays, so that a schema never silently becomes another one.
 fn plain(typed: &str) -> String {
-    let mut text = String::with_capacity(typed.len());
-    for character in typed.chars() {
-        match character {
-            '"' | '\'' | '`' | '\u{2018}'..='\u{201F}' | '\u{AB}' | '\u{BB}' | '\u{2039}' | '\u{203A}' => {}
-            _ if is_invisible(character) => {}
-            _ if character.is_whitespace() => text.push(' '),
-            _ => text.push(character),
-        }
-    }
-    text.trim().to_owned()
+    let visible: String = typed.chars().filter(|&character| !is_invisible(character)).collect();
+    let words = visible.split_whitespace().map(|word| word.trim_matches(is_quote));
+    words.filter(|word| !word.is_empty()).collect::<Vec<_>>().join(" ")
+}
+
+fn is_quote(character: char) -> bool {
+    matches!(
+        character,
+        '"' | '\'' | '`' | '\u{2018}'..='\u{201F}' | '\u{AB}' | '\u{BB}' | '\u{2039}' | '\u{203A}'
+    )
 }
 
 /// Characters that take no space on the screen: joiners, marks of direction, controls.

@@ -33,7 +33,6 @@ impl Vars {
     ///
     /// # Errors
     /// When there is a `.env` file that cannot be read or parsed.
-    #[expect(clippy::disallowed_methods, reason = "this is the one reader of the environment")]
     pub fn from_process() -> Result<Self, Faults> {
         let mut vars = HashMap::new();
         match dotenvy::from_path_iter(".env") {
@@ -54,15 +53,18 @@ impl Vars {
                 return Err(Faults(vec![Fault { variable: ".env".to_owned(), problem, remedy }]));
             }
         }
-        for (name, value) in std::env::vars_os() {
-            if let (Ok(name), Ok(value)) = (name.into_string(), value.into_string())
-                // An empty one is unset, so it takes nothing away from `.env` either.
-                && !value.trim().is_empty()
-            {
-                vars.insert(name, value);
-            }
-        }
+        vars.extend(Self::from_environment().0);
         Ok(Self(vars))
+    }
+
+    /// The process environment alone.
+    #[must_use]
+    #[expect(clippy::disallowed_methods, reason = "this is the one reader of the environment")]
+    pub fn from_environment() -> Self {
+        let readable = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        // An empty one is unset, so it takes nothing away from `.env` either.
+        Self(readable.filter(|(_, value)| !value.trim().is_empty()).collect())
     }
 
     /// Variables given one by one, for tests and for the sandbox.
@@ -313,10 +315,9 @@ pub fn link(vars: &Vars) -> Result<LinkConfig, Faults> {
     let fivetran = reader.fivetran();
     let places = reader.places();
     // The bot's own page is of use to a link only where there is a bot.
-    let landing = match reader.redirect_url() {
-        Some(url) => Some(Landing::Fixed(url)),
-        None => Some(Landing::Fixed(FIVETRAN_HOME.to_owned())),
-    };
+    let public_url = vars.get("PUBLIC_URL").map(str::to_owned);
+    let public_url = public_url.and_then(|text| reader.url("PUBLIC_URL", &text, PlainHttp::LoopbackOnly));
+    let landing = reader.landing(public_url).or_else(|| Some(Landing::Fixed(FIVETRAN_HOME.to_owned())));
     let https_proxy = reader.https_proxy();
     reader.log_format();
     match (fivetran, places, landing) {

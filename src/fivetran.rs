@@ -26,6 +26,8 @@ use schema::{SchemaKind, Target};
 
 /// What Fivetran asks clients of its current connection endpoints to accept.
 const ACCEPT: &str = "application/json;version=2";
+/// Largest catalogue that is read; it has about 1 MB. A service's metadata may be large as well.
+const CATALOGUE_LIMIT: usize = 4 * 1024 * 1024;
 
 /// The API under one key.
 #[derive(Clone)]
@@ -149,7 +151,10 @@ impl Fivetran {
     /// [`Error`].
     pub async fn connector_types(&self) -> Result<Vec<ConnectorType>, Error> {
         let request = self.http.get(format!("{}/public/connector-types", self.config.api_url));
-        self.send(request.header("Accept", "application/json")).await
+        let rows: Vec<Value> =
+            self.read(request.header("Accept", "application/json"), CATALOGUE_LIMIT).await?;
+        // A row that cannot be read costs its own service alone.
+        Ok(rows.into_iter().filter_map(|row| serde_json::from_value(row).ok()).collect())
     }
 
     /// Which config keys a service wants. `GET /v1/metadata/connector-types/{service}`
@@ -158,8 +163,8 @@ impl Fivetran {
     /// [`Error`].
     pub async fn schema_kind(&self, service: &ServiceId) -> Result<SchemaKind, Error> {
         let path = format!("/v1/metadata/connector-types/{}", service.as_str());
-        let metadata: model::Metadata =
-            self.send(self.request(Method::GET, &path).header("Accept", "application/json")).await?;
+        let request = self.request(Method::GET, &path).header("Accept", "application/json");
+        let metadata: model::Metadata = self.read(request, CATALOGUE_LIMIT).await?;
         Ok(metadata.schema_kind())
     }
 
@@ -187,6 +192,10 @@ impl Fivetran {
     }
 
     async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Error> {
+        self.read(request, outbound::ANSWER_LIMIT).await
+    }
+
+    async fn read<T: DeserializeOwned>(&self, request: RequestBuilder, limit: usize) -> Result<T, Error> {
         let (client, request) = request.build_split();
         let mut request = request.map_err(|error| Error::from(outbound::classify(&error)))?;
         request
@@ -197,12 +206,12 @@ impl Fivetran {
             client.execute(request).await.map_err(|error| Error::from(outbound::classify(&error)))?;
         let status = response.status();
         let retry_after = outbound::retry_after(&response);
-        let limit =
+        let hourly_limit =
             response.headers().get("x-rate-limit").and_then(|value| value.to_str().ok()?.parse().ok());
-        if let Some(limit) = limit {
-            self.hourly_limit.store(limit, Ordering::Relaxed);
+        if let Some(hourly_limit) = hourly_limit {
+            self.hourly_limit.store(hourly_limit, Ordering::Relaxed);
         }
-        let body = outbound::read(response).await?;
+        let body = outbound::read(response, limit).await?;
         if !status.is_success() {
             return Err(refusal(status, retry_after, &body));
         }
@@ -214,8 +223,7 @@ impl Fivetran {
 
 /// An id that may stand in a path. Ids come from Fivetran itself or from the configuration.
 fn segment(id: &str) -> Result<&str, Error> {
-    let plain = !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
-    plain.then_some(id).ok_or(Error::Unavailable(CallError::NotSent("an id with odd characters")))
+    model::is_id(id).then_some(id).ok_or(Error::Unavailable(CallError::NotSent("an id with odd characters")))
 }
 
 /// What an answer other than 2xx means.
@@ -226,6 +234,9 @@ fn refusal(status: StatusCode, retry_after: Option<std::time::Duration>, body: &
         401 => Error::KeyRejected(said),
         403 => Error::Forbidden(said),
         404 => Error::NotFound(said),
+        // Neither says that nothing was done.
+        408 => Error::Unclear(CallError::Unanswered("status 408")),
+        425 => Error::Unclear(CallError::Unanswered("status 425")),
         429 => Error::Throttled(retry_after),
         status @ 400..=499 => Error::Rejected { status, said },
         status @ 502..=504 => Error::Unclear(CallError::Unanswered(gateway(status))),
@@ -238,5 +249,20 @@ fn gateway(status: u16) -> &'static str {
         502 => "status 502",
         503 => "status 503",
         _ => "status 504",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_refusal_says_that_nothing_was_done() {
+        for (status, unclear) in
+            [(400, false), (404, false), (408, true), (409, false), (425, true), (500, true), (504, true)]
+        {
+            let error = refusal(StatusCode::from_u16(status).unwrap(), None, b"");
+            assert_eq!(matches!(error, Error::Unclear(_)), unclear, "{status}: {error}");
+        }
     }
 }

@@ -30,6 +30,7 @@ pub mod worker;
 pub mod clock;
 pub mod crash;
 pub mod outbound;
+pub mod seal;
 pub mod telemetry;
 
 pub mod check;

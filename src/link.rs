@@ -6,20 +6,23 @@
 use std::time::Duration;
 
 use serde_json::json;
+use tokio::time::Instant;
 
 use crate::app::fetch_catalog;
-use crate::cli::Exit;
+use crate::cli::{self, Exit, remark};
 use crate::clock::Clock;
 use crate::command::{self, UsageError, Vocabulary, connect};
 use crate::config::{Destinations, LinkConfig, NO_DEFAULTS};
 use crate::fivetran::Fivetran;
 use crate::fivetran::catalog::Catalog;
 use crate::fivetran::model::ConnectCard;
-use crate::journal::{Finished, First, Journal, Outcome, Problem, Progress, Step, Terms};
+use crate::journal::{Failure, Finished, First, Journal, Outcome, Problem, Progress, Step, Terms};
 use crate::{outbound, reply};
 
 /// How long a person at a shell is kept waiting for Fivetran to come back.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// The same while no request has reached it at all.
+const PATIENCE_UNREACHED: Duration = Duration::from_secs(10);
 /// What stands before the arguments in an example.
 const COMMAND: &str = "connect-card link";
 
@@ -28,6 +31,13 @@ struct Made {
     card: ConnectCard,
     connection: String,
     existed: bool,
+}
+
+/// Why there is no link.
+enum Trouble {
+    Problem(Problem),
+    /// No request has ever reached Fivetran.
+    Unreachable,
 }
 
 /// Makes one link and prints it.
@@ -43,6 +53,7 @@ pub async fn run(
         remark("no HTTP client: the system's root certificates cannot be read; install ca-certificates");
         return Exit::Failed;
     };
+    let api_url = config.fivetran.api_url.clone();
     let fivetran = Fivetran::new(http, config.fivetran);
     let request = match resolve(service, schema, destination, &config.destinations, &fivetran).await {
         Ok(request) => request,
@@ -62,11 +73,14 @@ pub async fn run(
                     "the connection was there already; this is a fresh link for it (whoever uses it signs in to it again)",
                 );
             }
-            print(&request, &made, json, &clock);
-            Exit::Well
+            print(&request, &made, json, &clock)
         }
-        Err(problem) => {
+        Err(Trouble::Problem(problem)) => {
             remark(&reply::problem_sentence(&problem, &request));
+            Exit::Failed
+        }
+        Err(Trouble::Unreachable) => {
+            remark(&reply::unreachable(&api_url));
             Exit::Failed
         }
     }
@@ -93,7 +107,7 @@ async fn make(
     redirect_uri: &str,
     fivetran: &Fivetran,
     clock: &Clock,
-) -> Result<Made, Problem> {
+) -> Result<Made, Trouble> {
     let began = clock.now();
     let spread = began.as_nanosecond().unsigned_abs() as u64;
     let terms = Terms {
@@ -105,14 +119,18 @@ async fn make(
     };
     let mut journal = Journal::new(terms, Progress::default());
     let (mut card, mut outcome, mut waited) = (None, Outcome::Accepted, Duration::ZERO);
+    let (mut reached, began_waiting) = (false, Instant::now());
     loop {
         let step = journal.next(outcome, clock.now());
         outcome = match step {
             Step::Post | Step::End | Step::Tell => break,
             Step::Wait(pause) => {
                 waited += pause;
+                if !reached && began_waiting.elapsed() + pause > PATIENCE_UNREACHED {
+                    return Err(Trouble::Unreachable);
+                }
                 if waited > PATIENCE {
-                    return Err(Problem::NoAnswer);
+                    return Err(Trouble::Problem(Problem::NoAnswer));
                 }
                 remark(&format!(
                     "Fivetran is busy or not answering; trying again in {} s",
@@ -123,7 +141,7 @@ async fn make(
             }
             step => {
                 let connection = journal.progress.connection.clone();
-                connect::perform(
+                let outcome = connect::perform(
                     &step,
                     request,
                     connection.as_deref(),
@@ -132,7 +150,9 @@ async fn make(
                     None,
                     &mut card,
                 )
-                .await
+                .await;
+                reached |= !matches!(outcome, Outcome::Failed(Failure::NotSent));
+                outcome
             }
         };
     }
@@ -140,15 +160,13 @@ async fn make(
         (Some(card), Some(connection)) if journal.progress.problem.is_none() => {
             Ok(Made { card, connection, existed: journal.progress.existed })
         }
-        _ => Err(journal.progress.problem.unwrap_or(Problem::NoAnswer)),
+        _ => Err(Trouble::Problem(journal.progress.problem.unwrap_or(Problem::NoAnswer))),
     }
 }
 
-#[expect(clippy::print_stdout, reason = "the link on standard output is what the task is for")]
-fn print(request: &connect::Request, made: &Made, as_json: bool, clock: &Clock) {
+fn print(request: &connect::Request, made: &Made, as_json: bool, clock: &Clock) -> Exit {
     if !as_json {
-        println!("{}", made.card.link());
-        return;
+        return cli::print(&format!("{}\n", made.card.link()));
     }
     let object = json!({
         "link": made.card.link(),
@@ -159,10 +177,5 @@ fn print(request: &connect::Request, made: &Made, as_json: bool, clock: &Clock) 
         "group_id": request.group_id,
         "existed": made.existed,
     });
-    println!("{object}");
-}
-
-#[expect(clippy::print_stderr, reason = "remarks are for the person at the shell")]
-fn remark(text: &str) {
-    eprintln!("{text}");
+    cli::print(&format!("{object}\n"))
 }

@@ -9,7 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::command::connect::Request;
-use crate::fivetran::model::{Connection, SetupState};
+use crate::fivetran::model::{Connection, SetupState, Status};
 
 /// Share of Fivetran's hourly rate limit that watching may use: a tenth and a bit less, so that
 /// the 20,000 requests of a paying account leave it at about 1,800.
@@ -155,6 +155,18 @@ pub struct Link {
     pub over: Option<Over>,
 }
 
+impl Link {
+    /// How it stands at `now`, where that follows from the clock: a link whose time is over does not
+    /// wait any more, whether or not anybody has looked since.
+    #[must_use]
+    pub fn state_at(&self, now: Timestamp) -> State {
+        match self.state {
+            State::Waiting if now >= self.expires_at => State::Expired,
+            state => state,
+        }
+    }
+}
+
 /// What Fivetran shows of a link's connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Seen {
@@ -173,11 +185,17 @@ pub enum Seen {
 
 impl From<&Connection> for Seen {
     fn from(connection: &Connection) -> Self {
-        let tasks: Vec<_> = connection.status.tasks.iter().map(|task| task.message.as_str()).collect();
+        Self::from(&connection.status)
+    }
+}
+
+impl From<&Status> for Seen {
+    fn from(status: &Status) -> Self {
+        let tasks: Vec<_> = status.tasks.iter().map(|task| task.message.as_str()).collect();
         Self::Setup {
-            state: connection.status.setup_state,
+            state: status.setup_state,
             tasks: (!tasks.is_empty()).then(|| tasks.join("; ")),
-            first_sync: connection.status.is_historical_sync,
+            first_sync: status.is_historical_sync,
         }
     }
 }
@@ -224,6 +242,7 @@ pub fn observe(link: &mut Link, seen: &Seen, landed: bool, reminders: bool, now:
             (State::Connected, None, news)
         }
         Seen::Setup { state: SetupState::Broken, tasks, .. } => (State::Broken, tasks.clone(), News::Broken),
+        Seen::Setup { state: SetupState::Unknown, .. } if before != State::Waiting => return None,
         // It was set up once and is not now, whatever Fivetran calls that.
         Seen::Setup { tasks, .. } if matches!(before, State::Connected | State::Broken) => {
             (State::Broken, tasks.clone(), News::Broken)

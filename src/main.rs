@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use clap::Parser as _;
 use connect_card::app::{self, App};
-use connect_card::cli::{Cli, Exit, Task};
+use connect_card::cli::{self, Cli, Exit, Task};
 use connect_card::clock::Clock;
-use connect_card::config::{self, Faults, Vars};
+use connect_card::config::{self, Faults, LogConfig, LogFormat, Vars};
 use connect_card::slack::manifest;
 use connect_card::{check, link, sandbox, telemetry};
 use tokio::signal::unix::{SignalKind, signal};
@@ -21,38 +21,56 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(_) => return Exit::Failed.into(),
     };
-    let exit = runtime.block_on(run());
+    let exit = runtime.block_on(run()).into();
     // Without waiting for the thread that reads the keyboard, which only a key would end.
     runtime.shutdown_background();
     exit
 }
 
-async fn run() -> ExitCode {
-    let cli = Cli::parse();
-    let vars = match Vars::from_process() {
-        Ok(vars) => vars,
-        Err(faults) => return misconfigured(&faults).into(),
-    };
-    let log = config::log(&vars);
-    // A person at a terminal wants the answer, and of the log only what went wrong.
-    let quiet = !matches!(cli.command, Task::Serve) && log.filter == config::LOG_FILTER;
-    telemetry::start(log.format, if quiet { "error" } else { &log.filter });
-    let exit = match cli.command {
-        Task::Serve => serve(&vars).await,
-        Task::Link { service, schema, destination, json } => match config::link(&vars) {
-            Ok(config) => {
-                link::run(config, &service, &schema, destination.as_deref(), json, Clock::default()).await
+async fn run() -> Exit {
+    match Cli::parse().command {
+        Task::Serve => match settings(false) {
+            Ok(vars) => serve(&vars).await,
+            Err(exit) => exit,
+        },
+        Task::Link { service, schema, destination, json } => {
+            match settings(true).and_then(|vars| config::link(&vars).map_err(|faults| misconfigured(&faults)))
+            {
+                Ok(config) => {
+                    link::run(config, &service, &schema, destination.as_deref(), json, Clock::default()).await
+                }
+                Err(exit) => exit,
             }
-            Err(faults) => misconfigured(&faults),
+        }
+        Task::Check => match settings(true) {
+            Ok(vars) => check::run(&vars, &Clock::default()).await,
+            Err(exit) => exit,
         },
-        Task::Sandbox { once } => sandbox::run(once.as_deref()).await,
-        Task::Check => check::run(&vars, &Clock::default()).await,
+        Task::Sandbox { gallery: true, .. } => sandbox::gallery(),
+        // The sandbox is the same in every folder, whatever its `.env` says.
+        Task::Sandbox { once, .. } => {
+            let log = config::log(&Vars::from_environment());
+            telemetry::start(LogFormat::Text, quiet(&log));
+            sandbox::run(once.as_deref()).await
+        }
         Task::Manifest { public_url } => match config::public_url(&public_url) {
-            Ok(url) => print(&manifest::manifest(&url)),
+            Ok(url) => cli::print(&manifest::manifest(&url)),
             Err(faults) => misconfigured(&faults),
         },
-    };
-    exit.into()
+    }
+}
+
+/// Reads the variables and starts the log.
+fn settings(for_a_person: bool) -> Result<Vars, Exit> {
+    let vars = Vars::from_process().map_err(|faults| misconfigured(&faults))?;
+    let log = config::log(&vars);
+    telemetry::start(log.format, if for_a_person { quiet(&log) } else { &log.filter });
+    Ok(vars)
+}
+
+/// A person at a terminal wants the answer, and of the log only what went wrong.
+fn quiet(log: &LogConfig) -> &str {
+    if log.filter == config::LOG_FILTER { "error" } else { &log.filter }
 }
 
 async fn serve(vars: &Vars) -> Exit {
@@ -95,16 +113,7 @@ async fn serve(vars: &Vars) -> Exit {
     }
 }
 
-#[expect(clippy::print_stderr, reason = "configuration faults are for the person who starts the program")]
 fn misconfigured(faults: &Faults) -> Exit {
-    for line in faults.to_string().lines() {
-        eprintln!("{line}");
-    }
+    cli::remark(&faults.to_string());
     Exit::Usage
-}
-
-#[expect(clippy::print_stdout, reason = "this is what the task is for")]
-fn print(text: &str) -> Exit {
-    print!("{text}");
-    Exit::Well
 }

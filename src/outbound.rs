@@ -14,8 +14,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Longest wait for a whole answer. Short enough that a lease always outlives the call that it
 /// guards (`LEASE_SECONDS`), long enough for the slowest creation of a connection.
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(15);
-/// Largest answer that is read. Fivetran's catalogue, the largest of all, is about 1 MB.
-const ANSWER_LIMIT: usize = 4 * 1024 * 1024;
+/// Largest answer that is read, unless it is known to be larger.
+pub const ANSWER_LIMIT: usize = 256 * 1024;
 /// How many idle connections to one host are kept.
 const IDLE_PER_HOST: usize = 64;
 
@@ -73,15 +73,15 @@ pub fn classify(error: &reqwest::Error) -> CallError {
     }
 }
 
-/// Reads an answer's body up to the limit.
+/// Reads an answer's body up to `limit` bytes.
 ///
 /// # Errors
 /// [`CallError::Unanswered`] when the connection ends early or the body is too large.
-pub async fn read(mut response: Response) -> Result<Vec<u8>, CallError> {
+pub async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, CallError> {
     let expected = response.content_length().unwrap_or(0);
     let mut body = Vec::with_capacity(usize::try_from(expected).unwrap_or(0).min(64 * 1024));
     while let Some(chunk) = response.chunk().await.map_err(|error| classify(&error))? {
-        if body.len() + chunk.len() > ANSWER_LIMIT {
+        if body.len() + chunk.len() > limit {
             return Err(CallError::Unanswered("answer too large"));
         }
         body.extend_from_slice(&chunk);

@@ -9,8 +9,13 @@
 //! goes to notifications and mail, and Slack's crawler opens what it finds there.
 
 pub mod ask;
+pub mod form;
+pub mod gallery;
+pub mod list;
 pub mod live;
 mod refused;
+pub mod services;
+pub mod status;
 
 use std::fmt::Write as _;
 
@@ -22,16 +27,18 @@ use slack_morphism::prelude::{
 };
 
 use crate::command::connect::Request;
-use crate::command::{UsageError, VERBS, Work};
+use crate::command::{UsageError, VERBS, Work, to_destination};
 use crate::fivetran::catalog::Service;
 use crate::fivetran::model::Said;
-use crate::fivetran::schema::{BadName, SchemaKind, Target, Why};
+use crate::fivetran::schema::{BadName, MAX_NAME_LEN, SchemaKind, Target, Why};
 use crate::journal::{MisfitKind, Problem};
 
 pub use refused::refused;
 
 /// Slack's limit for a button's label, in characters.
 const BUTTON_LIMIT: usize = 75;
+/// What [`Problem::CannotPost`] says when Slack never said anything clear.
+const UNCONFIRMED: &str = "no clear answer";
 /// Slack's limit for a text object, in characters.
 const TEXT_LIMIT: usize = 3000;
 /// How many services are named where there may be many.
@@ -199,13 +206,24 @@ pub fn usage_sentence(error: &UsageError, slash: &str) -> String {
             }
             None => format!("“{}” cannot be a schema.", cut(&name.typed, 40)),
         },
-        UsageError::UnknownService { typed, suggestions } if suggestions.is_empty() => {
+        UsageError::UnknownService { typed, suggestions, .. } if suggestions.is_empty() => {
             format!(
                 "I know no service called “{typed}”. Use its id from Fivetran's documentation, for example google_ads."
             )
         }
-        UsageError::UnknownService { typed, suggestions } => {
-            format!("I know no service called “{typed}”. Did you mean {}?", alternatives(suggestions))
+        UsageError::UnknownService { typed, suggestions, instead } => {
+            let meant = alternatives(suggestions);
+            let line = instead.as_ref().map(|instead| format!(" Try: {slash} {instead}")).unwrap_or_default();
+            format!("I know no service called “{typed}”. Did you mean {meant}?{line}")
+        }
+        UsageError::SpacedSchema { instead: Some(instead) } => {
+            format!("A schema has no spaces. Try: {slash} {instead}")
+        }
+        UsageError::SpacedSchema { instead: None } => {
+            "A schema has no spaces. It is made of a–z, 0–9 and _.".to_owned()
+        }
+        UsageError::ServiceFirst { instead } => {
+            format!("The service comes first: {slash} {instead}")
         }
         UsageError::ServiceNotAllowed { service, allowed } => format!(
             "This channel is not set up for {}, so I made nothing. Allowed here: {}.",
@@ -218,20 +236,29 @@ pub fn usage_sentence(error: &UsageError, slash: &str) -> String {
             service.id,
             example_target(service.kind, "customer_schema")
         ),
-        UsageError::BadName { service, name } => bad_name(service, name, slash),
-        UsageError::Misfit { service, target, misfit } => {
-            misfit_words(&service.name, service.id.as_str(), target, service.kind, (*misfit).into(), slash)
+        UsageError::BadName { service, name, rest } => bad_name(service, name, slash, rest),
+        UsageError::Misfit { service, target, misfit, rest } => {
+            let id = service.id.as_str();
+            misfit_words(&service.name, id, target, service.kind, (*misfit).into(), slash) + rest
         }
         UsageError::UnknownDestination { typed, known } if known.is_empty() => {
+            let flag =
+                if slash.starts_with('/') { format!("“to {typed}”") } else { "--destination".to_owned() };
             format!(
-                "I know no destination called “{typed}”; there is only the default one. Leave out “to {typed}”."
+                "I know no destination called “{typed}”; there is only the default one. Leave out {flag}."
             )
         }
         UsageError::UnknownDestination { typed, known } => {
             format!("I know no destination called “{typed}”. There is {}.", listed(known))
         }
         UsageError::NoDestination { known } => {
-            format!("Say where the data should land: add “to” and one of these: {}.", listed(known))
+            let how = if slash.starts_with('/') { "“to”" } else { "--destination" };
+            let which = match known.as_slice() {
+                [] if slash.starts_with('/') => "a destination's name".to_owned(),
+                [] => "its name".to_owned(),
+                known => format!("one of these: {}", listed(known)),
+            };
+            format!("Say where the data should land: add {how} and {which}.")
         }
     }
 }
@@ -263,30 +290,62 @@ fn listed(names: &[String]) -> String {
     }
 }
 
-fn bad_name(service: &Service, name: &BadName, slash: &str) -> String {
+fn bad_name(service: &Service, name: &BadName, slash: &str, rest: &str) -> String {
     let typed = cut(&name.typed, 40);
-    let why = match name.why {
-        Why::Empty => "there is nothing in it".to_owned(),
-        Why::TooLong => "it is longer than 63 characters".to_owned(),
-        Why::StartsWithDigit => "it starts with a digit".to_owned(),
-        Why::BadCharacter(c) if c.is_ascii_uppercase() => "it has capital letters".to_owned(),
-        Why::BadCharacter(c) => format!("it has “{c}” in it"),
-    };
+    let faults = name_faults(name);
     let rule = "a schema is made of a–z, 0–9 and _";
+    let why = if name.why == Why::BadCharacter('.') && name.typed.matches('.').count() > 1 {
+        format!("“{typed}” has more than one dot; SCHEMA.TABLE takes one.")
+    } else {
+        format!("“{typed}” cannot be a schema: {faults} ({rule}).")
+    };
     match &name.nearest {
-        Some(nearest) => format!(
-            "“{typed}” cannot be a schema: {why} ({rule}). Try: {slash} {} {}",
-            service.id,
-            example_target(service.kind, nearest)
-        ),
-        None => format!("“{typed}” cannot be a schema: {why} ({rule})."),
+        Some(nearest) => {
+            format!("{why} Try: {slash} {} {}{rest}", service.id, example_target(service.kind, nearest))
+        }
+        None => why,
     }
+}
+
+/// Every kind of fault of a name, so that nobody mends one after the other.
+fn name_faults(name: &BadName) -> String {
+    let first = match name.why {
+        Why::Empty => return "there is nothing in it, or in a part of it".to_owned(),
+        Why::BadCharacter(c) => Some(c),
+        Why::TooLong | Why::StartsWithDigit => None,
+    };
+    let parts = || name.typed.splitn(2, '.');
+    let good = |c: &char| matches!(c, 'a'..='z' | 'A'..='Z' | '0'..='9' | '_');
+    let mut odd: Vec<char> = first.into_iter().filter(|c| !good(c)).collect();
+    for c in parts().flat_map(str::chars).filter(|c| !good(c)) {
+        if !odd.contains(&c) && odd.len() < 4 {
+            odd.push(c);
+        }
+    }
+    let mut has: Vec<String> = Vec::new();
+    if name.typed.contains(|c: char| c.is_ascii_uppercase()) {
+        has.push("capital letters".to_owned());
+    }
+    has.extend(odd.iter().map(|c| if c.is_whitespace() { "a space".to_owned() } else { format!("“{c}”") }));
+    let mut faults = Vec::new();
+    if !has.is_empty() {
+        faults.push(format!("it has {}", listed(&has)));
+    }
+    if parts().any(|part| part.starts_with(|c: char| c.is_ascii_digit())) {
+        faults.push("it starts with a digit".to_owned());
+    }
+    if parts().any(|part| part.chars().count() > MAX_NAME_LEN) {
+        faults.push(format!("it is longer than {MAX_NAME_LEN} characters"));
+    }
+    listed(&faults)
 }
 
 /// `schema`, with a table after it where the service wants one and none is there.
 fn example_target(kind: Option<SchemaKind>, schema: &str) -> String {
     match kind {
         Some(kind) if kind.wants_table() && !schema.contains('.') => format!("{schema}.my_table"),
+        // Its tables are not ours to name.
+        Some(kind) if !kind.wants_table() => schema.split('.').next().unwrap_or(schema).to_owned(),
         _ => schema.to_owned(),
     }
 }
@@ -302,8 +361,12 @@ fn misfit_words(
     let schema = &target.schema;
     match fault {
         MisfitKind::TableMissing => {
-            let what = if kind == Some(SchemaKind::TableGroup) { "a table group" } else { "one table" };
-            format!("{name} fills {what}, so it needs a name for it too. Try: {slash} {id} {schema}.my_table")
+            let why = if kind == Some(SchemaKind::TableGroup) {
+                "needs SCHEMA.TABLE: name the table group as well"
+            } else {
+                "fills one table and needs SCHEMA.TABLE: name the table as well"
+            };
+            format!("{name} {why}. Try: {slash} {id} {schema}.my_table")
         }
         MisfitKind::TableNotWanted => {
             format!("{name} names its tables itself, so it takes only a schema. Try: {slash} {id} {schema}")
@@ -355,11 +418,9 @@ pub fn problem_sentence(problem: &Problem, request: &Request) -> String {
     let name = request.service_name.as_str();
     let schema = request.target.connection_name();
     match problem {
-        Problem::KeyRejected => {
-            "Fivetran rejects the API key, so nothing was created. Whoever runs this must set \
+        Problem::KeyRejected => "Fivetran rejects the API key. Whoever runs this must set \
             FIVETRAN_API_KEY and FIVETRAN_API_SECRET to a key that is still valid."
-                .to_owned()
-        }
+            .to_owned(),
         Problem::Forbidden(said) => format!(
             "The Fivetran API key has no permission for this{}. Its role must be allowed to create connections in \
              this destination.",
@@ -374,13 +435,23 @@ pub fn problem_sentence(problem: &Problem, request: &Request) -> String {
             }
         ),
         Problem::Refused(said) => {
-            format!("Fivetran would not create a connection for {name}{}. Nothing was posted.", quoted(said))
+            let log = if slash.starts_with('/') {
+                " If both are right, whoever runs this finds more in the log, by the reference."
+            } else {
+                ""
+            };
+            format!(
+                "Fivetran would not create a connection for {name}{}, so there is no link. Check the service and the \
+                 schema ({schema}).{log}",
+                quoted(said)
+            )
         }
         Problem::SchemaTaken { service } => format!(
             "The schema {schema} belongs to a connection of another service ({service}). Choose another schema, for \
-             example: {slash} {} {}",
+             example: {slash} {} {}{}",
             request.service,
-            another(&request.target)
+            another(&request.target),
+            to_destination(request.destination.as_deref(), slash)
         ),
         Problem::NameTaken(said) => format!(
             "Fivetran says that {schema} is taken{}, by a connection that this API key cannot see. Choose another \
@@ -408,25 +479,54 @@ pub fn problem_sentence(problem: &Problem, request: &Request) -> String {
             "{name} is connected to {schema} by now, so I deleted nothing. A connection in use is deleted in Fivetran."
         ),
         Problem::Misfit(fault) => {
-            misfit_words(name, request.service.as_str(), &request.target, request.kind, *fault, slash)
+            let id = request.service.as_str();
+            misfit_words(name, id, &request.target, request.kind, *fault, slash)
+                + &to_destination(request.destination.as_deref(), slash)
         }
         Problem::RateLimited { retry_after_s: Some(seconds) } => {
-            format!(
-                "Fivetran's rate limit is reached, so nothing was created. Try again in {}.",
-                pause(*seconds)
-            )
+            format!("Fivetran's rate limit is reached. Try again in {}.", pause(*seconds))
         }
         Problem::RateLimited { retry_after_s: None } => {
-            "Fivetran's rate limit is reached, so nothing was created. Try again in an hour.".to_owned()
+            "Fivetran's rate limit is reached. Try again in an hour.".to_owned()
         }
         Problem::NoAnswer => format!(
-            "Fivetran did not answer in time. Try again in a while with the same words: if the connection for {name} \
-             was made after all, the next link will be for it, not for a second one."
+            "Fivetran could not be reached, or did not answer in time. Try again in a while with the same words: if a \
+             connection for {name} is there by then, the link will be for it, not for a second one."
         ),
-        Problem::CannotPost { slack_says } => format!(
-            "The connection for {name} is ready, but Slack would not let me post here ({}). Invite me to the channel \
-             with /invite, and type the command again for a fresh link.",
-            cut(slack_says, 60)
+        Problem::CannotPost { slack_says } => cannot_post(name, slack_says),
+    }
+}
+
+/// Fivetran was never reached, so nothing can have happened; for a shell, where the address is no
+/// secret.
+#[must_use]
+pub fn unreachable(api_url: &str) -> String {
+    format!(
+        "Fivetran is not reachable (no connection) at {api_url}; nothing was created. Check the network and \
+         FIVETRAN_API_URL."
+    )
+}
+
+/// Why the link is not in the channel, by Slack's word for it.
+fn cannot_post(name: &str, slack_says: &str) -> String {
+    let ready = format!("The connection for {name} is ready, but");
+    let word = cut(slack_says, 60);
+    match slack_says {
+        UNCONFIRMED => format!(
+            "{ready} Slack never confirmed the message with its link. The link may stand in the channel already; if \
+             it does not, type the command again for a fresh one."
+        ),
+        "not_in_channel" | "channel_not_found" => format!(
+            "{ready} Slack would not let me post here ({word}). If the bot is not in this channel, invite it with \
+             /invite; then type the command again for a fresh link."
+        ),
+        "is_archived" | "channel_is_archived" => format!(
+            "{ready} this channel is archived ({word}), so its link was not posted. Type the command again in a \
+             channel that is in use."
+        ),
+        _ => format!(
+            "{ready} Slack did not take the message with its link ({word}). Type the command again for a fresh link; \
+             if that fails too, ask whoever runs this to look the reference up in the log."
         ),
     }
 }

@@ -13,6 +13,7 @@ pub mod fivetran;
 pub mod slack;
 mod wire;
 
+use std::io::IsTerminal as _;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,9 +22,10 @@ use std::time::Duration;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use crate::app::{self, App};
-use crate::cli::Exit;
+use crate::cli::{self, Exit};
 use crate::clock::Clock;
 use crate::config::{self, Vars};
+use crate::reply::gallery;
 use fivetran::FivetranStandIn;
 use slack::{Message, SlackStandIn, Visibility};
 
@@ -45,12 +47,20 @@ struct Sandbox {
     folder: PathBuf,
 }
 
+/// What can be tried.
+const EXAMPLE: &str = "/connect-card adwords customer_schema";
+
 /// Sends one command and shows what came of it, or lets a person type.
 pub async fn run(once: Option<&str>) -> Exit {
+    let once = once.map(str::trim);
+    if once.is_some_and(|typed| !typed.starts_with('/')) {
+        cli::remark(&format!("A slash command starts with a slash: connect-card sandbox --once '{EXAMPLE}'"));
+        return Exit::Usage;
+    }
     let sandbox = match Sandbox::start().await {
         Ok(sandbox) => sandbox,
         Err(error) => {
-            say(&format!("the sandbox does not start: {error}"));
+            cli::remark(&format!("the sandbox does not start: {error}"));
             return Exit::Failed;
         }
     };
@@ -60,6 +70,15 @@ pub async fn run(once: Option<&str>) -> Exit {
     };
     sandbox.stop().await;
     exit
+}
+
+/// Prints everything that people can be shown.
+pub fn gallery() -> Exit {
+    for entry in gallery::entries() {
+        let Ok(line) = serde_json::to_string(&entry) else { return Exit::Failed };
+        say(&line);
+    }
+    Exit::Well
 }
 
 impl Sandbox {
@@ -105,19 +124,15 @@ impl Sandbox {
         {
             tokio::time::sleep(GLANCE).await;
         }
-        for call in self.fivetran.calls().iter().filter(|call| call.path.starts_with("/v1/")) {
-            say(&format!("Fivetran was asked: {} {} -> {}", call.method, call.path, call.status));
+        Shown::default().catch_up(self);
+        if !self.slack.messages().iter().skip(sent).any(|message| link_of(message).is_some()) {
+            return Exit::Failed;
         }
-        let messages = self.slack.messages();
-        let mut exit = Exit::Failed;
-        for message in messages.iter().skip(sent) {
-            show(message);
-            if let Some(link) = link_of(message) {
-                say(&format!("The link: {link}"));
-                exit = Exit::Well;
-            }
-        }
-        exit
+        say(
+            "The stand-ins stop now, and the link with them. To play the customer, run connect-card sandbox\n\
+             without --once, type the same command, and open its link in a browser.",
+        );
+        Exit::Well
     }
 
     /// Whether a command is still open, by the only one who knows: the database.
@@ -132,11 +147,16 @@ impl Sandbox {
 
     /// Sends a slash command and shows its acknowledgement; false unless it was 200.
     async fn send(&self, typed: &str) -> bool {
+        let opened = self.slack.views().len();
         match self.slack.command(&self.url, typed, CHANNEL.0, USER).await {
             Ok(ack) => {
                 let ms = ack.elapsed.as_secs_f64() * 1e3;
                 say(&format!("The bot acknowledges with {} after {ms:.1} ms; only {USER} sees:", ack.status));
                 say(&indented(&slack::render(&ack.json())));
+                for view in self.slack.views().iter().skip(opened) {
+                    say(&format!("A form opens for {USER}; it can be filled in at Slack alone:"));
+                    say(&indented(&slack::render(view)));
+                }
                 ack.status == 200
             }
             Err(error) => {
@@ -147,36 +167,80 @@ impl Sandbox {
     }
 
     async fn converse(&self) -> Exit {
-        say(&format!(
-            "The bot runs at {} with stand-ins for Slack ({}) and Fivetran ({}).\n\
-             Type a slash command as {USER} in {}, for example:\n    \
-             /connect-card adwords customer_schema\n\
-             Open a link in a browser to play the customer. Ctrl-C ends.\n",
-            self.url,
-            self.slack.url(),
-            self.fivetran.url(),
-            CHANNEL.1
-        ));
+        say(&self.banner());
         let mut lines = BufReader::new(tokio::io::stdin()).lines();
-        let mut shown = 0;
-        let mut reading = true;
+        let (mut shown, mut reading, mut typed_anything) = (Shown::default(), true, false);
         loop {
             tokio::select! {
                 _ = tokio::signal::ctrl_c() => return Exit::Well,
-                line = lines.next_line(), if reading => match line {
-                    Ok(Some(typed)) if typed.trim_start().starts_with('/') => drop(self.send(typed.trim()).await),
-                    Ok(Some(typed)) if typed.trim().is_empty() => {}
-                    Ok(Some(_)) => say("A slash command starts with a slash."),
+                line = lines.next_line(), if reading => match line.ok().flatten() {
+                    Some(typed) => {
+                        typed_anything = true;
+                        match typed.trim() {
+                            "" => {}
+                            "quit" | "exit" => break,
+                            slash if slash.starts_with('/') => drop(self.send(slash).await),
+                            _ => {
+                                say("A slash command starts with a slash; quit ends the sandbox.");
+                                self.send("/connect-card help").await;
+                            }
+                        }
+                    }
+                    None if typed_anything || std::io::stdin().is_terminal() => break,
                     // No keyboard, as in a container: the bot goes on all the same.
-                    Ok(None) | Err(_) => reading = false,
+                    None => reading = false,
                 },
-                () = tokio::time::sleep(GLANCE) => {
-                    let messages = self.slack.messages();
-                    messages.iter().skip(shown).for_each(show);
-                    shown = messages.len();
-                }
+                () = tokio::time::sleep(GLANCE) => shown.catch_up(self),
             }
         }
+        let end = tokio::time::Instant::now() + PATIENCE;
+        while self.is_open().await && tokio::time::Instant::now() < end {
+            tokio::time::sleep(GLANCE).await;
+        }
+        shown.catch_up(self);
+        Exit::Well
+    }
+
+    /// Where everything is, to be copied into the variables of another bot or into a request.
+    fn banner(&self) -> String {
+        let Self { url, slack, fivetran, .. } = self;
+        let values = [
+            ("SLACK_API_URL", slack.api_url()),
+            ("SLACK_RESPONSE_URL_ORIGINS", slack.url()),
+            ("SLACK_SIGNING_SECRET", slack::SIGNING_SECRET.to_owned()),
+            ("SLACK_BOT_TOKEN", slack::BOT_TOKEN.to_owned()),
+            ("FIVETRAN_API_URL", fivetran.url()),
+            ("FIVETRAN_API_KEY", fivetran::API_KEY.to_owned()),
+            ("FIVETRAN_API_SECRET", fivetran::API_SECRET.to_owned()),
+            ("FIVETRAN_GROUP_ID", fivetran::GROUP_ID.to_owned()),
+        ];
+        let values: String = values.iter().map(|(name, value)| format!("    {name}={value}\n")).collect();
+        format!(
+            "The bot runs at {url} with stand-ins for Slack and Fivetran:\n{values}\
+             Type a slash command as {USER} in {}, for example:\n    {EXAMPLE}\n\
+             Open a link in a browser to play the customer. quit, Ctrl-D or Ctrl-C ends.\n",
+            CHANNEL.1
+        )
+    }
+}
+
+/// What has been shown so far of what the stand-ins have seen.
+#[derive(Default)]
+struct Shown {
+    calls: usize,
+    messages: usize,
+}
+
+impl Shown {
+    fn catch_up(&mut self, sandbox: &Sandbox) {
+        let calls = sandbox.fivetran.calls();
+        for call in calls.iter().skip(self.calls).filter(|call| call.path.starts_with("/v1/")) {
+            say(&format!("Fivetran was asked: {} {} -> {}", call.method, call.path, call.status));
+        }
+        self.calls = calls.len();
+        let messages = sandbox.slack.messages();
+        messages.iter().skip(self.messages).for_each(show);
+        self.messages = messages.len();
     }
 }
 
@@ -201,9 +265,8 @@ fn indented(text: &str) -> String {
     text.lines().map(|line| format!("    {line}\n")).collect()
 }
 
-#[expect(clippy::print_stdout, reason = "the transcript is what the task is for")]
 fn say(text: &str) {
-    println!("{text}");
+    let _ = cli::print(&format!("{text}\n"));
 }
 
 /// Locks; a panic elsewhere does not make a stand-in's data useless.

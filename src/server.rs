@@ -7,6 +7,7 @@
 mod accept;
 pub mod commands;
 pub mod connected;
+mod form;
 pub mod health;
 pub mod interactivity;
 mod signed;
@@ -17,11 +18,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, post};
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
+use serde::Serialize;
 use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
@@ -40,6 +44,17 @@ const HEADER_LIMIT: (usize, usize) = (16 * 1024, 64);
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 /// Pause after a failed accept, which is nearly always a lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+
+/// An answer as JSON.
+fn json(body: &impl Serialize) -> Response {
+    match serde_json::to_vec(body) {
+        Ok(json) => {
+            let json_type = HeaderValue::from_static("application/json; charset=utf-8");
+            ([(header::CONTENT_TYPE, json_type)], json).into_response()
+        }
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
 
 /// The routes that Slack and the customer's browser reach.
 pub fn routes(bot: Arc<Bot>) -> Router {

@@ -12,6 +12,8 @@ pub mod respond;
 pub mod signature;
 pub mod web_api;
 
+use std::collections::HashMap;
+
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::Url;
@@ -36,6 +38,8 @@ pub struct SlashCommand {
     pub text: String,
     /// Where the answer may be posted: five times within 30 minutes.
     pub response_url: ResponseUrl,
+    /// Opens a modal, once and within three seconds.
+    pub trigger_id: Option<String>,
 }
 
 /// Why a signed body is no slash command.
@@ -63,8 +67,10 @@ impl SlashCommand {
     pub fn decode(body: &[u8], origins: &[url::Origin]) -> Result<Self, NotACommand> {
         let text = std::str::from_utf8(body).map_err(|_| NotACommand::NotUtf8)?;
         let mut form = Form::default();
-        for (name, value) in form_urlencoded::parse(text.as_bytes()) {
-            form.put(&name, value.into_owned())?;
+        for field in text.split('&') {
+            for (name, value) in form_urlencoded::parse(field.as_bytes()) {
+                form.put(&name, value.into_owned(), field)?;
+            }
         }
         Ok(Self {
             team_id: id(form.team_id, "team_id")?,
@@ -78,6 +84,7 @@ impl SlashCommand {
             text: form.text.unwrap_or_default(),
             response_url: ResponseUrl::parse(&form.response_url.unwrap_or_default(), origins)
                 .ok_or(NotACommand::ResponseUrl)?,
+            trigger_id: form.trigger_id.filter(|id| !id.is_empty()),
         })
     }
 }
@@ -92,10 +99,12 @@ struct Form {
     command: Option<String>,
     text: Option<String>,
     response_url: Option<String>,
+    trigger_id: Option<String>,
 }
 
 impl Form {
-    fn put(&mut self, name: &str, value: String) -> Result<(), NotACommand> {
+    /// Takes a field; `raw` is how it stands in the body.
+    fn put(&mut self, name: &str, value: String, raw: &str) -> Result<(), NotACommand> {
         let (name, field) = match name {
             "team_id" => ("team_id", &mut self.team_id),
             "enterprise_id" => ("enterprise_id", &mut self.enterprise_id),
@@ -104,10 +113,11 @@ impl Form {
             "command" => ("command", &mut self.command),
             "text" => ("text", &mut self.text),
             "response_url" => ("response_url", &mut self.response_url),
+            "trigger_id" => ("trigger_id", &mut self.trigger_id),
             _ => return Ok(()),
         };
-        // The parser puts U+FFFD where the bytes were not UTF-8. A person cannot type it.
-        if value.contains('\u{FFFD}') {
+        // The parser puts U+FFFD where the bytes were not UTF-8; but a person can type it, too.
+        if value.contains('\u{FFFD}') && std::str::from_utf8(&percent_decoded(raw)).is_err() {
             return Err(NotACommand::NotUtf8);
         }
         match field.replace(value) {
@@ -115,6 +125,19 @@ impl Form {
             Some(_) => Err(NotACommand::Field(name)),
         }
     }
+}
+
+/// The bytes behind the percent signs; what is no such sign stays.
+fn percent_decoded(raw: &str) -> Vec<u8> {
+    let mut decoded = Vec::with_capacity(raw.len());
+    let mut rest = raw.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        let hex = (byte == b'%').then(|| after.get(..2)).flatten();
+        let code = hex.and_then(|hex| u8::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok());
+        decoded.push(code.unwrap_or(byte));
+        rest = if code.is_some() { after.get(2..).unwrap_or_default() } else { after };
+    }
+    decoded
 }
 
 fn id(value: Option<String>, name: &'static str) -> Result<String, NotACommand> {
@@ -188,6 +211,15 @@ pub struct Interaction {
     /// What was pressed.
     #[serde(default)]
     pub actions: Vec<Action>,
+    /// The view that was submitted, or in which somebody types.
+    #[serde(default)]
+    pub view: Option<View>,
+    /// The select in which somebody types.
+    #[serde(default)]
+    pub action_id: Option<String>,
+    /// What was typed there so far.
+    #[serde(default)]
+    pub value: Option<String>,
     #[serde(default)]
     response_url: Option<String>,
 }
@@ -229,6 +261,51 @@ pub struct Action {
     /// What it is about.
     #[serde(default)]
     pub value: Option<String>,
+}
+
+/// A view, and what was put into its inputs.
+///
+/// <https://docs.slack.dev/reference/interaction-payloads/view-interactions-payload>
+#[derive(Deserialize)]
+pub struct View {
+    /// Which of ours; empty if it is none.
+    #[serde(default)]
+    pub callback_id: String,
+    /// What we gave it to bring back.
+    #[serde(default)]
+    pub private_metadata: String,
+    #[serde(default)]
+    state: Option<ViewState>,
+}
+
+#[derive(Deserialize)]
+struct ViewState {
+    #[serde(default)]
+    values: HashMap<String, HashMap<String, Input>>,
+}
+
+#[derive(Deserialize)]
+struct Input {
+    #[serde(default)]
+    value: Option<String>,
+    #[serde(default)]
+    selected_option: Option<Chosen>,
+}
+
+#[derive(Deserialize)]
+struct Chosen {
+    value: String,
+}
+
+impl View {
+    /// What was typed into, or chosen in, the input of that block; `None` if it was left empty or is
+    /// not there.
+    #[must_use]
+    pub fn input(&self, block_id: &str) -> Option<&str> {
+        let input = self.state.as_ref()?.values.get(block_id)?.values().next()?;
+        let chosen = input.selected_option.as_ref().map(|chosen| chosen.value.as_str());
+        input.value.as_deref().or(chosen).filter(|value| !value.trim().is_empty())
+    }
 }
 
 impl Interaction {
@@ -280,6 +357,17 @@ mod tests {
             (String::new(), NotACommand::Field("team_id")),
         ] {
             assert_eq!(decode(&form).err(), Some(fault), "{form}");
+        }
+    }
+
+    #[test]
+    fn a_replacement_character_can_be_typed() {
+        for typed in ["%EF%BF%BD+x", "\u{FFFD}+x", "100%+%ef%bf%bd"] {
+            let command = decode(&FORM.replace("a+b", typed)).ok().unwrap();
+            assert!(command.text.contains('\u{FFFD}'), "{typed}");
+        }
+        for bad in ["%ff+%EF%BF%BD", "%c3&user_name=%a9", "%EF%BF", "%E2%82"] {
+            assert_eq!(decode(&FORM.replace("a+b", bad)).err(), Some(NotACommand::NotUtf8), "{bad}");
         }
     }
 

@@ -11,7 +11,6 @@
 mod held;
 mod links;
 mod open;
-mod seal;
 mod statements;
 mod writer;
 
@@ -28,11 +27,11 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use crate::journal::{Problem, Progress, Stage};
+use crate::seal::Sealer;
 use held::Held;
 pub use held::Hold;
 pub use links::{ClaimedLink, CommandRow, NewLink};
 pub use open::{OpenError, Options, undeliverable_beside};
-use seal::Sealer;
 use statements::Statements;
 
 /// Longest wait for a commit before the person is told that nothing was accepted: Slack gives the

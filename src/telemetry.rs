@@ -4,10 +4,12 @@
 //! that no secret is ever a field is kept by the types that hold secrets, and, for what other
 //! crates log, by the cap in [`start`].
 
+use std::fmt;
 use std::io::IsTerminal;
-use std::sync::atomic::AtomicU64;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 
-use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue};
+use prometheus_client::encoding::{EncodeLabelSet, EncodeLabelValue, LabelValueEncoder};
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -30,13 +32,14 @@ fn ours_or_harmless(line: &Metadata<'_>) -> bool {
     line.target().starts_with("connect_card") || *line.level() <= Level::WARN
 }
 
-/// Starts logging to standard error. `filter` has the syntax of `RUST_LOG`; a part of it that
-/// cannot be read is left out.
+/// Starts logging to standard error. `filter` has the syntax of `RUST_LOG`; one that cannot be read
+/// is taken for `info`, and told by whoever reads the configuration.
 ///
 /// Starting twice in a process keeps the first.
 pub fn start(format: LogFormat, filter: &str) {
-    let filter = EnvFilter::builder().with_default_directive(LevelFilter::INFO.into()).parse_lossy(filter);
-    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr);
+    let builder = || EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
+    let filter = builder().parse(filter).unwrap_or_else(|_| builder().parse_lossy("info"));
+    let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).log_internal_errors(false);
     let layer = match format {
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
         LogFormat::Text => lines.with_ansi(std::io::stderr().is_terminal()).boxed(),
@@ -46,8 +49,18 @@ pub fn start(format: LogFormat, filter: &str) {
         .try_init();
 }
 
+/// Whether a text is a filter. A single word that is neither a level nor a part of this program
+/// would silence it, and is taken for a slip.
+#[must_use]
+pub fn is_filter(text: &str) -> bool {
+    let word = text.trim();
+    let bare = word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b':');
+    let known = word.parse::<LevelFilter>().is_ok() || word.starts_with("connect_card");
+    (!bare || known) && EnvFilter::builder().parse(text).is_ok()
+}
+
 /// How a request to one of our routes was answered.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Answer {
     /// A command was committed and acknowledged.
     Accepted,
@@ -60,7 +73,7 @@ pub enum Answer {
 }
 
 /// How a command ended.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub enum Ending {
     /// The link reached the channel.
     Delivered,
@@ -71,12 +84,46 @@ pub enum Ending {
 }
 
 /// The outside party that was called.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, EncodeLabelValue)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Party {
     /// `api.fivetran.com`.
     Fivetran,
     /// Slack's Web API or a response_url.
     Slack,
+}
+
+/// One name for each value, in metrics and log lines alike; the endings' are the database's.
+macro_rules! labels {
+    ($label:ident: $($value:ident = $name:literal),+) => {
+        impl $label {
+            const ALL: &[Self] = &[$(Self::$value),+];
+
+            /// Its name in metrics and log lines.
+            #[must_use]
+            pub const fn name(&self) -> &'static str {
+                match self {
+                    $(Self::$value => $name),+
+                }
+            }
+        }
+
+        impl EncodeLabelValue for $label {
+            fn encode(&self, encoder: &mut LabelValueEncoder<'_>) -> fmt::Result {
+                EncodeLabelValue::encode(&self.name(), encoder)
+            }
+        }
+    };
+}
+
+labels!(Answer: Accepted = "accepted", Replied = "replied", NotAccepted = "not_accepted", Refused = "refused");
+labels!(Ending: Delivered = "delivered", Told = "told", Undeliverable = "undeliverable");
+labels!(Party: Fivetran = "fivetran", Slack = "slack");
+
+/// As it stands in the audit line.
+impl fmt::Debug for Ending {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
 }
 
 /// Label set of the answers.
@@ -106,6 +153,8 @@ pub struct Metrics {
     ack_seconds: Histogram,
     command_seconds: Histogram,
     lease_lost: Counter,
+    /// The second of the last log line about a request that was not believed.
+    refusal_logged_at: Arc<AtomicI64>,
     /// Commands that this process holds and has not finished.
     pub in_hand: Gauge,
     /// Commands of the database, at the last count, that nobody could be told about.
@@ -121,13 +170,25 @@ const COMMAND_BUCKETS: [f64; 9] = [0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 300.0, 
 
 impl Default for Metrics {
     fn default() -> Self {
+        let (answers, endings, retries) = (Family::default(), Family::default(), Family::default());
+        // Every series is there from the start, so that the first of its events shows as a rise.
+        for &answer in Answer::ALL {
+            drop(answers.get_or_create(&AnswerLabel { answer }));
+        }
+        for ending in Ending::ALL.iter().cloned() {
+            drop(endings.get_or_create(&EndingLabel { ending }));
+        }
+        for &party in Party::ALL {
+            drop(retries.get_or_create(&PartyLabel { party }));
+        }
         Self {
-            answers: Family::default(),
-            endings: Family::default(),
-            retries: Family::default(),
+            answers,
+            endings,
+            retries,
             ack_seconds: Histogram::new(ACK_BUCKETS),
             command_seconds: Histogram::new(COMMAND_BUCKETS),
             lease_lost: Counter::default(),
+            refusal_logged_at: Arc::default(),
             in_hand: Gauge::default(),
             undeliverable: Gauge::default(),
             oldest_open_seconds: Gauge::default(),
@@ -142,6 +203,13 @@ impl Metrics {
             self.ack_seconds.observe(seconds);
         }
         self.answers.get_or_create(&AnswerLabel { answer }).inc();
+    }
+
+    /// Whether a request that was not believed may be logged in this second, by the Unix clock:
+    /// one a second, so that a stranger cannot fill a disk. All are counted.
+    #[must_use]
+    pub fn may_log_refusal(&self, second: i64) -> bool {
+        self.refusal_logged_at.swap(second, Ordering::Relaxed) != second
     }
 
     /// Counts the end of a command, `seconds` after it was accepted.

@@ -236,7 +236,7 @@ fn limit(bot: &Bot) -> u64 {
 async fn see(bot: &Bot, link: &Link) -> Result<Seen, Error> {
     match bot.fivetran.connection(&link.connection_id).await {
         Ok(connection) => Ok(Seen::from(&connection)),
-        Err(Error::NotFound(_)) => Ok(Seen::Gone),
+        Err(Error::NotFound(said)) if said.is_of_connection() => Ok(Seen::Gone),
         Err(Error::Throttled(pause)) => {
             // What is left of the account's limit is for commands.
             let pause = SignedDuration::try_from(pause.unwrap_or(THROTTLED_PAUSE)).unwrap_or(AGAIN);

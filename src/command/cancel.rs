@@ -25,11 +25,14 @@ pub async fn perform(connection: &str, fivetran: &Fivetran) -> Outcome {
             return Outcome::Settled(Problem::NotCancelled);
         }
         Ok(_) => {}
-        Err(Error::NotFound(_)) => return Outcome::Settled(Problem::Cancelled),
+        Err(Error::NotFound(said)) if said.is_of_connection() => {
+            return Outcome::Settled(Problem::Cancelled);
+        }
         Err(error) => return Outcome::Failed(failure(error)),
     }
     match fivetran.delete_connection(connection).await {
-        Ok(()) | Err(Error::NotFound(_)) => Outcome::Settled(Problem::Cancelled),
+        Ok(()) => Outcome::Settled(Problem::Cancelled),
+        Err(Error::NotFound(said)) if said.is_of_connection() => Outcome::Settled(Problem::Cancelled),
         Err(error) => Outcome::Failed(failure(error)),
     }
 }

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::command::{UsageError, Verb, Vocabulary, echo};
+use crate::command::{UsageError, Verb, Vocabulary, echo, to_destination};
 use crate::fivetran::catalog::{Catalog, Resolution, Service, ServiceId, ServiceStatus};
 use crate::fivetran::error::Error;
 use crate::fivetran::model::{ConnectCard, Connection, SetupState};
@@ -95,13 +95,82 @@ pub(super) fn parse(words: &[&str], vocabulary: &Vocabulary<'_>) -> Result<Reque
         words => (words, None),
     };
     let whole = words.join(" ");
-    match words.split_last() {
+    let (schema, service) = match words.split_last() {
         // `Google Ads` is a service without a schema, not the service `Google` with a schema `Ads`.
         Some((schema, service)) if !service.is_empty() && known(&whole, vocabulary.catalog).is_none() => {
-            request(&service.join(" "), Some(schema), destination, vocabulary)
+            (*schema, service.join(" "))
         }
-        _ => request(&whole, None, destination, vocabulary),
+        _ => return request(&whole, None, destination, vocabulary),
+    };
+    if known(&service, vocabulary.catalog).is_none()
+        && let Some(error) = misplaced(words, destination, vocabulary)
+    {
+        return Err(error);
     }
+    request(&service, Some(schema), destination, vocabulary)
+}
+
+/// Whether the first words name a service.
+pub(super) fn begins_with_service(words: &[&str], catalog: &Catalog) -> bool {
+    (1..=words.len()).any(|count| known(&first(words, count), catalog).is_some())
+}
+
+/// What is amiss where all words but the last name no service: a schema of several words, the
+/// schema before the service, or a `to` with nothing behind it.
+fn misplaced(words: &[&str], destination: Option<&str>, vocabulary: &Vocabulary<'_>) -> Option<UsageError> {
+    let Vocabulary { slash, catalog, destinations, channel } = *vocabulary;
+    if let [_, _, .., last] = words
+        && last.eq_ignore_ascii_case("to")
+    {
+        return Some(UsageError::NoDestination { known: destinations.names() });
+    }
+    let proposal = |service: &Service, schema: &str| {
+        let target =
+            Target::parse(schema).map(|target| target.connection_name()).or_else(|bad| bad.nearest.ok_or(()));
+        target.ok().map(|target| line(service, &target, destination, slash))
+    };
+    // The longest name wins: `Facebook Pages` before `Facebook`.
+    let splits = || (1..words.len()).rev();
+    if let Some((count, service)) =
+        splits().find_map(|count| Some((count, known(&first(words, count), catalog)?)))
+    {
+        if !channel.allows(&service.id) {
+            return Some(UsageError::ServiceNotAllowed { service, allowed: allowed(vocabulary) });
+        }
+        let behind: Vec<&str> = words.iter().skip(count).copied().collect();
+        let schema = behind.join(" ");
+        if let [to, name @ ..] = behind.as_slice()
+            && to.eq_ignore_ascii_case("to")
+        {
+            return Some(if channel.schema.is_some() {
+                UsageError::UnknownDestination { typed: echo(&name.join(" ")), known: destinations.names() }
+            } else {
+                UsageError::SchemaMissing(service)
+            });
+        }
+        return Some(UsageError::SpacedSchema { instead: proposal(&service, &schema) });
+    }
+    let (count, service) = (1..words.len()).find_map(|count| {
+        let behind = words.iter().skip(count).copied().collect::<Vec<_>>().join(" ");
+        Some((count, known(&behind, catalog)?))
+    })?;
+    proposal(&service, &first(words, count)).map(|instead| UsageError::ServiceFirst { instead })
+}
+
+fn first(words: &[&str], count: usize) -> String {
+    words.iter().take(count).copied().collect::<Vec<_>>().join(" ")
+}
+
+/// What to type instead, after the slash command or the name of the program.
+fn line(service: &Service, target: &str, destination: Option<&str>, slash: &str) -> String {
+    // A table is part of the schema only where the service wants one.
+    let wants_table = service.kind.is_some_and(SchemaKind::wants_table);
+    let target = match target.split_once('.') {
+        None if wants_table => format!("{target}.my_table"),
+        Some((schema, _)) if service.kind.is_some() && !wants_table => schema.to_owned(),
+        _ => target.to_owned(),
+    };
+    format!("{} {target}{}", service.id, to_destination(destination, slash))
 }
 
 /// Resolves every name of a request, with the channel's defaults for those left out.
@@ -111,24 +180,29 @@ pub(super) fn request(
     destination: Option<&str>,
     vocabulary: &Vocabulary<'_>,
 ) -> Result<Request, UsageError> {
-    let Vocabulary { slash, catalog, channel, .. } = vocabulary;
+    let Vocabulary { slash, catalog, channel, .. } = *vocabulary;
     let (service, retired) = match catalog.resolve(service) {
         Resolution::Exact(service) | Resolution::Named(service) => (service, None),
         Resolution::Retired { typed, successor } => (successor, Some(echo(&typed))),
-        Resolution::Unknown { .. } => return Err(unknown(service, catalog)),
+        Resolution::Unknown { .. } => {
+            return Err(unknown(service, schema, destination, vocabulary));
+        }
     };
     if !channel.allows(&service.id) {
         return Err(UsageError::ServiceNotAllowed { service, allowed: allowed(vocabulary) });
     }
+    let rest = || to_destination(destination, slash);
     let target = match (schema, &channel.schema) {
-        (Some(typed), _) => {
-            Target::parse(typed).map_err(|name| UsageError::BadName { service: service.clone(), name })?
-        }
+        (Some(typed), _) => Target::parse(typed).map_err(|name| UsageError::BadName {
+            service: Box::new(service.clone()),
+            name,
+            rest: rest(),
+        })?,
         (None, Some(default)) => default.clone(),
         (None, None) => return Err(UsageError::SchemaMissing(service)),
     };
     if let Some(misfit) = service.kind.and_then(|kind| target.fits(kind).err()) {
-        return Err(UsageError::Misfit { service, target, misfit });
+        return Err(UsageError::Misfit { service: Box::new(service), target, misfit, rest: rest() });
     }
     let (group_id, destination) = land(destination, vocabulary)?;
     Ok(Request {
@@ -139,7 +213,7 @@ pub(super) fn request(
         target,
         group_id,
         destination,
-        slash: (*slash).to_owned(),
+        slash: slash.to_owned(),
         confirmed: Confirmed::No,
     })
 }
@@ -178,12 +252,32 @@ fn known(typed: &str, catalog: &Catalog) -> Option<Service> {
     }
 }
 
-fn unknown(typed: &str, catalog: &Catalog) -> UsageError {
-    let suggestions = match catalog.resolve(typed) {
+fn unknown(
+    typed: &str,
+    schema: Option<&str>,
+    destination: Option<&str>,
+    vocabulary: &Vocabulary<'_>,
+) -> UsageError {
+    let suggestions = match vocabulary.catalog.resolve(typed) {
         Resolution::Unknown { suggestions } => suggestions,
         _ => Vec::new(),
     };
-    UsageError::UnknownService { typed: echo(typed), suggestions }
+    let instead = suggestions.first().zip(schema).and_then(|(service, schema)| {
+        // What is more than the service's name has words is the beginning of a schema with spaces.
+        let mut left = service.name.split_whitespace().count();
+        let more = typed.split(' ').skip_while(|word| {
+            let is_name = left > 0;
+            left = left.saturating_sub(word.split(['_', '-']).count());
+            is_name
+        });
+        let schema = more.chain([schema]).collect::<Vec<_>>().join(" ");
+        let target = match Target::parse(&schema) {
+            Ok(target) => target.connection_name(),
+            Err(bad) => bad.nearest?,
+        };
+        Some(line(service, &target, destination, vocabulary.slash))
+    });
+    UsageError::UnknownService { typed: echo(typed), suggestions, instead }
 }
 
 /// Takes one step at Fivetran. A card that comes of it is put into `card`; `connection` is the one
@@ -205,7 +299,9 @@ pub async fn perform(
                 *card = Some(minted);
                 Outcome::Minted
             }
-            Err(Error::NotFound(_)) => Outcome::Vanished,
+            Err(Error::NotFound(said)) if said.is_of_connection() => Outcome::Vanished,
+            // Not Fivetran's own word, as it may be a proxy's: the connection may well be there.
+            Err(Error::NotFound(said)) if !said.is_of_group() => Outcome::Failed(Failure::Unclear),
             Err(error) => Outcome::Failed(failure(error)),
         },
         // The others are no steps at Fivetran.
@@ -289,7 +385,7 @@ fn judge(connections: Vec<Connection>, service: &ServiceId) -> Found {
             (true, SetupState::Incomplete) => {
                 Found::Unfinished { connection: connection.id, created_at: connection.created_at }
             }
-            (true, SetupState::Connected | SetupState::Broken) => {
+            (true, SetupState::Connected | SetupState::Broken | SetupState::Unknown) => {
                 let broken = connection.status.setup_state == SetupState::Broken;
                 Found::Finished { connection: connection.id, origin: None, broken }
             }
@@ -306,7 +402,8 @@ pub(super) fn failure(error: Error) -> Failure {
     match error {
         Error::KeyRejected(_) => Failure::Final(Problem::KeyRejected),
         Error::Forbidden(said) => Failure::Final(Problem::Forbidden(said)),
-        Error::NotFound(said) => Failure::Final(Problem::GroupUnknown(said)),
+        Error::NotFound(said) if said.is_of_group() => Failure::Final(Problem::GroupUnknown(said)),
+        Error::NotFound(said) => Failure::Final(Problem::Refused(said)),
         Error::Rejected { said, .. } => Failure::Final(Problem::Refused(said)),
         Error::Throttled(pause) => Failure::Throttled(pause),
         Error::Unavailable(_) => Failure::NotSent,

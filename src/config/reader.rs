@@ -15,6 +15,7 @@ use super::{
     Channels, DatabaseUrl, Destinations, Fault, Faults, FivetranConfig, Landing, Permissions, ServerConfig,
     SlackConfig, Vars, Visibility, is_fivetran_id, is_slack_id,
 };
+use crate::telemetry;
 
 /// The two places Slack gives response_urls from (the second is GovSlack).
 const SLACK_HOOKS: [&str; 2] = ["https://hooks.slack.com", "https://hooks.slack-gov.com"];
@@ -89,7 +90,8 @@ impl Reader<'_> {
             self.fault(name, "is not a URL", remedy);
             return None;
         };
-        let bare = url.query().is_none() && url.fragment().is_none() && url.username().is_empty();
+        let bare = url.query().is_none() && url.fragment().is_none();
+        let bare = bare && url.username().is_empty() && url.password().is_none();
         if !matches!(url.scheme(), "http" | "https") || url.host().is_none() || !bare {
             self.fault(name, "is not a plain web address", remedy);
             return None;
@@ -363,6 +365,9 @@ impl Reader<'_> {
     }
 
     pub(super) fn log_format(&mut self) {
+        if self.vars.get("RUST_LOG").is_some_and(|filter| !telemetry::is_filter(filter)) {
+            self.fault("RUST_LOG", "cannot be read", "write it as info, or as connect_card=debug");
+        }
         if !matches!(self.vars.get("LOG_FORMAT"), None | Some("text" | "json")) {
             self.fault("LOG_FORMAT", "is neither text nor json", "use one of the two, or unset it");
         }

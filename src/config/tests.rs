@@ -70,6 +70,9 @@ fn each_bad_value_is_blamed_on_its_variable_without_being_repeated() {
         ("HOST", "canary"),
         ("METRICS_ADDR", "canary"),
         ("LOG_FORMAT", "canary"),
+        ("RUST_LOG", "canary"),
+        ("RUST_LOG", "info,connect_card=canary"),
+        ("PUBLIC_URL", "https://:canary@bot.example.com"),
         ("LEASE_SECONDS", "canary"),
         ("LEASE_SECONDS", "0"),
         ("HTTPS_PROXY", "canary"),
@@ -129,6 +132,9 @@ fn link_needs_fivetran_alone() {
     let vars = Vars::from_pairs(FULL.into_iter().filter(|(name, _)| name.starts_with("FIVETRAN")));
     let config = link(&vars).ok();
     assert_eq!(config.map(|config| config.landing), Some(Landing::Fixed(FIVETRAN_HOME.to_owned())));
+    let config = link(&Vars::from_pairs(FULL)).ok();
+    let uri = config.map(|config| config.landing.uri("link"));
+    assert_eq!(uri.as_deref(), Some("https://bot.example.com/connected/link"));
 }
 
 #[test]

@@ -35,7 +35,7 @@ pub enum Error {
     #[error("Fivetran is {0}")]
     Unavailable(CallError),
     /// It may have been done: look before repeating.
-    #[error("no clear answer from Fivetran: {0}")]
+    #[error("Fivetran gave {0}")]
     Unclear(CallError),
 }
 

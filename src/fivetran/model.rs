@@ -66,6 +66,20 @@ impl Said {
     }
 }
 
+impl Said {
+    /// Whether it is the connection that is not found.
+    #[must_use]
+    pub fn is_of_connection(&self) -> bool {
+        self.code.starts_with("NotFound_Connect") || self.code.starts_with("NotFound_Integration")
+    }
+
+    /// Whether it is the destination's group that is not found.
+    #[must_use]
+    pub fn is_of_group(&self) -> bool {
+        self.code.starts_with("NotFound_Group") || self.code.starts_with("NotFound_Destination")
+    }
+}
+
 impl fmt::Display for Said {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.code, self.message)
@@ -76,7 +90,8 @@ impl fmt::Display for Said {
 /// <https://fivetran.com/docs/rest-api/api-reference/connections/connection-details>
 #[derive(Clone, Debug, Deserialize)]
 pub struct Connection {
-    /// Fivetran's two-word id.
+    /// Fivetran's two-word id. It will stand in a path.
+    #[serde(deserialize_with = "id")]
     pub id: String,
     /// The service's id.
     #[serde(default, deserialize_with = "null_as_default")]
@@ -88,7 +103,7 @@ pub struct Connection {
     #[serde(default, deserialize_with = "null_as_default")]
     pub group_id: String,
     /// When it was made, by Fivetran's clock.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "moment")]
     pub created_at: Option<Timestamp>,
     /// How far its setup is.
     #[serde(default, deserialize_with = "null_as_default")]
@@ -101,6 +116,9 @@ pub struct Status {
     /// Whether the customer has finished.
     #[serde(default, deserialize_with = "null_as_default")]
     pub setup_state: SetupState,
+    /// What its loading is doing.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub sync_state: SyncState,
     /// Whether the first full load is not done yet.
     #[serde(default, deserialize_with = "null_as_default")]
     pub is_historical_sync: bool,
@@ -124,22 +142,42 @@ pub struct Task {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum SetupState {
     /// Never finished: no setup test has ever passed.
-    #[default]
     Incomplete,
     /// Set up and in order.
     Connected,
     /// Was connected and is not now.
     Broken,
+    /// Not told, or a state that is new to us. Taken for finished where a link would be posted or
+    /// a connection deleted, and for no news where one is watched.
+    #[default]
+    Unknown,
+}
+
+/// What the loading of a connection is doing.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SyncState {
+    /// It waits for its time.
+    Scheduled,
+    /// It is under way.
+    Syncing,
+    /// It is paused.
+    Paused,
+    /// It was put off to a later time.
+    Rescheduled,
+    /// Not told, or a value that is new to us.
+    #[default]
+    #[serde(other)]
+    Unknown,
 }
 
 impl<'de> Deserialize<'de> for SetupState {
-    /// A state that is new to us is taken for connected: that keeps a link to it off a channel
-    /// until somebody has looked.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(match String::deserialize(deserializer)?.as_str() {
             "incomplete" => Self::Incomplete,
             "broken" => Self::Broken,
-            _ => Self::Connected,
+            "connected" => Self::Connected,
+            _ => Self::Unknown,
         })
     }
 }
@@ -268,6 +306,22 @@ pub struct Group {
     pub name: String,
 }
 
+/// Whether an id of Fivetran's may stand in a path.
+pub(super) fn is_id(id: &str) -> bool {
+    (1..=100).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+}
+
+fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let id = String::deserialize(deserializer)?;
+    if is_id(&id) { Ok(id) } else { Err(serde::de::Error::custom("an id with odd characters")) }
+}
+
+/// A time that cannot be read is no time; nothing else of the answer is lost for it.
+fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
+    let value = Option::<serde_json::Value>::deserialize(deserializer)?;
+    Ok(value.and_then(|value| value.as_str()?.parse().ok()))
+}
+
 fn null_as_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
     deserializer: D,
 ) -> Result<T, D::Error> {
@@ -300,11 +354,19 @@ mod tests {
         for status in [json!(null), json!({}), json!({"setup_state": null})] {
             let connection: Connection =
                 serde_json::from_value(json!({"id": "a", "status": status})).unwrap();
-            assert_eq!(connection.status.setup_state, SetupState::Incomplete);
+            assert_eq!(connection.status.setup_state, SetupState::Unknown);
+        }
+        for created_at in [json!("yesterday"), json!(17), json!(null)] {
+            let created: Created =
+                serde_json::from_value(json!({"id": "a", "created_at": created_at, "status": null})).unwrap();
+            assert_eq!(created.connection.created_at, None);
         }
         let connection: Connection =
             serde_json::from_value(json!({"id": "a", "status": {"setup_state": "rehearsing"}})).unwrap();
-        assert_eq!(connection.status.setup_state, SetupState::Connected);
+        assert_eq!(connection.status.setup_state, SetupState::Unknown);
+        for id in ["", "../x", "a b", "a/b", "é"] {
+            assert!(serde_json::from_value::<Created>(json!({ "id": id })).is_err(), "{id}");
+        }
     }
 
     #[test]

@@ -8,10 +8,12 @@ use slack_morphism::prelude::{
     SlackBlockConfirmItem, SlackBlockPlainText, SlackMessageContent,
 };
 
-use super::{Mrkdwn, content, plain_section, sentences};
+use super::status::RENEW_HERE;
+use super::{Mrkdwn, content, cut, plain_section, sentences};
 use crate::command::renew::NotRenewable;
+use crate::command::status::Choices;
 use crate::journal::{Origin, Problem};
-use crate::links::Link;
+use crate::links::{Link, State};
 
 /// Posts a link in this channel though it was posted in another.
 pub const POST_HERE: &str = "post_here";
@@ -49,7 +51,7 @@ fn made_by(origin: &Origin) -> SlackBlock {
         .section()
 }
 
-fn button(action: &str, label: &str, value: &str) -> SlackBlockButtonElement {
+pub(super) fn button(action: &str, label: &str, value: &str) -> SlackBlockButtonElement {
     SlackBlockButtonElement::new(SlackBlockPlainText::new(label.to_owned()).into())
         .with_action_id(action.into())
         .with_value(value.to_owned())
@@ -72,18 +74,39 @@ pub fn cancel(link: &Link) -> SlackMessageContent {
         "Delete the connection for {name} into {schema}? Its link becomes void. Nothing else is deleted: what is in \
          the destination stays there."
     );
-    let plain = |text: &str| SlackBlockPlainText::new(text.to_owned());
-    let confirm = SlackBlockConfirmItem::new(
-        plain("Delete the connection?").into(),
-        plain(&super::cut(&format!("{name} into {schema}"), 300)).into(),
-        plain("Delete").into(),
-        plain("Keep").into(),
+    content(&text, vec![plain_section(&text), actions(delete(link), &link.id)])
+}
+
+fn delete(link: &Link) -> SlackBlockButtonElement {
+    let (name, schema) = (&link.request.service_name, link.request.target.connection_name());
+    let what = format!("{name} into {schema}. What is in the destination stays there.");
+    button(CANCEL, "Delete the connection", &link.id).with_style(SlackBlockButtonStyle::Danger).with_confirm(
+        confirm("Delete the connection?", &what, "Delete", "Keep").with_style("danger".to_owned()),
     )
-    .with_style("danger".to_owned());
-    let delete = button(CANCEL, "Delete the connection", &link.id)
-        .with_style(SlackBlockButtonStyle::Danger)
-        .with_confirm(confirm);
-    content(&text, vec![plain_section(&text), actions(delete, &link.id)])
+}
+
+fn confirm(title: &str, what: &str, yes: &str, no: &str) -> SlackBlockConfirmItem {
+    let plain = |text: &str| SlackBlockPlainText::new(text.to_owned());
+    SlackBlockConfirmItem::new(
+        plain(title).into(),
+        plain(&cut(what, 300)).into(),
+        plain(yes).into(),
+        plain(no).into(),
+    )
+}
+
+/// The buttons for what can be done about a link, for a private message.
+pub(super) fn choices(link: &Link, choices: Choices) -> Option<SlackBlock> {
+    let renew = choices.renew.then(|| {
+        let label = if link.state == State::Broken { "Fix the connection" } else { "Get a new link" };
+        let what = "A new link takes the place of this one; whoever sees it can sign in by it.";
+        button(RENEW_HERE, label, &link.id)
+            .with_style(SlackBlockButtonStyle::Primary)
+            .with_confirm(confirm(label, what, label, "Not now"))
+    });
+    let buttons = renew.into_iter().chain(choices.cancel.then(|| delete(link)));
+    let buttons: Vec<_> = buttons.map(SlackActionBlockElement::Button).collect();
+    (!buttons.is_empty()).then(|| SlackActionsBlock::new(buttons).into())
 }
 
 /// There is no link of that schema in this channel.

@@ -11,9 +11,10 @@ use slack_morphism::prelude::{
 };
 use url::Url;
 
-use super::{BUTTON_LIMIT, Mrkdwn, content, context, cut, local_time, renamed, utc};
+use super::{BUTTON_LIMIT, Mrkdwn, content, context, cut, local_time, utc};
 use crate::command::connect::Request;
 use crate::fivetran::model::ConnectCard;
+use crate::fivetran::schema::SchemaKind;
 use crate::links::{Link, News, State};
 
 /// The id of the button that opens the Connect Card; Slack reports each press of it.
@@ -72,17 +73,12 @@ pub fn waiting(waiting: &Waiting<'_>, now: Timestamp) -> Option<SlackMessageCont
     );
     lead = match note {
         Note::None => lead,
-        Note::Existed => {
-            lead.raw("\nThe connection was there already, never finished; this is a fresh link for it.")
-        }
+        Note::Existed => lead.raw("\nThis link replaces an earlier one that was not finished."),
         Note::Reauthorise => {
             lead.raw("\nIt has been connected before; whoever signs in now takes its place.")
         }
         Note::Renewed => lead.raw("\nThis is a fresh link in place of the one before."),
     };
-    if let Some(retired) = &request.retired {
-        lead = lead.raw("\n").text(&renamed(retired, request));
-    }
     let label = cut(&format!("Connect {name}"), BUTTON_LIMIT);
     let button = SlackBlockButtonElement::new(SlackBlockPlainText::new(label).into())
         .with_action_id(OPEN_CARD.into())
@@ -195,8 +191,19 @@ pub fn renewed_by(user: &str) -> SlackMessageContent {
 }
 
 fn facts(request: &Request, requester: &str, reference: &str) -> Vec<Mrkdwn> {
-    let schema = request.target.connection_name();
-    let mut fills = Mrkdwn::default().raw("Fills the schema ").code(&schema).raw(" (permanent)");
+    let schema = request.target.schema.as_str();
+    let mut fills = Mrkdwn::default().raw("The data goes to ");
+    fills = match (&request.target.table, request.kind) {
+        (Some(table), Some(SchemaKind::TableGroup)) => {
+            fills.raw("table group ").code(table.as_str()).raw(" in ")
+        }
+        (Some(table), _) => fills.raw("table ").code(table.as_str()).raw(" in "),
+        (None, _) => fills,
+    };
+    fills = match request.kind {
+        Some(SchemaKind::Prefix) => fills.raw("schemas that begin with ").code(schema),
+        _ => fills.raw("schema ").code(schema),
+    };
     if let Some(destination) = &request.destination {
         fills = fills.raw(" in ").text(destination);
     }

@@ -2,7 +2,7 @@
 //!
 //! Owns their wording: what is so, and whom to ask for what. Must not know how it was found out.
 
-use slack_morphism::prelude::SlackMessageContent;
+use slack_morphism::prelude::{SlackBlock, SlackMessageContent};
 
 use super::{Mrkdwn, content, cut};
 use crate::permission::{Reason, Refused, Unclear};
@@ -12,13 +12,19 @@ use crate::permission::{Reason, Refused, Unclear};
 pub fn refused(refused: &Refused) -> SlackMessageContent {
     let (happened, ask_to) = words(&refused.reason);
     let text = format!("{happened} Ask the people who run this bot {ask_to}.");
+    content(&text, vec![section(refused)])
+}
+
+/// The same as one section.
+pub(super) fn section(refused: &Refused) -> SlackBlock {
+    let (happened, ask_to) = words(&refused.reason);
     let mut shown = Mrkdwn::default().text(&happened).raw(" Ask the people who run this bot");
     for (at, id) in refused.ask.iter().enumerate() {
         // The ids come from the configuration, which takes nothing but letters and digits.
         shown = shown.raw(if at == 0 { " (for example " } else { ", " }).raw("<@").text(id).raw(">");
     }
     shown = shown.raw(if refused.ask.is_empty() { " " } else { ") " }).text(&ask_to).raw(".");
-    content(&text, vec![shown.section()])
+    shown.section()
 }
 
 /// What is so, and what to ask for, as the end of a sentence.

@@ -31,7 +31,7 @@ use super::lock;
 use super::wire::{self, Answer, Listening, Outcome, Request, pause};
 
 /// The secret that the stand-in signs with.
-pub const SIGNING_SECRET: &str = "sandbox-signing-secret";
+pub const SIGNING_SECRET: &str = "5a4db0c05a4db0c05a4db0c05a4db0c0";
 /// The one bot token that it knows.
 pub const BOT_TOKEN: &str = "xoxb-sandbox-not-a-real-token";
 /// The workspace.

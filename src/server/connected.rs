@@ -48,7 +48,7 @@ async fn page(bot: &Bot, id: &str) -> Page {
     let unknown = Page {
         mark: "done",
         title: "Thank you".to_owned(),
-        text: "If you have finished signing in, that was all. You can close this window.",
+        text: "If you have finished signing in, there is nothing more to do. You can close this window.",
     };
     // Ours are ten characters; anything longer is not worth a look in the database.
     let link = if id.len() <= 16 { bot.store.link(id).await.ok().flatten() } else { None };
@@ -62,7 +62,7 @@ async fn page(bot: &Bot, id: &str) -> Page {
         links::State::Connected => Page {
             mark: "done",
             title: format!("{name} is connected"),
-            text: "That was all. You can close this window.",
+            text: "Your sign-in is complete, and there is nothing more to do. You can close this window and go back to where you found the link.",
         },
         links::State::Waiting => Page {
             mark: "open",
@@ -72,7 +72,7 @@ async fn page(bot: &Bot, id: &str) -> Page {
         links::State::Expired => Page {
             mark: "open",
             title: format!("{name} is not finished"),
-            text: "Your link has expired. Ask for a new one where you found it.",
+            text: "Your link has expired. Ask whoever sent it to you for a new one.",
         },
         links::State::Broken => Page {
             mark: "open",

@@ -1,4 +1,4 @@
-//! `POST /slack/interactivity`: what people do with the bot's messages.
+//! `POST /slack/interactivity`: what people do with the bot's messages and with its form.
 //!
 //! Owns who may press what. A button's value is only ever the reference of a row of ours, and
 //! everything that decides is read from that row: the channel, the message, the person. Must not
@@ -8,49 +8,70 @@ use std::sync::Arc;
 
 use axum::extract::{Request, State as Shared};
 use axum::http::StatusCode;
+use axum::response::{IntoResponse as _, Response};
 use jiff::SignedDuration;
 use slack_morphism::prelude::{SlackMessageContent, SlackMessageResponseType};
 
 use super::accept::{self, Answered, Asked};
-use super::signed;
+use super::{form, json, signed};
 use crate::app::Bot;
 use crate::command::connect::Confirmed;
-use crate::command::{Work, renew};
+use crate::command::{Work, list, renew};
 use crate::journal::Progress;
 use crate::links::{Link, State};
 use crate::permission::{Person, Refused};
+use crate::reply::list::{BACK, NEXT};
 use crate::reply::live::{OPEN_CARD, RENEW};
+use crate::reply::status::RENEW_HERE;
 use crate::reply::{self, ask};
 use crate::slack::respond;
 use crate::slack::{Interaction, ResponseUrl};
 use crate::store::StoreError;
+use crate::telemetry::Answer;
 
 /// How long a private question can be answered; its buttons stay, but what they are about moves on.
 const QUESTION_LIFE: SignedDuration = SignedDuration::from_hours(24);
 
 /// Answers one interaction. One that is unknown is answered all the same, and only its kind is
 /// logged: the rest holds what people typed, and a response_url.
-pub async fn handle(Shared(bot): Shared<Arc<Bot>>, request: Request) -> StatusCode {
+pub async fn handle(Shared(bot): Shared<Arc<Bot>>, request: Request) -> Response {
+    let response = receive(&bot, request).await;
+    if !response.status().is_success() {
+        bot.metrics.answered(Answer::Refused, 0.0);
+    }
+    response
+}
+
+async fn receive(bot: &Arc<Bot>, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let body = match signed::read(body).await {
         Ok(body) => body,
-        Err(status) => return status,
+        Err(status) => return status.into_response(),
     };
-    let signature = match signed::verify(&bot, &head.headers, &body) {
+    let signature = match signed::verify(bot, &head, &body) {
         Ok(signature) => signature,
-        Err(status) => return status,
+        Err(status) => return status.into_response(),
     };
     let Some(interaction) = Interaction::decode(&body) else {
         tracing::warn!(bytes = body.len(), "an interaction that cannot be read");
-        return StatusCode::OK;
+        return StatusCode::OK.into_response();
     };
     tracing::debug!(kind = interaction.kind, "an interaction");
-    if interaction.kind == "block_actions"
-        && let Some(press) = Press::of(&bot, interaction)
-    {
-        press.answer(&bot, &signature).await;
+    match interaction.kind.as_str() {
+        "block_suggestion" => return json(&form::suggest(bot, &interaction)),
+        "view_submission" => {
+            if let Some(response) = form::submit(bot, &signature, &interaction).await {
+                return json(&response);
+            }
+        }
+        "block_actions" => {
+            if let Some(press) = Press::of(bot, interaction) {
+                press.answer(bot, &signature).await;
+            }
+        }
+        _ => {}
     }
-    StatusCode::OK
+    StatusCode::OK.into_response()
 }
 
 /// A press of a button of ours.
@@ -108,11 +129,15 @@ impl Press {
             RENEW => self.renew(bot, signature).await,
             ask::DISMISS => Ok(Said::Instead(ask::dismissed())),
             _ if self.outsider => Ok(Said::Beside(ask::not_yours())),
-            ask::POST_HERE | ask::REAUTHORISE | ask::CANCEL if let Err(refused) = self.may(bot).await => {
+            ask::POST_HERE | ask::REAUTHORISE | ask::CANCEL | RENEW_HERE | BACK | NEXT
+                if let Err(refused) = self.may(bot).await =>
+            {
                 Ok(Said::Beside(reply::refused(&refused)))
             }
             ask::POST_HERE => self.confirm(bot, signature, Confirmed::PostHere).await,
             ask::REAUTHORISE => self.confirm(bot, signature, Confirmed::Reauthorise).await,
+            RENEW_HERE => self.renew_here(bot, signature).await,
+            BACK | NEXT => self.turn(bot).await,
             ask::CANCEL => self.cancel(bot, signature).await,
             _ => return,
         };
@@ -136,7 +161,7 @@ impl Press {
         });
     }
 
-    /// Whether the person may still do what a question is about.
+    /// Whether the person may still do what a private message is about.
     async fn may(&self, bot: &Bot) -> Result<(), Refused> {
         let person = Person {
             team_id: self.home.as_deref().unwrap_or(&self.team_id),
@@ -198,14 +223,30 @@ impl Press {
         self.carry_out(bot, signature, Work::Connect(request), Progress::default()).await
     }
 
-    /// Only in the channel that the link was asked for in.
-    async fn cancel(&self, bot: &Arc<Bot>, signature: &[u8]) -> Result<Said, StoreError> {
+    /// The link that a button is about, only in the channel that it was asked for in.
+    async fn link_here(&self, bot: &Bot) -> Result<Option<Link>, StoreError> {
         let link = bot.store.link(&self.value).await?;
-        let Some(link) =
-            link.filter(|link| link.team_id == self.team_id && link.channel_id == self.channel_id)
-        else {
-            return Ok(Said::Beside(ask::not_yours()));
-        };
+        Ok(link.filter(|link| link.team_id == self.team_id && link.channel_id == self.channel_id))
+    }
+
+    /// From a private message: the same as `renew`, typed.
+    async fn renew_here(&self, bot: &Arc<Bot>, signature: &[u8]) -> Result<Said, StoreError> {
+        let Some(link) = self.link_here(bot).await? else { return Ok(Said::Beside(ask::not_yours())) };
+        match renew::work(&link) {
+            Ok((work, progress)) => self.carry_out(bot, signature, work, progress).await,
+            Err(why) => Ok(Said::Instead(ask::not_renewable(why, &link))),
+        }
+    }
+
+    /// Another page of the list of this channel; the value is nothing but its number.
+    async fn turn(&self, bot: &Bot) -> Result<Said, StoreError> {
+        let Ok(number) = self.value.parse() else { return Ok(Said::Beside(ask::not_yours())) };
+        let links = bot.store.links_of_channel(&self.team_id, &self.channel_id).await?;
+        Ok(Said::Instead(reply::list::list(&list::page(links, number, bot.clock.now()), None)))
+    }
+
+    async fn cancel(&self, bot: &Arc<Bot>, signature: &[u8]) -> Result<Said, StoreError> {
+        let Some(link) = self.link_here(bot).await? else { return Ok(Said::Beside(ask::not_yours())) };
         if link.state.is_over() || self.asked_too_long_ago(bot) {
             return Ok(Said::Instead(ask::too_old()));
         }

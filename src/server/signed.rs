@@ -6,7 +6,8 @@
 use std::time::Duration;
 
 use axum::body::Body;
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
+use axum::http::request::Parts;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Bytes;
 
@@ -35,12 +36,19 @@ pub(super) async fn read(body: Body) -> Result<Bytes, StatusCode> {
 ///
 /// # Errors
 /// 401.
-pub(super) fn verify(bot: &Bot, headers: &HeaderMap, body: &Bytes) -> Result<[u8; 32], StatusCode> {
+pub(super) fn verify(bot: &Bot, head: &Parts, body: &Bytes) -> Result<[u8; 32], StatusCode> {
+    let headers = &head.headers;
     let values = |name| headers.get_all(name).iter().map(|value| value.as_bytes());
-    let verified =
-        bot.verifier.verify(values(TIMESTAMP_HEADER), values(SIGNATURE_HEADER), body, bot.clock.now());
+    let now = bot.clock.now();
+    let verified = bot.verifier.verify(values(TIMESTAMP_HEADER), values(SIGNATURE_HEADER), body, now);
     verified.map_err(|forged| {
-        tracing::warn!(reason = %forged, bytes = body.len(), "refused a request");
+        if bot.metrics.may_log_refusal(now.as_second()) {
+            let signed_at: Option<i64> =
+                headers.get(TIMESTAMP_HEADER).and_then(|value| value.to_str().ok()?.parse().ok());
+            let skew_s = signed_at.map(|signed_at| now.as_second().saturating_sub(signed_at));
+            let path = head.uri.path();
+            tracing::warn!(reason = %forged, path, skew_s, bytes = body.len(), "refused a request");
+        }
         StatusCode::UNAUTHORIZED
     })
 }

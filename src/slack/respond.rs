@@ -34,10 +34,10 @@ pub enum PostError {
     #[error("rate limited by Slack")]
     Throttled(Option<Duration>),
     /// Nothing was sent.
-    #[error("Slack is not reachable: {0}")]
+    #[error("Slack is not reachable ({0})")]
     NotSent(&'static str),
     /// No clear answer; it may be there already.
-    #[error("Slack gave no usable answer: {0}")]
+    #[error("Slack gave no usable answer ({0})")]
     Unclear(String),
 }
 
@@ -95,7 +95,7 @@ async fn send(
     if status == StatusCode::TOO_MANY_REQUESTS {
         return Err(PostError::Throttled(outbound::retry_after(&response)));
     }
-    let text = outbound::read(response).await?;
+    let text = outbound::read(response, outbound::ANSWER_LIMIT).await?;
     if status.is_server_error() {
         return Err(PostError::Unclear(format!("status {}", status.as_u16())));
     }
@@ -143,7 +143,7 @@ fn word(body: &[u8]) -> Word {
 }
 
 /// Slack's error names are short words; anything longer is not one.
-fn short(error: &str) -> String {
+pub(super) fn short(error: &str) -> String {
     error.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | ' ')).take(60).collect()
 }
 

@@ -18,13 +18,13 @@ use slack_morphism::errors::{
 use slack_morphism::multipart_form::FileMultipartData;
 use slack_morphism::prelude::{
     ClientResult, SlackApiChatPostMessageRequest, SlackChannelId, SlackClient, SlackClientApiCallContext,
-    SlackClientHttpConnector, SlackClientId, SlackClientSecret, SlackMessageContent, SlackTs,
+    SlackClientHttpConnector, SlackClientId, SlackClientSecret, SlackMessageContent, SlackTs, SlackView,
 };
 use slack_morphism::{SlackApiToken, SlackApiTokenValue};
 use url::Url;
 
 use crate::outbound::{self, CallError};
-use crate::slack::respond::PostError;
+use crate::slack::respond::{self, PostError};
 
 /// The Web API under one bot token. Clones share the connections.
 #[derive(Clone)]
@@ -167,6 +167,20 @@ impl WebApi {
         self.call::<_, Value>("chat.postEphemeral", &Request { channel, user, content }).await.map(drop)
     }
 
+    /// Opens a modal for the person whose command or press gave the trigger: once, within three
+    /// seconds of it. <https://docs.slack.dev/reference/methods/views.open>
+    ///
+    /// # Errors
+    /// [`PostError`].
+    pub async fn open_view(&self, trigger_id: &str, view: &SlackView) -> Result<(), PostError> {
+        #[derive(Serialize)]
+        struct Request<'a> {
+            trigger_id: &'a str,
+            view: &'a SlackView,
+        }
+        self.call::<_, Value>("views.open", &Request { trigger_id, view }).await.map(drop)
+    }
+
     /// Asks who the token is.
     ///
     /// # Errors
@@ -254,7 +268,7 @@ fn classify(error: SlackClientError) -> PostError {
                 PostError::Unclear(error.code)
             }
             "ratelimited" | "rate_limited" => PostError::Throttled(None),
-            _ => PostError::Refused(error.code),
+            code => PostError::Refused(respond::short(code)),
         },
         SlackClientError::RateLimitError(error) => PostError::Throttled(error.retry_after),
         SlackClientError::HttpError(error) if error.status_code.is_client_error() => {
@@ -296,7 +310,8 @@ impl Connector {
             let response = request.send().await.map_err(|error| unanswered(&outbound::classify(&error)))?;
             let status = response.status();
             let retry_after = outbound::retry_after(&response);
-            let body = outbound::read(response).await.map_err(|error| unanswered(&error))?;
+            let body =
+                outbound::read(response, outbound::ANSWER_LIMIT).await.map_err(|error| unanswered(&error))?;
             if status == StatusCode::TOO_MANY_REQUESTS {
                 return Err(SlackClientError::RateLimitError(
                     SlackRateLimitError::new().opt_retry_after(retry_after),

@@ -19,10 +19,10 @@ use sqlx::{Executor, Row as _, SqlSafeStr as _};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::seal::Sealer;
 use super::{Inner, Pool, Store, StoreError, Undeliverable, statements, writer};
 use crate::config::DatabaseUrl;
 use crate::crash::without_sync;
+use crate::seal::{Purpose, Sealer};
 
 /// The oldest SQLite without the bug by which a reset of the write-ahead log could corrupt a
 /// file; fixed in March 2026.
@@ -122,7 +122,7 @@ impl Store {
         Ok(Self(Arc::new(Inner {
             pool,
             sql,
-            sealer: Sealer::new(options.secrets),
+            sealer: Sealer::new(options.secrets, Purpose::ResponseUrl),
             owner,
             lease: options.lease,
             accepts,

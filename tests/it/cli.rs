@@ -118,10 +118,10 @@ async fn link_explains_what_cannot_be_meant_without_calling_fivetran() {
     let (_, fivetran) = stand_ins().await;
     let program = linker(&fivetran);
     for (arguments, words) in [
-        (vec!["link", "gogle_ads", "x"], ["gogle_ads", "Did you mean google_ads"]),
+        (vec!["link", "gogle_ads", "x"], ["Did you mean google_ads", "Try: connect-card link google_ads x"]),
         (vec!["link", "google_ads", "Customer-Schema"], ["capital letters", "customer_schema"]),
         (vec!["link", "google_sheets", "budget"], ["one table", "budget.my_table"]),
-        (vec!["link", "google_ads", "x", "--destination", "nowhere"], ["no destination", "nowhere"]),
+        (vec!["link", "google_ads", "x", "--destination", "nowhere"], ["nowhere", "Leave out --destination"]),
     ] {
         assert_refused(&program.run(&arguments).await, 2, &words);
     }
@@ -207,17 +207,108 @@ async fn the_sandbox_needs_nothing_and_shows_the_link() {
         "POST /v1/connections -> 201",
         "Everyone in #customer-acme sees",
         "customer_schema",
-        "The link: http://",
+        "↳ http://127.0.0.1:",
+        "To play the customer",
     ] {
         assert!(output.stdout.contains(part), "{part}: {}", output.stdout);
     }
+    assert_eq!(output.stdout.matches("auth=").count(), 1, "the link is there once");
+    let unslashed = program.run(&["sandbox", "--once", "connect-card adwords x"]).await;
+    assert_refused(&unslashed, 2, &["starts with a slash"]);
     let nonsense = program.run(&["sandbox", "--once", "/connect-card nonsense x"]).await;
     assert_eq!(nonsense.code, 1, "{nonsense:?}");
     assert!(
-        nonsense.stdout.contains("I know no service") && !nonsense.stdout.contains("The link"),
+        nonsense.stdout.contains("I know no service") && !nonsense.stdout.contains("auth="),
         "{nonsense:?}"
     );
     assert_eq!(std::fs::read_dir(program.folder()).unwrap().count(), 0, "nothing is left in the folder");
+}
+
+/// A transcript without what differs from run to run: the link, the reference, the time, the pace.
+fn without_chance(transcript: &str) -> Vec<String> {
+    let (link, reference, pace) = ("  ↳ ", "Ref `", "200 after ");
+    transcript
+        .lines()
+        .map(|line| {
+            let mut line = line.to_owned();
+            for (before, kept) in [(link, ""), (reference, "`"), (pace, " ms"), ("Works until ", " UTC")] {
+                if let Some((start, rest)) = line.clone().split_once(before) {
+                    let end = if kept.is_empty() { "" } else { rest.find(kept).map_or("", |at| &rest[at..]) };
+                    line = format!("{start}{before}…{end}");
+                }
+            }
+            line
+        })
+        .collect()
+}
+
+#[tokio::test]
+async fn the_readme_shows_what_the_sandbox_prints() {
+    let output = Program::bare().run(&["sandbox", "--once", "/connect-card adwords customer_schema"]).await;
+    let readme = include_str!("../../README.md");
+    let shown = readme.split("```").find(|block| block.contains("U0ALICE types in")).unwrap();
+    assert_eq!(without_chance(shown.trim()), without_chance(output.stdout.trim()));
+}
+
+#[tokio::test]
+async fn the_sandbox_ends_when_told_so_and_shows_everything_until_then() {
+    let program = Program::bare();
+    std::fs::write(program.folder().join(".env"), "RUST_LOG=trace\nLOG_FORMAT=json\nnot a line\n").unwrap();
+    for end in ["quit\n", "exit\n", ""] {
+        let typed = format!("/connect-card adwords acme\nwhat now\n{end}");
+        let output = program.run_typing(&["sandbox"], &typed).await;
+        assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{output:?}");
+        for part in [
+            "SLACK_API_URL=http://127.0.0.1:",
+            "FIVETRAN_API_SECRET=",
+            "FIVETRAN_GROUP_ID=",
+            "Fivetran was asked: POST /v1/connections -> 201",
+            "[ Connect Google Ads ]",
+            "starts with a slash",
+            "What you can type",
+        ] {
+            assert!(output.stdout.contains(part), "{part}: {}", output.stdout);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_closed_pipe_ends_nothing_in_a_panic() {
+    let (slack, fivetran) = stand_ins().await;
+    let program = Program::against(&slack, &fivetran);
+    for arguments in [
+        &["check"][..],
+        &EXAMPLE,
+        &["manifest", "--public-url", "https://bot.test"],
+        &["sandbox", "--once", "/x help"],
+    ] {
+        let stderr = program.run_into_closed_pipe(arguments).await;
+        assert_eq!(stderr, "", "{arguments:?}");
+    }
+}
+
+#[tokio::test]
+async fn link_says_at_once_that_fivetran_is_out_of_reach() {
+    let (_, fivetran) = stand_ins().await;
+    let program = linker(&fivetran).with("FIVETRAN_API_URL", "http://127.0.0.1:9");
+    let began = std::time::Instant::now();
+    let output = program.run(&EXAMPLE).await;
+    assert!(began.elapsed().as_secs() < 12, "{:?}", began.elapsed());
+    assert_eq!((output.code, output.stdout.as_str()), (1, ""), "{output:?}");
+    let last = output.stderr.lines().last().unwrap();
+    assert!(
+        last.contains("not reachable (no connection) at http://127.0.0.1:9; nothing was created"),
+        "{last}"
+    );
+}
+
+#[tokio::test]
+async fn the_bots_own_page_is_the_landing_of_a_link_where_there_is_a_bot() {
+    let (_, fivetran) = stand_ins().await;
+    let program = linker(&fivetran).with("PUBLIC_URL", "https://bot.test/");
+    assert_link_alone(&program.run(&EXAMPLE).await, &fivetran);
+    let call = fivetran.calls().into_iter().find(|call| call.route == "create_connection").unwrap();
+    assert_eq!(call.body["connect_card_config"]["redirect_uri"], "https://bot.test/connected/link");
 }
 
 #[tokio::test]
@@ -225,7 +316,8 @@ async fn check_ticks_everything_off_and_changes_nothing_outside() {
     let (slack, fivetran) = stand_ins().await;
     let output = Program::against(&slack, &fivetran).run(&["check"]).await;
     assert_eq!(output.code, 0, "{output:?}");
-    assert!(output.stdout.lines().all(|line| line.starts_with("✓ ")), "{output:?}");
+    let untried = |line: &str| line.starts_with("· PUBLIC_URL: not tried");
+    assert!(output.stdout.lines().all(|line| line.starts_with("✓ ") || untried(line)), "{output:?}");
     for part in [
         "configuration",
         "Fivetran key",
@@ -250,7 +342,18 @@ async fn check_names_what_is_wrong_with_its_remedy() {
         ("SLACK_BOT_TOKEN", "xoxb-revoked", ["✗ Slack token", "SLACK_BOT_TOKEN"]),
         ("DATABASE_URL", "sqlite:/nonexistent/bot.db", ["✗ database", "DATABASE_URL"]),
         ("PORT", "many", ["✗ PORT", "port number"]),
-        ("FIVETRAN_API_URL", "http://127.0.0.1:9", ["✗ Fivetran key", "FIVETRAN_API_URL"]),
+        (
+            "FIVETRAN_API_URL",
+            "http://127.0.0.1:9",
+            ["✗ Fivetran key", "not reachable (no connection); check the network and FIVETRAN_API_URL"],
+        ),
+        (
+            "SLACK_API_URL",
+            "http://127.0.0.1:9",
+            ["✗ Slack", "not reachable (no connection); check the network and SLACK_API_URL"],
+        ),
+        ("SLACK_API_URL", &slack.url(), ["✗ Slack", "is not Slack's API"]),
+        ("RUST_LOG", "everything", ["✗ RUST_LOG", "connect_card=debug"]),
     ] {
         let output = Program::against(&slack, &fivetran).with(name, value).run(&["check"]).await;
         assert_eq!(output.code, 1, "{name}: {output:?}");
@@ -259,6 +362,8 @@ async fn check_names_what_is_wrong_with_its_remedy() {
         assert!(words.iter().all(|word| wrong[0].contains(word)), "{name}: {output:?}");
         assert!(!output.stdout.contains("revoked"), "{output:?}");
     }
+    let odd = Program::against(&slack, &fivetran).with("SLACK_SIGNING_SECRET", "odd").run(&["check"]).await;
+    assert!(odd.stdout.contains("· Slack signing secret: not 32 hexadecimal digits"), "{odd:?}");
     slack.set_scopes(&["commands"]);
     let output = Program::against(&slack, &fivetran).run(&["check"]).await;
     assert_eq!(output.code, 1, "{output:?}");

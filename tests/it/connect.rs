@@ -124,7 +124,7 @@ async fn an_unfinished_connection_gets_a_fresh_link() {
     assert_eq!(minted.len(), 1);
     assert_eq!(minted[0].path, format!("/v1/connections/{id}/connect-card"));
     let message = bot.finish_with_link().await;
-    assert!(message.rendered().contains("there already"), "{}", message.rendered());
+    assert!(message.rendered().contains("replaces an earlier one"), "{}", message.rendered());
 }
 
 #[tokio::test]
@@ -163,7 +163,7 @@ async fn a_retired_name_becomes_its_successor_and_the_reply_says_so() {
     bot.message(1).await;
     assert_eq!(bot.api_calls()[0].body["service"], "google_ads");
     let message = bot.finish_with_link().await;
-    assert!(message.rendered().contains("adwords is called google_ads now"), "{}", message.rendered());
+    assert!(!message.rendered().contains("adwords"), "not the customer's affair: {}", message.rendered());
 }
 
 #[tokio::test]
@@ -229,7 +229,6 @@ async fn one_signed_request_replayed_twenty_times_is_one_command() {
 async fn words_that_are_no_command_are_answered_in_the_acknowledgement_alone() {
     let bot = TestBot::start().await;
     for (typed, hint) in [
-        ("", "/connect-card google_ads customer_schema"),
         ("help", "/connect-card google_ads customer_schema"),
         ("google_ads", "Add a schema"),
         ("gogle_ads customer_schema", "Did you mean google_ads"),

@@ -116,7 +116,7 @@ async fn a_taken_name_may_be_refused_with_400_as_well() {
     bot.send(COMMAND).await;
     bot.message(1).await;
     assert_eq!((bot.created(), bot.fivetran.connections().len()), (0, 1));
-    assert!(bot.finish_with_link().await.rendered().contains("there already"));
+    assert!(bot.finish_with_link().await.rendered().contains("replaces an earlier one"));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

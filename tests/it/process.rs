@@ -71,7 +71,7 @@ impl Outside {
         let mut failures = messages.iter().filter(|message| message.visibility == Visibility::Ephemeral);
         failures.any(|message| {
             let text = message.rendered();
-            reference(&text).as_deref() == Some(wanted) && text.contains("no clear answer")
+            reference(&text).as_deref() == Some(wanted) && text.contains("Slack never confirmed")
         })
     }
 

@@ -94,6 +94,30 @@ impl Program {
         }
     }
 
+    /// Runs a task to its end with something typed into it.
+    pub(crate) async fn run_typing(&self, arguments: &[&str], typed: &str) -> Output {
+        let input = self.folder().join("typed");
+        std::fs::write(&input, typed).unwrap();
+        let mut command = self.command(arguments);
+        let running = command.stdin(File::open(&input).unwrap()).output();
+        let output = tokio::time::timeout(PATIENCE, running).await.expect("it ends").unwrap();
+        Output {
+            code: output.status.code().expect("no signal ends it"),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Runs a task whose standard output nobody reads. Gives what it says on standard error.
+    pub(crate) async fn run_into_closed_pipe(&self, arguments: &[&str]) -> String {
+        let mut command = self.command(arguments);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output =
+            tokio::time::timeout(PATIENCE, child.wait_with_output()).await.expect("it ends").unwrap();
+        String::from_utf8(output.stderr).unwrap()
+    }
+
     /// Starts `serve` and waits until it listens.
     pub(crate) async fn serve(&self) -> Running {
         let log = tempfile::NamedTempFile::new_in(self.folder()).unwrap().into_temp_path().keep().unwrap();

@@ -128,6 +128,11 @@ async fn metrics_count_what_happens() {
     get(format!("{}/slack/commands", bot.url)).await;
     let forged = outbound::client(None).unwrap().post(format!("{}/slack/commands", bot.url)).body("a=b");
     assert_eq!(forged.send().await.unwrap().status().as_u16(), 401);
+    let client = outbound::client(None).unwrap();
+    let forged = client.post(format!("{}/slack/interactivity", bot.url)).body("payload=%7B%7D");
+    assert_eq!(forged.send().await.unwrap().status().as_u16(), 401);
+    let probe = client.post(format!("{}/slack/commands", bot.url)).body("ssl_check=1");
+    assert_eq!(probe.send().await.unwrap().status().as_u16(), 200);
 
     let found = until("both ends to be counted", async || {
         let page = get(format!("http://{address}/metrics")).await;
@@ -137,11 +142,15 @@ async fn metrics_count_what_happens() {
     })
     .await;
     for (name, value) in [
-        (r#"connect_card_answers_total{answer="Accepted"}"#, 2.0),
-        (r#"connect_card_answers_total{answer="Replied"}"#, 1.0),
-        (r#"connect_card_answers_total{answer="Refused"}"#, 1.0),
-        (r#"connect_card_commands_ended_total{ending="Delivered"}"#, 1.0),
-        (r#"connect_card_commands_ended_total{ending="Told"}"#, 1.0),
+        (r#"connect_card_answers_total{answer="accepted"}"#, 2.0),
+        (r#"connect_card_answers_total{answer="replied"}"#, 1.0),
+        (r#"connect_card_answers_total{answer="refused"}"#, 2.0),
+        (r#"connect_card_answers_total{answer="not_accepted"}"#, 0.0),
+        (r#"connect_card_commands_ended_total{ending="undeliverable"}"#, 0.0),
+        (r#"connect_card_retries_total{party="fivetran"}"#, 0.0),
+        (r#"connect_card_retries_total{party="slack"}"#, 0.0),
+        (r#"connect_card_commands_ended_total{ending="delivered"}"#, 1.0),
+        (r#"connect_card_commands_ended_total{ending="told"}"#, 1.0),
         ("connect_card_ack_seconds_count", 3.0),
         ("connect_card_undeliverable", 0.0),
     ] {

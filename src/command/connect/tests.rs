@@ -3,6 +3,7 @@
 use super::*;
 use crate::command::{Command, parse as parse_text};
 use crate::config::{ChannelDefaults, Destinations, NO_DEFAULTS};
+use crate::fivetran::model::Said;
 
 fn destinations() -> Destinations {
     Destinations {
@@ -36,6 +37,7 @@ fn what_people_type_is_understood() {
         "google-ads customer_schema",
         "\u{200B}google_ads\u{200E} customer_schema\u{FEFF}",
         "`google_ads customer_schema`",
+        "\"Google Ads\" 'customer_schema'",
     ] {
         let request = read(typed).unwrap_or_else(|error| panic!("{typed}: {error:?}"));
         assert_eq!(request.service.as_str(), "google_ads", "{typed}");
@@ -86,6 +88,84 @@ fn bad_names_come_back_with_the_nearest_good_one() {
     {
         assert!(read(&format!("google_ads {hostile}")).is_err(), "{hostile}");
     }
+}
+
+#[test]
+fn a_quote_within_a_schema_is_never_dropped_in_silence() {
+    for typed in ["google_ads customer's_schema", "google_ads customer\u{2019}s_schema"] {
+        match read(typed) {
+            Err(UsageError::BadName { name, .. }) => {
+                assert_eq!(name.nearest.as_deref(), Some("customer_s_schema"), "{typed}")
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
+fn words_in_the_wrong_place_are_put_right() {
+    let said = |typed: &str| crate::reply::usage_sentence(&read(typed).unwrap_err(), "/connect-card");
+    for (typed, answer) in [
+        ("google_ads Schema 7", "A schema has no spaces. Try: /connect-card google_ads schema_7"),
+        ("Google Ads big customer", "A schema has no spaces. Try: /connect-card google_ads big_customer"),
+        (
+            "adwords my schema to staging",
+            "A schema has no spaces. Try: /connect-card google_ads my_schema to staging",
+        ),
+        ("customer_schema google_ads", "The service comes first: /connect-card google_ads customer_schema"),
+        ("acme Google Sheets", "The service comes first: /connect-card google_sheets acme.my_table"),
+        (
+            "googel_ads acme",
+            "I know no service called “googel_ads”. Did you mean google_ads (Google Ads)? Try: /connect-card google_ads acme",
+        ),
+        (
+            "googel_ads my schema",
+            "I know no service called “googel_ads my”. Did you mean google_ads (Google Ads)? Try: /connect-card google_ads my_schema",
+        ),
+        (
+            "Googel Ads acme to staging",
+            "I know no service called “Googel Ads”. Did you mean google_ads (Google Ads)? Try: /connect-card google_ads acme to staging",
+        ),
+        (
+            "s3 lake to staging",
+            "Amazon S3 needs SCHEMA.TABLE: name the table group as well. Try: /connect-card s3 lake.my_table to staging",
+        ),
+        (
+            "google_ads to staging",
+            "Where should the data of Google Ads land? Add a schema: /connect-card google_ads customer_schema",
+        ),
+        ("google_ads acme to", "Say where the data should land: add “to” and one of these: staging."),
+        (
+            "s3 lake",
+            "Amazon S3 needs SCHEMA.TABLE: name the table group as well. Try: /connect-card s3 lake.my_table",
+        ),
+        ("s3 a.b.c", "“a.b.c” has more than one dot; SCHEMA.TABLE takes one. Try: /connect-card s3 a.b_c"),
+        (
+            "google_ads 1st-Client!",
+            "“1st-Client!” cannot be a schema: it has capital letters, “-” and “!” and it starts with a digit (a schema is made of a–z, 0–9 and _). Try: /connect-card google_ads _1st_client",
+        ),
+    ] {
+        assert_eq!(said(typed), answer, "{typed}");
+    }
+    assert!(said("tiktok acme").ends_with("Try: /connect-card tiktok_ads acme"), "{}", said("tiktok acme"));
+    let unknown = "\u{FFFD}\u{FFFD} acme";
+    assert!(said(unknown).contains("I know no service"), "{}", said(unknown));
+}
+
+#[test]
+fn help_is_asked_for_in_many_words_and_scouts_are_no_help() {
+    let (catalog, destinations) = (Catalog::built_in(), destinations());
+    let vocabulary = Vocabulary {
+        slash: "/connect-card",
+        catalog: &catalog,
+        destinations: &destinations,
+        channel: &NO_DEFAULTS,
+    };
+    for typed in ["help", "help me", "HELP please now", "?", "-h"] {
+        let command = parse_text(typed, &vocabulary);
+        assert_eq!(command, Ok(Command::Help), "{typed}");
+    }
+    assert_eq!(read("help scout acme").unwrap().service.as_str(), "helpscout");
 }
 
 #[test]
@@ -164,6 +244,18 @@ fn a_request_survives_its_json() {
     let json = serde_json::to_string(&request).unwrap();
     assert_eq!(serde_json::from_str::<Request>(&json).unwrap(), request);
     assert!(serde_json::from_str::<Request>(&json.replace("acme", "a c m e")).is_err());
+}
+
+#[test]
+fn what_is_not_found_is_told_by_its_code() {
+    let said = |code: &str| Said { code: code.to_owned(), message: String::new() };
+    let told = |code: &str| failure(Error::NotFound(said(code)));
+    assert!(matches!(told("NotFound_Group"), Failure::Final(Problem::GroupUnknown(_))));
+    for code in ["NotFound_Service", "NotFound_Connection", ""] {
+        assert!(matches!(told(code), Failure::Final(Problem::Refused(_))), "{code}");
+    }
+    assert!(said("NotFound_Connection").is_of_connection() && said("NotFound_Connector").is_of_connection());
+    assert!(!said("").is_of_connection() && !said("NotFound_Group").is_of_connection());
 }
 
 #[test]

@@ -1,9 +1,10 @@
-//! Sealing: how a response_url is kept in the database so that reading the database is not enough
-//! to post into a conversation.
+//! Sealing: how a secret is kept where others can read, so that reading is not enough to use it. A
+//! response_url in the database, and the draft behind a form that Slack keeps for us.
 //!
-//! Owns the key derivation and the sealed form. A seal is bound to its command's id, so that one
-//! row's cannot be moved to another. Authenticated encryption is ChaCha20-Poly1305 (RFC 8439)
-//! under a key that HKDF-SHA256 (RFC 5869) derives from Slack's signing secret.
+//! Owns the key derivation and the sealed form. A seal is bound to what it belongs to (a command's
+//! id, a form and its person), so that it cannot be moved to another. Authenticated encryption is
+//! ChaCha20-Poly1305 (RFC 8439) under a key that HKDF-SHA256 (RFC 5869) derives from Slack's signing
+//! secret, for each purpose another.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD_NO_PAD;
@@ -12,11 +13,27 @@ use ring::hkdf;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use secrecy::{ExposeSecret, SecretString};
 
-/// Keeps this key apart from any other that may be derived from the same secret.
-const SALT: &[u8] = b"connect-card response_url v1";
+/// What is sealed. What was sealed for one purpose does not open for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A response_url in the database, under its command's id.
+    ResponseUrl,
+    /// What a form has to bring back, under the form and its person.
+    Draft,
+}
 
-/// The keys: one for each signing secret in force, the newest first.
-pub(super) struct Sealer {
+impl Purpose {
+    /// Keeps each key apart from any other that is derived from the same secret.
+    fn salt(self) -> &'static [u8] {
+        match self {
+            Self::ResponseUrl => b"connect-card response_url v1",
+            Self::Draft => b"connect-card draft v1",
+        }
+    }
+}
+
+/// The keys of one purpose: one for each signing secret in force, the newest first.
+pub struct Sealer {
     keys: Vec<LessSafeKey>,
     random: SystemRandom,
 }
@@ -24,25 +41,26 @@ pub(super) struct Sealer {
 /// The system's random numbers failed.
 #[derive(Debug, thiserror::Error)]
 #[error("the system gives no random numbers")]
-pub(super) struct NoRandomness;
+pub struct NoRandomness;
 
 impl Sealer {
     /// Derives the keys. Seals with the first secret, opens with any.
     #[must_use]
-    pub(super) fn new(secrets: &[SecretString]) -> Self {
+    pub fn new(secrets: &[SecretString], purpose: Purpose) -> Self {
         let keys = secrets.iter().filter_map(|secret| {
-            let prk = hkdf::Salt::new(hkdf::HKDF_SHA256, SALT).extract(secret.expose_secret().as_bytes());
+            let prk =
+                hkdf::Salt::new(hkdf::HKDF_SHA256, purpose.salt()).extract(secret.expose_secret().as_bytes());
             let okm = prk.expand(&[b"seal"], &CHACHA20_POLY1305).ok()?;
             Some(LessSafeKey::new(UnboundKey::from(okm)))
         });
         Self { keys: keys.collect(), random: SystemRandom::new() }
     }
 
-    /// Seals `secret` for the command `id`: a nonce and the ciphertext, in base64.
+    /// Seals `secret` for `id`: a nonce and the ciphertext, in base64.
     ///
     /// # Errors
     /// [`NoRandomness`].
-    pub(super) fn seal(&self, secret: &str, id: &str) -> Result<String, NoRandomness> {
+    pub fn seal(&self, secret: &str, id: &str) -> Result<String, NoRandomness> {
         let mut nonce = [0; NONCE_LEN];
         self.random.fill(&mut nonce).map_err(|_| NoRandomness)?;
         let key = self.keys.first().ok_or(NoRandomness)?;
@@ -52,9 +70,9 @@ impl Sealer {
         Ok(BASE64_STANDARD_NO_PAD.encode([nonce.as_slice(), &sealed].concat()))
     }
 
-    /// Opens what [`Self::seal`] made for the command `id`; `None` if no key in force fits.
+    /// Opens what [`Self::seal`] made for `id`; `None` if no key in force fits.
     #[must_use]
-    pub(super) fn open(&self, sealed: &str, id: &str) -> Option<SecretString> {
+    pub fn open(&self, sealed: &str, id: &str) -> Option<SecretString> {
         let bytes = BASE64_STANDARD_NO_PAD.decode(sealed).ok()?;
         let (nonce, ciphertext) = bytes.split_first_chunk::<NONCE_LEN>()?;
         self.keys.iter().find_map(|key| {
@@ -71,7 +89,12 @@ mod tests {
     use super::*;
 
     fn sealer(secrets: &[&str]) -> Sealer {
-        Sealer::new(&secrets.iter().map(|&secret| SecretString::from(secret.to_owned())).collect::<Vec<_>>())
+        of(Purpose::ResponseUrl, secrets)
+    }
+
+    fn of(purpose: Purpose, secrets: &[&str]) -> Sealer {
+        let secrets: Vec<_> = secrets.iter().map(|&secret| SecretString::from(secret.to_owned())).collect();
+        Sealer::new(&secrets, purpose)
     }
 
     fn opened(sealer: &Sealer, sealed: &str, id: &str) -> Option<String> {
@@ -87,6 +110,13 @@ mod tests {
         assert_eq!(opened(&sealer(&["one"]), &sealed, "other"), None);
         assert_eq!(opened(&sealer(&["two"]), &sealed, "id"), None);
         assert_ne!(sealer(&["one"]).seal(url, "id").unwrap(), sealed, "each seal has a nonce of its own");
+    }
+
+    #[test]
+    fn a_seal_opens_for_its_purpose_alone() {
+        let sealed = of(Purpose::Draft, &["one"]).seal("x", "id").unwrap();
+        assert_eq!(opened(&of(Purpose::Draft, &["one"]), &sealed, "id").as_deref(), Some("x"));
+        assert_eq!(opened(&sealer(&["one"]), &sealed, "id"), None);
     }
 
     #[test]

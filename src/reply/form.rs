@@ -1,0 +1,239 @@
+//! The form of `/connect-card` alone: its fields, its lists of choices, and what it says of faults.
+
+use std::collections::HashMap;
+
+use slack_morphism::prelude::{
+    SlackBlock, SlackBlockChoiceItem, SlackBlockExternalSelectElement, SlackBlockPlainText,
+    SlackBlockPlainTextInputElement, SlackBlockPlainTextOnly, SlackBlockStaticSelectElement,
+    SlackBlockSuggestionOptions, SlackInputBlock, SlackInputBlockElement, SlackMessageContent,
+    SlackModalView, SlackView, SlackViewSubmissionClearResponse, SlackViewSubmissionErrorsResponse,
+    SlackViewSubmissionResponse, SlackViewSubmissionUpdateResponse,
+};
+
+use super::{Mrkdwn, cut, plain_section, sentences, services, usage_sentence};
+use crate::command::connect::Request;
+use crate::command::form::{Choice, Fault, Field};
+use crate::command::services::Found;
+use crate::command::{UsageError, VERBS};
+use crate::fivetran::catalog::Service;
+use crate::fivetran::schema::{Misfit, SchemaKind};
+use crate::permission::Refused;
+
+/// What names the form among views.
+pub const CALLBACK: &str = "connect_form";
+
+/// Slack's limit for a choice's text and for its value, in characters.
+const CHOICE_LIMIT: usize = 75;
+/// Slack's limit for the choices of a list.
+pub const CHOICES: usize = 100;
+/// Longest text that a field takes: more than a name may have, so that a long one is explained and
+/// not cut.
+const TYPED_LIMIT: u64 = 150;
+const TITLE: &str = "Connect a source";
+
+/// What goes into the form.
+pub struct Form<'a> {
+    /// Where the link will appear.
+    pub channel_id: &'a str,
+    /// What stands in the field of the schema at first.
+    pub schema: Option<&'a str>,
+    /// The destinations; there is a field for them if there are several.
+    pub destinations: &'a [Choice],
+    /// What the form brings back, sealed.
+    pub sealed: String,
+}
+
+/// The form.
+#[must_use]
+pub fn form(form: Form<'_>) -> SlackView {
+    let Form { channel_id, schema, destinations, sealed } = form;
+    let lead = Mrkdwn::default().raw("The link appears in <#").text(channel_id).raw(">, for your customer.");
+    let service = SlackBlockExternalSelectElement::new()
+        .with_action_id(Field::Service.id().into())
+        .with_placeholder(text("Type a part of its name"))
+        .with_min_query_length(0);
+    let typed = |field: Field, placeholder: &str| {
+        SlackBlockPlainTextInputElement::new()
+            .with_action_id(field.id().into())
+            .with_placeholder(text(placeholder))
+            .with_max_length(TYPED_LIMIT)
+    };
+    let schema = typed(Field::Schema, "customer_schema").opt_initial_value(schema.map(str::to_owned));
+    let mut blocks = vec![
+        lead.section(),
+        input(Field::Service, "Service", SlackInputBlockElement::ExternalSelect(service)).into(),
+        input(Field::Schema, "Schema", SlackInputBlockElement::PlainTextInput(schema))
+            .with_hint(text(
+                "Where the data lands: a–z, 0–9 and _, not starting with a digit. It is permanent.",
+            ))
+            .into(),
+        input(Field::Table, "Table", SlackInputBlockElement::PlainTextInput(typed(Field::Table, "my_table")))
+            .with_hint(text(
+                "Only for services that fill one table or group of tables, such as Google Sheets or Amazon S3.",
+            ))
+            .with_optional(true)
+            .into(),
+    ];
+    if destinations.len() > 1 {
+        let options: Vec<_> = destinations.iter().take(CHOICES).map(destination).collect();
+        let select = SlackBlockStaticSelectElement::new()
+            .with_action_id(Field::Destination.id().into())
+            .opt_initial_option(options.first().cloned())
+            .with_options(options);
+        let element = SlackInputBlockElement::StaticSelect(select);
+        blocks.push(input(Field::Destination, "Destination", element).into());
+    }
+    let form = modal(blocks)
+        .with_submit(text("Post the link"))
+        .with_close(text("Never mind"))
+        .with_private_metadata(sealed)
+        .with_callback_id(CALLBACK.into());
+    SlackView::Modal(form)
+}
+
+/// The choices for what was typed into the field of the service.
+#[must_use]
+pub fn options(found: &Found) -> SlackBlockSuggestionOptions {
+    let fits = |service: &&Service| service.id.as_str().len() <= CHOICE_LIMIT;
+    let options = found.services.iter().filter(fits).take(CHOICES).map(|service| {
+        let id = service.id.as_str();
+        let mark =
+            services::mark(service.status).map_or_else(String::new, |mark| format!(", {}", mark.short));
+        let rest = format!(" ({id}{mark})");
+        // The name gives way to the id, by which people tell namesakes apart.
+        let room = CHOICE_LIMIT.saturating_sub(rest.chars().count());
+        let label =
+            if room < 10 { cut(id, CHOICE_LIMIT) } else { format!("{}{rest}", cut(&service.name, room)) };
+        SlackBlockChoiceItem::new(text(&label), id.to_owned())
+    });
+    SlackBlockSuggestionOptions::new(options.collect())
+}
+
+/// No choices: somebody types into a field that is none of ours.
+#[must_use]
+pub fn no_options() -> SlackBlockSuggestionOptions {
+    SlackBlockSuggestionOptions::new(Vec::new())
+}
+
+/// Every fault at its field.
+#[must_use]
+pub fn faults(faults: &[Fault], slash: &str) -> SlackViewSubmissionResponse {
+    let at = faults.iter().map(|fault| (fault.field.id().to_owned(), fault_sentence(fault, slash)));
+    errors(at.collect())
+}
+
+fn fault_sentence(Fault { field, error }: &Fault, slash: &str) -> String {
+    match error {
+        UsageError::UnknownService { .. } => "Choose a service from the list.".to_owned(),
+        UsageError::NotASchema(bad) => {
+            let rule = "Only a–z, 0–9 and _, at most 63 of them, not starting with a digit.";
+            match &bad.nearest {
+                Some(nearest) => format!("{rule} Try: {nearest}"),
+                None => rule.to_owned(),
+            }
+        }
+        UsageError::Misfit { service, misfit: Misfit::TableMissing { kind }, .. } => {
+            let what = if *kind == SchemaKind::TableGroup { "a table group" } else { "one table" };
+            format!("{} fills {what}, so it needs a name for it here.", cut(&service.name, 100))
+        }
+        UsageError::Misfit { service, misfit: Misfit::TableNotWanted, .. } => {
+            let name = cut(&service.name, 100);
+            match field {
+                Field::Table => format!("{name} names its tables itself; leave this empty."),
+                _ => format!("{name} names its tables itself; give only the schema, without a dot."),
+            }
+        }
+        error => cut(&usage_sentence(error, slash), 500),
+    }
+}
+
+/// The same is being done already.
+#[must_use]
+pub fn already_on_it(request: &Request) -> SlackViewSubmissionResponse {
+    at_schema(format!(
+        "Already on it: a link for {} into {} is being made for this channel. Nothing more to do here.",
+        cut(&request.service_name, 100),
+        request.target.connection_name()
+    ))
+}
+
+/// The database did not take it.
+#[must_use]
+pub fn not_accepted() -> SlackViewSubmissionResponse {
+    at_schema(
+        "I could not note this down, so nothing was created and nothing will be. Please try again in a minute."
+            .to_owned(),
+    )
+}
+
+fn at_schema(sentence: String) -> SlackViewSubmissionResponse {
+    errors(HashMap::from([(Field::Schema.id().to_owned(), sentence)]))
+}
+
+fn errors(errors: HashMap<String, String>) -> SlackViewSubmissionResponse {
+    SlackViewSubmissionResponse::Errors(SlackViewSubmissionErrorsResponse::new(errors))
+}
+
+/// It is done: the form closes.
+#[must_use]
+pub fn close() -> SlackViewSubmissionResponse {
+    SlackViewSubmissionResponse::Clear(SlackViewSubmissionClearResponse::new())
+}
+
+/// The form gives way to a few words.
+#[must_use]
+pub fn instead(view: SlackView) -> SlackViewSubmissionResponse {
+    SlackViewSubmissionResponse::Update(SlackViewSubmissionUpdateResponse::new(view))
+}
+
+/// The form was open for too long.
+#[must_use]
+pub fn too_old(slash: &str) -> SlackView {
+    words(&format!(
+        "This form was open for too long, so nothing was created. Type {slash} for a new one, or the whole command: \
+         {slash} {}",
+        VERBS[0].example
+    ))
+}
+
+/// The person may not, or may not any more.
+#[must_use]
+pub fn refused(refused: &Refused) -> SlackView {
+    SlackView::Modal(modal(vec![super::refused::section(refused)]).with_close(text("Close")))
+}
+
+/// The form was opened by somebody else, or not by this bot.
+#[must_use]
+pub fn not_yours() -> SlackView {
+    words("This form was not opened by you, or cannot be used any more, so nothing was created.")
+}
+
+fn words(sentence: &str) -> SlackView {
+    SlackView::Modal(modal(vec![plain_section(sentence)]).with_close(text("Close")))
+}
+
+/// The form could not be opened; for the person alone.
+#[must_use]
+pub fn not_opened(slash: &str) -> SlackMessageContent {
+    sentences(&format!(
+        "Slack would not open the form in time. Type it instead: {slash} {}. For all that can be typed: {slash} help",
+        VERBS[0].example
+    ))
+}
+
+fn modal(blocks: Vec<SlackBlock>) -> SlackModalView {
+    SlackModalView::new(text(TITLE), blocks)
+}
+
+fn input(field: Field, label: &str, element: SlackInputBlockElement) -> SlackInputBlock {
+    SlackInputBlock::new(text(label), element).with_block_id(field.id().into())
+}
+
+fn destination(choice: &Choice) -> SlackBlockChoiceItem<SlackBlockPlainTextOnly> {
+    let label = choice.name.as_deref().unwrap_or("The default destination");
+    SlackBlockChoiceItem::new(text(&cut(label, CHOICE_LIMIT)), choice.value.clone())
+}
+
+fn text(text: &str) -> SlackBlockPlainTextOnly {
+    SlackBlockPlainText::new(text.to_owned()).into()
+}

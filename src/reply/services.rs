@@ -1,0 +1,70 @@
+//! What `services` answers: ids and names of services, and how to ask for one.
+
+use slack_morphism::prelude::{SlackBlock, SlackMessageContent};
+
+use super::{Mrkdwn, content, cut, example_target, plain_section};
+use crate::command::services::{Found, How};
+use crate::fivetran::catalog::{Service, ServiceStatus};
+
+/// Longest name that is shown, in characters.
+const NAME_LIMIT: usize = 80;
+/// Lines in one block, so that even the longest ones fit.
+const LINES: usize = 5;
+
+/// The services found for `words`; for the person alone.
+#[must_use]
+pub fn services(found: &Found, words: &str, slash: &str) -> SlackMessageContent {
+    let Found { how, services, more } = found;
+    let words = cut(words, 40);
+    let head = match how {
+        How::Popular => "The services that are asked for most:".to_owned(),
+        How::Matching => format!("Services with “{words}”:"),
+        How::Retired => format!("“{words}” is what this service was called before:"),
+        How::Nearest if services.is_empty() => {
+            format!("I know no service with “{words}”. Try fewer letters, or another word of its name.")
+        }
+        How::Nearest => format!("I know no service with “{words}”. Near it:"),
+    };
+    let mut blocks = vec![plain_section(&head)];
+    blocks.extend(services.chunks(LINES).map(lines));
+    blocks.extend(services.first().map(|service| example(service, *more, slash)));
+    let ids: Vec<_> = services.iter().map(|service| service.id.as_str()).collect();
+    content(&format!("{head} {}", ids.join(", ")), blocks)
+}
+
+fn lines(services: &[Service]) -> SlackBlock {
+    let mut lines = Mrkdwn::default();
+    for (n, service) in services.iter().enumerate() {
+        let break_ = if n == 0 { "• " } else { "\n• " };
+        lines = lines.raw(break_).code(service.id.as_str()).raw(" — ").text(&cut(&service.name, NAME_LIMIT));
+        lines = lines.raw(mark(service.status).map_or("", |mark| mark.in_line));
+    }
+    lines.section()
+}
+
+fn example(service: &Service, more: usize, slash: &str) -> SlackBlock {
+    let mut line = Mrkdwn::default();
+    if more > 0 {
+        line = line.raw(&format!("And {more} more: add a word to narrow it down.\n"));
+    }
+    let target = example_target(service.kind, "customer_schema");
+    line.raw("To ask for one: ").code(&format!("{slash} {} {target}", service.id)).section()
+}
+
+/// What is said of a service that is not simply there.
+pub(super) struct Mark {
+    in_line: &'static str,
+    /// For a list of choices.
+    pub(super) short: &'static str,
+}
+
+pub(super) fn mark(status: ServiceStatus) -> Option<Mark> {
+    let (in_line, short) = match status {
+        ServiceStatus::Beta => (" _(beta)_", "beta"),
+        ServiceStatus::PrivatePreview => (" _(private preview: not for every account)_", "private preview"),
+        ServiceStatus::Sunset => (" _(about to be withdrawn)_", "about to be withdrawn"),
+        ServiceStatus::Development => (" _(in development)_", "in development"),
+        ServiceStatus::Available | ServiceStatus::Unknown => return None,
+    };
+    Some(Mark { in_line, short })
+}

@@ -1,0 +1,114 @@
+//! What `status` answers: how a link stands, what Fivetran says of it, and what can be done.
+
+use slack_morphism::prelude::{SlackBlock, SlackMessageContent};
+
+use super::list::when;
+use super::{Mrkdwn, ask, content, context, cut, local_time, plain_section, sentences};
+use crate::command::status::{Choices, Report, View};
+use crate::fivetran::model::{SetupState, Status, SyncState, Task};
+use crate::links::{Link, State};
+
+/// The button that asks for a new link from a private message; its value is the link's reference.
+pub const RENEW_HERE: &str = "renew_here";
+
+/// Most tasks, and most warnings, that are shown.
+const TASKS: usize = 5;
+/// Longest of them, in characters.
+const TASK_LIMIT: usize = 250;
+
+/// A link and what can be done about it; for the person alone.
+#[must_use]
+pub fn status(report: &Report) -> SlackMessageContent {
+    let Report { link, view } = report;
+    let (name, schema) = (link.request.service_name.as_str(), link.request.target.connection_name());
+    let lead = Mrkdwn::default().raw(mark(link.state)).raw(" ").bold(name).raw(" into ").code(&schema);
+    let lead = when(lead.raw("\n").raw(state_words(link.state)), link).section();
+    let mut blocks = vec![lead];
+    blocks.extend(fivetran(view));
+    blocks.push(facts(link));
+    blocks.extend(ask::choices(link, Choices::of(link.state)));
+    content(&format!("{name} into {schema}: {}", state_words(link.state)), blocks)
+}
+
+/// The database did not answer.
+#[must_use]
+pub fn unavailable() -> SlackMessageContent {
+    sentences("I could not look that up just now; nothing was changed. Please try again in a minute.")
+}
+
+fn facts(link: &Link) -> SlackBlock {
+    let posted = link.posted_at.as_second();
+    let asked = Mrkdwn::default().raw("Asked for by <@").text(&link.requester).raw(">");
+    let age = Mrkdwn::default()
+        .raw("Link made ")
+        .raw(&local_time(link.posted_at))
+        .raw(&format!(", <!date^{posted}^{{ago}}|earlier>"));
+    let mut facts = vec![asked, age];
+    if let Some(destination) = &link.request.destination {
+        facts.push(Mrkdwn::default().raw("In ").text(&cut(destination, 200)));
+    }
+    facts.push(Mrkdwn::default().raw("Connection ").code(&cut(&link.connection_id, 200)));
+    facts.push(Mrkdwn::default().raw("Ref ").code(&link.id));
+    context(facts.into_iter().map(|fact| fact.object().into()).collect())
+}
+
+/// Fivetran's view in words, and what it asks for.
+fn fivetran(view: &View) -> Vec<SlackBlock> {
+    match view {
+        View::Status(status) => {
+            let mut blocks = vec![plain_section(&format!("Fivetran says: {}.", in_words(status)))];
+            blocks.extend(tasks("What somebody has to do:", &status.tasks));
+            blocks.extend(tasks("What it warns of:", &status.warnings));
+            blocks
+        }
+        View::Gone => vec![plain_section("The connection is deleted; Fivetran has none any more.")],
+        View::Silent => vec![plain_section("Fivetran did not answer in time; this is what I knew last.")],
+    }
+}
+
+fn in_words(status: &Status) -> String {
+    let setup = match status.setup_state {
+        SetupState::Incomplete => return "nobody has finished the setup yet".to_owned(),
+        SetupState::Connected => "set up and in order",
+        SetupState::Broken => "set up once, and not working now",
+        SetupState::Unknown => "set up, in a state that I do not know",
+    };
+    let sync = match status.sync_state {
+        SyncState::Scheduled => "; the next sync is scheduled",
+        SyncState::Syncing => "; a sync is under way",
+        SyncState::Paused => "; syncing is paused",
+        SyncState::Rescheduled => "; the sync was put off to a later time",
+        SyncState::Unknown => "",
+    };
+    let first = if status.is_historical_sync { "; the first load is not complete" } else { "" };
+    format!("{setup}{sync}{first}")
+}
+
+fn tasks(head: &str, tasks: &[Task]) -> Option<SlackBlock> {
+    let said = tasks.iter().map(|task| task.message.trim()).filter(|message| !message.is_empty());
+    let lines: Vec<_> = said.take(TASKS).map(|message| format!("\n• {}", cut(message, TASK_LIMIT))).collect();
+    (!lines.is_empty()).then(|| plain_section(&format!("{head}{}", lines.concat())))
+}
+
+/// A state's sign.
+pub(super) fn mark(state: State) -> &'static str {
+    match state {
+        State::Broken => ":warning:",
+        State::Expired => ":hourglass:",
+        State::Waiting => ":hourglass_flowing_sand:",
+        State::Connected => ":white_check_mark:",
+        State::Cancelled | State::Replaced => ":no_entry_sign:",
+    }
+}
+
+/// A state in words.
+pub(super) fn state_words(state: State) -> &'static str {
+    match state {
+        State::Broken => "needs attention",
+        State::Expired => "the link has expired unfinished",
+        State::Waiting => "waits for your customer",
+        State::Connected => "connected",
+        State::Cancelled => "cancelled, its link is void",
+        State::Replaced => "replaced by a newer link",
+    }
+}
