@@ -2,11 +2,12 @@
 //!
 //! Owns the start-up and shutdown order, and nothing that happens in between.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
@@ -67,6 +68,8 @@ pub struct Bot {
     pub pace: Mutex<Pace>,
     /// How fast links may be looked at ahead of time.
     pub hasty_pace: Mutex<Pace>,
+    /// When each link was last looked at for its customer's browser.
+    pub landings: Mutex<HashMap<String, Timestamp>>,
     /// The channels in which a hint was given.
     pub hints: Hints,
     /// Set when the bot shuts down.
@@ -230,6 +233,7 @@ impl App {
             store,
             pace: Pace::steady(),
             hasty_pace: Pace::hasty(),
+            landings: Mutex::default(),
             hints: Hints::default(),
             stopping: CancellationToken::new(),
             failed: CancellationToken::new(),

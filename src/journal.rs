@@ -124,6 +124,8 @@ pub enum Problem {
         /// Where.
         origin: Origin,
     },
+    /// The connection whose link is to be renewed is no longer there.
+    Gone,
     /// No problem at all: the connection was cancelled, as was asked for.
     Cancelled,
     /// The connection is not cancelled, since it has been connected.
@@ -157,6 +159,7 @@ impl Problem {
             Self::NameTaken(_) => "name_taken",
             Self::AlreadyConnected { .. } => "already_connected",
             Self::Elsewhere { .. } => "elsewhere",
+            Self::Gone => "gone",
             Self::Cancelled => "cancelled",
             Self::NotCancelled => "not_cancelled",
             Self::Misfit(_) => "misfit",
@@ -353,6 +356,12 @@ impl Journal {
     fn found(&mut self, found: Found, now: Timestamp) -> Step {
         match found {
             Found::Nothing => self.found_nothing(now),
+            Found::Unfinished { connection, .. } | Found::Finished { connection, .. }
+                if self.terms.finished == Finished::Fix
+                    && self.progress.connection.as_ref() != Some(&connection) =>
+            {
+                self.tell(Problem::Gone, now)
+            }
             Found::Unfinished { connection, .. } if self.progress.stage == Stage::Deliver => {
                 self.progress.connection = Some(connection);
                 self.begin(Step::Mint, now)
@@ -412,6 +421,10 @@ impl Journal {
     }
 
     fn vanished(&mut self, now: Timestamp) -> Step {
+        if self.terms.finished == Finished::Fix {
+            // A new one would be another connection than the message speaks of.
+            return self.tell(Problem::Gone, now);
+        }
         self.vanished += 1;
         if self.vanished > VANISH_LIMIT {
             return self.tell(Problem::NoAnswer, now);

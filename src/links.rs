@@ -85,6 +85,32 @@ pub struct Reminded {
     pub after: bool,
 }
 
+/// What a link was made for, if its connection had been set up before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Over {
+    /// One that needs to be fixed.
+    Broken,
+    /// One that is to be authorised again.
+    Connected,
+}
+
+impl Over {
+    /// Its name in the database.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Broken => "broken",
+            Self::Connected => "connected",
+        }
+    }
+
+    /// The one of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Broken, Self::Connected].into_iter().find(|over| over.name() == name)
+    }
+}
+
 /// Where a message stands, if it can be edited.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
@@ -125,6 +151,8 @@ pub struct Link {
     pub reminded: Reminded,
     /// Whether the message does not show the state yet.
     pub stale: bool,
+    /// What the link was made for, if its connection had been set up before.
+    pub over: Option<Over>,
 }
 
 impl Link {
@@ -195,9 +223,13 @@ pub enum News {
 }
 
 /// Takes note of what was seen. Returns what there is to tell, if anything has changed; the
-/// message has to be edited then, except for a reminder.
-pub fn observe(link: &mut Link, seen: &Seen, reminders: bool, now: Timestamp) -> Option<News> {
+/// message has to be edited then, except for a reminder. `landed`: the customer's browser has just
+/// come back.
+pub fn observe(link: &mut Link, seen: &Seen, landed: bool, reminders: bool, now: Timestamp) -> Option<News> {
     let before = link.state;
+    if is_what_it_was_made_over(link, seen, landed, now) {
+        return if reminders { remind(link, now) } else { None };
+    }
     let (state, detail, news) = match seen {
         _ if before.is_over() => return None,
         Seen::Gone => (State::Cancelled, None, News::Gone),
@@ -226,7 +258,22 @@ pub fn observe(link: &mut Link, seen: &Seen, reminders: bool, now: Timestamp) ->
     link.state = state;
     link.detail = detail;
     link.changed_at = now;
+    link.over = None;
     Some(news)
+}
+
+/// Whether what is seen is just what the link was made to change, so that nothing has happened yet.
+/// Of a connection that works and is authorised again, only its customer's return says that it was.
+fn is_what_it_was_made_over(link: &Link, seen: &Seen, landed: bool, now: Timestamp) -> bool {
+    let Seen::Setup { state, .. } = seen else { return false };
+    if link.state != State::Waiting || now >= link.expires_at {
+        return false;
+    }
+    match (link.over, state) {
+        (Some(_), SetupState::Broken) => true,
+        (Some(Over::Connected), SetupState::Connected) => !landed,
+        _ => false,
+    }
 }
 
 /// The reminder that is due, if one is: one before the link expires, one after, never more.
@@ -301,7 +348,9 @@ pub fn next_look(
 
 /// Makes a link that was renewed wait again.
 pub fn renewed(link: &mut Link, expires_at: Timestamp, now: Timestamp) {
+    link.over = (link.state == State::Broken).then_some(Over::Broken);
     link.state = State::Waiting;
+    link.stale = false;
     link.detail = None;
     link.posted_at = now;
     link.changed_at = now;

@@ -59,6 +59,8 @@ pub enum Reason {
     Outsider,
     /// A member no more.
     Deleted,
+    /// Slack did not tell in time whether this is a guest, or anybody of ours.
+    Unknown,
     /// A list of user groups needs an answer that Slack did not give.
     Unclear(Unclear),
 }
@@ -133,11 +135,16 @@ impl Gate {
         };
         let (standing, in_a_group) = tokio::join!(self.standing(person, end, now), in_a_group);
         match standing {
-            Some(Standing::Outsider) => return Err(Reason::Outsider),
-            Some(Standing::Deleted) => return Err(Reason::Deleted),
-            // Whoever put a guest on the list by name meant it.
-            Some(Standing::Guest) if !named => return Err(Reason::Guest),
-            Some(Standing::Guest | Standing::Member) | None => {}
+            // Who is on the list by name is let in even so.
+            Err(_) if !named => return Err(Reason::Unknown),
+            Err(_) => {}
+            Ok(standing) => match standing {
+                Some(Standing::Outsider) => return Err(Reason::Outsider),
+                Some(Standing::Deleted) => return Err(Reason::Deleted),
+                // Whoever put a guest on the list by name meant it.
+                Some(Standing::Guest) if !named => return Err(Reason::Guest),
+                Some(Standing::Guest | Standing::Member) | None => {}
+            },
         }
         match in_a_group {
             Ok(true) => Ok(()),
@@ -146,14 +153,24 @@ impl Gate {
         }
     }
 
-    /// `None` as far as Slack does not tell.
-    async fn standing(&self, person: &Person<'_>, end: Instant, now: Timestamp) -> Option<Standing> {
+    /// `None` as far as Slack does not tell at all; an error where it could and does not answer.
+    async fn standing(
+        &self,
+        person: &Person<'_>,
+        end: Instant,
+        now: Timestamp,
+    ) -> Result<Option<Standing>, Unclear> {
         let (own, info) = tokio::join!(
             timeout_at(end, self.directory.identity(now)),
             timeout_at(end, self.directory.user(person.user_id, now)),
         );
-        let (own, info) = (own.ok().and_then(Result::ok), info.ok().and_then(Result::ok));
-        standing(person, own.as_ref(), info.as_ref())
+        let own = own.ok().and_then(Result::ok);
+        let info = match info {
+            Ok(Ok(info)) => Some(info),
+            Err(_) | Ok(Err(Unclear::Silent)) => return Err(Unclear::Silent),
+            Ok(Err(_)) => None,
+        };
+        Ok(standing(person, own.as_ref(), info.as_ref()))
     }
 
     /// Says in the log what cannot be known here.

@@ -211,6 +211,13 @@ pub fn problem(problem: &Problem, request: &Request, reference: &str) -> SlackMe
     content(&format!("{text} (ref {reference})"), blocks)
 }
 
+/// [`problem`] without questions and without where the connection was asked for.
+#[must_use]
+pub fn problem_plainly(problem: &Problem, request: &Request, reference: &str) -> SlackMessageContent {
+    let text = problem_sentence(problem, request);
+    content(&format!("{text} (ref {reference})"), vec![plain_section(&text), reference_line(reference)])
+}
+
 fn reference_line(reference: &str) -> SlackBlock {
     context(vec![Mrkdwn::default().raw("Ref ").code(reference).object().into()])
 }
@@ -269,6 +276,11 @@ pub fn problem_sentence(problem: &Problem, request: &Request) -> String {
         Problem::Elsewhere { .. } => format!(
             "{name} for {schema} was asked for in another channel already, so I posted nothing here: the link could \
              reach the wrong customer. If you meant another customer, choose another schema."
+        ),
+        Problem::Gone => format!(
+            "The connection for {name} into {schema} was deleted in Fivetran, so there is no new link for it. Ask for \
+             it anew: {slash} {} {schema}",
+            request.service
         ),
         Problem::Cancelled => format!(
             "The connection for {name} into {schema} is deleted, and its link is void. Nothing else was deleted; what \

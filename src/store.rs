@@ -444,7 +444,8 @@ impl Store {
     /// [`StoreError`].
     pub async fn release(&self) -> Result<(), StoreError> {
         on!(&self.0.pool, db => {
-            sqlx::query(self.0.sql.release).bind(&self.0.owner).execute(db).await?;
+            sqlx::query(self.0.sql.release).bind(&self.0.owner).execute(&mut *db).await?;
+            sqlx::query(self.0.sql.release_links).bind(&self.0.owner).execute(&mut *db).await?;
             Ok(())
         })
     }
@@ -465,9 +466,13 @@ impl Store {
             })?;
             purged += portion;
             if portion < PORTION.unsigned_abs() {
-                return Ok(purged);
+                break;
             }
         }
+        on!(&self.0.pool, db => {
+            let done = sqlx::query(self.0.sql.purge_links).bind(before).execute(db).await?;
+            Ok(purged + done.rows_affected())
+        })
     }
 
     /// Counts for the metrics.

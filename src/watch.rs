@@ -11,11 +11,12 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::app::Bot;
 use crate::fivetran::error::Error;
+use crate::fivetran::model::SetupState;
 use crate::links::{self, Link, News, Place, Seen, State, USUAL_LIMIT};
 use crate::reply::live;
 use crate::slack::respond::PostError;
 use crate::slack::web_api::Posted;
-use crate::store::ClaimedLink;
+use crate::store::{ClaimedLink, Recorded};
 
 /// How often the database is asked for due links.
 const POLL: Duration = Duration::from_secs(1);
@@ -27,6 +28,12 @@ const BURST: f64 = 60.0;
 const HASTY_SHARE: f64 = 0.1;
 /// When to try again what an outside party did not do.
 const AGAIN: SignedDuration = SignedDuration::from_secs(60);
+/// The pause that a rate limit without one is given.
+const THROTTLED_PAUSE: Duration = Duration::from_secs(60);
+/// How soon after a look for a customer's browser the same link is looked at for one again.
+const SPACING: SignedDuration = SignedDuration::from_secs(2);
+/// Links whose last such look is remembered.
+const REMEMBERED: usize = 10_000;
 /// Longest that a customer's browser is kept waiting for Fivetran.
 const HASTY_LIMIT: Duration = Duration::from_millis(2500);
 
@@ -37,23 +44,34 @@ pub struct Pace {
     share: f64,
     burst: f64,
     filled_at: Option<Timestamp>,
+    /// Fivetran asked for a pause until then.
+    paused_until: Option<Timestamp>,
 }
 
 impl Pace {
     /// For the looks that the rows say are due.
     #[must_use]
     pub fn steady() -> Mutex<Self> {
-        Mutex::new(Self { left: BURST, share: 1.0, burst: BURST, filled_at: None })
+        Mutex::new(Self { left: BURST, share: 1.0, burst: BURST, filled_at: None, paused_until: None })
     }
 
     /// For the looks that customers' browsers ask for.
     #[must_use]
     pub fn hasty() -> Mutex<Self> {
-        Mutex::new(Self { left: BURST / 2.0, share: HASTY_SHARE, burst: BURST / 2.0, filled_at: None })
+        Mutex::new(Self {
+            left: BURST / 2.0,
+            share: HASTY_SHARE,
+            burst: BURST / 2.0,
+            filled_at: None,
+            paused_until: None,
+        })
     }
 
     /// Fills up to `now` and takes up to `wanted`; returns how many there were.
     fn take(&mut self, wanted: i64, per_hour: u64, now: Timestamp) -> i64 {
+        if self.paused_until.is_some_and(|until| now < until) {
+            return 0;
+        }
         let since = self.filled_at.map_or(0.0, |then| now.duration_since(then).as_secs_f64().max(0.0));
         self.filled_at = Some(now);
         let filled = self.left + since * self.share * per_hour as f64 / 3600.0;
@@ -65,6 +83,10 @@ impl Pace {
 
     fn give_back(&mut self, unused: i64) {
         self.left += unused as f64;
+    }
+
+    fn pause(&mut self, until: Timestamp) {
+        self.paused_until = Some(until);
     }
 }
 
@@ -92,6 +114,7 @@ pub async fn step(bot: &Bot) -> usize {
         let claimed = match bot.store.claim_links(now, allowed).await {
             Ok(claimed) => claimed,
             Err(error) => {
+                pace().give_back(allowed);
                 tracing::warn!(%error, "could not ask for due links");
                 return looked;
             }
@@ -101,8 +124,13 @@ pub async fn step(bot: &Bot) -> usize {
             return looked;
         }
         looked += claimed.len();
+        let stopping = bot.stopping.is_cancelled();
         let watched = bot.store.watched_links().await.unwrap_or(0);
-        futures_util::future::join_all(claimed.into_iter().map(|claimed| look(bot, claimed, watched))).await;
+        futures_util::future::join_all(claimed.into_iter().map(|claimed| look(bot, claimed, false, watched)))
+            .await;
+        if stopping {
+            return looked;
+        }
     }
 }
 
@@ -110,6 +138,18 @@ pub async fn step(bot: &Bot) -> usize {
 /// Fivetran has to confirm. Returns how it stands as far as is known in the time that a browser
 /// waits.
 pub async fn look_now(bot: &Bot, link: &Link) -> State {
+    let now = bot.clock.now();
+    {
+        let mut seen = bot.landings.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever reloads a page must not use up what other customers' looks need.
+        if seen.get(&link.id).is_some_and(|last| now.duration_since(*last) < SPACING) {
+            return link.state;
+        }
+        if seen.len() >= REMEMBERED {
+            seen.clear();
+        }
+        seen.insert(link.id.clone(), now);
+    }
     let taken = bot.hasty_pace.lock().unwrap_or_else(PoisonError::into_inner).take(
         1,
         links::share(limit(bot)),
@@ -127,7 +167,7 @@ pub async fn look_now(bot: &Bot, link: &Link) -> State {
             match bot.store.claim_link(&link.id).await {
                 Ok(Some(claimed)) => {
                     let watched = bot.store.watched_links().await.unwrap_or(0);
-                    return look(bot, claimed, watched).await;
+                    return look(bot, claimed, true, watched).await;
                 }
                 // Somebody is at work on it: what they find is what we want to know.
                 Ok(None) => tokio::time::sleep(Duration::from_millis(100)).await,
@@ -147,8 +187,8 @@ pub async fn look_now(bot: &Bot, link: &Link) -> State {
 }
 
 /// Looks at one link, brings what changed to Slack, and says when to look again. Returns how the
-/// link stands then.
-async fn look(bot: &Bot, mut claimed: ClaimedLink, watched: u64) -> State {
+/// link stands, be Slack told of it yet or not. `landed`: the customer's browser has just come back.
+async fn look(bot: &Bot, mut claimed: ClaimedLink, landed: bool, watched: u64) -> State {
     let before = claimed.clone();
     let now = bot.clock.now();
     let reminders = bot.reminders(&claimed.link.channel_id);
@@ -156,8 +196,15 @@ async fn look(bot: &Bot, mut claimed: ClaimedLink, watched: u64) -> State {
         claimed.link.stale = false;
         show(bot, &mut claimed.link).await
     } else {
-        match see(bot, &claimed.link).await {
-            Ok(seen) => match links::observe(&mut claimed.link, &seen, reminders, now) {
+        let seen = match see(bot, &claimed.link).await {
+            // A link dies without Fivetran's doing.
+            Err(_) if claimed.link.state == State::Waiting && now >= claimed.link.expires_at => {
+                Ok(Seen::Setup { state: SetupState::Incomplete, tasks: None, first_sync: false })
+            }
+            seen => seen,
+        };
+        match seen {
+            Ok(seen) => match links::observe(&mut claimed.link, &seen, landed, reminders, now) {
                 Some(news) => bring(bot, &mut claimed.link, news).await,
                 None => true,
             },
@@ -170,12 +217,16 @@ async fn look(bot: &Bot, mut claimed: ClaimedLink, watched: u64) -> State {
     let next = links::next_look(&claimed.link, reminders, watched, limit(bot), now);
     let (kept, next) = if brought { (&claimed, next) } else { (&before, now.saturating_add(AGAIN).ok()) };
     match bot.store.record_link(kept, next).await {
-        Ok(_) if kept.link.state != before.link.state => audit(&kept.link),
-        Ok(_) => {}
+        Ok(Recorded::Committed) if kept.link.state != before.link.state => audit(&kept.link),
+        Ok(Recorded::Committed) => {}
+        // Whoever has it now edits the message after us.
+        Ok(Recorded::LeaseLost) => {
+            tracing::info!(link = kept.link.id, "somebody else is at work on this link")
+        }
         // It is seen again, and brought again, once the lease has ended.
         Err(error) => tracing::warn!(link = kept.link.id, %error, "could not record how a link stands"),
     }
-    kept.link.state
+    claimed.link.state
 }
 
 fn limit(bot: &Bot) -> u64 {
@@ -186,6 +237,15 @@ async fn see(bot: &Bot, link: &Link) -> Result<Seen, Error> {
     match bot.fivetran.connection(&link.connection_id).await {
         Ok(connection) => Ok(Seen::from(&connection)),
         Err(Error::NotFound(said)) if said.is_of_connection() => Ok(Seen::Gone),
+        Err(Error::Throttled(pause)) => {
+            // What is left of the account's limit is for commands.
+            let pause = SignedDuration::try_from(pause.unwrap_or(THROTTLED_PAUSE)).unwrap_or(AGAIN);
+            if let Ok(until) = bot.clock.now().checked_add(pause) {
+                bot.pace.lock().unwrap_or_else(PoisonError::into_inner).pause(until);
+                bot.hasty_pace.lock().unwrap_or_else(PoisonError::into_inner).pause(until);
+            }
+            Err(Error::Throttled(None))
+        }
         Err(error) => Err(error),
     }
 }
@@ -203,9 +263,10 @@ async fn bring(bot: &Bot, link: &mut Link, news: News) -> bool {
             tracing::info!(link = link.id, slack_says = word, "the thread cannot be told");
             true
         }
+        // It may be there; the message says it in any case, and saying it twice would be worse.
+        Err(PostError::Unclear(_)) => true,
         Err(error) => {
             tracing::warn!(link = link.id, %error, "the thread could not be told");
-            // The message says it already; saying it twice there does no harm.
             false
         }
     }
@@ -217,16 +278,31 @@ pub async fn show(bot: &Bot, link: &mut Link) -> bool {
     let (Some(web_api), Some(place)) = (&bot.web_api, &link.message) else { return true };
     match web_api.update(&posted(place), &live::settled(link)).await {
         Ok(()) => true,
-        Err(PostError::Refused(word)) => {
+        Err(PostError::Refused(word)) if is_lost(&word) => {
             tracing::info!(link = link.id, slack_says = word, "a link's message cannot be edited any more");
             link.message = None;
             true
         }
+        // A token that is being replaced, say: it will work again.
         Err(error) => {
             tracing::warn!(link = link.id, %error, "a link's message could not be edited");
             false
         }
     }
+}
+
+/// Whether Slack's word means that a message is out of reach for good.
+/// <https://docs.slack.dev/reference/methods/chat.update>
+#[must_use]
+pub fn is_lost(word: &str) -> bool {
+    matches!(
+        word,
+        "message_not_found"
+            | "cant_update_message"
+            | "edit_window_closed"
+            | "channel_not_found"
+            | "is_archived"
+    )
 }
 
 fn posted(place: &Place) -> Posted {

@@ -73,10 +73,17 @@ impl Here<'_> {
     /// Where a connection was asked for, and whether that was here.
     async fn origin(&self, connection: &str) -> Result<Option<(Origin, bool)>, StoreError> {
         let link = self.store.link_of_connection(connection).await?;
-        Ok(link.map(|link| {
-            let here = link.team_id == self.team_id && link.channel_id == self.channel_id;
-            (Origin { channel_id: link.channel_id, user_id: link.requester }, here)
-        }))
+        let here = link
+            .as_ref()
+            .is_none_or(|link| link.team_id == self.team_id && link.channel_id == self.channel_id);
+        if here {
+            // A link that is on its way to another channel has no row yet; its command has.
+            let other = self.store.elsewhere(connection, self.team_id, self.channel_id).await?;
+            if let (Some((channel_id, user_id)), None) = (other, &link) {
+                return Ok(Some((Origin { channel_id, user_id }, false)));
+            }
+        }
+        Ok(link.map(|link| (Origin { channel_id: link.channel_id, user_id: link.requester }, here)))
     }
 }
 

@@ -94,7 +94,7 @@ pub fn report(mut link: Link, view: View, now: Timestamp) -> Report {
         View::Silent => None,
     };
     if let Some(seen) = seen {
-        links::observe(&mut link, &seen, false, now);
+        links::observe(&mut link, &seen, false, false, now);
     }
     link.state = link.state_at(now);
     Report { link, view }

@@ -117,6 +117,12 @@ pub fn no_link(schema: &str, slash: &str) -> SlackMessageContent {
     ))
 }
 
+/// A link that was renewed a moment ago is asked for again.
+#[must_use]
+pub fn renewed_already() -> SlackMessageContent {
+    sentences("There is a new link already: it is in the message above.")
+}
+
 /// Why a link is not renewed.
 #[must_use]
 pub fn not_renewable(why: NotRenewable, link: &Link) -> SlackMessageContent {

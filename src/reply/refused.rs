@@ -39,6 +39,10 @@ fn words(reason: &Reason) -> (String, String) {
         Reason::Deleted => {
             ("Slack says that your account is deactivated, so I did nothing.", "to do it for you")
         }
+        Reason::Unknown => (
+            "Slack did not answer in time when I asked who you are, so I did nothing.",
+            "to look into it if the same happens again in a minute",
+        ),
         Reason::Unclear(unclear) => return unclear_words(unclear),
     };
     (happened.to_owned(), ask_to.to_owned())

@@ -6,7 +6,7 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{Request, State as Shared};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use jiff::SignedDuration;
@@ -18,7 +18,7 @@ use crate::app::Bot;
 use crate::command::connect::Confirmed;
 use crate::command::{Work, list, renew};
 use crate::journal::Progress;
-use crate::links::Link;
+use crate::links::{Link, State};
 use crate::permission::{Person, Refused};
 use crate::reply::list::{BACK, NEXT};
 use crate::reply::live::{OPEN_CARD, RENEW};
@@ -34,7 +34,7 @@ const QUESTION_LIFE: SignedDuration = SignedDuration::from_hours(24);
 
 /// Answers one interaction. One that is unknown is answered all the same, and only its kind is
 /// logged: the rest holds what people typed, and a response_url.
-pub async fn handle(State(bot): State<Arc<Bot>>, request: Request) -> Response {
+pub async fn handle(Shared(bot): Shared<Arc<Bot>>, request: Request) -> Response {
     let response = receive(&bot, request).await;
     if !response.status().is_success() {
         bot.metrics.answered(Answer::Refused, 0.0);
@@ -178,6 +178,10 @@ impl Press {
         let Some(link) = link.filter(|link| self.is_in_message_of(link)) else {
             return Ok(Said::Beside(ask::not_yours()));
         };
+        if link.state == State::Waiting && bot.clock.now() < link.expires_at {
+            // Pressed in a client that does not show the new link yet.
+            return Ok(Said::Beside(ask::renewed_already()));
+        }
         Ok(match renew::work(&link) {
             Ok((work, progress)) => match self.accept(bot, signature, &work, progress).await {
                 Answered::Accepted(_) => Said::Nothing,
@@ -243,9 +247,19 @@ impl Press {
 
     async fn cancel(&self, bot: &Arc<Bot>, signature: &[u8]) -> Result<Said, StoreError> {
         let Some(link) = self.link_here(bot).await? else { return Ok(Said::Beside(ask::not_yours())) };
+        if link.state.is_over() || self.asked_too_long_ago(bot) {
+            return Ok(Said::Instead(ask::too_old()));
+        }
         let work = Work::Cancel { link: link.id.clone(), request: link.request.clone() };
         let progress = Progress { connection: Some(link.connection_id.clone()), ..Progress::default() };
         self.carry_out(bot, signature, work, progress).await
+    }
+
+    /// Whether the message with the question is older than a question may get. Slack's message ids
+    /// begin with the second in which the message was posted.
+    fn asked_too_long_ago(&self, bot: &Bot) -> bool {
+        let posted = self.message_ts.as_deref().and_then(|ts| ts.split('.').next()?.parse::<i64>().ok());
+        posted.is_some_and(|posted| bot.clock.now().as_second() - posted > QUESTION_LIFE.as_secs())
     }
 
     async fn carry_out(

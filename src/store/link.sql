@@ -10,6 +10,7 @@ CREATE TABLE link (
     message_channel TEXT,               -- where the message stands, if it can be edited
     message_ts      TEXT,
     state           TEXT NOT NULL,      -- waiting, connected, expired, broken, cancelled, replaced
+    made_over       TEXT,               -- connected or broken: its connection had been set up before
     detail          TEXT,               -- what Fivetran says of it
     posted_at       BIGINT NOT NULL,
     expires_at      BIGINT NOT NULL,
@@ -25,3 +26,5 @@ CREATE TABLE link (
 CREATE INDEX link_due ON link (check_at) WHERE check_at IS NOT NULL;
 CREATE INDEX link_connection ON link (connection_id);
 CREATE INDEX link_channel ON link (team_id, channel_id, state);
+
+CREATE INDEX command_connection ON command (connection_id) WHERE connection_id IS NOT NULL;

@@ -4,13 +4,19 @@
 //! lease, so that no late edit can undo a newer one. What a link's state means is
 //! [`crate::links`]'s.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 use sqlx::Row as _;
 use tokio::sync::oneshot;
 
 use super::{Pool, Recorded, Store, StoreError, millis, on, writer};
 use crate::command::connect::Request;
-use crate::links::{Link, Place, Reminded, State};
+use crate::links::{Link, Over, Place, Reminded, State};
+
+/// How long a link's lease lasts at the least: longer than a look with all its calls, since it is
+/// not prolonged.
+const LINK_LEASE: Duration = Duration::from_secs(90);
 
 /// A link that was just posted.
 pub struct NewLink<'a> {
@@ -28,6 +34,8 @@ pub struct NewLink<'a> {
     pub request: &'a Request,
     /// Where its message stands, if that can be edited.
     pub message: Option<Place>,
+    /// What it was made for, if its connection had been set up before.
+    pub over: Option<Over>,
     /// Now.
     pub posted_at: Timestamp,
     /// When it stops working.
@@ -42,6 +50,14 @@ pub struct ClaimedLink {
     /// How it stands.
     pub link: Link,
     fence: i64,
+}
+
+impl ClaimedLink {
+    /// The same claim for a link that stands otherwise than its row says.
+    #[must_use]
+    pub fn showing(self, link: Link) -> Self {
+        Self { link, ..self }
+    }
 }
 
 /// What is kept of a command for those who refer to it later.
@@ -72,6 +88,7 @@ macro_rules! link {
         let state: String = row.try_get("state")?;
         let channel: Option<String> = row.try_get("message_channel")?;
         let ts: Option<String> = row.try_get("message_ts")?;
+        let over: Option<String> = row.try_get("made_over")?;
         let (reminded, stale): (i64, i64) = (row.try_get("reminded")?, row.try_get("stale")?);
         let link = Link {
             connection_id: row.try_get("connection_id")?,
@@ -87,6 +104,7 @@ macro_rules! link {
             changed_at: time(row.try_get("changed_at")?)?,
             reminded: Reminded { before: reminded & 1 != 0, after: reminded & 2 != 0 },
             stale: stale != 0,
+            over: over.as_deref().and_then(Over::named),
             id,
         };
         Ok::<_, StoreError>((link, row.try_get::<i64, _>("fence")?))
@@ -111,6 +129,7 @@ impl Store {
             schema_name: new.request.target.connection_name(),
             message_channel: channel,
             message_ts: ts,
+            made_over: new.over.map(Over::name),
             posted_at: new.posted_at.as_millisecond(),
             expires_at: new.expires_at.as_millisecond(),
             check_at: new.check_at.as_millisecond(),
@@ -148,12 +167,16 @@ impl Store {
         on!(&self.0.pool, db => {
             let rows = sqlx::query(self.0.sql.claim_links)
                 .bind(&self.0.owner)
-                .bind(millis(self.0.lease))
+                .bind(millis(self.0.lease.max(LINK_LEASE)))
                 .bind(now.as_millisecond())
                 .bind(limit)
                 .fetch_all(db)
                 .await?;
-            rows.iter().map(|row| link!(row).map(|(link, fence)| ClaimedLink { link, fence })).collect()
+            // One that this version cannot read is left to one that can; its neighbours are not.
+            let read = rows.iter().map(|row| -> Result<ClaimedLink, StoreError> {
+                link!(row).map(|(link, fence)| ClaimedLink { link, fence })
+            });
+            Ok(read.filter_map(|row| row.inspect_err(|error| tracing::error!(%error, "left a link as it is")).ok()).collect())
         })
     }
 
@@ -163,7 +186,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn claim_link(&self, id: &str) -> Result<Option<ClaimedLink>, StoreError> {
         on!(&self.0.pool, db => {
-            let query = sqlx::query(self.0.sql.claim_link).bind(&self.0.owner).bind(millis(self.0.lease)).bind(id);
+            let query = sqlx::query(self.0.sql.claim_link).bind(&self.0.owner).bind(millis(self.0.lease.max(LINK_LEASE))).bind(id);
             let row = query.fetch_optional(db).await?;
             row.map(|row| link!(&row).map(|(link, fence)| ClaimedLink { link, fence })).transpose()
         })
@@ -195,6 +218,7 @@ impl Store {
                 .bind(reminded)
                 .bind(i64::from(link.stale))
                 .bind(check_at.map(|time| time.as_millisecond()))
+                .bind(link.over.map(Over::name))
                 .execute(db)
                 .await?;
             Ok(if done.rows_affected() == 1 { Recorded::Committed } else { Recorded::LeaseLost })
@@ -270,7 +294,25 @@ impl Store {
     pub async fn links_of_channel(&self, team: &str, channel: &str) -> Result<Vec<Link>, StoreError> {
         on!(&self.0.pool, db => {
             let rows = sqlx::query(self.0.sql.links_of_channel).bind(team).bind(channel).fetch_all(db).await?;
-            rows.iter().map(|row| link!(row).map(|(link, _)| link)).collect()
+            let read = rows.iter().map(|row| -> Result<Link, StoreError> { link!(row).map(|(link, _)| link) });
+            Ok(read.filter_map(Result::ok).collect())
+        })
+    }
+
+    /// Where else, and by whom, a connection was asked for, be its link posted yet or not.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn elsewhere(
+        &self,
+        connection: &str,
+        team: &str,
+        channel: &str,
+    ) -> Result<Option<(String, String)>, StoreError> {
+        on!(&self.0.pool, db => {
+            let query = sqlx::query(self.0.sql.elsewhere).bind(connection).bind(team).bind(channel);
+            let row = query.fetch_optional(db).await?;
+            row.map(|row| Ok((row.try_get("channel_id")?, row.try_get("user_id")?))).transpose()
         })
     }
 

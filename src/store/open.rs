@@ -216,9 +216,11 @@ async fn sqlite(path: &Path) -> Result<(sqlx::SqlitePool, File), OpenError> {
     let tables = [include_str!("schema.sql"), include_str!("view_sqlite.sql"), include_str!("link.sql")];
     migrate(&tables).run(&pool).await.map_err(|error| OpenError::Migration(migration_word(error)))?;
     // The lock says that whoever held these leases is gone.
-    pool.execute("UPDATE command SET lease_until = 0 WHERE ended_at IS NULL")
-        .await
-        .map_err(|error| unreachable(path, error))?;
+    for leases in
+        ["UPDATE command SET lease_until = 0 WHERE ended_at IS NULL", "UPDATE link SET lease_until = 0"]
+    {
+        pool.execute(leases).await.map_err(|error| unreachable(path, error))?;
+    }
     Ok((pool, lock))
 }
 

@@ -50,6 +50,13 @@ pub(super) struct Statements {
     pub(super) link_of_schema: &'static str,
     /// The links of a channel that are not over. `$1` workspace, `$2` channel.
     pub(super) links_of_channel: &'static str,
+    /// The latest command of another channel that has the connection. `$1` connection, `$2` workspace,
+    /// `$3` channel.
+    pub(super) elsewhere: &'static str,
+    /// Gives up the leases of a process's links. `$1` owner.
+    pub(super) release_links: &'static str,
+    /// Deletes links that nobody watches any more and that changed before `$1`.
+    pub(super) purge_links: &'static str,
     /// One command, ended or not. `$1` id.
     pub(super) command: &'static str,
 }
@@ -58,7 +65,7 @@ pub(super) struct Statements {
 macro_rules! link_columns {
     () => {
         "id, connection_id, team_id, channel_id, requester, request, message_channel, message_ts, state, detail, \
-         posted_at, expires_at, changed_at, reminded, stale, fence"
+         posted_at, expires_at, changed_at, reminded, stale, made_over, fence"
     };
 }
 
@@ -92,7 +99,7 @@ macro_rules! statements {
             renew: concat!(
                 "UPDATE command SET lease_until = ", $now, " + $2 FROM ", $held,
                 " WHERE command.id = v.id AND command.fence = v.fence AND command.owner = $1 \
-                 AND command.ended_at IS NULL", $renew_order, " RETURNING command.id"
+                 AND command.ended_at IS NULL AND command.lease_until > 0", $renew_order, " RETURNING command.id"
             ),
             release: "UPDATE command SET lease_until = 0 WHERE ended_at IS NULL AND owner = $1",
             purge: "DELETE FROM command WHERE id IN \
@@ -104,15 +111,18 @@ macro_rules! statements {
             probe: "INSERT INTO probe (name, at) VALUES ('ready', $1) ON CONFLICT (name) DO UPDATE SET at = $1",
             keep_links: concat!(
                 "INSERT INTO link (id, connection_id, team_id, channel_id, requester, request, schema_name, \
-                 message_channel, message_ts, state, posted_at, expires_at, changed_at, check_at) \
+                 message_channel, message_ts, state, made_over, posted_at, expires_at, changed_at, check_at) \
                  SELECT v.id, v.connection_id, v.team_id, v.channel_id, v.requester, v.request, v.schema_name, \
-                 v.message_channel, v.message_ts, 'waiting', v.posted_at, v.expires_at, v.posted_at, v.check_at FROM ",
+                 v.message_channel, v.message_ts, 'waiting', v.made_over, v.posted_at, v.expires_at, v.posted_at, v.check_at FROM ",
                 $links,
                 " WHERE true ON CONFLICT (id) DO UPDATE SET message_channel = excluded.message_channel, \
                  message_ts = excluded.message_ts, state = 'waiting', posted_at = excluded.posted_at, \
-                 expires_at = excluded.expires_at, changed_at = excluded.changed_at, check_at = excluded.check_at"
+                 expires_at = excluded.expires_at, changed_at = excluded.changed_at, check_at = excluded.check_at, \
+                 connection_id = excluded.connection_id, made_over = excluded.made_over, stale = 0, reminded = 0, \
+                 fence = link.fence + 1, lease_until = 0"
             ),
-            replace_links: "UPDATE link SET state = 'replaced', stale = 1, changed_at = $3, check_at = $3 \
+            replace_links: "UPDATE link SET state = 'replaced', stale = 1, changed_at = $3, check_at = $3, \
+                            fence = fence + 1, lease_until = 0 \
                             WHERE connection_id = $1 AND id <> $2 AND state NOT IN ('cancelled', 'replaced')",
             claim_links: concat!(
                 "UPDATE link SET owner = $1, fence = fence + 1, lease_until = ", $now, " + $2 \
@@ -124,7 +134,7 @@ macro_rules! statements {
                  WHERE id = $3 AND lease_until <= ", $now, " RETURNING ", link_columns!()
             ),
             record_link: "UPDATE link SET message_channel = $3, message_ts = $4, state = $5, detail = $6, \
-                          posted_at = $7, expires_at = $8, changed_at = $9, reminded = $10, stale = $11, check_at = $12, \
+                          posted_at = $7, expires_at = $8, changed_at = $9, reminded = $10, stale = $11, check_at = $12, made_over = $13, \
                           lease_until = 0 WHERE id = $1 AND fence = $2",
             hasten_link: "UPDATE link SET check_at = $2 WHERE id = $1 AND check_at > $2",
             count_links: "SELECT count(*) AS n FROM link WHERE check_at IS NOT NULL",
@@ -141,6 +151,11 @@ macro_rules! statements {
                 "SELECT ", link_columns!(), " FROM link WHERE team_id = $1 AND channel_id = $2 \
                  AND state NOT IN ('cancelled', 'replaced') ORDER BY posted_at DESC LIMIT 500"
             ),
+            elsewhere: "SELECT channel_id, user_id FROM command WHERE connection_id = $1 \
+                        AND stage IN ('deliver', 'delivered') AND NOT (team_id = $2 AND channel_id = $3) \
+                        ORDER BY accepted_at DESC LIMIT 1",
+            release_links: "UPDATE link SET lease_until = 0 WHERE owner = $1",
+            purge_links: "DELETE FROM link WHERE check_at IS NULL AND changed_at < $1",
             command: "SELECT id, team_id, channel_id, user_id, request, connection_id, stage, accepted_at \
                       FROM command WHERE id = $1",
         }
@@ -161,7 +176,7 @@ pub(super) const SQLITE: Statements = statements! {
     links: "(SELECT value ->> 'id' AS id, value ->> 'connection_id' AS connection_id, value ->> 'team_id' AS team_id, \
             value ->> 'channel_id' AS channel_id, value ->> 'requester' AS requester, value ->> 'request' AS request, \
             value ->> 'schema_name' AS schema_name, value ->> 'message_channel' AS message_channel, \
-            value ->> 'message_ts' AS message_ts, value ->> 'posted_at' AS posted_at, \
+            value ->> 'message_ts' AS message_ts, value ->> 'made_over' AS made_over, value ->> 'posted_at' AS posted_at, \
             value ->> 'expires_at' AS expires_at, value ->> 'check_at' AS check_at FROM json_each($1)) AS v",
     held: "(SELECT value ->> 'id' AS id, value ->> 'fence' AS fence FROM json_each($3)) AS v",
     in_hand: "SELECT value FROM json_each($5)",
@@ -177,7 +192,7 @@ pub(super) const POSTGRES: Statements = statements! {
     changed: "json_to_recordset($1::json) AS v(id text, fence bigint, stage text, connection_id text, existed bigint, \
               problem text, tries bigint, posts bigint, run_at bigint, ended_at bigint, keep bigint)",
     links: "json_to_recordset($1::json) AS v(id text, connection_id text, team_id text, channel_id text, requester text, \
-            request text, schema_name text, message_channel text, message_ts text, posted_at bigint, expires_at bigint, \
+            request text, schema_name text, message_channel text, message_ts text, made_over text, posted_at bigint, expires_at bigint, \
             check_at bigint)",
     held: "json_to_recordset($3::json) AS v(id text, fence bigint)",
     in_hand: "SELECT json_array_elements_text($5::json)",

@@ -326,6 +326,7 @@ pub(super) struct LinkRow {
     pub(super) schema_name: String,
     pub(super) message_channel: Option<String>,
     pub(super) message_ts: Option<String>,
+    pub(super) made_over: Option<&'static str>,
     pub(super) posted_at: i64,
     pub(super) expires_at: i64,
     pub(super) check_at: i64,

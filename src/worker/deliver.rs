@@ -16,15 +16,16 @@ use crate::command::connect::{Confirmed, Request};
 use crate::config::Visibility;
 use crate::fivetran::model::ConnectCard;
 use crate::journal::{Journal, Outcome, PostFailure, Problem};
-use crate::links::{self, Place};
+use crate::links::{self, Over, Place};
 use crate::reply;
 use crate::reply::ask;
 use crate::reply::live::{self, Audience, Note, Waiting};
 use crate::slack::ResponseUrl;
 use crate::slack::respond::{self, PostError};
 use crate::slack::web_api::Posted;
-use crate::store::{Claimed, ClaimedLink, NewLink};
+use crate::store::{Claimed, ClaimedLink, NewLink, Recorded};
 use crate::telemetry::Party;
+use crate::watch;
 
 /// First pause before a link that could not be kept is tried again.
 const KEEP_PAUSE: Duration = Duration::from_millis(50);
@@ -156,6 +157,7 @@ async fn keep(
             requester: &claimed.user_id,
             request,
             message: message.clone(),
+            over: (request.confirmed == Confirmed::Reauthorise).then_some(Over::Connected),
             posted_at: now,
             expires_at,
             check_at: links::first_look(now),
@@ -199,6 +201,13 @@ pub(super) async fn renewed(
         Ok(None) | Err(_) => return Outcome::Held,
     };
     let now = bot.clock.now();
+    if old.link.state == links::State::Waiting
+        && old.link.posted_at > claimed.accepted_at
+        && now < old.link.expires_at
+    {
+        // Somebody else's press has made one since.
+        return give_back(bot, &old, Outcome::Posted).await;
+    }
     let content = card.and_then(|card| {
         let waiting = Waiting {
             request: &old.link.request,
@@ -216,16 +225,25 @@ pub(super) async fn renewed(
     if journal.is_retry() {
         bot.metrics.retried(Party::Slack);
     }
-    let edited = match (&bot.web_api, &old.link.message) {
-        (Some(web_api), Some(place)) => {
-            let at = Posted { channel: place.channel.clone(), ts: place.ts.clone() };
-            match web_api.update(&at, &content).await {
+    let place = old
+        .link
+        .message
+        .as_ref()
+        .map(|place| Posted { channel: place.channel.clone(), ts: place.ts.clone() });
+    let edited = match (&bot.web_api, place) {
+        (Some(web_api), Some(at)) => {
+            let private = audience(bot) == Audience::Requester;
+            // What the whole channel can see must not show a link that is for one person.
+            let settled = links::Link { state: links::State::Replaced, ..old.link.clone() };
+            let shown = if private { live::settled(&settled) } else { content.clone() };
+            match web_api.update(&at, &shown).await {
+                Ok(()) if private => false,
                 Ok(()) => {
                     // The message says it; without a word in the thread it is as true.
                     let _ = web_api.post_in_thread(&at, live::renewed_by(&claimed.user_id)).await;
                     true
                 }
-                Err(PostError::Refused(_)) => false,
+                Err(PostError::Refused(word)) if watch::is_lost(&word) => false,
                 Err(error) => return give_back(bot, &old, failed(claimed, error)).await,
             }
         }
@@ -265,8 +283,21 @@ async fn cancelled(bot: &Bot, link: &str) -> bool {
 
 /// Records how a link stands, tried until it works: what happened outside has happened.
 async fn record(bot: &Bot, old: &ClaimedLink, check_at: Timestamp) {
-    while let Err(error) = bot.store.record_link(old, Some(check_at)).await {
-        tracing::warn!(link = old.link.id, %error, "could not record a link, trying again");
+    let mut held = old.clone();
+    loop {
+        match bot.store.record_link(&held, Some(check_at)).await {
+            Ok(Recorded::Committed) => return,
+            // Taken over while Slack was slow: what we have just shown is newer all the same.
+            Ok(Recorded::LeaseLost) => {
+                if let Ok(Some(again)) = bot.store.claim_link(&held.link.id).await {
+                    held = again.showing(held.link);
+                    continue;
+                }
+            }
+            Err(error) => {
+                tracing::warn!(link = held.link.id, %error, "could not record a link, trying again")
+            }
+        }
         tokio::time::sleep(KEEP_PAUSE * 10).await;
     }
 }
@@ -279,7 +310,11 @@ pub(super) async fn problem(bot: &Bot, journal: &Journal, claimed: &Claimed, wor
     {
         return Outcome::Held;
     }
-    let content = reply::problem(problem, work.request(), &claimed.id);
+    // What can be decided is decided by whoever typed the command, not by whoever pressed a button.
+    let content = match work {
+        Work::Connect(request) => reply::problem(problem, request, &claimed.id),
+        work => reply::problem_plainly(problem, work.request(), &claimed.id),
+    };
     if journal.is_retry() {
         bot.metrics.retried(Party::Slack);
     }

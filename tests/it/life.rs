@@ -82,6 +82,8 @@ async fn a_day_in_the_life_of_a_link_is_one_true_message_and_its_thread() {
     assert_eq!(bot.fivetran.calls_to("connect_card"), 1, "one new link for two presses");
 
     bot.fivetran.finish_setup(&connection(&bot));
+    // A customer takes longer than that between two looks at the page.
+    bot.advance(Duration::from_secs(3));
     let landed = Instant::now();
     assert!(land(&second, &bot).await.contains("Google Ads is connected"));
     let connected = message_saying(&bot, "is connected, since").await;
@@ -93,13 +95,25 @@ async fn a_day_in_the_life_of_a_link_is_one_true_message_and_its_thread() {
     pass(&bot, Duration::from_secs(3601)).await;
     let broken = message_saying(&bot, "needs attention").await;
     assert!(broken.rendered().contains("Fivetran says: Reconnect"), "{}", broken.rendered());
+    // A link to fix it, which stays although the connection is as broken as before.
+    bot.slack.press(&bot.url, &broken, RENEW, COLLEAGUE).await.unwrap();
+    message_saying(&bot, "Please connect").await;
+    pass(&bot, Duration::from_secs(30)).await;
+    assert!(link_of(&top(&bot)[0]).is_some(), "{}", top(&bot)[0].rendered());
     bot.fivetran.finish_setup(&connection(&bot));
     pass(&bot, Duration::from_secs(61)).await;
     message_saying(&bot, "is connected, since").await;
 
     assert_eq!(top(&bot).len(), 1, "one message");
     let story = thread(&bot);
-    let chapters = ["has expired", "asked for a new link", "is connected", "needs attention", "works again"];
+    let chapters = [
+        "has expired",
+        "asked for a new link",
+        "is connected",
+        "needs attention",
+        "asked for a new link",
+        "is connected",
+    ];
     assert_eq!(story.len(), chapters.len(), "{story:?}");
     for (told, chapter) in story.iter().zip(chapters) {
         assert!(told.contains(chapter), "{chapter}: {story:?}");
@@ -147,8 +161,13 @@ async fn a_connected_one_is_authorised_again_only_when_its_person_says_so() {
     assert_eq!(asked.visibility, Visibility::Ephemeral);
     bot.slack.press(&bot.url, &asked, REAUTHORISE, USER).await.unwrap();
     let posted = message_saying(&bot, "connected before").await;
-    assert!(link_of(&posted).is_some());
+    let link = link_of(&posted).unwrap();
     assert_eq!(bot.created(), 0);
+    // That it is connected is no news; that its customer has come back is.
+    pass(&bot, Duration::from_secs(30)).await;
+    assert!(link_of(&top(&bot)[0]).is_some(), "{}", top(&bot)[0].rendered());
+    assert!(land(&link, &bot).await.contains("is connected"));
+    message_saying(&bot, "is connected, since").await;
     bot.finish().await;
 }
 
@@ -268,6 +287,7 @@ async fn ten_thousand_open_links_stay_far_inside_fivetrans_limits() {
             requester: "U",
             request: &request,
             message: None,
+            over: None,
             posted_at: now,
             expires_at: now + connect_card::fivetran::model::LINK_LIFE,
             check_at: now,

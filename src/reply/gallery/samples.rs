@@ -136,6 +136,7 @@ impl Sample {
             changed_at: ago(2),
             reminded: Reminded::default(),
             stale: false,
+            over: None,
         }
     }
 
