@@ -17,7 +17,8 @@ fn shown(ack: &Ack) -> Message {
     Message {
         id: u64::MAX,
         channel: CHANNEL.to_owned(),
-        ts: "1.000001".to_owned(),
+        // Questions do not live for ever.
+        ts: format!("{}.000001", connect_card::clock::Clock::default().now().as_second()),
         user: Some(USER.to_owned()),
         visibility: Visibility::Ephemeral,
         via: Via::ResponseUrl,
