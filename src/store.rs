@@ -8,26 +8,25 @@
 //! accepting and recording, go through a writer that puts all that is waiting into one statement,
 //! so that many commands share one sync of the disk.
 
+mod commands;
 mod held;
 mod links;
 mod open;
 mod statements;
 mod writer;
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
-use secrecy::{ExposeSecret as _, SecretString};
-use serde::Serialize;
 use sqlx::Row as _;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use crate::journal::{Problem, Progress, Stage};
 use crate::seal::Sealer;
+use commands::StageName;
+pub use commands::{Accepted, Claimed, NewCommand, Recorded, Then};
 use held::Held;
 pub use held::Hold;
 pub use links::{ClaimedLink, CommandRow, NewLink};
@@ -122,92 +121,6 @@ struct Inner {
     lock: Option<std::fs::File>,
 }
 
-/// A command to accept.
-pub struct NewCommand {
-    /// Its reference; unique.
-    pub id: String,
-    /// What names the request: a replay has the same.
-    pub dedup: String,
-    /// What it is about: no two open commands have the same.
-    pub subject: String,
-    /// The workspace.
-    pub team_id: String,
-    /// The channel.
-    pub channel_id: String,
-    /// The person.
-    pub user_id: String,
-    /// What was asked for, as JSON.
-    pub request: String,
-    /// Where to answer; sealed before it is written.
-    pub response_url: SecretString,
-    /// Where it begins.
-    pub progress: Progress,
-    /// Now.
-    pub accepted_at: Timestamp,
-}
-
-/// What came of accepting.
-#[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
-pub enum Accepted {
-    /// It is on disk, and this process has it in hand.
-    Committed(Claimed),
-    /// The same request, or another about the same thing that has not ended, is there already.
-    Twin,
-}
-
-/// A command of which this process holds the lease.
-#[derive(Clone)]
-pub struct Claimed {
-    /// Its reference.
-    pub id: String,
-    /// How often it was taken; goes with every write.
-    pub fence: i64,
-    /// Keeps the lease.
-    pub hold: Arc<Hold>,
-    /// The workspace.
-    pub team_id: String,
-    /// The channel.
-    pub channel_id: String,
-    /// The person.
-    pub user_id: String,
-    /// What was asked for, as JSON.
-    pub request: String,
-    /// Where to answer; `None` if the seal does not open any more.
-    pub response_url: Option<SecretString>,
-    /// How far it has come.
-    pub progress: Progress,
-    /// When it was accepted.
-    pub accepted_at: Timestamp,
-}
-
-impl Claimed {
-    /// Whether no other process can have had it before.
-    #[must_use]
-    pub fn is_fresh(&self) -> bool {
-        self.fence == FIRST_FENCE
-    }
-}
-
-/// What happens to the lease when progress is recorded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Then {
-    /// This process goes on.
-    GoOn,
-    /// Whoever is free at that time goes on.
-    WaitUntil(Timestamp),
-    /// Nobody: the command has ended.
-    End(Timestamp),
-}
-
-/// What came of recording.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Recorded {
-    /// It is on disk.
-    Committed,
-    /// Somebody else has taken the command since; drop everything about it.
-    LeaseLost,
-}
-
 /// A database operation failed. Carries no text of the database's, which can repeat values.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
@@ -266,164 +179,10 @@ pub struct Undeliverable {
 }
 
 impl Store {
-    /// Commits a command and takes its lease, or finds its twin. When this fails, nothing of the
-    /// command happens later: what may have been committed all the same is voided.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn accept(&self, new: NewCommand) -> Result<Accepted, StoreError> {
-        let sealed = self.0.sealer.seal(new.response_url.expose_secret(), &new.id);
-        let sealed = sealed.map_err(|error| StoreError::Refused(error.to_string()))?;
-        let claimed = Claimed {
-            hold: self.0.held.hold(&new.id, FIRST_FENCE),
-            id: new.id.clone(),
-            fence: FIRST_FENCE,
-            team_id: new.team_id.clone(),
-            channel_id: new.channel_id.clone(),
-            user_id: new.user_id.clone(),
-            request: new.request.clone(),
-            response_url: Some(new.response_url.clone()),
-            progress: new.progress.clone(),
-            accepted_at: new.accepted_at,
-        };
-        let (reply, mut answer) = oneshot::channel();
-        let row = writer::NewRow::new(new, sealed);
-        let closed = || StoreError::Refused("closed".to_owned());
-        self.0.accepts.send(writer::Accept { row, reply }).map_err(|_| closed())?;
-        let committed = match tokio::time::timeout(ACCEPT_LIMIT, &mut answer).await {
-            Ok(committed) => committed.map_err(|_| closed())?,
-            Err(_) => {
-                // From here on the writer sees that nobody waits; what it said before that counts.
-                answer.close();
-                answer.try_recv().map_err(|_| StoreError::Slow)?
-            }
-        };
-        Ok(if committed? { Accepted::Committed(claimed) } else { Accepted::Twin })
-    }
-
-    /// Commits how a command stands. A failure of the database is tried again until it works or
-    /// the lease is lost: what happened outside has happened.
-    pub async fn record(&self, claimed: &Claimed, progress: &Progress, then: Then) -> Recorded {
-        let row = writer::ProgressRow::new(claimed, progress, then);
-        let mut pause = Duration::from_millis(50);
-        loop {
-            let (reply, committed) = oneshot::channel();
-            if self.0.records.send(writer::Record { row: row.clone(), reply }).is_err() {
-                return Recorded::LeaseLost;
-            }
-            match committed.await {
-                Ok(Ok(recorded)) => return recorded,
-                Ok(Err(error)) => {
-                    tracing::warn!(command = claimed.id, %error, "could not record, trying again")
-                }
-                Err(_) => return Recorded::LeaseLost,
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_secs(2));
-        }
-    }
-
-    /// Takes up to `limit` commands that are due at `now` and that nobody is at work on.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn claim(&self, now: Timestamp, limit: i64) -> Result<Vec<Claimed>, StoreError> {
-        let in_hand: Vec<_> = self.0.held.all();
-        let in_hand: Vec<_> = in_hand.iter().map(|hold| hold.key().0).collect();
-        let in_hand =
-            serde_json::to_string(&in_hand).map_err(|_| StoreError::Refused("no JSON".to_owned()))?;
-        let rows: Vec<Stored> = on!(&self.0.pool, db => {
-            let rows = sqlx::query(self.0.sql.claim)
-                .bind(&self.0.owner)
-                .bind(millis(self.0.lease))
-                .bind(now.as_millisecond())
-                .bind(limit)
-                .bind(in_hand)
-                .fetch_all(db)
-                .await?;
-            rows.into_iter()
-                .map(|row| {
-                    Ok(Stored {
-                        id: row.try_get("id")?,
-                        fence: row.try_get("fence")?,
-                        team_id: row.try_get("team_id")?,
-                        channel_id: row.try_get("channel_id")?,
-                        user_id: row.try_get("user_id")?,
-                        request: row.try_get("request")?,
-                        response_url: row.try_get("response_url")?,
-                        stage: row.try_get("stage")?,
-                        connection_id: row.try_get("connection_id")?,
-                        existed: row.try_get("existed")?,
-                        problem: row.try_get("problem")?,
-                        tries: row.try_get("tries")?,
-                        posts: row.try_get("posts")?,
-                        accepted_at: row.try_get("accepted_at")?,
-                    })
-                })
-                .collect::<Result<_, StoreError>>()
-        })?;
-        // A row that this version cannot read is left, until its lease ends, to one that can.
-        let read = rows.into_iter().map(|row| self.claimed(row));
-        Ok(read
-            .filter_map(|row| {
-                row.inspect_err(|error| tracing::error!(%error, "left a command as it is")).ok()
-            })
-            .collect())
-    }
-
-    fn claimed(&self, row: Stored) -> Result<Claimed, StoreError> {
-        let unreadable = || StoreError::Unreadable(row.id.clone());
-        let problem = row.problem.as_deref().map(serde_json::from_str::<Problem>).transpose();
-        let progress = Progress {
-            stage: stage(&row.stage).ok_or_else(unreadable)?,
-            connection: row.connection_id,
-            existed: row.existed != 0,
-            problem: problem.map_err(|_| unreadable())?,
-            tries: u32::try_from(row.tries).unwrap_or(u32::MAX),
-            posts: u32::try_from(row.posts).unwrap_or(u32::MAX),
-        };
-        Ok(Claimed {
-            response_url: row.response_url.as_deref().and_then(|sealed| self.0.sealer.open(sealed, &row.id)),
-            accepted_at: Timestamp::from_millisecond(row.accepted_at).map_err(|_| unreadable())?,
-            hold: self.0.held.hold(&row.id, row.fence),
-            fence: row.fence,
-            team_id: row.team_id,
-            channel_id: row.channel_id,
-            user_id: row.user_id,
-            request: row.request,
-            progress,
-            id: row.id,
-        })
-    }
-
     /// How long a lease lasts when it is not prolonged.
     #[must_use]
     pub fn lease(&self) -> Duration {
         self.0.lease
-    }
-
-    /// Prolongs the leases of all commands in hand, and tells their holds of those that somebody
-    /// else has taken.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub async fn renew(&self) -> Result<(), StoreError> {
-        let asked = self.elapsed_ms();
-        let held = self.0.held.all();
-        if !held.is_empty() {
-            let keys: Vec<_> =
-                held.iter().map(|hold| hold.key()).map(|(id, fence)| Key { id, fence }).collect();
-            let json = serde_json::to_string(&keys).map_err(|_| StoreError::Refused("no JSON".to_owned()))?;
-            let ours: HashSet<String> = on!(&self.0.pool, db => {
-                let query = sqlx::query(self.0.sql.renew).bind(&self.0.owner).bind(millis(self.0.lease)).bind(json);
-                let rows = query.fetch_all(db).await?;
-                rows.iter().map(|row| Ok(row.try_get("id")?)).collect::<Result<_, StoreError>>()
-            })?;
-            // One that has ended or was put down meanwhile is not ours either, and nobody minds.
-            held.iter().filter(|hold| !ours.contains(hold.key().0)).for_each(|hold| hold.lose());
-        }
-        self.0.renewed_ms.store(asked, Ordering::Relaxed);
-        Ok(())
     }
 
     /// For how long this process's leases hold at the least.
@@ -555,54 +314,6 @@ async fn undeliverable(pool: &Pool, sql: &Statements, limit: i64) -> Result<Vec<
             connection_id: row.try_get("connection_id")?,
         })).collect()
     })
-}
-
-/// A command in hand, as the statement reads it.
-#[derive(Serialize)]
-struct Key<'a> {
-    id: &'a str,
-    fence: i64,
-}
-
-/// A row as it is read.
-struct Stored {
-    id: String,
-    fence: i64,
-    team_id: String,
-    channel_id: String,
-    user_id: String,
-    request: String,
-    response_url: Option<String>,
-    stage: String,
-    connection_id: Option<String>,
-    existed: i64,
-    problem: Option<String>,
-    tries: i64,
-    posts: i64,
-    accepted_at: i64,
-}
-
-/// A stage's name in the database.
-#[derive(Serialize)]
-struct StageName(&'static str);
-
-impl From<Stage> for StageName {
-    fn from(stage: Stage) -> Self {
-        Self(match stage {
-            Stage::Create => "create",
-            Stage::Deliver => "deliver",
-            Stage::Tell => "tell",
-            Stage::Delivered => "delivered",
-            Stage::Told => "told",
-            Stage::Undeliverable => "undeliverable",
-        })
-    }
-}
-
-fn stage(name: &str) -> Option<Stage> {
-    [Stage::Create, Stage::Deliver, Stage::Tell, Stage::Delivered, Stage::Told, Stage::Undeliverable]
-        .into_iter()
-        .find(|&stage| StageName::from(stage).0 == name)
 }
 
 fn millis(duration: Duration) -> i64 {

@@ -1,6 +1,7 @@
 //! Each rule of the journal by itself.
 
 use super::*;
+use crate::fivetran::model::Said;
 
 const WEB_API: bool = true;
 const RESPONSE_URL: bool = false;
