@@ -21,6 +21,7 @@ mod harness;
 mod hostile;
 mod kills;
 mod life;
+mod life_kills;
 mod lost_answers;
 mod messages;
 mod modal;
