@@ -5,8 +5,11 @@ use std::collections::HashSet;
 use std::time::{Duration, Instant};
 
 use connect_card::crash::POINTS;
+use connect_card::reply::ask::CANCEL;
 use connect_card::sandbox::fault::Fault;
+use connect_card::sandbox::slack::{self, Visibility};
 
+use crate::harness::{self, USER};
 use crate::process::{Outside, Setup, accepted, say, until};
 
 /// The lease of the tests on Postgres, whose end the others wait for.
@@ -36,8 +39,8 @@ async fn every_point(engine: &str, database: impl Fn(&str) -> String, by: &str, 
     let folder = tempfile::tempdir().unwrap();
     let mut doubled = 0;
     let mut slowest = Duration::ZERO;
-    // A cancellation begins with a button; see `life.rs`.
-    for (at, point) in POINTS.into_iter().filter(|point| !point.starts_with("cancel")).enumerate() {
+    let points: Vec<_> = POINTS.into_iter().filter(|point| !is_of_a_cancellation(point)).collect();
+    for (at, &point) in points.iter().enumerate() {
         let outside = Outside::start().await;
         let schema = format!("point_{at}");
         let ends_in_a_link = arrange(&outside, point, &schema);
@@ -110,8 +113,72 @@ async fn every_point(engine: &str, database: impl Fn(&str) -> String, by: &str, 
     }
     say(&format!(
         "{engine}, {by}: {} points, slowest resumption {slowest:?}, links shown twice: {doubled}",
-        POINTS.len()
+        points.len()
     ));
+}
+
+/// These are come by after a press on a button, not after a command that is typed.
+fn is_of_a_cancellation(point: &str) -> bool {
+    point.starts_with("cancel")
+}
+
+async fn every_point_of_a_cancellation(database: impl Fn(&str) -> String, by: &str) {
+    let folder = tempfile::tempdir().unwrap();
+    for (at, point) in POINTS.into_iter().filter(|point| is_of_a_cancellation(point)).enumerate() {
+        let outside = Outside::start().await;
+        let log = folder.path().join(format!("{at}.log"));
+        let setup = Setup::new(database(&format!("cancel_{at}")), log)
+            .with("SLACK_BOT_TOKEN", slack::BOT_TOKEN)
+            .with("LEASE_SECONDS", &LEASE_S.to_string());
+        let mut process = setup.clone().with("CRASH_AT", point).with("CRASH_BY", by).start(&outside).await;
+        process.send(&outside, "/connect-card google_ads acme").await.unwrap();
+        until("the link is posted", || outside.slack.messages().len() == 1).await;
+        // The question is the acknowledgement itself. What there is to cancel is known as soon as the
+        // link's row is kept, a moment after its message is there.
+        let mut question = outside.slack.messages()[0].clone();
+        question.payload = harness::until("the question", async || {
+            let asked = process.send(&outside, "/connect-card cancel acme").await.unwrap().json();
+            asked.to_string().contains(CANCEL).then_some(asked)
+        })
+        .await;
+        question.visibility = Visibility::Ephemeral;
+        let ack = outside.slack.press(&process.url(), &question, CANCEL, USER).await.unwrap();
+        assert_eq!(ack.status, 200, "{point}: {}", ack.text());
+        let ended = process.wait().await;
+        assert_eq!(ended.code(), if by == "kill" { None } else { Some(0) }, "{point} {by}");
+
+        let mut process = setup.start(&outside).await;
+        until(&format!("the connection is deleted after {point} by {by}"), || {
+            outside.fivetran.connections().is_empty()
+        })
+        .await;
+        let says = |words: &str| {
+            let messages = outside.slack.messages();
+            messages.iter().filter(|message| message.rendered().contains(words)).count()
+        };
+        until("the person knows", || says("is deleted") > 0).await;
+        until("the link's message shows it", || says("was cancelled") > 0).await;
+        assert_eq!(says("is deleted"), 1, "{point} by {by}: the person is told once");
+        assert_eq!(says("I deleted nothing"), 0, "{point} by {by}");
+        process.terminate();
+        assert_eq!(process.wait().await.code(), Some(0), "{point} {by}: {}", process.log());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancellation_survives_its_points_on_sqlite() {
+    for by in ["kill", "terminate"] {
+        let folder = tempfile::tempdir().unwrap();
+        every_point_of_a_cancellation(sqlite(folder.path()), by).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+#[cfg_attr(no_postgres, ignore = "no PostgreSQL found")]
+async fn a_cancellation_survives_its_points_on_postgres() {
+    for by in ["kill", "terminate"] {
+        every_point_of_a_cancellation(|_| crate::postgres::shared().database(), by).await;
+    }
 }
 
 fn sqlite(folder: &std::path::Path) -> impl Fn(&str) -> String + '_ {
