@@ -3,9 +3,12 @@
 
 use std::time::Duration;
 
+use connect_card::clock::Clock;
 use connect_card::outbound;
+use connect_card::reply::live::RENEW;
 use connect_card::sandbox::slack::{self, Message, Visibility};
 use futures_util::future::join_all;
+use sqlx::Connection as _;
 
 use crate::harness::{CHANNEL, USER, link_of, until};
 use crate::kills::{Random, seed};
@@ -139,6 +142,98 @@ async fn a_link_is_looked_after_by_whoever_comes_after_a_kill() {
         KILLS * AT_A_TIME / 2
     ));
     assert!(renewed > 0, "some renewals were acknowledged");
+    process.terminate();
+    assert_eq!(process.wait().await.code(), Some(0), "{}", process.log());
+}
+
+/// Lets the time of every link run out while no process is there to see it.
+async fn expire(database: &str) {
+    let mut db = sqlx::SqliteConnection::connect(database).await.unwrap();
+    let past = Clock::default().now().as_millisecond() - 1;
+    let done =
+        sqlx::query("UPDATE link SET expires_at = $1, check_at = $1").bind(past).execute(&mut db).await;
+    assert!(done.unwrap().rows_affected() > 0);
+    db.close().await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_that_expires_while_nobody_is_there_is_renewed_through_kills() {
+    let seed = seed();
+    say(&format!("expiry: CONNECT_CARD_SEED={seed}"));
+    let mut random = Random(seed);
+    let folder = tempfile::tempdir().unwrap();
+    let outside = Outside::start().await;
+    let database = format!("sqlite:{}", folder.path().join("bot.db").display());
+    let setup = with_token(database.clone(), folder.path().join("log"));
+    let mut process = setup.start(&outside).await;
+    let schemas: Vec<_> = (0..6).map(|n| format!("late_{n}")).collect();
+    let first = post(&process, &outside, &schemas).await;
+    process.terminate();
+    assert_eq!(process.wait().await.code(), Some(0), "{}", process.log());
+    expire(&database).await;
+
+    let latency = Duration::from_millis(15);
+    outside.slack.set_latency(latency);
+    outside.fivetran.set_latency(latency);
+    let mut kills = Vec::new();
+    for _ in 0..4 {
+        let process = setup.start(&outside).await;
+        tokio::time::sleep(Duration::from_millis(random.below(60))).await;
+        process.kill().await;
+        kills.push(now());
+    }
+    let process = setup.start(&outside).await;
+    let mut expired = Vec::new();
+    for schema in &schemas {
+        let message = until(&format!("{schema} is seen to have expired"), async || {
+            let message = message_of(&outside, schema)?;
+            let told = !told(&outside, &message, "has expired").is_empty();
+            (told && message.rendered().contains("expired") && link_of(&message).is_none()).then_some(message)
+        })
+        .await;
+        expired.push(message);
+    }
+    // Two people press each button, and the bot dies in the middle.
+    let url = process.url();
+    let presses = expired.iter().map(async |message| {
+        let press = |user| outside.slack.press(&url, message, RENEW, user);
+        let (one, two) = tokio::join!(press(USER), press("U0BOB"));
+        [one, two].into_iter().any(|ack| ack.is_ok_and(|ack| ack.status == 200))
+    });
+    let killed = async {
+        tokio::time::sleep(Duration::from_millis(random.below(120))).await;
+        process.kill().await;
+        kills.push(now());
+    };
+    let (acknowledged, ()) = tokio::join!(join_all(presses), killed);
+    let mut process = setup.start(&outside).await;
+    let mut renewed = 0;
+    for (((schema, first), expired), acknowledged) in
+        schemas.iter().zip(&first).zip(&expired).zip(&acknowledged)
+    {
+        if !acknowledged {
+            // Whoever got no answer presses again.
+            let _ = outside.slack.press(&process.url(), expired, RENEW, USER).await.unwrap();
+        }
+        let message = until(&format!("{schema} has a new link"), async || {
+            message_of(&outside, schema).filter(|message| link_of(message).is_some())
+        })
+        .await;
+        assert_ne!(link_of(&message), link_of(first), "{schema}");
+        assert_eq!(message.ts, first.ts, "{schema}: it is the same message");
+        for news in ["has expired", "asked for a new link"] {
+            for pair in told(&outside, &message, news).windows(2) {
+                let cut_off = kills.iter().any(|at| (pair[0] - LATE..=pair[1]).contains(at));
+                assert!(cut_off, "{schema}: {news:?} was told twice without a cause, at {pair:?}");
+            }
+        }
+        renewed += usize::from(*acknowledged);
+    }
+    say(&format!(
+        "expiry: {} kills, {renewed} of {} presses acknowledged before one",
+        kills.len(),
+        schemas.len()
+    ));
     process.terminate();
     assert_eq!(process.wait().await.code(), Some(0), "{}", process.log());
 }
