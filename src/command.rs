@@ -96,13 +96,13 @@ impl Work {
         }
     }
 
-    /// What no two open commands may be about.
+    /// What no two open commands may be about: one connection, wherever it was asked for. While a
+    /// link for it is on its way to one customer's channel, another channel must not get one too.
     #[must_use]
-    pub fn subject(&self, team_id: &str, channel_id: &str) -> String {
+    pub fn subject(&self) -> String {
         match self {
             Self::Connect(request) => {
-                let name = request.target.connection_name();
-                format!("{team_id} {channel_id} {} {} {name}", request.group_id, request.service)
+                format!("{} {} {}", request.group_id, request.service, request.target.connection_name())
             }
             Self::Renew { link, .. } => format!("renew {link}"),
             Self::Cancel { link, .. } => format!("cancel {link}"),

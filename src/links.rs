@@ -27,6 +27,9 @@ const REMINDER_BEFORE: SignedDuration = SignedDuration::from_hours(4);
 /// How long after it has expired the other one is due.
 const REMINDER_AFTER: SignedDuration = SignedDuration::from_hours(2);
 
+/// Longest text of Fivetran's tasks that is kept, in characters: a message shows less.
+const TASKS_LIMIT: usize = 1000;
+
 /// How a link stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -192,9 +195,11 @@ impl From<&Connection> for Seen {
 impl From<&Status> for Seen {
     fn from(status: &Status) -> Self {
         let tasks: Vec<_> = status.tasks.iter().map(|task| task.message.as_str()).collect();
+        // Kept in the database and shown: no control characters, and no more than can be read.
+        let tasks: String = tasks.join("; ").chars().filter(|c| !c.is_control()).take(TASKS_LIMIT).collect();
         Self::Setup {
             state: status.setup_state,
-            tasks: (!tasks.is_empty()).then(|| tasks.join("; ")),
+            tasks: (!tasks.is_empty()).then_some(tasks),
             first_sync: status.is_historical_sync,
         }
     }

@@ -150,7 +150,7 @@ pub fn already_on_it(work: &Work) -> SlackMessageContent {
     let Request { service_name, target, .. } = work.request();
     sentences(&match work {
         Work::Connect(_) => format!(
-            "Already on it: a link for {service_name} into {} is being made for this channel. Nothing more to do.",
+            "Already on it: a link for {service_name} into {} is being made at this moment. If it does not appear in this channel, it was asked for in another one.",
             target.connection_name()
         ),
         Work::Renew { .. } => format!("Already on it: a new link for {service_name} is being made."),

@@ -228,7 +228,8 @@ impl Sandbox {
 #[derive(Default)]
 struct Shown {
     calls: usize,
-    messages: usize,
+    /// How many edits of each message.
+    edits: Vec<usize>,
 }
 
 impl Shown {
@@ -238,9 +239,23 @@ impl Shown {
             say(&format!("Fivetran was asked: {} {} -> {}", call.method, call.path, call.status));
         }
         self.calls = calls.len();
-        let messages = sandbox.slack.messages();
-        messages.iter().skip(self.messages).for_each(show);
-        self.messages = messages.len();
+        for (at, message) in sandbox.slack.messages().iter().enumerate() {
+            match self.edits.get_mut(at) {
+                None => {
+                    show(message);
+                    self.edits.push(message.edits.len());
+                }
+                Some(shown) if *shown < message.edits.len() => {
+                    *shown = message.edits.len();
+                    say(&format!(
+                        "\nThe message above in {} now reads:\n{}",
+                        CHANNEL.1,
+                        indented(&message.rendered())
+                    ));
+                }
+                Some(_) => {}
+            }
+        }
     }
 }
 

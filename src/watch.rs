@@ -4,10 +4,11 @@
 //! means, and when to ask again, is [`crate::links`]'s decision; the words are [`crate::reply`]'s.
 //! The rows say when each link is due, so that replicas share the work and a restart loses none.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
 
 use crate::app::Bot;
 use crate::fivetran::error::Error;
@@ -137,7 +138,7 @@ pub async fn step(bot: &Bot) -> usize {
 /// Looks at one link now, because its customer's browser has just come back; a hint, which
 /// Fivetran has to confirm. Returns how it stands as far as is known in the time that a browser
 /// waits.
-pub async fn look_now(bot: &Bot, link: &Link) -> State {
+pub async fn look_now(bot: &Arc<Bot>, link: &Link) -> State {
     let now = bot.clock.now();
     {
         let mut seen = bot.landings.lock().unwrap_or_else(PoisonError::into_inner);
@@ -162,28 +163,38 @@ pub async fn look_now(bot: &Bot, link: &Link) -> State {
         }
         return link.state;
     }
-    let looking = async {
-        loop {
-            match bot.store.claim_link(&link.id).await {
-                Ok(Some(claimed)) => {
-                    let watched = bot.store.watched_links().await.unwrap_or(0);
-                    return look(bot, claimed, true, watched).await;
-                }
-                // Somebody is at work on it: what they find is what we want to know.
-                Ok(None) => tokio::time::sleep(Duration::from_millis(100)).await,
-                Err(error) => {
-                    tracing::warn!(link = link.id, %error, "could not look at a link");
-                    return link.state;
-                }
+    // A task of its own: neither the end of a browser's patience nor a closed tab may cut off a look
+    // between what it shows and what it records.
+    let looking = tokio::spawn(look_for_browser(Arc::clone(bot), link.clone()));
+    match tokio::time::timeout(HASTY_LIMIT, looking).await {
+        Ok(Ok(state)) => state,
+        Ok(Err(_)) | Err(_) => link.state,
+    }
+}
+
+/// Takes the link and looks at it, or waits for what whoever is at work on it finds.
+async fn look_for_browser(bot: Arc<Bot>, link: Link) -> State {
+    let end = Instant::now() + HASTY_LIMIT;
+    while Instant::now() < end {
+        match bot.store.claim_link(&link.id).await {
+            Ok(Some(claimed)) => {
+                let watched = bot.store.watched_links().await.unwrap_or(0);
+                return look(&bot, claimed, true, watched).await;
             }
-            if let Ok(Some(other)) = bot.store.link(&link.id).await
-                && other.state != link.state
-            {
-                return other.state;
+            // What they find is what we want to know.
+            Ok(None) => tokio::time::sleep(Duration::from_millis(100)).await,
+            Err(error) => {
+                tracing::warn!(link = link.id, %error, "could not look at a link");
+                return link.state;
             }
         }
-    };
-    tokio::time::timeout(HASTY_LIMIT, looking).await.unwrap_or(link.state)
+        if let Ok(Some(other)) = bot.store.link(&link.id).await
+            && other.state != link.state
+        {
+            return other.state;
+        }
+    }
+    link.state
 }
 
 /// Looks at one link, brings what changed to Slack, and says when to look again. Returns how the

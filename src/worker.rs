@@ -191,7 +191,10 @@ impl Worker {
     }
 
     async fn watch(self: Arc<Self>) {
-        crate::watch::run(&self.bot).await;
+        // Counted as a step, so that stopping waits for the looks in flight, which would otherwise be
+        // told to Slack and forgotten.
+        let watching = self.steps.track_future(crate::watch::run(&self.bot));
+        let _ = self.abandon.run_until_cancelled(watching).await;
     }
 
     fn resting(&self) -> std::sync::MutexGuard<'_, HashMap<String, (i64, Journal)>> {
@@ -349,18 +352,18 @@ impl Worker {
             _ => &claimed.id,
         };
         let redirect_uri = self.bot.landing.uri(landing);
-        let here =
-            Here { store: &self.bot.store, team_id: &claimed.team_id, channel_id: &claimed.channel_id };
-        connect::perform(
-            step,
-            work.request(),
-            connection,
-            &redirect_uri,
-            &self.bot.fivetran,
-            Some(here),
-            card,
-        )
-        .await
+        // A renewal goes where its link stands, be that a direct message; whoever asked for it there
+        // has been checked by the message they pressed.
+        let here = match work {
+            Work::Renew { .. } => None,
+            _ => Some(Here {
+                store: &self.bot.store,
+                team_id: &claimed.team_id,
+                channel_id: &claimed.channel_id,
+            }),
+        };
+        connect::perform(step, work.request(), connection, &redirect_uri, &self.bot.fivetran, here, card)
+            .await
     }
 
     fn budget(&self) -> std::sync::MutexGuard<'_, RetryBudget> {

@@ -136,6 +136,15 @@ pub fn not_renewable(why: NotRenewable, link: &Link) -> SlackMessageContent {
     })
 }
 
+/// Why a connection is not cancelled.
+#[must_use]
+pub fn not_cancellable(link: &Link) -> SlackMessageContent {
+    sentences(&format!(
+        "{} has been connected, so I delete nothing. A connection in use is deleted in Fivetran.",
+        link.request.service_name
+    ))
+}
+
 /// A button was pressed that this person may not press, or that does not fit its message.
 #[must_use]
 pub fn not_yours() -> SlackMessageContent {

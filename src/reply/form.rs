@@ -151,7 +151,7 @@ fn fault_sentence(Fault { field, error }: &Fault, slash: &str) -> String {
 #[must_use]
 pub fn already_on_it(request: &Request) -> SlackViewSubmissionResponse {
     at_schema(format!(
-        "Already on it: a link for {} into {} is being made for this channel. Nothing more to do here.",
+        "Already on it: a link for {} into {} is being made at this moment. If it does not appear in your channel, it was asked for in another one.",
         cut(&request.service_name, 100),
         request.target.connection_name()
     ))

@@ -157,6 +157,7 @@ impl Gallery<'_> {
         let sample = self.sample;
         let link = sample.link(State::Waiting);
         self.message("ask-cancel", ask::cancel(&link));
+        self.message("not-cancellable", ask::not_cancellable(&link));
         self.message("no-link", ask::no_link(&sample.request.target.connection_name(), &sample.slash));
         for (name, why) in [
             ("connected", NotRenewable::Connected),

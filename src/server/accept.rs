@@ -48,7 +48,7 @@ pub(super) async fn accept(
     let new = NewCommand {
         id: id.clone(),
         dedup: hex(signature),
-        subject: work.subject(&team_id, &channel_id),
+        subject: work.subject(),
         team_id,
         channel_id,
         user_id,

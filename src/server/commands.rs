@@ -20,7 +20,7 @@ use crate::app::Bot;
 use crate::command::{self, Command, UsageError, Vocabulary, Work, list, renew, services, status};
 use crate::fivetran::schema::Target;
 use crate::journal::Progress;
-use crate::links::Link;
+use crate::links::{Link, State as LinkState};
 use crate::permission::Person;
 use crate::reply::{self, ask, list as list_reply, services as services_reply, status as status_reply};
 use crate::slack::{self, SlashCommand};
@@ -122,6 +122,9 @@ async fn answer(
         },
         Command::Cancel(target) => {
             return replied(match link(bot, &typed, &target, reply::not_accepted).await {
+                Ok(link) if matches!(link.state, LinkState::Connected | LinkState::Broken) => {
+                    ask::not_cancellable(&link)
+                }
                 Ok(link) => ask::cancel(&link),
                 Err(content) => content,
             });

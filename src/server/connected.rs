@@ -44,7 +44,7 @@ pub async fn handle(State(bot): State<Arc<Bot>>, Path(id): Path<String>) -> impl
     (HEADERS, Html(html))
 }
 
-async fn page(bot: &Bot, id: &str) -> Page {
+async fn page(bot: &Arc<Bot>, id: &str) -> Page {
     let unknown = Page {
         mark: "done",
         title: "Thank you".to_owned(),

@@ -86,8 +86,8 @@ macro_rules! statements {
                  subject = CASE WHEN v.ended_at IS NULL THEN command.subject END, \
                  response_url = CASE WHEN v.ended_at IS NULL THEN command.response_url END, \
                  lease_until = CASE WHEN v.keep = 1 THEN command.lease_until ELSE 0 END FROM ", $changed,
-                " WHERE command.id = v.id AND command.fence = v.fence AND command.ended_at IS NULL \
-                 RETURNING command.id"
+                " WHERE command.id = v.id AND command.fence = v.fence \
+                 AND (command.ended_at IS NULL OR command.ended_at = v.ended_at) RETURNING command.id"
             ),
             claim: concat!(
                 "UPDATE command SET owner = $1, fence = fence + 1, lease_until = ", $now, " + $2 \

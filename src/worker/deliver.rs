@@ -262,7 +262,10 @@ pub(super) async fn renewed(
 
 /// Ends the lease of a link whose message was not edited.
 async fn give_back(bot: &Bot, old: &ClaimedLink, outcome: Outcome) -> Outcome {
-    record(bot, old, bot.clock.now()).await;
+    // Whoever has taken it since knows better how it stands; a lease that cannot be given back ends.
+    if let Err(error) = bot.store.record_link(old, Some(bot.clock.now())).await {
+        tracing::warn!(link = old.link.id, %error, "could not give a link back");
+    }
     outcome
 }
 
@@ -290,7 +293,13 @@ async fn record(bot: &Bot, old: &ClaimedLink, check_at: Timestamp) {
             // Taken over while Slack was slow: what we have just shown is newer all the same.
             Ok(Recorded::LeaseLost) => {
                 if let Ok(Some(again)) = bot.store.claim_link(&held.link.id).await {
-                    held = again.showing(held.link);
+                    let mut link = held.link;
+                    if again.link.state.is_over() {
+                        // A newer link stands elsewhere, or the connection is gone: the message, which
+                        // says otherwise now, is to say so again.
+                        (link.state, link.stale) = (again.link.state, true);
+                    }
+                    held = again.showing(link);
                     continue;
                 }
             }

@@ -127,7 +127,12 @@ async fn no_link_crosses_customers_by_a_typo() {
     bot.send("google_ads acme").await;
     message_saying(&bot, "Please connect").await;
     // The same schema in another customer's channel.
-    bot.send_in("C0SHARED", "google_ads acme").await;
+    // Until the first command has ended, a moment after its message is there, the second is its twin.
+    until("the first command's end", async || {
+        let ack = bot.send_in("C0SHARED", "google_ads acme").await;
+        (!ack.text().contains("Already on it")).then_some(())
+    })
+    .await;
     let asked = until("the question", async || {
         bot.slack.messages().into_iter().find(|message| message.visibility == Visibility::Ephemeral)
     })

@@ -86,6 +86,8 @@ async fn a_link_is_looked_after_by_whoever_comes_after_a_kill() {
     let mut process = setup.start(&outside).await;
     let schemas: Vec<_> = (0..KILLS * AT_A_TIME).map(|n| format!("link_{n:03}")).collect();
     let first = post(&process, &outside, &schemas).await;
+    // Two cards of one connection are the same link if they are made in the same second.
+    outside.fivetran.advance(Duration::from_secs(2));
     // Long enough that a kill falls between any two calls of one look.
     outside.slack.set_latency(Duration::from_millis(15));
     outside.fivetran.set_latency(Duration::from_millis(15));
@@ -99,7 +101,11 @@ async fn a_link_is_looked_after_by_whoever_comes_after_a_kill() {
         let typed = renewed.iter().map(async |schema| {
             let typed = format!("/connect-card renew {schema}");
             let ack = outside.slack.command(&url, &typed, CHANNEL, USER).await;
-            ack.is_ok_and(|ack| ack.status == 200)
+            ack.ok().is_some_and(|ack| {
+                assert_eq!(ack.status, 200);
+                assert!(ack.text().contains("Making a new link"), "{schema}: {}", ack.text());
+                true
+            })
         });
         let killed = async {
             tokio::time::sleep(Duration::from_millis(random.below(150))).await;
@@ -118,7 +124,7 @@ async fn a_link_is_looked_after_by_whoever_comes_after_a_kill() {
         if !is_finished && !acknowledged.next().unwrap() {
             continue;
         }
-        let message = until(&format!("{schema} is looked after"), async || {
+        let message = until(&format!("{schema}, acknowledged, is looked after"), async || {
             let message = message_of(&outside, schema)?;
             let is_true = if is_finished {
                 message.rendered().contains("is connected, since") && link_of(&message).is_none()
@@ -171,6 +177,8 @@ async fn a_link_that_expires_while_nobody_is_there_is_renewed_through_kills() {
     process.terminate();
     assert_eq!(process.wait().await.code(), Some(0), "{}", process.log());
     expire(&database).await;
+    // Two cards of one connection are the same link if they are made in the same second.
+    outside.fivetran.advance(Duration::from_secs(2));
 
     let latency = Duration::from_millis(15);
     outside.slack.set_latency(latency);
@@ -280,7 +288,16 @@ async fn two_replicas_tell_a_links_news_once_and_one_goes_on_for_the_other() {
     .await;
     outside.fivetran.set_latency(Duration::ZERO);
     assert_eq!(outside.fivetran.calls_to("connect_card"), 1, "one new link for both");
-    // What the one has posted, the other goes on with.
+    // What the one has posted, the other goes on with. A link that the dead one is at work on would
+    // have to wait for its lease, so it is to be idle.
+    let at_work = "SELECT (SELECT count(*) FROM command WHERE ended_at IS NULL) \
+                   + (SELECT count(*) FROM link WHERE lease_until > 0)";
+    until("the work in hand to end", async || {
+        let (well, rows) = crate::postgres::shared().psql(&database, at_work);
+        assert!(well, "{rows}");
+        rows.lines().any(|line| line.trim() == "0").then_some(())
+    })
+    .await;
     posting.kill().await;
     for at in late {
         let link = if at == 4 { &renewed } else { &links[at] };
