@@ -1,134 +1,42 @@
 //! The life of one command, as a pure state machine: where it stands, what has just happened,
 //! what time it is, and so what to do next.
 //!
-//! Owns every rule about repeating: what is looked up before it is repeated, how long to wait,
-//! when to give up and what then. Must not know a clock, a socket, a database or a sentence.
+//! Owns every rule about repeating: what is looked up before it is repeated, how long to wait
+//! (`pause`), when to give up and what then. Must not know a clock, a socket, a database or a sentence.
 //!
 //! The rule behind the rules: a connection must never be made twice and Fivetran has no
 //! idempotency key, so a creation that *may* have happened is looked up by its name, which is
 //! unique in the destination. Accepting a command is the record of the intent to create: a row
 //! that any other process than the accepting one picks up is taken to have been sent already.
 
+mod pause;
 mod problem;
+mod progress;
 mod step;
+mod terms;
 
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use pause::{CREATE_DEADLINE, RESPONSE_URL_DEADLINE, THROTTLE_LIMIT, WEB_API_DEADLINE};
+use pause::{HELD_PAUSE, after};
 pub use problem::{MisfitKind, Origin, Problem};
+pub use progress::{Progress, Stage};
 pub use step::{Failure, Found, Outcome, PostFailure, Step};
+pub use terms::{Finished, First, Terms};
 
 /// How long after a creation whose answer was lost it may still appear at Fivetran. A creation
 /// before that would not double the connection, since Fivetran keeps names unique in a
 /// destination under `FIVETRAN_NAMING`, but would be refused; and a person is waiting.
 pub const GRACE: SignedDuration = SignedDuration::from_secs(3);
-/// No connection is made or looked for so long after the command was accepted, and no failed card
-/// tried again: what is left of the response_url's half hour is for telling the person. A link
-/// that only Slack holds up may still be posted.
-pub const CREATE_DEADLINE: SignedDuration = SignedDuration::from_mins(25);
-/// The response_url dies at 30 minutes; the last post must arrive before.
-pub const RESPONSE_URL_DEADLINE: SignedDuration = SignedDuration::from_secs(29 * 60 + 30);
-/// With a bot token messages can be posted for ever; after this, nobody waits any more.
-pub const WEB_API_DEADLINE: SignedDuration = SignedDuration::from_hours(2);
-/// Longest `Retry-After` that is waited out in silence. Fivetran's can be an hour.
-pub const THROTTLE_LIMIT: Duration = Duration::from_secs(60);
-/// First and longest delay of the exponential backoff.
-const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
 /// Posts that a response_url takes in all.
 /// <https://docs.slack.dev/interactivity/handling-user-interaction#message_responses>
 const RESPONSE_URL_POSTS: u32 = 5;
-/// Delays after an unclear post: together they outlast an outage of Slack's of a quarter of an
-/// hour, with no more posts than a response_url takes.
-const UNCLEAR_DELAYS: [Duration; 4] =
-    [Duration::from_secs(2), Duration::from_secs(30), Duration::from_secs(300), Duration::from_secs(600)];
-/// With a bot token there may be more; each may show the link once more, so they are rare.
-const UNCLEAR_PAUSE: Duration = Duration::from_secs(600);
 /// How often to look for the connection that a "name is taken" speaks of: the list can lag.
 const CONFLICT_LOOKS: u32 = 3;
 /// How often a connection that vanishes between its creation and its card is made anew.
 const VANISH_LIMIT: u32 = 2;
-
-/// How far a command has come. This part is stored.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Stage {
-    /// The connection may or may not have been created.
-    #[default]
-    Create,
-    /// The connection is there; its link has to reach the channel.
-    Deliver,
-    /// There will be no link; the person has to be told why.
-    Tell,
-    /// Over: the link was posted.
-    Delivered,
-    /// Over: the person was told.
-    Told,
-    /// Over: Slack could not be reached in time.
-    Undeliverable,
-}
-
-impl Stage {
-    /// Whether nothing is left to do.
-    #[must_use]
-    pub fn is_over(self) -> bool {
-        matches!(self, Self::Delivered | Self::Told | Self::Undeliverable)
-    }
-}
-
-/// Where a command stands; all that a process needs to go on after another one has died.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Progress {
-    /// How far it has come.
-    pub stage: Stage,
-    /// The connection's id, once known.
-    pub connection: Option<String>,
-    /// Whether the connection was there before this command.
-    pub existed: bool,
-    /// Why there will be no link.
-    pub problem: Option<Problem>,
-    /// Tries that failed since the stage began.
-    pub tries: u32,
-    /// Without a bot token: posts to the response_url that may have used up one of its five. Each
-    /// is counted before it is made, so that no crash can hide one.
-    pub posts: u32,
-}
-
-/// What does not change during a command's life.
-#[derive(Clone, Copy, Debug)]
-pub struct Terms {
-    /// When it was accepted.
-    pub accepted_at: Timestamp,
-    /// Whether there is a bot token.
-    pub web_api: bool,
-    /// How it begins.
-    pub first: First,
-    /// What to do with a connection that the customer has already finished.
-    pub finished: Finished,
-    /// Any number that differs between commands; spreads their retries.
-    pub spread: u64,
-}
-
-/// How a command begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum First {
-    /// By creating a connection.
-    Create,
-    /// By looking for one that is known to have been there.
-    Look,
-    /// By cancelling one.
-    Cancel,
-}
-
-/// What to do with a connection that has been connected before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Finished {
-    /// Post nothing: a link for it must not reach a channel by a typo.
-    Refuse,
-    /// Make a link only if it is broken.
-    Fix,
-    /// Make a link by which it can be authorised again.
-    Relink,
-}
 
 /// One command's machine: what is stored of it, and what only the process at work knows.
 #[derive(Clone, Debug)]
@@ -181,13 +89,6 @@ impl Journal {
         self.progress.tries > 0
     }
 
-    /// Until when anything may still be tried.
-    #[must_use]
-    pub fn deadline(&self) -> Timestamp {
-        let life = if self.terms.web_api { WEB_API_DEADLINE } else { RESPONSE_URL_DEADLINE };
-        after(self.terms.accepted_at, life)
-    }
-
     /// Takes note of what happened and says what to do next. When [`Self::progress`] has changed,
     /// it must be stored before the step is taken.
     pub fn next(&mut self, outcome: Outcome, now: Timestamp) -> Step {
@@ -224,7 +125,7 @@ impl Journal {
                 if matches!(self.due, Step::Post | Step::Tell) {
                     self.progress.posts = self.progress.posts.saturating_sub(1);
                 }
-                self.wait(BACKOFF.0 * 2, now)
+                self.wait(HELD_PAUSE, now)
             }
             Outcome::Created { connection, card } => {
                 self.card = card;
@@ -370,13 +271,7 @@ impl Journal {
             PostFailure::Unclear if telling && !self.may_post(&step) => self.end(Stage::Undeliverable),
             PostFailure::Unclear => {
                 let step = if self.may_post(&step) { step } else { self.unconfirmed() };
-                let made =
-                    if self.terms.web_api { self.progress.tries } else { self.progress.posts.max(1) - 1 };
-                let base = UNCLEAR_DELAYS.get(made as usize).copied().unwrap_or(UNCLEAR_PAUSE);
-                self.progress.tries += 1;
-                self.due = step;
-                let delay = self.jittered(base);
-                self.wait(delay, now)
+                self.again_unclear(step, now)
             }
         }
     }
@@ -452,63 +347,6 @@ impl Journal {
         self.progress.stage = stage;
         Step::End
     }
-
-    /// Waits the backoff's next delay and then takes `step`.
-    fn again(&mut self, step: Step, now: Timestamp) -> Step {
-        self.due = step;
-        let delay = self.backoff();
-        self.wait(delay, now)
-    }
-
-    /// Waits as long as was asked for, within reason, but no shorter than the backoff: a party that
-    /// goes on asking for nothing must not be asked for ever without a rest.
-    fn throttled(&mut self, pause: Option<Duration>, step: Step, now: Timestamp) -> Step {
-        self.due = step;
-        let asked = pause.unwrap_or_default().min(THROTTLE_LIMIT) + self.jittered(Duration::from_secs(1));
-        let delay = self.backoff().max(asked);
-        self.wait(delay, now)
-    }
-
-    /// The next delay of the backoff.
-    fn backoff(&mut self) -> Duration {
-        let doubled = BACKOFF.0.saturating_mul(1 << self.progress.tries.min(16));
-        self.progress.tries += 1;
-        self.jittered(doubled.min(BACKOFF.1))
-    }
-
-    /// Waits, but not beyond the moment at which the step that is due would be over.
-    fn wait(&self, delay: Duration, now: Timestamp) -> Step {
-        let left = Duration::try_from(self.limit(&self.due).duration_since(now)).unwrap_or_default();
-        Step::Wait(delay.min(left))
-    }
-
-    /// From when on a step is not begun any more.
-    fn limit(&self, step: &Step) -> Timestamp {
-        match step {
-            // Also what is looked for only to post its link.
-            Step::Look if self.progress.stage == Stage::Deliver => self.deadline(),
-            Step::Create | Step::Look | Step::Cancel => after(self.terms.accepted_at, CREATE_DEADLINE),
-            _ => self.deadline(),
-        }
-    }
-
-    /// Between half of `delay` and all of it, spread over commands and tries.
-    fn jittered(&self, delay: Duration) -> Duration {
-        let roll = mix(self.terms.spread ^ u64::from(self.progress.tries).rotate_left(32));
-        let thousandths = 500 + u32::try_from(roll % 501).unwrap_or(0);
-        delay * thousandths / 1000
-    }
-}
-
-/// The finaliser of SplitMix64: spreads close numbers far apart.
-fn mix(number: u64) -> u64 {
-    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    number ^ (number >> 31)
-}
-
-fn after(moment: Timestamp, by: SignedDuration) -> Timestamp {
-    moment.saturating_add(by).unwrap_or(moment)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Each rule of the journal by itself.
 
+use super::pause::{BACKOFF, UNCLEAR_DELAYS};
 use super::*;
 use crate::fivetran::model::Said;
 

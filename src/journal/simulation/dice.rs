@@ -9,7 +9,7 @@ impl Dice {
 
     fn roll(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        crate::journal::mix(self.0)
+        crate::journal::pause::mix(self.0)
     }
 
     pub(super) fn below(&mut self, limit: i64) -> i64 {

@@ -282,7 +282,7 @@ impl World {
                     accepted_at: stamp(row.accepted_at),
                     web_api: self.slack.web_api,
                     finished: Finished::Refuse,
-                    spread: super::super::mix(command as u64 + 1),
+                    spread: super::super::pause::mix(command as u64 + 1),
                 };
                 let outcome = if fence == 1 { Outcome::Accepted } else { Outcome::TakenOver };
                 (Journal::new(terms, row.progress.clone()), outcome)

@@ -1,0 +1,107 @@
+//! When: how long a command rests before it tries again, and from when on it does not.
+//!
+//! Owns the backoff, its jitter and the deadlines. What is tried is [`super`]'s decision.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Journal, Stage, Step};
+
+/// No connection is made or looked for so long after the command was accepted, and no failed card
+/// tried again: what is left of the response_url's half hour is for telling the person. A link
+/// that only Slack holds up may still be posted.
+pub const CREATE_DEADLINE: SignedDuration = SignedDuration::from_mins(25);
+/// The response_url dies at 30 minutes; the last post must arrive before.
+pub const RESPONSE_URL_DEADLINE: SignedDuration = SignedDuration::from_secs(29 * 60 + 30);
+/// With a bot token messages can be posted for ever; after this, nobody waits any more.
+pub const WEB_API_DEADLINE: SignedDuration = SignedDuration::from_hours(2);
+/// Longest `Retry-After` that is waited out in silence. Fivetran's can be an hour.
+pub const THROTTLE_LIMIT: Duration = Duration::from_secs(60);
+/// First and longest delay of the exponential backoff.
+pub(super) const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
+/// How soon a command that must not be worked on now is looked at again.
+pub(super) const HELD_PAUSE: Duration = Duration::from_secs(1);
+/// Delays after an unclear post: together they outlast an outage of Slack's of a quarter of an
+/// hour, with no more posts than a response_url takes.
+pub(super) const UNCLEAR_DELAYS: [Duration; 4] =
+    [Duration::from_secs(2), Duration::from_secs(30), Duration::from_secs(300), Duration::from_secs(600)];
+/// With a bot token there may be more; each may show the link once more, so they are rare.
+const UNCLEAR_PAUSE: Duration = Duration::from_secs(600);
+
+impl Journal {
+    /// Until when anything may still be tried.
+    #[must_use]
+    pub fn deadline(&self) -> Timestamp {
+        let life = if self.terms.web_api { WEB_API_DEADLINE } else { RESPONSE_URL_DEADLINE };
+        after(self.terms.accepted_at, life)
+    }
+
+    /// Waits the backoff's next delay and then takes `step`.
+    pub(super) fn again(&mut self, step: Step, now: Timestamp) -> Step {
+        self.due = step;
+        let delay = self.backoff();
+        self.wait(delay, now)
+    }
+
+    /// Waits after a post that may or may not be there, and then takes `step`: longer than after a
+    /// failure, since each further one may show the link once more.
+    pub(super) fn again_unclear(&mut self, step: Step, now: Timestamp) -> Step {
+        let made = if self.terms.web_api { self.progress.tries } else { self.progress.posts.max(1) - 1 };
+        let base = UNCLEAR_DELAYS.get(made as usize).copied().unwrap_or(UNCLEAR_PAUSE);
+        self.progress.tries += 1;
+        self.due = step;
+        let delay = self.jittered(base);
+        self.wait(delay, now)
+    }
+
+    /// Waits as long as was asked for, within reason, but no shorter than the backoff: a party that
+    /// goes on asking for nothing must not be asked for ever without a rest.
+    pub(super) fn throttled(&mut self, pause: Option<Duration>, step: Step, now: Timestamp) -> Step {
+        self.due = step;
+        let asked = pause.unwrap_or_default().min(THROTTLE_LIMIT) + self.jittered(Duration::from_secs(1));
+        let delay = self.backoff().max(asked);
+        self.wait(delay, now)
+    }
+
+    /// The next delay of the backoff.
+    fn backoff(&mut self) -> Duration {
+        let doubled = BACKOFF.0.saturating_mul(1 << self.progress.tries.min(16));
+        self.progress.tries += 1;
+        self.jittered(doubled.min(BACKOFF.1))
+    }
+
+    /// Waits, but not beyond the moment at which the step that is due would be over.
+    pub(super) fn wait(&self, delay: Duration, now: Timestamp) -> Step {
+        let left = Duration::try_from(self.limit(&self.due).duration_since(now)).unwrap_or_default();
+        Step::Wait(delay.min(left))
+    }
+
+    /// From when on a step is not begun any more.
+    pub(super) fn limit(&self, step: &Step) -> Timestamp {
+        match step {
+            // Also what is looked for only to post its link.
+            Step::Look if self.progress.stage == Stage::Deliver => self.deadline(),
+            Step::Create | Step::Look | Step::Cancel => after(self.terms.accepted_at, CREATE_DEADLINE),
+            _ => self.deadline(),
+        }
+    }
+
+    /// Between half of `delay` and all of it, spread over commands and tries.
+    fn jittered(&self, delay: Duration) -> Duration {
+        let roll = mix(self.terms.spread ^ u64::from(self.progress.tries).rotate_left(32));
+        let thousandths = 500 + u32::try_from(roll % 501).unwrap_or(0);
+        delay * thousandths / 1000
+    }
+}
+
+/// The finaliser of SplitMix64: spreads close numbers far apart.
+pub(super) fn mix(number: u64) -> u64 {
+    let number = (number ^ (number >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let number = (number ^ (number >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    number ^ (number >> 31)
+}
+
+pub(super) fn after(moment: Timestamp, by: SignedDuration) -> Timestamp {
+    moment.saturating_add(by).unwrap_or(moment)
+}
