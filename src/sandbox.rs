@@ -89,18 +89,10 @@ impl Sandbox {
         let listener = app::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), "PORT")?;
         let url = format!("http://{}", listener.local_addr()?);
         let database = format!("sqlite:{}", folder.join("connect-card.db").display());
-        let vars = Vars::from_pairs([
-            ("SLACK_SIGNING_SECRET", slack::SIGNING_SECRET),
-            ("SLACK_BOT_TOKEN", slack::BOT_TOKEN),
-            ("SLACK_API_URL", &slack.api_url()),
-            ("SLACK_RESPONSE_URL_ORIGINS", &slack.url()),
-            ("FIVETRAN_API_URL", &fivetran.url()),
-            ("FIVETRAN_API_KEY", fivetran::API_KEY),
-            ("FIVETRAN_API_SECRET", fivetran::API_SECRET),
-            ("FIVETRAN_GROUP_ID", fivetran::GROUP_ID),
-            ("PUBLIC_URL", &url),
-            ("DATABASE_URL", &database),
-        ]);
+        let theirs = stand_in_vars(&slack, &fivetran);
+        let own = [("PUBLIC_URL", url.as_str()), ("DATABASE_URL", database.as_str())];
+        let vars = theirs.iter().map(|(name, value)| (*name, value.as_str())).chain(own);
+        let vars = Vars::from_pairs(vars);
         let app = App::start(config::serve(&vars)?, listener, Clock::default()).await?;
         Ok(Self { app, url, slack, fivetran, folder })
     }
@@ -204,16 +196,7 @@ impl Sandbox {
     /// Where everything is, to be copied into the variables of another bot or into a request.
     fn banner(&self) -> String {
         let Self { url, slack, fivetran, .. } = self;
-        let values = [
-            ("SLACK_API_URL", slack.api_url()),
-            ("SLACK_RESPONSE_URL_ORIGINS", slack.url()),
-            ("SLACK_SIGNING_SECRET", slack::SIGNING_SECRET.to_owned()),
-            ("SLACK_BOT_TOKEN", slack::BOT_TOKEN.to_owned()),
-            ("FIVETRAN_API_URL", fivetran.url()),
-            ("FIVETRAN_API_KEY", fivetran::API_KEY.to_owned()),
-            ("FIVETRAN_API_SECRET", fivetran::API_SECRET.to_owned()),
-            ("FIVETRAN_GROUP_ID", fivetran::GROUP_ID.to_owned()),
-        ];
+        let values = stand_in_vars(slack, fivetran);
         let values: String = values.iter().map(|(name, value)| format!("    {name}={value}\n")).collect();
         format!(
             "The bot runs at {url} with stand-ins for Slack and Fivetran:\n{values}\
@@ -222,6 +205,21 @@ impl Sandbox {
             CHANNEL.1
         )
     }
+}
+
+/// The variables that lead a bot to these stand-ins instead of to Slack and Fivetran.
+#[must_use]
+pub fn stand_in_vars(slack: &SlackStandIn, fivetran: &FivetranStandIn) -> [(&'static str, String); 8] {
+    [
+        ("SLACK_API_URL", slack.api_url()),
+        ("SLACK_RESPONSE_URL_ORIGINS", slack.url()),
+        ("SLACK_SIGNING_SECRET", slack::SIGNING_SECRET.to_owned()),
+        ("SLACK_BOT_TOKEN", slack::BOT_TOKEN.to_owned()),
+        ("FIVETRAN_API_URL", fivetran.url()),
+        ("FIVETRAN_API_KEY", fivetran::API_KEY.to_owned()),
+        ("FIVETRAN_API_SECRET", fivetran::API_SECRET.to_owned()),
+        ("FIVETRAN_GROUP_ID", fivetran::GROUP_ID.to_owned()),
+    ]
 }
 
 /// What has been shown so far of what the stand-ins have seen.

@@ -7,7 +7,7 @@ use connect_card::sandbox::slack::{Via, Visibility, post, signed_headers};
 use futures_util::future::join_all;
 use serde_json::json;
 
-use crate::harness::{CHANNEL, PRIVATE, Setup, TestBot, USER, link_of, until};
+use crate::harness::{CHANNEL, PRIVATE, Setup, TestBot, USER, link_of};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_signed_command_is_acknowledged_while_fivetran_is_slow() {
@@ -202,17 +202,7 @@ async fn one_signed_request_replayed_twenty_times_is_one_command() {
     let replay = || post(&url, &headers, request.body.clone().into_bytes());
     let acks = join_all((0..19).map(|_| replay())).await;
     bot.message(1).await;
-    let store = &bot.app.bot.store;
-    until("its end", async || {
-        store
-            .census(connect_card::clock::Clock::default().now())
-            .await
-            .unwrap()
-            .oldest_open
-            .is_none()
-            .then_some(())
-    })
-    .await;
+    bot.until_all_ended().await;
     let late = replay().await;
     for ack in acks.into_iter().chain([late]) {
         assert_eq!(ack.unwrap().status, 200);

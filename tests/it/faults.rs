@@ -182,18 +182,8 @@ async fn a_command_that_nobody_could_be_told_about_is_counted_and_listed() {
     bot.send(COMMAND).await;
     until("a first post", async || (bot.slack.calls_to("response_url") > 0).then_some(())).await;
     bot.advance(Duration::from_secs(31 * 60));
-    let store = &bot.app.bot.store;
-    until("its end", async || {
-        store
-            .census(connect_card::clock::Clock::default().now())
-            .await
-            .unwrap()
-            .oldest_open
-            .is_none()
-            .then_some(())
-    })
-    .await;
-    assert_eq!(store.census(connect_card::clock::Clock::default().now()).await.unwrap().undeliverable, 1);
+    bot.until_all_ended().await;
+    assert_eq!(bot.census().await.undeliverable, 1);
     assert_eq!(bot.fivetran.connections().len(), 1);
     assert!(bot.slack.messages().is_empty());
 

@@ -6,8 +6,10 @@ use std::time::Duration;
 use connect_card::app::{self, App};
 use connect_card::clock::Clock;
 use connect_card::config::{self, Vars};
-use connect_card::sandbox::fivetran::{self, Call, FivetranStandIn};
-use connect_card::sandbox::slack::{self, Ack, Message, SlackStandIn, Visibility, block_faults};
+use connect_card::sandbox;
+use connect_card::sandbox::fivetran::{Call, FivetranStandIn};
+use connect_card::sandbox::slack::{Ack, Message, SlackStandIn, Visibility, block_faults};
+use connect_card::store::Census;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::time::Instant;
@@ -98,18 +100,8 @@ fn database_in(folder: &TempDir) -> String {
 
 /// What leads to the stand-ins, as variables.
 pub(crate) fn stand_in_vars(slack: &SlackStandIn, fivetran: &FivetranStandIn) -> Vec<(String, String)> {
-    [
-        ("SLACK_SIGNING_SECRET", slack::SIGNING_SECRET),
-        ("SLACK_BOT_TOKEN", slack::BOT_TOKEN),
-        ("SLACK_API_URL", &slack.api_url()),
-        ("SLACK_RESPONSE_URL_ORIGINS", &slack.url()),
-        ("FIVETRAN_API_URL", &fivetran.url()),
-        ("FIVETRAN_API_KEY", fivetran::API_KEY),
-        ("FIVETRAN_API_SECRET", fivetran::API_SECRET),
-        ("FIVETRAN_GROUP_ID", fivetran::GROUP_ID),
-    ]
-    .map(|(name, value)| (name.to_owned(), value.to_owned()))
-    .to_vec()
+    let vars = sandbox::stand_in_vars(slack, fivetran);
+    vars.map(|(name, value)| (name.to_owned(), value)).to_vec()
 }
 
 /// A running bot with its outside parties.
@@ -178,25 +170,21 @@ impl TestBot {
         self.fivetran.calls().iter().filter(made).count()
     }
 
+    /// How the database stands, by the real time.
+    pub(crate) async fn census(&self) -> Census {
+        self.app.bot.store.census(Clock::default().now()).await.unwrap()
+    }
+
+    /// Waits until every command has ended.
+    pub(crate) async fn until_all_ended(&self) {
+        until("every command's end", async || self.census().await.oldest_open.is_none().then_some(())).await;
+    }
+
     /// Waits until every command has ended and stops the bot. Gives all the messages there are;
     /// that each keeps Slack's limits and unfurls nothing is asserted here, for every test.
     pub(crate) async fn finish(self) -> Vec<Message> {
-        let store = &self.app.bot.store;
-        until("every command's end", async || {
-            store
-                .census(connect_card::clock::Clock::default().now())
-                .await
-                .unwrap()
-                .oldest_open
-                .is_none()
-                .then_some(())
-        })
-        .await;
-        assert_eq!(
-            store.census(connect_card::clock::Clock::default().now()).await.unwrap().undeliverable,
-            0,
-            "somebody could not be told"
-        );
+        self.until_all_ended().await;
+        assert_eq!(self.census().await.undeliverable, 0, "somebody could not be told");
         self.app.stop().await;
         let messages = self.slack.messages();
         for message in &messages {
