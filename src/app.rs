@@ -15,10 +15,13 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
-use crate::config::{Channels, Config, Destinations, Landing, Visibility};
+use crate::command::places::{Channels, Destinations};
+use crate::config::Config;
 use crate::fivetran::Fivetran;
 use crate::fivetran::catalog::{Catalog, Resolution, ServiceId};
 use crate::permission::Gate;
+use crate::provision::Landing;
+use crate::reply::Audience;
 use crate::seal::{Purpose, Sealer};
 use crate::slack::signature::Verifier;
 use crate::slack::web_api::WebApi;
@@ -47,7 +50,7 @@ pub struct Bot {
     /// Who may.
     pub gate: Gate,
     /// Who gets to see a link.
-    pub visibility: Visibility,
+    pub visibility: Audience,
     /// The customer's landing page.
     pub landing: Landing,
     /// The keys of Slack's signatures.

@@ -9,14 +9,14 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::app::{fetch_catalog, unknown_service};
 use crate::cli::{self, Exit};
 use crate::clock::Clock;
-use crate::config::{self, Config, DatabaseUrl, Permissions, Vars};
+use crate::config::{self, Config, Vars};
 use crate::fivetran::Fivetran;
 use crate::fivetran::error::Error;
 use crate::outbound;
-use crate::permission::gaps;
+use crate::permission::{Permissions, gaps};
 use crate::slack::respond::PostError;
 use crate::slack::web_api::WebApi;
-use crate::store::{OpenError, Options, Store, Undeliverable, undeliverable_beside};
+use crate::store::{DatabaseUrl, OpenError, Options, Store, Undeliverable, undeliverable_beside};
 
 /// How far this machine's clock may be off before Slack's signatures fail, in seconds, with room
 /// to spare.

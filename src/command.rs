@@ -9,15 +9,16 @@ pub mod connect;
 pub mod form;
 pub mod help;
 pub mod list;
+pub mod places;
 pub mod renew;
 pub mod services;
 pub mod status;
 
 use serde::{Deserialize, Serialize};
 
-use crate::config::{ChannelDefaults, Destinations};
 use crate::fivetran::catalog::{Catalog, Service};
 use crate::fivetran::schema::{BadName, Misfit, Target};
+use places::{ChannelDefaults, Destinations};
 
 /// A verb's line in help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

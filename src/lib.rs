@@ -21,6 +21,7 @@ pub mod command;
 pub mod fivetran;
 pub mod journal;
 pub mod links;
+pub mod provision;
 pub mod reply;
 
 pub mod store;

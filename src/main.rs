@@ -7,9 +7,10 @@ use clap::Parser as _;
 use connect_card::app::{self, App};
 use connect_card::cli::{self, Cli, Exit, Task};
 use connect_card::clock::Clock;
-use connect_card::config::{self, Faults, LogConfig, LogFormat, Vars};
+use connect_card::config::{self, Faults, Vars};
 use connect_card::slack::manifest;
-use connect_card::{check, link, sandbox, telemetry};
+use connect_card::telemetry::{self, LogConfig, LogFormat};
+use connect_card::{check, link, sandbox};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// How long requests are still taken after `/readyz` has turned: a balancer that probes every second
@@ -70,7 +71,7 @@ fn settings(for_a_person: bool) -> Result<Vars, Exit> {
 
 /// A person at a terminal wants the answer, and of the log only what went wrong.
 fn quiet(log: &LogConfig) -> &str {
-    if log.filter == config::LOG_FILTER { "error" } else { &log.filter }
+    if log.filter == telemetry::LOG_FILTER { "error" } else { &log.filter }
 }
 
 async fn serve(vars: &Vars) -> Exit {

@@ -16,7 +16,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
-use crate::config::Permissions;
 use crate::slack::web_api::{Identity, UserInfo, WebApi};
 use slack::Directory;
 
@@ -24,6 +23,17 @@ use slack::Directory;
 const PATIENCE: Duration = Duration::from_millis(800);
 /// How many people a refusal names.
 const ASKED: usize = 3;
+
+/// Who may use the bot, and where. What is empty allows everybody, and everywhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Permissions {
+    /// `ALLOWED_USERS`.
+    pub users: Vec<String>,
+    /// `ALLOWED_USER_GROUPS`.
+    pub user_groups: Vec<String>,
+    /// `ALLOWED_CHANNELS`.
+    pub channels: Vec<String>,
+}
 
 /// Somebody who wants something, as Slack's request tells.
 #[derive(Clone, Copy, Debug)]

@@ -44,6 +44,16 @@ const UNCONFIRMED: &str = "no clear answer";
 /// Slack's limit for a text object, in characters.
 const TEXT_LIMIT: usize = 3000;
 
+/// Who sees a message: `LINK_VISIBILITY` says it of those with a link.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Audience {
+    /// Everybody in the channel.
+    #[default]
+    Channel,
+    /// The person who asked for it, alone.
+    Requester,
+}
+
 /// Text for Slack's `mrkdwn` in which nothing a person typed is markup. The only way to make one
 /// from foreign text escapes it.
 #[derive(Clone, Debug, Default)]

@@ -45,6 +45,17 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 /// Pause after a failed accept, which is nearly always a lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
+/// Where the bot listens and where it is reached.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// `HOST` and `PORT`.
+    pub listen: SocketAddr,
+    /// `PUBLIC_URL`, without a slash at its end.
+    pub public_url: String,
+    /// `METRICS_ADDR`.
+    pub metrics: Option<SocketAddr>,
+}
+
 /// An answer as JSON.
 fn json(body: &impl Serialize) -> Response {
     match serde_json::to_vec(body) {

@@ -18,6 +18,19 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
 use url::Url;
 
+/// What is needed to hear from and speak to Slack. No `Debug`: it holds secrets.
+#[derive(Clone)]
+pub struct SlackConfig {
+    /// `SLACK_SIGNING_SECRET`: the one in force first, then the one being rotated out.
+    pub signing_secrets: Vec<SecretString>,
+    /// `SLACK_BOT_TOKEN`.
+    pub bot_token: Option<SecretString>,
+    /// `SLACK_API_URL`, without a slash at its end.
+    pub api_url: String,
+    /// Origins a response_url may have.
+    pub response_url_origins: Vec<url::Origin>,
+}
+
 /// A slash command as Slack sends it: `application/x-www-form-urlencoded`.
 ///
 /// <https://docs.slack.dev/interactivity/implementing-slash-commands>

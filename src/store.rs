@@ -30,7 +30,7 @@ pub use commands::{Accepted, Claimed, NewCommand, Recorded, Then};
 use held::Held;
 pub use held::Hold;
 pub use links::{ClaimedLink, CommandRow, NewLink};
-pub use open::{OpenError, Options, undeliverable_beside};
+pub use open::{DatabaseUrl, OpenError, Options, undeliverable_beside};
 use statements::Statements;
 
 /// Longest wait for a commit before the person is told that nothing was accepted: Slack gives the

@@ -4,8 +4,8 @@
 //! back is [`crate::server`]'s, the words are [`crate::reply::form`]'s.
 
 use crate::command::connect::{self, Request};
+use crate::command::places::{ChannelDefaults, Destinations};
 use crate::command::{UsageError, Vocabulary, echo, plain};
-use crate::config::{ChannelDefaults, Destinations};
 use crate::fivetran::catalog::Service;
 use crate::fivetran::schema::{BadName, Misfit, SchemaName, TableName, Target};
 
@@ -212,7 +212,7 @@ impl Faults {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::NO_DEFAULTS;
+    use crate::command::places::NO_DEFAULTS;
     use crate::fivetran::catalog::Catalog;
 
     fn destinations(default: Option<&str>, named: &[(&str, &str)]) -> Destinations {

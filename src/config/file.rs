@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 
 use toml::{Table, Value};
 
-use super::{ChannelDefaults, Channels, Fault, is_fivetran_id, is_slack_id};
+use super::{Fault, is_fivetran_id, is_slack_id};
+use crate::command::places::{ChannelDefaults, Channels};
 use crate::fivetran::catalog::ServiceId;
 use crate::fivetran::schema::Target;
 

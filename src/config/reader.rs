@@ -11,10 +11,15 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::file::{self, File};
-use super::{
-    Channels, DatabaseUrl, Destinations, Fault, Faults, FivetranConfig, Landing, Permissions, ServerConfig,
-    SlackConfig, Vars, Visibility, is_fivetran_id, is_slack_id,
-};
+use super::{Fault, Faults, Vars, is_fivetran_id, is_slack_id};
+use crate::command::places::{Channels, Destinations};
+use crate::fivetran::FivetranConfig;
+use crate::permission::Permissions;
+use crate::provision::Landing;
+use crate::reply::Audience;
+use crate::server::ServerConfig;
+use crate::slack::SlackConfig;
+use crate::store::DatabaseUrl;
 use crate::telemetry;
 
 /// The two places Slack gives response_urls from (the second is GovSlack).
@@ -286,17 +291,17 @@ impl Reader<'_> {
         ids
     }
 
-    pub(super) fn visibility(&mut self) -> Visibility {
+    pub(super) fn visibility(&mut self) -> Audience {
         match self.vars.get("LINK_VISIBILITY") {
-            None | Some("channel") => Visibility::Channel,
-            Some("requester") => Visibility::Requester,
+            None | Some("channel") => Audience::Channel,
+            Some("requester") => Audience::Requester,
             Some(_) => {
                 self.fault(
                     "LINK_VISIBILITY",
                     "is neither channel nor requester",
                     "use one of the two, or unset it",
                 );
-                Visibility::Channel
+                Audience::Channel
             }
         }
     }

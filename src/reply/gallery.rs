@@ -12,7 +12,8 @@ use serde_json::Value;
 use slack_morphism::prelude::SlackMessageContent;
 
 use self::samples::{Sample, Samples};
-use super::live::{Audience, Note, Waiting};
+use super::Audience;
+use super::live::{Note, Waiting};
 use super::{ask, form, list as list_reply, live, services as services_reply, status as status_reply};
 use crate::command::list;
 use crate::command::renew::NotRenewable;

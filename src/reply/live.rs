@@ -11,7 +11,7 @@ use slack_morphism::prelude::{
 };
 use url::Url;
 
-use super::{BUTTON_LIMIT, Mrkdwn, content, context, cut, local_time, utc};
+use super::{Audience, BUTTON_LIMIT, Mrkdwn, content, context, cut, local_time, utc};
 use crate::command::connect::Request;
 use crate::fivetran::model::ConnectCard;
 use crate::fivetran::schema::SchemaKind;
@@ -49,15 +49,6 @@ pub enum Note {
     Reauthorise,
     /// This is a fresh one in the place of one that had expired.
     Renewed,
-}
-
-/// Who sees a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Audience {
-    /// Everyone in the channel.
-    Channel,
-    /// Who asked, alone.
-    Requester,
 }
 
 /// The message with a link that works. `None` if the link is no URL, which [`ConnectCard`] has

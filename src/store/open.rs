@@ -5,7 +5,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,7 +20,6 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use super::{Inner, Pool, Store, StoreError, Undeliverable, statements, writer};
-use crate::config::DatabaseUrl;
 use crate::crash::without_sync;
 use crate::seal::{Purpose, Sealer};
 
@@ -33,6 +32,15 @@ const QUEUE_LIMIT: Duration = Duration::from_secs(5);
 const ACQUIRE_LIMIT: Duration = Duration::from_secs(2);
 /// Connections to Postgres: the two writers, the claims, the renewals, one to spare.
 const POSTGRES_CONNECTIONS: u32 = 5;
+
+/// `DATABASE_URL`. No `Debug`: it can hold a password.
+#[derive(Clone)]
+pub enum DatabaseUrl {
+    /// A file.
+    Sqlite(PathBuf),
+    /// A whole `postgres://` URL.
+    Postgres(SecretString),
+}
 
 /// How to open the database.
 pub struct Options<'a> {

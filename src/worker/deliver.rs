@@ -13,13 +13,13 @@ use slack_morphism::prelude::{SlackMessageContent, SlackMessageResponseType};
 use crate::app::Bot;
 use crate::command::Work;
 use crate::command::connect::{Confirmed, Request};
-use crate::config::Visibility;
 use crate::fivetran::model::ConnectCard;
 use crate::journal::{Journal, Outcome, PostFailure, Problem};
 use crate::links::{self, Over, Place};
 use crate::reply;
+use crate::reply::Audience;
 use crate::reply::ask;
-use crate::reply::live::{self, Audience, Note, Waiting};
+use crate::reply::live::{self, Note, Waiting};
 use crate::slack::ResponseUrl;
 use crate::slack::respond::{self, PostError};
 use crate::slack::web_api::Posted;
@@ -106,10 +106,7 @@ async fn post(bot: &Bot, claimed: &Claimed, content: SlackMessageContent) -> Res
 }
 
 fn audience(bot: &Bot) -> Audience {
-    match bot.visibility {
-        Visibility::Channel => Audience::Channel,
-        Visibility::Requester => Audience::Requester,
-    }
+    bot.visibility
 }
 
 /// Shows the link to its requester alone: by the response_url, else by a direct message. Never by

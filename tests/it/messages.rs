@@ -1,14 +1,14 @@
 //! What people see: where the link stands in a message, and that no reply outgrows Slack's limits.
 
 use connect_card::command::connect::{Confirmed, Request};
+use connect_card::command::places::{ChannelDefaults, Destinations, NO_DEFAULTS};
 use connect_card::command::{UsageError, Vocabulary, Work, parse};
-use connect_card::config::{ChannelDefaults, Destinations, NO_DEFAULTS};
 use connect_card::fivetran::catalog::{Catalog, ServiceId};
 use connect_card::fivetran::model::{ConnectCard, Said};
 use connect_card::fivetran::schema::{SchemaKind, Target};
 use connect_card::journal::{MisfitKind, Origin, Problem};
-use connect_card::reply;
 use connect_card::reply::live::{self, Note};
+use connect_card::reply::{self, Audience};
 use connect_card::sandbox::slack::{Message, block_faults};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -134,7 +134,7 @@ fn every_reply_keeps_slacks_limits_with_the_longest_of_everything() {
                     requester: &requester,
                     card: &card,
                     note,
-                    audience: live::Audience::Channel,
+                    audience: Audience::Channel,
                     reference: "0123456789",
                 };
                 let json = assert_fits(live::waiting(&waiting, now).unwrap(), "link");

@@ -1,8 +1,8 @@
 //! Tests of how the words are read, and of what a look at Fivetran means.
 
 use super::*;
+use crate::command::places::{ChannelDefaults, Destinations, NO_DEFAULTS};
 use crate::command::{Command, parse as parse_text};
-use crate::config::{ChannelDefaults, Destinations, NO_DEFAULTS};
 use crate::fivetran::model::Said;
 
 fn destinations() -> Destinations {
