@@ -4,8 +4,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use ring::rand::{SecureRandom as _, SystemRandom};
@@ -18,7 +17,8 @@ use crate::clock::Clock;
 use crate::command::places::{Channels, Destinations};
 use crate::config::Config;
 use crate::fivetran::Fivetran;
-use crate::fivetran::catalog::{Catalog, Resolution, ServiceId};
+use crate::fivetran::catalog::Catalog;
+use crate::fivetran::live::CurrentCatalog;
 use crate::permission::Gate;
 use crate::provision::Landing;
 use crate::reply::Audience;
@@ -29,11 +29,6 @@ use crate::store::{Claimed, OpenError, Options, Store};
 use crate::telemetry::Metrics;
 use crate::watch::Pace;
 use crate::{outbound, server, worker};
-
-/// How often the catalogue is fetched anew; services come and go within weeks.
-const CATALOG_REFRESH: Duration = Duration::from_secs(24 * 60 * 60);
-/// How soon it is tried again when that failed.
-const CATALOG_RETRY: Duration = Duration::from_secs(5 * 60);
 
 /// What every request and every step of a command may use. No `Debug`: it holds every secret.
 pub struct Bot {
@@ -123,40 +118,6 @@ impl Hints {
             said.clear();
         }
         said.insert(channel_id.to_owned())
-    }
-}
-
-/// The catalogue as it is now: built in, until Fivetran's own has been fetched.
-pub struct CurrentCatalog(RwLock<Arc<Catalog>>);
-
-impl Default for CurrentCatalog {
-    fn default() -> Self {
-        Self(RwLock::new(Arc::new(Catalog::built_in())))
-    }
-}
-
-impl CurrentCatalog {
-    /// The catalogue now.
-    #[must_use]
-    pub fn current(&self) -> Arc<Catalog> {
-        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
-    }
-
-    fn replace(&self, catalog: Catalog) {
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(catalog);
-    }
-}
-
-/// Fetches Fivetran's own catalogue; `None` when it cannot be had.
-pub async fn fetch_catalog(fivetran: &Fivetran) -> Option<Catalog> {
-    match fivetran.connector_types().await {
-        Ok(types) => Catalog::from_live(
-            types.into_iter().map(|it| (it.id.clone(), it.name.unwrap_or(it.id), it.service_status)),
-        ),
-        Err(error) => {
-            tracing::info!(%error, "Fivetran's catalogue cannot be had; using the one built in");
-            None
-        }
     }
 }
 
@@ -250,7 +211,17 @@ impl App {
             None => None,
         };
         let worker = worker::start(Arc::clone(&bot), fresh);
-        tokio::spawn(keep_catalog(Arc::clone(&bot)));
+        tokio::spawn({
+            let bot = Arc::clone(&bot);
+            async move {
+                let warn = |catalog: &Catalog| {
+                    for line in bot.channels.unknown_services(catalog) {
+                        tracing::warn!("CONFIG: {line}");
+                    }
+                };
+                bot.catalog.keep_fresh(&bot.fivetran, &bot.stopping, warn).await;
+            }
+        });
         tokio::spawn({
             let bot = Arc::clone(&bot);
             async move { bot.gate.announce().await }
@@ -292,40 +263,4 @@ impl App {
 /// [`StartError::Listen`].
 pub fn listen(address: SocketAddr, variable: &'static str) -> Result<TcpListener, StartError> {
     server::bind(address).map_err(|error| StartError::Listen { address, cause: error.kind(), variable })
-}
-
-async fn keep_catalog(bot: Arc<Bot>) {
-    loop {
-        let pause = match fetch_catalog(&bot.fivetran).await {
-            Some(catalog) => {
-                tracing::debug!(services = catalog.len(), "fetched Fivetran's catalogue");
-                for (channel, service) in
-                    bot.channels.unknown_services(|id| catalog.get(id.as_str()).is_some())
-                {
-                    tracing::warn!("CONFIG: {}", unknown_service(channel, service, &catalog));
-                }
-                bot.catalog.replace(catalog);
-                CATALOG_REFRESH
-            }
-            None => CATALOG_RETRY,
-        };
-        tokio::select! {
-            () = bot.stopping.cancelled() => return,
-            () = tokio::time::sleep(pause) => {}
-        }
-    }
-}
-
-/// What to say of a service that a channel allows and Fivetran does not have. Not a fault of the
-/// file: a new service is not in the table built in, and a bot must start without Fivetran.
-#[must_use]
-pub fn unknown_service(channel_id: &str, service: &ServiceId, catalog: &Catalog) -> String {
-    let hint = match catalog.resolve(service.as_str()) {
-        Resolution::Retired { successor, .. } => format!(" (it is called {} now)", successor.id),
-        Resolution::Named(meant) => format!(" (its id is {})", meant.id),
-        _ => String::new(),
-    };
-    format!(
-        "channels.{channel_id}.services has {service}, which Fivetran does not list{hint}: correct its id"
-    )
 }

@@ -6,12 +6,12 @@
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::app::{fetch_catalog, unknown_service};
 use crate::cli::{self, Exit};
 use crate::clock::Clock;
 use crate::config::{self, Config, Vars};
 use crate::fivetran::Fivetran;
 use crate::fivetran::error::Error;
+use crate::fivetran::live::fetch_catalog;
 use crate::outbound;
 use crate::permission::{Permissions, gaps};
 use crate::slack::respond::PostError;
@@ -106,10 +106,8 @@ async fn fivetran(report: &mut Report, config: &Config, http: reqwest::Client) {
     match fetch_catalog(&fivetran).await {
         Some(catalog) => {
             report.good(&format!("Fivetran catalogue: {} services", catalog.len()));
-            for (channel_id, service) in
-                config.channels.unknown_services(|id| catalog.get(id.as_str()).is_some())
-            {
-                report.bad(&format!("CONFIG: {}", unknown_service(channel_id, service, &catalog)));
+            for line in config.channels.unknown_services(&catalog) {
+                report.bad(&format!("CONFIG: {line}"));
             }
         }
         None => report.note("Fivetran catalogue: cannot be had; the one built in serves"),

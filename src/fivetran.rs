@@ -6,6 +6,7 @@
 
 pub mod catalog;
 pub mod error;
+pub mod live;
 pub mod model;
 pub mod schema;
 

@@ -8,7 +8,6 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::app::fetch_catalog;
 use crate::cli::{self, Exit, remark};
 use crate::clock::Clock;
 use crate::command::places::{Destinations, NO_DEFAULTS};
@@ -16,6 +15,7 @@ use crate::command::{self, UsageError, Vocabulary, connect};
 use crate::config::LinkConfig;
 use crate::fivetran::Fivetran;
 use crate::fivetran::catalog::Catalog;
+use crate::fivetran::live::fetch_catalog;
 use crate::fivetran::model::ConnectCard;
 use crate::journal::{Failure, Finished, First, Journal, Outcome, Problem, Progress, Step, Terms};
 use crate::{outbound, reply};
