@@ -233,16 +233,3 @@ pub fn public_url(text: &str) -> Result<String, Faults> {
     let mut reader = Reader { vars: &Vars::default(), faults: Faults::default() };
     reader.url("--public-url", text, PlainHttp::LoopbackOnly).ok_or(reader.faults)
 }
-
-/// Fivetran's ids are words of letters, digits and underscores; nothing else goes into a path.
-fn is_fivetran_id(text: &str) -> bool {
-    (1..=100).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
-}
-
-/// Slack's ids are capital letters and digits after a letter that tells the kind.
-fn is_slack_id(text: &str, kinds: &str) -> bool {
-    (2..=64).contains(&text.len())
-        && text.starts_with(|first| kinds.contains(first))
-        && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
-}

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::command::connect::Request;
 use crate::fivetran::model::{Connection, SetupState, Status};
+// The database keeps a link's place with it, and must not know Slack.
+pub use crate::slack::Place;
 
 /// Share of Fivetran's hourly rate limit that watching may use: a tenth and a bit less, so that
 /// the 20,000 requests of a paying account leave it at about 1,800.
@@ -112,15 +114,6 @@ impl Over {
     pub fn named(name: &str) -> Option<Self> {
         [Self::Broken, Self::Connected].into_iter().find(|over| over.name() == name)
     }
-}
-
-/// Where a message stands, if it can be edited.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// The channel; of a direct message not the one asked for.
-    pub channel: String,
-    /// The message's id in it.
-    pub ts: String,
 }
 
 /// A posted link.

@@ -13,10 +13,9 @@ use tokio::time::Instant;
 use crate::app::Bot;
 use crate::fivetran::error::Error;
 use crate::fivetran::model::SetupState;
-use crate::links::{self, Link, News, Place, Seen, State, USUAL_LIMIT};
+use crate::links::{self, Link, News, Seen, State, USUAL_LIMIT};
 use crate::reply::live;
 use crate::slack::respond::PostError;
-use crate::slack::web_api::Posted;
 use crate::store::{ClaimedLink, Recorded};
 
 /// How often the database is asked for due links.
@@ -268,7 +267,7 @@ async fn bring(bot: &Bot, link: &mut Link, news: News) -> bool {
         return false;
     }
     let (Some(web_api), Some(place)) = (&bot.web_api, &link.message) else { return true };
-    match web_api.post_in_thread(&posted(place), live::news(news, link)).await {
+    match web_api.post_in_thread(place, live::news(news, link)).await {
         Ok(()) => true,
         Err(PostError::Refused(word)) => {
             tracing::info!(link = link.id, slack_says = word, "the thread cannot be told");
@@ -287,7 +286,7 @@ async fn bring(bot: &Bot, link: &mut Link, news: News) -> bool {
 /// be edited any more is let go.
 pub async fn show(bot: &Bot, link: &mut Link) -> bool {
     let (Some(web_api), Some(place)) = (&bot.web_api, &link.message) else { return true };
-    match web_api.update(&posted(place), &live::settled(link)).await {
+    match web_api.update(place, &live::settled(link)).await {
         Ok(()) => true,
         Err(PostError::Refused(word)) if is_lost(&word) => {
             tracing::info!(link = link.id, slack_says = word, "a link's message cannot be edited any more");
@@ -314,10 +313,6 @@ pub fn is_lost(word: &str) -> bool {
             | "channel_not_found"
             | "is_archived"
     )
-}
-
-fn posted(place: &Place) -> Posted {
-    Posted { channel: place.channel.clone(), ts: place.ts.clone() }
 }
 
 /// The audit line: what became of a link. Never the link.

@@ -306,8 +306,10 @@ pub struct Group {
     pub name: String,
 }
 
-/// Whether an id of Fivetran's may stand in a path.
-pub(super) fn is_id(id: &str) -> bool {
+/// Whether a text can be an id of Fivetran's, of a connection or of a group: a word of letters,
+/// digits, underscores and dashes. Nothing else goes into a path.
+#[must_use]
+pub fn is_id(id: &str) -> bool {
     (1..=100).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }
 

@@ -22,7 +22,6 @@ use crate::reply::ask;
 use crate::reply::live::{self, Note, Waiting};
 use crate::slack::ResponseUrl;
 use crate::slack::respond::{self, PostError};
-use crate::slack::web_api::Posted;
 use crate::store::{Claimed, ClaimedLink, NewLink, Recorded};
 use crate::telemetry::Party;
 use crate::watch;
@@ -83,7 +82,7 @@ async fn post(bot: &Bot, claimed: &Claimed, content: SlackMessageContent) -> Res
     let mut refused = None;
     if let Some(web_api) = &bot.web_api {
         match web_api.post_message(&claimed.channel_id, content.clone()).await {
-            Ok(Posted { channel, ts }) => return Ok(Some(Place { channel, ts })),
+            Ok(place) => return Ok(Some(place)),
             Err(PostError::Refused(word)) => {
                 tracing::info!(
                     command = claimed.id,
@@ -127,7 +126,7 @@ async fn post_privately(
         return Err(Outcome::PostFailed(PostFailure::Refused("the response_url is dead".to_owned())));
     };
     match web_api.post_message(&claimed.user_id, content).await {
-        Ok(Posted { channel, ts }) => Ok(Some(Place { channel, ts })),
+        Ok(place) => Ok(Some(place)),
         Err(error) => Err(failed(claimed, error)),
     }
 }
@@ -222,11 +221,7 @@ pub(super) async fn renewed(
     if journal.is_retry() {
         bot.metrics.retried(Party::Slack);
     }
-    let place = old
-        .link
-        .message
-        .as_ref()
-        .map(|place| Posted { channel: place.channel.clone(), ts: place.ts.clone() });
+    let place = old.link.message.clone();
     let edited = match (&bot.web_api, place) {
         (Some(web_api), Some(at)) => {
             let private = audience(bot) == Audience::Requester;
