@@ -28,6 +28,7 @@ pub mod store;
 pub mod watch;
 pub mod worker;
 
+pub mod bucket;
 pub mod clock;
 pub mod crash;
 pub mod outbound;

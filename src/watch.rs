@@ -4,10 +4,12 @@
 //! means, and when to ask again, is [`crate::links`]'s decision; the words are [`crate::reply`]'s.
 //! The rows say when each link is due, so that replicas share the work and a restart loses none.
 
-use std::sync::{Arc, Mutex, PoisonError};
+mod pace;
+
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use tokio::time::Instant;
 
 use crate::app::Bot;
@@ -17,15 +19,12 @@ use crate::links::{self, Link, News, Seen, State, USUAL_LIMIT};
 use crate::reply::live;
 use crate::slack::respond::PostError;
 use crate::store::{ClaimedLink, Recorded};
+pub use pace::Pace;
 
 /// How often the database is asked for due links.
 const POLL: Duration = Duration::from_secs(1);
 /// Links taken at a time, each of which waits for one answer of Fivetran's.
 const CLAIM: i64 = 16;
-/// Looks that may be made at once after a rest; after that they go by the hourly share.
-const BURST: f64 = 60.0;
-/// Share of the hourly share that customers' browsers may use for looks ahead of time.
-const HASTY_SHARE: f64 = 0.1;
 /// When to try again what an outside party did not do.
 const AGAIN: SignedDuration = SignedDuration::from_secs(60);
 /// The pause that a rate limit without one is given.
@@ -36,59 +35,6 @@ const SPACING: SignedDuration = SignedDuration::from_secs(2);
 const REMEMBERED: usize = 10_000;
 /// Longest that a customer's browser is kept waiting for Fivetran.
 const HASTY_LIMIT: Duration = Duration::from_millis(2500);
-
-/// How many looks may be made now: a bucket that fills with time.
-#[derive(Debug)]
-pub struct Pace {
-    left: f64,
-    share: f64,
-    burst: f64,
-    filled_at: Option<Timestamp>,
-    /// Fivetran asked for a pause until then.
-    paused_until: Option<Timestamp>,
-}
-
-impl Pace {
-    /// For the looks that the rows say are due.
-    #[must_use]
-    pub fn steady() -> Mutex<Self> {
-        Mutex::new(Self { left: BURST, share: 1.0, burst: BURST, filled_at: None, paused_until: None })
-    }
-
-    /// For the looks that customers' browsers ask for.
-    #[must_use]
-    pub fn hasty() -> Mutex<Self> {
-        Mutex::new(Self {
-            left: BURST / 2.0,
-            share: HASTY_SHARE,
-            burst: BURST / 2.0,
-            filled_at: None,
-            paused_until: None,
-        })
-    }
-
-    /// Fills up to `now` and takes up to `wanted`; returns how many there were.
-    fn take(&mut self, wanted: i64, per_hour: u64, now: Timestamp) -> i64 {
-        if self.paused_until.is_some_and(|until| now < until) {
-            return 0;
-        }
-        let since = self.filled_at.map_or(0.0, |then| now.duration_since(then).as_secs_f64().max(0.0));
-        self.filled_at = Some(now);
-        let filled = self.left + since * self.share * per_hour as f64 / 3600.0;
-        self.left = filled.min(self.burst);
-        let taken = wanted.min(self.left as i64);
-        self.left -= taken as f64;
-        taken
-    }
-
-    fn give_back(&mut self, unused: i64) {
-        self.left += unused as f64;
-    }
-
-    fn pause(&mut self, until: Timestamp) {
-        self.paused_until = Some(until);
-    }
-}
 
 /// Watches until the bot stops.
 pub async fn run(bot: &Bot) {
