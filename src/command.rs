@@ -13,12 +13,14 @@ pub mod places;
 pub mod renew;
 pub mod services;
 pub mod status;
+pub mod surface;
 
 use serde::{Deserialize, Serialize};
 
 use crate::fivetran::catalog::{Catalog, Service};
 use crate::fivetran::schema::{BadName, Misfit, Target};
 use places::{ChannelDefaults, Destinations};
+use surface::Surface;
 
 /// A verb's line in help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,7 +188,7 @@ pub enum UsageError {
 #[derive(Clone, Copy)]
 pub struct Vocabulary<'a> {
     /// What stands before the arguments, for the examples in replies.
-    pub slash: &'a str,
+    pub slash: Surface<'a>,
     /// The services.
     pub catalog: &'a Catalog,
     /// The destinations.
@@ -258,13 +260,6 @@ pub fn parse_arguments(
     vocabulary: &Vocabulary<'_>,
 ) -> Result<connect::Request, UsageError> {
     connect::request(&plain(service), Some(&plain(schema)), destination.map(plain).as_deref(), vocabulary)
-}
-
-/// How a destination is said at the end of a line to paste, with a space before it.
-#[must_use]
-pub fn to_destination(destination: Option<&str>, slash: &str) -> String {
-    let to = if slash.starts_with('/') { "to" } else { "--destination" };
-    destination.map(|name| format!(" {to} {}", echo(name))).unwrap_or_default()
 }
 
 /// The text with single spaces, without invisible characters, and without quotes around a word. A

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use crate::cli::{self, Exit, remark};
 use crate::clock::Clock;
 use crate::command::places::{Destinations, NO_DEFAULTS};
+use crate::command::surface::Surface;
 use crate::command::{self, UsageError, Vocabulary, connect};
 use crate::config::LinkConfig;
 use crate::fivetran::Fivetran;
@@ -25,7 +26,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// The same while no request has reached it at all.
 const PATIENCE_UNREACHED: Duration = Duration::from_secs(10);
 /// What stands before the arguments in an example.
-const COMMAND: &str = "connect-card link";
+const COMMAND: Surface<'_> = Surface::Shell("connect-card link");
 
 /// A link, and what is to be said about it.
 struct Made {

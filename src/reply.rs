@@ -28,7 +28,8 @@ use slack_morphism::prelude::{
 };
 
 use crate::command::connect::Request;
-use crate::command::{VERBS, Work, to_destination};
+use crate::command::surface::Surface;
+use crate::command::{VERBS, Work};
 use crate::fivetran::model::Said;
 use crate::fivetran::schema::Target;
 use crate::journal::Problem;
@@ -180,7 +181,7 @@ pub fn not_accepted() -> SlackMessageContent {
 
 /// All that can be typed, after `slash` (the slash command as this workspace calls it).
 #[must_use]
-pub fn help(slash: &str) -> SlackMessageContent {
+pub fn help(slash: Surface<'_>) -> SlackMessageContent {
     let mut text = String::from("What you can type:");
     let mut lines = Mrkdwn::default().raw("*What you can type*");
     for verb in VERBS {
@@ -235,7 +236,7 @@ fn reference_line(reference: &str) -> SlackBlock {
 /// [`problem`] as plain sentences: what happened, then what to do.
 #[must_use]
 pub fn problem_sentence(problem: &Problem, request: &Request) -> String {
-    let slash = request.slash.as_str();
+    let slash = Surface::of(&request.slash);
     let name = request.service_name.as_str();
     let schema = request.target.connection_name();
     match problem {
@@ -256,10 +257,12 @@ pub fn problem_sentence(problem: &Problem, request: &Request) -> String {
             }
         ),
         Problem::Refused(said) => {
-            let log = if slash.starts_with('/') {
-                " If both are right, whoever runs this finds more in the log, by the reference."
-            } else {
-                ""
+            let log = match slash {
+                Surface::Slack(_) => {
+                    " If both are right, whoever runs this finds more in the log, by the reference."
+                }
+                // There the log is on the same screen.
+                Surface::Shell(_) => "",
             };
             format!(
                 "Fivetran would not create a connection for {name}{}, so there is no link. Check the service and the \
@@ -272,7 +275,7 @@ pub fn problem_sentence(problem: &Problem, request: &Request) -> String {
              example: {slash} {} {}{}",
             request.service,
             another(&request.target),
-            to_destination(request.destination.as_deref(), slash)
+            slash.to_destination(request.destination.as_deref())
         ),
         Problem::NameTaken(said) => format!(
             "Fivetran says that {schema} is taken{}, by a connection that this API key cannot see. Choose another \
@@ -302,7 +305,7 @@ pub fn problem_sentence(problem: &Problem, request: &Request) -> String {
         Problem::Misfit(fault) => {
             let id = request.service.as_str();
             misfit_words(name, id, &request.target, request.kind, *fault, slash)
-                + &to_destination(request.destination.as_deref(), slash)
+                + &slash.to_destination(request.destination.as_deref())
         }
         Problem::RateLimited { retry_after_s: Some(seconds) } => {
             format!("Fivetran's rate limit is reached. Try again in {}.", pause(*seconds))

@@ -5,7 +5,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::command::{UsageError, Verb, Vocabulary, echo, to_destination};
+use crate::command::surface::Surface;
+use crate::command::{UsageError, Verb, Vocabulary, echo};
 use crate::fivetran::catalog::{Catalog, Resolution, Service, ServiceId, ServiceStatus};
 use crate::fivetran::error::Error;
 use crate::fivetran::model::{ConnectCard, Connection, SetupState};
@@ -162,7 +163,7 @@ fn first(words: &[&str], count: usize) -> String {
 }
 
 /// What to type instead, after the slash command or the name of the program.
-fn line(service: &Service, target: &str, destination: Option<&str>, slash: &str) -> String {
+fn line(service: &Service, target: &str, destination: Option<&str>, slash: Surface<'_>) -> String {
     // A table is part of the schema only where the service wants one.
     let wants_table = service.kind.is_some_and(SchemaKind::wants_table);
     let target = match target.split_once('.') {
@@ -170,7 +171,7 @@ fn line(service: &Service, target: &str, destination: Option<&str>, slash: &str)
         Some((schema, _)) if service.kind.is_some() && !wants_table => schema.to_owned(),
         _ => target.to_owned(),
     };
-    format!("{} {target}{}", service.id, to_destination(destination, slash))
+    format!("{} {target}{}", service.id, slash.to_destination(destination))
 }
 
 /// Resolves every name of a request, with the channel's defaults for those left out.
@@ -191,7 +192,7 @@ pub(super) fn request(
     if !channel.allows(&service.id) {
         return Err(UsageError::ServiceNotAllowed { service, allowed: allowed(vocabulary) });
     }
-    let rest = || to_destination(destination, slash);
+    let rest = || slash.to_destination(destination);
     let target = match (schema, &channel.schema) {
         (Some(typed), _) => Target::parse(typed).map_err(|name| UsageError::BadName {
             service: Box::new(service.clone()),
@@ -213,7 +214,7 @@ pub(super) fn request(
         target,
         group_id,
         destination,
-        slash: slash.to_owned(),
+        slash: slash.to_string(),
         confirmed: Confirmed::No,
     })
 }

@@ -213,6 +213,7 @@ impl Faults {
 mod tests {
     use super::*;
     use crate::command::places::NO_DEFAULTS;
+    use crate::command::surface::Surface;
     use crate::fivetran::catalog::Catalog;
 
     fn destinations(default: Option<&str>, named: &[(&str, &str)]) -> Destinations {
@@ -226,7 +227,10 @@ mod tests {
         destinations: &Destinations,
     ) -> Result<Request, Vec<Fault>> {
         let catalog = Catalog::built_in();
-        read(values, &Vocabulary { slash: "/connect-card", catalog: &catalog, destinations, channel })
+        read(
+            values,
+            &Vocabulary { slash: Surface::of("/connect-card"), catalog: &catalog, destinations, channel },
+        )
     }
 
     fn faults(service: &str, schema: &str, table: &str) -> Vec<Field> {

@@ -14,6 +14,7 @@ use super::{Mrkdwn, cut, plain_section, sentences, services, usage_sentence};
 use crate::command::connect::Request;
 use crate::command::form::{Choice, Fault, Field};
 use crate::command::services::Found;
+use crate::command::surface::Surface;
 use crate::command::{UsageError, VERBS};
 use crate::fivetran::catalog::Service;
 use crate::fivetran::schema::{Misfit, SchemaKind};
@@ -143,7 +144,7 @@ fn fault_sentence(Fault { field, error }: &Fault, slash: &str) -> String {
                 _ => format!("{name} names its tables itself; give only the schema, without a dot."),
             }
         }
-        error => cut(&usage_sentence(error, slash), 500),
+        error => cut(&usage_sentence(error, Surface::of(slash)), 500),
     }
 }
 

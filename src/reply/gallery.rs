@@ -19,6 +19,7 @@ use crate::command::list;
 use crate::command::renew::NotRenewable;
 use crate::command::services::{Found, How};
 use crate::command::status::View;
+use crate::command::surface::Surface;
 use crate::links::{News, State};
 use crate::permission::Refused;
 
@@ -96,13 +97,13 @@ impl Gallery<'_> {
             self.message(&format!("already-on-it-{verb}"), super::already_on_it(work));
         }
         self.message("not-accepted", super::not_accepted());
-        self.message("help", super::help(&sample.slash));
+        self.message("help", super::help(Surface::of(&sample.slash)));
     }
 
     fn usage(&mut self) {
         let sample = self.sample;
         for (name, error) in &sample.usage_errors {
-            self.message(&format!("usage-{name}"), super::usage(error, &sample.slash));
+            self.message(&format!("usage-{name}"), super::usage(error, Surface::of(&sample.slash)));
         }
     }
 

@@ -6,6 +6,7 @@
 use slack_morphism::prelude::SlackMessageContent;
 
 use super::{cut, help, sentences};
+use crate::command::surface::Surface;
 use crate::command::{UsageError, VERBS};
 use crate::fivetran::catalog::Service;
 use crate::fivetran::schema::{BadName, MAX_NAME_LEN, SchemaKind, Target, Why};
@@ -16,7 +17,7 @@ const SERVICES_SHOWN: usize = 8;
 
 /// What is wrong with what was typed, and what to type instead.
 #[must_use]
-pub fn usage(error: &UsageError, slash: &str) -> SlackMessageContent {
+pub fn usage(error: &UsageError, slash: Surface<'_>) -> SlackMessageContent {
     match error {
         UsageError::Incomplete => help(slash),
         error => sentences(&usage_sentence(error, slash)),
@@ -25,7 +26,7 @@ pub fn usage(error: &UsageError, slash: &str) -> SlackMessageContent {
 
 /// [`usage`] as one plain sentence or two.
 #[must_use]
-pub fn usage_sentence(error: &UsageError, slash: &str) -> String {
+pub fn usage_sentence(error: &UsageError, slash: Surface<'_>) -> String {
     match error {
         UsageError::Incomplete => format!("Type a service and a schema: {slash} {}", VERBS[0].example),
         UsageError::SchemaWanted(verb) => format!("Type one schema: {slash} {}", verb.example),
@@ -71,8 +72,10 @@ pub fn usage_sentence(error: &UsageError, slash: &str) -> String {
             misfit_words(&service.name, id, target, service.kind, (*misfit).into(), slash) + rest
         }
         UsageError::UnknownDestination { typed, known } if known.is_empty() => {
-            let flag =
-                if slash.starts_with('/') { format!("“to {typed}”") } else { "--destination".to_owned() };
+            let flag = match slash {
+                Surface::Slack(_) => format!("“to {typed}”"),
+                Surface::Shell(_) => "--destination".to_owned(),
+            };
             format!(
                 "I know no destination called “{typed}”; there is only the default one. Leave out {flag}."
             )
@@ -81,10 +84,12 @@ pub fn usage_sentence(error: &UsageError, slash: &str) -> String {
             format!("I know no destination called “{typed}”. There is {}.", listed(known))
         }
         UsageError::NoDestination { known } => {
-            let how = if slash.starts_with('/') { "“to”" } else { "--destination" };
+            let (how, name) = match slash {
+                Surface::Slack(_) => ("“to”", "a destination's name"),
+                Surface::Shell(_) => ("--destination", "its name"),
+            };
             let which = match known.as_slice() {
-                [] if slash.starts_with('/') => "a destination's name".to_owned(),
-                [] => "its name".to_owned(),
+                [] => name.to_owned(),
                 known => format!("one of these: {}", listed(known)),
             };
             format!("Say where the data should land: add {how} and {which}.")
@@ -119,7 +124,7 @@ fn listed(names: &[String]) -> String {
     }
 }
 
-fn bad_name(service: &Service, name: &BadName, slash: &str, rest: &str) -> String {
+fn bad_name(service: &Service, name: &BadName, slash: Surface<'_>, rest: &str) -> String {
     let typed = cut(&name.typed, 40);
     let faults = name_faults(name);
     let rule = "a schema is made of a–z, 0–9 and _";
@@ -185,7 +190,7 @@ pub(super) fn misfit_words(
     target: &Target,
     kind: Option<SchemaKind>,
     fault: MisfitKind,
-    slash: &str,
+    slash: Surface<'_>,
 ) -> String {
     let schema = &target.schema;
     match fault {

@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use super::accept::{self, Answered, Asked};
 use super::{form, json, signed};
 use crate::app::Bot;
+use crate::command::surface::Surface;
 use crate::command::{self, Command, UsageError, Vocabulary, Work, list, renew, services, status};
 use crate::fivetran::schema::Target;
 use crate::journal::Progress;
@@ -58,7 +59,7 @@ async fn receive(
     })?;
     let catalog = bot.catalog.current();
     if command::asks_for_help(&typed.text, &catalog) {
-        return Ok((Answer::Replied, Some(reply::help(&typed.command))));
+        return Ok((Answer::Replied, Some(reply::help(Surface::of(&typed.command)))));
     }
     let SlashCommand { team_id, channel_id, user_id, .. } = &typed;
     let person = Person { team_id, enterprise_id: typed.enterprise_id.as_deref(), user_id };
@@ -73,7 +74,7 @@ async fn receive(
         return Ok((Answer::Replied, Some(reply::refused(&refused))));
     }
     let vocabulary = Vocabulary {
-        slash: &typed.command,
+        slash: Surface::of(&typed.command),
         catalog: &catalog,
         destinations: &bot.destinations,
         channel: bot.channels.of(&typed.channel_id),
@@ -86,7 +87,7 @@ async fn receive(
         Err(UsageError::Incomplete) if bot.web_api.is_some() && typed.trigger_id.is_some() => {
             (Answer::Replied, form::open(bot, &typed, began).await.err())
         }
-        Err(error) => (Answer::Replied, Some(reply::usage(&error, &typed.command))),
+        Err(error) => (Answer::Replied, Some(reply::usage(&error, Surface::of(&typed.command)))),
     })
 }
 
@@ -100,7 +101,7 @@ async fn answer(
 ) -> (Answer, SlackMessageContent) {
     let replied = |content| (Answer::Replied, content);
     let (work, progress) = match command {
-        Command::Help => return replied(reply::help(&typed.command)),
+        Command::Help => return replied(reply::help(Surface::of(&typed.command))),
         Command::Services(words) => {
             let found = services::find(&words, &bot.catalog.current(), services::SHOWN);
             return replied(services_reply::services(&found, &words, &typed.command));

@@ -19,6 +19,7 @@ use tokio::time::{Instant, timeout_at};
 use super::accept::{self, Answered, Asked};
 use crate::app::Bot;
 use crate::command::form::{self, Field, Values};
+use crate::command::surface::Surface;
 use crate::command::{Vocabulary, Work, services};
 use crate::fivetran::schema::Target;
 use crate::journal::Progress;
@@ -147,7 +148,7 @@ pub(super) async fn submit(
     }
     let catalog = bot.catalog.current();
     let vocabulary = Vocabulary {
-        slash: &draft.slash,
+        slash: Surface::of(&draft.slash),
         catalog: &catalog,
         destinations: &bot.destinations,
         channel: bot.channels.of(&draft.channel_id),

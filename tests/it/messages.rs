@@ -2,6 +2,7 @@
 
 use connect_card::command::connect::{Confirmed, Request};
 use connect_card::command::places::{ChannelDefaults, Destinations, NO_DEFAULTS};
+use connect_card::command::surface::Surface;
 use connect_card::command::{UsageError, Vocabulary, Work, parse};
 use connect_card::fivetran::catalog::{Catalog, ServiceId};
 use connect_card::fivetran::model::{ConnectCard, Said};
@@ -174,7 +175,7 @@ fn every_reply_keeps_slacks_limits_with_the_longest_of_everything() {
         }
     }
     assert_fits(reply::not_accepted(), "not accepted");
-    assert_fits(reply::help(&format!("/{}", "c".repeat(31))), "help");
+    assert_fits(reply::help(Surface::of(&format!("/{}", "c".repeat(31)))), "help");
 }
 
 #[test]
@@ -202,11 +203,15 @@ fn every_usage_error_keeps_slacks_limits() {
         (&NO_DEFAULTS, format!("{live} schema")),
         (&narrow, live.clone()),
     ] {
-        let vocabulary =
-            Vocabulary { slash: &slash, catalog: &catalog, destinations: &destinations, channel };
+        let vocabulary = Vocabulary {
+            slash: Surface::of(&slash),
+            catalog: &catalog,
+            destinations: &destinations,
+            channel,
+        };
         let error = parse(&typed, &vocabulary).unwrap_err();
-        assert_fits(reply::usage(&error, &slash), &format!("{error:?}"));
-        assert!(!reply::usage_sentence(&error, &slash).is_empty());
+        assert_fits(reply::usage(&error, Surface::of(&slash)), &format!("{error:?}"));
+        assert!(!reply::usage_sentence(&error, Surface::of(&slash)).is_empty());
         kinds.push(std::mem::discriminant(&error));
     }
     kinds.dedup();

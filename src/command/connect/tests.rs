@@ -14,7 +14,8 @@ fn destinations() -> Destinations {
 
 fn read_in(channel: &ChannelDefaults, catalog: &Catalog, typed: &str) -> Result<Request, UsageError> {
     let destinations = destinations();
-    let vocabulary = Vocabulary { slash: "/connect-card", catalog, destinations: &destinations, channel };
+    let vocabulary =
+        Vocabulary { slash: Surface::of("/connect-card"), catalog, destinations: &destinations, channel };
     match parse_text(typed, &vocabulary)? {
         Command::Connect(request) => Ok(request),
         _ => panic!("{typed} is another verb"),
@@ -104,7 +105,8 @@ fn a_quote_within_a_schema_is_never_dropped_in_silence() {
 
 #[test]
 fn words_in_the_wrong_place_are_put_right() {
-    let said = |typed: &str| crate::reply::usage_sentence(&read(typed).unwrap_err(), "/connect-card");
+    let said =
+        |typed: &str| crate::reply::usage_sentence(&read(typed).unwrap_err(), Surface::of("/connect-card"));
     for (typed, answer) in [
         ("google_ads Schema 7", "A schema has no spaces. Try: /connect-card google_ads schema_7"),
         ("Google Ads big customer", "A schema has no spaces. Try: /connect-card google_ads big_customer"),
@@ -156,7 +158,7 @@ fn words_in_the_wrong_place_are_put_right() {
 fn help_is_asked_for_in_many_words_and_scouts_are_no_help() {
     let (catalog, destinations) = (Catalog::built_in(), destinations());
     let vocabulary = Vocabulary {
-        slash: "/connect-card",
+        slash: Surface::of("/connect-card"),
         catalog: &catalog,
         destinations: &destinations,
         channel: &NO_DEFAULTS,
@@ -229,8 +231,12 @@ fn a_service_that_the_channel_does_not_allow_is_told_before_its_schema() {
 fn without_a_default_a_destination_must_be_said() {
     let destinations = Destinations { default_group: None, ..destinations() };
     let catalog = Catalog::built_in();
-    let vocabulary =
-        Vocabulary { slash: "/x", catalog: &catalog, destinations: &destinations, channel: &NO_DEFAULTS };
+    let vocabulary = Vocabulary {
+        slash: Surface::of("/x"),
+        catalog: &catalog,
+        destinations: &destinations,
+        channel: &NO_DEFAULTS,
+    };
     match parse_text("google_ads acme", &vocabulary) {
         Err(UsageError::NoDestination { known }) => assert_eq!(known, ["staging"]),
         other => panic!("{other:?}"),
