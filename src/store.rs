@@ -11,6 +11,7 @@
 mod commands;
 mod held;
 mod links;
+mod migrations;
 mod open;
 mod statements;
 mod writer;

@@ -12,14 +12,13 @@ use std::time::Duration;
 
 use ring::rand::SecureRandom as _;
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Executor, Row as _, SqlSafeStr as _};
+use sqlx::{Executor, Row as _};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::{Inner, Pool, Store, StoreError, Undeliverable, statements, writer};
+use super::{Inner, Pool, Store, StoreError, Undeliverable, migrations, statements, writer};
 use crate::crash::without_sync;
 use crate::seal::{Purpose, Sealer};
 
@@ -221,8 +220,7 @@ async fn sqlite(path: &Path) -> Result<(sqlx::SqlitePool, File), OpenError> {
             return Err(OpenError::Unsafe { setting, found, remedy });
         }
     }
-    let tables = [include_str!("schema.sql"), include_str!("view_sqlite.sql"), include_str!("link.sql")];
-    migrate(&tables).run(&pool).await.map_err(|error| OpenError::Migration(migration_word(error)))?;
+    migrations::sqlite().run(&pool).await.map_err(|error| OpenError::Migration(migration_word(error)))?;
     // The lock says that whoever held these leases is gone.
     for leases in
         ["UPDATE command SET lease_until = 0 WHERE ended_at IS NULL", "UPDATE link SET lease_until = 0"]
@@ -314,17 +312,8 @@ async fn postgres(url: &SecretString) -> Result<sqlx::PgPool, OpenError> {
         }
     }
     // Takes an advisory lock, so that replicas that start together do this one after another.
-    let tables = [include_str!("schema.sql"), include_str!("view_postgres.sql"), include_str!("link.sql")];
-    migrate(&tables).run(&pool).await.map_err(|error| OpenError::Migration(migration_word(error)))?;
+    migrations::postgres().run(&pool).await.map_err(|error| OpenError::Migration(migration_word(error)))?;
     Ok(pool)
-}
-
-/// The migrations in their order; what was released is never changed, only added to.
-fn migrate(steps: &[&'static str]) -> Migrator {
-    let migrations = steps.iter().zip(1..).map(|(sql, version)| {
-        Migration::new(version, "".into(), MigrationType::Simple, sql.into_sql_str(), false)
-    });
-    Migrator::with_migrations(migrations.collect())
 }
 
 /// A migration's failure without the database's own text.
