@@ -4,8 +4,9 @@
 //! "on disk". Must not know Slack or Fivetran, nor what a stage means: that is
 //! [`crate::journal`]'s.
 //!
-//! Every operation is one statement that commits by itself. The two that commands wait for,
-//! accepting and recording, go through a writer that puts all that is waiting into one statement,
+//! Every statement commits by itself, and no operation needs two of them to be right. The three
+//! writes that commands wait for (accepting a command, recording its progress, keeping its link)
+//! each go through a writer of their own, which puts all rows that are waiting into one statement,
 //! so that many commands share one sync of the disk.
 
 mod commands;

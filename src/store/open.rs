@@ -29,7 +29,8 @@ const SQLITE_OLDEST: (u32, u32, u32) = (3, 51, 3);
 const QUEUE_LIMIT: Duration = Duration::from_secs(5);
 /// Longest wait for a free connection to Postgres.
 const ACQUIRE_LIMIT: Duration = Duration::from_secs(2);
-/// Connections to Postgres: the two writers, the claims, the renewals, one to spare.
+/// Connections to Postgres: one for each of the three writers, and two for all other statements,
+/// such as claims and renewals, which are short.
 const POSTGRES_CONNECTIONS: u32 = 5;
 
 /// `DATABASE_URL`. No `Debug`: it can hold a password.

@@ -1,7 +1,7 @@
 //! The writers: they put all rows that are waiting into one statement, and so into one commit.
 //!
-//! Owns batching and what becomes of a row whose caller has gone. Two run side by side, one for
-//! each kind of write.
+//! Owns batching and what becomes of a row whose caller has gone. Three run side by side, one for
+//! each kind of write: accepting a command, recording its progress, keeping its link.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
