@@ -4,10 +4,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use connect_card::app::{self, App};
+use connect_card::cli::sandbox;
 use connect_card::clock::Clock;
 use connect_card::config::{self, Vars};
 use connect_card::outbound;
-use connect_card::sandbox;
 use connect_card::store::Census;
 use serde_json::Value;
 use stand_ins::fivetran::{Call, FivetranStandIn};
