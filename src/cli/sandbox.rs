@@ -17,7 +17,6 @@ use crate::cli::{self, Exit};
 use crate::clock::Clock;
 use crate::config::{self, Vars};
 use crate::outbound;
-use crate::reply::gallery;
 
 /// Where the typing happens.
 const CHANNEL: (&str, &str) = ("C0CUSTOMER", "#customer-acme");
@@ -60,15 +59,6 @@ pub async fn run(once: Option<&str>) -> Exit {
     };
     sandbox.stop().await;
     exit
-}
-
-/// Prints everything that people can be shown.
-pub fn gallery() -> Exit {
-    for entry in gallery::entries() {
-        let Ok(line) = serde_json::to_string(&entry) else { return Exit::Failed };
-        say(&line);
-    }
-    Exit::Well
 }
 
 impl Sandbox {
