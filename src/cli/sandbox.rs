@@ -63,7 +63,7 @@ pub async fn run(once: Option<&str>) -> Exit {
 
 impl Sandbox {
     async fn start() -> Result<Self, Box<dyn std::error::Error>> {
-        let (slack, fivetran) = stand_ins().await?;
+        let (slack, fivetran) = stand_ins(outbound::client(None)?).await?;
         let folder = std::env::temp_dir().join(format!("connect-card-sandbox-{}", std::process::id()));
         std::fs::create_dir_all(&folder)?;
         let listener = app::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), "PORT")?;
@@ -187,14 +187,13 @@ impl Sandbox {
     }
 }
 
-/// Starts both outside parties, by the real time.
+/// Starts both outside parties, by the real time; with `client`, Slack calls the bot.
 ///
 /// # Errors
-/// When the HTTP client cannot be built or no port can be bound.
-pub async fn stand_ins() -> io::Result<(SlackStandIn, FivetranStandIn)> {
+/// When no port can be bound.
+pub async fn stand_ins(client: reqwest::Client) -> io::Result<(SlackStandIn, FivetranStandIn)> {
     let clock = Clock::default();
     let now = move || clock.now();
-    let client = outbound::client(None).map_err(io::Error::other)?;
     Ok((SlackStandIn::start(now.clone(), client).await?, FivetranStandIn::start(now).await?))
 }
 

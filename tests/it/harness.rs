@@ -1,6 +1,7 @@
 //! A whole bot with both outside parties, and what tests look for in what those have seen.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 use connect_card::app::{self, App};
@@ -100,12 +101,19 @@ fn database_in(folder: &TempDir) -> String {
 
 /// Both outside parties.
 pub(crate) async fn stand_ins() -> (SlackStandIn, FivetranStandIn) {
-    sandbox::stand_ins().await.unwrap()
+    sandbox::stand_ins(client()).await.unwrap()
+}
+
+/// The client with which Slack calls the bot: one for all tests, since to read the system's certificates
+/// anew takes longer than most of them.
+fn client() -> reqwest::Client {
+    static CLIENT: OnceLock<reqwest::Client> = OnceLock::new();
+    CLIENT.get_or_init(|| outbound::client(None).unwrap()).clone()
 }
 
 /// Posts a body as Slack would.
 pub(crate) async fn post(url: &str, headers: &[(String, String)], body: Vec<u8>) -> std::io::Result<Ack> {
-    slack::post(&outbound::client(None).unwrap(), url, headers, body).await
+    slack::post(&client(), url, headers, body).await
 }
 
 /// The headers that Slack would send with a body now.
