@@ -49,7 +49,7 @@ impl Vars {
             Err(error) if error.not_found() => {}
             Err(_) => {
                 let problem = "cannot be read".to_owned();
-                let remedy = "check who may read the file".to_owned();
+                let remedy = "check the file's permissions".to_owned();
                 return Err(Faults(vec![Fault { variable: ".env".to_owned(), problem, remedy }]));
             }
         }

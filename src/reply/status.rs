@@ -33,12 +33,12 @@ pub fn status(report: &Report) -> SlackMessageContent {
 /// The database did not answer.
 #[must_use]
 pub fn unavailable() -> SlackMessageContent {
-    sentences("I could not look that up just now; nothing was changed. Please try again in a minute.")
+    sentences("I couldn't look that up just now. Nothing was changed. Please try again in a minute.")
 }
 
 fn facts(link: &Link) -> SlackBlock {
     let posted = link.posted_at.as_second();
-    let asked = Mrkdwn::default().raw("Asked for by <@").text(&link.requester).raw(">");
+    let asked = Mrkdwn::default().raw("Requested by <@").text(&link.requester).raw(">");
     let age = Mrkdwn::default()
         .raw("Link made ")
         .raw(&local_time(link.posted_at))
@@ -57,30 +57,30 @@ fn fivetran(view: &View) -> Vec<SlackBlock> {
     match view {
         View::Status(status) => {
             let mut blocks = vec![plain_section(&format!("Fivetran says: {}.", in_words(status)))];
-            blocks.extend(tasks("What somebody has to do:", &status.tasks));
-            blocks.extend(tasks("What it warns of:", &status.warnings));
+            blocks.extend(tasks("What needs doing:", &status.tasks));
+            blocks.extend(tasks("Warnings:", &status.warnings));
             blocks
         }
-        View::Gone => vec![plain_section("The connection is deleted; Fivetran has none any more.")],
-        View::Silent => vec![plain_section("Fivetran did not answer in time; this is what I knew last.")],
+        View::Gone => vec![plain_section("The connection has been deleted in Fivetran.")],
+        View::Silent => vec![plain_section("Fivetran didn't answer in time; this is the last I knew.")],
     }
 }
 
 fn in_words(status: &Status) -> String {
     let setup = match status.setup_state {
         SetupState::Incomplete => return "nobody has finished the setup yet".to_owned(),
-        SetupState::Connected => "set up and in order",
-        SetupState::Broken => "set up once, and not working now",
-        SetupState::Unknown => "set up, in a state that I do not know",
+        SetupState::Connected => "set up and working",
+        SetupState::Broken => "set up, but not working now",
+        SetupState::Unknown => "set up, in a state that I don't recognise",
     };
     let sync = match status.sync_state {
         SyncState::Scheduled => "; the next sync is scheduled",
-        SyncState::Syncing => "; a sync is under way",
+        SyncState::Syncing => "; a sync is running",
         SyncState::Paused => "; syncing is paused",
-        SyncState::Rescheduled => "; the sync was put off to a later time",
+        SyncState::Rescheduled => "; the sync has been rescheduled",
         SyncState::Unknown => "",
     };
-    let first = if status.is_historical_sync { "; the first load is not complete" } else { "" };
+    let first = if status.is_historical_sync { "; the first load isn't finished yet" } else { "" };
     format!("{setup}{sync}{first}")
 }
 
@@ -105,10 +105,10 @@ pub(super) fn mark(state: State) -> &'static str {
 pub(super) fn state_words(state: State) -> &'static str {
     match state {
         State::Broken => "needs attention",
-        State::Expired => "the link has expired unfinished",
-        State::Waiting => "waits for your customer",
+        State::Expired => "the link expired before anyone finished",
+        State::Waiting => "waiting for your customer",
         State::Connected => "connected",
-        State::Cancelled => "cancelled, its link is void",
+        State::Cancelled => "cancelled; its link no longer works",
         State::Replaced => "replaced by a newer link",
     }
 }

@@ -159,7 +159,7 @@ async fn every_point_of_a_cancellation(database: impl Fn(&str) -> String, by: &s
         until("the person knows", || says("is deleted") > 0).await;
         until("the link's message shows it", || says("was cancelled") > 0).await;
         assert_eq!(says("is deleted"), 1, "{point} by {by}: the person is told once");
-        assert_eq!(says("I deleted nothing"), 0, "{point} by {by}");
+        assert_eq!(says("I didn't delete anything"), 0, "{point} by {by}");
         process.terminate();
         assert_eq!(process.wait().await.code(), Some(0), "{point} {by}: {}", process.log());
     }
