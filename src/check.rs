@@ -1,4 +1,4 @@
-//! `connect-card check`: the doctor. Tries everything the bot will need, and says of each what it
+//! `connect-card check`: the doctor. Tries everything the bot will need, and says for each what it
 //! found and what to do about it.
 //!
 //! Owns the list of checks and their remedies. Changes nothing outside: it creates no connection
@@ -235,7 +235,7 @@ async fn slack(report: &mut Report, config: &Config, http: reqwest::Client) {
     }
 }
 
-/// What cannot be known of people.
+/// What cannot be known about people.
 fn who_may(report: &mut Report, permissions: &Permissions, scopes: Option<&[String]>) {
     for gap in gaps(permissions, scopes) {
         let line = format!("access: {}", gap.sentence);

@@ -253,7 +253,7 @@ const FIVETRAN_HOME: &str = "https://fivetran.com";
 /// The default of `RUST_LOG`.
 pub const LOG_FILTER: &str = "info";
 
-/// Reads the logging variables; there is always an answer, so that a fault elsewhere can be told.
+/// Reads the logging variables; there is always an answer, so that a fault elsewhere can be reported.
 #[must_use]
 pub fn log(vars: &Vars) -> LogConfig {
     let format = match vars.get("LOG_FORMAT") {

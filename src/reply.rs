@@ -83,7 +83,7 @@ impl Mrkdwn {
     }
 }
 
-/// Foreign text with the three characters replaced by which Slack's markup begins.
+/// Foreign text with the three characters escaped that start Slack's markup.
 #[must_use]
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -144,7 +144,7 @@ pub fn accepted(work: &Work, reference: &str) -> SlackMessageContent {
     content(&text, vec![plain_section(&text), reference_line(reference)])
 }
 
-/// The acknowledgement of a command that is under way already.
+/// The acknowledgement of a command that is already under way.
 #[must_use]
 pub fn already_on_it(work: &Work) -> SlackMessageContent {
     let Request { service_name, target, .. } = work.request();
@@ -160,13 +160,13 @@ pub fn already_on_it(work: &Work) -> SlackMessageContent {
     })
 }
 
-/// The acknowledgement when the database did not take the command.
+/// The acknowledgement when the database did not accept the command.
 #[must_use]
 pub fn not_accepted() -> SlackMessageContent {
     sentences("I couldn't save your request, so nothing was created. Please try again in a minute.")
 }
 
-/// All that can be typed, after `slash` (the slash command as this workspace calls it).
+/// Everything that can be typed, after `slash` (the slash command as this workspace calls it).
 #[must_use]
 pub fn help(slash: &str) -> SlackMessageContent {
     let mut text = String::from("What you can type:");
@@ -210,7 +210,7 @@ pub fn problem(problem: &Problem, request: &Request, reference: &str) -> SlackMe
     content(&format!("{text} (ref {reference})"), blocks)
 }
 
-/// [`problem`] without questions and without where the connection was asked for.
+/// [`problem`] without questions and without where the connection was requested.
 #[must_use]
 pub fn problem_plainly(problem: &Problem, request: &Request, reference: &str) -> SlackMessageContent {
     let text = problem_sentence(problem, request);
@@ -307,7 +307,7 @@ pub fn problem_sentence(problem: &Problem, request: &Request) -> String {
     }
 }
 
-/// Fivetran was never reached, so nothing can have happened; for a shell, where the address is no
+/// Fivetran was never reached, so nothing can have happened; for a shell, where the address is not a
 /// secret.
 #[must_use]
 pub fn unreachable(api_url: &str) -> String {
@@ -350,7 +350,7 @@ fn quoted(said: &Said) -> String {
     }
 }
 
-/// Another good target close to one that is taken.
+/// A valid target close to one that is taken.
 fn another(target: &Target) -> String {
     let schema = cut_ascii(target.schema.as_str(), 61);
     match &target.table {

@@ -1,4 +1,4 @@
-//! What is asked privately before something is done, and what is said to those who may not.
+//! What is asked privately before something is done, and what is said to those who may not do it.
 //!
 //! The buttons carry nothing but the reference of what they are about; who may press them is
 //! decided where the press arrives.
@@ -117,7 +117,7 @@ pub fn no_link(schema: &str, slash: &str) -> SlackMessageContent {
     ))
 }
 
-/// A link that was renewed a moment ago is asked for again.
+/// A new link is asked for a moment after one was made.
 #[must_use]
 pub fn renewed_already() -> SlackMessageContent {
     sentences("There's already a new link: it's in the message above.")
@@ -145,7 +145,7 @@ pub fn not_cancellable(link: &Link) -> SlackMessageContent {
     ))
 }
 
-/// A button was pressed that this person may not press, or that does not fit its message.
+/// A button was pressed that this person may not press, or that does not belong to its message.
 #[must_use]
 pub fn not_yours() -> SlackMessageContent {
     sentences(

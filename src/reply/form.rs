@@ -19,7 +19,7 @@ use crate::fivetran::catalog::Service;
 use crate::fivetran::schema::{Misfit, SchemaKind};
 use crate::permission::Refused;
 
-/// What names the form among views.
+/// Identifies the form among views.
 pub const CALLBACK: &str = "connect_form";
 
 /// Slack's limit for a choice's text and for its value, in characters.
@@ -110,7 +110,7 @@ pub fn options(found: &Found) -> SlackBlockSuggestionOptions {
     SlackBlockSuggestionOptions::new(options.collect())
 }
 
-/// No choices: somebody types into a field that is none of ours.
+/// No choices: somebody is typing into a field that is not ours.
 #[must_use]
 pub fn no_options() -> SlackBlockSuggestionOptions {
     SlackBlockSuggestionOptions::new(Vec::new())
@@ -148,7 +148,7 @@ fn fault_sentence(Fault { field, error }: &Fault, slash: &str) -> String {
     }
 }
 
-/// The same is being done already.
+/// The same is already being done.
 #[must_use]
 pub fn already_on_it(request: &Request) -> SlackViewSubmissionResponse {
     at_schema(format!(
@@ -196,7 +196,7 @@ pub fn too_old(slash: &str) -> SlackView {
     ))
 }
 
-/// The person may not, or may not any more.
+/// The person is not allowed to, or no longer is.
 #[must_use]
 pub fn refused(refused: &Refused) -> SlackView {
     SlackView::Modal(modal(vec![super::refused::section(refused)]).with_close(text("Close")))

@@ -1,4 +1,4 @@
-//! The message of a posted link through its whole life, and what its thread tells.
+//! The message of a posted link through its whole life, and the news in its thread.
 //!
 //! The link itself is in the button of a waiting message alone.
 
@@ -30,7 +30,7 @@ pub struct Waiting<'a> {
     pub requester: &'a str,
     /// The card behind the button.
     pub card: &'a ConnectCard,
-    /// What there is to say of the link besides.
+    /// What else there is to say about the link.
     pub note: Note,
     /// Who sees the message.
     pub audience: Audience,
@@ -38,7 +38,7 @@ pub struct Waiting<'a> {
     pub reference: &'a str,
 }
 
-/// What there is to say of a link besides.
+/// What else there is to say about a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Note {
     /// Nothing: it is the first for a new connection.
@@ -47,7 +47,7 @@ pub enum Note {
     Existed,
     /// The connection has been connected before.
     Reauthorise,
-    /// This is a fresh one in the place of one that had expired.
+    /// This is a fresh one that replaces one that had expired.
     Renewed,
 }
 
@@ -56,7 +56,7 @@ pub enum Note {
 pub enum Audience {
     /// Everyone in the channel.
     Channel,
-    /// Who asked, alone.
+    /// Only the person who asked.
     Requester,
 }
 
@@ -149,7 +149,7 @@ pub fn settled(link: &Link) -> SlackMessageContent {
     content(&text, blocks)
 }
 
-/// What the thread of a link's message tells.
+/// A piece of news for the thread of a link's message.
 #[must_use]
 pub fn news(news: News, link: &Link) -> SlackMessageContent {
     let name = link.request.service_name.as_str();
@@ -187,7 +187,7 @@ pub fn news(news: News, link: &Link) -> SlackMessageContent {
     content(&text, vec![lead.section()])
 }
 
-/// What the thread tells of a new link.
+/// The news of a new link, for the thread.
 #[must_use]
 pub fn renewed_by(user: &str) -> SlackMessageContent {
     let lead =

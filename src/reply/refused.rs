@@ -1,6 +1,6 @@
-//! The sentences for somebody who may not use the bot.
+//! The sentences for somebody who is not allowed to use the bot.
 //!
-//! Owns their wording: what is so, and whom to ask for what. Must not know how it was found out.
+//! Owns their wording: what happened, and whom to ask for what. Must not know how it was found out.
 
 use slack_morphism::prelude::{SlackBlock, SlackMessageContent};
 
@@ -27,7 +27,7 @@ pub(super) fn section(refused: &Refused) -> SlackBlock {
     shown.section()
 }
 
-/// What is so, and what to ask for, as the end of a sentence.
+/// What happened, and what to ask for, as the end of a sentence.
 fn words(reason: &Reason) -> (String, String) {
     let (happened, ask_to) = match reason {
         Reason::Channel => ("I'm not allowed in this channel, so I did nothing.", "to allow it here"),

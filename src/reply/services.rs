@@ -52,7 +52,7 @@ fn example(service: &Service, more: usize, slash: &str) -> SlackBlock {
     line.raw("To request one: ").code(&format!("{slash} {} {target}", service.id)).section()
 }
 
-/// What is said of a service that is not simply there.
+/// What is said of a service that is not simply available.
 pub(super) struct Mark {
     in_line: &'static str,
     /// For a list of choices.

@@ -1,4 +1,4 @@
-//! What `status` answers: how a link stands, what Fivetran says of it, and what can be done.
+//! What `status` answers: the state of a link, what Fivetran says about it, and what can be done.
 
 use slack_morphism::prelude::{SlackBlock, SlackMessageContent};
 
@@ -11,7 +11,7 @@ use crate::links::{Link, State};
 /// The button that asks for a new link from a private message; its value is the link's reference.
 pub const RENEW_HERE: &str = "renew_here";
 
-/// Most tasks, and most warnings, that are shown.
+/// How many tasks, and how many warnings, are shown at most.
 const TASKS: usize = 5;
 /// Longest of them, in characters.
 const TASK_LIMIT: usize = 250;
@@ -52,7 +52,7 @@ fn facts(link: &Link) -> SlackBlock {
     context(facts.into_iter().map(|fact| fact.object().into()).collect())
 }
 
-/// Fivetran's view in words, and what it asks for.
+/// Fivetran's view in words, and what it wants done.
 fn fivetran(view: &View) -> Vec<SlackBlock> {
     match view {
         View::Status(status) => {

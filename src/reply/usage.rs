@@ -1,6 +1,6 @@
-//! The sentences for a text that is no command.
+//! The sentences for a text that is not a command.
 //!
-//! Owns their wording: what is amiss, and the line to type instead. How it was found out is
+//! Owns their wording: what is wrong, and the line to type instead. How that was found out is
 //! [`crate::command`]'s.
 
 use slack_morphism::prelude::SlackMessageContent;
@@ -11,7 +11,7 @@ use crate::fivetran::catalog::Service;
 use crate::fivetran::schema::{BadName, MAX_NAME_LEN, SchemaKind, Target, Why};
 use crate::journal::MisfitKind;
 
-/// How many services are named where there may be many.
+/// How many services are named at most.
 const SERVICES_SHOWN: usize = 8;
 
 /// What is wrong with what was typed, and what to type instead.
@@ -136,7 +136,7 @@ fn bad_name(service: &Service, name: &BadName, slash: &str, rest: &str) -> Strin
     }
 }
 
-/// Every kind of fault of a name, so that nobody mends one after the other.
+/// Every kind of fault in a name, so that nobody has to fix them one by one.
 fn name_faults(name: &BadName) -> String {
     let first = match name.why {
         Why::Empty => return "it, or a part of it, is empty".to_owned(),
