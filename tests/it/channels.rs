@@ -4,8 +4,7 @@ use serde_json::json;
 use stand_ins::fivetran::GROUP_ID;
 use tempfile::TempDir;
 
-use crate::harness::{CHANNEL, PRIVATE, Setup, TestBot, stand_ins};
-use crate::program::Program;
+use crate::harness::{CHANNEL, Outside, PRIVATE, Program, Setup, TestBot};
 
 /// A file of this text, and the folder that it lives in.
 fn file(text: &str) -> (TempDir, String) {
@@ -94,9 +93,9 @@ const FAULTY: &str = "default_destination = \"nowhere\"\ncolour = 1\n\
 
 #[tokio::test]
 async fn every_fault_of_the_file_is_told_at_once_by_serve_and_by_check() {
-    let (slack, fivetran) = stand_ins().await;
+    let outside = Outside::start().await;
     let (_folder, path) = file(FAULTY);
-    let program = Program::against(&slack, &fivetran).with("CONFIG", &path).with("PORT", "many");
+    let program = Program::against(&outside).with("CONFIG", &path).with("PORT", "many");
     let (serve, check) = (program.run(&["serve"]).await, program.run(&["check"]).await);
     assert_eq!((serve.code, check.code), (2, 1), "{serve:?} {check:?}");
     let keys = [
@@ -116,18 +115,18 @@ async fn every_fault_of_the_file_is_told_at_once_by_serve_and_by_check() {
         assert!(check.stdout.lines().any(|line| line.starts_with(&start)), "{key}: {check:?}");
     }
     assert_eq!(serve.stderr.lines().count(), keys.len() + 1, "and PORT: {serve:?}");
-    assert!(slack.calls().is_empty() && fivetran.calls().is_empty());
+    assert!(outside.slack.calls().is_empty() && outside.fivetran.calls().is_empty());
 }
 
 #[tokio::test]
 async fn check_tries_every_destination_and_knows_every_service() {
-    let (slack, fivetran) = stand_ins().await;
+    let outside = Outside::start().await;
     let text = format!(
         "[destinations.prod]\ngroup_id = \"{GROUP_ID}\"\n[destinations.old]\ngroup_id = \"gone\"\n\
          [channels.C1]\nservices = [\"google_ads\", \"adwords\", \"gogle_ads\"]\n"
     );
     let (_folder, path) = file(&text);
-    let program = Program::against(&slack, &fivetran).with("CONFIG", &path).without("FIVETRAN_GROUP_ID");
+    let program = Program::against(&outside).with("CONFIG", &path).without("FIVETRAN_GROUP_ID");
     let output = program.run(&["check"]).await;
     assert_eq!(output.code, 1, "{output:?}");
     let bad: Vec<_> = output.stdout.lines().filter(|line| line.starts_with('✗')).collect();
@@ -140,10 +139,10 @@ async fn check_tries_every_destination_and_knows_every_service() {
 
 #[tokio::test]
 async fn a_shell_can_name_a_destination_of_the_file() {
-    let (slack, fivetran) = stand_ins().await;
+    let outside = Outside::start().await;
     let (_folder, path) = file(&acme());
-    let program = Program::against(&slack, &fivetran).with("CONFIG", &path).without("FIVETRAN_GROUP_ID");
+    let program = Program::against(&outside).with("CONFIG", &path).without("FIVETRAN_GROUP_ID");
     let output = program.run(&["link", "hubspot", "tenant", "--destination", "prod", "--json"]).await;
     assert_eq!(output.code, 0, "{output:?}");
-    assert_eq!(fivetran.connections()[0]["group_id"], GROUP_ID);
+    assert_eq!(outside.fivetran.connections()[0]["group_id"], GROUP_ID);
 }

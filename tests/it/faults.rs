@@ -6,8 +6,7 @@ use futures_util::future::join_all;
 use stand_ins::fault::Fault;
 use stand_ins::fivetran::FivetranStandIn;
 
-use crate::harness::{Setup, TestBot, until};
-use crate::program::Program;
+use crate::harness::{Program, Setup, TestBot, Trick, Wire, until};
 
 const COMMAND: &str = "google_ads customer_schema";
 
@@ -150,12 +149,15 @@ async fn a_message_that_slack_did_not_take_is_posted_again() {
 
 #[tokio::test]
 async fn one_slow_creation_holds_up_no_other_command() {
-    let bot = TestBot::start().await;
-    creating(&bot.fivetran, Fault::SlowAfter(Duration::from_secs(6)), 1);
+    let setup = Setup::new().await;
+    let wire = Wire::to(setup.fivetran.addr(), "slow_customer").await;
+    let bot = setup.with("FIVETRAN_API_URL", &wire.url()).start().await;
+    wire.arm(Trick::Hold);
     bot.send("google_ads slow_customer").await;
     until("the first creation", async || (bot.created() == 1).then_some(())).await;
     bot.send("hubspot quick_customer").await;
     assert!(bot.message(1).await.rendered().contains("quick_customer"));
+    wire.release();
     assert_eq!(bot.finish().await.len(), 2);
 }
 
@@ -188,8 +190,8 @@ async fn a_command_that_nobody_could_be_told_about_is_counted_and_listed() {
     assert!(bot.slack.messages().is_empty());
 
     let id = bot.fivetran.connections()[0]["id"].as_str().unwrap().to_owned();
-    let program = Program::against(&bot.slack, &bot.fivetran).with("DATABASE_URL", &bot.database());
-    bot.app.stop().await;
+    let program = Program::against(&bot.outside()).with("DATABASE_URL", &bot.database());
+    bot.stop().await;
     let output = program.run(&["check"]).await;
     let listed = output.stdout.lines().find(|line| line.contains("undeliverable"));
     assert!(listed.is_some_and(|line| line.contains(&id)), "{output:?}");

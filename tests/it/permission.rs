@@ -6,20 +6,16 @@ use futures_util::future::join_all;
 use stand_ins::fault::Fault;
 use stand_ins::slack::Ack;
 
-use crate::harness::{CHANNEL, PRIVATE, Setup, TestBot, USER, stand_ins};
-use crate::program::Program;
+use crate::harness::{
+    CHANNEL, COLLEAGUE, GUEST, OUTSIDER, Outside, PRIVATE, Program, Setup, TestBot, Trick, USER, Wire, until,
+};
 
-const OTHER: &str = "U0BOB";
-const GUEST: &str = "U0GUEST";
-const OUTSIDER: &str = "U0OUTSIDER";
 const GROUP: &str = "S0SETUP";
 /// Without those that only permissions need.
 const FEW_SCOPES: [&str; 2] = ["commands", "chat:write"];
 
 async fn asked(bot: &TestBot, user: &str, typed: &str) -> Ack {
-    let typed = format!("/connect-card {typed}");
-    let ack = bot.slack.command(&bot.url, &typed, CHANNEL, user).await.unwrap();
-    assert_eq!(ack.status, 200, "{}", ack.text());
+    let ack = bot.send_as(user, CHANNEL, typed).await;
     assert_eq!(ack.json()["response_type"], "ephemeral", "{}", ack.text());
     ack
 }
@@ -70,7 +66,7 @@ async fn a_member_is_let_in_without_any_list() {
 async fn a_list_of_people_keeps_the_others_out_and_names_whom_to_ask() {
     let setup = Setup::new().await.with("ALLOWED_USERS", "U0ALICE,U0GUEST,W0CAROL,U0DAVE");
     let bot = setup.start().await;
-    let ack = asked(&bot, OTHER, "google_ads acme").await;
+    let ack = asked(&bot, COLLEAGUE, "google_ads acme").await;
     assert_refused(&ack, "not among those");
     assert!(shown(&ack).contains("(for example <@U0ALICE>, <@U0GUEST>, <@W0CAROL>)"), "{}", ack.text());
     assert_eq!(bot.slack.calls_to("users.info"), 0, "nobody had to be asked");
@@ -83,14 +79,14 @@ async fn a_list_of_people_keeps_the_others_out_and_names_whom_to_ask() {
 async fn people_of_a_user_group_are_let_in() {
     let bot = Setup::new().await.with("ALLOWED_USER_GROUPS", GROUP).start().await;
     assert_accepted(&asked(&bot, USER, "google_ads acme").await);
-    assert_refused(&asked(&bot, OTHER, "google_ads other").await, "not among those");
-    bot.slack.set_user_group(GROUP, &[OTHER, GUEST]);
+    assert_refused(&asked(&bot, COLLEAGUE, "google_ads other").await, "not among those");
+    bot.slack.set_user_group(GROUP, &[COLLEAGUE, GUEST]);
     assert_refused(&asked(&bot, GUEST, "google_ads other").await, "Guests");
     bot.advance(Duration::from_secs(299));
-    assert_refused(&asked(&bot, OTHER, "google_ads other").await, "not among those");
+    assert_refused(&asked(&bot, COLLEAGUE, "google_ads other").await, "not among those");
     assert_eq!(bot.slack.calls_to("usergroups.users.list"), 1);
     bot.advance(Duration::from_secs(1));
-    assert_accepted(&asked(&bot, OTHER, "google_ads other").await);
+    assert_accepted(&asked(&bot, COLLEAGUE, "google_ads other").await);
     assert_refused(&asked(&bot, USER, "google_ads mine").await, "not among those");
     assert_refused(&asked(&bot, GUEST, "google_ads mine").await, "Guests");
     assert_eq!(bot.slack.calls_to("usergroups.users.list"), 2);
@@ -110,7 +106,8 @@ async fn other_channels_are_refused() {
 #[tokio::test]
 async fn a_person_is_looked_up_once_in_five_minutes_however_many_commands_come() {
     let bot = TestBot::start().await;
-    bot.slack.set_latency(Duration::from_millis(300));
+    // So that they overlap; the bot waits longer than that for each of them.
+    bot.slack.set_latency(Duration::from_millis(50));
     let acks = join_all((0..5).map(|_| asked(&bot, GUEST, "google_ads acme"))).await;
     acks.iter().for_each(|ack| assert_refused(ack, "Guests"));
     assert_eq!(bot.slack.calls_to("users.info"), 1);
@@ -125,24 +122,21 @@ async fn a_person_is_looked_up_once_in_five_minutes_however_many_commands_come()
 
 #[tokio::test]
 async fn a_slow_look_delays_only_its_own_person_and_not_for_long() {
-    let bot = TestBot::start().await;
-    bot.slack.faults(|faults| {
-        faults.fail_next("users.info", Fault::SlowAfter(Duration::from_secs(20)), 1);
-    });
-    let slow = async {
-        let ack = asked(&bot, USER, "google_ads slow").await;
-        assert!((0.7..2.0).contains(&ack.elapsed.as_secs_f64()), "{:?}", ack.elapsed);
-        ack
-    };
+    // So many that, one after the other, they would keep the last longer than Slack waits.
+    const SLOW: usize = 8;
+    let setup = Setup::new().await;
+    let wire = Wire::to(setup.slack.addr(), "U0SLOW").await;
+    let bot = setup.with("SLACK_API_URL", &format!("{}/api/", wire.url())).start().await;
+    // What Slack would say of them is held back for ever.
+    wire.arm(Trick::Hold);
+    let slow = join_all((0..SLOW).map(async |n| asked(&bot, &format!("U0SLOW{n}"), "google_ads slow").await));
     let quick = async {
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        let ack = asked(&bot, OTHER, "google_ads quick").await;
-        assert!(ack.elapsed < Duration::from_secs(1), "{:?}", ack.elapsed);
-        ack
+        until("all of the slow looks", async || (wire.played() == SLOW).then_some(())).await;
+        asked(&bot, COLLEAGUE, "google_ads quick").await
     };
     let (slow, quick) = tokio::join!(slow, quick);
     // It fails closed.
-    assert_refused(&slow, "did not answer in time");
+    slow.iter().for_each(|ack| assert_refused(ack, "did not answer in time"));
     assert_accepted(&quick);
     bot.finish_with_link().await;
 }
@@ -152,7 +146,7 @@ async fn where_slack_is_silent_only_those_named_are_let_in() {
     for fault in
         [Fault::Status(500), Fault::DropBefore, Fault::NotJson, Fault::Throttled { retry_after: None }]
     {
-        let setup = Setup::new().await.with("ALLOWED_USER_GROUPS", GROUP).with("ALLOWED_USERS", OTHER);
+        let setup = Setup::new().await.with("ALLOWED_USER_GROUPS", GROUP).with("ALLOWED_USERS", COLLEAGUE);
         let bot = setup.start().await;
         bot.slack.faults(|faults| {
             for route in ["users.info", "usergroups.users.list", "auth.test"] {
@@ -160,7 +154,7 @@ async fn where_slack_is_silent_only_those_named_are_let_in() {
             }
         });
         assert_refused(&asked(&bot, USER, "google_ads acme").await, "did not answer in time");
-        assert_accepted(&asked(&bot, OTHER, "google_ads acme").await);
+        assert_accepted(&asked(&bot, COLLEAGUE, "google_ads acme").await);
         bot.slack.faults(stand_ins::fault::Faults::heal);
         bot.advance(Duration::from_secs(10));
         assert_accepted(&asked(&bot, USER, "google_ads again").await);
@@ -204,8 +198,9 @@ async fn without_a_token_nobody_is_known_and_a_group_lets_nobody_in() {
 
 #[tokio::test]
 async fn what_cannot_be_known_is_said_by_check_and_once_at_start() {
-    let (slack, fivetran) = stand_ins().await;
-    let program = Program::against(&slack, &fivetran).with("ALLOWED_USER_GROUPS", GROUP);
+    let outside = Outside::start().await;
+    let slack = &outside.slack;
+    let program = Program::against(&outside).with("ALLOWED_USER_GROUPS", GROUP);
     let output = program.run(&["check"]).await;
     assert_eq!(output.code, 0, "{output:?}");
     assert!(output.stdout.contains("✓ user group S0SETUP: 1 members"), "{output:?}");
@@ -224,13 +219,10 @@ async fn what_cannot_be_known_is_said_by_check_and_once_at_start() {
     let output = program.with("SLACK_BOT_TOKEN", "").run(&["check"]).await;
     assert!(output.stdout.contains("✗ who may: ALLOWED_USER_GROUPS lets nobody in without SLACK_BOT_TOKEN"));
 
-    let program = Program::against(&slack, &fivetran);
-    let running = program.serve().await;
-    crate::harness::until("the warning", async || {
-        running.printed().contains("guests cannot be told from members").then_some(())
-    })
-    .await;
-    running.send(&slack, "google_ads acme").await;
-    let (_, _, printed) = running.terminate().await;
+    let running = Program::against(&outside).start().await;
+    until("the warning", async || running.log().contains("guests cannot be told from members").then_some(()))
+        .await;
+    running.send(slack, "google_ads acme").await;
+    let printed = running.stop().await;
     assert_eq!(printed.matches("guests cannot be told from members").count(), 1, "{printed}");
 }

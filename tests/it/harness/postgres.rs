@@ -12,7 +12,7 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 
-use crate::process::free_port;
+use crate::harness::free_port;
 
 /// Found by `build.rs`.
 const BIN: &str = env!("POSTGRES_BIN");
@@ -32,6 +32,11 @@ pub(crate) struct Postgres {
 pub(crate) fn shared() -> &'static Postgres {
     static SHARED: OnceLock<Postgres> = OnceLock::new();
     SHARED.get_or_init(Postgres::start)
+}
+
+/// The URL of a new, empty database on it.
+pub(crate) async fn database() -> String {
+    tokio::task::spawn_blocking(|| shared().database()).await.unwrap()
 }
 
 impl Postgres {
@@ -151,5 +156,5 @@ fn as_nobody(mut command: Command) -> Command {
 #[test]
 #[cfg(no_postgres)]
 fn the_tests_on_postgres_are_counted_as_ignored() {
-    crate::process::say("no PostgreSQL found (initdb, postgres): the tests that need it are ignored");
+    crate::harness::say("no PostgreSQL found (initdb, postgres): the tests that need it are ignored");
 }
