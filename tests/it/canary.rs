@@ -4,14 +4,13 @@
 use std::time::Duration;
 
 use base64::Engine as _;
-use connect_card::outbound;
 use stand_ins::fault::{Fault, Faults};
 use stand_ins::fivetran::{API_KEY, API_SECRET};
 use stand_ins::slack::{Ack, BOT_TOKEN, SIGNING_SECRET, SlackStandIn};
 
 use crate::harness::{
-    CHANNEL, Outside, PRIVATE, Process, Program, USER, accepted, free_port, link_of, post, signed_headers,
-    token_of, until,
+    CHANNEL, Outside, PRIVATE, Process, Program, USER, accepted, client, free_port, link_of, post,
+    signed_headers, token_of, until,
 };
 
 /// A secret by the name under which a failure tells it.
@@ -48,7 +47,7 @@ async fn look_for_secrets(token: &str) {
     until("a failed post", async || (slack.calls_to(route) > before).then_some(())).await;
     assert_absent(&canaries, &files(&program), "the database while it runs");
 
-    let page = outbound::client(None).unwrap().get(format!("http://{metrics}/metrics")).send().await.unwrap();
+    let page = client().get(format!("http://{metrics}/metrics")).send().await.unwrap();
     let printed = bot.stop().await;
     canaries.extend(slack.messages().iter().filter_map(link_of).map(|link| ("a card", token_of(&link))));
 

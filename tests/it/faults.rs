@@ -191,7 +191,7 @@ async fn a_command_that_nobody_could_be_told_about_is_counted_and_listed() {
 
     let id = bot.fivetran.connections()[0]["id"].as_str().unwrap().to_owned();
     let program = Program::against(&bot.outside()).with("DATABASE_URL", &bot.database());
-    bot.stop().await;
+    let _folder = bot.stop().await;
     let output = program.run(&["check"]).await;
     let listed = output.stdout.lines().find(|line| line.contains("undeliverable"));
     assert!(listed.is_some_and(|line| line.contains(&id)), "{output:?}");

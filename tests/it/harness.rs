@@ -12,10 +12,12 @@ pub(crate) mod postgres;
 mod program;
 mod wire;
 
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Mutex;
 use std::time::Duration;
 
+use connect_card::outbound;
 use tokio::net::TcpSocket;
 use tokio::time::Instant;
 
@@ -68,6 +70,15 @@ pub(crate) fn say(text: &str) {
 /// The time in seconds, as Slack's message ids tell it.
 pub(crate) fn now() -> f64 {
     connect_card::clock::Clock::default().now().as_millisecond() as f64 / 1e3
+}
+
+/// The HTTP client of a test. One for each runtime, since its connections live in that; to build one
+/// takes the reading of every root certificate.
+pub(crate) fn client() -> reqwest::Client {
+    static CLIENTS: Mutex<BTreeMap<String, reqwest::Client>> = Mutex::new(BTreeMap::new());
+    let runtime = tokio::runtime::Handle::current().id().to_string();
+    let mut clients = CLIENTS.lock().unwrap();
+    clients.entry(runtime).or_insert_with(|| outbound::client(None).unwrap()).clone()
 }
 
 /// A port for a process that may be started there again and again. On Linux it is ours for as long

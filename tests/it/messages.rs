@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use stand_ins::slack::{Message, block_faults};
 
-use crate::harness::{Setup, TestBot, USER, link_of, strings, token_of};
+use crate::harness::{Setup, TestBot, USER, client, link_of, strings, token_of};
 
 /// The link is where one presses and nowhere else: not in a notification, not for a crawler.
 fn assert_link_is_only_in_the_button(message: &Message, link: &str) {
@@ -49,7 +49,7 @@ async fn the_link_is_in_the_button_and_nowhere_else() {
 #[tokio::test]
 async fn the_posted_link_opens_the_card_of_the_connection_that_was_made() {
     let (message, bot) = posted(TestBot::start().await).await;
-    let client = connect_card::outbound::client(None).unwrap();
+    let client = client();
     let page = client.get(link_of(&message).unwrap()).send().await.unwrap();
     assert_eq!(page.status().as_u16(), 200);
     let page = page.text().await.unwrap();

@@ -277,10 +277,10 @@ async fn of_eight_hundred_services_a_hundred_are_offered_at_the_most() {
     }
     let bot = setup.start().await;
     assert!(bot.catalog_size() > 800);
-    for (typed, offered) in
-        [("", 100), ("s", 100), ("service x", 100), ("zzzz not there at all", 0), (&"x".repeat(3000), 0)]
-    {
-        assert_eq!(suggest(&bot, typed).await.len(), offered, "{typed}");
+    for typed in ["", "s", "service x", "zzzz not there at all", &"x".repeat(3000)] {
+        let offered = suggest(&bot, typed).await.len();
+        assert!(offered <= 100, "{offered} for “{typed}”");
     }
+    assert!(suggest(&bot, "service").await.len() > 50);
     nothing_happened(bot).await;
 }

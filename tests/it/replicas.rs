@@ -1,7 +1,7 @@
 //! Several processes on one Postgres: they share the work, take over from one that dies, and
 //! outlive the database's own crashes.
 //!
-//! `CONNECT_CARD_KILLS` says how many kills a run has; the database crashes after every fourth.
+//! `CONNECT_CARD_KILLS` says how many kills a run has; the database crashes after every third.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,9 +15,9 @@ use crate::kills::{Breaks, People, bad_day};
 /// Replicas at a time.
 const REPLICAS: usize = 3;
 /// Kills of one run in the suite.
-const KILLS: usize = 8;
+const KILLS: usize = 6;
 /// How often a replica is killed before the database is ended as by a power cut.
-const KILLS_BETWEEN: usize = 4;
+const KILLS_BETWEEN: usize = 3;
 /// Longer than a healthy replica ever stands still.
 const LEASE_S: u64 = 3;
 

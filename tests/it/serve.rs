@@ -3,19 +3,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use connect_card::outbound;
 use sqlx::Connection as _;
 use stand_ins::fault::{Fault, Faults};
 use stand_ins::slack::{Message, SlackStandIn, Visibility};
 
 use crate::harness::{
-    CHANNEL, Outside, Program, Setup, TestBot, Trick, USER, Wire, free_port, link_of, until,
+    CHANNEL, Outside, Program, Setup, TestBot, Trick, USER, Wire, client, free_port, link_of, until,
 };
 
 const COMMAND: &str = "google_ads customer_schema";
 
 async fn get(url: String) -> reqwest::Response {
-    outbound::client(None).unwrap().get(url).send().await.unwrap()
+    client().get(url).send().await.unwrap()
 }
 
 #[tokio::test]
@@ -87,7 +86,7 @@ async fn the_card_leads_the_customer_back_to_the_landing_page() {
     let bot = TestBot::start().await;
     bot.send(COMMAND).await;
     let link = link_of(&bot.message(1).await).unwrap();
-    let client = outbound::client(None).unwrap();
+    let client = client();
     let done = client.post(link).body("outcome=connect").send().await.unwrap();
     assert!(done.status().is_redirection(), "{}", done.status());
     let back = done.headers()["location"].to_str().unwrap().to_owned();
@@ -126,9 +125,9 @@ async fn metrics_count_what_happens() {
     bot.message(2).await;
     bot.send("help").await;
     get(format!("{}/slack/commands", bot.url)).await;
-    let forged = outbound::client(None).unwrap().post(format!("{}/slack/commands", bot.url)).body("a=b");
+    let forged = client().post(format!("{}/slack/commands", bot.url)).body("a=b");
     assert_eq!(forged.send().await.unwrap().status().as_u16(), 401);
-    let client = outbound::client(None).unwrap();
+    let client = client();
     let forged = client.post(format!("{}/slack/interactivity", bot.url)).body("payload=%7B%7D");
     assert_eq!(forged.send().await.unwrap().status().as_u16(), 401);
     let probe = client.post(format!("{}/slack/commands", bot.url)).body("ssl_check=1");

@@ -3,14 +3,13 @@
 
 use std::time::{Duration, Instant};
 
-use connect_card::outbound;
 use connect_card::reply::live::OPEN_CARD;
 use ring::hmac;
 use stand_ins::slack::{Ack, SIGNING_SECRET};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::harness::{CHANNEL, Setup, TestBot, USER, post, signed_headers};
+use crate::harness::{CHANNEL, Setup, TestBot, USER, client, post, signed_headers};
 
 const COMMANDS: &str = "/slack/commands";
 const INTERACTIVITY: &str = "/slack/interactivity";
@@ -251,7 +250,7 @@ async fn speak(bot: &TestBot, bytes: &[u8]) -> (String, Duration) {
 #[tokio::test]
 async fn other_methods_and_paths_are_not_there() {
     let bot = TestBot::start().await;
-    let client = outbound::client(None).unwrap();
+    let client = client();
     for (path, status) in [
         (COMMANDS, 405),
         (INTERACTIVITY, 405),

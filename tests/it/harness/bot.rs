@@ -13,7 +13,7 @@ use stand_ins::fivetran::{Call, FivetranStandIn};
 use stand_ins::slack::{Ack, Message, SlackStandIn, Visibility, block_faults};
 use tempfile::TempDir;
 
-use super::{CHANNEL, Outside, USER, link_of, until};
+use super::{CHANNEL, Outside, USER, client, link_of, until};
 
 /// The outside parties and the variables of a bot that does not run yet.
 pub(crate) struct Setup {
@@ -139,20 +139,21 @@ impl TestBot {
         self.app.announce_stop();
     }
 
-    /// Stops it, whatever it is at.
-    pub(crate) async fn stop(self) {
+    /// Stops it, whatever it is at. Gives the folder of its database.
+    pub(crate) async fn stop(self) -> TempDir {
         self.app.stop().await;
+        self.folder
     }
 
-    /// Looks at every link that is due, as the bot's own watcher does once a second.
+    /// Looks at every link that is due, as the bot's own watcher does once a second until a stop is
+    /// announced.
     pub(crate) async fn look_at_due_links(&self) {
-        watch::step(&self.app.bot).await;
+        while watch::step(&self.app.bot).await > 0 {}
     }
 
     /// Whether `/readyz` says yes.
     pub(crate) async fn is_ready(&self) -> bool {
-        let client = connect_card::outbound::client(None).unwrap();
-        client
+        client()
             .get(format!("{}/readyz", self.url))
             .send()
             .await

@@ -1,9 +1,10 @@
 //! What tests look for in what Slack was sent, and what they send in Slack's place.
 
 use connect_card::clock::Clock;
-use connect_card::outbound;
 use serde_json::Value;
 use stand_ins::slack::{self, Ack, Message};
+
+use super::client;
 
 /// The reference that an acknowledgement or a message shows.
 pub(crate) fn reference(text: &str) -> Option<String> {
@@ -60,7 +61,7 @@ pub(crate) fn strings(value: &Value) -> Vec<(String, String)> {
 
 /// Posts a body as Slack would.
 pub(crate) async fn post(url: &str, headers: &[(String, String)], body: Vec<u8>) -> std::io::Result<Ack> {
-    slack::post(&outbound::client(None).unwrap(), url, headers, body).await
+    slack::post(&client(), url, headers, body).await
 }
 
 /// The headers that Slack would send with a body now.

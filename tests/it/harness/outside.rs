@@ -4,10 +4,11 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use connect_card::cli::sandbox;
+use connect_card::clock::Clock;
 use stand_ins::fivetran::FivetranStandIn;
 use stand_ins::slack::{SlackStandIn, Visibility};
 
-use super::{reference, until};
+use super::{client, reference, until};
 
 /// Stand-ins for Slack and Fivetran.
 #[derive(Clone)]
@@ -19,8 +20,12 @@ pub(crate) struct Outside {
 impl Outside {
     /// Starts both.
     pub(crate) async fn start() -> Self {
-        let (slack, fivetran) = sandbox::stand_ins().await.unwrap();
-        Self { slack, fivetran }
+        let clock = Clock::default();
+        let now = move || clock.now();
+        Self {
+            slack: SlackStandIn::start(now.clone(), client()).await.unwrap(),
+            fivetran: FivetranStandIn::start(now).await.unwrap(),
+        }
     }
 
     /// Stops both.

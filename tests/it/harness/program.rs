@@ -161,7 +161,7 @@ impl Program {
         let file = File::create(&log).unwrap();
         let mut command = self.command(&["serve"]);
         let child = command.stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
-        Process { child, port: self.port, log }
+        Process { child, port: self.port, log, _folder: Arc::clone(&self.folder) }
     }
 
     /// Starts `serve` and waits until it answers.
@@ -177,6 +177,7 @@ pub(crate) struct Process {
     child: Child,
     port: u16,
     log: PathBuf,
+    _folder: Arc<TempDir>,
 }
 
 impl Process {
