@@ -3,20 +3,22 @@
 FROM rust:1.95-slim-bookworm AS build
 WORKDIR /build
 
-# The dependencies in a layer of their own, which stays cached until Cargo.toml or Cargo.lock
+# The dependencies in a layer of their own, which stays cached until a Cargo.toml or Cargo.lock
 # changes: they are compiled with an empty program in place of ours.
 COPY Cargo.toml Cargo.lock ./
-RUN mkdir src \
+COPY stand-ins/Cargo.toml stand-ins/
+RUN mkdir src stand-ins/src \
     && echo 'fn main() {}' > src/main.rs \
-    && touch src/lib.rs \
+    && touch src/lib.rs stand-ins/src/lib.rs \
     && cargo build --release --locked \
-    && rm -r src
+    && rm -r src stand-ins/src
 
 COPY manifest.yml ./
+COPY stand-ins stand-ins
 COPY src src
 # COPY keeps the files' own dates, which may be older than the empty program's; without the touch
 # cargo would think that nothing has changed.
-RUN touch src/main.rs src/lib.rs \
+RUN touch src/main.rs src/lib.rs stand-ins/src/lib.rs \
     && cargo build --release --locked \
     && mkdir /data
 

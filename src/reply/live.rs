@@ -9,13 +9,12 @@ use slack_morphism::prelude::{
     SlackActionBlockElement, SlackActionsBlock, SlackBlock, SlackBlockButtonElement, SlackBlockButtonStyle,
     SlackBlockConfirmItem, SlackBlockPlainText, SlackMessageContent,
 };
-use url::Url;
 
-use super::{BUTTON_LIMIT, Mrkdwn, content, context, cut, local_time, utc};
-use crate::command::connect::Request;
+use super::{Audience, BUTTON_LIMIT, Mrkdwn, content, context, cut, local_time, utc};
 use crate::fivetran::model::ConnectCard;
 use crate::fivetran::schema::SchemaKind;
-use crate::links::{Link, News, State};
+use crate::life::{Link, News, State};
+use crate::work::Request;
 
 /// The id of the button that opens the Connect Card; Slack reports each press of it.
 pub const OPEN_CARD: &str = "open_connect_card";
@@ -51,43 +50,32 @@ pub enum Note {
     Renewed,
 }
 
-/// Who sees a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Audience {
-    /// Everyone in the channel.
-    Channel,
-    /// Who asked, alone.
-    Requester,
-}
-
-/// The message with a link that works. `None` if the link is no URL, which [`ConnectCard`] has
-/// ruled out.
+/// The message with a link that works.
 #[must_use]
-pub fn waiting(waiting: &Waiting<'_>, now: Timestamp) -> Option<SlackMessageContent> {
+pub fn waiting(waiting: &Waiting<'_>, now: Timestamp) -> SlackMessageContent {
     let Waiting { request, requester, card, note, audience, reference } = waiting;
     let name = request.service_name.as_str();
-    let url = Url::parse(card.link()).ok()?;
     let expires = card.expires_at(now);
     let mut lead = Mrkdwn::default().raw("Please connect ").bold(name).raw(
-        ": sign in on the page behind the button. Your password stays there; neither we nor this channel see it.",
+        ": press the button and sign in on the page that opens. Your password stays on that page; neither we nor this channel can see it.",
     );
     lead = match note {
         Note::None => lead,
-        Note::Existed => lead.raw("\nThis link replaces an earlier one that was not finished."),
+        Note::Existed => lead.raw("\nThis link replaces an earlier one that nobody finished."),
         Note::Reauthorise => {
-            lead.raw("\nIt has been connected before; whoever signs in now takes its place.")
+            lead.raw("\nIt has been connected before; signing in now replaces the earlier sign-in.")
         }
-        Note::Renewed => lead.raw("\nThis is a fresh link in place of the one before."),
+        Note::Renewed => lead.raw("\nThis is a fresh link; it replaces the earlier one."),
     };
     let label = cut(&format!("Connect {name}"), BUTTON_LIMIT);
     let button = SlackBlockButtonElement::new(SlackBlockPlainText::new(label).into())
         .with_action_id(OPEN_CARD.into())
-        .with_url(url)
+        .with_url(card.link().clone())
         .with_style(SlackBlockButtonStyle::Primary);
     let until = Mrkdwn::default().raw("Works until ").raw(&local_time(expires));
     let who = Mrkdwn::default().raw(match audience {
-        Audience::Channel => "Everyone here sees this link, and anyone who has it can use it",
-        Audience::Requester => "Only you see this link; anyone you give it to can use it",
+        Audience::Channel => "Everyone here can see this link, and anyone who has it can use it",
+        Audience::Requester => "Only you can see this link; anyone you share it with can use it",
     });
     let mut facts = facts(request, requester, reference);
     facts.insert(2, until);
@@ -96,7 +84,7 @@ pub fn waiting(waiting: &Waiting<'_>, now: Timestamp) -> Option<SlackMessageCont
         "Please connect {name}. Open this message in Slack for the link; it works until {}.",
         utc(expires)
     );
-    Some(content(&text, vec![lead.section(), actions(button), line(facts)]))
+    content(&text, vec![lead.section(), actions(button), line(facts)])
 }
 
 /// The message of a link in any other state. A link that waits cannot be shown without its card:
@@ -106,34 +94,41 @@ pub fn settled(link: &Link) -> SlackMessageContent {
     let name = link.request.service_name.as_str();
     let (lead, text, button) = match link.state {
         State::Connected => {
-            let lead = Mrkdwn::default().raw(":white_check_mark: ").bold(name).raw(" is connected, since ");
-            let lead = lead.raw(&local_time(link.changed_at)).raw(". Its data is on the way.");
+            let lead =
+                Mrkdwn::default().raw(":white_check_mark: ").bold(name).raw(" has been connected since ");
+            let lead = lead.raw(&local_time(link.changed_at)).raw(". Its data is on its way.");
             (lead, format!("{name} is connected."), None)
         }
         State::Waiting | State::Expired => {
             let lead = Mrkdwn::default().raw(":hourglass: The link for ").bold(name).raw(" expired ");
-            let lead = lead.raw(&local_time(link.expires_at)).raw(", and nobody had finished by then.");
+            let lead = lead.raw(&local_time(link.expires_at)).raw(", before anyone finished.");
             (lead, format!("The link for {name} has expired."), Some(renew(link, "Get a new link", None)))
         }
         State::Broken => {
-            let mut lead =
-                Mrkdwn::default().raw(":warning: ").bold(name).raw(" was connected and needs attention.");
+            let mut lead = Mrkdwn::default()
+                .raw(":warning: ")
+                .bold(name)
+                .raw(" was connected, but now needs attention.");
             if let Some(detail) = &link.detail {
                 lead = lead.raw(" Fivetran says: ").text(&cut(detail, 500));
             }
-            let confirm = "A link appears here by which anyone in this channel can sign in to it again.";
-            (lead, format!("{name} needs attention."), Some(renew(link, "Fix the connection", Some(confirm))))
+            let confirm = "A link will appear here that lets anyone in this channel sign in again.";
+            (
+                lead,
+                format!("{name} needs attention."),
+                Some(renew(link, "Get a link to fix it", Some(confirm))),
+            )
         }
         State::Cancelled => {
             let lead = Mrkdwn::default()
                 .raw("The request to connect ")
                 .bold(name)
-                .raw(" was cancelled; its link is void.");
+                .raw(" was cancelled; its link no longer works.");
             (lead, format!("The request to connect {name} was cancelled."), None)
         }
         State::Replaced => {
-            let lead = Mrkdwn::default().raw("A newer link for ").bold(name).raw(" has been posted since.");
-            (lead, format!("A newer link for {name} has been posted since."), None)
+            let lead = Mrkdwn::default().raw("A newer link for ").bold(name).raw(" has been posted.");
+            (lead, format!("A newer link for {name} has been posted."), None)
         }
     };
     let mut blocks = vec![lead.section()];
@@ -155,29 +150,27 @@ pub fn news(news: News, link: &Link) -> SlackMessageContent {
     };
     match news {
         News::Connected { first_sync: true } => {
-            say(&format!("{name} is connected, and its first sync is under way."))
+            say(&format!("{name} is connected, and its first sync has started."))
         }
         News::Connected { first_sync: false } => say(&format!("{name} is connected.")),
         News::Expired => say(&format!(
-            "The link for {name} has expired before anyone finished. The button above makes a new one."
+            "The link for {name} expired before anyone finished. The button above makes a new one."
         )),
         News::Broken => say(&format!(
             "{name} needs attention: {}.",
-            link.detail.as_deref().map_or("Fivetran cannot reach it".into(), |it| cut(it, 300))
+            link.detail.as_deref().map_or("Fivetran can't reach it".into(), |it| cut(it, 300))
         )),
-        News::Fixed => say(&format!("{name} works again.")),
-        News::Gone => {
-            say(&format!("The connection for {name} was deleted in Fivetran, so its link is void."))
-        }
+        News::Fixed => say(&format!("{name} is working again.")),
+        News::Gone => say(&format!("{name} was removed in Fivetran, so its link no longer works.")),
         News::ReminderBefore => {
-            say(&format!("A reminder: the link for {name} stops working soon, and nobody has finished yet."))
+            say(&format!("Reminder: the link for {name} stops working soon, and nobody has finished yet."))
         }
         News::ReminderAfter => say(&format!(
-            "The link for {name} expired and nobody had finished. The button above makes a new one; this is the last reminder."
+            "Reminder: the link for {name} has expired, and nobody has finished yet. The button above makes a new one. This is the last reminder."
         )),
     }
     if matches!(news, News::Connected { .. } | News::Broken) {
-        lead = lead.raw(" (asked for by <@").text(requester).raw(">)");
+        lead = lead.raw(" (requested by <@").text(requester).raw(">)");
     }
     content(&text, vec![lead.section()])
 }
@@ -186,8 +179,8 @@ pub fn news(news: News, link: &Link) -> SlackMessageContent {
 #[must_use]
 pub fn renewed_by(user: &str) -> SlackMessageContent {
     let lead =
-        Mrkdwn::default().raw("<@").text(user).raw("> asked for a new link; it is in the message above.");
-    content("There is a new link in the message above.", vec![lead.section()])
+        Mrkdwn::default().raw("<@").text(user).raw("> asked for a new link; it's in the message above.");
+    content("There's a new link in the message above.", vec![lead.section()])
 }
 
 fn facts(request: &Request, requester: &str, reference: &str) -> Vec<Mrkdwn> {
@@ -201,14 +194,14 @@ fn facts(request: &Request, requester: &str, reference: &str) -> Vec<Mrkdwn> {
         (None, _) => fills,
     };
     fills = match request.kind {
-        Some(SchemaKind::Prefix) => fills.raw("schemas that begin with ").code(schema),
+        Some(SchemaKind::Prefix) => fills.raw("schemas starting with ").code(schema),
         _ => fills.raw("schema ").code(schema),
     };
     if let Some(destination) = &request.destination {
         fills = fills.raw(" in ").text(destination);
     }
     vec![
-        Mrkdwn::default().raw("Asked for by <@").text(requester).raw(">"),
+        Mrkdwn::default().raw("Requested by <@").text(requester).raw(">"),
         fills,
         Mrkdwn::default().raw("Ref ").code(reference),
     ]

@@ -13,8 +13,8 @@ use serde::Serialize;
 use sqlx::Row as _;
 use tokio::sync::oneshot;
 
-use super::{ACCEPT_LIMIT, FIRST_FENCE, Hold, Pool, Store, StoreError, millis, on, writer};
-use crate::journal::{Problem, Progress, Stage};
+use super::{ACCEPT_LIMIT, Hold, Pool, Store, StoreError, millis, on, writer};
+use crate::journal::{FIRST_FENCE, Notice, Progress, Stage, Then};
 
 /// A command to accept.
 pub struct NewCommand {
@@ -72,25 +72,6 @@ pub struct Claimed {
     pub progress: Progress,
     /// When it was accepted.
     pub accepted_at: Timestamp,
-}
-
-impl Claimed {
-    /// Whether no other process can have had it before.
-    #[must_use]
-    pub fn is_fresh(&self) -> bool {
-        self.fence == FIRST_FENCE
-    }
-}
-
-/// What happens to the lease when progress is recorded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Then {
-    /// This process goes on.
-    GoOn,
-    /// Whoever is free at that time goes on.
-    WaitUntil(Timestamp),
-    /// Nobody: the command has ended.
-    End(Timestamp),
 }
 
 /// What came of recording.
@@ -210,12 +191,10 @@ impl Store {
 
     fn claimed(&self, row: Stored) -> Result<Claimed, StoreError> {
         let unreadable = || StoreError::Unreadable(row.id.clone());
-        let problem = row.problem.as_deref().map(serde_json::from_str::<Problem>).transpose();
+        let notice = row.problem.as_deref().map(|json| Notice::from_json(json).ok_or_else(unreadable));
+        let stage = Stage::stored(&row.stage, row.connection_id, row.existed != 0, notice.transpose()?);
         let progress = Progress {
-            stage: stage(&row.stage).ok_or_else(unreadable)?,
-            connection: row.connection_id,
-            existed: row.existed != 0,
-            problem: problem.map_err(|_| unreadable())?,
+            stage: stage.ok_or_else(unreadable)?,
             tries: u32::try_from(row.tries).unwrap_or(u32::MAX),
             posts: u32::try_from(row.posts).unwrap_or(u32::MAX),
         };
@@ -281,27 +260,4 @@ struct Stored {
     tries: i64,
     posts: i64,
     accepted_at: i64,
-}
-
-/// A stage's name in the database.
-#[derive(Serialize)]
-pub(super) struct StageName(pub(super) &'static str);
-
-impl From<Stage> for StageName {
-    fn from(stage: Stage) -> Self {
-        Self(match stage {
-            Stage::Create => "create",
-            Stage::Deliver => "deliver",
-            Stage::Tell => "tell",
-            Stage::Delivered => "delivered",
-            Stage::Told => "told",
-            Stage::Undeliverable => "undeliverable",
-        })
-    }
-}
-
-fn stage(name: &str) -> Option<Stage> {
-    [Stage::Create, Stage::Deliver, Stage::Tell, Stage::Delivered, Stage::Told, Stage::Undeliverable]
-        .into_iter()
-        .find(|&stage| StageName::from(stage).0 == name)
 }

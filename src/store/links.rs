@@ -2,7 +2,7 @@
 //!
 //! Owns the rows and their leases. A link's message is only ever edited by whoever holds its
 //! lease, so that no late edit can undo a newer one. What a link's state means is
-//! [`crate::links`]'s.
+//! [`crate::life`]'s.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use sqlx::Row as _;
 use tokio::sync::oneshot;
 
 use super::{Pool, Recorded, Store, StoreError, millis, on, writer};
-use crate::command::connect::Request;
-use crate::links::{Link, Over, Place, Reminded, State};
+use crate::life::{Link, Over, Place, Reminded, State};
+use crate::work::Request;
 
 /// How long a link's lease lasts at the least: longer than a look with all its calls, since it is
 /// not prolonged.

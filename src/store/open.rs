@@ -5,22 +5,20 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ring::rand::SecureRandom as _;
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Executor, Row as _, SqlSafeStr as _};
+use sqlx::{Executor, Row as _};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::{Inner, Pool, Store, StoreError, Undeliverable, statements, writer};
-use crate::config::DatabaseUrl;
+use super::{Inner, Pool, Store, StoreError, Undeliverable, migrations, statements, writer};
 use crate::crash::without_sync;
 use crate::seal::{Purpose, Sealer};
 
@@ -31,8 +29,18 @@ const SQLITE_OLDEST: (u32, u32, u32) = (3, 51, 3);
 const QUEUE_LIMIT: Duration = Duration::from_secs(5);
 /// Longest wait for a free connection to Postgres.
 const ACQUIRE_LIMIT: Duration = Duration::from_secs(2);
-/// Connections to Postgres: the two writers, the claims, the renewals, one to spare.
+/// Connections to Postgres: one for each of the three writers, and two for all other statements,
+/// such as claims and renewals, which are short.
 const POSTGRES_CONNECTIONS: u32 = 5;
+
+/// `DATABASE_URL`. No `Debug`: it can hold a password.
+#[derive(Clone)]
+pub enum DatabaseUrl {
+    /// A file.
+    Sqlite(PathBuf),
+    /// A whole `postgres://` URL.
+    Postgres(SecretString),
+}
 
 /// How to open the database.
 pub struct Options<'a> {
@@ -49,7 +57,7 @@ pub struct Options<'a> {
 pub enum OpenError {
     /// Another process has the file.
     #[error(
-        "another connect-card is at work on {file} (process {holder}): stop it, or give this one a DATABASE_URL of its own"
+        "another connect-card is already using {file} (process {holder}): stop it, or give this one its own DATABASE_URL"
     )]
     Locked {
         /// The database file.
@@ -59,7 +67,7 @@ pub enum OpenError {
     },
     /// The file or its folder cannot be used.
     #[error(
-        "{file} cannot be opened ({cause}): DATABASE_URL must name a file in a folder that this user may write to"
+        "{file} cannot be opened ({cause}): DATABASE_URL must name a file in a folder that this user can write to"
     )]
     File {
         /// The database file or its lock.
@@ -69,12 +77,12 @@ pub enum OpenError {
     },
     /// Postgres cannot be reached or does not let us in.
     #[error(
-        "the database cannot be reached ({0}): check DATABASE_URL, and that the server runs and lets this user in"
+        "the database cannot be reached ({0}): check DATABASE_URL, and that the server is running and lets this user in"
     )]
     Unreachable(StoreError),
     /// The tables could not be made or brought up to date.
     #[error(
-        "the tables could not be made ({0}): check what the database user may do, and that no newer version has used this database"
+        "the tables could not be created or updated ({0}): check the database user's permissions, and that no newer version has used this database"
     )]
     Migration(String),
     /// A setting without which an acknowledged command could be lost.
@@ -188,7 +196,7 @@ async fn sqlite(path: &Path) -> Result<(sqlx::SqlitePool, File), OpenError> {
     let sync: i64 = value(&pool, "PRAGMA synchronous").await?;
     let intact: String = value(&pool, "PRAGMA quick_check(1)").await?;
     let checks = [
-        ("SQLite's version", found >= SQLITE_OLDEST, version, "build with the SQLite that Cargo.lock names"),
+        ("SQLite's version", found >= SQLITE_OLDEST, version, "build with the SQLite version in Cargo.lock"),
         (
             "SQLite's journal_mode",
             mode == "wal",
@@ -199,7 +207,7 @@ async fn sqlite(path: &Path) -> Result<(sqlx::SqlitePool, File), OpenError> {
             "SQLite's synchronous",
             sync == 2 || without_sync(),
             sync.to_string(),
-            "this is a fault of the build, please report it",
+            "this is a bug in the build; please report it",
         ),
         (
             "SQLite's quick_check",
@@ -213,8 +221,7 @@ async fn sqlite(path: &Path) -> Result<(sqlx::SqlitePool, File), OpenError> {
             return Err(OpenError::Unsafe { setting, found, remedy });
         }
     }
-    let tables = [include_str!("schema.sql"), include_str!("view_sqlite.sql"), include_str!("link.sql")];
-    migrate(&tables).run(&pool).await.map_err(|error| OpenError::Migration(migration_word(error)))?;
+    migrations::sqlite().run(&pool).await.map_err(|error| OpenError::Migration(migration_word(error)))?;
     // The lock says that whoever held these leases is gone.
     for leases in
         ["UPDATE command SET lease_until = 0 WHERE ended_at IS NULL", "UPDATE link SET lease_until = 0"]
@@ -296,8 +303,8 @@ async fn postgres(url: &SecretString) -> Result<sqlx::PgPool, OpenError> {
     let pool = PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS).acquire_timeout(ACQUIRE_LIMIT);
     let pool = pool.connect_with(options).await.map_err(refused)?;
     for (setting, sql, remedy) in [
-        ("fsync", "SHOW fsync", "switch it on in postgresql.conf and reload"),
-        ("synchronous_commit", "SHOW synchronous_commit", "switch it on for this database or user"),
+        ("fsync", "SHOW fsync", "turn it on in postgresql.conf and reload"),
+        ("synchronous_commit", "SHOW synchronous_commit", "turn it on for this database or user"),
     ] {
         let row = sqlx::query(sql).fetch_one(&pool).await.map_err(refused)?;
         let found: String = row.try_get(0).map_err(refused)?;
@@ -306,17 +313,8 @@ async fn postgres(url: &SecretString) -> Result<sqlx::PgPool, OpenError> {
         }
     }
     // Takes an advisory lock, so that replicas that start together do this one after another.
-    let tables = [include_str!("schema.sql"), include_str!("view_postgres.sql"), include_str!("link.sql")];
-    migrate(&tables).run(&pool).await.map_err(|error| OpenError::Migration(migration_word(error)))?;
+    migrations::postgres().run(&pool).await.map_err(|error| OpenError::Migration(migration_word(error)))?;
     Ok(pool)
-}
-
-/// The migrations in their order; what was released is never changed, only added to.
-fn migrate(steps: &[&'static str]) -> Migrator {
-    let migrations = steps.iter().zip(1..).map(|(sql, version)| {
-        Migration::new(version, "".into(), MigrationType::Simple, sql.into_sql_str(), false)
-    });
-    Migrator::with_migrations(migrations.collect())
 }
 
 /// A migration's failure without the database's own text.

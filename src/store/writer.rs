@@ -1,7 +1,7 @@
 //! The writers: they put all rows that are waiting into one statement, and so into one commit.
 //!
-//! Owns batching and what becomes of a row whose caller has gone. Two run side by side, one for
-//! each kind of write.
+//! Owns batching and what becomes of a row whose caller has gone. Three run side by side, one for
+//! each kind of write: accepting a command, recording its progress, keeping its link.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -14,8 +14,8 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::statements::Statements;
-use super::{Claimed, FIRST_FENCE, NewCommand, Pool, Recorded, StageName, StoreError, Then, millis, on};
-use crate::journal::Progress;
+use super::{Claimed, NewCommand, Pool, Recorded, StoreError, millis, on};
+use crate::journal::{FIRST_FENCE, Notice, Progress, Then};
 
 /// Most rows of one statement. A statement of this size takes a few milliseconds; a larger one
 /// would keep the acknowledgements behind it waiting.
@@ -51,7 +51,7 @@ pub(super) struct NewRow {
 
 impl NewRow {
     pub(super) fn new(new: NewCommand, response_url: String) -> Self {
-        let Progress { stage, connection, existed, .. } = new.progress;
+        let Progress { stage, .. } = new.progress;
         Self {
             id: new.id,
             dedup: new.dedup,
@@ -61,9 +61,9 @@ impl NewRow {
             user_id: new.user_id,
             request: new.request,
             response_url,
-            stage: StageName::from(stage).0,
-            connection_id: connection,
-            existed: existed.into(),
+            stage: stage.name(),
+            connection_id: stage.connection().map(str::to_owned),
+            existed: stage.existed().into(),
             accepted_at: new.accepted_at.as_millisecond(),
         }
     }
@@ -96,11 +96,10 @@ impl ProgressRow {
         Self {
             id: claimed.id.clone(),
             fence: claimed.fence,
-            stage: StageName::from(progress.stage).0,
-            connection_id: progress.connection.clone(),
-            existed: progress.existed.into(),
-            // A type of ours, made of strings and numbers: this cannot fail.
-            problem: progress.problem.as_ref().and_then(|problem| serde_json::to_string(problem).ok()),
+            stage: progress.stage.name(),
+            connection_id: progress.stage.connection().map(str::to_owned),
+            existed: progress.stage.existed().into(),
+            problem: progress.stage.notice().map(Notice::to_json),
             tries: progress.tries,
             posts: progress.posts,
             run_at: run_at.as_millisecond(),

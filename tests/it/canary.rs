@@ -4,13 +4,14 @@
 use std::time::Duration;
 
 use base64::Engine as _;
-use connect_card::outbound;
-use connect_card::sandbox::fault::Fault;
-use connect_card::sandbox::fivetran::{API_KEY, API_SECRET, FivetranStandIn};
-use connect_card::sandbox::slack::{BOT_TOKEN, SIGNING_SECRET, SlackStandIn, post, signed_headers};
+use stand_ins::fault::{Fault, Faults};
+use stand_ins::fivetran::{API_KEY, API_SECRET};
+use stand_ins::slack::{Ack, BOT_TOKEN, SIGNING_SECRET, SlackStandIn};
 
-use crate::harness::{CHANNEL, PRIVATE, USER, link_of, token_of, until};
-use crate::program::{Program, Running, free_address};
+use crate::harness::{
+    CHANNEL, Outside, PRIVATE, Process, Program, USER, accepted, client, free_port, link_of, post,
+    signed_headers, token_of, until,
+};
 
 /// A secret by the name under which a failure tells it.
 type Canary = (&'static str, String);
@@ -26,28 +27,28 @@ async fn no_secret_is_in_logs_metrics_or_the_database_without_a_bot_token() {
 }
 
 async fn look_for_secrets(token: &str) {
-    let (slack, fivetran) = (SlackStandIn::start().await.unwrap(), FivetranStandIn::start().await.unwrap());
-    let metrics = free_address();
-    let program = Program::against(&slack, &fivetran)
+    let outside = Outside::start().await;
+    let slack = &outside.slack;
+    let metrics = format!("127.0.0.1:{}", free_port());
+    let program = Program::against(&outside)
         .with("SLACK_BOT_TOKEN", token)
         .with("RUST_LOG", "trace,hyper=trace,reqwest=trace,sqlx=trace")
         .with("LOG_FORMAT", "json")
-        .with("METRICS_ADDR", &metrics.to_string());
-    let bot = program.serve().await;
+        .with("METRICS_ADDR", &metrics);
+    let bot = program.start().await;
     let mut canaries = standing();
-    canaries.extend(everything(&bot, &slack, &fivetran).await);
+    canaries.extend(everything(&bot, &outside).await);
 
     // One stays open, so that the database holds what an open command needs.
     let route = if token.is_empty() { "response_url" } else { "chat.postMessage" };
     let before = slack.calls_to(route);
     slack.faults(|faults| faults.fail_always(route, Fault::Status(500)));
-    canaries.extend(secrets_of(&bot.send(&slack, "google_ads left_open").await.response_url));
+    canaries.extend(secrets_of(&bot.send(slack, "google_ads left_open").await.response_url));
     until("a failed post", async || (slack.calls_to(route) > before).then_some(())).await;
     assert_absent(&canaries, &files(&program), "the database while it runs");
 
-    let page = outbound::client(None).unwrap().get(format!("http://{metrics}/metrics")).send().await.unwrap();
-    let (code, _, printed) = bot.terminate().await;
-    assert_eq!(code, 0);
+    let page = client().get(format!("http://{metrics}/metrics")).send().await.unwrap();
+    let printed = bot.stop().await;
     canaries.extend(slack.messages().iter().filter_map(link_of).map(|link| ("a card", token_of(&link))));
 
     for (name, least) in [("a response_url", 20), ("a card", 15)] {
@@ -90,33 +91,31 @@ fn secrets_of(response_url: &str) -> Option<Canary> {
     Some(("a response_url", secret.to_owned()))
 }
 
-/// Everything that can come of a command, one by one, until each has ended in a message.
-async fn everything(bot: &Running, slack: &SlackStandIn, fivetran: &FivetranStandIn) -> Vec<Canary> {
-    let mut canaries = Vec::new();
-    let mut send = async |channel: &str, typed: &str| {
-        let ack = bot.send_in(slack, channel, typed).await;
-        canaries.extend(secrets_of(&ack.response_url));
-    };
+/// Everything that can come of a command, until each has ended in a message.
+async fn everything(bot: &Process, outside: &Outside) -> Vec<Canary> {
+    let Outside { slack, fivetran } = outside;
+    let mut acks = Vec::new();
+    let send = async |channel: &str, typed: &str| bot.send_in(slack, channel, typed).await;
     for typed in ["help", "", "gogle_ads x", "google_ads Bad-Name", "google_ads x to nowhere"] {
-        send(CHANNEL, typed).await;
+        acks.push(send(CHANNEL, typed).await);
     }
     let _ = fivetran.seed_connection("google_ads", "was_connected", "connected");
     let _ = fivetran.seed_connection("google_ads", "was_begun", "incomplete");
     let _ = fivetran.seed_connection("hubspot", "was_another", "incomplete");
-    let mut commands = 0;
     for schema in ["fresh", "was_connected", "was_begun", "was_another"] {
-        commands += 1;
-        send(CHANNEL, &format!("adwords {schema}")).await;
+        acks.push(send(CHANNEL, &format!("adwords {schema}")).await);
     }
-    send(PRIVATE, "google_ads in_private").await;
-    commands += 1;
+    acks.push(send(PRIVATE, "google_ads in_private").await);
 
     let late = Fault::SlowAfter(Duration::from_millis(300));
     let throttled = |seconds: &str| Fault::Throttled { retry_after: Some(seconds.to_owned()) };
     let elsewhere = Fault::Redirect("http://127.0.0.1:9/".to_owned());
-    let own =
-        [Fault::Status(401), Fault::Status(403), Fault::Status(404), Fault::Status(409), throttled("9999")];
-    let both = [
+    let faults = [
+        Fault::Status(401),
+        Fault::Status(403),
+        Fault::Status(404),
+        Fault::Status(409),
+        throttled("9999"),
         Fault::Status(400),
         Fault::Status(500),
         Fault::DropBefore,
@@ -129,30 +128,33 @@ async fn everything(bot: &Running, slack: &SlackStandIn, fivetran: &FivetranStan
         late,
         elsewhere,
     ];
-    for fault in own.into_iter().chain(both.clone()) {
+    // Each command creates at least once, and so each fault is met, whoever meets which.
+    for (n, fault) in faults.into_iter().enumerate() {
         fivetran.faults(|faults| faults.fail_next("create_connection", fault, 1));
-        commands += 1;
-        send(CHANNEL, &format!("google_ads faulty_{commands}")).await;
-        // The next fault is for the next command.
-        until("a message", async || (slack.messages().len() >= commands).then_some(())).await;
+        acks.push(send(CHANNEL, &format!("google_ads faulty_{n}")).await);
     }
-    // What is answered unclearly may be there twice, so the number of messages says nothing here.
-    for fault in [Fault::Status(500), Fault::DropBefore, throttled("1"), Fault::Status(403)] {
+    until_all_ended(outside, &acks).await;
+    for (n, fault) in
+        [Fault::Status(500), Fault::DropBefore, throttled("1"), Fault::Status(403)].into_iter().enumerate()
+    {
         for route in ["chat.postMessage", "response_url"] {
             slack.faults(|faults| faults.fail_next(route, fault.clone(), 1));
         }
-        commands += 1;
-        send(CHANNEL, &format!("google_ads unposted_{commands}")).await;
-        until("its message", async || (slack.messages().len() >= commands).then_some(())).await;
-        slack.faults(connect_card::sandbox::fault::Faults::heal);
+        acks.push(send(CHANNEL, &format!("google_ads unposted_{n}")).await);
     }
+    until_all_ended(outside, &acks).await;
+    slack.faults(Faults::heal);
     forge(bot, slack).await;
-    canaries
+    acks.iter().filter_map(|ack| secrets_of(&ack.response_url)).collect()
+}
+
+async fn until_all_ended(outside: &Outside, acks: &[Ack]) {
+    outside.until_all_ended(&acks.iter().filter_map(accepted).collect()).await;
 }
 
 /// Requests that are refused, each with a whole command in it.
-async fn forge(bot: &Running, slack: &SlackStandIn) {
-    let url = format!("{}/slack/commands", bot.url);
+async fn forge(bot: &Process, slack: &SlackStandIn) {
+    let url = format!("{}/slack/commands", bot.url());
     let body = slack.command_request("/connect-card google_ads forged", CHANNEL, USER).body;
     let good = signed_headers(body.as_bytes());
     let foreign = body.replace("127.0.0.1", "192.0.2.1");

@@ -1,12 +1,10 @@
 //! Channel = customer: what the file `CONFIG` says, and how it fills in what is not typed.
 
-use connect_card::sandbox::fivetran::{FivetranStandIn, GROUP_ID};
-use connect_card::sandbox::slack::SlackStandIn;
 use serde_json::json;
+use stand_ins::fivetran::GROUP_ID;
 use tempfile::TempDir;
 
-use crate::harness::{CHANNEL, PRIVATE, Setup, TestBot};
-use crate::program::Program;
+use crate::harness::{CHANNEL, Outside, PRIVATE, Program, Setup, TestBot};
 
 /// A file of this text, and the folder that it lives in.
 fn file(text: &str) -> (TempDir, String) {
@@ -31,7 +29,7 @@ async fn bot(text: &str) -> (TestBot, TempDir) {
     (setup.start().await, folder)
 }
 
-fn said(ack: &connect_card::sandbox::slack::Ack) -> String {
+fn said(ack: &stand_ins::slack::Ack) -> String {
     ack.json()["text"].as_str().unwrap().to_owned()
 }
 
@@ -95,9 +93,9 @@ const FAULTY: &str = "default_destination = \"nowhere\"\ncolour = 1\n\
 
 #[tokio::test]
 async fn every_fault_of_the_file_is_told_at_once_by_serve_and_by_check() {
-    let (slack, fivetran) = (SlackStandIn::start().await.unwrap(), FivetranStandIn::start().await.unwrap());
+    let outside = Outside::start().await;
     let (_folder, path) = file(FAULTY);
-    let program = Program::against(&slack, &fivetran).with("CONFIG", &path).with("PORT", "many");
+    let program = Program::against(&outside).with("CONFIG", &path).with("PORT", "many");
     let (serve, check) = (program.run(&["serve"]).await, program.run(&["check"]).await);
     assert_eq!((serve.code, check.code), (2, 1), "{serve:?} {check:?}");
     let keys = [
@@ -117,34 +115,34 @@ async fn every_fault_of_the_file_is_told_at_once_by_serve_and_by_check() {
         assert!(check.stdout.lines().any(|line| line.starts_with(&start)), "{key}: {check:?}");
     }
     assert_eq!(serve.stderr.lines().count(), keys.len() + 1, "and PORT: {serve:?}");
-    assert!(slack.calls().is_empty() && fivetran.calls().is_empty());
+    assert!(outside.slack.calls().is_empty() && outside.fivetran.calls().is_empty());
 }
 
 #[tokio::test]
 async fn check_tries_every_destination_and_knows_every_service() {
-    let (slack, fivetran) = (SlackStandIn::start().await.unwrap(), FivetranStandIn::start().await.unwrap());
+    let outside = Outside::start().await;
     let text = format!(
         "[destinations.prod]\ngroup_id = \"{GROUP_ID}\"\n[destinations.old]\ngroup_id = \"gone\"\n\
          [channels.C1]\nservices = [\"google_ads\", \"adwords\", \"gogle_ads\"]\n"
     );
     let (_folder, path) = file(&text);
-    let program = Program::against(&slack, &fivetran).with("CONFIG", &path).without("FIVETRAN_GROUP_ID");
+    let program = Program::against(&outside).with("CONFIG", &path).without("FIVETRAN_GROUP_ID");
     let output = program.run(&["check"]).await;
     assert_eq!(output.code, 1, "{output:?}");
     let bad: Vec<_> = output.stdout.lines().filter(|line| line.starts_with('✗')).collect();
     assert_eq!(bad.len(), 3, "{output:?}");
     assert!(bad[0].contains("old (gone)") && bad[0].contains("CONFIG"), "{bad:?}");
-    assert!(bad[1].contains("channels.C1.services") && bad[1].contains("called google_ads now"), "{bad:?}");
+    assert!(bad[1].contains("channels.C1.services") && bad[1].contains("now called google_ads"), "{bad:?}");
     assert!(bad[2].contains("gogle_ads"), "{bad:?}");
     assert!(output.stdout.contains("✓ Fivetran destination prod"), "{output:?}");
 }
 
 #[tokio::test]
 async fn a_shell_can_name_a_destination_of_the_file() {
-    let (slack, fivetran) = (SlackStandIn::start().await.unwrap(), FivetranStandIn::start().await.unwrap());
+    let outside = Outside::start().await;
     let (_folder, path) = file(&acme());
-    let program = Program::against(&slack, &fivetran).with("CONFIG", &path).without("FIVETRAN_GROUP_ID");
+    let program = Program::against(&outside).with("CONFIG", &path).without("FIVETRAN_GROUP_ID");
     let output = program.run(&["link", "hubspot", "tenant", "--destination", "prod", "--json"]).await;
     assert_eq!(output.code, 0, "{output:?}");
-    assert_eq!(fivetran.connections()[0]["group_id"], GROUP_ID);
+    assert_eq!(outside.fivetran.connections()[0]["group_id"], GROUP_ID);
 }

@@ -7,9 +7,9 @@
 use std::path::Path;
 use std::process::Command;
 
-use connect_card::sandbox::slack;
+use stand_ins::slack;
 
-use crate::process::{Outside, Process, Setup, accepted, say, until};
+use crate::harness::{Outside, Process, Program, accepted, say, until};
 
 /// A mounted file system, unmounted when dropped.
 struct Disk(tempfile::TempDir);
@@ -42,9 +42,7 @@ impl Drop for Disk {
 
 /// Sends a command; returns its reference, or the sentence by which it was not accepted.
 async fn type_in(process: &Process, outside: &Outside, schema: &str) -> Result<String, String> {
-    let ack =
-        process.send(outside, &format!("/connect-card google_ads {schema}")).await.expect("an answer in 3 s");
-    assert_eq!(ack.status, 200);
+    let ack = process.send(&outside.slack, &format!("google_ads {schema}")).await;
     accepted(&ack).ok_or_else(|| slack::render(&ack.json()))
 }
 
@@ -55,21 +53,24 @@ fn assert_refused(answer: Result<String, String>, outside: &Outside, schema: &st
     assert!(!outside.connections_by_name().contains_key(schema), "{schema} was made all the same");
 }
 
-async fn integrity(setup: &Setup, outside: &Outside) {
+async fn integrity(program: &Program) {
     // quick_check runs at every start; a damaged file would refuse.
-    let mut process = setup.start(outside).await;
-    process.terminate();
-    assert_eq!(process.wait().await.code(), Some(0), "{}", process.log());
+    program.start().await.stop().await;
+}
+
+/// A program whose database is on this disk, and its stand-ins.
+async fn on(folder: &Path) -> (Outside, Program) {
+    let outside = Outside::start().await;
+    let database = format!("sqlite:{}", folder.join("bot.db").display());
+    let program = Program::against(&outside).without("SLACK_BOT_TOKEN").with("DATABASE_URL", &database);
+    (outside, program)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_accepts_nothing_and_says_so_until_there_is_room() {
     let Some(disk) = Disk::mount(512) else { return without_root().await };
-    let logs = tempfile::tempdir().unwrap();
-    let outside = Outside::start().await;
-    let setup =
-        Setup::new(format!("sqlite:{}", disk.path().join("bot.db").display()), logs.path().join("log"));
-    let mut process = setup.start(&outside).await;
+    let (outside, program) = on(disk.path()).await;
+    let process = program.start().await;
     let first = type_in(&process, &outside, "before").await.unwrap();
     outside.until_all_ended(&[first].into()).await;
 
@@ -94,40 +95,34 @@ async fn a_full_disk_accepts_nothing_and_says_so_until_there_is_room() {
     let after = type_in(&process, &outside, "after").await.expect("accepted again");
     outside.until_all_ended(&[after].into()).await;
     // What was accepted while there was no room to record its end has ended, too.
-    until("nothing is open", || {
+    until("nothing is open", async || {
         let (links, made) = (outside.slack.messages().len(), outside.connections_by_name().len());
-        links >= made
+        (links >= made).then_some(())
     })
     .await;
-    process.terminate();
-    assert_eq!(process.wait().await.code(), Some(0), "{}", process.log());
-    integrity(&setup, &outside).await;
+    process.stop().await;
+    integrity(&program).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_read_only_disk_accepts_nothing_and_says_so() {
     let Some(disk) = Disk::mount(4096) else { return without_root().await };
-    let logs = tempfile::tempdir().unwrap();
-    let outside = Outside::start().await;
-    let setup =
-        Setup::new(format!("sqlite:{}", disk.path().join("bot.db").display()), logs.path().join("log"));
+    let (_outside, program) = on(disk.path()).await;
     // A start on it refuses, with the cause and the remedy.
     disk.remount("remount,ro");
-    let mut process = setup.spawn(&outside);
+    let mut process = program.spawn();
     assert_eq!(process.wait().await.code(), Some(1));
     assert!(process.log().contains("DATABASE_URL must name a file in a folder"), "{}", process.log());
     disk.remount("remount,rw");
-    integrity(&setup, &outside).await;
+    integrity(&program).await;
 }
 
 /// The same promise, by the file-size limit: writes beyond it fail.
 async fn without_root() {
     say("cannot mount here; using the file-size limit instead");
     let folder = tempfile::tempdir().unwrap();
-    let outside = Outside::start().await;
-    let setup =
-        Setup::new(format!("sqlite:{}", folder.path().join("bot.db").display()), folder.path().join("log"));
-    let process = setup.start(&outside).await;
+    let (outside, program) = on(folder.path()).await;
+    let process = program.start().await;
     let limit = Command::new("prlimit").args([&format!("--pid={}", process.id()), "--fsize=4096"]).status();
     assert!(limit.is_ok_and(|it| it.success()), "prlimit of util-linux is needed");
     assert_refused(type_in(&process, &outside, "full").await, &outside, "full");

@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use connect_card::sandbox::fault::Fault;
-use connect_card::sandbox::fivetran::FivetranStandIn;
 use futures_util::future::join_all;
+use stand_ins::fault::Fault;
+use stand_ins::fivetran::FivetranStandIn;
 
-use crate::harness::{Setup, TestBot, until};
-use crate::program::Program;
+use crate::harness::{Program, Setup, TestBot, Trick, Wire, until};
 
 const COMMAND: &str = "google_ads customer_schema";
 
@@ -76,10 +75,10 @@ async fn a_creation_whose_fate_is_unclear_ends_in_one_connection_and_one_link() 
 async fn a_refused_creation_ends_in_one_sentence_with_a_remedy() {
     let refusals = |status| vec![Fault::Status(status); 4];
     all(vec![
-        ("401", refusals(401), Told(&["rejects the API key", "FIVETRAN_API_KEY"])),
-        ("403", refusals(403), Told(&["no permission", "role must be allowed"])),
-        ("400", refusals(400), Told(&["would not create", "The request is malformed"])),
-        ("409 of a connection that cannot be seen", refusals(409), Told(&["cannot see", "another schema"])),
+        ("401", refusals(401), Told(&["rejected the API key", "FIVETRAN_API_KEY"])),
+        ("403", refusals(403), Told(&["isn't allowed to do this", "role needs permission"])),
+        ("400", refusals(400), Told(&["refused to create", "The request is malformed"])),
+        ("409 of a connection that cannot be seen", refusals(409), Told(&["can't see", "another schema"])),
         ("429 for an hour", vec![throttled("3600")], Told(&["rate limit", "Try again in 60 minutes"])),
         ("429 for a second", vec![throttled("1")], Well),
         ("429 without a word", vec![Fault::Throttled { retry_after: None }], Well),
@@ -90,7 +89,7 @@ async fn a_refused_creation_ends_in_one_sentence_with_a_remedy() {
 #[tokio::test]
 async fn an_unknown_group_is_told_with_the_variable_that_sets_it() {
     let bot = Setup::new().await.with("FIVETRAN_GROUP_ID", "no_such_group").start().await;
-    check("404", bot, COMMAND, Told(&["does not know this destination", "FIVETRAN_GROUP_ID"])).await;
+    check("404", bot, COMMAND, Told(&["doesn't know this destination", "FIVETRAN_GROUP_ID"])).await;
 }
 
 #[tokio::test]
@@ -150,12 +149,15 @@ async fn a_message_that_slack_did_not_take_is_posted_again() {
 
 #[tokio::test]
 async fn one_slow_creation_holds_up_no_other_command() {
-    let bot = TestBot::start().await;
-    creating(&bot.fivetran, Fault::SlowAfter(Duration::from_secs(6)), 1);
+    let setup = Setup::new().await;
+    let wire = Wire::to(setup.fivetran.addr(), "slow_customer").await;
+    let bot = setup.with("FIVETRAN_API_URL", &wire.url()).start().await;
+    wire.arm(Trick::Hold);
     bot.send("google_ads slow_customer").await;
     until("the first creation", async || (bot.created() == 1).then_some(())).await;
     bot.send("hubspot quick_customer").await;
     assert!(bot.message(1).await.rendered().contains("quick_customer"));
+    wire.release();
     assert_eq!(bot.finish().await.len(), 2);
 }
 
@@ -172,7 +174,7 @@ async fn when_fivetran_stays_away_the_person_is_told_while_that_is_possible() {
     bot.advance(Duration::from_secs(26 * 60));
     bot.message(1).await;
     let sentence = bot.finish_with_sentence().await;
-    assert!(sentence.contains("did not answer in time") && sentence.contains("same words"), "{sentence}");
+    assert!(sentence.contains("didn't answer in time") && sentence.contains("same command"), "{sentence}");
 }
 
 #[tokio::test]
@@ -188,8 +190,8 @@ async fn a_command_that_nobody_could_be_told_about_is_counted_and_listed() {
     assert!(bot.slack.messages().is_empty());
 
     let id = bot.fivetran.connections()[0]["id"].as_str().unwrap().to_owned();
-    let program = Program::against(&bot.slack, &bot.fivetran).with("DATABASE_URL", &bot.database());
-    bot.app.stop().await;
+    let program = Program::against(&bot.outside()).with("DATABASE_URL", &bot.database());
+    let _folder = bot.stop().await;
     let output = program.run(&["check"]).await;
     let listed = output.stdout.lines().find(|line| line.contains("undeliverable"));
     assert!(listed.is_some_and(|line| line.contains(&id)), "{output:?}");

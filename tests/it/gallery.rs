@@ -4,12 +4,11 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use connect_card::reply::gallery::{Entry, Kind, entries};
-use connect_card::sandbox::slack::block_faults;
+use connect_card::cli::gallery::{Entry, Kind, entries};
 use serde_json::{Value, json};
+use stand_ins::slack::block_faults;
 
-use crate::harness::strings;
-use crate::program::Program;
+use crate::harness::{Program, objects, strings};
 
 fn golden_folder() -> PathBuf {
     PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/gallery")
@@ -60,7 +59,7 @@ fn links_are_obviously_fake_and_only_in_buttons() {
 #[test]
 fn nothing_in_markup_is_what_somebody_typed() {
     for entry in entries() {
-        for object in crate::harness::objects(&entry.payload) {
+        for object in objects(&entry.payload) {
             let text = object.get("text").and_then(Value::as_str).unwrap_or_default();
             if object.get("type") == Some(&json!("mrkdwn")) {
                 assert_eq!(object.get("verbatim"), Some(&json!(true)), "{}", entry.name);

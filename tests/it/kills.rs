@@ -1,45 +1,30 @@
 //! Kills at random, again and again, while commands run and a quarter of Fivetran's answers are
 //! faults: no acknowledged command is lost, none makes two connections.
 //!
+//! The suite has a few kills of each kind. The long form says how many:
+//! `CONNECT_CARD_KILLS=200 cargo test --test it kills -- --nocapture`
+//!
 //! The seed of a run is printed; `CONNECT_CARD_SEED` replays its choices. (The machine's timing
 //! is not among them.)
 
 use std::collections::HashSet;
+use std::future::Future;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use connect_card::sandbox::fault::Fault;
+use stand_ins::fault::Fault;
 use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
 
-use crate::process::{CHANNEL, Outside, Setup, USER, accepted, now, say};
+use crate::harness::{
+    CHANNEL, Engine, Outside, Program, Random, USER, accepted, kills, now, say, seed, until,
+};
 
-/// Kills of one run.
-const KILLS: usize = 200;
+/// Kills of one run in the suite.
+const KILLS: usize = 15;
 /// People who type at the same time.
 const PEOPLE: usize = 6;
-
-/// The generator of the run's choices: SplitMix64.
-pub(crate) struct Random(pub u64);
-
-impl Random {
-    pub(crate) fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        (mixed ^ (mixed >> 31)) % limit
-    }
-}
-
-/// The run's seed, from the environment or the clock.
-#[expect(clippy::disallowed_methods, reason = "a test's variable, and a seed that differs each time")]
-pub(crate) fn seed() -> u64 {
-    std::env::var("CONNECT_CARD_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| {
-        std::time::SystemTime::now()
-            .duration_since(std::time::UNIX_EPOCH)
-            .map_or(1, |now| now.as_nanos() as u64)
-    })
-}
 
 /// The faults of a bad day at Fivetran.
 pub(crate) fn bad_day(outside: &Outside, seed: u64, one_in: u32) {
@@ -59,128 +44,169 @@ pub(crate) fn bad_day(outside: &Outside, seed: u64, one_in: u32) {
     });
 }
 
-/// What people typed and got.
-#[derive(Default)]
-pub(crate) struct Typed {
-    /// The references of the commands that were acknowledged.
-    pub acknowledged: Mutex<HashSet<String>>,
-    /// Commands that got no acknowledgement.
-    pub refused: AtomicUsize,
-}
-
-/// Types commands at one of `urls` until `stop`, each for a schema of its own.
-pub(crate) async fn type_until(
-    stop: Arc<AtomicBool>,
-    outside: Outside,
-    urls: Vec<String>,
-    person: usize,
+/// People who type until they are told to stop, each command for a schema of its own.
+pub(crate) struct People {
     typed: Arc<Typed>,
-    pause: Duration,
-) {
-    let mut count = 0;
-    while !stop.load(Ordering::Relaxed) {
-        count += 1;
-        let text = format!("/connect-card google_ads s{person}_{count}");
-        let url = &urls[count % urls.len()];
-        match outside.slack.command(url, &text, CHANNEL, USER).await.ok().as_ref().and_then(accepted) {
-            Some(reference) => drop(typed.acknowledged.lock().await.insert(reference)),
-            None => drop(typed.refused.fetch_add(1, Ordering::Relaxed)),
+    typing: Vec<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Typed {
+    stop: AtomicBool,
+    /// The references of the commands that were acknowledged.
+    acknowledged: Mutex<HashSet<String>>,
+    /// Commands that got no acknowledgement.
+    refused: AtomicUsize,
+}
+
+impl People {
+    /// So many of them begin to type, each at one of these programs after the other.
+    pub(crate) fn start(number: usize, outside: &Outside, programs: &[Program]) -> Self {
+        let typed = Arc::<Typed>::default();
+        let urls: Vec<_> = programs.iter().map(Program::url).collect();
+        let typing = (0..number).map(|person| {
+            let (typed, outside, urls) = (Arc::clone(&typed), outside.clone(), urls.clone());
+            tokio::spawn(async move { typed.go_on(person, &outside, &urls).await })
+        });
+        Self { typing: typing.collect(), typed }
+    }
+
+    /// Waits until somebody has had an acknowledgement from now on.
+    pub(crate) async fn until_one_is_acknowledged(&self) {
+        let before = self.typed.acknowledged.lock().await.len();
+        until("an acknowledgement", async || {
+            (self.typed.acknowledged.lock().await.len() > before).then_some(())
+        })
+        .await;
+    }
+
+    /// They stop.
+    pub(crate) async fn stop(&mut self) {
+        self.typed.stop.store(true, Ordering::Relaxed);
+        for typing in self.typing.drain(..) {
+            typing.await.unwrap();
         }
-        tokio::time::sleep(pause).await;
+    }
+
+    /// Asserts what must hold of every acknowledged command. Only a message whose commit one of the
+    /// breaks cut off may be there twice.
+    pub(crate) async fn judge(&self, what: &str, outside: &Outside, breaks: &Breaks) {
+        let acknowledged = self.typed.acknowledged.lock().await;
+        outside.until_all_ended(&acknowledged).await;
+        for (name, count) in outside.connections_by_name() {
+            assert_eq!(count, 1, "{what}: {name} was made {count} times");
+        }
+        let messages = outside.messages_by_reference();
+        let times = outside.post_times();
+        let mut doubled = 0;
+        for reference in acknowledged.iter() {
+            for pair in times[reference].windows(2) {
+                assert!(breaks.cut_off(pair), "{what}: {reference} came twice without a cause, at {pair:?}");
+            }
+            let (links, failures) = messages[reference];
+            // Killed again and again around its posts, a command uses up all that its response_url
+            // takes but the last, by which its person is told just that: a link may be there.
+            let used_up = links >= 1 && failures == 1 && outside.says_so(reference);
+            assert!(
+                links == 0 || failures == 0 || used_up,
+                "{what}: {reference} has {links} links and {failures} failures"
+            );
+            doubled += (links + failures).saturating_sub(1);
+        }
+        say(&format!(
+            "{what}: {} breaks, {} commands acknowledged and ended, {} not acknowledged, {doubled} messages twice",
+            breaks.0.len(),
+            acknowledged.len(),
+            self.typed.refused.load(Ordering::Relaxed),
+        ));
     }
 }
 
-/// Asserts what must hold of every acknowledged command; returns how many messages came twice.
-/// `breaks` are the moments at which something was killed: only a message whose commit one of
-/// them cut off may be there twice.
-pub(crate) async fn judge(what: &str, outside: &Outside, typed: &Typed, breaks: &[f64]) -> usize {
-    let acknowledged = typed.acknowledged.lock().await;
-    outside.until_all_ended(&acknowledged).await;
-    for (name, count) in outside.connections_by_name() {
-        assert_eq!(count, 1, "{what}: {name} was made {count} times");
-    }
-    let messages = outside.messages_by_reference();
-    let times = outside.post_times();
-    let mut doubled = 0;
-    for reference in acknowledged.iter() {
-        for pair in times[reference].windows(2) {
-            // Slack may take note of a post a little after its sender has died.
-            let cut_off = breaks.iter().any(|at| (pair[0] - 0.5..=pair[1]).contains(at));
-            assert!(cut_off, "{what}: {reference} came twice without a cause, at {pair:?}");
+impl Typed {
+    async fn go_on(&self, person: usize, outside: &Outside, urls: &[String]) {
+        /// Between two commands of one person: a load, and no more than the machine can bear.
+        const PACE: Duration = Duration::from_millis(15);
+        let mut count = 0;
+        while !self.stop.load(Ordering::Relaxed) {
+            count += 1;
+            let text = format!("/connect-card google_ads s{person}_{count}");
+            let url = &urls[count % urls.len()];
+            match outside.slack.command(url, &text, CHANNEL, USER).await.ok().as_ref().and_then(accepted) {
+                Some(reference) => drop(self.acknowledged.lock().await.insert(reference)),
+                None => drop(self.refused.fetch_add(1, Ordering::Relaxed)),
+            }
+            tokio::time::sleep(PACE).await;
         }
-        let (links, failures) = messages[reference];
-        // Killed again and again around its posts, a command uses up all that its response_url takes
-        // but the last, by which its person is told just that: a link may be there.
-        let used_up = links >= 1 && failures == 1 && outside.says_so(reference);
-        assert!(
-            links == 0 || failures == 0 || used_up,
-            "{what}: {reference} has {links} links and {failures} failures"
-        );
-        doubled += (links + failures).saturating_sub(1);
     }
-    doubled
 }
 
-async fn kill_again_and_again(engine: &str, database: String) {
+/// When something was broken, each from just before until it worked again, by Slack's clock.
+#[derive(Default)]
+pub(crate) struct Breaks(Vec<(f64, f64)>);
+
+impl Breaks {
+    /// Breaks something and mends it.
+    pub(crate) async fn during<T>(&mut self, broken: impl Future<Output = T>) -> T {
+        self.during_and_after(broken, Duration::ZERO).await
+    }
+
+    /// The same where somebody may suffer from it for a while longer.
+    pub(crate) async fn during_and_after<T>(
+        &mut self,
+        broken: impl Future<Output = T>,
+        longer: Duration,
+    ) -> T {
+        let began = now();
+        let mended = broken.await;
+        self.0.push((began, now() + longer.as_secs_f64()));
+        mended
+    }
+
+    /// Whether what was sent first may have been cut off before it was noted down, so that it was
+    /// sent again. Slack may take note of a post a little after its sender has died, but not after
+    /// the next one is there.
+    pub(crate) fn cut_off(&self, pair: &[f64]) -> bool {
+        self.0.iter().any(|(began, mended)| pair[0] <= *mended && *began <= pair[1])
+    }
+}
+
+async fn kill_again_and_again(engine: Engine) {
     let seed = seed();
-    say(&format!("{engine}: CONNECT_CARD_SEED={seed}"));
-    let began = Instant::now();
+    say(&format!("{engine:?}: CONNECT_CARD_SEED={seed}"));
     let mut random = Random(seed);
-    let folder = tempfile::tempdir().unwrap();
     let outside = Outside::start().await;
     outside.fivetran.set_latency(Duration::from_millis(5));
     bad_day(&outside, seed, 4);
-    let setup = Setup::new(database, folder.path().join("log")).with("LEASE_SECONDS", "2");
-    let stop = Arc::new(AtomicBool::new(false));
-    let typed = Arc::new(Typed::default());
-    let mut process = setup.start(&outside).await;
-    let people: Vec<_> = (0..PEOPLE)
-        .map(|person| {
-            let (stop, outside, typed) = (Arc::clone(&stop), outside.clone(), Arc::clone(&typed));
-            tokio::spawn(type_until(
-                stop,
-                outside,
-                vec![setup.url()],
-                person,
-                typed,
-                Duration::from_millis(10),
-            ))
-        })
-        .collect();
-    let mut kills = Vec::new();
-    for _ in 0..KILLS {
-        // From before the first command is acknowledged to well into the work on many.
+    let program = engine.program(&outside).await.with("LEASE_SECONDS", "2");
+    let mut process = program.start().await;
+    let mut people = People::start(PEOPLE, &outside, std::slice::from_ref(&program));
+    let mut breaks = Breaks::default();
+    for kill in 0..kills(KILLS) {
+        // Half of the kills from before the first command is acknowledged, half of them into work.
+        if kill % 2 == 1 {
+            people.until_one_is_acknowledged().await;
+        }
         tokio::time::sleep(Duration::from_millis(20 + random.below(160))).await;
-        process.kill().await;
-        kills.push(now());
-        process = setup.start(&outside).await;
+        process = breaks
+            .during(async {
+                process.kill().await;
+                program.start().await
+            })
+            .await;
     }
-    stop.store(true, Ordering::Relaxed);
-    for person in people {
-        person.await.unwrap();
-    }
+    people.stop().await;
     outside.fivetran.faults(|it| it.heal());
-    let doubled = judge(engine, &outside, &typed, &kills).await;
-    let acknowledged = typed.acknowledged.lock().await.len();
-    say(&format!(
-        "{engine}: {KILLS} kills, {acknowledged} commands acknowledged and ended, {} not acknowledged, \
-         {doubled} messages twice, {:.0} s",
-        typed.refused.load(Ordering::Relaxed),
-        began.elapsed().as_secs_f64()
-    ));
-    assert!(acknowledged >= KILLS, "hundreds of commands ran: {acknowledged}");
-    process.terminate();
-    assert_eq!(process.wait().await.code(), Some(0), "{}", process.log());
+    people.judge(&format!("{engine:?}"), &outside, &breaks).await;
+    process.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn two_hundred_kills_lose_nothing_on_sqlite() {
-    let folder = tempfile::tempdir().unwrap();
-    kill_again_and_again("SQLite", format!("sqlite:{}", folder.path().join("bot.db").display())).await;
+async fn kills_at_random_lose_nothing_on_sqlite() {
+    kill_again_and_again(Engine::Sqlite).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[cfg_attr(no_postgres, ignore = "no PostgreSQL found")]
-async fn two_hundred_kills_lose_nothing_on_postgres() {
-    kill_again_and_again("Postgres", crate::postgres::shared().database()).await;
+async fn kills_at_random_lose_nothing_on_postgres() {
+    kill_again_and_again(Engine::Postgres).await;
 }

@@ -1,19 +1,20 @@
 //! What people see: where the link stands in a message, and that no reply outgrows Slack's limits.
 
-use connect_card::command::connect::{Confirmed, Request};
-use connect_card::command::{UsageError, Vocabulary, Work, parse};
-use connect_card::config::{ChannelDefaults, Destinations, NO_DEFAULTS};
+use connect_card::command::places::{ChannelDefaults, Destinations, NO_DEFAULTS};
+use connect_card::command::surface::Surface;
+use connect_card::command::{UsageError, Vocabulary, parse};
 use connect_card::fivetran::catalog::{Catalog, ServiceId};
 use connect_card::fivetran::model::{ConnectCard, Said};
 use connect_card::fivetran::schema::{SchemaKind, Target};
-use connect_card::journal::{MisfitKind, Origin, Problem};
-use connect_card::reply;
+use connect_card::journal::{MisfitKind, Notice, Origin, Problem};
 use connect_card::reply::live::{self, Note};
-use connect_card::sandbox::slack::{Message, block_faults};
+use connect_card::reply::{self, Audience};
+use connect_card::work::{Confirmed, Request, Work};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use stand_ins::slack::{Message, block_faults};
 
-use crate::harness::{Setup, TestBot, USER, link_of, strings, token_of};
+use crate::harness::{Setup, TestBot, USER, client, link_of, strings, token_of};
 
 /// The link is where one presses and nowhere else: not in a notification, not for a crawler.
 fn assert_link_is_only_in_the_button(message: &Message, link: &str) {
@@ -49,7 +50,7 @@ async fn the_link_is_in_the_button_and_nowhere_else() {
 #[tokio::test]
 async fn the_posted_link_opens_the_card_of_the_connection_that_was_made() {
     let (message, bot) = posted(TestBot::start().await).await;
-    let client = connect_card::outbound::client(None).unwrap();
+    let client = client();
     let page = client.get(link_of(&message).unwrap()).send().await.unwrap();
     assert_eq!(page.status().as_u16(), 200);
     let page = page.text().await.unwrap();
@@ -134,10 +135,10 @@ fn every_reply_keeps_slacks_limits_with_the_longest_of_everything() {
                     requester: &requester,
                     card: &card,
                     note,
-                    audience: live::Audience::Channel,
+                    audience: Audience::Channel,
                     reference: "0123456789",
                 };
-                let json = assert_fits(live::waiting(&waiting, now).unwrap(), "link");
+                let json = assert_fits(live::waiting(&waiting, now), "link");
                 assert!(!json["text"].as_str().unwrap().contains("https"), "{json}");
             }
         }
@@ -161,7 +162,6 @@ fn every_reply_keeps_slacks_limits_with_the_longest_of_everything() {
             Problem::AlreadyConnected { origin: None },
             Problem::AlreadyConnected { origin: Some(origin()) },
             Problem::Elsewhere { origin: origin() },
-            Problem::Cancelled,
             Problem::NotCancelled,
             Problem::Misfit(MisfitKind::TableMissing),
             Problem::Misfit(MisfitKind::TableNotWanted),
@@ -169,12 +169,16 @@ fn every_reply_keeps_slacks_limits_with_the_longest_of_everything() {
             Problem::RateLimited { retry_after_s: None },
             Problem::NoAnswer,
             Problem::CannotPost { slack_says: "w".repeat(5000) },
+            Problem::Unconfirmed,
         ] {
-            assert_fits(reply::problem(&problem, &request, "0123456789"), &format!("{problem:?}"));
+            let (notice, work) = (Notice::from(problem), Work::Connect(request.clone()));
+            assert_fits(reply::notice(&notice, &work, "0123456789"), &format!("{notice:?}"));
         }
+        let work = Work::Cancel { link: "0123456789".to_owned(), request: request.clone() };
+        assert_fits(reply::notice(&Notice::Cancelled, &work, "0123456789"), "cancelled");
     }
     assert_fits(reply::not_accepted(), "not accepted");
-    assert_fits(reply::help(&format!("/{}", "c".repeat(31))), "help");
+    assert_fits(reply::help(Surface::of(&format!("/{}", "c".repeat(31)))), "help");
 }
 
 #[test]
@@ -202,11 +206,15 @@ fn every_usage_error_keeps_slacks_limits() {
         (&NO_DEFAULTS, format!("{live} schema")),
         (&narrow, live.clone()),
     ] {
-        let vocabulary =
-            Vocabulary { slash: &slash, catalog: &catalog, destinations: &destinations, channel };
+        let vocabulary = Vocabulary {
+            slash: Surface::of(&slash),
+            catalog: &catalog,
+            destinations: &destinations,
+            channel,
+        };
         let error = parse(&typed, &vocabulary).unwrap_err();
-        assert_fits(reply::usage(&error, &slash), &format!("{error:?}"));
-        assert!(!reply::usage_sentence(&error, &slash).is_empty());
+        assert_fits(reply::usage(&error, Surface::of(&slash)), &format!("{error:?}"));
+        assert!(!reply::usage_sentence(&error, Surface::of(&slash)).is_empty());
         kinds.push(std::mem::discriminant(&error));
     }
     kinds.dedup();

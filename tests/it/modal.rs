@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use connect_card::sandbox::fault::Fault;
-use connect_card::sandbox::slack::{Ack, Visibility, block_faults};
 use serde_json::{Value, json};
+use stand_ins::fault::Fault;
+use stand_ins::slack::{Ack, Visibility, block_faults};
 
-use crate::harness::{CHANNEL, Setup, TestBot, USER, link_of, until};
+use crate::harness::{CHANNEL, COLLEAGUE, OUTSIDER, Setup, TestBot, Trick, USER, Wire, post};
 
 /// Opens the form and gives it as Slack keeps it.
 async fn open(bot: &TestBot) -> Value {
@@ -89,33 +89,35 @@ async fn without_a_token_there_is_help_instead() {
 
 #[tokio::test]
 async fn a_form_that_does_not_open_leaves_words() {
-    let bot = TestBot::start().await;
+    let setup = Setup::new().await;
+    let wire = Wire::to(setup.slack.addr(), "POST /api/views.open").await;
+    let bot = setup.with("SLACK_API_URL", &format!("{}/api/", wire.url())).start().await;
     // Slack is slow, answers with an error, or the trigger has been used or is too old.
     let used = bot.slack.command_request("/connect-card", CHANNEL, USER);
     let send = async |body: &str| {
         let headers = bot.slack.signed_request(body.as_bytes());
         let url = format!("{}/slack/commands", bot.url);
-        connect_card::sandbox::slack::post(&url, &headers, body.as_bytes().to_vec()).await.unwrap()
+        post(&url, &headers, body.as_bytes().to_vec()).await.unwrap()
     };
     assert_eq!(send(&used.body).await.text(), "");
     let mut acks = vec![send(&used.body).await];
     let late = bot.slack.command_request("/connect-card", CHANNEL, USER);
-    tokio::time::sleep(Duration::from_millis(3100)).await;
+    bot.advance(Duration::from_millis(3100));
     acks.push(send(&late.body).await);
     bot.slack.faults(|faults| faults.fail_next("views.open", Fault::Status(500), 1));
     acks.push(bot.send("").await);
-    bot.slack.set_latency(Duration::from_secs(10));
-    let slow = bot.send("").await;
-    assert!(slow.elapsed < Duration::from_millis(2800), "{:?}", slow.elapsed);
-    acks.push(slow);
-    bot.slack.set_latency(Duration::ZERO);
+    // Slack's answer is held back for ever.
+    wire.arm(Trick::Hold);
+    acks.push(bot.send("").await);
+    assert_eq!(wire.played(), 1);
     for ack in acks {
         let said = ack.json();
         assert_eq!(said["response_type"], "ephemeral");
         let text = said["text"].as_str().unwrap();
         assert!(text.contains("/connect-card google_ads customer_schema"), "{text}");
     }
-    assert_eq!(bot.slack.views().len(), 1);
+    // The stand-in knows the form whose opening was held back; its person got words instead.
+    assert_eq!(bot.slack.views().len(), 2);
     nothing_happened(bot).await;
 }
 
@@ -125,7 +127,7 @@ async fn faults_appear_at_their_fields() {
     let view = open(&bot).await;
     for (given, expected) in [
         (values("google_ads", "Acme-Corp", None), json!({ "schema": "acme_corp" })),
-        (values("google_ads", "acme", Some("budget")), json!({ "table": "leave this empty" })),
+        (values("google_ads", "acme", Some("budget")), json!({ "table": "leave this field empty" })),
         (values("google_sheets", "acme", None), json!({ "table": "one table" })),
         (values("google_sheets", "Acme", Some("1")), json!({ "schema": "acme", "table": "_1" })),
         (values("no_such_service", "acme", None), json!({ "service": "Choose a service" })),
@@ -133,7 +135,7 @@ async fn faults_appear_at_their_fields() {
             values("<!channel>", "<!channel>", Some("<@U1>")),
             json!({ "service": "list", "schema": "channel", "table": "u1" }),
         ),
-        (json!({}), json!({ "service": "Choose", "schema": "Only" })),
+        (json!({}), json!({ "service": "Choose", "schema": "Use only" })),
     ] {
         let found = errors(&submit(&bot, &view, given.clone(), USER).await);
         let found = found.as_object().unwrap();
@@ -155,9 +157,9 @@ async fn faults_appear_at_their_fields() {
 async fn a_form_is_for_the_person_it_was_opened_for() {
     let bot = TestBot::start().await;
     let view = open(&bot).await;
-    for user in ["U0BOB", "U0OUTSIDER"] {
+    for user in [COLLEAGUE, OUTSIDER] {
         let ack = submit(&bot, &view, values("google_ads", "acme", None), user).await;
-        assert!(sentence(&ack).contains("not opened by you"), "{}", ack.text());
+        assert!(sentence(&ack).contains("You didn't open this form"), "{}", ack.text());
     }
     nothing_happened(bot).await;
 }
@@ -174,7 +176,7 @@ async fn tampered(bot: &TestBot, view: &Value, change: impl Fn(&mut Value)) -> A
     let body = bot.slack.interaction_request(&payload).body;
     let headers = bot.slack.signed_request(body.as_bytes());
     let url = format!("{}/slack/interactivity", bot.url);
-    let ack = connect_card::sandbox::slack::post(&url, &headers, body.into_bytes()).await.unwrap();
+    let ack = post(&url, &headers, body.into_bytes()).await.unwrap();
     assert_eq!(ack.status, 200);
     ack
 }
@@ -188,10 +190,10 @@ async fn a_draft_that_is_forged_or_moved_does_not_open() {
     for metadata in ["", "{}", "AAAA", &damaged, "{\"user_id\":\"U0ALICE\"}", &"A".repeat(3000)] {
         let ack =
             tampered(&bot, &view, |payload| payload["view"]["private_metadata"] = json!(metadata)).await;
-        assert!(sentence(&ack).contains("cannot be used"), "{}", ack.text());
+        assert!(sentence(&ack).contains("can no longer be used"), "{}", ack.text());
     }
     let ack = tampered(&bot, &view, |payload| payload["team"]["id"] = json!("T0OTHER")).await;
-    assert!(sentence(&ack).contains("cannot be used"), "{}", ack.text());
+    assert!(sentence(&ack).contains("can no longer be used"), "{}", ack.text());
     // Views that are none of ours, and what else happens to ours, are acknowledged and no more.
     let ack = tampered(&bot, &view, |payload| payload["view"]["callback_id"] = json!("another")).await;
     assert_eq!(ack.text(), "");
@@ -212,8 +214,10 @@ async fn a_form_that_was_open_for_too_long_says_so() {
 
 #[tokio::test]
 async fn a_submission_counts_once() {
-    let bot = TestBot::start().await;
-    bot.fivetran.set_latency(Duration::from_millis(500));
+    let setup = Setup::new().await;
+    let wire = Wire::to(setup.fivetran.addr(), "POST /v1/connections").await;
+    let bot = setup.with("FIVETRAN_API_URL", &wire.url()).start().await;
+    wire.arm(Trick::Hold);
     let view = open(&bot).await;
     // Replayed, signature and all; and a second form for the same thing.
     let mut view_with_values = view.clone();
@@ -223,20 +227,20 @@ async fn a_submission_counts_once() {
     let body = bot.slack.interaction_request(&payload).body;
     let headers = bot.slack.signed_request(body.as_bytes());
     let url = format!("{}/slack/interactivity", bot.url);
-    let send =
-        async || connect_card::sandbox::slack::post(&url, &headers, body.clone().into_bytes()).await.unwrap();
+    let send = async || post(&url, &headers, body.clone().into_bytes()).await.unwrap();
     assert_eq!(send().await.json()["response_action"], "clear");
     assert!(errors(&send().await)["schema"].as_str().unwrap().starts_with("Already on it"));
     let ack = submit(&bot, &view, values("google_ads", "acme", None), USER).await;
     assert!(errors(&ack)["schema"].as_str().unwrap().starts_with("Already on it"));
-    until("the link", async || bot.slack.messages().first().and_then(link_of)).await;
+    wire.release();
+    bot.until_all_ended().await;
     // Long after the end of the command the replay still counts for nothing.
     assert!(errors(&send().await)["schema"].as_str().unwrap().starts_with("Already on it"));
     assert_eq!(bot.created(), 1);
     bot.finish_with_link().await;
 }
 
-async fn suggest(bot: &TestBot, typed: &str) -> (Vec<(String, String)>, Duration) {
+async fn suggest(bot: &TestBot, typed: &str) -> Vec<(String, String)> {
     let ack = bot.slack.suggest(&bot.url, "service", "service", typed, USER, None).await.unwrap();
     let body = ack.json();
     let options = body["options"].as_array().unwrap().iter();
@@ -245,26 +249,25 @@ async fn suggest(bot: &TestBot, typed: &str) -> (Vec<(String, String)>, Duration
         assert!(label.chars().count() <= 75, "{label}");
         (label, option["value"].as_str().unwrap().to_owned())
     });
-    (options.collect(), ack.elapsed)
+    options.collect()
 }
 
 #[tokio::test]
 async fn choices_come_while_somebody_types() {
     let bot = TestBot::start().await;
-    let (options, _) = suggest(&bot, "google ads").await;
+    let options = suggest(&bot, "google ads").await;
     assert_eq!(options[0], ("Google Ads (google_ads)".to_owned(), "google_ads".to_owned()));
-    let (options, _) = suggest(&bot, "adwords").await;
+    let options = suggest(&bot, "adwords").await;
     assert_eq!(options, [("Google Ads (google_ads)".to_owned(), "google_ads".to_owned())]);
-    assert_eq!(suggest(&bot, "qqqqqqq").await.0, []);
-    assert_eq!(suggest(&bot, "").await.0[0].1, "google_ads");
+    assert_eq!(suggest(&bot, "qqqqqqq").await, []);
+    assert_eq!(suggest(&bot, "").await[0].1, "google_ads");
     let other = bot.slack.suggest(&bot.url, "another", "service", "google", USER, None).await.unwrap();
     assert_eq!(other.json(), json!({ "options": [] }));
     nothing_happened(bot).await;
 }
 
 #[tokio::test]
-async fn choices_for_eight_hundred_services_come_within_milliseconds() {
-    const LIMIT: Duration = Duration::from_millis(50);
+async fn of_eight_hundred_services_a_hundred_are_offered_at_the_most() {
     let setup = Setup::new().await;
     for n in 0..800 {
         setup.fivetran.list_service(
@@ -272,17 +275,12 @@ async fn choices_for_eight_hundred_services_come_within_milliseconds() {
             &format!("Ä{}", "&<Name> ".repeat(n % 20)),
         );
     }
-    let bot = setup.start_without_catalogue().await;
-    until("the catalogue", async || (bot.app.bot.catalog.current().len() > 800).then_some(())).await;
+    let bot = setup.start().await;
+    assert!(bot.catalog_size() > 800);
     for typed in ["", "s", "service x", "zzzz not there at all", &"x".repeat(3000)] {
-        let mut best = Duration::MAX;
-        // A busy machine may miss the limit once in a while.
-        for _ in 0..8 {
-            let (options, elapsed) = suggest(&bot, typed).await;
-            assert!(options.len() <= 100, "{}", options.len());
-            best = best.min(elapsed);
-        }
-        assert!(best < LIMIT, "{best:?} for “{typed}”");
+        let offered = suggest(&bot, typed).await.len();
+        assert!(offered <= 100, "{offered} for “{typed}”");
     }
+    assert!(suggest(&bot, "service").await.len() > 50);
     nothing_happened(bot).await;
 }

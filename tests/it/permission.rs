@@ -2,24 +2,20 @@
 
 use std::time::Duration;
 
-use connect_card::sandbox::fault::Fault;
-use connect_card::sandbox::slack::{Ack, SlackStandIn};
 use futures_util::future::join_all;
+use stand_ins::fault::Fault;
+use stand_ins::slack::Ack;
 
-use crate::harness::{CHANNEL, PRIVATE, Setup, TestBot, USER};
-use crate::program::Program;
+use crate::harness::{
+    CHANNEL, COLLEAGUE, GUEST, OUTSIDER, Outside, PRIVATE, Program, Setup, TestBot, Trick, USER, Wire, until,
+};
 
-const OTHER: &str = "U0BOB";
-const GUEST: &str = "U0GUEST";
-const OUTSIDER: &str = "U0OUTSIDER";
 const GROUP: &str = "S0SETUP";
 /// Without those that only permissions need.
 const FEW_SCOPES: [&str; 2] = ["commands", "chat:write"];
 
 async fn asked(bot: &TestBot, user: &str, typed: &str) -> Ack {
-    let typed = format!("/connect-card {typed}");
-    let ack = bot.slack.command(&bot.url, &typed, CHANNEL, user).await.unwrap();
-    assert_eq!(ack.status, 200, "{}", ack.text());
+    let ack = bot.send_as(user, CHANNEL, typed).await;
     assert_eq!(ack.json()["response_type"], "ephemeral", "{}", ack.text());
     ack
 }
@@ -53,8 +49,8 @@ async fn guests_and_outsiders_are_refused_unless_they_ask_for_help() {
     assert_refused(&asked(&bot, GUEST, "google_ads acme").await, "Guests");
     assert_refused(&asked(&bot, GUEST, "").await, "Guests");
     assert_refused(&asked(&bot, GUEST, "no_such_service").await, "Guests");
-    assert_refused(&asked(&bot, OUTSIDER, "google_ads acme").await, "Only people of the workspace");
-    assert_refused(&asked(&bot, "U0NOBODY", "google_ads acme").await, "Only people of the workspace");
+    assert_refused(&asked(&bot, OUTSIDER, "google_ads acme").await, "Only people from the workspace");
+    assert_refused(&asked(&bot, "U0NOBODY", "google_ads acme").await, "Only people from the workspace");
     assert!(asked(&bot, GUEST, " Help ").await.text().contains("What you can type"));
     assert_untouched(bot).await;
 }
@@ -70,8 +66,8 @@ async fn a_member_is_let_in_without_any_list() {
 async fn a_list_of_people_keeps_the_others_out_and_names_whom_to_ask() {
     let setup = Setup::new().await.with("ALLOWED_USERS", "U0ALICE,U0GUEST,W0CAROL,U0DAVE");
     let bot = setup.start().await;
-    let ack = asked(&bot, OTHER, "google_ads acme").await;
-    assert_refused(&ack, "not among those");
+    let ack = asked(&bot, COLLEAGUE, "google_ads acme").await;
+    assert_refused(&ack, "not on the list");
     assert!(shown(&ack).contains("(for example <@U0ALICE>, <@U0GUEST>, <@W0CAROL>)"), "{}", ack.text());
     assert_eq!(bot.slack.calls_to("users.info"), 0, "nobody had to be asked");
     assert_accepted(&asked(&bot, USER, "google_ads acme").await);
@@ -83,15 +79,15 @@ async fn a_list_of_people_keeps_the_others_out_and_names_whom_to_ask() {
 async fn people_of_a_user_group_are_let_in() {
     let bot = Setup::new().await.with("ALLOWED_USER_GROUPS", GROUP).start().await;
     assert_accepted(&asked(&bot, USER, "google_ads acme").await);
-    assert_refused(&asked(&bot, OTHER, "google_ads other").await, "not among those");
-    bot.slack.set_user_group(GROUP, &[OTHER, GUEST]);
+    assert_refused(&asked(&bot, COLLEAGUE, "google_ads other").await, "not on the list");
+    bot.slack.set_user_group(GROUP, &[COLLEAGUE, GUEST]);
     assert_refused(&asked(&bot, GUEST, "google_ads other").await, "Guests");
     bot.advance(Duration::from_secs(299));
-    assert_refused(&asked(&bot, OTHER, "google_ads other").await, "not among those");
+    assert_refused(&asked(&bot, COLLEAGUE, "google_ads other").await, "not on the list");
     assert_eq!(bot.slack.calls_to("usergroups.users.list"), 1);
     bot.advance(Duration::from_secs(1));
-    assert_accepted(&asked(&bot, OTHER, "google_ads other").await);
-    assert_refused(&asked(&bot, USER, "google_ads mine").await, "not among those");
+    assert_accepted(&asked(&bot, COLLEAGUE, "google_ads other").await);
+    assert_refused(&asked(&bot, USER, "google_ads mine").await, "not on the list");
     assert_refused(&asked(&bot, GUEST, "google_ads mine").await, "Guests");
     assert_eq!(bot.slack.calls_to("usergroups.users.list"), 2);
     assert_eq!(bot.finish().await.len(), 2);
@@ -110,7 +106,8 @@ async fn other_channels_are_refused() {
 #[tokio::test]
 async fn a_person_is_looked_up_once_in_five_minutes_however_many_commands_come() {
     let bot = TestBot::start().await;
-    bot.slack.set_latency(Duration::from_millis(300));
+    // So that they overlap; the bot waits longer than that for each of them.
+    bot.slack.set_latency(Duration::from_millis(50));
     let acks = join_all((0..5).map(|_| asked(&bot, GUEST, "google_ads acme"))).await;
     acks.iter().for_each(|ack| assert_refused(ack, "Guests"));
     assert_eq!(bot.slack.calls_to("users.info"), 1);
@@ -125,24 +122,21 @@ async fn a_person_is_looked_up_once_in_five_minutes_however_many_commands_come()
 
 #[tokio::test]
 async fn a_slow_look_delays_only_its_own_person_and_not_for_long() {
-    let bot = TestBot::start().await;
-    bot.slack.faults(|faults| {
-        faults.fail_next("users.info", Fault::SlowAfter(Duration::from_secs(20)), 1);
-    });
-    let slow = async {
-        let ack = asked(&bot, USER, "google_ads slow").await;
-        assert!((0.7..2.0).contains(&ack.elapsed.as_secs_f64()), "{:?}", ack.elapsed);
-        ack
-    };
+    // So many that, one after the other, they would keep the last longer than Slack waits.
+    const SLOW: usize = 8;
+    let setup = Setup::new().await;
+    let wire = Wire::to(setup.slack.addr(), "U0SLOW").await;
+    let bot = setup.with("SLACK_API_URL", &format!("{}/api/", wire.url())).start().await;
+    // What Slack would say of them is held back for ever.
+    wire.arm(Trick::Hold);
+    let slow = join_all((0..SLOW).map(async |n| asked(&bot, &format!("U0SLOW{n}"), "google_ads slow").await));
     let quick = async {
-        tokio::time::sleep(Duration::from_millis(200)).await;
-        let ack = asked(&bot, OTHER, "google_ads quick").await;
-        assert!(ack.elapsed < Duration::from_secs(1), "{:?}", ack.elapsed);
-        ack
+        until("all of the slow looks", async || (wire.played() == SLOW).then_some(())).await;
+        asked(&bot, COLLEAGUE, "google_ads quick").await
     };
     let (slow, quick) = tokio::join!(slow, quick);
     // It fails closed.
-    assert_refused(&slow, "did not answer in time");
+    slow.iter().for_each(|ack| assert_refused(ack, "didn't answer in time"));
     assert_accepted(&quick);
     bot.finish_with_link().await;
 }
@@ -152,23 +146,23 @@ async fn where_slack_is_silent_only_those_named_are_let_in() {
     for fault in
         [Fault::Status(500), Fault::DropBefore, Fault::NotJson, Fault::Throttled { retry_after: None }]
     {
-        let setup = Setup::new().await.with("ALLOWED_USER_GROUPS", GROUP).with("ALLOWED_USERS", OTHER);
+        let setup = Setup::new().await.with("ALLOWED_USER_GROUPS", GROUP).with("ALLOWED_USERS", COLLEAGUE);
         let bot = setup.start().await;
         bot.slack.faults(|faults| {
             for route in ["users.info", "usergroups.users.list", "auth.test"] {
                 faults.fail_always(route, fault.clone());
             }
         });
-        assert_refused(&asked(&bot, USER, "google_ads acme").await, "did not answer in time");
-        assert_accepted(&asked(&bot, OTHER, "google_ads acme").await);
-        bot.slack.faults(connect_card::sandbox::fault::Faults::heal);
+        assert_refused(&asked(&bot, USER, "google_ads acme").await, "didn't answer in time");
+        assert_accepted(&asked(&bot, COLLEAGUE, "google_ads acme").await);
+        bot.slack.faults(stand_ins::fault::Faults::heal);
         bot.advance(Duration::from_secs(10));
         assert_accepted(&asked(&bot, USER, "google_ads again").await);
         assert_eq!(bot.finish().await.len(), 2);
     }
     let bot = TestBot::start().await;
     bot.slack.faults(|faults| faults.fail_always("users.info", Fault::Status(500)));
-    assert_refused(&asked(&bot, USER, "google_ads acme").await, "did not answer in time");
+    assert_refused(&asked(&bot, USER, "google_ads acme").await, "didn't answer in time");
     assert_untouched(bot).await;
 }
 
@@ -187,7 +181,7 @@ async fn a_missing_scope_closes_only_what_needs_it() {
     assert_untouched(bot).await;
 
     let bot = Setup::new().await.with("ALLOWED_USER_GROUPS", "S0GONE").start().await;
-    assert_refused(&asked(&bot, USER, "google_ads acme").await, "does not exist");
+    assert_refused(&asked(&bot, USER, "google_ads acme").await, "doesn't exist");
     assert_untouched(bot).await;
 }
 
@@ -204,9 +198,9 @@ async fn without_a_token_nobody_is_known_and_a_group_lets_nobody_in() {
 
 #[tokio::test]
 async fn what_cannot_be_known_is_said_by_check_and_once_at_start() {
-    let fivetran = connect_card::sandbox::fivetran::FivetranStandIn::start().await.unwrap();
-    let slack = SlackStandIn::start().await.unwrap();
-    let program = Program::against(&slack, &fivetran).with("ALLOWED_USER_GROUPS", GROUP);
+    let outside = Outside::start().await;
+    let slack = &outside.slack;
+    let program = Program::against(&outside).with("ALLOWED_USER_GROUPS", GROUP);
     let output = program.run(&["check"]).await;
     assert_eq!(output.code, 0, "{output:?}");
     assert!(output.stdout.contains("✓ user group S0SETUP: 1 members"), "{output:?}");
@@ -217,21 +211,18 @@ async fn what_cannot_be_known_is_said_by_check_and_once_at_start() {
     for line in [
         "· Slack scopes: users:read is not granted",
         "· Slack scopes: usergroups:read is not granted",
-        "· who may: guests cannot be told",
-        "✗ who may: ALLOWED_USER_GROUPS lets nobody in",
+        "· access: without the scope users:read, guests cannot be told",
+        "✗ access: ALLOWED_USER_GROUPS lets nobody in",
     ] {
         assert!(output.stdout.lines().any(|it| it.starts_with(line)), "{line}: {output:?}");
     }
     let output = program.with("SLACK_BOT_TOKEN", "").run(&["check"]).await;
-    assert!(output.stdout.contains("✗ who may: ALLOWED_USER_GROUPS lets nobody in without SLACK_BOT_TOKEN"));
+    assert!(output.stdout.contains("✗ access: ALLOWED_USER_GROUPS lets nobody in without SLACK_BOT_TOKEN"));
 
-    let program = Program::against(&slack, &fivetran);
-    let running = program.serve().await;
-    crate::harness::until("the warning", async || {
-        running.printed().contains("guests cannot be told from members").then_some(())
-    })
-    .await;
-    running.send(&slack, "google_ads acme").await;
-    let (_, _, printed) = running.terminate().await;
+    let running = Program::against(&outside).start().await;
+    until("the warning", async || running.log().contains("guests cannot be told from members").then_some(()))
+        .await;
+    running.send(slack, "google_ads acme").await;
+    let printed = running.stop().await;
     assert_eq!(printed.matches("guests cannot be told from members").count(), 1, "{printed}");
 }

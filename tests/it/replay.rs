@@ -3,30 +3,25 @@
 
 use std::collections::HashSet;
 
-use connect_card::sandbox::slack::post;
+use futures_util::future::join_all;
 
-use crate::process::{CHANNEL, Outside, Setup, USER, accepted};
+use crate::harness::{CHANNEL, Engine, Outside, Process, Program, USER, accepted, post};
 
 /// How often the request is sent in all.
 const TIMES: usize = 100;
 
-async fn replay(database: String, replicas: usize) {
-    let folder = tempfile::tempdir().unwrap();
+async fn replay(engine: Engine, replicas: usize) {
     let outside = Outside::start().await;
     let request = outside.slack.command_request("/connect-card google_ads once_only", CHANNEL, USER);
     let headers = outside.slack.signed_request(request.body.as_bytes());
-    let setups: Vec<_> = (0..replicas)
-        .map(|at| Setup::new(database.clone(), folder.path().join(format!("{at}.log"))))
-        .collect();
+    let program = engine.program(&outside).await;
+    let programs: Vec<_> = (0..replicas).map(|_| program.clone().on_another_port()).collect();
     let mut references = HashSet::new();
-    for round in 0..2 {
-        let mut processes = Vec::new();
-        for setup in &setups {
-            processes.push(setup.start(&outside).await);
-        }
+    for _ in 0..2 {
+        let processes = join_all(programs.iter().map(Program::start)).await;
         let sends: Vec<_> = (0..TIMES / 2)
             .map(|at| {
-                let url = format!("{}/slack/commands", setups[at % replicas].url());
+                let url = format!("{}/slack/commands", programs[at % replicas].url());
                 let (headers, body) = (headers.clone(), request.body.clone().into_bytes());
                 tokio::spawn(async move { post(&url, &headers, body).await })
             })
@@ -37,10 +32,7 @@ async fn replay(database: String, replicas: usize) {
             references.extend(accepted(&ack));
         }
         outside.until_all_ended(&references).await;
-        for mut process in processes {
-            process.terminate();
-            assert_eq!(process.wait().await.code(), Some(0), "round {round}: {}", process.log());
-        }
+        join_all(processes.into_iter().map(Process::stop)).await;
     }
     assert_eq!(references.len(), 1, "one row: {references:?}");
     assert_eq!(outside.fivetran.calls_to("create_connection"), 1);
@@ -50,12 +42,11 @@ async fn replay(database: String, replicas: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replayed_request_is_no_second_command_on_sqlite() {
-    let folder = tempfile::tempdir().unwrap();
-    replay(format!("sqlite:{}", folder.path().join("bot.db").display()), 1).await;
+    replay(Engine::Sqlite, 1).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[cfg_attr(no_postgres, ignore = "no PostgreSQL found")]
 async fn a_replayed_request_is_no_second_command_for_two_replicas() {
-    replay(crate::postgres::shared().database(), 2).await;
+    replay(Engine::Postgres, 2).await;
 }

@@ -3,19 +3,18 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use connect_card::outbound;
-use connect_card::sandbox::fault::{Fault, Faults};
-use connect_card::sandbox::fivetran::FivetranStandIn;
-use connect_card::sandbox::slack::{Message, SlackStandIn, Visibility};
 use sqlx::Connection as _;
+use stand_ins::fault::{Fault, Faults};
+use stand_ins::slack::{Message, SlackStandIn, Visibility};
 
-use crate::harness::{CHANNEL, Setup, TestBot, USER, link_of, until};
-use crate::program::{Program, free_address};
+use crate::harness::{
+    CHANNEL, Outside, Program, Setup, TestBot, Trick, USER, Wire, client, free_port, link_of, until,
+};
 
 const COMMAND: &str = "google_ads customer_schema";
 
 async fn get(url: String) -> reqwest::Response {
-    outbound::client(None).unwrap().get(url).send().await.unwrap()
+    client().get(url).send().await.unwrap()
 }
 
 #[tokio::test]
@@ -30,7 +29,7 @@ async fn a_bot_that_runs_is_alive_and_ready() {
 #[tokio::test]
 async fn a_bot_that_is_stopping_is_alive_and_not_ready() {
     let bot = TestBot::start().await;
-    bot.app.bot.stopping.cancel();
+    bot.announce_stop();
     assert_eq!(get(format!("{}/healthz", bot.url)).await.status().as_u16(), 200);
     assert_eq!(get(format!("{}/readyz", bot.url)).await.status().as_u16(), 503);
     assert!(bot.finish().await.is_empty());
@@ -42,7 +41,7 @@ async fn a_command_that_cannot_be_noted_down_is_refused_and_never_happens() {
     let mut other = sqlx::SqliteConnection::connect(&bot.database()).await.unwrap();
     sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
     let ack = bot.send("google_ads while_locked").await;
-    assert!(ack.json()["text"].as_str().unwrap().contains("could not note this down"), "{}", ack.text());
+    assert!(ack.json()["text"].as_str().unwrap().contains("couldn't save your request"), "{}", ack.text());
     assert_eq!(get(format!("{}/readyz", bot.url)).await.status().as_u16(), 503);
     sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
     other.close().await.unwrap();
@@ -87,7 +86,7 @@ async fn the_card_leads_the_customer_back_to_the_landing_page() {
     let bot = TestBot::start().await;
     bot.send(COMMAND).await;
     let link = link_of(&bot.message(1).await).unwrap();
-    let client = outbound::client(None).unwrap();
+    let client = client();
     let done = client.post(link).body("outcome=connect").send().await.unwrap();
     assert!(done.status().is_redirection(), "{}", done.status());
     let back = done.headers()["location"].to_str().unwrap().to_owned();
@@ -98,7 +97,7 @@ async fn the_card_leads_the_customer_back_to_the_landing_page() {
     assert!(page.contains("Google Ads is connected"), "{page}");
     // The message has turned, and its thread tells.
     let [message, news] = &bot.finish().await[..] else { panic!("a message and its thread") };
-    assert!(message.rendered().contains("is connected, since"), "{}", message.rendered());
+    assert!(message.rendered().contains("has been connected since"), "{}", message.rendered());
     assert_eq!(link_of(message), None);
     assert_eq!(news.thread_ts.as_ref(), Some(&message.ts));
 }
@@ -117,8 +116,8 @@ fn samples(page: &str) -> BTreeMap<String, f64> {
 
 #[tokio::test]
 async fn metrics_count_what_happens() {
-    let address = free_address();
-    let bot = Setup::new().await.with("METRICS_ADDR", &address.to_string()).start().await;
+    let address = format!("127.0.0.1:{}", free_port());
+    let bot = Setup::new().await.with("METRICS_ADDR", &address).start().await;
     bot.send(COMMAND).await;
     bot.message(1).await;
     bot.fivetran.faults(|faults| faults.fail_next("create_connection", Fault::Status(403), 1));
@@ -126,9 +125,9 @@ async fn metrics_count_what_happens() {
     bot.message(2).await;
     bot.send("help").await;
     get(format!("{}/slack/commands", bot.url)).await;
-    let forged = outbound::client(None).unwrap().post(format!("{}/slack/commands", bot.url)).body("a=b");
+    let forged = client().post(format!("{}/slack/commands", bot.url)).body("a=b");
     assert_eq!(forged.send().await.unwrap().status().as_u16(), 401);
-    let client = outbound::client(None).unwrap();
+    let client = client();
     let forged = client.post(format!("{}/slack/interactivity", bot.url)).body("payload=%7B%7D");
     assert_eq!(forged.send().await.unwrap().status().as_u16(), 401);
     let probe = client.post(format!("{}/slack/commands", bot.url)).body("ssl_check=1");
@@ -160,89 +159,89 @@ async fn metrics_count_what_happens() {
     assert_eq!(bot.finish().await.len(), 2);
 }
 
-async fn parties() -> (SlackStandIn, FivetranStandIn, Program) {
-    let (slack, fivetran) = (SlackStandIn::start().await.unwrap(), FivetranStandIn::start().await.unwrap());
-    let program = Program::against(&slack, &fivetran);
-    (slack, fivetran, program)
-}
-
 async fn first_message(slack: &SlackStandIn) -> Message {
     until("the message", async || slack.messages().first().cloned()).await
 }
 
 /// One link in the channel, one connection: whatever came between.
 #[track_caller]
-fn assert_delivered_once(slack: &SlackStandIn, fivetran: &FivetranStandIn) {
-    let messages = slack.messages();
+fn assert_delivered_once(outside: &Outside) {
+    let messages = outside.slack.messages();
     assert_eq!(messages.len(), 1, "{messages:#?}");
     assert_eq!((messages[0].visibility, messages[0].channel.as_str()), (Visibility::Channel, CHANNEL));
     assert!(link_of(&messages[0]).is_some(), "{}", messages[0].rendered());
-    assert_eq!(fivetran.connections().len(), 1);
+    assert_eq!(outside.fivetran.connections().len(), 1);
 }
 
 #[tokio::test]
 async fn a_shutdown_finishes_what_is_in_flight() {
-    let (slack, fivetran, program) = parties().await;
-    fivetran.set_latency(Duration::from_secs(3));
-    let bot = program.serve().await;
-    bot.send(&slack, COMMAND).await;
-    let (code, took, printed) = bot.terminate().await;
-    assert_eq!(code, 0, "{printed}");
-    assert!(took < Duration::from_secs(30), "{took:?}");
-    assert_delivered_once(&slack, &fivetran);
+    let outside = Outside::start().await;
+    let wire = Wire::to(outside.fivetran.addr(), "POST /v1/connections").await;
+    wire.arm(Trick::Hold);
+    let mut bot = Program::against(&outside).with("FIVETRAN_API_URL", &wire.url()).start().await;
+    bot.send(&outside.slack, COMMAND).await;
+    until("the creation", async || (outside.fivetran.connections().len() == 1).then_some(())).await;
+    bot.terminate().await;
+    until("the shutdown to begin", async || bot.log().contains("shutting down").then_some(())).await;
+    assert!(outside.slack.messages().is_empty());
+    wire.release();
+    assert_eq!(bot.wait().await.code(), Some(0), "{}", bot.log());
+    assert_delivered_once(&outside);
 }
 
 #[tokio::test]
 async fn what_a_shutdown_cannot_finish_the_next_process_does() {
-    let (slack, fivetran, program) = parties().await;
-    let bot = program.serve().await;
+    let outside = Outside::start().await;
+    let Outside { slack, fivetran } = &outside;
+    let program = Program::against(&outside);
+    let bot = program.start().await;
     fivetran.faults(|faults| faults.fail_always("create_connection", Fault::DropAfter));
     fivetran.faults(|faults| faults.fail_always("list_connections", Fault::Status(500)));
-    bot.send(&slack, COMMAND).await;
+    bot.send(slack, COMMAND).await;
     until("a first try", async || (fivetran.calls_to("list_connections") > 0).then_some(())).await;
-    let (code, took, printed) = bot.terminate().await;
-    assert_eq!(code, 0, "{printed}");
-    assert!(took < Duration::from_secs(30), "{took:?}");
+    // It ends although Fivetran never gives an answer.
+    bot.stop().await;
     assert!(slack.messages().is_empty());
 
     fivetran.faults(Faults::heal);
-    let next = program.serve().await;
-    first_message(&slack).await;
-    let (code, _, printed) = next.terminate().await;
-    assert_eq!(code, 0, "{printed}");
-    assert_delivered_once(&slack, &fivetran);
+    let next = program.start().await;
+    first_message(slack).await;
+    next.stop().await;
+    assert_delivered_once(&outside);
 }
 
 #[tokio::test]
 async fn what_a_crash_interrupts_the_next_process_finishes_without_doubling_it() {
-    let (slack, fivetran, program) = parties().await;
-    let program = program.with("LEASE_SECONDS", "2");
-    let bot = program.serve().await;
+    let outside = Outside::start().await;
+    let Outside { slack, fivetran } = &outside;
+    // On SQLite a dead process's leases need not be waited for.
+    let program = Program::against(&outside).with("LEASE_SECONDS", "600");
+    let bot = program.start().await;
     // Fivetran makes the connection, and the process dies before it hears of it.
     fivetran.faults(|faults| {
-        faults.fail_next("create_connection", Fault::SlowAfter(Duration::from_secs(10)), 1);
+        faults.fail_next("create_connection", Fault::SlowAfter(Duration::from_secs(600)), 1);
     });
-    bot.send(&slack, COMMAND).await;
+    bot.send(slack, COMMAND).await;
     until("the creation", async || (fivetran.connections().len() == 1).then_some(())).await;
     bot.kill().await;
     assert!(slack.messages().is_empty());
 
-    let next = program.serve().await;
-    let message = first_message(&slack).await;
+    let next = program.start().await;
+    let message = first_message(slack).await;
     assert!(message.rendered().contains(USER), "the next process knows who asked");
-    assert_eq!(next.terminate().await.0, 0);
-    assert_delivered_once(&slack, &fivetran);
+    next.stop().await;
+    assert_delivered_once(&outside);
     let made = fivetran.calls().iter().filter(|call| call.route == "create_connection").count();
     assert_eq!(made, 1, "it was looked for, not made again");
 }
 
 #[tokio::test]
 async fn a_second_process_does_not_touch_the_same_file() {
-    let (_, _, program) = parties().await;
-    let bot = program.serve().await;
-    let second = program.run(&["serve"]).await;
+    let program = Program::against(&Outside::start().await);
+    let bot = program.start().await;
+    let second = program.clone().on_another_port().run(&["serve"]).await;
     assert_eq!(second.code, 1, "{second:?}");
-    assert!(second.stderr.contains("another connect-card is at work"), "{second:?}");
-    assert_eq!(get(format!("{}/readyz", bot.url)).await.status().as_u16(), 200);
-    assert_eq!(bot.terminate().await.0, 0);
+    assert!(second.stderr.contains("another connect-card is already using"), "{second:?}");
+    assert_eq!(get(format!("{}/readyz", bot.url())).await.status().as_u16(), 200);
+    bot.stop().await;
 }

@@ -3,14 +3,13 @@
 
 use std::time::{Duration, Instant};
 
-use connect_card::outbound;
 use connect_card::reply::live::OPEN_CARD;
-use connect_card::sandbox::slack::{Ack, SIGNING_SECRET, post, signed_headers};
 use ring::hmac;
+use stand_ins::slack::{Ack, SIGNING_SECRET};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::harness::{CHANNEL, Setup, TestBot, USER};
+use crate::harness::{CHANNEL, Setup, TestBot, USER, client, post, signed_headers};
 
 const COMMANDS: &str = "/slack/commands";
 const INTERACTIVITY: &str = "/slack/interactivity";
@@ -222,20 +221,20 @@ async fn slow_senders_are_let_go() {
     let bot = TestBot::start().await;
     let slow_body = b"POST /slack/commands HTTP/1.1\r\nhost: bot\r\ncontent-length: 100\r\n\r\ntoken=";
     let half_header = b"POST /slack/commands HTTP/1.1\r\nhost: bot\r\n";
-    let ((body, body_took), (_, header_took)) =
+    let ((body, body_took), (header, header_took)) =
         tokio::join!(speak(&bot, slow_body), speak(&bot, half_header));
+    // Each ends by itself, so that nobody can hold a connection, but not before its time.
     assert!(body.starts_with("HTTP/1.1 408"), "{body}");
     assert!(body_took >= Duration::from_millis(1900), "{body_took:?}");
-    // Until the connection was closed, so that nobody can hold it.
+    assert!(header.is_empty() || header.starts_with("HTTP/1.1 408"), "{header}");
     assert!(header_took >= Duration::from_millis(4900), "{header_took:?}");
-    assert!(header_took < Duration::from_secs(9), "{header_took:?}");
     finish_without_effect(bot).await;
 }
 
 /// Sends bytes and reads until the answer's head is there or the bot hangs up.
 async fn speak(bot: &TestBot, bytes: &[u8]) -> (String, Duration) {
     let began = Instant::now();
-    let mut stream = TcpStream::connect(bot.app.address).await.unwrap();
+    let mut stream = TcpStream::connect(bot.address()).await.unwrap();
     stream.write_all(bytes).await.unwrap();
     let mut answer = Vec::new();
     let mut buffer = [0; 1024];
@@ -251,7 +250,7 @@ async fn speak(bot: &TestBot, bytes: &[u8]) -> (String, Duration) {
 #[tokio::test]
 async fn other_methods_and_paths_are_not_there() {
     let bot = TestBot::start().await;
-    let client = outbound::client(None).unwrap();
+    let client = client();
     for (path, status) in [
         (COMMANDS, 405),
         (INTERACTIVITY, 405),

@@ -4,13 +4,16 @@
 //! A kill proves nothing here, since the kernel keeps what was written; only the order does.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::process::Command;
+use std::time::Duration;
 
-use crate::process::{Outside, Setup, accepted};
+use crate::harness::{Engine, Outside, accepted, until};
 
 /// Commands sent one after another.
 const COMMANDS: usize = 20;
+/// Fivetran's answers take so long that the bot gives them up; the stand-in notes a call when half
+/// of it is over, which is before that.
+const SILENCE: Duration = Duration::from_secs(24);
 
 /// What of one line of `strace -f -y` matters.
 enum Event {
@@ -73,16 +76,25 @@ fn unsynced(trace: &str) -> (usize, usize) {
 }
 
 /// Traces a bot while commands are accepted one after another; nothing else is written meanwhile,
-/// since Fivetran does not answer before the last of them.
-async fn trace(folder: &Path, extra: &[(&str, &str)]) -> (usize, usize) {
-    let outside = Outside::start().await;
-    outside.fivetran.set_latency(std::time::Duration::from_secs(10));
-    let mut setup = Setup::new(format!("sqlite:{}", folder.join("bot.db").display()), folder.join("log"));
-    for (name, value) in extra {
-        setup = setup.with(name, value);
+/// since Fivetran does not answer before the last of them. Where the machine is too slow for that,
+/// it is tried again.
+async fn trace(sync: Option<(&str, &str)>) -> (usize, usize) {
+    loop {
+        if let Some(counted) = try_to_trace(sync).await {
+            return counted;
+        }
     }
-    let process = setup.start(&outside).await;
-    let output = folder.join("trace");
+}
+
+/// `None` if Fivetran was through with a call too early.
+async fn try_to_trace(sync: Option<(&str, &str)>) -> Option<(usize, usize)> {
+    let outside = Outside::start().await;
+    outside.fivetran.set_latency(SILENCE);
+    // A lease that is prolonged would be written, too.
+    let program = Engine::Sqlite.program(&outside).await.with("LEASE_SECONDS", "600");
+    let program = sync.into_iter().fold(program, |program, (name, value)| program.with(name, value));
+    let process = program.start().await;
+    let output = program.folder().join("trace");
     let mut strace = tokio::process::Command::new("strace")
         .args(["-f", "-y", "-s", "400", "-e", "trace=pwrite64,write,writev,sendto,fdatasync,fsync", "-o"])
         .arg(&output)
@@ -91,16 +103,17 @@ async fn trace(folder: &Path, extra: &[(&str, &str)]) -> (usize, usize) {
         .kill_on_drop(true)
         .spawn()
         .expect("strace is needed");
-    crate::process::until("strace has attached", || attached(process.id())).await;
+    until("strace to attach", async || attached(process.id()).then_some(())).await;
     for at in 0..COMMANDS {
-        let ack = process.send(&outside, &format!("/connect-card google_ads sync_{at}")).await.unwrap();
+        let ack = process.send(&outside.slack, &format!("google_ads sync_{at}")).await;
         assert!(accepted(&ack).is_some(), "{}", ack.text());
     }
     let interrupt = Command::new("kill").args(["-INT", &strace.id().unwrap().to_string()]).status();
     assert!(interrupt.unwrap().success());
     strace.wait().await.unwrap();
+    let in_time = outside.fivetran.calls_to("create_connection") == 0;
     process.kill().await;
-    unsynced(&std::fs::read_to_string(output).unwrap())
+    in_time.then(|| unsynced(&std::fs::read_to_string(output).unwrap()))
 }
 
 /// Whether every thread of a process is traced.
@@ -115,15 +128,13 @@ fn attached(process: u32) -> bool {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[cfg_attr(no_strace, ignore = "no strace found")]
 async fn the_disk_has_a_command_before_its_acknowledgement_leaves() {
-    let folder = tempfile::tempdir().unwrap();
-    let (acks, bad) = trace(folder.path(), &[]).await;
+    let (acks, bad) = trace(None).await;
     assert_eq!((acks, bad), (COMMANDS, 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 #[cfg_attr(no_strace, ignore = "no strace found")]
 async fn the_check_sees_a_database_that_does_not_sync() {
-    let folder = tempfile::tempdir().unwrap();
-    let (acks, bad) = trace(folder.path(), &[("UNSAFE_SYNCHRONOUS", "OFF")]).await;
+    let (acks, bad) = trace(Some(("UNSAFE_SYNCHRONOUS", "OFF"))).await;
     assert_eq!((acks, bad), (COMMANDS, COMMANDS));
 }

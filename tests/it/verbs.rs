@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use connect_card::sandbox::slack::{Ack, Message, Via, Visibility, block_faults};
 use serde_json::{Value, json};
+use stand_ins::slack::{Ack, Message, Via, Visibility, block_faults};
 
-use crate::harness::{CHANNEL, Setup, TestBot, USER, link_of, until};
-
-const OTHER_CHANNEL: &str = "C0SHARED";
+use crate::harness::{
+    CHANNEL, COLLEAGUE, OUTSIDER, SHARED, Setup, TestBot, Trick, USER, Wire, link_of, until,
+};
 
 /// An acknowledgement as the private message that Slack makes of it.
 fn shown(ack: &Ack) -> Message {
@@ -73,7 +73,7 @@ async fn press(bot: &TestBot, message: &Message, action: &str, user: &str) -> Va
 }
 
 fn words(body: &Value) -> String {
-    connect_card::sandbox::slack::render(body)
+    stand_ins::slack::render(body)
 }
 
 /// A bot with a posted link for each of these schemas.
@@ -83,17 +83,8 @@ async fn with_links(schemas: &[&str]) -> TestBot {
         bot.send(&format!("google_ads {schema}")).await;
         bot.message(n + 1).await;
     }
-    kept(&bot, schemas.len()).await;
+    bot.until_all_ended().await;
     bot
-}
-
-/// Waits until that many links of the usual channel are in the database.
-async fn kept(bot: &TestBot, number: usize) {
-    until("the links in the database", async || {
-        let links = bot.app.bot.store.links_of_channel("T0SANDBOX", CHANNEL).await.unwrap();
-        (links.len() == number).then_some(())
-    })
-    .await;
 }
 
 #[tokio::test]
@@ -103,12 +94,12 @@ async fn services_are_found_in_the_acknowledgement() {
         ("services google", vec!["google_ads — Google Ads", "/connect-card google_"]),
         (
             "SERVICES",
-            vec!["asked for most", "google_ads — Google Ads", "/connect-card google_ads customer_schema"],
+            vec!["most requested", "google_ads — Google Ads", "/connect-card google_ads customer_schema"],
         ),
-        ("services adwords", vec!["called before", "google_ads — Google Ads"]),
-        ("services googel_ads", vec!["Near it", "google_ads"]),
-        ("services <!channel> &amp;", vec!["I know no service with “<!channel> &amp;”"]),
-        ("services qqqqqqq", vec!["I know no service with “qqqqqqq”"]),
+        ("services adwords", vec!["old name of this service", "google_ads — Google Ads"]),
+        ("services googel_ads", vec!["The closest", "google_ads"]),
+        ("services <!channel> &amp;", vec!["No service matches “<!channel> &amp;”"]),
+        ("services qqqqqqq", vec!["No service matches “qqqqqqq”"]),
     ] {
         let (text, message) = ask(&bot, typed).await;
         let text = text.replace('`', "");
@@ -162,7 +153,7 @@ async fn the_list_turns_its_pages_in_place() {
         (text.contains("needs attention") && !text.contains("tenant_03")).then_some((text, message))
     })
     .await;
-    assert!(text.starts_with("12 links in this channel, the most urgent first; 1 to 10:"), "{text}");
+    assert!(text.starts_with("12 links in this channel, most urgent first; showing 1 to 10:"), "{text}");
     let at = |schema: &str| text.find(schema).unwrap_or(usize::MAX);
     assert!(at("tenant_07") < at("tenant_00"), "{text}");
     assert!(text.contains("`/connect-card renew SCHEMA`") && text.contains("<@").eq(&false), "{text}");
@@ -185,8 +176,8 @@ async fn the_list_turns_its_pages_in_place() {
     assert!(words(&last).contains("11 to 12"), "{}", words(&last));
     let forged = press(&bot, &with_value(first.clone(), "../../x"), "list_next", USER).await;
     assert!(words(&forged).contains("nothing was done") && forged["replace_original"] == false);
-    let outside = press(&bot, &first, "list_next", "U0OUTSIDER").await;
-    assert!(words(&outside).contains("not for you"), "{}", words(&outside));
+    let outside = press(&bot, &first, "list_next", OUTSIDER).await;
+    assert!(words(&outside).contains("isn't yours"), "{}", words(&outside));
     bot.finish().await;
 }
 
@@ -196,7 +187,7 @@ async fn status_says_what_the_database_and_fivetran_know() {
     let (text, message) = ask(&bot, "status acme").await;
     for words in [
         "*Google Ads* into `acme`",
-        "waits for your customer",
+        "waiting for your customer",
         "works until",
         "nobody has finished the setup",
     ] {
@@ -212,7 +203,7 @@ async fn status_says_what_the_database_and_fivetran_know() {
     let id = bot.fivetran.connections()[0]["id"].as_str().unwrap().to_owned();
     bot.fivetran.finish_setup(&id);
     let (text, message) = ask(&bot, "status acme").await;
-    assert!(text.contains("connected") && text.contains("set up and in order"), "{text}");
+    assert!(text.contains("connected") && text.contains("set up and working"), "{text}");
     assert_eq!(buttons(&message), []);
     // The link's own message follows.
     until("the green message", async || {
@@ -230,13 +221,16 @@ async fn status_says_what_the_database_and_fivetran_know() {
 
 #[tokio::test]
 async fn status_does_not_wait_for_a_slow_fivetran() {
-    let bot = with_links(&["acme"]).await;
-    bot.fivetran.set_latency(Duration::from_secs(20));
-    let ack = bot.send("status acme").await;
-    assert!(ack.elapsed < Duration::from_millis(2800), "{:?}", ack.elapsed);
-    let text = shown(&ack).rendered();
-    assert!(text.contains("did not answer in time") && text.contains("waits for your customer"), "{text}");
-    bot.fivetran.set_latency(Duration::ZERO);
+    let setup = Setup::new().await;
+    let wire = Wire::to(setup.fivetran.addr(), "GET /v1/connections/").await;
+    let bot = setup.with("FIVETRAN_API_URL", &wire.url()).start().await;
+    bot.send("google_ads acme").await;
+    bot.until_all_ended().await;
+    wire.arm(Trick::Hold);
+    // Fivetran's answer is held back for ever.
+    let text = shown(&bot.send("status acme").await).rendered();
+    assert!(text.contains("didn't answer in time") && text.contains("waiting for your customer"), "{text}");
+    assert!(wire.played() > 0);
     bot.finish().await;
 }
 
@@ -244,12 +238,15 @@ async fn status_does_not_wait_for_a_slow_fivetran() {
 async fn a_link_whose_time_is_over_does_not_wait_any_more() {
     let bot = with_links(&["acme"]).await;
     bot.fivetran.faults(|faults| {
-        faults.fail_always("get_connection", connect_card::sandbox::fault::Fault::Status(503));
+        faults.fail_always("get_connection", stand_ins::fault::Fault::Status(503));
     });
     bot.advance(Duration::from_secs(25 * 3600));
     for typed in ["status acme", "list"] {
         let (text, _) = ask(&bot, typed).await;
-        assert!(text.contains("expired unfinished") && text.contains("worked until"), "{typed}: {text}");
+        assert!(
+            text.contains("expired before anyone finished") && text.contains("worked until"),
+            "{typed}: {text}"
+        );
     }
     bot.finish().await;
 }
@@ -257,12 +254,12 @@ async fn a_link_whose_time_is_over_does_not_wait_any_more() {
 #[tokio::test]
 async fn another_channels_links_are_nobodys_business() {
     let bot = with_links(&["acme"]).await;
-    for (channel, typed) in [(CHANNEL, "status nothing"), (OTHER_CHANNEL, "status acme")] {
+    for (channel, typed) in [(CHANNEL, "status nothing"), (SHARED, "status acme")] {
         let text = shown(&bot.send_in(channel, typed).await).rendered();
         assert!(text.starts_with("No link for ") && text.contains("/connect-card list"), "{text}");
         assert!(!text.contains("Google"), "{text}");
     }
-    let text = shown(&bot.send_in(OTHER_CHANNEL, "list").await).rendered();
+    let text = shown(&bot.send_in(SHARED, "list").await).rendered();
     assert!(text.starts_with("No open links"), "{text}");
     for typed in ["status", "status a b", "status Ümlaut"] {
         let (text, _) = ask(&bot, typed).await;
@@ -278,10 +275,10 @@ async fn the_buttons_of_a_status_renew_and_cancel() {
     let (_, status) = ask(&bot, "status acme").await;
 
     // Not from another channel, not by an outsider, not with another value.
-    let elsewhere = Message { channel: OTHER_CHANNEL.to_owned(), ..status.clone() };
+    let elsewhere = Message { channel: SHARED.to_owned(), ..status.clone() };
     for (message, user) in [
         (elsewhere, USER),
-        (status.clone(), "U0OUTSIDER"),
+        (status.clone(), OUTSIDER),
         (with_value(status.clone(), "0000000000"), USER),
         (with_value(status.clone(), "'; drop table link; --"), USER),
     ] {
@@ -292,7 +289,7 @@ async fn the_buttons_of_a_status_renew_and_cancel() {
 
     // A card of the same second is the same card.
     bot.fivetran.advance(Duration::from_secs(5));
-    let said = press(&bot, &status, "renew_here", "U0BOB").await;
+    let said = press(&bot, &status, "renew_here", COLLEAGUE).await;
     assert!(words(&said).contains("Making a new link for Google Ads now"), "{}", words(&said));
     assert_eq!(said["replace_original"], true);
     until("the new link", async || link_of(&bot.slack.messages()[0]).filter(|link| *link != before)).await;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::dice::Dice;
-use super::{CALL_TIMEOUT, Fate, Says, Weather, stamp};
+use super::{CALL_TIMEOUT, Fate, Outcome, Says, Weather, stamp};
 use crate::fivetran::model::Said;
-use crate::journal::{Failure, Found, Outcome, Problem, Step};
+use crate::journal::{Failure, Found, Problem, Step};
 
 pub(super) struct Connection {
     pub(super) name: i64,
@@ -113,14 +113,7 @@ impl Fivetran {
     }
 
     /// Does the work of a call, and says what the answer would be.
-    pub(super) fn work(
-        &mut self,
-        step: &Step,
-        command: usize,
-        name: i64,
-        connection: Option<usize>,
-        now: i64,
-    ) -> Outcome {
+    pub(super) fn work(&mut self, step: &Step, command: usize, name: i64, now: i64) -> Outcome {
         match step {
             Step::Create => {
                 if self.names_are_unique && self.bearing(name).next().is_some() {
@@ -137,9 +130,9 @@ impl Fivetran {
                     listed_at: now + self.lag,
                     deleted: false,
                 });
-                let connection = (self.connections.len() - 1).to_string();
+                let id = self.connections.len() - 1;
                 // Now and then the card does not come along.
-                Outcome::Created { connection, card: now % 16 != 0 }
+                Outcome::Created { connection: id.to_string(), card: (now % 16 != 0).then_some(id) }
             }
             Step::Look => {
                 let found = self.bearing(name).find(|(_, found)| found.listed_at <= now);
@@ -155,10 +148,13 @@ impl Fivetran {
                     },
                 })
             }
-            _ => match connection.and_then(|id| self.connections.get(id)) {
-                Some(found) if !found.deleted => Outcome::Minted,
-                _ => Outcome::Vanished,
-            },
+            Step::Mint { connection } | Step::Cancel { connection } => {
+                let id: usize = connection.parse().unwrap();
+                match self.connections.get(id) {
+                    Some(found) if !found.deleted => Outcome::Minted(id),
+                    _ => Outcome::Vanished,
+                }
+            }
         }
     }
 

@@ -1,9 +1,10 @@
 //! What must hold of every run, read from the models' logs.
 
 use super::MINUTE;
+use super::Outcome;
 use super::store::Row;
 use super::world::{Command, World};
-use crate::journal::{Outcome, PostFailure, Problem, RESPONSE_URL_DEADLINE, Stage, WEB_API_DEADLINE};
+use crate::journal::{Ending, Notice, PostFailure, Problem, RESPONSE_URL_DEADLINE, Stage, WEB_API_DEADLINE};
 
 /// Largest difference of two replicas' clocks, and what the last calls may take.
 const SLACKNESS: i64 = 10 * MINUTE + 2 * MINUTE;
@@ -90,16 +91,19 @@ impl World {
         let known_links = posts().filter(|post| post.link.is_some()).filter(known).count();
         let problems = posts().filter(|post| post.link.is_none()).count();
         let known_problems = posts().filter(|post| post.link.is_none()).filter(known).count();
-        match ended.stage {
-            Stage::Delivered => {
+        let Stage::Over { ending, notice, .. } = &ended.stage else {
+            return Err("it has ended in the middle".to_owned());
+        };
+        match ending {
+            Ending::Delivered => {
                 sum.delivered += 1;
                 must(known_links == 1, "delivered, but not by one known post")?;
             }
-            Stage::Told => {
+            Ending::Told => {
                 sum.told += 1;
                 must(problems > 0, "told, but nothing was said")?;
                 must(known_links == 0, "told, although a link was posted")?;
-                let blamed = row.progress.problem == Some(Problem::NoAnswer);
+                let blamed = *notice == Some(Notice::Problem(Problem::NoAnswer));
                 let fair = self.fivetran.weather.is_fair();
                 let deleted = self.fivetran.connections.iter().any(|connection| connection.deleted);
                 must(
@@ -107,7 +111,7 @@ impl World {
                     "Fivetran is blamed for nothing",
                 )?;
             }
-            Stage::Undeliverable => {
+            Ending::Undeliverable => {
                 sum.undeliverable += 1;
                 must(known_links + known_problems == 0, "undeliverable, although something was posted")?;
                 let refused = matches!(ended.last, Outcome::PostFailed(PostFailure::Refused(_)));
@@ -119,7 +123,6 @@ impl World {
                 let fair = self.slack.weather.is_fair() && !self.slack.dead;
                 must(!fair || self.lost_time > MINUTE, "undeliverable, although Slack worked well")?;
             }
-            _ => return Err("it has ended in the middle".to_owned()),
         }
         let foreign = |one: &super::fivetran::Connection| !one.ours || one.finished || one.deleted;
         let plain = !self.fivetran.connections.iter().any(foreign)
@@ -129,7 +132,7 @@ impl World {
             && self.lost_time == 0
             // "Taken" that is neither said nor seen is not known.
             && (self.fivetran.conflict || !self.fivetran.lists_lag());
-        must(!plain || ended.stage == Stage::Delivered, "not delivered, although nothing went wrong")?;
+        must(!plain || *ending == Ending::Delivered, "not delivered, although nothing went wrong")?;
         must(known_links <= 1 && known_problems <= 1, "shown again without need")?;
         let unclear_links = posts().filter(|post| post.link.is_some() && !post.clear).count();
         sum.unclear_links += u64::try_from(unclear_links).unwrap();

@@ -1,0 +1,274 @@
+//! `connect-card check`: the doctor. Tries everything the bot will need, and says for each what it
+//! found and what to do about it.
+//!
+//! Owns the list of checks and their remedies. Changes nothing outside: it creates no connection
+//! and posts no message; of the database it makes the tables, as `serve` would.
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use crate::cli::{self, Exit};
+use crate::clock::Clock;
+use crate::config::{self, Config, Vars};
+use crate::fivetran::Fivetran;
+use crate::fivetran::error::Error;
+use crate::fivetran::live::fetch_catalog;
+use crate::outbound;
+use crate::permission::{Permissions, gaps};
+use crate::slack::respond::PostError;
+use crate::slack::web_api::WebApi;
+use crate::store::{DatabaseUrl, OpenError, Options, Store, Undeliverable, undeliverable_beside};
+
+/// How far this machine's clock may be off before Slack's signatures fail, in seconds, with room
+/// to spare.
+const SKEW_LIMIT_S: i64 = 60;
+/// Scopes that the bot works without, and what each is for.
+const OPTIONAL_SCOPES: [(&str, &str); 2] = [
+    ("users:read", "telling members from guests and people from other workspaces"),
+    ("usergroups:read", "ALLOWED_USER_GROUPS"),
+];
+/// Undeliverable commands shown.
+const SHOWN: i64 = 10;
+
+/// The lines printed so far.
+struct Report {
+    failed: bool,
+}
+
+impl Report {
+    fn good(&self, text: &str) {
+        let _ = cli::print(&format!("✓ {text}\n"));
+    }
+
+    fn bad(&mut self, text: &str) {
+        self.failed = true;
+        let _ = cli::print(&format!("✗ {text}\n"));
+    }
+
+    /// Something that works with less, or cannot be tried from here; does not fail the check.
+    fn note(&self, text: &str) {
+        let _ = cli::print(&format!("· {text}\n"));
+    }
+}
+
+/// Runs every check; fails if one does.
+pub async fn run(vars: &Vars, clock: &Clock) -> Exit {
+    let mut report = Report { failed: false };
+    let config = match config::serve(vars) {
+        Ok(config) => config,
+        Err(faults) => {
+            for line in faults.to_string().lines() {
+                report.bad(line);
+            }
+            return Exit::Failed;
+        }
+    };
+    report.good("configuration: all variables are valid");
+    report
+        .note(&format!("PUBLIC_URL: not tried; from outside, run: curl {}/readyz", config.server.public_url));
+    match outbound::client(config.https_proxy.as_ref()) {
+        Ok(http) => {
+            fivetran(&mut report, &config, http.clone()).await;
+            signing_secrets(&report, &config);
+            if skew(&mut report, &config, &http, clock).await {
+                slack(&mut report, &config, http).await;
+            }
+        }
+        Err(_) => report.bad("HTTPS: the system's root certificates cannot be read; install ca-certificates"),
+    }
+    database(&mut report, &config).await;
+    if report.failed { Exit::Failed } else { Exit::Well }
+}
+
+async fn fivetran(report: &mut Report, config: &Config, http: reqwest::Client) {
+    let fivetran = Fivetran::new(http, config.fivetran.clone());
+    match fivetran.account().await {
+        Ok(account) => report.good(&format!("Fivetran key: works, account “{}”", account.account_name)),
+        Err(error) => {
+            report.bad(&format!(
+                "Fivetran key: {}",
+                remedy(&error, "FIVETRAN_API_KEY and FIVETRAN_API_SECRET")
+            ));
+            return;
+        }
+    }
+    for (group_id, name) in config.destinations.groups() {
+        let (shown, variable) = match name {
+            Some(name) => (format!("{name} ({group_id})"), "its group_id in the CONFIG file"),
+            None => (group_id.to_owned(), "FIVETRAN_GROUP_ID"),
+        };
+        match fivetran.group(group_id).await {
+            Ok(group) => report.good(&format!("Fivetran destination {shown}: “{}”", group.name)),
+            Err(error) => {
+                report.bad(&format!("Fivetran destination {shown}: {}", remedy(&error, variable)));
+            }
+        }
+    }
+    match fetch_catalog(&fivetran).await {
+        Some(catalog) => {
+            report.good(&format!("Fivetran catalogue: {} services", catalog.len()));
+            for line in config.channels.unknown_services(&catalog) {
+                report.bad(&format!("CONFIG: {line}"));
+            }
+        }
+        None => report.note("Fivetran catalogue: not available; the built-in one is used"),
+    }
+}
+
+fn remedy(error: &Error, variables: &str) -> String {
+    match error {
+        Error::KeyRejected(_) => {
+            "rejected; set FIVETRAN_API_KEY and FIVETRAN_API_SECRET to a valid key".to_owned()
+        }
+        Error::Forbidden(_) => "not permitted; give the key's role access to this destination".to_owned(),
+        Error::NotFound(_) => format!("not found; check {variables}"),
+        Error::Throttled(_) => "rate limited; try again later".to_owned(),
+        error => format!("{error}; check the network and FIVETRAN_API_URL"),
+    }
+}
+
+/// Compares this machine's clock with the `Date` of Slack's answers; false if there are none.
+async fn skew(report: &mut Report, config: &Config, http: &reqwest::Client, clock: &Clock) -> bool {
+    let response = match http.post(format!("{}/api.test", config.slack.api_url)).send().await {
+        Ok(response) => response,
+        Err(error) => {
+            let error = PostError::from(outbound::classify(&error));
+            report.bad(&format!("Slack: {error}; check the network and SLACK_API_URL"));
+            return false;
+        }
+    };
+    if response.status() == reqwest::StatusCode::NOT_FOUND {
+        report.bad("Slack: what answers at SLACK_API_URL is not Slack's API; unset it, or end it with /api/");
+        return false;
+    }
+    let date = response.headers().get("date").and_then(|value| value.to_str().ok()?.parse_http_date());
+    match date.map(|date| clock.now().as_second() - date) {
+        Some(skew) if skew.abs() <= SKEW_LIMIT_S => {
+            report.good(&format!("clock: {} s off Slack's", skew.abs()))
+        }
+        Some(skew) => report
+            .bad(&format!("clock: {} s off Slack's; at 300 s every signature fails. Set up NTP", skew.abs())),
+        None => report.note("clock: Slack's answer had no date to compare with"),
+    }
+    true
+}
+
+trait HttpDate {
+    /// `Sun, 22 Nov 2026 12:00:00 GMT` as Unix seconds.
+    fn parse_http_date(&self) -> Option<i64>;
+}
+
+impl HttpDate for str {
+    fn parse_http_date(&self) -> Option<i64> {
+        jiff::fmt::rfc2822::parse(self).ok().map(|date| date.timestamp().as_second())
+    }
+}
+
+fn signing_secrets(report: &Report, config: &Config) {
+    let secrets = &config.slack.signing_secrets;
+    let usual = |secret: &SecretString| {
+        let secret = secret.expose_secret();
+        secret.len() == 32 && secret.bytes().all(|byte| byte.is_ascii_hexdigit())
+    };
+    if secrets.iter().all(usual) {
+        let count = secrets.len();
+        report.good(&format!(
+            "Slack signing secret: {count} set; only a command from Slack can prove it right right"
+        ));
+    } else {
+        report.note(
+            "Slack signing secret: not 32 hexadecimal digits, as Slack's are; compare SLACK_SIGNING_SECRET with Basic Information > App Credentials",
+        );
+    }
+}
+
+async fn slack(report: &mut Report, config: &Config, http: reqwest::Client) {
+    let Some(token) = &config.slack.bot_token else {
+        report.note("Slack token: none; links are posted through response_url and can't be updated later (set SLACK_BOT_TOKEN)");
+        who_may(report, &config.permissions, None);
+        return;
+    };
+    let web_api = WebApi::new(http, &config.slack.api_url, token);
+    match web_api.auth_test().await {
+        Ok(identity) => {
+            report.good(&format!("Slack token: {} in workspace “{}”", identity.user, identity.team))
+        }
+        Err(PostError::Refused(word)) => {
+            report.bad(&format!("Slack token: {word}; copy SLACK_BOT_TOKEN again from OAuth & Permissions"));
+            return;
+        }
+        Err(error) => {
+            report.bad(&format!("Slack token: {error}; check the network and SLACK_API_URL"));
+            return;
+        }
+    }
+    let scopes = match web_api.scopes().await {
+        Ok(scopes) => scopes,
+        Err(_) => return report.note("Slack scopes: could not be read"),
+    };
+    let granted = |scope: &str| scopes.iter().any(|known| known == scope);
+    if granted("chat:write") {
+        report.good("Slack scopes: chat:write is granted");
+    } else {
+        report.bad(
+            "Slack scopes: chat:write is missing; add it under OAuth & Permissions and reinstall the app",
+        );
+    }
+    for (scope, feature) in OPTIONAL_SCOPES {
+        if granted(scope) {
+            report.good(&format!("Slack scopes: {scope} is granted, for {feature}"));
+        } else {
+            report.note(&format!("Slack scopes: {scope} is not granted; it is only needed for {feature}"));
+        }
+    }
+    who_may(report, &config.permissions, Some(&scopes));
+    if granted("usergroups:read") {
+        for group in &config.permissions.user_groups {
+            match web_api.user_group_members(group).await {
+                Ok(members) => report.good(&format!("user group {group}: {} members", members.len())),
+                Err(error) => {
+                    report.bad(&format!("user group {group}: {error}; correct ALLOWED_USER_GROUPS"))
+                }
+            }
+        }
+    }
+}
+
+/// What cannot be known about people.
+fn who_may(report: &mut Report, permissions: &Permissions, scopes: Option<&[String]>) {
+    for gap in gaps(permissions, scopes) {
+        let line = format!("access: {}", gap.sentence);
+        if gap.shuts_out { report.bad(&line) } else { report.note(&line) }
+    }
+}
+
+async fn database(report: &mut Report, config: &Config) {
+    let options =
+        Options { url: &config.database, secrets: &config.slack.signing_secrets, lease: config.lease };
+    let lost = match (Store::open(options).await, &config.database) {
+        (Ok(store), _) => {
+            report.good("database: opens, and its settings are safe");
+            let lost = store.undeliverable(SHOWN).await;
+            store.close().await;
+            lost
+        }
+        (Err(OpenError::Locked { holder, .. }), DatabaseUrl::Sqlite(path)) => {
+            report
+                .note(&format!("database: in use by process {holder}, as expected while the bot is running"));
+            undeliverable_beside(path, SHOWN).await
+        }
+        (Err(error), _) => {
+            report.bad(&format!("database: {error}"));
+            return;
+        }
+    };
+    match lost {
+        Ok(lost) => lost.iter().for_each(|command| report.note(&undeliverable(command))),
+        Err(error) => report.bad(&format!("database: {error}")),
+    }
+}
+
+fn undeliverable(command: &Undeliverable) -> String {
+    let Undeliverable { id, user_id, channel_id, connection_id } = command;
+    let connection = connection_id.as_deref().unwrap_or("none");
+    format!("undeliverable: {id} from user {user_id} in channel {channel_id}, connection {connection}")
+}

@@ -1,0 +1,267 @@
+//! `connect-card sandbox --gallery`: everything that people can be shown, with ordinary texts and
+//! with the longest ones.
+//!
+//! Owns which messages, forms and lists of choices there are, so that a test can hold every one of
+//! them to Slack's limits and a reviewer sees each change of words. What is in it is made up; its
+//! links lead nowhere. Must not know how a sentence is made: it calls what `reply` offers everybody.
+
+mod samples;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use serde_json::Value;
+use slack_morphism::prelude::SlackMessageContent;
+
+use self::samples::{Sample, Samples};
+use super::Exit;
+use crate::command::list;
+use crate::command::renew::NotRenewable;
+use crate::command::services::{Found, How};
+use crate::command::status::View;
+use crate::command::surface::Surface;
+use crate::life::{News, State};
+use crate::permission::Refused;
+use crate::reply::live::{Note, Waiting};
+use crate::reply::{
+    self, Audience, ask, form, list as list_reply, live, services as services_reply, status as status_reply,
+};
+use crate::work::Work;
+
+/// What kind of thing an entry is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// A message, to a channel or to one person.
+    Message,
+    /// A modal view.
+    Modal,
+    /// The answer to somebody who types into a list of choices.
+    Options,
+}
+
+/// Something that people can be shown.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Entry {
+    /// Its name: small letters, digits, `-`, and a dot before `longest`.
+    pub name: String,
+    /// What it is.
+    pub kind: Kind,
+    /// As it goes to Slack.
+    pub payload: Value,
+}
+
+/// Prints everything, one JSON object a line.
+pub fn run() -> Exit {
+    for entry in entries() {
+        let Ok(line) = serde_json::to_string(&entry) else { return Exit::Failed };
+        let _ = super::print(&format!("{line}\n"));
+    }
+    Exit::Well
+}
+
+/// Everything, in a fixed order.
+#[must_use]
+pub fn entries() -> Vec<Entry> {
+    let Some(Samples { ordinary, longest }) = Samples::new() else { return Vec::new() };
+    let mut entries = Entries(Vec::new());
+    for (sample, suffix) in [(&ordinary, ""), (&longest, ".longest")] {
+        let mut gallery = Gallery { entries: &mut entries, sample, suffix };
+        gallery.acknowledgements();
+        gallery.usage();
+        gallery.problems();
+        gallery.live();
+        gallery.questions();
+        gallery.refusals();
+        gallery.lists();
+        gallery.status();
+        gallery.form();
+    }
+    entries.0
+}
+
+struct Entries(Vec<Entry>);
+
+struct Gallery<'a> {
+    entries: &'a mut Entries,
+    sample: &'a Sample,
+    suffix: &'static str,
+}
+
+impl Gallery<'_> {
+    fn add(&mut self, name: &str, kind: Kind, payload: impl Serialize) {
+        // What does not serialise is missing, which its golden file brings to light.
+        if let Ok(payload) = serde_json::to_value(payload)
+            // Words with nothing in them that could be longer are there once.
+            && !self.entries.0.iter().any(|entry| entry.name == name && entry.payload == payload)
+        {
+            self.entries.0.push(Entry { name: format!("{name}{}", self.suffix), kind, payload });
+        }
+    }
+
+    fn message(&mut self, name: &str, content: SlackMessageContent) {
+        self.add(name, Kind::Message, content);
+    }
+
+    fn acknowledgements(&mut self) {
+        let sample = self.sample;
+        for work in &sample.works {
+            let verb = work.verb();
+            self.message(&format!("accepted-{verb}"), reply::accepted(work, &sample.reference));
+            self.message(&format!("already-on-it-{verb}"), reply::already_on_it(work));
+        }
+        self.message("not-accepted", reply::not_accepted());
+        self.message("help", reply::help(Surface::of(&sample.slash)));
+    }
+
+    fn usage(&mut self) {
+        let sample = self.sample;
+        for (name, error) in &sample.usage_errors {
+            self.message(&format!("usage-{name}"), reply::usage(error, Surface::of(&sample.slash)));
+        }
+    }
+
+    fn problems(&mut self) {
+        let sample = self.sample;
+        let work = Work::Connect(sample.request.clone());
+        for (name, notice) in &sample.problems {
+            let content = reply::notice(notice, &work, &sample.reference);
+            self.message(&format!("problem-{name}"), content);
+        }
+    }
+
+    fn live(&mut self) {
+        let sample = self.sample;
+        for (name, note, audience) in [
+            ("first", Note::None, Audience::Channel),
+            ("existed", Note::Existed, Audience::Channel),
+            ("reauthorise", Note::Reauthorise, Audience::Channel),
+            ("renewed", Note::Renewed, Audience::Channel),
+            ("private", Note::None, Audience::Requester),
+        ] {
+            let waiting = Waiting {
+                request: &sample.request,
+                requester: &sample.user,
+                card: &sample.card,
+                note,
+                audience,
+                reference: &sample.reference,
+            };
+            self.message(&format!("link-waiting-{name}"), live::waiting(&waiting, sample.now));
+        }
+        for state in State::ALL {
+            let name = format!("link-{}", if state == State::Waiting { "unfinished" } else { state.name() });
+            self.message(&name, live::settled(&sample.link(state)));
+        }
+        for (name, news) in [
+            ("connected-first-sync", News::Connected { first_sync: true }),
+            ("connected", News::Connected { first_sync: false }),
+            ("expired", News::Expired),
+            ("broken", News::Broken),
+            ("fixed", News::Fixed),
+            ("gone", News::Gone),
+            ("reminder-before", News::ReminderBefore),
+            ("reminder-after", News::ReminderAfter),
+        ] {
+            self.message(&format!("thread-{name}"), live::news(news, &sample.link(State::Broken)));
+        }
+        self.message("thread-renewed", live::renewed_by(&sample.user));
+    }
+
+    fn questions(&mut self) {
+        let sample = self.sample;
+        let link = sample.link(State::Waiting);
+        self.message("ask-cancel", ask::cancel(&link));
+        self.message("not-cancellable", ask::not_cancellable(&link));
+        self.message("no-link", ask::no_link(&sample.request.target.connection_name(), &sample.slash));
+        for (name, why) in [
+            ("connected", NotRenewable::Connected),
+            ("cancelled", NotRenewable::Cancelled),
+            ("replaced", NotRenewable::Replaced),
+        ] {
+            self.message(&format!("not-renewable-{name}"), ask::not_renewable(why, &link));
+        }
+        self.message("not-yours", ask::not_yours());
+        self.message("dismissed", ask::dismissed());
+        self.message("too-old", ask::too_old());
+        self.message("invite", ask::invite());
+        self.message("unavailable", status_reply::unavailable());
+    }
+
+    fn refusals(&mut self) {
+        let sample = self.sample;
+        for (name, reason) in &sample.refusals {
+            for (suffix, asked) in [("", 0), ("-named", 3)] {
+                let refused = Refused { reason: reason.clone(), ask: vec![sample.user.clone(); asked] };
+                self.message(&format!("refused-{name}{suffix}"), reply::refused(&refused));
+            }
+        }
+    }
+
+    fn lists(&mut self) {
+        let sample = self.sample;
+        let links = |number: usize| -> Vec<_> {
+            let state = |n: usize| State::ALL.get(n % 4).copied().unwrap_or(State::Waiting);
+            (0..number).map(|n| sample.link(state(n))).collect()
+        };
+        for (name, number, page) in [("empty", 0, 0), ("one", 1, 0), ("page", 25, 1), ("last-page", 25, 2)] {
+            let page = list::page(links(number), page, sample.now);
+            self.message(&format!("list-{name}"), list_reply::list(&page, Some(&sample.slash)));
+        }
+        let some = |how: How, number: usize, more: usize| Found {
+            how,
+            services: sample.services.iter().take(number).cloned().collect(),
+            more,
+        };
+        for (name, found) in [
+            ("popular", some(How::Popular, 15, 758)),
+            ("matching", some(How::Matching, 15, 3)),
+            ("retired", some(How::Retired, 1, 0)),
+            ("nearest", some(How::Nearest, 3, 0)),
+            ("none", some(How::Nearest, 0, 0)),
+        ] {
+            let content = services_reply::services(&found, &sample.typed, &sample.slash);
+            self.message(&format!("services-{name}"), content);
+        }
+    }
+
+    fn status(&mut self) {
+        let sample = self.sample;
+        let views = |state: State| match state {
+            State::Cancelled | State::Replaced => View::Gone,
+            state => sample.view(state),
+        };
+        for state in State::ALL {
+            self.message(&format!("status-{}", state.name()), sample.status(state, views(state)));
+        }
+        self.message("status-silent", sample.status(State::Waiting, View::Silent));
+    }
+
+    fn form(&mut self) {
+        let sample = self.sample;
+        for (name, schema, destinations) in [
+            ("form", None, [].as_slice()),
+            ("form-prefilled", Some(sample.request.target.schema.as_str()), sample.choices.as_slice()),
+        ] {
+            let form = form::Form {
+                channel_id: &sample.channel,
+                schema,
+                destinations,
+                sealed: sample.sealed.clone(),
+            };
+            self.add(name, Kind::Modal, form::form(form));
+        }
+        self.add("form-too-old", Kind::Modal, form::too_old(&sample.slash));
+        self.add("form-not-yours", Kind::Modal, form::not_yours());
+        if let Some((_, reason)) = sample.refusals.first() {
+            let refused = Refused { reason: reason.clone(), ask: vec![sample.user.clone()] };
+            self.add("form-refused", Kind::Modal, form::refused(&refused));
+        }
+        self.message("form-not-opened", form::not_opened(&sample.slash));
+        let found = Found { how: How::Matching, services: sample.services.clone(), more: 0 };
+        self.add("form-services", Kind::Options, form::options(&found));
+        self.add("form-no-services", Kind::Options, form::no_options());
+    }
+}
+
+/// The time in the gallery.
+const NOW: Timestamp = Timestamp::constant(1_790_000_000, 0);

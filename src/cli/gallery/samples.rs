@@ -1,0 +1,319 @@
+//! What the gallery's entries are made of: one ordinary sample, and one in which everything is as
+//! long as it can be.
+
+use jiff::{SignedDuration, Timestamp};
+use serde_json::json;
+use slack_morphism::prelude::SlackMessageContent;
+
+use super::NOW;
+use crate::command::UsageError;
+use crate::command::form::Choice;
+use crate::command::renew;
+use crate::command::status::{View, report};
+use crate::fivetran::catalog::{Service, ServiceId, ServiceStatus};
+use crate::fivetran::model::{ConnectCard, Said, SetupState, Status, SyncState, Task};
+use crate::fivetran::schema::{Misfit, SchemaKind, SchemaName, Target};
+use crate::journal::{MisfitKind, Notice, Origin, Problem};
+use crate::life::{Link, Place, Reminded, State};
+use crate::permission::{Reason, Unclear};
+use crate::reply::status;
+use crate::work::{Confirmed, Request, Work};
+
+/// Both of them.
+pub(super) struct Samples {
+    pub(super) ordinary: Sample,
+    pub(super) longest: Sample,
+}
+
+impl Samples {
+    pub(super) fn new() -> Option<Self> {
+        Some(Self { ordinary: Sample::of(&Lengths::ORDINARY)?, longest: Sample::of(&Lengths::LONGEST)? })
+    }
+}
+
+/// How long things are; markup and accents included where people can bring them in.
+struct Lengths {
+    longest: bool,
+}
+
+impl Lengths {
+    const ORDINARY: Self = Self { longest: false };
+    const LONGEST: Self = Self { longest: true };
+
+    fn text(&self, ordinary: &str, piece: &str, characters: usize) -> String {
+        if self.longest { piece.chars().cycle().take(characters).collect() } else { ordinary.to_owned() }
+    }
+}
+
+/// What entries are made of.
+pub(super) struct Sample {
+    pub(super) now: Timestamp,
+    pub(super) slash: String,
+    pub(super) reference: String,
+    pub(super) user: String,
+    pub(super) channel: String,
+    pub(super) typed: String,
+    pub(super) sealed: String,
+    pub(super) request: Request,
+    pub(super) card: ConnectCard,
+    pub(super) works: Vec<Work>,
+    pub(super) usage_errors: Vec<(&'static str, UsageError)>,
+    pub(super) problems: Vec<(&'static str, Notice)>,
+    pub(super) refusals: Vec<(&'static str, Reason)>,
+    pub(super) services: Vec<Service>,
+    pub(super) choices: Vec<Choice>,
+    detail: String,
+    connection: String,
+    tasks: Vec<Task>,
+}
+
+impl Sample {
+    fn of(long: &Lengths) -> Option<Self> {
+        let slash = long.text("/connect-card", "/", 1) + &long.text("", "c", 31);
+        let schema = long.text("customer_schema", "s", 63);
+        let target = if long.longest { format!("{schema}.{}", "t".repeat(63)) } else { schema };
+        let kind = if long.longest { SchemaKind::TableGroup } else { SchemaKind::Schema };
+        let request = Request {
+            service: ServiceId::parse(&long.text("google_ads", "service_", 100)).ok()?,
+            service_name: long.text("Google Ads", "Größe & <Ads> *", 200),
+            kind: Some(kind),
+            retired: Some(long.text("adwords", "retired_", 41)),
+            target: Target::parse(&target).ok()?,
+            group_id: long.text("sandbox_group", "g", 100),
+            destination: long.longest.then(|| "destination & ".repeat(15)),
+            slash: slash.clone(),
+            confirmed: Confirmed::No,
+        };
+        let address = format!("https://example.invalid/not-a-link{}", long.text("", "?x=", 2900));
+        let card = serde_json::from_value(json!({ "uri": address, "token": "no.token.either" })).ok()?;
+        let reference = "0EXAMPLE00".to_owned();
+        let services = services(long);
+        let (user, channel) = (long.text("U0ALICE", "U", 64), long.text("C0CUSTOMER", "C", 64));
+        Some(Self {
+            now: NOW,
+            works: works(&request, &reference),
+            usage_errors: usage_errors(long, &request, &services)?,
+            problems: problems(long, &channel, &user),
+            refusals: refusals(long),
+            choices: choices(long),
+            typed: long.text("google", "<!channel> ", 4000),
+            sealed: long.text("sealed", "A", 3000),
+            detail: long.text("Reconnect", "Reconnect & <sign in> ", 5000),
+            connection: long.text("calm_delta", "calm_", 250),
+            tasks: vec![
+                Task { message: long.text("Reconnect", "Sign in <!here> & ", 5000) };
+                if long.longest { 40 } else { 1 }
+            ],
+            slash,
+            reference,
+            user,
+            channel,
+            request,
+            card,
+            services,
+        })
+    }
+
+    /// The link in a state.
+    pub(super) fn link(&self, state: State) -> Link {
+        let ago = |hours: i64| NOW.saturating_sub(SignedDuration::from_hours(hours)).unwrap_or(NOW);
+        let (posted, expires) = match state {
+            State::Expired => (ago(30), ago(6)),
+            _ => (ago(3), NOW.saturating_add(SignedDuration::from_hours(21)).unwrap_or(NOW)),
+        };
+        Link {
+            id: self.reference.clone(),
+            connection_id: self.connection.clone(),
+            team_id: "T0SANDBOX".to_owned(),
+            channel_id: self.channel.clone(),
+            requester: self.user.clone(),
+            request: self.request.clone(),
+            message: Some(Place { channel: self.channel.clone(), ts: "1790000000.000100".to_owned() }),
+            state,
+            detail: (state == State::Broken).then(|| self.detail.clone()),
+            posted_at: posted,
+            expires_at: expires,
+            changed_at: ago(2),
+            reminded: Reminded::default(),
+            stale: false,
+            over: None,
+        }
+    }
+
+    /// What Fivetran says of a link in a state.
+    pub(super) fn view(&self, state: State) -> View {
+        let (setup_state, sync_state) = match state {
+            State::Connected => (SetupState::Connected, SyncState::Syncing),
+            State::Broken => (SetupState::Broken, SyncState::Paused),
+            _ => (SetupState::Incomplete, SyncState::Scheduled),
+        };
+        let said = |there: bool| if there { self.tasks.clone() } else { Vec::new() };
+        View::Status(Status {
+            setup_state,
+            sync_state,
+            is_historical_sync: state == State::Connected,
+            tasks: said(state == State::Broken),
+            warnings: said(state != State::Waiting),
+        })
+    }
+
+    /// The answer of `status`.
+    pub(super) fn status(&self, state: State, view: View) -> SlackMessageContent {
+        status::status(&report(self.link(state), view, NOW))
+    }
+}
+
+fn works(request: &Request, reference: &str) -> Vec<Work> {
+    let (link, request) = (reference.to_owned(), request.clone());
+    vec![
+        Work::Connect(request.clone()),
+        Work::Renew { link: link.clone(), request: request.clone() },
+        Work::Cancel { link, request },
+    ]
+}
+
+fn services(long: &Lengths) -> Vec<Service> {
+    let all = [
+        ("google_ads", "Google Ads", ServiceStatus::Available),
+        ("google_sheets", "Google Sheets", ServiceStatus::Available),
+        ("google_analytics_4", "Google Analytics 4", ServiceStatus::Beta),
+        ("google_analytics", "Google Analytics", ServiceStatus::Sunset),
+        ("google_play", "Google Play", ServiceStatus::PrivatePreview),
+        ("google_new", "Google New", ServiceStatus::Development),
+    ];
+    let number = if long.longest { 150 } else { all.len() };
+    let sample = |(n, &(id, name, status)): (usize, &(&str, &str, ServiceStatus))| {
+        // Some ids are longer than a choice's value may be.
+        let id = if long.longest { format!("{n:03}_{}", "x".repeat(60 + n % 36)) } else { id.to_owned() };
+        let name = long.text(name, "Größe & <Ads> * ", 300);
+        Some(Service { id: ServiceId::parse(&id).ok()?, name, kind: Some(SchemaKind::Schema), status })
+    };
+    all.iter().cycle().take(number).enumerate().filter_map(sample).collect()
+}
+
+fn choices(long: &Lengths) -> Vec<Choice> {
+    let number = if long.longest { 150 } else { 3 };
+    let name = |n: usize| match n {
+        0 => None,
+        n => Some(format!("{}{n}", long.text("warehouse_", "d", 65))),
+    };
+    let choice = |name: Option<String>| {
+        let value = name.as_ref().map_or_else(|| "-".to_owned(), |name| format!("={name}"));
+        Choice { name, value }
+    };
+    (0..number).map(name).map(choice).collect()
+}
+
+fn usage_errors(
+    long: &Lengths,
+    request: &Request,
+    services: &[Service],
+) -> Option<Vec<(&'static str, UsageError)>> {
+    let service = Service {
+        id: request.service.clone(),
+        name: request.service_name.clone(),
+        kind: request.kind,
+        status: ServiceStatus::Available,
+    };
+    let typed = long.text("nowhere", "<!channel>", 41);
+    let known: Vec<_> = (0..if long.longest { 500 } else { 2 }).map(|n| format!("warehouse_{n}")).collect();
+    let bad = |typed: &str| SchemaName::parse(typed).err();
+    let rest = long.text("", " to destination", 45);
+    let instead = || {
+        let target = request.target.connection_name();
+        format!("{} {target}{rest}", request.service)
+    };
+    let misfit = |misfit| UsageError::Misfit {
+        service: Box::new(service.clone()),
+        target: request.target.clone(),
+        misfit,
+        rest: rest.clone(),
+    };
+    let suggestions: Vec<_> = services.iter().take(3).cloned().collect();
+    Some(vec![
+        ("incomplete", UsageError::Incomplete),
+        ("schema-wanted", UsageError::SchemaWanted(renew::VERB)),
+        ("not-a-schema", UsageError::NotASchema(bad(&long.text("Customer-Schema", "Ümlaut ", 4000))?)),
+        ("not-a-schema-at-all", UsageError::NotASchema(bad(&long.text("日本", "日本 ", 4000))?)),
+        (
+            "unknown-service",
+            UsageError::UnknownService { typed: typed.clone(), suggestions, instead: Some(instead()) },
+        ),
+        (
+            "unknown-service-at-all",
+            UsageError::UnknownService { typed: typed.clone(), suggestions: vec![], instead: None },
+        ),
+        ("spaced-schema", UsageError::SpacedSchema { instead: Some(instead()) }),
+        ("spaced-schema-at-all", UsageError::SpacedSchema { instead: None }),
+        ("service-first", UsageError::ServiceFirst { instead: instead() }),
+        (
+            "service-not-allowed",
+            UsageError::ServiceNotAllowed { service: service.clone(), allowed: services.to_vec() },
+        ),
+        ("schema-missing", UsageError::SchemaMissing(service.clone())),
+        (
+            "bad-name",
+            UsageError::BadName {
+                service: Box::new(service.clone()),
+                name: bad(&long.text("Customer-Schema", "Ümlaut ", 4000))?,
+                rest: rest.clone(),
+            },
+        ),
+        ("table-missing", misfit(Misfit::TableMissing { kind: SchemaKind::TableGroup })),
+        ("table-not-wanted", misfit(Misfit::TableNotWanted)),
+        (
+            "unknown-destination",
+            UsageError::UnknownDestination { typed: typed.clone(), known: known.clone() },
+        ),
+        ("no-destinations", UsageError::UnknownDestination { typed, known: vec![] }),
+        ("no-destination", UsageError::NoDestination { known }),
+    ])
+}
+
+fn refusals(long: &Lengths) -> Vec<(&'static str, Reason)> {
+    let refused = Unclear::Refused(long.text("internal_error", "<!channel>", 500));
+    vec![
+        ("channel", Reason::Channel),
+        ("not-listed", Reason::NotListed),
+        ("guest", Reason::Guest),
+        ("outsider", Reason::Outsider),
+        ("deleted", Reason::Deleted),
+        ("no-token", Reason::Unclear(Unclear::NoToken)),
+        ("missing-scope", Reason::Unclear(Unclear::MissingScope("usergroups:read"))),
+        ("no-user-groups", Reason::Unclear(Unclear::NoUserGroups)),
+        ("no-such-group", Reason::Unclear(Unclear::NoSuchGroup)),
+        ("slack-refused", Reason::Unclear(refused)),
+        ("silent", Reason::Unclear(Unclear::Silent)),
+    ]
+}
+
+fn problems(long: &Lengths, channel: &str, user: &str) -> Vec<(&'static str, Notice)> {
+    let said = || Said {
+        code: long.text("Forbidden", "C", 500),
+        message: long.text("You do not have access.", "<!channel> & ", 500),
+    };
+    let origin = || Origin { channel_id: channel.to_owned(), user_id: user.to_owned() };
+    vec![
+        ("key-rejected", Problem::KeyRejected.into()),
+        ("forbidden", Problem::Forbidden(said()).into()),
+        ("group-unknown", Problem::GroupUnknown(said()).into()),
+        ("refused", Problem::Refused(said()).into()),
+        ("schema-taken", Problem::SchemaTaken { service: long.text("stripe", "s", 100) }.into()),
+        ("name-taken", Problem::NameTaken(said()).into()),
+        ("already-connected", Problem::AlreadyConnected { origin: None }.into()),
+        ("already-connected-here", Problem::AlreadyConnected { origin: Some(origin()) }.into()),
+        ("elsewhere", Problem::Elsewhere { origin: origin() }.into()),
+        ("cancelled", Notice::Cancelled),
+        ("not-cancelled", Problem::NotCancelled.into()),
+        ("table-missing", Problem::Misfit(MisfitKind::TableMissing).into()),
+        ("table-not-wanted", Problem::Misfit(MisfitKind::TableNotWanted).into()),
+        (
+            "rate-limited",
+            Problem::RateLimited { retry_after_s: Some(if long.longest { u64::MAX } else { 90 }) }.into(),
+        ),
+        ("rate-limited-unsaid", Problem::RateLimited { retry_after_s: None }.into()),
+        ("no-answer", Problem::NoAnswer.into()),
+        ("cannot-post-unconfirmed", Problem::Unconfirmed.into()),
+        ("cannot-post", Problem::CannotPost { slack_says: long.text("channel_not_found", "w", 5000) }.into()),
+    ]
+}

@@ -1,0 +1,174 @@
+//! `connect-card link`: the same engine as the bot's, for a shell.
+//!
+//! Owns what a shell sees: the link alone on standard output, every remark on standard error.
+//! Decides nothing about Fivetran; that is [`crate::journal`]'s.
+
+use std::time::Duration;
+
+use serde_json::json;
+use tokio::time::Instant;
+
+use super::{Exit, print, remark};
+use crate::clock::Clock;
+use crate::command::places::{Destinations, NO_DEFAULTS};
+use crate::command::surface::Surface;
+use crate::command::{self, UsageError, Vocabulary};
+use crate::config::LinkConfig;
+use crate::fivetran::Fivetran;
+use crate::fivetran::catalog::Catalog;
+use crate::fivetran::live::fetch_catalog;
+use crate::fivetran::model::ConnectCard;
+use crate::journal::{Act, Failure, Journal, Message, Notice, Outcome, Problem, Progress, Step, Terms, Turn};
+use crate::provision::{self, Provision};
+use crate::work::{Intent, Request};
+use crate::{outbound, reply};
+
+/// How long a person at a shell is kept waiting for Fivetran to come back.
+const PATIENCE: Duration = Duration::from_secs(60);
+/// The same while no request has reached it at all.
+const PATIENCE_UNREACHED: Duration = Duration::from_secs(10);
+/// The last part of the address at which the customer of such a link lands.
+const LANDING: &str = "link";
+/// What stands before the arguments in an example.
+const COMMAND: Surface<'_> = Surface::Shell("connect-card link");
+
+/// A link, and what is to be said about it.
+struct Made {
+    card: ConnectCard,
+    connection: String,
+    existed: bool,
+}
+
+/// Why there is no link.
+enum Trouble {
+    Notice(Notice),
+    /// No request has ever reached Fivetran.
+    Unreachable,
+}
+
+/// Makes one link and prints it.
+pub async fn run(
+    config: LinkConfig,
+    service: &str,
+    schema: &str,
+    destination: Option<&str>,
+    json: bool,
+    clock: Clock,
+) -> Exit {
+    let Ok(http) = outbound::client(config.https_proxy.as_ref()) else {
+        remark("no HTTP client: the system's root certificates cannot be read; install ca-certificates");
+        return Exit::Failed;
+    };
+    let api_url = config.fivetran.api_url.clone();
+    let fivetran = Fivetran::new(http, config.fivetran);
+    let request = match resolve(service, schema, destination, &config.destinations, &fivetran).await {
+        Ok(request) => request,
+        Err(error) => {
+            remark(&reply::usage_sentence(&error, COMMAND));
+            return Exit::Usage;
+        }
+    };
+    if let Some(retired) = &request.retired {
+        remark(&format!("{retired} is called {} now; using that", request.service));
+    }
+    match make(&request, &Provision::new(fivetran, config.landing), &clock).await {
+        Ok(made) => {
+            if made.existed {
+                remark(
+                    "the connection already existed; this is a fresh link for it (whoever uses it signs in again)",
+                );
+            }
+            show(&request, &made, json, &clock)
+        }
+        Err(Trouble::Notice(notice)) => {
+            remark(&reply::notice_sentence(&notice, &request));
+            Exit::Failed
+        }
+        Err(Trouble::Unreachable) => {
+            remark(&reply::unreachable(&api_url));
+            Exit::Failed
+        }
+    }
+}
+
+/// Reads the arguments by the built-in table; asks Fivetran's own only for a name that is not in
+/// it, since that costs the person a second.
+async fn resolve(
+    service: &str,
+    schema: &str,
+    destination: Option<&str>,
+    destinations: &Destinations,
+    fivetran: &Fivetran,
+) -> Result<Request, UsageError> {
+    let built_in = Catalog::built_in();
+    let catalog = if built_in.get(service).is_some() { None } else { fetch_catalog(fivetran).await };
+    let catalog = catalog.as_ref().unwrap_or(&built_in);
+    let vocabulary = Vocabulary { slash: COMMAND, catalog, destinations, channel: &NO_DEFAULTS };
+    command::parse_arguments(service, schema, destination, &vocabulary)
+}
+
+async fn make(request: &Request, provision: &Provision, clock: &Clock) -> Result<Made, Trouble> {
+    let accepted_at = clock.now();
+    let spread = accepted_at.as_nanosecond().unsigned_abs() as u64;
+    let terms = Terms { accepted_at, web_api: false, intent: Intent::Print, spread };
+    let mut journal = Journal::new(terms, Progress::default());
+    let (mut outcome, mut waited) = (Outcome::Accepted, Duration::ZERO);
+    let (mut reached, began_waiting) = (false, Instant::now());
+    loop {
+        // Nothing is recorded: a person at a shell sees whether it worked.
+        let Turn { act, .. } = journal.next(outcome, clock.now());
+        outcome = match act {
+            Act::Provision(step) => {
+                let outcome = take(&step, request, provision).await;
+                reached |= !matches!(outcome, Outcome::Failed(Failure::NotSent));
+                outcome
+            }
+            Act::Rest(pause) => {
+                waited += pause;
+                if !reached && began_waiting.elapsed() + pause > PATIENCE_UNREACHED {
+                    return Err(Trouble::Unreachable);
+                }
+                if waited > PATIENCE {
+                    return Err(Trouble::Notice(Problem::NoAnswer.into()));
+                }
+                remark(&format!(
+                    "Fivetran is busy or not answering; trying again in {} s",
+                    pause.as_secs().max(1)
+                ));
+                tokio::time::sleep(pause).await;
+                Outcome::Woken
+            }
+            Act::Deliver(Message::Link { connection, existed, card }) => {
+                return Ok(Made { card, connection, existed });
+            }
+            Act::Deliver(Message::Notice(notice)) => return Err(Trouble::Notice(notice)),
+            // The machine slept through the deadline.
+            Act::End(_) => return Err(Trouble::Notice(Problem::NoAnswer.into())),
+        };
+    }
+}
+
+async fn take(step: &Step, request: &Request, provision: &Provision) -> provision::Outcome {
+    match step {
+        Step::Create => provision.create(request, LANDING).await,
+        Step::Look => provision.look(request).await.map_or_else(Outcome::Failed, Outcome::Found),
+        Step::Mint { connection } => provision.mint(connection, LANDING).await,
+        Step::Cancel { connection } => provision.cancel(connection).await,
+    }
+}
+
+fn show(request: &Request, made: &Made, as_json: bool, clock: &Clock) -> Exit {
+    if !as_json {
+        return print(&format!("{}\n", made.card.link()));
+    }
+    let object = json!({
+        "link": made.card.link(),
+        "expires_at": made.card.expires_at(clock.now()).to_string(),
+        "connection_id": made.connection,
+        "service": request.service,
+        "schema": request.target.connection_name(),
+        "group_id": request.group_id,
+        "existed": made.existed,
+    });
+    print(&format!("{object}\n"))
+}

@@ -1,0 +1,114 @@
+//! What the journal is told: what came of what it asked for.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{Origin, Problem};
+
+/// What came of an action, or why the journal is asked at all. `C` is a Connect Card as whoever
+/// drives the journal holds it; the journal hands it on and keeps it out of everything stored.
+#[derive(Clone, Debug)]
+pub enum Outcome<C> {
+    /// The command was just accepted, by this process, which has sent nothing yet.
+    Accepted,
+    /// The command was taken over from the store; another process may have sent anything.
+    TakenOver,
+    /// A rest is over.
+    Woken,
+    /// The action must not be taken now: too much is being repeated, or the lease is too short.
+    Held,
+    /// The connection was created.
+    Created {
+        /// Its id.
+        connection: String,
+        /// Its card, if that came along.
+        card: Option<C>,
+    },
+    /// The creation was refused; an existing connection may be the reason.
+    CreateRefused {
+        /// What it is if none is there.
+        problem: Problem,
+        /// Whether Fivetran says outright that the name is taken.
+        conflict: bool,
+    },
+    /// What bears the name.
+    Found(Found),
+    /// There is a card to post.
+    Minted(C),
+    /// The connection is no longer there.
+    Vanished,
+    /// The connection is deleted.
+    Cancelled,
+    /// The connection has been connected by now, so it was not deleted.
+    NotCancelled,
+    /// The link is in the channel.
+    Posted,
+    /// The person knows.
+    Told,
+    /// A call to Fivetran failed.
+    Failed(Failure),
+    /// A message did not, or may not have, reached Slack.
+    PostFailed(PostFailure),
+}
+
+/// What a look at the destination showed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Found {
+    /// No connection of that name.
+    Nothing,
+    /// One of the same service that nobody has finished.
+    Unfinished {
+        /// Its id.
+        connection: String,
+        /// When it was made, by Fivetran's clock.
+        created_at: Option<Timestamp>,
+    },
+    /// One of the same service that has been connected.
+    Finished {
+        /// Its id.
+        connection: String,
+        /// Where it was asked for, if it was here.
+        origin: Option<Origin>,
+        /// Whether it needs to be fixed.
+        broken: bool,
+    },
+    /// One of the same service that nobody has finished, whose link is in another channel.
+    Elsewhere {
+        /// Its id.
+        connection: String,
+        /// Where its link is.
+        origin: Origin,
+    },
+    /// One of another service.
+    OtherService {
+        /// That service's id.
+        service: String,
+    },
+}
+
+/// How a call to Fivetran failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Failure {
+    /// For good.
+    Final(Problem),
+    /// Nothing was done; a pause is asked for.
+    Throttled(Option<Duration>),
+    /// Nothing was sent.
+    NotSent,
+    /// It may have been done.
+    Unclear,
+}
+
+/// How a post to Slack failed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PostFailure {
+    /// For good; Slack's word for it.
+    Refused(String),
+    /// Nothing was posted; a pause is asked for.
+    Throttled(Option<Duration>),
+    /// Nothing was sent.
+    NotSent,
+    /// It may be there.
+    Unclear,
+}

@@ -1,0 +1,258 @@
+//! Faults that a stand-in can be told to show: which call fails, and how.
+//!
+//! Owns the choice of a fault and its look on the wire. Must not know Slack or Fivetran; their
+//! routes are names here.
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use http_body_util::{BodyExt, StreamBody};
+use hyper::body::{Bytes, Frame};
+use hyper::header::CONTENT_LENGTH;
+use serde_json::{Value, json};
+
+use crate::wire::{Answer, Outcome};
+
+const OVERSIZED: usize = 4 << 20;
+/// Long enough for the first half of a truncated body to leave before the connection closes.
+const FLUSH: Duration = Duration::from_millis(20);
+
+/// One way in which a call can go wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Fault {
+    /// Answered with this status; the work is not done.
+    Status(u16),
+    /// Answered 429, with `Retry-After` as given; the work is not done.
+    Throttled {
+        /// The header's value, or `None` to leave it out.
+        retry_after: Option<String>,
+    },
+    /// The connection is closed before the work.
+    DropBefore,
+    /// The work is done, then the connection is closed without an answer.
+    DropAfter,
+    /// The work is done, then the answer is held back for so long.
+    SlowAfter(Duration),
+    /// The work is done; half of the body is sent under its full `Content-Length`, then it closes.
+    Truncated,
+    /// The work is done; the answer is 200 with an HTML page.
+    NotJson,
+    /// The work is done; the answer has no body.
+    Empty,
+    /// The work is done; the answer is a body of 4 MiB.
+    Oversized,
+    /// Answered 302 to this address; the work is not done.
+    Redirect(String),
+}
+
+impl Fault {
+    fn prevents_work(&self) -> bool {
+        matches!(self, Self::Status(_) | Self::Throttled { .. } | Self::DropBefore | Self::Redirect(_))
+    }
+}
+
+/// Which calls fail, by the name of their route.
+#[derive(Debug, Default)]
+pub struct Faults {
+    next: HashMap<String, VecDeque<Fault>>,
+    always: HashMap<String, Fault>,
+    random: Option<Random>,
+    applied: u64,
+}
+
+#[derive(Debug)]
+struct Random {
+    seed: u64,
+    one_in: u32,
+    faults: Vec<Fault>,
+    routes: Vec<String>,
+    seen: HashMap<String, u64>,
+}
+
+impl Faults {
+    /// The next `times` calls of `route` fail so. Repeated use queues up.
+    pub fn fail_next(&mut self, route: &str, fault: Fault, times: usize) {
+        let queue = self.next.entry(route.to_owned()).or_default();
+        queue.extend(std::iter::repeat_n(fault, times));
+    }
+
+    /// Every call of `route` fails so, until `heal`.
+    pub fn fail_always(&mut self, route: &str, fault: Fault) {
+        self.always.insert(route.to_owned(), fault);
+    }
+
+    /// About one call in `one_in` fails, with one of `faults`. The n-th call of a route meets the
+    /// same fate for the same seed, however the routes interleave. Concerns every route until
+    /// `only_on` narrows it.
+    pub fn fail_randomly(&mut self, seed: u64, one_in: u32, faults: Vec<Fault>) {
+        self.random = Some(Random { seed, one_in, faults, routes: Vec::new(), seen: HashMap::new() });
+    }
+
+    /// Limits the random faults to these routes.
+    pub fn only_on(&mut self, routes: &[&str]) {
+        if let Some(random) = &mut self.random {
+            random.routes = routes.iter().map(|&route| route.to_owned()).collect();
+        }
+    }
+
+    /// Ends every fault.
+    pub fn heal(&mut self) {
+        self.next.clear();
+        self.always.clear();
+        self.random = None;
+    }
+
+    /// How many calls have met a fault so far.
+    #[must_use]
+    pub fn applied(&self) -> u64 {
+        self.applied
+    }
+
+    /// The fault that the present call of `route` meets.
+    pub(crate) fn take(&mut self, route: &str) -> Option<Fault> {
+        let fault = self
+            .next
+            .get_mut(route)
+            .and_then(VecDeque::pop_front)
+            .or_else(|| self.always.get(route).cloned())
+            .or_else(|| self.random.as_mut().and_then(|random| random.draw(route)));
+        self.applied += u64::from(fault.is_some());
+        fault
+    }
+}
+
+impl Random {
+    fn draw(&mut self, route: &str) -> Option<Fault> {
+        if !self.routes.is_empty() && !self.routes.iter().any(|known| known == route) {
+            return None;
+        }
+        let seen = self.seen.entry(route.to_owned()).or_default();
+        *seen += 1;
+        let salt = route.bytes().fold(self.seed, |salt, byte| splitmix64(salt ^ u64::from(byte)));
+        let draw = splitmix64(salt.wrapping_add(*seen));
+        if self.one_in == 0 || !draw.is_multiple_of(u64::from(self.one_in)) {
+            return None;
+        }
+        let count = u64::try_from(self.faults.len()).ok().filter(|&count| count > 0)?;
+        let pick = usize::try_from(splitmix64(draw) % count).ok()?;
+        self.faults.get(pick).cloned()
+    }
+}
+
+fn splitmix64(state: u64) -> u64 {
+    let mut mixed = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    mixed ^ (mixed >> 31)
+}
+
+/// Does the work unless the fault prevents it. `None` means that nothing shall be answered and
+/// nothing was done.
+pub(crate) fn work_unless(
+    fault: Option<&Fault>,
+    refusal: impl FnOnce(u16) -> Value,
+    work: impl FnOnce() -> Answer,
+) -> Option<Answer> {
+    match fault {
+        Some(Fault::DropBefore) => None,
+        Some(Fault::Status(status)) => Some(Answer::json(*status, &refusal(*status))),
+        Some(Fault::Redirect(to)) => Some(Answer::redirect(302, to.clone())),
+        Some(Fault::Throttled { retry_after }) => {
+            let answer = Answer::json(429, &refusal(429));
+            Some(match retry_after {
+                Some(value) => answer.with("retry-after", value.clone()),
+                None => answer,
+            })
+        }
+        _ => Some(work()),
+    }
+}
+
+/// Sends the answer the way the fault wants it sent.
+pub(crate) async fn deliver(fault: Option<Fault>, answer: Option<Answer>) -> Outcome {
+    let Some(mut answer) = answer else {
+        return Err(dropped());
+    };
+    let Some(fault) = fault.filter(|fault| !fault.prevents_work()) else {
+        return Ok(answer.into_response());
+    };
+    match fault {
+        Fault::DropAfter => return Err(dropped()),
+        Fault::SlowAfter(delay) => tokio::time::sleep(delay).await,
+        Fault::Truncated => return Ok(truncated(&answer)),
+        Fault::NotJson => {
+            answer = Answer::html(200, "<!doctype html><title>Bad gateway</title><h1>502</h1>".to_owned());
+        }
+        Fault::Empty => answer.body = Bytes::new(),
+        Fault::Oversized => {
+            answer = Answer::json(answer.status, &json!({ "padding": "x".repeat(OVERSIZED) }));
+        }
+        Fault::Status(_) | Fault::Throttled { .. } | Fault::DropBefore | Fault::Redirect(_) => {}
+    }
+    Ok(answer.into_response())
+}
+
+fn dropped() -> io::Error {
+    io::Error::new(io::ErrorKind::ConnectionAborted, "dropped on purpose")
+}
+
+fn truncated(answer: &Answer) -> hyper::Response<crate::wire::Body> {
+    let half = answer.body.slice(..answer.body.len() / 2);
+    let frames = stream::iter([Ok(Frame::data(half))]).chain(stream::once(async {
+        tokio::time::sleep(FLUSH).await;
+        Err(dropped())
+    }));
+    let mut response = answer.with_body(StreamBody::new(frames).boxed_unsync());
+    response.headers_mut().insert(CONTENT_LENGTH, answer.body.len().into());
+    response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queued_faults_come_first_then_the_standing_one_until_healed() {
+        let mut faults = Faults::default();
+        faults.fail_always("a", Fault::Empty);
+        faults.fail_next("a", Fault::Status(500), 2);
+        let met: Vec<_> = (0..3).map(|_| faults.take("a")).collect();
+        assert_eq!(met, [Some(Fault::Status(500)), Some(Fault::Status(500)), Some(Fault::Empty)]);
+        assert_eq!(faults.take("b"), None);
+        faults.heal();
+        assert_eq!(faults.take("a"), None);
+        assert_eq!(faults.applied(), 3);
+    }
+
+    #[test]
+    fn random_faults_follow_the_seed_whatever_the_interleaving() {
+        let draws = |noise: bool| -> Vec<Option<Fault>> {
+            let mut faults = Faults::default();
+            faults.fail_randomly(7, 3, vec![Fault::DropAfter, Fault::Status(503)]);
+            faults.only_on(&["a", "b"]);
+            (0..300)
+                .map(|_| {
+                    if noise {
+                        faults.take("b");
+                    }
+                    faults.take("a")
+                })
+                .collect()
+        };
+        let alone = draws(false);
+        assert_eq!(alone, draws(true));
+        let hits = alone.iter().flatten().count();
+        assert!((60..140).contains(&hits), "{hits}");
+    }
+
+    #[test]
+    fn random_faults_spare_other_routes() {
+        let mut faults = Faults::default();
+        faults.fail_randomly(1, 1, vec![Fault::Empty]);
+        faults.only_on(&["a"]);
+        assert_eq!(faults.take("b"), None);
+        assert_eq!(faults.take("a"), Some(Fault::Empty));
+    }
+}

@@ -1,0 +1,296 @@
+//! A stateful stand-in for Fivetran's REST API and its Connect Card page.
+//!
+//! Owns the running stand-in and what tests may ask of it. Must not know the bot's own client.
+
+mod card;
+mod catalogue;
+mod names;
+mod routes;
+mod setup;
+mod state;
+
+use std::collections::{HashMap, VecDeque};
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use self::card::Signer;
+use self::catalogue::Service;
+use self::state::State;
+use crate::clock::Clock;
+use crate::encoding::base64;
+use crate::fault::{self, Faults};
+use crate::lock;
+use crate::wire::{self, Listening, Outcome, Request, pause};
+
+/// The key that the stand-in knows.
+pub const API_KEY: &str = "sandbox-key";
+/// The secret that belongs to `API_KEY`.
+pub const API_SECRET: &str = "sandbox-secret";
+/// The one group that exists from the start; also its destination's id.
+pub const GROUP_ID: &str = "sandbox_group";
+/// The name of that group.
+pub const GROUP_NAME: &str = "Sandbox Warehouse";
+
+const CALLS_KEPT: usize = 200_000;
+
+/// One call as the stand-in saw it.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// The route's name, such as `create_connection`.
+    pub route: &'static str,
+    /// The HTTP method.
+    pub method: String,
+    /// The path without its query.
+    pub path: String,
+    /// The raw query, empty when there is none.
+    pub query: String,
+    /// The `Accept` header, empty when absent.
+    pub accept: String,
+    /// The `User-Agent` header, empty when absent.
+    pub user_agent: String,
+    /// The `Content-Type` header, empty when absent.
+    pub content_type: String,
+    /// Whether the right key and secret came with it.
+    pub authorized: bool,
+    /// The JSON body; `Null` when there was none.
+    pub body: Value,
+    /// The status that the work came to, even if a fault kept it from the caller; 0 when a fault
+    /// dropped the call before the work.
+    pub status: u16,
+    /// When the request had been read.
+    pub at: Instant,
+}
+
+#[derive(Default)]
+struct Log {
+    calls: VecDeque<Call>,
+    counts: HashMap<&'static str, usize>,
+}
+
+struct Inner {
+    listening: Listening,
+    base: String,
+    basic: String,
+    signer: Signer,
+    clock: Clock,
+    state: Mutex<State>,
+    log: Mutex<Log>,
+    faults: Mutex<Faults>,
+    settings: Mutex<Settings>,
+}
+
+#[derive(Clone, Copy)]
+struct Settings {
+    latency: Duration,
+    rate_limit_remaining: u64,
+}
+
+/// A running stand-in for Fivetran. Clones are the same stand-in.
+#[derive(Clone)]
+pub struct FivetranStandIn(Arc<Inner>);
+
+impl FivetranStandIn {
+    /// Starts on a free port of 127.0.0.1. `now` tells it the time.
+    ///
+    /// # Errors
+    /// When no port can be bound.
+    #[expect(clippy::unused_async, reason = "must be called inside a runtime")]
+    pub async fn start(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> io::Result<Self> {
+        let bound = wire::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        let inner = Arc::new(Inner {
+            base: format!("http://{}", bound.addr),
+            listening: bound.handle(),
+            basic: base64(format!("{API_KEY}:{API_SECRET}").as_bytes()),
+            signer: Signer::new(),
+            clock: Clock::new(now),
+            state: Mutex::new(State::new(GROUP_ID, GROUP_NAME)),
+            log: Mutex::default(),
+            faults: Mutex::default(),
+            settings: Mutex::new(Settings { latency: Duration::ZERO, rate_limit_remaining: 19_999 }),
+        });
+        let served = Arc::clone(&inner);
+        bound.serve(&inner.listening, move |request| handle(Arc::clone(&served), request));
+        Ok(Self(inner))
+    }
+
+    /// The base address, without a trailing slash and without `/v1`.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.0.base.clone()
+    }
+
+    /// The address that it listens on.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.0.listening.addr
+    }
+
+    /// Stops listening and closes every connection.
+    pub fn shutdown(&self) {
+        self.0.listening.shutdown();
+    }
+
+    /// The calls so far, oldest first; the newest 200,000 are kept.
+    #[must_use]
+    pub fn calls(&self) -> Vec<Call> {
+        lock(&self.0.log).calls.iter().cloned().collect()
+    }
+
+    /// How many calls a route has had.
+    #[must_use]
+    pub fn calls_to(&self, route: &str) -> usize {
+        lock(&self.0.log).counts.get(route).copied().unwrap_or_default()
+    }
+
+    /// Every connection, oldest first.
+    #[must_use]
+    pub fn connections(&self) -> Vec<Value> {
+        lock(&self.0.state).all()
+    }
+
+    /// One connection.
+    #[must_use]
+    pub fn connection(&self, id: &str) -> Option<Value> {
+        lock(&self.0.state).get(id).ok().cloned()
+    }
+
+    /// Adds a connection to the first group as if it had been made elsewhere; gives its id.
+    #[must_use]
+    pub fn seed_connection(&self, service: &str, schema_name: &str, setup_state: &str) -> String {
+        let now = self.0.clock.now();
+        let made = lock(&self.0.state).add(service, GROUP_ID, schema_name, now);
+        let id = made["id"].as_str().unwrap_or_default().to_owned();
+        self.set_setup_state(&id, setup_state);
+        id
+    }
+
+    /// Sets `status.setup_state`: `incomplete`, `connected` or `broken`.
+    pub fn set_setup_state(&self, id: &str, state: &str) {
+        self.change(id, |connection| connection["status"]["setup_state"] = json!(state));
+    }
+
+    /// Sets `status.tasks` from pairs of code and message.
+    pub fn set_tasks(&self, id: &str, tasks: Vec<(String, String)>) {
+        let tasks: Vec<Value> = tasks
+            .into_iter()
+            .map(|(code, message)| json!({ "code": code, "message": message, "details": null }))
+            .collect();
+        self.change(id, |connection| connection["status"]["tasks"] = json!(tasks));
+    }
+
+    /// Does what the Connect Card's button does, without a browser.
+    pub fn finish_setup(&self, id: &str) {
+        self.change(id, state::connect);
+    }
+
+    /// Every answer takes this long, half of it before the work.
+    pub fn set_latency(&self, latency: Duration) {
+        lock(&self.0.settings).latency = latency;
+    }
+
+    /// What `x-rate-limit-remaining` says. The stand-in counts nothing; to throttle, use faults.
+    pub fn set_rate_limit_remaining(&self, remaining: u64) {
+        lock(&self.0.settings).rate_limit_remaining = remaining;
+    }
+
+    /// The status of a create whose schema name is taken: 409 by default, or 400.
+    pub fn set_duplicate_answer(&self, status: u16) {
+        lock(&self.0.state).duplicate_status = status;
+    }
+
+    /// Adds a service to the catalogue, or renames it.
+    pub fn list_service(&self, id: &str, name: &str) {
+        let mut state = lock(&self.0.state);
+        match state.services.iter_mut().find(|service| service.id == id) {
+            Some(service) => name.clone_into(&mut service.name),
+            None => state.services.push(Service::new(id, name)),
+        }
+    }
+
+    /// Adds a group with its destination.
+    pub fn add_group(&self, id: &str, name: &str) {
+        lock(&self.0.state).groups.insert(id.to_owned(), name.to_owned());
+    }
+
+    /// Pushes the stand-in's clock forward: new tokens, their expiry, `created_at`.
+    pub fn advance(&self, by: Duration) {
+        self.0.clock.advance(by);
+    }
+
+    /// Arranges or ends faults.
+    pub fn faults<R>(&self, arrange: impl FnOnce(&mut Faults) -> R) -> R {
+        arrange(&mut lock(&self.0.faults))
+    }
+
+    fn change(&self, id: &str, change: impl FnOnce(&mut Value)) {
+        // An unknown id is a test's own mistake and shows in what it asserts next.
+        let _ = lock(&self.0.state).change(id, change);
+    }
+}
+
+async fn handle(inner: Arc<Inner>, request: Request) -> Outcome {
+    let at = Instant::now();
+    let settings = *lock(&inner.settings);
+    let route = routes::name(request.method.as_str(), &request.path);
+    let fault = lock(&inner.faults).take(route);
+    pause(settings.latency / 2).await;
+    let authorized = inner.authorizes(&request);
+    let answer = fault::work_unless(fault.as_ref(), routes::refusal_body, || {
+        let context = routes::Context {
+            state: &mut lock(&inner.state),
+            signer: &inner.signer,
+            base: &inner.base,
+            now: inner.clock.now(),
+            authorized,
+        };
+        routes::answer(&request, context)
+    });
+    let answer = answer.map(|answer| {
+        if !request.path.starts_with("/v1/") {
+            return answer;
+        }
+        answer
+            .with("x-rate-limit", "20000")
+            .with("x-rate-limit-remaining", settings.rate_limit_remaining.to_string())
+    });
+    let status = answer.as_ref().map_or(0, |answer| answer.status);
+    inner.record(Call {
+        route,
+        method: request.method.to_string(),
+        accept: request.header("accept").to_owned(),
+        user_agent: request.header("user-agent").to_owned(),
+        content_type: request.header("content-type").to_owned(),
+        authorized,
+        body: request.json().unwrap_or_default(),
+        path: request.path,
+        query: request.query,
+        status,
+        at,
+    });
+    pause(settings.latency / 2).await;
+    fault::deliver(fault, answer).await
+}
+
+impl Inner {
+    fn authorizes(&self, request: &Request) -> bool {
+        let (scheme, credentials) = request.header("authorization").split_once(' ').unwrap_or_default();
+        scheme.eq_ignore_ascii_case("basic") && credentials.trim() == self.basic
+    }
+
+    fn record(&self, call: Call) {
+        let mut log = lock(&self.log);
+        *log.counts.entry(call.route).or_default() += 1;
+        if log.calls.len() == CALLS_KEPT {
+            log.calls.pop_front();
+        }
+        log.calls.push_back(call);
+    }
+}
+
+#[cfg(test)]
+mod tests;

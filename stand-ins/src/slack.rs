@@ -1,0 +1,253 @@
+//! A stateful stand-in for Slack: its Web API, its response URLs, and Slack as the caller.
+//!
+//! Owns the running stand-in and what tests may ask of it. Must not know the bot's own types.
+
+mod blocks;
+mod directory;
+mod hooks;
+mod outbound;
+mod render;
+mod state;
+mod web_api;
+
+use std::collections::VecDeque;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+pub use self::blocks::block_faults;
+pub use self::outbound::{Ack, Outgoing, post, sign, signed_headers};
+pub use self::render::render;
+pub use self::state::{Message, Via, Visibility};
+
+use self::state::State;
+use crate::clock::Clock;
+use crate::fault::{self, Faults};
+use crate::lock;
+use crate::wire::{self, Answer, Listening, Outcome, Request, pause};
+
+/// The secret that the stand-in signs with.
+pub const SIGNING_SECRET: &str = "5a4db0c05a4db0c05a4db0c05a4db0c0";
+/// The one bot token that it knows.
+pub const BOT_TOKEN: &str = "xoxb-sandbox-not-a-real-token";
+/// The workspace.
+pub const TEAM_ID: &str = "T0SANDBOX";
+/// The workspace of the outsider.
+pub const OTHER_TEAM_ID: &str = "T0OTHER";
+/// The workspace's domain.
+pub const TEAM_DOMAIN: &str = "sandbox";
+/// The bot's user.
+pub const BOT_USER_ID: &str = "U0BOT";
+/// The bot itself.
+pub const BOT_ID: &str = "B0BOT";
+/// The app.
+pub const APP_ID: &str = "A0SANDBOX";
+
+const SCOPES: [&str; 6] =
+    ["commands", "chat:write", "channels:read", "groups:read", "users:read", "usergroups:read"];
+const CALLS_KEPT: usize = 200_000;
+
+struct Inner {
+    listening: Listening,
+    base: String,
+    clock: Clock,
+    client: reqwest::Client,
+    state: Mutex<State>,
+    calls: Mutex<VecDeque<(String, Value)>>,
+    faults: Mutex<Faults>,
+    latency: Mutex<Duration>,
+}
+
+/// A running stand-in for Slack. Clones are the same stand-in.
+#[derive(Clone)]
+pub struct SlackStandIn(Arc<Inner>);
+
+impl SlackStandIn {
+    /// Starts on a free port of 127.0.0.1. `now` tells it the time; with `client` it calls the bot.
+    ///
+    /// # Errors
+    /// When no port can be bound.
+    #[expect(clippy::unused_async, reason = "must be called inside a runtime")]
+    pub async fn start(
+        now: impl Fn() -> Timestamp + Send + Sync + 'static,
+        client: reqwest::Client,
+    ) -> io::Result<Self> {
+        let bound = wire::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        let inner = Arc::new(Inner {
+            base: format!("http://{}", bound.addr),
+            listening: bound.handle(),
+            clock: Clock::new(now),
+            client,
+            state: Mutex::new(State::new(&SCOPES)),
+            calls: Mutex::default(),
+            faults: Mutex::default(),
+            latency: Mutex::default(),
+        });
+        let served = Arc::clone(&inner);
+        bound.serve(&inner.listening, move |request| handle(Arc::clone(&served), request));
+        Ok(Self(inner))
+    }
+
+    /// The base address, which is also the origin of its response URLs.
+    #[must_use]
+    pub fn url(&self) -> String {
+        self.0.base.clone()
+    }
+
+    /// The Web API's address, with its trailing slash.
+    #[must_use]
+    pub fn api_url(&self) -> String {
+        format!("{}/api/", self.0.base)
+    }
+
+    /// The address that it listens on.
+    #[must_use]
+    pub fn addr(&self) -> SocketAddr {
+        self.0.listening.addr
+    }
+
+    /// Stops listening and closes every connection.
+    pub fn shutdown(&self) {
+        self.0.listening.shutdown();
+    }
+
+    /// A fresh response URL: five uses within thirty minutes.
+    #[must_use]
+    pub fn response_url(&self, channel: &str, user: &str) -> String {
+        let now = self.0.clock.now();
+        let path = self.state().hook(channel, user, None, now);
+        format!("{}{path}", self.0.base)
+    }
+
+    /// A fresh trigger id: one use within three seconds.
+    #[must_use]
+    pub fn trigger_id(&self) -> String {
+        let now = self.0.clock.now();
+        self.state().trigger(now)
+    }
+
+    /// Every message, oldest first, as each now stands.
+    #[must_use]
+    pub fn messages(&self) -> Vec<Message> {
+        self.state().messages.clone()
+    }
+
+    /// The calls so far as route and body, oldest first; the newest 200,000 are kept.
+    #[must_use]
+    pub fn calls(&self) -> Vec<(String, Value)> {
+        lock(&self.0.calls).iter().cloned().collect()
+    }
+
+    /// How many of the kept calls went to a route, such as `response_url` or `chat.update`.
+    #[must_use]
+    pub fn calls_to(&self, route: &str) -> usize {
+        lock(&self.0.calls).iter().filter(|(known, _)| known == route).count()
+    }
+
+    /// Every opened view as it now stands.
+    #[must_use]
+    pub fn views(&self) -> Vec<Value> {
+        self.state().views.values().cloned().collect()
+    }
+
+    /// One view.
+    #[must_use]
+    pub fn view(&self, id: &str) -> Option<Value> {
+        self.state().views.get(id).cloned()
+    }
+
+    /// Sets the scopes that the bot's token has.
+    pub fn set_scopes(&self, scopes: &[&str]) {
+        self.state().scopes = scopes.iter().map(|&scope| scope.to_owned()).collect();
+    }
+
+    /// Sets the members of a user group.
+    pub fn set_user_group(&self, group: &str, members: &[&str]) {
+        let members = members.iter().map(|&member| member.to_owned()).collect();
+        self.state().directory.groups.insert(group.to_owned(), members);
+    }
+
+    /// Invites the bot into a channel.
+    pub fn join(&self, channel: &str) {
+        self.state().directory.join(channel);
+    }
+
+    /// Pushes the stand-in's clock forward: response URLs age, later messages get later stamps.
+    pub fn advance(&self, by: Duration) {
+        self.0.clock.advance(by);
+    }
+
+    /// Every answer takes this long, half of it before the work.
+    pub fn set_latency(&self, latency: Duration) {
+        *lock(&self.0.latency) = latency;
+    }
+
+    /// Arranges or ends faults.
+    pub fn faults<R>(&self, arrange: impl FnOnce(&mut Faults) -> R) -> R {
+        arrange(&mut lock(&self.0.faults))
+    }
+
+    /// A response URL whose original is this message.
+    fn answer_url(&self, message: &Message, user: &str) -> String {
+        let now = self.0.clock.now();
+        let path = self.state().hook(&message.channel, user, Some(message.id), now);
+        format!("{}{path}", self.0.base)
+    }
+
+    /// The names of a channel and a user as a form tells them.
+    fn names(&self, channel: &str, user: &str) -> (String, String) {
+        let state = self.state();
+        let channel = state.directory.channel(channel).map_or("", |known| known.form_name());
+        let user = state.directory.user(user).map_or("", |known| known.name);
+        (channel.to_owned(), user.to_owned())
+    }
+
+    fn team_of(&self, user: &str) -> &'static str {
+        self.state().directory.user(user).map_or(TEAM_ID, |known| known.team)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        lock(&self.0.state)
+    }
+}
+
+async fn handle(inner: Arc<Inner>, request: Request) -> Outcome {
+    let method = request.path.strip_prefix("/api/").map(str::to_owned);
+    let route = match &method {
+        Some(method) => method.as_str(),
+        None if request.path.starts_with("/commands/") => "response_url",
+        None => "unknown",
+    };
+    let body = match &method {
+        Some(_) => web_api::arguments(&request),
+        None => request.json().unwrap_or_default(),
+    };
+    let latency = *lock(&inner.latency);
+    let fault = lock(&inner.faults).take(route);
+    pause(latency / 2).await;
+    let answer = fault::work_unless(fault.as_ref(), web_api::refusal_body, || {
+        let now = inner.clock.now();
+        let mut state = lock(&inner.state);
+        match route {
+            "unknown" => Answer::text(404, "not found"),
+            "response_url" => hooks::answer(&request, &mut state, now),
+            method => web_api::answer(method, &request, &body, &mut state, now),
+        }
+    });
+    {
+        let mut calls = lock(&inner.calls);
+        if calls.len() == CALLS_KEPT {
+            calls.pop_front();
+        }
+        calls.push_back((route.to_owned(), body));
+    }
+    pause(latency / 2).await;
+    fault::deliver(fault, answer).await
+}
+
+#[cfg(test)]
+mod tests;

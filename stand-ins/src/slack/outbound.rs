@@ -1,0 +1,334 @@
+//! Slack's own calls to the bot: signed commands, button presses, submitted views, option lists.
+//!
+//! Owns the forms and payloads that Slack sends and the connection that carries them. Must not
+//! know what the bot does with them.
+
+use std::io;
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use reqwest::Client;
+use reqwest::header::CONNECTION;
+use ring::hmac;
+use serde_json::{Value, json};
+
+use super::state::{Message, Visibility};
+use super::{APP_ID, SIGNING_SECRET, SlackStandIn, TEAM_DOMAIN, TEAM_ID};
+use crate::encoding::hex;
+
+/// Slack waits so long for an answer.
+const PATIENCE: Duration = Duration::from_secs(3);
+const COMMANDS: &str = "/slack/commands";
+const INTERACTIVITY: &str = "/slack/interactivity";
+const VERIFICATION_TOKEN: &str = "sandbox-verification-token";
+
+/// What the bot answered at once.
+#[derive(Debug, Clone)]
+pub struct Ack {
+    /// The HTTP status.
+    pub status: u16,
+    /// The body as it came.
+    pub body: Vec<u8>,
+    /// From the first packet to the last byte.
+    pub elapsed: Duration,
+    /// The response URL that went out with the request; empty when none did.
+    pub response_url: String,
+    /// The trigger id that went out with the request; empty when none did.
+    pub trigger_id: String,
+}
+
+impl Ack {
+    /// The body as JSON; `Null` when it is empty or something else.
+    #[must_use]
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// The body as text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+}
+
+/// A request ready to be sent, open to tampering.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    /// The form-encoded body.
+    pub body: String,
+    /// The response URL within, empty when there is none.
+    pub response_url: String,
+    /// The trigger id within.
+    pub trigger_id: String,
+}
+
+/// The value of `X-Slack-Signature` for a body sent at `timestamp`.
+#[must_use]
+pub fn sign(timestamp: u64, body: &[u8]) -> String {
+    sign_with(SIGNING_SECRET, timestamp, body)
+}
+
+fn sign_with(secret: &str, timestamp: u64, body: &[u8]) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+    let mut context = hmac::Context::with_key(&key);
+    context.update(format!("v0:{timestamp}:").as_bytes());
+    context.update(body);
+    format!("v0={}", hex(context.sign().as_ref()))
+}
+
+/// The headers which Slack sends with a body at this time, signature included.
+#[must_use]
+pub fn signed_headers(now: Timestamp, body: &[u8]) -> Vec<(String, String)> {
+    let now = u64::try_from(now.as_second()).unwrap_or_default();
+    [
+        ("content-type", "application/x-www-form-urlencoded".to_owned()),
+        ("user-agent", "Slackbot 1.0 (+https://api.slack.com/robots)".to_owned()),
+        ("x-slack-request-timestamp", now.to_string()),
+        ("x-slack-signature", sign(now, body)),
+    ]
+    .map(|(name, value)| (name.to_owned(), value))
+    .to_vec()
+}
+
+/// Posts a body over a connection of its own, with Slack's limit of three seconds.
+///
+/// # Errors
+/// When the address is none, nobody answers there, or not in time.
+pub async fn post(
+    client: &Client,
+    url: &str,
+    headers: &[(String, String)],
+    body: Vec<u8>,
+) -> io::Result<Ack> {
+    let mut request = client.post(url).timeout(PATIENCE).body(body);
+    for (name, value) in headers {
+        request = request.header(name, value);
+    }
+    // A kept connection may have been closed by a bot that was killed, and would fail the next post.
+    let request = request.header(CONNECTION, "close");
+    let began = Instant::now();
+    let answered = async {
+        let response = request.send().await?;
+        Ok((response.status().as_u16(), response.bytes().await?.to_vec()))
+    };
+    let (status, body) = answered.await.map_err(failure)?;
+    Ok(Ack { status, body, elapsed: began.elapsed(), response_url: String::new(), trigger_id: String::new() })
+}
+
+fn failure(error: reqwest::Error) -> io::Error {
+    if error.is_timeout() {
+        return io::Error::new(io::ErrorKind::TimedOut, "operation_timeout");
+    }
+    io::Error::other(error)
+}
+
+impl SlackStandIn {
+    /// The value of `X-Slack-Signature` for a body sent at `timestamp`.
+    #[must_use]
+    pub fn sign(&self, timestamp: u64, body: &[u8]) -> String {
+        sign(timestamp, body)
+    }
+
+    /// The headers which Slack sends with a body now, for tests that tamper with them.
+    #[must_use]
+    pub fn signed_request(&self, body: &[u8]) -> Vec<(String, String)> {
+        signed_headers(self.0.clock.now(), body)
+    }
+
+    /// The form of a typed command, such as `/connect-card adwords customer_schema`.
+    #[must_use]
+    pub fn command_request(&self, typed: &str, channel: &str, user: &str) -> Outgoing {
+        let (command, text) = typed.split_once(' ').unwrap_or((typed, ""));
+        let response_url = self.response_url(channel, user);
+        let trigger_id = self.trigger_id();
+        let (channel_name, user_name) = self.names(channel, user);
+        let body = form_urlencoded::Serializer::new(String::new())
+            .append_pair("token", VERIFICATION_TOKEN)
+            .append_pair("team_id", TEAM_ID)
+            .append_pair("team_domain", TEAM_DOMAIN)
+            .append_pair("channel_id", channel)
+            .append_pair("channel_name", &channel_name)
+            .append_pair("user_id", user)
+            .append_pair("user_name", &user_name)
+            .append_pair("command", command)
+            .append_pair("text", text)
+            .append_pair("api_app_id", APP_ID)
+            .append_pair("is_enterprise_install", "false")
+            .append_pair("response_url", &response_url)
+            .append_pair("trigger_id", &trigger_id)
+            .finish();
+        Outgoing { body, response_url, trigger_id }
+    }
+
+    /// Types a command.
+    ///
+    /// # Errors
+    /// When the bot does not answer within three seconds.
+    pub async fn command(&self, bot_url: &str, typed: &str, channel: &str, user: &str) -> io::Result<Ack> {
+        let request = self.command_request(typed, channel, user);
+        self.send(bot_url, COMMANDS, request).await
+    }
+
+    /// Presses a button of a message.
+    ///
+    /// # Errors
+    /// When the message has no such button, or the bot does not answer within three seconds.
+    pub async fn press(
+        &self,
+        bot_url: &str,
+        message: &Message,
+        action_id: &str,
+        user: &str,
+    ) -> io::Result<Ack> {
+        let (block_id, button) = find_button(&message.payload, action_id)
+            .ok_or_else(|| invalid(format!("the message has no button '{action_id}'")))?;
+        let is_ephemeral = message.visibility == Visibility::Ephemeral;
+        let response_url = self.answer_url(message, user);
+        let (channel_name, _) = self.names(&message.channel, user);
+        let mut payload = self.interaction("block_actions", user);
+        payload["container"] = json!({
+            "type": "message", "message_ts": message.ts, "channel_id": message.channel,
+            "is_ephemeral": is_ephemeral,
+        });
+        payload["channel"] = json!({ "id": message.channel, "name": channel_name });
+        payload["response_url"] = json!(response_url);
+        payload["state"] = json!({ "values": {} });
+        if !is_ephemeral {
+            payload["message"] = message.payload.clone();
+            payload["message"]["type"] = json!("message");
+            payload["message"]["ts"] = json!(message.ts);
+        }
+        payload["actions"] = json!([{
+            "type": "button", "action_id": action_id, "block_id": block_id,
+            "text": button["text"], "value": button["value"], "action_ts": message.ts,
+        }]);
+        self.interact(bot_url, &payload).await
+    }
+
+    /// Submits a view; `values` is the `state.values` of its inputs.
+    ///
+    /// # Errors
+    /// When there is no such view, or the bot does not answer within three seconds.
+    pub async fn submit_view(
+        &self,
+        bot_url: &str,
+        view_id: &str,
+        values: Value,
+        user: &str,
+    ) -> io::Result<Ack> {
+        let mut view = self.view(view_id).ok_or_else(|| invalid(format!("there is no view '{view_id}'")))?;
+        view["state"] = json!({ "values": values });
+        let mut payload = self.interaction("view_submission", user);
+        payload["view"] = view;
+        payload["response_urls"] = json!([]);
+        self.interact(bot_url, &payload).await
+    }
+
+    /// Types into an external select, within a view if one is given.
+    ///
+    /// # Errors
+    /// When the bot does not answer within three seconds.
+    pub async fn suggest(
+        &self,
+        bot_url: &str,
+        action_id: &str,
+        block_id: &str,
+        value: &str,
+        user: &str,
+        view_id: Option<&str>,
+    ) -> io::Result<Ack> {
+        let mut payload = self.interaction("block_suggestion", user);
+        payload["action_id"] = json!(action_id);
+        payload["block_id"] = json!(block_id);
+        payload["value"] = json!(value);
+        payload["view"] = view_id.and_then(|id| self.view(id)).unwrap_or_default();
+        if let Some(fields) = payload.as_object_mut() {
+            fields.remove("trigger_id");
+        }
+        self.interact(bot_url, &payload).await
+    }
+
+    /// The form of an interaction's payload.
+    #[must_use]
+    pub fn interaction_request(&self, payload: &Value) -> Outgoing {
+        let text = |field: &str| payload[field].as_str().unwrap_or_default().to_owned();
+        let body = form_urlencoded::Serializer::new(String::new())
+            .append_pair("payload", &payload.to_string())
+            .finish();
+        Outgoing { body, response_url: text("response_url"), trigger_id: text("trigger_id") }
+    }
+
+    async fn interact(&self, bot_url: &str, payload: &Value) -> io::Result<Ack> {
+        let request = self.interaction_request(payload);
+        self.send(bot_url, INTERACTIVITY, request).await
+    }
+
+    async fn send(&self, bot_url: &str, path: &str, request: Outgoing) -> io::Result<Ack> {
+        let url = format!("{}{path}", bot_url.trim_end_matches('/'));
+        let headers = signed_headers(self.0.clock.now(), request.body.as_bytes());
+        let ack = post(&self.0.client, &url, &headers, request.body.into_bytes()).await?;
+        Ok(Ack { response_url: request.response_url, trigger_id: request.trigger_id, ..ack })
+    }
+
+    /// What every interaction says.
+    fn interaction(&self, kind: &str, user: &str) -> Value {
+        json!({
+            "type": kind,
+            "user": {
+                "id": user, "username": self.names("", user).1, "name": self.names("", user).1,
+                "team_id": self.team_of(user),
+            },
+            "api_app_id": APP_ID, "token": VERIFICATION_TOKEN, "trigger_id": self.trigger_id(),
+            "team": { "id": TEAM_ID, "domain": TEAM_DOMAIN },
+            "enterprise": null, "is_enterprise_install": false,
+        })
+    }
+}
+
+/// The button of a message with its block's id.
+fn find_button<'a>(payload: &'a Value, action_id: &str) -> Option<(String, &'a Value)> {
+    let blocks = payload["blocks"].as_array()?;
+    blocks.iter().enumerate().find_map(|(n, block)| {
+        let elements = block["elements"].as_array().into_iter().flatten();
+        let button = elements
+            .chain([&block["accessory"]])
+            .find(|element| element["type"] == "button" && element["action_id"] == action_id)?;
+        let block_id = block["block_id"].as_str().map_or_else(|| format!("b{n}"), str::to_owned);
+        Some((block_id, button))
+    })
+}
+
+fn invalid(what: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
+    io::Error::new(io::ErrorKind::InvalidInput, what)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_documented_signature_comes_out() {
+        let body = "token=xyzz0WbapA4vBCDEFasx0q6G&team_id=T1DC2JH3J&team_domain=testteamnow\
+            &channel_id=G8PSS9T3V&channel_name=foobar&user_id=U2CERLKJA&user_name=roadrunner\
+            &command=%2Fwebhook-collect&text=&response_url=https%3A%2F%2Fhooks.slack.com\
+            %2Fcommands%2FT1DC2JH3J%2F397700885554%2F96rGlfmibIGlgcZRskXaIFfN\
+            &trigger_id=398738663015.47445629121.803a0bc887a14d10d2c447fce8b6703c";
+        assert_eq!(
+            sign_with("8f742231b10e8888abcd99yyyzzz85a5", 1_531_420_618, body.as_bytes()),
+            "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503"
+        );
+    }
+
+    #[test]
+    fn a_button_is_found_wherever_it_sits() {
+        let button = json!({ "type": "button", "action_id": "a", "value": "1" });
+        let message = json!({ "blocks": [
+            { "type": "section", "accessory": { "type": "button", "action_id": "b" } },
+            { "type": "actions", "block_id": "x", "elements": [button] },
+        ] });
+        let found = find_button(&message, "a").unwrap();
+        assert_eq!((found.0.as_str(), &found.1["value"]), ("x", &json!("1")));
+        assert_eq!(find_button(&message, "b").unwrap().0, "b0");
+        assert!(find_button(&message, "c").is_none());
+    }
+}

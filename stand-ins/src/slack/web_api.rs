@@ -1,0 +1,285 @@
+//! Slack's Web API: the methods that a bot of this kind calls.
+//!
+//! Owns scopes, error names and answers. Must not know the sink behind response URLs.
+
+use jiff::Timestamp;
+use serde_json::{Map, Value, json};
+
+use super::state::{State, Via, Visibility, has_content};
+use super::{APP_ID, BOT_ID, BOT_TOKEN, BOT_USER_ID, TEAM_DOMAIN, TEAM_ID, block_faults};
+use crate::wire::{Answer, Request};
+
+const LONGEST_UPDATE: usize = 4000;
+const LARGEST_VIEW: usize = 250_000;
+
+/// An error's name, with what `response_metadata.messages` says about it.
+struct Failure(&'static str, Vec<String>);
+
+impl From<&'static str> for Failure {
+    fn from(error: &'static str) -> Self {
+        Self(error, Vec::new())
+    }
+}
+
+type Success = Result<Value, Failure>;
+
+/// The arguments of a call: its JSON or form body, and what the query adds.
+pub(crate) fn arguments(request: &Request) -> Value {
+    let mut arguments = Map::new();
+    if request.header("content-type").starts_with("application/json") {
+        if let Some(Value::Object(body)) = request.json() {
+            arguments = body;
+        }
+    } else {
+        let fields = form_urlencoded::parse(&request.body);
+        arguments.extend(fields.map(|(name, value)| (name.into_owned(), json!(value))));
+    }
+    for (name, value) in form_urlencoded::parse(request.query.as_bytes()) {
+        arguments.entry(name.into_owned()).or_insert_with(|| json!(value));
+    }
+    // Structures may come as text which holds JSON, in forms always.
+    for name in ["blocks", "attachments", "view", "metadata"] {
+        let decoded = arguments
+            .get(name)
+            .and_then(Value::as_str)
+            .and_then(|text| serde_json::from_str::<Value>(text).ok());
+        if let Some(decoded) = decoded {
+            arguments.insert(name.to_owned(), decoded);
+        }
+    }
+    Value::Object(arguments)
+}
+
+pub(crate) fn answer(
+    method: &str,
+    request: &Request,
+    arguments: &Value,
+    state: &mut State,
+    now: Timestamp,
+) -> Answer {
+    let scopes = state.scopes.join(",");
+    let mut result = authorize(request, arguments);
+    if result.is_ok() {
+        result = call(method, arguments, state, now);
+    }
+    let body = match result {
+        Ok(mut body) => {
+            body["ok"] = json!(true);
+            body
+        }
+        Err(Failure(error, messages)) => {
+            let mut body = json!({ "ok": false, "error": error });
+            if !messages.is_empty() {
+                body["response_metadata"] = json!({ "messages": messages });
+            }
+            if error == "missing_scope" {
+                body["provided"] = json!(scopes);
+                body["needed"] = json!(scope(method));
+            }
+            body
+        }
+    };
+    Answer::json(200, &body).with("x-oauth-scopes", scopes)
+}
+
+/// The body of an answer that a fault asks for.
+pub(crate) fn refusal_body(status: u16) -> Value {
+    let error = match status {
+        429 => "ratelimited",
+        401 | 403 => "invalid_auth",
+        503 => "service_unavailable",
+        _ => "internal_error",
+    };
+    json!({ "ok": false, "error": error })
+}
+
+fn authorize(request: &Request, arguments: &Value) -> Success {
+    let bearer = request.header("authorization").strip_prefix("Bearer ");
+    match bearer.or_else(|| arguments["token"].as_str()) {
+        None => Err("not_authed".into()),
+        Some(token) if token == BOT_TOKEN => Ok(json!({})),
+        Some(_) => Err("invalid_auth".into()),
+    }
+}
+
+fn scope(method: &str) -> &'static str {
+    match method {
+        "chat.postMessage" | "chat.update" | "chat.postEphemeral" => "chat:write",
+        "users.info" => "users:read",
+        "usergroups.users.list" => "usergroups:read",
+        _ => "",
+    }
+}
+
+fn call(method: &str, arguments: &Value, state: &mut State, now: Timestamp) -> Success {
+    let needed = scope(method);
+    if !needed.is_empty() && !granted(state, needed) {
+        return Err("missing_scope".into());
+    }
+    match method {
+        "auth.test" => Ok(json!({
+            "url": format!("https://{TEAM_DOMAIN}.slack.com/"), "team": "Sandbox",
+            "user": "connect-card", "team_id": TEAM_ID, "user_id": BOT_USER_ID, "bot_id": BOT_ID,
+            "is_enterprise_install": false,
+        })),
+        "chat.postMessage" => post_message(arguments, state, now),
+        "chat.update" => update(arguments, state),
+        "chat.postEphemeral" => post_ephemeral(arguments, state, now),
+        "views.open" => views_open(arguments, state, now),
+        "views.update" => views_update(arguments, state, now),
+        "users.info" => match state.directory.user(text(arguments, "user")) {
+            Some(user) => Ok(json!({ "user": user.to_json() })),
+            None => Err("user_not_found".into()),
+        },
+        "conversations.info" => conversations_info(arguments, state),
+        "usergroups.users.list" => match state.directory.groups.get(text(arguments, "usergroup")) {
+            Some(members) => Ok(json!({ "users": members })),
+            None => Err("no_such_subteam".into()),
+        },
+        _ => Err("unknown_method".into()),
+    }
+}
+
+fn post_message(arguments: &Value, state: &mut State, now: Timestamp) -> Success {
+    let channel = writable_channel(arguments, state)?;
+    check_content(arguments)?;
+    let message = state.post(&channel, None, Via::PostMessage, payload(arguments), now);
+    Ok(json!({ "channel": channel, "ts": message.ts, "message": shown(&message.payload, &message.ts) }))
+}
+
+fn post_ephemeral(arguments: &Value, state: &mut State, now: Timestamp) -> Success {
+    let channel = writable_channel(arguments, state)?;
+    let user = text(arguments, "user");
+    if state.directory.user(user).is_none() {
+        return Err("user_not_found".into());
+    }
+    let visible = state.directory.channel(&channel);
+    if !visible.is_some_and(|channel| state.directory.sees(user, channel)) {
+        return Err("user_not_in_channel".into());
+    }
+    check_content(arguments)?;
+    let message = state.post(&channel, Some(user), Via::PostEphemeral, payload(arguments), now);
+    Ok(json!({ "message_ts": message.ts }))
+}
+
+fn update(arguments: &Value, state: &mut State) -> Success {
+    let (channel, ts) = (text(arguments, "channel"), text(arguments, "ts"));
+    if state.directory.channel(channel).is_none() {
+        return Err("channel_not_found".into());
+    }
+    check_content(arguments)?;
+    if text(arguments, "text").chars().count() > LONGEST_UPDATE {
+        return Err("msg_too_long".into());
+    }
+    let message = state.message_at(channel, ts).ok_or("message_not_found")?;
+    if message.visibility == Visibility::Ephemeral {
+        return Err("cant_update_message".into());
+    }
+    message.payload = payload(arguments);
+    message.edits.push(message.payload.clone());
+    Ok(json!({
+        "channel": channel, "ts": ts, "text": text(arguments, "text"),
+        "message": shown(&message.payload, ts),
+    }))
+}
+
+fn views_open(arguments: &Value, state: &mut State, now: Timestamp) -> Success {
+    check_view(&arguments["view"])?;
+    state.exchange(text(arguments, "trigger_id"), now)?;
+    Ok(json!({ "view": state.open_view(arguments["view"].clone(), now) }))
+}
+
+fn views_update(arguments: &Value, state: &mut State, now: Timestamp) -> Success {
+    check_view(&arguments["view"])?;
+    let (id, external) = (text(arguments, "view_id"), text(arguments, "external_id"));
+    let known = state
+        .views
+        .values()
+        .find(|view| view["id"] == id || (!external.is_empty() && view["external_id"] == external));
+    let known = known.ok_or("not_found")?;
+    let hash = &arguments["hash"];
+    if hash.is_string() && *hash != known["hash"] {
+        return Err("hash_conflict".into());
+    }
+    let mut view = known.clone();
+    for (field, value) in arguments["view"].as_object().into_iter().flatten() {
+        view[field] = value.clone();
+    }
+    view["hash"] = json!(state.view_hash(now));
+    let id = view["id"].as_str().unwrap_or_default().to_owned();
+    state.views.insert(id, view.clone());
+    Ok(json!({ "view": view }))
+}
+
+fn conversations_info(arguments: &Value, state: &State) -> Success {
+    let channel = state.directory.channel(text(arguments, "channel"));
+    let channel = channel.ok_or("channel_not_found")?;
+    if channel.is_private && !channel.has_bot {
+        return Err("channel_not_found".into());
+    }
+    if !granted(state, channel.read_scope()) {
+        return Err("missing_scope".into());
+    }
+    Ok(json!({ "channel": channel.to_json() }))
+}
+
+/// The id of the channel meant, when the bot may write there.
+fn writable_channel(arguments: &Value, state: &mut State) -> Result<String, Failure> {
+    let everywhere = granted(state, "chat:write.public");
+    let channel = state.directory.open(text(arguments, "channel")).ok_or("channel_not_found")?;
+    match (channel.has_bot, channel.is_private) {
+        (true, _) => Ok(channel.id.clone()),
+        (false, true) => Err("channel_not_found".into()),
+        (false, false) if everywhere => Ok(channel.id.clone()),
+        (false, false) => Err("not_in_channel".into()),
+    }
+}
+
+fn check_content(arguments: &Value) -> Result<(), Failure> {
+    if !has_content(arguments) {
+        return Err("no_text".into());
+    }
+    match block_faults(arguments) {
+        faults if faults.is_empty() => Ok(()),
+        faults => Err(Failure("invalid_blocks", faults)),
+    }
+}
+
+fn check_view(view: &Value) -> Result<(), Failure> {
+    if view.to_string().len() > LARGEST_VIEW {
+        return Err("view_too_large".into());
+    }
+    if !matches!(view["type"].as_str(), Some("modal" | "home")) {
+        return Err(Failure("invalid_arguments", vec!["view: type is required".to_owned()]));
+    }
+    match block_faults(view) {
+        faults if faults.is_empty() => Ok(()),
+        faults => Err(Failure("invalid_arguments", faults)),
+    }
+}
+
+/// What was sent, without what only addresses it.
+fn payload(arguments: &Value) -> Value {
+    let mut payload = arguments.clone();
+    if let Some(fields) = payload.as_object_mut() {
+        for address in ["channel", "token", "ts", "user"] {
+            fields.remove(address);
+        }
+    }
+    payload
+}
+
+fn shown(payload: &Value, ts: &str) -> Value {
+    json!({
+        "type": "message", "user": BOT_USER_ID, "bot_id": BOT_ID, "app_id": APP_ID,
+        "team": TEAM_ID, "ts": ts, "text": payload["text"], "blocks": payload["blocks"],
+    })
+}
+
+fn granted(state: &State, scope: &str) -> bool {
+    state.scopes.iter().any(|granted| granted == scope)
+}
+
+fn text<'a>(arguments: &'a Value, name: &str) -> &'a str {
+    arguments[name].as_str().unwrap_or_default()
+}

@@ -1,0 +1,95 @@
+//! Both outside parties, in the test's own process, so that they outlive the bots between them.
+//! What they saw is the judge of every test, not what the bot's own table says.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use connect_card::cli::sandbox;
+use connect_card::clock::Clock;
+use stand_ins::fivetran::FivetranStandIn;
+use stand_ins::slack::{SlackStandIn, Visibility};
+
+use super::{client, reference, until};
+
+/// Stand-ins for Slack and Fivetran.
+#[derive(Clone)]
+pub(crate) struct Outside {
+    pub(crate) slack: SlackStandIn,
+    pub(crate) fivetran: FivetranStandIn,
+}
+
+impl Outside {
+    /// Starts both.
+    pub(crate) async fn start() -> Self {
+        let clock = Clock::default();
+        let now = move || clock.now();
+        Self {
+            slack: SlackStandIn::start(now.clone(), client()).await.unwrap(),
+            fivetran: FivetranStandIn::start(now).await.unwrap(),
+        }
+    }
+
+    /// Stops both.
+    pub(crate) fn shutdown(&self) {
+        self.slack.shutdown();
+        self.fivetran.shutdown();
+    }
+
+    /// What leads a bot to them, as variables; with a bot token.
+    pub(crate) fn vars(&self) -> Vec<(String, String)> {
+        let vars = sandbox::stand_in_vars(&self.slack, &self.fivetran);
+        vars.map(|(name, value)| (name.to_owned(), value)).to_vec()
+    }
+
+    /// The messages that carry a command's reference: first the links, then the failures.
+    pub(crate) fn messages_by_reference(&self) -> HashMap<String, (usize, usize)> {
+        let mut found = HashMap::new();
+        for message in self.slack.messages() {
+            let Some(reference) = reference(&message.rendered()) else { continue };
+            let counts: &mut (usize, usize) = found.entry(reference).or_default();
+            match message.visibility {
+                Visibility::Channel => counts.0 += 1,
+                Visibility::Ephemeral => counts.1 += 1,
+            }
+        }
+        found
+    }
+
+    /// Whether a command's failure says that a link may have been posted all the same.
+    pub(crate) fn says_so(&self, wanted: &str) -> bool {
+        let messages = self.slack.messages();
+        let mut failures = messages.iter().filter(|message| message.visibility == Visibility::Ephemeral);
+        failures.any(|message| {
+            let text = message.rendered();
+            reference(&text).as_deref() == Some(wanted) && text.contains("Slack never confirmed")
+        })
+    }
+
+    /// When each command's messages were posted, by Slack's clock in seconds.
+    pub(crate) fn post_times(&self) -> HashMap<String, Vec<f64>> {
+        let mut found: HashMap<String, Vec<f64>> = HashMap::new();
+        for message in self.slack.messages() {
+            if let Some(reference) = reference(&message.rendered()) {
+                found.entry(reference).or_default().push(message.ts.parse().unwrap());
+            }
+        }
+        found
+    }
+
+    /// How many connections there are of each name.
+    pub(crate) fn connections_by_name(&self) -> BTreeMap<String, usize> {
+        let mut counts = BTreeMap::new();
+        for connection in self.fivetran.connections() {
+            *counts.entry(connection["schema"].as_str().unwrap().to_owned()).or_default() += 1;
+        }
+        counts
+    }
+
+    /// Waits until each of `references` has had its link or its sentence.
+    pub(crate) async fn until_all_ended(&self, references: &HashSet<String>) {
+        until("every command's end", async || {
+            let seen = self.messages_by_reference();
+            references.iter().all(|reference| seen.contains_key(reference)).then_some(())
+        })
+        .await;
+    }
+}

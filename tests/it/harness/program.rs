@@ -1,0 +1,263 @@
+//! The real binary: in a clean environment and a folder of its own, on a port that stays its own
+//! over restarts.
+
+use std::fs::File;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
+
+use stand_ins::slack::{Ack, SlackStandIn};
+use tempfile::TempDir;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::process::{Child, Command};
+
+use super::{CHANNEL, Outside, PATIENCE, USER, free_port, until};
+
+/// Where a database lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+impl Engine {
+    /// A program that needs no bot token, on a new database.
+    pub(crate) async fn program(self, outside: &Outside) -> Program {
+        let program = Program::against(outside).without("SLACK_BOT_TOKEN");
+        match self {
+            Self::Sqlite => program,
+            Self::Postgres => program.with("DATABASE_URL", &super::postgres::database().await),
+        }
+    }
+}
+
+/// What a task printed and how it ended.
+#[derive(Debug)]
+pub(crate) struct Output {
+    pub(crate) code: i32,
+    pub(crate) stdout: String,
+    pub(crate) stderr: String,
+}
+
+/// The binary with its variables; nothing of the test's own environment reaches it. Clones share
+/// the folder.
+#[derive(Clone)]
+pub(crate) struct Program {
+    folder: Arc<TempDir>,
+    vars: Vec<(String, String)>,
+    port: u16,
+}
+
+impl Program {
+    /// With no variables at all.
+    pub(crate) fn bare() -> Self {
+        Self { folder: Arc::new(tempfile::tempdir().unwrap()), vars: Vec::new(), port: 0 }
+    }
+
+    /// With all that `serve` needs to work against these stand-ins, and a bot token.
+    pub(crate) fn against(outside: &Outside) -> Self {
+        let mut program = Self::bare();
+        program.vars = outside.vars();
+        let database = format!("sqlite:{}", program.database().display());
+        program
+            .with("DATABASE_URL", &database)
+            .with("HOST", "127.0.0.1")
+            // Where the crash points find `kill`.
+            .with("PATH", "/usr/local/bin:/usr/bin:/bin")
+            .on_another_port()
+    }
+
+    /// The same on a port of its own.
+    pub(crate) fn on_another_port(mut self) -> Self {
+        self.port = free_port();
+        let (port, url) = (self.port.to_string(), self.url());
+        self.with("PORT", &port).with("PUBLIC_URL", &url)
+    }
+
+    /// Sets a variable, in place of what it was.
+    pub(crate) fn with(self, name: &str, value: &str) -> Self {
+        let mut program = self.without(name);
+        program.vars.push((name.to_owned(), value.to_owned()));
+        program
+    }
+
+    /// Takes a variable away.
+    pub(crate) fn without(mut self, name: &str) -> Self {
+        self.vars.retain(|(known, _)| known != name);
+        self
+    }
+
+    /// What a variable is set to.
+    pub(crate) fn var(&self, name: &str) -> &str {
+        self.vars.iter().find(|(known, _)| known == name).map(|(_, value)| value).unwrap()
+    }
+
+    /// The working folder.
+    pub(crate) fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// The database file, unless another database was set.
+    pub(crate) fn database(&self) -> PathBuf {
+        self.folder().join("bot.db")
+    }
+
+    /// Where `serve` listens.
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_connect-card"));
+        command
+            .args(arguments)
+            .env_clear()
+            .current_dir(self.folder())
+            .stdin(Stdio::null())
+            .kill_on_drop(true);
+        command.envs(self.vars.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Runs a task to its end.
+    pub(crate) async fn run(&self, arguments: &[&str]) -> Output {
+        self.run_reading(arguments, Stdio::null()).await
+    }
+
+    /// Runs a task to its end with something typed into it.
+    pub(crate) async fn run_typing(&self, arguments: &[&str], typed: &str) -> Output {
+        let input = self.folder().join("typed");
+        std::fs::write(&input, typed).unwrap();
+        self.run_reading(arguments, File::open(&input).unwrap().into()).await
+    }
+
+    async fn run_reading(&self, arguments: &[&str], input: Stdio) -> Output {
+        let mut command = self.command(arguments);
+        let running = command.stdin(input).output();
+        let output = tokio::time::timeout(PATIENCE, running).await.expect("it ends").unwrap();
+        Output {
+            code: output.status.code().expect("no signal ends it"),
+            stdout: String::from_utf8(output.stdout).unwrap(),
+            stderr: String::from_utf8(output.stderr).unwrap(),
+        }
+    }
+
+    /// Runs a task whose standard output nobody reads. Gives what it says on standard error.
+    pub(crate) async fn run_into_closed_pipe(&self, arguments: &[&str]) -> String {
+        let mut command = self.command(arguments);
+        let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        drop(child.stdout.take());
+        let output =
+            tokio::time::timeout(PATIENCE, child.wait_with_output()).await.expect("it ends").unwrap();
+        String::from_utf8(output.stderr).unwrap()
+    }
+
+    /// Starts `serve` without waiting for it.
+    pub(crate) fn spawn(&self) -> Process {
+        let log = tempfile::Builder::new().prefix("log-").tempfile_in(self.folder()).unwrap();
+        let log = log.into_temp_path().keep().unwrap();
+        let file = File::create(&log).unwrap();
+        let mut command = self.command(&["serve"]);
+        let child = command.stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
+        Process { child, port: self.port, log, _folder: Arc::clone(&self.folder) }
+    }
+
+    /// Starts `serve` and waits until it answers.
+    pub(crate) async fn start(&self) -> Process {
+        let mut process = self.spawn();
+        process.until_it_answers().await;
+        process
+    }
+}
+
+/// A running `serve`; it is killed when the test ends early.
+pub(crate) struct Process {
+    child: Child,
+    port: u16,
+    log: PathBuf,
+    _folder: Arc<TempDir>,
+}
+
+impl Process {
+    /// Waits until it answers requests; the socket alone is open a little earlier.
+    pub(crate) async fn until_it_answers(&mut self) {
+        until("the bot to answer", async || {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                panic!("the bot ended with {status}: {}", self.log());
+            }
+            self.is_alive().await.then_some(())
+        })
+        .await;
+    }
+
+    async fn is_alive(&self) -> bool {
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
+        let Ok(mut stream) = TcpStream::connect(address).await else { return false };
+        let asked =
+            stream.write_all(b"GET /healthz HTTP/1.1\r\nHost: bot\r\nConnection: close\r\n\r\n").await;
+        let mut answer = Vec::new();
+        asked.is_ok() && stream.read_to_end(&mut answer).await.is_ok() && answer.starts_with(b"HTTP/1.1 200")
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().expect("it runs")
+    }
+
+    /// All that it has printed so far, on both streams.
+    pub(crate) fn log(&self) -> String {
+        std::fs::read_to_string(&self.log).unwrap()
+    }
+
+    /// Types what follows `/connect-card`; the bot must acknowledge with 200.
+    pub(crate) async fn send(&self, slack: &SlackStandIn, arguments: &str) -> Ack {
+        self.send_in(slack, CHANNEL, arguments).await
+    }
+
+    /// The same in another channel.
+    pub(crate) async fn send_in(&self, slack: &SlackStandIn, channel: &str, arguments: &str) -> Ack {
+        let ack = self.try_to_send(slack, channel, arguments).await.unwrap();
+        assert_eq!(ack.status, 200, "{arguments}: {}", ack.text());
+        ack
+    }
+
+    /// The same to a bot that may die before it answers.
+    pub(crate) async fn try_to_send(
+        &self,
+        slack: &SlackStandIn,
+        channel: &str,
+        arguments: &str,
+    ) -> std::io::Result<Ack> {
+        slack.command(&self.url(), &format!("/connect-card {arguments}"), channel, USER).await
+    }
+
+    /// Ends it as a crash would (SIGKILL), and waits for that.
+    pub(crate) async fn kill(mut self) {
+        self.child.kill().await.unwrap();
+    }
+
+    /// Asks it to end (SIGTERM).
+    pub(crate) async fn terminate(&self) {
+        let id = self.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
+    }
+
+    /// Asks it to end, and gives all that it printed until it has ended well.
+    pub(crate) async fn stop(mut self) -> String {
+        self.terminate().await;
+        let status = self.wait().await;
+        assert_eq!(status.code(), Some(0), "{}", self.log());
+        self.log()
+    }
+
+    /// Waits for its end.
+    pub(crate) async fn wait(&mut self) -> ExitStatus {
+        let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
+        ended.unwrap_or_else(|_| panic!("it does not end: {}", self.log())).unwrap()
+    }
+}

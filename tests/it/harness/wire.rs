@@ -1,0 +1,129 @@
+//! A wire between the bot and somebody else, which can hold an answer back, lose it, or fall
+//! silent.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+
+/// What a [`Wire`] does to a connection on which its word passes.
+#[derive(Clone, Copy, PartialEq)]
+pub(crate) enum Trick {
+    /// The answer to it is lost, and the connection with it. Once.
+    Cut,
+    /// Nothing passes any more, in either direction, and nobody is told. Once.
+    Silence,
+    /// Answers wait until [`Wire::release`]. Each time, until then.
+    Hold,
+}
+
+/// A wire that plays a trick on the connection that carries a word.
+pub(crate) struct Wire {
+    pub(crate) port: u16,
+    state: Arc<State>,
+}
+
+struct State {
+    word: Vec<u8>,
+    trick: Mutex<Option<Trick>>,
+    /// How many connections a trick was played on, and whether those that are held may go on.
+    played: watch::Sender<usize>,
+    released: watch::Sender<bool>,
+}
+
+impl Wire {
+    /// Lays a wire to this port of this machine.
+    pub(crate) async fn lay(to: u16, word: &str) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let state = Arc::new(State {
+            word: word.as_bytes().to_vec(),
+            trick: Mutex::default(),
+            played: watch::Sender::new(0),
+            released: watch::Sender::new(false),
+        });
+        let shared = Arc::clone(&state);
+        tokio::spawn(async move {
+            loop {
+                let (client, _) = listener.accept().await.unwrap();
+                let server = TcpStream::connect((Ipv4Addr::LOCALHOST, to)).await.unwrap();
+                tokio::spawn(carry(client, server, Arc::clone(&shared)));
+            }
+        });
+        Self { port, state }
+    }
+
+    /// Lays a wire to a stand-in.
+    pub(crate) async fn to(stand_in: SocketAddr, word: &str) -> Self {
+        Self::lay(stand_in.port(), word).await
+    }
+
+    pub(crate) fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The trick is played on whoever says the word next.
+    pub(crate) fn arm(&self, trick: Trick) {
+        *self.state.trick.lock().unwrap() = Some(trick);
+    }
+
+    /// How many times a trick has been played.
+    pub(crate) fn played(&self) -> usize {
+        *self.state.played.borrow()
+    }
+
+    /// Lets all go on that is held, and holds nothing more.
+    pub(crate) fn release(&self) {
+        *self.state.trick.lock().unwrap() = None;
+        self.state.released.send_replace(true);
+    }
+}
+
+impl State {
+    /// The trick that these bytes from the bot meet.
+    fn meets(&self, bytes: &[u8]) -> Option<Trick> {
+        if !bytes.windows(self.word.len()).any(|part| part == self.word) {
+            return None;
+        }
+        let mut trick = self.trick.lock().unwrap();
+        let met = if *trick == Some(Trick::Hold) { *trick } else { trick.take() };
+        if met.is_some() {
+            self.played.send_modify(|played| *played += 1);
+        }
+        met
+    }
+}
+
+async fn carry(client: TcpStream, server: TcpStream, state: Arc<State>) {
+    let (mut from_client, mut to_client) = client.into_split();
+    let (mut from_server, mut to_server) = server.into_split();
+    let (mut up, mut down) = (vec![0; 65536], vec![0; 65536]);
+    let mut met = None;
+    loop {
+        tokio::select! {
+            read = from_client.read(&mut up) => {
+                let Ok(length @ 1..) = read else { return };
+                met = state.meets(&up[..length]).or(met);
+                if met == Some(Trick::Silence) {
+                    // Kept open, and deaf.
+                    std::future::pending::<()>().await;
+                }
+                if to_server.write_all(&up[..length]).await.is_err() { return }
+            }
+            read = from_server.read(&mut down) => {
+                let Ok(length @ 1..) = read else { return };
+                match met {
+                    Some(Trick::Cut) => return,
+                    Some(Trick::Hold) => {
+                        let mut released = state.released.subscribe();
+                        if released.wait_for(|released| *released).await.is_err() { return }
+                    }
+                    Some(Trick::Silence) | None => {}
+                }
+                if to_client.write_all(&down[..length]).await.is_err() { return }
+            }
+        }
+    }
+}
