@@ -1,7 +1,13 @@
 //! The command line: what can be asked of the binary, and what a shell gets back.
 //!
 //! Owns the subcommands' names, arguments and exit codes (0 well, 1 refused or failed, 2 usage or
-//! configuration). Must not know how any of them works.
+//! configuration). Must not know how any of them works; each is a module below.
+
+pub mod check;
+pub mod gallery;
+pub mod manifest;
+pub mod sandbox;
+pub mod serve;
 
 use std::io::{self, ErrorKind, Write};
 

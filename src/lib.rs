@@ -33,6 +33,4 @@ pub mod outbound;
 pub mod seal;
 pub mod telemetry;
 
-pub mod check;
 pub mod link;
-pub mod sandbox;

@@ -1,119 +1,60 @@
-//! The binary: reads the command line and the configuration and runs one task.
+//! The binary: parses the command line, loads the variables, runs one subcommand.
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use clap::Parser as _;
-use connect_card::app::{self, App};
-use connect_card::cli::{self, Cli, Exit, Task};
+use connect_card::cli::{self, Cli, Exit, Task, check, gallery, manifest, sandbox, serve};
 use connect_card::clock::Clock;
 use connect_card::config::{self, Faults, LogConfig, LogFormat, Vars};
-use connect_card::slack::manifest;
-use connect_card::{check, link, sandbox, telemetry};
-use tokio::signal::unix::{SignalKind, signal};
-
-/// How long requests are still taken after `/readyz` has turned: a balancer that probes every second
-/// has seen it by then.
-const LINGER: Duration = Duration::from_secs(1);
+use connect_card::{link, telemetry};
 
 fn main() -> ExitCode {
-    let runtime = match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime,
-        Err(_) => return Exit::Failed.into(),
-    };
-    let exit = runtime.block_on(run()).into();
+    let task = Cli::parse().command;
+    let Ok(runtime) = tokio::runtime::Runtime::new() else { return Exit::Failed.into() };
+    let exit = runtime.block_on(run(task)).unwrap_or_else(|faults| {
+        cli::remark(&faults.to_string());
+        Exit::Usage
+    });
     // Without waiting for the thread that reads the keyboard, which only a key would end.
     runtime.shutdown_background();
-    exit
+    exit.into()
 }
 
-async fn run() -> Exit {
-    match Cli::parse().command {
-        Task::Serve => match settings(false) {
-            Ok(vars) => serve(&vars).await,
-            Err(exit) => exit,
-        },
-        Task::Link { service, schema, destination, json } => {
-            match settings(true).and_then(|vars| config::link(&vars).map_err(|faults| misconfigured(&faults)))
-            {
-                Ok(config) => {
-                    link::run(config, &service, &schema, destination.as_deref(), json, Clock::default()).await
-                }
-                Err(exit) => exit,
-            }
+async fn run(task: Task) -> Result<Exit, Faults> {
+    let clock = Clock::default();
+    Ok(match task {
+        Task::Serve => {
+            let (vars, log) = load()?;
+            telemetry::start(log.format, &log.filter);
+            serve::run(config::serve(&vars)?, clock).await
         }
-        Task::Check => match settings(true) {
-            Ok(vars) => check::run(&vars, &Clock::default()).await,
-            Err(exit) => exit,
-        },
-        Task::Sandbox { gallery: true, .. } => sandbox::gallery(),
-        // The sandbox is the same in every folder, whatever its `.env` says.
+        Task::Link { service, schema, destination, json } => {
+            let (vars, log) = load()?;
+            telemetry::start(log.format, quiet(&log));
+            link::run(config::link(&vars)?, &service, &schema, destination.as_deref(), json, clock).await
+        }
+        Task::Check => {
+            let (vars, log) = load()?;
+            telemetry::start(log.format, quiet(&log));
+            check::run(&vars, &clock).await
+        }
+        Task::Sandbox { gallery: true, .. } => gallery::run(),
         Task::Sandbox { once, .. } => {
-            let log = config::log(&Vars::from_environment());
-            telemetry::start(LogFormat::Text, quiet(&log));
+            // The sandbox is the same in every folder, whatever its `.env` says.
+            telemetry::start(LogFormat::Text, quiet(&config::log(&Vars::from_environment())));
             sandbox::run(once.as_deref()).await
         }
-        Task::Manifest { public_url } => match config::public_url(&public_url) {
-            Ok(url) => cli::print(&manifest::manifest(&url)),
-            Err(faults) => misconfigured(&faults),
-        },
-    }
+        Task::Manifest { public_url } => manifest::run(&public_url)?,
+    })
 }
 
-/// Reads the variables and starts the log.
-fn settings(for_a_person: bool) -> Result<Vars, Exit> {
-    let vars = Vars::from_process().map_err(|faults| misconfigured(&faults))?;
+fn load() -> Result<(Vars, LogConfig), Faults> {
+    let vars = Vars::from_process()?;
     let log = config::log(&vars);
-    telemetry::start(log.format, if for_a_person { quiet(&log) } else { &log.filter });
-    Ok(vars)
+    Ok((vars, log))
 }
 
 /// A person at a terminal wants the answer, and of the log only what went wrong.
 fn quiet(log: &LogConfig) -> &str {
     if log.filter == config::LOG_FILTER { "error" } else { &log.filter }
-}
-
-async fn serve(vars: &Vars) -> Exit {
-    let config = match config::serve(vars) {
-        Ok(config) => config,
-        Err(faults) => return misconfigured(&faults),
-    };
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        tracing::error!("the system gives no signals");
-        return Exit::Failed;
-    };
-    let started = match app::listen(config.server.listen, "HOST or PORT") {
-        Ok(listener) => App::start(config, listener, Clock::default()).await,
-        Err(error) => Err(error),
-    };
-    let app = match started {
-        Ok(app) => app,
-        Err(error) => {
-            tracing::error!("{error}");
-            return Exit::Failed;
-        }
-    };
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-        () = app.bot.failed.cancelled() => return Exit::Failed,
-    }
-    app.announce_stop();
-    let stop = async {
-        tokio::time::sleep(LINGER).await;
-        app.stop().await;
-    };
-    tokio::select! {
-        () = stop => Exit::Well,
-        // Whoever asks twice wants it now; what is not finished is on disk.
-        _ = terminate.recv() => Exit::Failed,
-        _ = interrupt.recv() => Exit::Failed,
-    }
-}
-
-fn misconfigured(faults: &Faults) -> Exit {
-    cli::remark(&faults.to_string());
-    Exit::Usage
 }

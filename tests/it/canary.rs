@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use connect_card::outbound;
-use connect_card::sandbox::fault::Fault;
-use connect_card::sandbox::fivetran::{API_KEY, API_SECRET, FivetranStandIn};
-use connect_card::sandbox::slack::{BOT_TOKEN, SIGNING_SECRET, SlackStandIn, post, signed_headers};
+use stand_ins::fault::Fault;
+use stand_ins::fivetran::{API_KEY, API_SECRET, FivetranStandIn};
+use stand_ins::slack::{BOT_TOKEN, SIGNING_SECRET, SlackStandIn};
 
-use crate::harness::{CHANNEL, PRIVATE, USER, link_of, token_of, until};
+use crate::harness::{CHANNEL, PRIVATE, USER, link_of, post, signed_headers, stand_ins, token_of, until};
 use crate::program::{Program, Running, free_address};
 
 /// A secret by the name under which a failure tells it.
@@ -26,7 +26,7 @@ async fn no_secret_is_in_logs_metrics_or_the_database_without_a_bot_token() {
 }
 
 async fn look_for_secrets(token: &str) {
-    let (slack, fivetran) = (SlackStandIn::start().await.unwrap(), FivetranStandIn::start().await.unwrap());
+    let (slack, fivetran) = stand_ins().await;
     let metrics = free_address();
     let program = Program::against(&slack, &fivetran)
         .with("SLACK_BOT_TOKEN", token)
@@ -144,7 +144,7 @@ async fn everything(bot: &Running, slack: &SlackStandIn, fivetran: &FivetranStan
         commands += 1;
         send(CHANNEL, &format!("google_ads unposted_{commands}")).await;
         until("its message", async || (slack.messages().len() >= commands).then_some(())).await;
-        slack.faults(connect_card::sandbox::fault::Faults::heal);
+        slack.faults(stand_ins::fault::Faults::heal);
     }
     forge(bot, slack).await;
     canaries

@@ -1,11 +1,10 @@
 //! Channel = customer: what the file `CONFIG` says, and how it fills in what is not typed.
 
-use connect_card::sandbox::fivetran::{FivetranStandIn, GROUP_ID};
-use connect_card::sandbox::slack::SlackStandIn;
 use serde_json::json;
+use stand_ins::fivetran::GROUP_ID;
 use tempfile::TempDir;
 
-use crate::harness::{CHANNEL, PRIVATE, Setup, TestBot};
+use crate::harness::{CHANNEL, PRIVATE, Setup, TestBot, stand_ins};
 use crate::program::Program;
 
 /// A file of this text, and the folder that it lives in.
@@ -31,7 +30,7 @@ async fn bot(text: &str) -> (TestBot, TempDir) {
     (setup.start().await, folder)
 }
 
-fn said(ack: &connect_card::sandbox::slack::Ack) -> String {
+fn said(ack: &stand_ins::slack::Ack) -> String {
     ack.json()["text"].as_str().unwrap().to_owned()
 }
 
@@ -95,7 +94,7 @@ const FAULTY: &str = "default_destination = \"nowhere\"\ncolour = 1\n\
 
 #[tokio::test]
 async fn every_fault_of_the_file_is_told_at_once_by_serve_and_by_check() {
-    let (slack, fivetran) = (SlackStandIn::start().await.unwrap(), FivetranStandIn::start().await.unwrap());
+    let (slack, fivetran) = stand_ins().await;
     let (_folder, path) = file(FAULTY);
     let program = Program::against(&slack, &fivetran).with("CONFIG", &path).with("PORT", "many");
     let (serve, check) = (program.run(&["serve"]).await, program.run(&["check"]).await);
@@ -122,7 +121,7 @@ async fn every_fault_of_the_file_is_told_at_once_by_serve_and_by_check() {
 
 #[tokio::test]
 async fn check_tries_every_destination_and_knows_every_service() {
-    let (slack, fivetran) = (SlackStandIn::start().await.unwrap(), FivetranStandIn::start().await.unwrap());
+    let (slack, fivetran) = stand_ins().await;
     let text = format!(
         "[destinations.prod]\ngroup_id = \"{GROUP_ID}\"\n[destinations.old]\ngroup_id = \"gone\"\n\
          [channels.C1]\nservices = [\"google_ads\", \"adwords\", \"gogle_ads\"]\n"
@@ -141,7 +140,7 @@ async fn check_tries_every_destination_and_knows_every_service() {
 
 #[tokio::test]
 async fn a_shell_can_name_a_destination_of_the_file() {
-    let (slack, fivetran) = (SlackStandIn::start().await.unwrap(), FivetranStandIn::start().await.unwrap());
+    let (slack, fivetran) = stand_ins().await;
     let (_folder, path) = file(&acme());
     let program = Program::against(&slack, &fivetran).with("CONFIG", &path).without("FIVETRAN_GROUP_ID");
     let output = program.run(&["link", "hubspot", "tenant", "--destination", "prod", "--json"]).await;

@@ -1,10 +1,9 @@
 //! What a shell gets from the binary: output, remarks and exit codes.
 
-use connect_card::sandbox::fivetran::{API_KEY, API_SECRET, FivetranStandIn, GROUP_ID};
-use connect_card::sandbox::slack::SlackStandIn;
 use serde_json::Value;
+use stand_ins::fivetran::{API_KEY, API_SECRET, FivetranStandIn, GROUP_ID};
 
-use crate::harness::{Setup, token_of};
+use crate::harness::{Setup, stand_ins, token_of};
 use crate::program::{Output, Program};
 
 const EXAMPLE: [&str; 3] = ["link", "google_ads", "customer_schema"];
@@ -16,10 +15,6 @@ fn linker(fivetran: &FivetranStandIn) -> Program {
         .with("FIVETRAN_API_KEY", API_KEY)
         .with("FIVETRAN_API_SECRET", API_SECRET)
         .with("FIVETRAN_GROUP_ID", GROUP_ID)
-}
-
-async fn stand_ins() -> (SlackStandIn, FivetranStandIn) {
-    (SlackStandIn::start().await.unwrap(), FivetranStandIn::start().await.unwrap())
 }
 
 #[track_caller]

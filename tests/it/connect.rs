@@ -2,12 +2,12 @@
 
 use std::time::Duration;
 
-use connect_card::sandbox::fivetran::GROUP_ID;
-use connect_card::sandbox::slack::{Via, Visibility, post, signed_headers};
 use futures_util::future::join_all;
 use serde_json::json;
+use stand_ins::fivetran::GROUP_ID;
+use stand_ins::slack::{Via, Visibility};
 
-use crate::harness::{CHANNEL, PRIVATE, Setup, TestBot, USER, link_of};
+use crate::harness::{CHANNEL, PRIVATE, Setup, TestBot, USER, link_of, post, signed_headers};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_signed_command_is_acknowledged_while_fivetran_is_slow() {

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use connect_card::crash::POINTS;
 use connect_card::reply::ask::CANCEL;
-use connect_card::sandbox::fault::Fault;
-use connect_card::sandbox::slack::{self, Visibility};
+use stand_ins::fault::Fault;
+use stand_ins::slack::{self, Visibility};
 
 use crate::harness::{self, USER};
 use crate::process::{Outside, Setup, accepted, say, until};

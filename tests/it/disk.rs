@@ -7,7 +7,7 @@
 use std::path::Path;
 use std::process::Command;
 
-use connect_card::sandbox::slack;
+use stand_ins::slack;
 
 use crate::process::{Outside, Process, Setup, accepted, say, until};
 

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use connect_card::sandbox::fault::Fault;
-use connect_card::sandbox::fivetran::FivetranStandIn;
 use futures_util::future::join_all;
+use stand_ins::fault::Fault;
+use stand_ins::fivetran::FivetranStandIn;
 
 use crate::harness::{Setup, TestBot, until};
 use crate::program::Program;

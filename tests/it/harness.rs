@@ -4,13 +4,14 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use connect_card::app::{self, App};
+use connect_card::cli::sandbox;
 use connect_card::clock::Clock;
 use connect_card::config::{self, Vars};
-use connect_card::sandbox;
-use connect_card::sandbox::fivetran::{Call, FivetranStandIn};
-use connect_card::sandbox::slack::{Ack, Message, SlackStandIn, Visibility, block_faults};
+use connect_card::outbound;
 use connect_card::store::Census;
 use serde_json::Value;
+use stand_ins::fivetran::{Call, FivetranStandIn};
+use stand_ins::slack::{self, Ack, Message, SlackStandIn, Visibility, block_faults};
 use tempfile::TempDir;
 use tokio::time::Instant;
 
@@ -48,8 +49,7 @@ pub(crate) struct Setup {
 impl Setup {
     /// Stand-ins, and a bot token.
     pub(crate) async fn new() -> Self {
-        let (slack, fivetran) =
-            (SlackStandIn::start().await.unwrap(), FivetranStandIn::start().await.unwrap());
+        let (slack, fivetran) = stand_ins().await;
         let vars = stand_in_vars(&slack, &fivetran);
         Self { slack, fivetran, vars }
     }
@@ -96,6 +96,21 @@ impl Setup {
 /// The `DATABASE_URL` of a file in this folder.
 fn database_in(folder: &TempDir) -> String {
     format!("sqlite:{}", folder.path().join("bot.db").display())
+}
+
+/// Both outside parties.
+pub(crate) async fn stand_ins() -> (SlackStandIn, FivetranStandIn) {
+    sandbox::stand_ins().await.unwrap()
+}
+
+/// Posts a body as Slack would.
+pub(crate) async fn post(url: &str, headers: &[(String, String)], body: Vec<u8>) -> std::io::Result<Ack> {
+    slack::post(&outbound::client(None).unwrap(), url, headers, body).await
+}
+
+/// The headers that Slack would send with a body now.
+pub(crate) fn signed_headers(body: &[u8]) -> Vec<(String, String)> {
+    slack::signed_headers(Clock::default().now(), body)
 }
 
 /// What leads to the stand-ins, as variables.

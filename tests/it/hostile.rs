@@ -1,9 +1,9 @@
 //! What a person types is never markup, in whatever part of a command it stands.
 
-use connect_card::sandbox::slack::{block_faults, post, signed_headers};
 use serde_json::Value;
+use stand_ins::slack::block_faults;
 
-use crate::harness::{CHANNEL, Setup, TestBot, USER, objects};
+use crate::harness::{CHANNEL, Setup, TestBot, USER, objects, post, signed_headers};
 
 /// What tends to be markup, code or a nuisance somewhere.
 fn hostile() -> Vec<String> {

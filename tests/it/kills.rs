@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use connect_card::sandbox::fault::Fault;
+use stand_ins::fault::Fault;
 use tokio::sync::Mutex;
 
 use crate::process::{CHANNEL, Outside, Setup, USER, accepted, now, say};

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use connect_card::outbound;
 use connect_card::reply::ask::{CANCEL, POST_HERE, REAUTHORISE};
 use connect_card::reply::live::RENEW;
-use connect_card::sandbox::fault::Fault;
-use connect_card::sandbox::slack::{Message, Visibility, render};
 use connect_card::watch;
+use stand_ins::fault::Fault;
+use stand_ins::slack::{Message, Visibility, render};
 
 use crate::harness::{Setup, TestBot, USER, link_of, until};
 

@@ -6,9 +6,9 @@ use std::time::Duration;
 use connect_card::clock::Clock;
 use connect_card::outbound;
 use connect_card::reply::live::RENEW;
-use connect_card::sandbox::slack::{self, Message, Visibility};
 use futures_util::future::join_all;
 use sqlx::Connection as _;
+use stand_ins::slack::{self, Message, Visibility};
 
 use crate::harness::{CHANNEL, USER, link_of, until};
 use crate::kills::{Random, seed};

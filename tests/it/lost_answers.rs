@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 use connect_card::clock::Clock;
 use connect_card::config::DatabaseUrl;
 use connect_card::journal::Progress;
-use connect_card::sandbox::fault::Fault;
-use connect_card::sandbox::slack;
 use connect_card::store::{Accepted, NewCommand, Options, Store};
 use secrecy::SecretString;
 use sqlx::{Connection as _, Row as _, SqliteConnection};
+use stand_ins::fault::Fault;
+use stand_ins::slack;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 

@@ -9,9 +9,9 @@ use connect_card::fivetran::schema::{SchemaKind, Target};
 use connect_card::journal::{MisfitKind, Origin, Problem};
 use connect_card::reply;
 use connect_card::reply::live::{self, Note};
-use connect_card::sandbox::slack::{Message, block_faults};
 use jiff::Timestamp;
 use serde_json::{Value, json};
+use stand_ins::slack::{Message, block_faults};
 
 use crate::harness::{Setup, TestBot, USER, link_of, strings, token_of};
 

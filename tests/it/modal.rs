@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use connect_card::sandbox::fault::Fault;
-use connect_card::sandbox::slack::{Ack, Visibility, block_faults};
 use serde_json::{Value, json};
+use stand_ins::fault::Fault;
+use stand_ins::slack::{Ack, Visibility, block_faults};
 
-use crate::harness::{CHANNEL, Setup, TestBot, USER, link_of, until};
+use crate::harness::{CHANNEL, Setup, TestBot, USER, link_of, post, until};
 
 /// Opens the form and gives it as Slack keeps it.
 async fn open(bot: &TestBot) -> Value {
@@ -95,7 +95,7 @@ async fn a_form_that_does_not_open_leaves_words() {
     let send = async |body: &str| {
         let headers = bot.slack.signed_request(body.as_bytes());
         let url = format!("{}/slack/commands", bot.url);
-        connect_card::sandbox::slack::post(&url, &headers, body.as_bytes().to_vec()).await.unwrap()
+        post(&url, &headers, body.as_bytes().to_vec()).await.unwrap()
     };
     assert_eq!(send(&used.body).await.text(), "");
     let mut acks = vec![send(&used.body).await];
@@ -174,7 +174,7 @@ async fn tampered(bot: &TestBot, view: &Value, change: impl Fn(&mut Value)) -> A
     let body = bot.slack.interaction_request(&payload).body;
     let headers = bot.slack.signed_request(body.as_bytes());
     let url = format!("{}/slack/interactivity", bot.url);
-    let ack = connect_card::sandbox::slack::post(&url, &headers, body.into_bytes()).await.unwrap();
+    let ack = post(&url, &headers, body.into_bytes()).await.unwrap();
     assert_eq!(ack.status, 200);
     ack
 }
@@ -223,8 +223,7 @@ async fn a_submission_counts_once() {
     let body = bot.slack.interaction_request(&payload).body;
     let headers = bot.slack.signed_request(body.as_bytes());
     let url = format!("{}/slack/interactivity", bot.url);
-    let send =
-        async || connect_card::sandbox::slack::post(&url, &headers, body.clone().into_bytes()).await.unwrap();
+    let send = async || post(&url, &headers, body.clone().into_bytes()).await.unwrap();
     assert_eq!(send().await.json()["response_action"], "clear");
     assert!(errors(&send().await)["schema"].as_str().unwrap().starts_with("Already on it"));
     let ack = submit(&bot, &view, values("google_ads", "acme", None), USER).await;

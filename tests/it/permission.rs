@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use connect_card::sandbox::fault::Fault;
-use connect_card::sandbox::slack::{Ack, SlackStandIn};
 use futures_util::future::join_all;
+use stand_ins::fault::Fault;
+use stand_ins::slack::Ack;
 
-use crate::harness::{CHANNEL, PRIVATE, Setup, TestBot, USER};
+use crate::harness::{CHANNEL, PRIVATE, Setup, TestBot, USER, stand_ins};
 use crate::program::Program;
 
 const OTHER: &str = "U0BOB";
@@ -161,7 +161,7 @@ async fn where_slack_is_silent_only_those_named_are_let_in() {
         });
         assert_refused(&asked(&bot, USER, "google_ads acme").await, "did not answer in time");
         assert_accepted(&asked(&bot, OTHER, "google_ads acme").await);
-        bot.slack.faults(connect_card::sandbox::fault::Faults::heal);
+        bot.slack.faults(stand_ins::fault::Faults::heal);
         bot.advance(Duration::from_secs(10));
         assert_accepted(&asked(&bot, USER, "google_ads again").await);
         assert_eq!(bot.finish().await.len(), 2);
@@ -204,8 +204,7 @@ async fn without_a_token_nobody_is_known_and_a_group_lets_nobody_in() {
 
 #[tokio::test]
 async fn what_cannot_be_known_is_said_by_check_and_once_at_start() {
-    let fivetran = connect_card::sandbox::fivetran::FivetranStandIn::start().await.unwrap();
-    let slack = SlackStandIn::start().await.unwrap();
+    let (slack, fivetran) = stand_ins().await;
     let program = Program::against(&slack, &fivetran).with("ALLOWED_USER_GROUPS", GROUP);
     let output = program.run(&["check"]).await;
     assert_eq!(output.code, 0, "{output:?}");

@@ -11,11 +11,13 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
-use connect_card::sandbox::fivetran::{self, FivetranStandIn};
-use connect_card::sandbox::slack::{self, Ack, SlackStandIn, Visibility};
+use stand_ins::fivetran::{self, FivetranStandIn};
+use stand_ins::slack::{self, Ack, SlackStandIn, Visibility};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
+
+use crate::harness::stand_ins;
 
 /// How long anything that must happen is waited for.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
@@ -45,10 +47,8 @@ pub(crate) struct Outside {
 
 impl Outside {
     pub(crate) async fn start() -> Self {
-        Self {
-            slack: SlackStandIn::start().await.unwrap(),
-            fivetran: FivetranStandIn::start().await.unwrap(),
-        }
+        let (slack, fivetran) = stand_ins().await;
+        Self { slack, fivetran }
     }
 
     /// The messages that carry a command's reference: first the links, then the failures.

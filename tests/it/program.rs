@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use connect_card::sandbox::fivetran::FivetranStandIn;
-use connect_card::sandbox::slack::{Ack, SlackStandIn};
+use stand_ins::fivetran::FivetranStandIn;
+use stand_ins::slack::{Ack, SlackStandIn};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 

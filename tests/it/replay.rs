@@ -3,8 +3,7 @@
 
 use std::collections::HashSet;
 
-use connect_card::sandbox::slack::post;
-
+use crate::harness::post;
 use crate::process::{CHANNEL, Outside, Setup, USER, accepted};
 
 /// How often the request is sent in all.

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use connect_card::outbound;
-use connect_card::sandbox::fault::{Fault, Faults};
-use connect_card::sandbox::fivetran::FivetranStandIn;
-use connect_card::sandbox::slack::{Message, SlackStandIn, Visibility};
 use sqlx::Connection as _;
+use stand_ins::fault::{Fault, Faults};
+use stand_ins::fivetran::FivetranStandIn;
+use stand_ins::slack::{Message, SlackStandIn, Visibility};
 
-use crate::harness::{CHANNEL, Setup, TestBot, USER, link_of, until};
+use crate::harness::{CHANNEL, Setup, TestBot, USER, link_of, stand_ins, until};
 use crate::program::{Program, free_address};
 
 const COMMAND: &str = "google_ads customer_schema";
@@ -161,7 +161,7 @@ async fn metrics_count_what_happens() {
 }
 
 async fn parties() -> (SlackStandIn, FivetranStandIn, Program) {
-    let (slack, fivetran) = (SlackStandIn::start().await.unwrap(), FivetranStandIn::start().await.unwrap());
+    let (slack, fivetran) = stand_ins().await;
     let program = Program::against(&slack, &fivetran);
     (slack, fivetran, program)
 }

@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use connect_card::outbound;
 use connect_card::reply::live::OPEN_CARD;
-use connect_card::sandbox::slack::{Ack, SIGNING_SECRET, post, signed_headers};
 use ring::hmac;
+use stand_ins::slack::{Ack, SIGNING_SECRET};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::harness::{CHANNEL, Setup, TestBot, USER};
+use crate::harness::{CHANNEL, Setup, TestBot, USER, post, signed_headers};
 
 const COMMANDS: &str = "/slack/commands";
 const INTERACTIVITY: &str = "/slack/interactivity";

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use connect_card::sandbox::slack::{Ack, Message, Via, Visibility, block_faults};
 use serde_json::{Value, json};
+use stand_ins::slack::{Ack, Message, Via, Visibility, block_faults};
 
 use crate::harness::{CHANNEL, Setup, TestBot, USER, link_of, until};
 
@@ -73,7 +73,7 @@ async fn press(bot: &TestBot, message: &Message, action: &str, user: &str) -> Va
 }
 
 fn words(body: &Value) -> String {
-    connect_card::sandbox::slack::render(body)
+    stand_ins::slack::render(body)
 }
 
 /// A bot with a posted link for each of these schemas.
@@ -244,7 +244,7 @@ async fn status_does_not_wait_for_a_slow_fivetran() {
 async fn a_link_whose_time_is_over_does_not_wait_any_more() {
     let bot = with_links(&["acme"]).await;
     bot.fivetran.faults(|faults| {
-        faults.fail_always("get_connection", connect_card::sandbox::fault::Fault::Status(503));
+        faults.fail_always("get_connection", stand_ins::fault::Fault::Status(503));
     });
     bot.advance(Duration::from_secs(25 * 3600));
     for typed in ["status acme", "list"] {

@@ -16,9 +16,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::Value;
-
-use crate::clock::Clock;
 
 pub use self::blocks::block_faults;
 pub use self::outbound::{Ack, Outgoing, post, sign, signed_headers};
@@ -26,9 +25,10 @@ pub use self::render::render;
 pub use self::state::{Message, Via, Visibility};
 
 use self::state::State;
-use super::fault::{self, Faults};
-use super::lock;
-use super::wire::{self, Answer, Listening, Outcome, Request, pause};
+use crate::clock::Clock;
+use crate::fault::{self, Faults};
+use crate::lock;
+use crate::wire::{self, Answer, Listening, Outcome, Request, pause};
 
 /// The secret that the stand-in signs with.
 pub const SIGNING_SECRET: &str = "5a4db0c05a4db0c05a4db0c05a4db0c0";
@@ -55,6 +55,7 @@ struct Inner {
     listening: Listening,
     base: String,
     clock: Clock,
+    client: reqwest::Client,
     state: Mutex<State>,
     calls: Mutex<VecDeque<(String, Value)>>,
     faults: Mutex<Faults>,
@@ -66,25 +67,21 @@ struct Inner {
 pub struct SlackStandIn(Arc<Inner>);
 
 impl SlackStandIn {
-    /// Starts on a free port of 127.0.0.1.
+    /// Starts on a free port of 127.0.0.1. `now` tells it the time; with `client` it calls the bot.
     ///
     /// # Errors
     /// When no port can be bound.
-    pub async fn start() -> io::Result<Self> {
-        Self::start_on(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await
-    }
-
-    /// Starts on this address.
-    ///
-    /// # Errors
-    /// When the address cannot be bound.
     #[expect(clippy::unused_async, reason = "must be called inside a runtime")]
-    pub async fn start_on(addr: SocketAddr) -> io::Result<Self> {
-        let bound = wire::bind(addr)?;
+    pub async fn start(
+        now: impl Fn() -> Timestamp + Send + Sync + 'static,
+        client: reqwest::Client,
+    ) -> io::Result<Self> {
+        let bound = wire::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
         let inner = Arc::new(Inner {
             base: format!("http://{}", bound.addr),
             listening: bound.handle(),
-            clock: Clock::default(),
+            clock: Clock::new(now),
+            client,
             state: Mutex::new(State::new(&SCOPES)),
             calls: Mutex::default(),
             faults: Mutex::default(),
@@ -129,7 +126,8 @@ impl SlackStandIn {
     /// A fresh trigger id: one use within three seconds.
     #[must_use]
     pub fn trigger_id(&self) -> String {
-        self.state().trigger()
+        let now = self.0.clock.now();
+        self.state().trigger(now)
     }
 
     /// Every message, oldest first, as each now stands.

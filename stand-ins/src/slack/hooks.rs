@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::block_faults;
 use super::state::{Spent, State, Via, Visibility, has_content, truth};
-use crate::sandbox::wire::{Answer, Request};
+use crate::wire::{Answer, Request};
 
 pub(crate) fn answer(request: &Request, state: &mut State, now: Timestamp) -> Answer {
     let (channel, user, original) = match state.usable_hook(&request.path, now) {

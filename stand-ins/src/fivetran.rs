@@ -15,16 +15,17 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use crate::clock::Clock;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use self::card::Signer;
 use self::catalogue::Service;
 use self::state::State;
-use super::encoding::base64;
-use super::fault::{self, Faults};
-use super::lock;
-use super::wire::{self, Listening, Outcome, Request, pause};
+use crate::clock::Clock;
+use crate::encoding::base64;
+use crate::fault::{self, Faults};
+use crate::lock;
+use crate::wire::{self, Listening, Outcome, Request, pause};
 
 /// The key that the stand-in knows.
 pub const API_KEY: &str = "sandbox-key";
@@ -94,27 +95,19 @@ struct Settings {
 pub struct FivetranStandIn(Arc<Inner>);
 
 impl FivetranStandIn {
-    /// Starts on a free port of 127.0.0.1.
+    /// Starts on a free port of 127.0.0.1. `now` tells it the time.
     ///
     /// # Errors
     /// When no port can be bound.
-    pub async fn start() -> io::Result<Self> {
-        Self::start_on(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await
-    }
-
-    /// Starts on this address.
-    ///
-    /// # Errors
-    /// When the address cannot be bound.
     #[expect(clippy::unused_async, reason = "must be called inside a runtime")]
-    pub async fn start_on(addr: SocketAddr) -> io::Result<Self> {
-        let bound = wire::bind(addr)?;
+    pub async fn start(now: impl Fn() -> Timestamp + Send + Sync + 'static) -> io::Result<Self> {
+        let bound = wire::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
         let inner = Arc::new(Inner {
             base: format!("http://{}", bound.addr),
             listening: bound.handle(),
             basic: base64(format!("{API_KEY}:{API_SECRET}").as_bytes()),
             signer: Signer::new(),
-            clock: Clock::default(),
+            clock: Clock::new(now),
             state: Mutex::new(State::new(GROUP_ID, GROUP_NAME)),
             log: Mutex::default(),
             faults: Mutex::default(),

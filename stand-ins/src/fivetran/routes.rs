@@ -8,8 +8,8 @@ use serde_json::{Value, json};
 use super::card::{self, Signer};
 use super::setup;
 use super::state::{Refusal, State};
-use crate::sandbox::encoding::{base64url, from_base64url};
-use crate::sandbox::wire::{Answer, Request};
+use crate::encoding::{base64url, from_base64url};
+use crate::wire::{Answer, Request};
 
 /// What an answer depends on besides the request.
 pub(crate) struct Context<'a> {

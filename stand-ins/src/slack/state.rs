@@ -3,16 +3,15 @@
 //! Owns the objects and their lives. Must not know HTTP.
 
 use std::collections::{BTreeMap, HashMap};
-use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use super::TEAM_ID;
 use super::directory::Directory;
-use crate::sandbox::encoding::random_name;
+use crate::encoding::random_name;
 
-const TRIGGER_LIFE: Duration = Duration::from_secs(3);
+const TRIGGER_LIFE: SignedDuration = SignedDuration::from_secs(3);
 const USES: u32 = 5;
 const RESPONSE_URL_SECONDS: i64 = 30 * 60;
 
@@ -83,7 +82,7 @@ pub(crate) struct Hook {
 }
 
 struct Trigger {
-    made: Instant,
+    made: Timestamp,
     used: bool,
 }
 
@@ -152,23 +151,23 @@ impl State {
         }
     }
 
-    pub(crate) fn trigger(&mut self) -> String {
+    pub(crate) fn trigger(&mut self, now: Timestamp) -> String {
         let id = format!("{}.{}.{}", self.number(), 47_445_629_121_u64, random_name());
         // Spent ones stay known for a while, so that a late use meets the right error.
         if self.triggers.len() > 10_000 {
-            self.triggers.retain(|_, trigger| trigger.made.elapsed() < TRIGGER_LIFE * 20);
+            self.triggers.retain(|_, trigger| now.duration_since(trigger.made) < TRIGGER_LIFE * 20);
         }
-        self.triggers.insert(id.clone(), Trigger { made: Instant::now(), used: false });
+        self.triggers.insert(id.clone(), Trigger { made: now, used: false });
         id
     }
 
     /// Uses up a trigger id.
-    pub(crate) fn exchange(&mut self, trigger: &str) -> Result<(), &'static str> {
+    pub(crate) fn exchange(&mut self, trigger: &str, now: Timestamp) -> Result<(), &'static str> {
         let trigger = self.triggers.get_mut(trigger).ok_or("invalid_trigger_id")?;
         if trigger.used {
             return Err("exchanged_trigger_id");
         }
-        if trigger.made.elapsed() > TRIGGER_LIFE {
+        if now.duration_since(trigger.made) > TRIGGER_LIFE {
             return Err("expired_trigger_id");
         }
         trigger.used = true;
@@ -285,11 +284,13 @@ mod tests {
     }
 
     #[test]
-    fn a_trigger_works_once() {
+    fn a_trigger_works_once_and_for_three_seconds() {
         let mut state = State::new(&[]);
-        let trigger = state.trigger();
-        assert_eq!(state.exchange(&trigger), Ok(()));
-        assert_eq!(state.exchange(&trigger), Err("exchanged_trigger_id"));
-        assert_eq!(state.exchange("x"), Err("invalid_trigger_id"));
+        let at = |second: i64| Timestamp::from_second(1_700_000_000 + second).unwrap();
+        let (trigger, late) = (state.trigger(at(0)), state.trigger(at(0)));
+        assert_eq!(state.exchange(&trigger, at(3)), Ok(()));
+        assert_eq!(state.exchange(&trigger, at(3)), Err("exchanged_trigger_id"));
+        assert_eq!(state.exchange(&late, at(4)), Err("expired_trigger_id"));
+        assert_eq!(state.exchange("x", at(4)), Err("invalid_trigger_id"));
     }
 }

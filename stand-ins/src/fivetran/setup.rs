@@ -5,7 +5,7 @@
 use super::card;
 use super::routes::Context;
 use super::state::{break_up, connect};
-use crate::sandbox::wire::{Answer, Request};
+use crate::wire::{Answer, Request};
 
 pub(crate) fn answer(request: &Request, context: Context<'_>) -> Answer {
     let auth = request.query_value("auth").unwrap_or_default();

@@ -1,33 +1,22 @@
 //! `connect-card sandbox`: the real bot against stand-ins for Slack and Fivetran, on loopback and
 //! without any account.
 //!
-//! Owns what a person sees of it. The stand-ins below it are spoken to over real HTTP, keep state
-//! and must not know the bot: nothing in them imports the bot's own types, so that a mistake in
-//! those cannot hide itself. The tests use the same ones.
+//! Owns what a person sees of it. The stand-ins are a crate of their own, which the tests use too.
 
-#![expect(clippy::indexing_slicing, reason = "indexing a JSON value cannot panic: it gives null")]
-
-mod encoding;
-pub mod fault;
-pub mod fivetran;
-pub mod slack;
-mod wire;
-
-use std::io::IsTerminal as _;
+use std::io::{self, IsTerminal as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use stand_ins::fivetran::{self, FivetranStandIn};
+use stand_ins::slack::{self, Message, SlackStandIn, Visibility};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use crate::app::{self, App};
 use crate::cli::{self, Exit};
 use crate::clock::Clock;
 use crate::config::{self, Vars};
-use crate::reply::gallery;
-use fivetran::FivetranStandIn;
-use slack::{Message, SlackStandIn, Visibility};
+use crate::outbound;
 
 /// Where the typing happens.
 const CHANNEL: (&str, &str) = ("C0CUSTOMER", "#customer-acme");
@@ -72,18 +61,9 @@ pub async fn run(once: Option<&str>) -> Exit {
     exit
 }
 
-/// Prints everything that people can be shown.
-pub fn gallery() -> Exit {
-    for entry in gallery::entries() {
-        let Ok(line) = serde_json::to_string(&entry) else { return Exit::Failed };
-        say(&line);
-    }
-    Exit::Well
-}
-
 impl Sandbox {
     async fn start() -> Result<Self, Box<dyn std::error::Error>> {
-        let (slack, fivetran) = (SlackStandIn::start().await?, FivetranStandIn::start().await?);
+        let (slack, fivetran) = stand_ins().await?;
         let folder = std::env::temp_dir().join(format!("connect-card-sandbox-{}", std::process::id()));
         std::fs::create_dir_all(&folder)?;
         let listener = app::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), "PORT")?;
@@ -207,6 +187,17 @@ impl Sandbox {
     }
 }
 
+/// Starts both outside parties, by the real time.
+///
+/// # Errors
+/// When the HTTP client cannot be built or no port can be bound.
+pub async fn stand_ins() -> io::Result<(SlackStandIn, FivetranStandIn)> {
+    let clock = Clock::default();
+    let now = move || clock.now();
+    let client = outbound::client(None).map_err(io::Error::other)?;
+    Ok((SlackStandIn::start(now.clone(), client).await?, FivetranStandIn::start(now).await?))
+}
+
 /// The variables that lead a bot to these stand-ins instead of to Slack and Fivetran.
 #[must_use]
 pub fn stand_in_vars(slack: &SlackStandIn, fivetran: &FivetranStandIn) -> [(&'static str, String); 8] {
@@ -280,9 +271,4 @@ fn indented(text: &str) -> String {
 
 fn say(text: &str) {
     let _ = cli::print(&format!("{text}\n"));
-}
-
-/// Locks; a panic elsewhere does not make a stand-in's data useless.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

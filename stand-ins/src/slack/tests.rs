@@ -3,7 +3,12 @@
 use serde_json::json;
 
 use super::*;
-use crate::sandbox::fault::Fault;
+use crate::fault::Fault;
+use crate::outside::{client, now};
+
+async fn stand_in() -> SlackStandIn {
+    SlackStandIn::start(now, client()).await.unwrap()
+}
 
 fn headers(authorized: bool) -> Vec<(String, String)> {
     let mut headers = vec![("content-type".to_owned(), "application/json".to_owned())];
@@ -15,16 +20,16 @@ fn headers(authorized: bool) -> Vec<(String, String)> {
 
 async fn api(slack: &SlackStandIn, method: &str, body: Value) -> Value {
     let url = format!("{}{method}", slack.api_url());
-    post(&url, &headers(true), body.to_string().into_bytes()).await.unwrap().json()
+    post(&client(), &url, &headers(true), body.to_string().into_bytes()).await.unwrap().json()
 }
 
 async fn respond(url: &str, body: Value) -> Ack {
-    post(url, &headers(false), body.to_string().into_bytes()).await.unwrap()
+    post(&client(), url, &headers(false), body.to_string().into_bytes()).await.unwrap()
 }
 
 #[tokio::test]
 async fn a_response_url_takes_five_messages_within_half_an_hour() {
-    let slack = SlackStandIn::start().await.unwrap();
+    let slack = stand_in().await;
     let url = slack.response_url("C0PRIVATE", "U0ALICE");
     assert_eq!(respond(&url, json!({ "blocks": [{ "type": "no" }] })).await.text(), "invalid_payload");
     assert_eq!(respond(&url, json!({ "response_type": "in_channel" })).await.text(), "no_text");
@@ -55,7 +60,7 @@ async fn a_response_url_takes_five_messages_within_half_an_hour() {
 
 #[tokio::test]
 async fn messages_are_posted_and_edited() {
-    let slack = SlackStandIn::start().await.unwrap();
+    let slack = stand_in().await;
     let posted = api(&slack, "chat.postMessage", json!({ "channel": "C0CUSTOMER", "text": "one" })).await;
     assert_eq!(posted["ok"], true);
     let edit = json!({ "channel": "C0CUSTOMER", "ts": posted["ts"], "text": "two" });
@@ -91,14 +96,14 @@ async fn messages_are_posted_and_edited() {
         (Some("missing_scope"), Some("chat:write"))
     );
     let url = format!("{}auth.test", slack.api_url());
-    let stranger = post(&url, &headers(false), b"{}".to_vec()).await.unwrap();
+    let stranger = post(&client(), &url, &headers(false), b"{}".to_vec()).await.unwrap();
     assert_eq!(stranger.json()["error"], "not_authed");
     slack.shutdown();
 }
 
 #[tokio::test]
 async fn views_open_once_per_trigger_and_guard_their_hash() {
-    let slack = SlackStandIn::start().await.unwrap();
+    let slack = stand_in().await;
     let view = json!({
         "type": "modal", "title": { "type": "plain_text", "text": "New" },
         "blocks": [{ "type": "divider" }],
@@ -118,7 +123,7 @@ async fn views_open_once_per_trigger_and_guard_their_hash() {
 #[tokio::test]
 async fn slack_calls_the_bot_and_presses_its_buttons() {
     // A second stand-in plays the bot: it keeps what reaches it.
-    let (slack, bot) = (SlackStandIn::start().await.unwrap(), SlackStandIn::start().await.unwrap());
+    let (slack, bot) = (stand_in().await, stand_in().await);
     let typed = "/connect-card adwords customer_schema";
     let ack = slack.command(&bot.url(), typed, "C0CUSTOMER", "U0ALICE").await.unwrap();
     assert_eq!(ack.status, 404);
@@ -150,13 +155,13 @@ async fn slack_calls_the_bot_and_presses_its_buttons() {
 
 #[tokio::test]
 async fn faults_show_on_the_wire() {
-    let slack = SlackStandIn::start().await.unwrap();
+    let slack = stand_in().await;
     let url = slack.response_url("C0CUSTOMER", "U0ALICE");
     let text = || json!({ "text": "x" }).to_string().into_bytes();
     let throttled = Fault::Throttled { retry_after: Some("1".to_owned()) };
     for (fault, posted) in [(Fault::DropBefore, 0), (throttled, 0), (Fault::DropAfter, 1)] {
         slack.faults(|faults| faults.fail_next("response_url", fault.clone(), 1));
-        let answered = post(&url, &headers(false), text()).await;
+        let answered = post(&client(), &url, &headers(false), text()).await;
         assert_eq!(
             answered.map_or(0, |ack| ack.status),
             if matches!(fault, Fault::Throttled { .. }) { 429 } else { 0 }
@@ -165,7 +170,7 @@ async fn faults_show_on_the_wire() {
     }
     slack.faults(|faults| faults.fail_next("auth.test", Fault::Truncated, 1));
     let url = format!("{}auth.test", slack.api_url());
-    assert!(post(&url, &headers(true), b"{}".to_vec()).await.is_err());
+    assert!(post(&client(), &url, &headers(true), b"{}".to_vec()).await.is_err());
     assert_eq!(api(&slack, "auth.test", json!({})).await["team_id"], TEAM_ID);
     slack.shutdown();
 }

@@ -6,18 +6,15 @@
 use std::io;
 use std::time::{Duration, Instant};
 
-use http_body_util::{BodyExt, Full};
-use hyper::body::Bytes;
-use hyper_util::rt::TokioIo;
+use jiff::Timestamp;
+use reqwest::Client;
+use reqwest::header::CONNECTION;
 use ring::hmac;
 use serde_json::{Value, json};
-use tokio::net::TcpStream;
-use url::{Position, Url};
 
 use super::state::{Message, Visibility};
 use super::{APP_ID, SIGNING_SECRET, SlackStandIn, TEAM_DOMAIN, TEAM_ID};
-use crate::clock::Clock;
-use crate::sandbox::encoding::hex;
+use crate::encoding::hex;
 
 /// Slack waits so long for an answer.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -79,15 +76,10 @@ fn sign_with(secret: &str, timestamp: u64, body: &[u8]) -> String {
     format!("v0={}", hex(context.sign().as_ref()))
 }
 
-/// The headers which Slack sends with a body now, signature included.
+/// The headers which Slack sends with a body at this time, signature included.
 #[must_use]
-pub fn signed_headers(body: &[u8]) -> Vec<(String, String)> {
-    headers_at(&Clock::default(), body)
-}
-
-/// The same by a clock that may be ahead.
-fn headers_at(clock: &Clock, body: &[u8]) -> Vec<(String, String)> {
-    let now = u64::try_from(clock.now().as_second()).unwrap_or_default();
+pub fn signed_headers(now: Timestamp, body: &[u8]) -> Vec<(String, String)> {
+    let now = u64::try_from(now.as_second()).unwrap_or_default();
     [
         ("content-type", "application/x-www-form-urlencoded".to_owned()),
         ("user-agent", "Slackbot 1.0 (+https://api.slack.com/robots)".to_owned()),
@@ -98,48 +90,36 @@ fn headers_at(clock: &Clock, body: &[u8]) -> Vec<(String, String)> {
     .to_vec()
 }
 
-/// Posts a body over HTTP, with Slack's limit of three seconds.
+/// Posts a body over a connection of its own, with Slack's limit of three seconds.
 ///
 /// # Errors
-/// When the address is not plain HTTP, nobody answers there, or not in time.
-pub async fn post(url: &str, headers: &[(String, String)], body: Vec<u8>) -> io::Result<Ack> {
-    tokio::time::timeout(PATIENCE, exchange(url, headers, body))
-        .await
-        .map_err(|_| io::Error::new(io::ErrorKind::TimedOut, "operation_timeout"))?
-}
-
-async fn exchange(url: &str, headers: &[(String, String)], body: Vec<u8>) -> io::Result<Ack> {
-    let url = Url::parse(url).map_err(invalid)?;
-    let (Some(host), Some(port), "http") = (url.host_str(), url.port_or_known_default(), url.scheme()) else {
-        return Err(invalid("only plain HTTP is spoken here"));
-    };
-    let began = Instant::now();
-    let stream = TcpStream::connect((host, port)).await?;
-    stream.set_nodelay(true)?;
-    let (mut sender, connection) =
-        hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.map_err(io::Error::other)?;
-    let mut request = hyper::Request::post(&url[Position::BeforePath..Position::AfterQuery])
-        .header("host", format!("{host}:{port}"));
+/// When the address is none, nobody answers there, or not in time.
+pub async fn post(
+    client: &Client,
+    url: &str,
+    headers: &[(String, String)],
+    body: Vec<u8>,
+) -> io::Result<Ack> {
+    let mut request = client.post(url).timeout(PATIENCE).body(body);
     for (name, value) in headers {
         request = request.header(name, value);
     }
-    let request = request.body(Full::new(Bytes::from(body))).map_err(invalid)?;
-    let answer = async {
-        let response = sender.send_request(request).await?;
-        let status = response.status().as_u16();
-        let body = response.into_body().collect().await?.to_bytes().to_vec();
-        Ok::<_, hyper::Error>((status, body))
+    // A kept connection may have been closed by a bot that was killed, and would fail the next post.
+    let request = request.header(CONNECTION, "close");
+    let began = Instant::now();
+    let answered = async {
+        let response = request.send().await?;
+        Ok((response.status().as_u16(), response.bytes().await?.to_vec()))
     };
-    tokio::pin!(connection);
-    tokio::pin!(answer);
-    // The connection may finish in the same turn as the answer; the answer then tells.
-    let answered = tokio::select! {
-        biased;
-        answered = &mut answer => answered,
-        _ = &mut connection => answer.await,
-    };
-    let (status, body) = answered.map_err(io::Error::other)?;
+    let (status, body) = answered.await.map_err(failure)?;
     Ok(Ack { status, body, elapsed: began.elapsed(), response_url: String::new(), trigger_id: String::new() })
+}
+
+fn failure(error: reqwest::Error) -> io::Error {
+    if error.is_timeout() {
+        return io::Error::new(io::ErrorKind::TimedOut, "operation_timeout");
+    }
+    io::Error::other(error)
 }
 
 impl SlackStandIn {
@@ -152,7 +132,7 @@ impl SlackStandIn {
     /// The headers which Slack sends with a body now, for tests that tamper with them.
     #[must_use]
     pub fn signed_request(&self, body: &[u8]) -> Vec<(String, String)> {
-        headers_at(&self.0.clock, body)
+        signed_headers(self.0.clock.now(), body)
     }
 
     /// The form of a typed command, such as `/connect-card adwords customer_schema`.
@@ -285,8 +265,8 @@ impl SlackStandIn {
 
     async fn send(&self, bot_url: &str, path: &str, request: Outgoing) -> io::Result<Ack> {
         let url = format!("{}{path}", bot_url.trim_end_matches('/'));
-        let headers = headers_at(&self.0.clock, request.body.as_bytes());
-        let ack = post(&url, &headers, request.body.into_bytes()).await?;
+        let headers = signed_headers(self.0.clock.now(), request.body.as_bytes());
+        let ack = post(&self.0.client, &url, &headers, request.body.into_bytes()).await?;
         Ok(Ack { response_url: request.response_url, trigger_id: request.trigger_id, ..ack })
     }
 

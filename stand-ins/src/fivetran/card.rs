@@ -6,8 +6,8 @@ use jiff::Timestamp;
 use ring::hmac;
 use serde_json::{Value, json};
 
-use crate::sandbox::encoding::{base64url, from_base64url, random_u64};
-use crate::sandbox::wire::Answer;
+use crate::encoding::{base64url, from_base64url, random_u64};
+use crate::wire::Answer;
 
 const LIFETIME_SECONDS: i64 = 24 * 60 * 60;
 

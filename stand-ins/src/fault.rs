@@ -13,7 +13,7 @@ use hyper::body::{Bytes, Frame};
 use hyper::header::CONTENT_LENGTH;
 use serde_json::{Value, json};
 
-use super::wire::{Answer, Outcome};
+use crate::wire::{Answer, Outcome};
 
 const OVERSIZED: usize = 4 << 20;
 /// Long enough for the first half of a truncated body to leave before the connection closes.
@@ -198,7 +198,7 @@ fn dropped() -> io::Error {
     io::Error::new(io::ErrorKind::ConnectionAborted, "dropped on purpose")
 }
 
-fn truncated(answer: &Answer) -> hyper::Response<super::wire::Body> {
+fn truncated(answer: &Answer) -> hyper::Response<crate::wire::Body> {
     let half = answer.body.slice(..answer.body.len() / 2);
     let frames = stream::iter([Ok(Frame::data(half))]).chain(stream::once(async {
         tokio::time::sleep(FLUSH).await;

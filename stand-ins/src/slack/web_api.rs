@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::state::{State, Via, Visibility, has_content};
 use super::{APP_ID, BOT_ID, BOT_TOKEN, BOT_USER_ID, TEAM_DOMAIN, TEAM_ID, block_faults};
-use crate::sandbox::wire::{Answer, Request};
+use crate::wire::{Answer, Request};
 
 const LONGEST_UPDATE: usize = 4000;
 const LARGEST_VIEW: usize = 250_000;
@@ -185,7 +185,7 @@ fn update(arguments: &Value, state: &mut State) -> Success {
 
 fn views_open(arguments: &Value, state: &mut State, now: Timestamp) -> Success {
     check_view(&arguments["view"])?;
-    state.exchange(text(arguments, "trigger_id"))?;
+    state.exchange(text(arguments, "trigger_id"), now)?;
     Ok(json!({ "view": state.open_view(arguments["view"].clone(), now) }))
 }
 

@@ -1,13 +1,11 @@
 //! Drives the Fivetran stand-in over real HTTP.
 
-use http_body_util::{BodyExt, Full};
-use hyper::body::Bytes;
-use hyper::header::LOCATION;
-use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use reqwest::Method;
+use reqwest::header::LOCATION;
 
 use super::*;
-use crate::sandbox::fault::Fault;
+use crate::fault::Fault;
+use crate::outside::{client, now};
 
 struct Seen {
     status: u16,
@@ -23,32 +21,20 @@ impl Seen {
 
 async fn send(
     stand_in: &FivetranStandIn,
-    method: &str,
+    method: Method,
     target: &str,
     body: Option<Value>,
-) -> Result<Seen, hyper::Error> {
-    let stream = TcpStream::connect(stand_in.addr()).await.unwrap();
-    let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await?;
-    tokio::spawn(connection);
-    let pair = base64(format!("{API_KEY}:{API_SECRET}").as_bytes());
-    let request = hyper::Request::builder()
-        .method(method)
-        .uri(target)
-        .header("host", stand_in.addr().to_string())
-        .header("authorization", format!("Basic {pair}"))
+) -> reqwest::Result<Seen> {
+    let request = client()
+        .request(method, format!("{}{target}", stand_in.url()))
+        .basic_auth(API_KEY, Some(API_SECRET))
         .header("accept", "application/json;version=2")
         .header("content-type", "application/json")
-        .body(Full::new(Bytes::from(body.map(|body| body.to_string()).unwrap_or_default())))
-        .unwrap();
-    let response = sender.send_request(request).await?;
+        .body(body.map(|body| body.to_string()).unwrap_or_default());
+    let response = request.send().await?;
     let status = response.status().as_u16();
     let location = response.headers().get(LOCATION).map(|to| to.to_str().unwrap().to_owned());
-    let text = response.into_body().collect().await?.to_bytes();
-    Ok(Seen {
-        status,
-        location: location.unwrap_or_default(),
-        text: String::from_utf8(text.to_vec()).unwrap(),
-    })
+    Ok(Seen { status, location: location.unwrap_or_default(), text: response.text().await? })
 }
 
 fn shell(schema: &str) -> Option<Value> {
@@ -61,23 +47,23 @@ fn shell(schema: &str) -> Option<Value> {
 
 #[tokio::test]
 async fn a_connection_is_made_listed_and_connected_through_its_card() {
-    let fivetran = FivetranStandIn::start().await.unwrap();
-    let made = send(&fivetran, "POST", "/v1/connections", shell("acme")).await.unwrap();
+    let fivetran = FivetranStandIn::start(now).await.unwrap();
+    let made = send(&fivetran, Method::POST, "/v1/connections", shell("acme")).await.unwrap();
     assert_eq!(made.status, 201);
     let made = made.json();
     let id = made["data"]["id"].as_str().unwrap().to_owned();
     assert_eq!(made["data"]["status"]["setup_state"], "incomplete");
 
     let found = format!("/v1/connections?group_id={GROUP_ID}&schema=acme&limit=100");
-    let found = send(&fivetran, "GET", &found, None).await.unwrap().json();
+    let found = send(&fivetran, Method::GET, &found, None).await.unwrap().json();
     assert_eq!(found["data"]["items"][0]["id"], json!(id));
-    let twice = send(&fivetran, "POST", "/v1/connections", shell("acme")).await.unwrap();
+    let twice = send(&fivetran, Method::POST, "/v1/connections", shell("acme")).await.unwrap();
     assert_eq!(twice.status, 409);
     assert_eq!(fivetran.connections().len(), 1);
 
     let card = send(
         &fivetran,
-        "POST",
+        Method::POST,
         &format!("/v1/connections/{id}/connect-card"),
         Some(json!({ "connect_card_config": { "redirect_uri": "https://bot.example/c/1" } })),
     )
@@ -90,15 +76,15 @@ async fn a_connection_is_made_listed_and_connected_through_its_card() {
     assert!(uri.contains("redirect_uri=https://bot.example/c/1&auth="));
     let target = uri.strip_prefix(&fivetran.url()).unwrap();
 
-    let page = send(&fivetran, "GET", target, None).await.unwrap();
+    let page = send(&fivetran, Method::GET, target, None).await.unwrap();
     assert!(page.status == 200 && page.text.contains("Google Ads") && page.text.contains("acme"));
-    let done = send(&fivetran, "POST", target, None).await.unwrap();
+    let done = send(&fivetran, Method::POST, target, None).await.unwrap();
     assert_eq!((done.status, done.location), (303, format!("https://bot.example/c/1?id={id}")));
-    let now = send(&fivetran, "GET", &format!("/v1/connections/{id}"), None).await.unwrap().json();
+    let now = send(&fivetran, Method::GET, &format!("/v1/connections/{id}"), None).await.unwrap().json();
     assert_eq!(now["data"]["status"]["setup_state"], "connected");
 
     fivetran.advance(Duration::from_secs(24 * 60 * 60 + 1));
-    assert_eq!(send(&fivetran, "GET", target, None).await.unwrap().status, 410);
+    assert_eq!(send(&fivetran, Method::GET, target, None).await.unwrap().status, 410);
     assert_eq!(fivetran.calls_to("create_connection"), 2);
     let calls = fivetran.calls();
     assert_eq!((calls[0].status, calls[0].authorized), (201, true));
@@ -107,35 +93,35 @@ async fn a_connection_is_made_listed_and_connected_through_its_card() {
 
 #[tokio::test]
 async fn refusals_use_fivetrans_words() {
-    let fivetran = FivetranStandIn::start().await.unwrap();
+    let fivetran = FivetranStandIn::start(now).await.unwrap();
     let mut retired = shell("acme").unwrap();
     retired["service"] = json!("adwords");
-    let refused = send(&fivetran, "POST", "/v1/connections", Some(retired.clone())).await.unwrap();
+    let refused = send(&fivetran, Method::POST, "/v1/connections", Some(retired.clone())).await.unwrap();
     assert_eq!(refused.status, 400);
     assert_eq!(refused.json()["message"], "Unsupported connector service 'adwords'");
     fivetran.list_service("adwords", "AdWords");
-    let made = send(&fivetran, "POST", "/v1/connections", Some(retired)).await.unwrap();
+    let made = send(&fivetran, Method::POST, "/v1/connections", Some(retired)).await.unwrap();
     assert_eq!(made.status, 201);
 
     let mut lost = shell("other").unwrap();
     lost["group_id"] = json!("nowhere");
-    let refused = send(&fivetran, "POST", "/v1/connections", Some(lost)).await.unwrap();
+    let refused = send(&fivetran, Method::POST, "/v1/connections", Some(lost)).await.unwrap();
     assert_eq!((refused.status, &refused.json()["code"]), (404, &json!("NotFound_Group")));
-    let unknown = send(&fivetran, "GET", "/v1/nothing", None).await.unwrap();
+    let unknown = send(&fivetran, Method::GET, "/v1/nothing", None).await.unwrap();
     assert_eq!(unknown.json()["message"], "HTTP 404 Not Found");
-    let types = send(&fivetran, "GET", "/public/connector-types", None).await.unwrap().json();
+    let types = send(&fivetran, Method::GET, "/public/connector-types", None).await.unwrap().json();
     assert!(types["data"].as_array().unwrap().len() >= 20);
     fivetran.shutdown();
 }
 
 #[tokio::test]
 async fn a_dropped_answer_leaves_the_work_done() {
-    let fivetran = FivetranStandIn::start().await.unwrap();
+    let fivetran = FivetranStandIn::start(now).await.unwrap();
     for (schema, fault, done) in
         [("a", Fault::DropBefore, false), ("b", Fault::DropAfter, true), ("c", Fault::Truncated, true)]
     {
         fivetran.faults(|faults| faults.fail_next("create_connection", fault, 1));
-        let answered = send(&fivetran, "POST", "/v1/connections", shell(schema)).await;
+        let answered = send(&fivetran, Method::POST, "/v1/connections", shell(schema)).await;
         assert!(answered.is_err(), "{schema}");
         let kept = fivetran.connections().iter().any(|connection| connection["schema"] == schema);
         assert_eq!(kept, done, "{schema}");
@@ -148,7 +134,7 @@ async fn a_dropped_answer_leaves_the_work_done() {
         ("h", Fault::Redirect("http://127.0.0.1:1/".to_owned()), 302),
     ] {
         fivetran.faults(|faults| faults.fail_next("create_connection", fault, 1));
-        let answered = send(&fivetran, "POST", "/v1/connections", shell(schema)).await.unwrap();
+        let answered = send(&fivetran, Method::POST, "/v1/connections", shell(schema)).await.unwrap();
         assert_eq!(answered.status, status, "{schema}");
     }
     fivetran.shutdown();
