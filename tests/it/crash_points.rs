@@ -174,10 +174,10 @@ async fn a_cancellation_survives_its_points_on_sqlite() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[cfg_attr(no_postgres, ignore = "no PostgreSQL found")]
 async fn a_cancellation_survives_its_points_on_postgres() {
+    let Some(postgres) = crate::postgres::shared() else { return };
     for by in ["kill", "terminate"] {
-        every_point_of_a_cancellation(|_| crate::postgres::shared().database(), by).await;
+        every_point_of_a_cancellation(|_| postgres.database(), by).await;
     }
 }
 
@@ -198,15 +198,15 @@ async fn a_command_survives_a_termination_at_every_point_on_sqlite() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[cfg_attr(no_postgres, ignore = "no PostgreSQL found")]
 async fn a_command_survives_a_kill_at_every_point_on_postgres() {
+    let Some(postgres) = crate::postgres::shared() else { return };
     let limit = Duration::from_secs(LEASE_S + 1);
-    every_point("Postgres", |_| crate::postgres::shared().database(), "kill", limit).await;
+    every_point("Postgres", |_| postgres.database(), "kill", limit).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[cfg_attr(no_postgres, ignore = "no PostgreSQL found")]
 async fn a_command_survives_a_termination_at_every_point_on_postgres() {
+    let Some(postgres) = crate::postgres::shared() else { return };
     let limit = Duration::from_secs(LEASE_S + 1);
-    every_point("Postgres", |_| crate::postgres::shared().database(), "terminate", limit).await;
+    every_point("Postgres", |_| postgres.database(), "terminate", limit).await;
 }

@@ -247,11 +247,11 @@ async fn a_link_that_expires_while_nobody_is_there_is_renewed_through_kills() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[cfg_attr(no_postgres, ignore = "no PostgreSQL found")]
 async fn two_replicas_tell_a_links_news_once_and_one_goes_on_for_the_other() {
+    let Some(postgres) = crate::postgres::shared() else { return };
     let folder = tempfile::tempdir().unwrap();
     let outside = Outside::start().await;
-    let database = crate::postgres::shared().database();
+    let database = postgres.database();
     let setups = [0, 1].map(|at| with_token(database.clone(), folder.path().join(format!("{at}.log"))));
     let posting = setups[0].start(&outside).await;
     let mut other = setups[1].start(&outside).await;
@@ -293,7 +293,7 @@ async fn two_replicas_tell_a_links_news_once_and_one_goes_on_for_the_other() {
     let at_work = "SELECT (SELECT count(*) FROM command WHERE ended_at IS NULL) \
                    + (SELECT count(*) FROM link WHERE lease_until > 0)";
     until("the work in hand to end", async || {
-        let (well, rows) = crate::postgres::shared().psql(&database, at_work);
+        let (well, rows) = postgres.psql(&database, at_work);
         assert!(well, "{rows}");
         rows.lines().any(|line| line.trim() == "0").then_some(())
     })

@@ -7,6 +7,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use crate::kills::{Random, Typed, bad_day, judge, seed, type_until};
+use crate::needs;
 use crate::postgres::Postgres;
 use crate::process::{Outside, Setup, now, say};
 
@@ -18,14 +19,14 @@ const DATABASE_CRASHES: usize = 5;
 const KILLS_BETWEEN: usize = 4;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[cfg_attr(no_postgres, ignore = "no PostgreSQL found")]
 async fn three_replicas_lose_nothing_while_one_is_killed_and_the_database_crashes() {
+    let Some(bin) = needs::postgres() else { return };
     let seed = seed();
     say(&format!("replicas: CONNECT_CARD_SEED={seed}"));
     let mut random = Random(seed);
     let folder = tempfile::tempdir().unwrap();
     // A server of its own: it is not for others to suffer from.
-    let postgres = tokio::task::spawn_blocking(Postgres::start).await.unwrap();
+    let postgres = tokio::task::spawn_blocking(|| Postgres::start(bin)).await.unwrap();
     let postgres = Arc::new(postgres);
     let database = postgres.database();
     let outside = Outside::start().await;

@@ -4,9 +4,10 @@
 //! A kill proves nothing here, since the kernel keeps what was written; only the order does.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::needs;
 use crate::process::{Outside, Setup, accepted};
 
 /// Commands sent one after another.
@@ -74,7 +75,7 @@ fn unsynced(trace: &str) -> (usize, usize) {
 
 /// Traces a bot while commands are accepted one after another; nothing else is written meanwhile,
 /// since Fivetran does not answer before the last of them.
-async fn trace(folder: &Path, extra: &[(&str, &str)]) -> (usize, usize) {
+async fn trace(strace: PathBuf, folder: &Path, extra: &[(&str, &str)]) -> (usize, usize) {
     let outside = Outside::start().await;
     outside.fivetran.set_latency(std::time::Duration::from_secs(10));
     let mut setup = Setup::new(format!("sqlite:{}", folder.join("bot.db").display()), folder.join("log"));
@@ -83,14 +84,14 @@ async fn trace(folder: &Path, extra: &[(&str, &str)]) -> (usize, usize) {
     }
     let process = setup.start(&outside).await;
     let output = folder.join("trace");
-    let mut strace = tokio::process::Command::new("strace")
+    let mut strace = tokio::process::Command::new(strace)
         .args(["-f", "-y", "-s", "400", "-e", "trace=pwrite64,write,writev,sendto,fdatasync,fsync", "-o"])
         .arg(&output)
         .args(["-p", &process.id().to_string()])
         .stderr(std::process::Stdio::piped())
         .kill_on_drop(true)
         .spawn()
-        .expect("strace is needed");
+        .unwrap();
     crate::process::until("strace has attached", || attached(process.id())).await;
     for at in 0..COMMANDS {
         let ack = process.send(&outside, &format!("/connect-card google_ads sync_{at}")).await.unwrap();
@@ -113,17 +114,17 @@ fn attached(process: u32) -> bool {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[cfg_attr(no_strace, ignore = "no strace found")]
 async fn the_disk_has_a_command_before_its_acknowledgement_leaves() {
+    let Some(strace) = needs::strace() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let (acks, bad) = trace(folder.path(), &[]).await;
+    let (acks, bad) = trace(strace, folder.path(), &[]).await;
     assert_eq!((acks, bad), (COMMANDS, 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[cfg_attr(no_strace, ignore = "no strace found")]
 async fn the_check_sees_a_database_that_does_not_sync() {
+    let Some(strace) = needs::strace() else { return };
     let folder = tempfile::tempdir().unwrap();
-    let (acks, bad) = trace(folder.path(), &[("UNSAFE_SYNCHRONOUS", "OFF")]).await;
+    let (acks, bad) = trace(strace, folder.path(), &[("UNSAFE_SYNCHRONOUS", "OFF")]).await;
     assert_eq!((acks, bad), (COMMANDS, COMMANDS));
 }
