@@ -170,8 +170,10 @@ async fn a_cancellation_survives_its_points_on_sqlite() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[cfg_attr(no_postgres, ignore = "no PostgreSQL found")]
 async fn a_cancellation_survives_its_points_on_postgres() {
+    if crate::needs::postgres().is_none() {
+        return;
+    }
     every_point_of_a_cancellation(Engine::Postgres).await;
 }
 
@@ -186,13 +188,17 @@ async fn a_command_survives_a_termination_at_every_point_on_sqlite() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[cfg_attr(no_postgres, ignore = "no PostgreSQL found")]
 async fn a_command_survives_a_kill_at_every_point_on_postgres() {
+    if crate::needs::postgres().is_none() {
+        return;
+    }
     every_point(Engine::Postgres, By::Kill).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[cfg_attr(no_postgres, ignore = "no PostgreSQL found")]
 async fn a_command_survives_a_termination_at_every_point_on_postgres() {
+    if crate::needs::postgres().is_none() {
+        return;
+    }
     every_point(Engine::Postgres, By::Terminate).await;
 }

@@ -206,7 +206,9 @@ async fn kills_at_random_lose_nothing_on_sqlite() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[cfg_attr(no_postgres, ignore = "no PostgreSQL found")]
 async fn kills_at_random_lose_nothing_on_postgres() {
+    if crate::needs::postgres().is_none() {
+        return;
+    }
     kill_again_and_again(Engine::Postgres).await;
 }

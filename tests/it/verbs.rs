@@ -207,7 +207,7 @@ async fn status_says_what_the_database_and_fivetran_know() {
     assert_eq!(buttons(&message), []);
     // The link's own message follows.
     until("the green message", async || {
-        bot.message(1).await.rendered().contains("is connected").then_some(())
+        bot.message(1).await.rendered().contains("has been connected").then_some(())
     })
     .await;
 
