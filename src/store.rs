@@ -27,12 +27,13 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::seal::Sealer;
-pub use commands::{Accepted, Claimed, NewCommand, Recorded};
+pub use commands::{Accepted, Claimed, NewCommand};
 use held::Held;
 pub use held::Hold;
 pub use links::{ClaimedLink, CommandRow, NewLink};
 pub use open::{DatabaseUrl, OpenError, Options, undeliverable_beside};
 use statements::Statements;
+pub use writer::Recorded;
 
 /// Longest wait for a commit before the person is told that nothing was accepted: Slack gives the
 /// whole acknowledgement 3 s.

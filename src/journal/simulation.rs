@@ -7,6 +7,7 @@
 mod dice;
 mod fivetran;
 mod slack;
+mod statistics;
 mod store;
 mod verdict;
 mod world;
@@ -16,7 +17,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use jiff::Timestamp;
 
 use dice::Dice;
-use verdict::Statistics;
+use statistics::Statistics;
 use world::World;
 
 const SEEDS: u64 = 100_000;

@@ -10,7 +10,8 @@ use slack_morphism::prelude::{
     SlackViewSubmissionResponse, SlackViewSubmissionUpdateResponse,
 };
 
-use super::{Mrkdwn, cut, plain_section, sentences, services, usage_sentence};
+use super::markup::{Mrkdwn, cut, plain_section, sentences};
+use super::{services, usage_sentence};
 use crate::command::form::{Choice, Fault, Field};
 use crate::command::services::Found;
 use crate::command::surface::Surface;

@@ -10,7 +10,8 @@ use slack_morphism::prelude::{
     SlackBlockConfirmItem, SlackBlockPlainText, SlackMessageContent,
 };
 
-use super::{Audience, BUTTON_LIMIT, Mrkdwn, content, context, cut, local_time, utc};
+use super::Audience;
+use super::markup::{BUTTON_LIMIT, Mrkdwn, content, context, cut, local_time, utc};
 use crate::fivetran::model::ConnectCard;
 use crate::fivetran::schema::SchemaKind;
 use crate::life::{Link, News, State};

@@ -23,7 +23,6 @@ use crate::life::{Link, State};
 use crate::permission::{Gate, Person, Refused};
 use crate::reply::list::{BACK, NEXT};
 use crate::reply::live::{OPEN_CARD, RENEW};
-use crate::reply::status::RENEW_HERE;
 use crate::reply::{self, ask};
 use crate::slack::respond;
 use crate::slack::{Interaction, ResponseUrl};
@@ -153,14 +152,14 @@ impl Press {
             RENEW => self.renew(route, signature).await,
             ask::DISMISS => Ok(Said::Instead(ask::dismissed())),
             _ if self.outsider => Ok(Said::Beside(ask::not_yours())),
-            ask::POST_HERE | ask::REAUTHORISE | ask::CANCEL | RENEW_HERE | BACK | NEXT
+            ask::POST_HERE | ask::REAUTHORISE | ask::CANCEL | ask::RENEW_HERE | BACK | NEXT
                 if let Err(refused) = self.may(route).await =>
             {
                 Ok(Said::Beside(reply::refused(&refused)))
             }
             ask::POST_HERE => self.confirm(route, signature, Confirmed::PostHere).await,
             ask::REAUTHORISE => self.confirm(route, signature, Confirmed::Reauthorise).await,
-            RENEW_HERE => self.renew_here(route, signature).await,
+            ask::RENEW_HERE => self.renew_here(route, signature).await,
             BACK | NEXT => self.turn(route).await,
             ask::CANCEL => self.cancel(route, signature).await,
             _ => return,

@@ -13,7 +13,8 @@ use serde::Serialize;
 use sqlx::Row as _;
 use tokio::sync::oneshot;
 
-use super::{ACCEPT_LIMIT, Hold, Pool, Store, StoreError, millis, on, writer};
+use super::writer::{self, NewRow, ProgressRow, Recorded};
+use super::{ACCEPT_LIMIT, Hold, Pool, Store, StoreError, millis, on};
 use crate::journal::{FIRST_FENCE, Notice, Progress, Stage, Then};
 
 /// A command to accept.
@@ -74,15 +75,6 @@ pub struct Claimed {
     pub accepted_at: Timestamp,
 }
 
-/// What came of recording.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Recorded {
-    /// It is on disk.
-    Committed,
-    /// Somebody else has taken the command since; drop everything about it.
-    LeaseLost,
-}
-
 impl Store {
     /// Commits a command and takes its lease, or finds its twin. When this fails, nothing of the
     /// command happens later: what may have been committed all the same is voided.
@@ -105,7 +97,7 @@ impl Store {
             accepted_at: new.accepted_at,
         };
         let (reply, mut answer) = oneshot::channel();
-        let row = writer::NewRow::new(new, sealed);
+        let row = new_row(new, sealed);
         let closed = || StoreError::Refused("closed".to_owned());
         self.0.accepts.send(writer::Accept { row, reply }).map_err(|_| closed())?;
         let committed = match tokio::time::timeout(ACCEPT_LIMIT, &mut answer).await {
@@ -122,7 +114,7 @@ impl Store {
     /// Commits how a command stands. A failure of the database is tried again until it works or
     /// the lease is lost: what happened outside has happened.
     pub async fn record(&self, claimed: &Claimed, progress: &Progress, then: Then) -> Recorded {
-        let row = writer::ProgressRow::new(claimed, progress, then);
+        let row = progress_row(claimed, progress, then);
         let mut pause = Duration::from_millis(50);
         loop {
             let (reply, committed) = oneshot::channel();
@@ -234,6 +226,47 @@ impl Store {
         }
         self.0.renewed_ms.store(asked, Ordering::Relaxed);
         Ok(())
+    }
+}
+
+/// A new command as the writer takes it.
+fn new_row(new: NewCommand, response_url: String) -> NewRow {
+    let Progress { stage, .. } = new.progress;
+    NewRow {
+        id: new.id,
+        dedup: new.dedup,
+        subject: new.subject,
+        team_id: new.team_id,
+        channel_id: new.channel_id,
+        user_id: new.user_id,
+        request: new.request,
+        response_url,
+        stage: stage.name(),
+        connection_id: stage.connection().map(str::to_owned),
+        existed: stage.existed().into(),
+        accepted_at: new.accepted_at.as_millisecond(),
+    }
+}
+
+/// How a command stands, as the writer takes it.
+fn progress_row(claimed: &Claimed, progress: &Progress, then: Then) -> ProgressRow {
+    let (run_at, ended_at, keep) = match then {
+        Then::GoOn => (claimed.accepted_at, None, 1),
+        Then::WaitUntil(time) => (time, None, 0),
+        Then::End(time) => (time, Some(time.as_millisecond()), 0),
+    };
+    ProgressRow {
+        id: claimed.id.clone(),
+        fence: claimed.fence,
+        stage: progress.stage.name(),
+        connection_id: progress.stage.connection().map(str::to_owned),
+        existed: progress.stage.existed().into(),
+        problem: progress.stage.notice().map(Notice::to_json),
+        tries: progress.tries,
+        posts: progress.posts,
+        run_at: run_at.as_millisecond(),
+        ended_at,
+        keep,
     }
 }
 

@@ -1,52 +1,15 @@
 //! What must hold of every run, read from the models' logs.
 
-use super::MINUTE;
-use super::Outcome;
+use super::statistics::Statistics;
 use super::store::Row;
 use super::world::{Command, World};
+use super::{MINUTE, Outcome};
 use crate::journal::{Ending, Notice, PostFailure, Problem, RESPONSE_URL_DEADLINE, Stage, WEB_API_DEADLINE};
 
 /// Largest difference of two replicas' clocks, and what the last calls may take.
 const SLACKNESS: i64 = 10 * MINUTE + 2 * MINUTE;
 /// Calls to either party of one task that meets nothing but failures until the deadline.
 const CALLS: u32 = 400;
-
-/// How a command ended, as its process saw it.
-pub(super) struct Ended {
-    pub(super) stage: Stage,
-    pub(super) at: i64,
-    pub(super) past_deadline: bool,
-    pub(super) last: Outcome,
-}
-
-macro_rules! statistics {
-    ($($counted:ident),* ; $($largest:ident),*) => {
-        /// What happened in some runs: sums, and then maxima.
-        #[derive(Debug, Default)]
-        pub(super) struct Statistics {
-            $(pub(super) $counted: u64,)*
-            $(pub(super) $largest: u32,)*
-        }
-
-        impl Statistics {
-            pub(super) fn add(&mut self, other: &Self) {
-                $(self.$counted += other.$counted;)*
-                $(self.$largest = self.$largest.max(other.$largest);)*
-            }
-
-            /// A simulation in which something never happens proves nothing about it.
-            pub(super) fn assert_everything_happened(&self) {
-                $(assert!(self.$counted > 0, "{} is zero", stringify!($counted));)*
-            }
-        }
-    };
-}
-
-statistics! {
-    runs, commands, crashes, leases_lost, delivered, told, undeliverable, undeliverable_early, adopted,
-    links_shown_again, unclear_links, cut_off_links, posts_after_the_end;
-    most_fivetran_calls, most_posts, most_links_of_one_command, most_url_links, most_url_problems
-}
 
 impl World {
     /// Held after every call that has done its work.
