@@ -240,7 +240,7 @@ fn segment(id: &str) -> Result<&str, Error> {
 /// What an answer other than 2xx means.
 /// <https://fivetran.com/docs/rest-api/getting-started/api-response-codes>
 fn refusal(status: StatusCode, retry_after: Option<std::time::Duration>, body: &[u8]) -> Error {
-    let said = model::Said::read(body);
+    let said = model::ApiMessage::read(body);
     match status.as_u16() {
         401 => Error::KeyRejected(said),
         403 => Error::Forbidden(said),

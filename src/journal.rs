@@ -22,7 +22,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::work::Intent;
 pub use outcome::{Failure, Found, Outcome, PostFailure};
 pub use pause::{CREATE_DEADLINE, RESPONSE_URL_DEADLINE, THROTTLE_LIMIT, WEB_API_DEADLINE};
-use pause::{HELD_PAUSE, after};
+use pause::{POSTPONED_PAUSE, after};
 pub use problem::{MisfitKind, Notice, Origin, Problem};
 pub use progress::{Ending, Progress, Stage};
 pub use turn::{Act, FIRST_FENCE, Message, Record, Resting, Step, Then, Turn};
@@ -140,11 +140,11 @@ impl<C> Journal<C> {
                 let due = if self.due == Due::Post { Due::Look } else { self.due };
                 self.begin(due, now)
             }
-            Outcome::Held => {
+            Outcome::Postponed => {
                 if self.is_posting() {
                     self.progress.posts = self.progress.posts.saturating_sub(1);
                 }
-                self.rest(HELD_PAUSE, now)
+                self.rest(POSTPONED_PAUSE, now)
             }
             Outcome::Created { connection, card } => {
                 self.card = card;

@@ -10,7 +10,7 @@
 //! `ALLOWED_USERS` does not name.
 
 mod cache;
-mod slack;
+mod directory;
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
 use crate::slack::web_api::{Identity, UserInfo, WebApi};
-use slack::Directory;
+use directory::Directory;
 
 /// Longest wait for all that Slack is asked; the acknowledgement is due after three seconds.
 const PATIENCE: Duration = Duration::from_millis(800);
@@ -119,7 +119,12 @@ impl Gate {
     ///
     /// # Errors
     /// [`Refused`].
-    pub async fn may(&self, person: &Person<'_>, channel_id: &str, now: Timestamp) -> Result<(), Refused> {
+    pub async fn authorize(
+        &self,
+        person: &Person<'_>,
+        channel_id: &str,
+        now: Timestamp,
+    ) -> Result<(), Refused> {
         self.judge(person, channel_id, now).await.map_err(|reason| {
             let ask = self.permissions.users.iter().take(ASKED).cloned().collect();
             Refused { reason, ask }

@@ -166,11 +166,11 @@ fn failure(error: Error) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fivetran::model::Said;
+    use crate::fivetran::model::ApiMessage;
 
     #[test]
     fn what_is_not_found_is_told_by_its_code() {
-        let said = |code: &str| Said { code: code.to_owned(), message: String::new() };
+        let said = |code: &str| ApiMessage { code: code.to_owned(), message: String::new() };
         let told = |code: &str| failure(Error::NotFound(said(code)));
         assert!(matches!(told("NotFound_Group"), Failure::Final(Problem::GroupUnknown(_))));
         for code in ["NotFound_Service", "NotFound_Connection", ""] {

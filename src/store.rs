@@ -10,7 +10,7 @@
 //! so that many commands share one sync of the disk.
 
 mod commands;
-mod held;
+mod lease;
 mod links;
 mod migrations;
 mod open;
@@ -28,8 +28,8 @@ use tokio::time::Instant;
 
 use crate::seal::Sealer;
 pub use commands::{Accepted, Claimed, NewCommand};
-use held::Held;
-pub use held::Hold;
+pub use lease::LeaseGuard;
+use lease::Leases;
 pub use links::{ClaimedLink, CommandRow, NewLink};
 pub use open::{DatabaseUrl, OpenError, Options, undeliverable_beside};
 use statements::Statements;
@@ -108,7 +108,7 @@ struct Inner {
     accepts: mpsc::UnboundedSender<writer::Accept>,
     records: mpsc::UnboundedSender<writer::Record>,
     kept: mpsc::UnboundedSender<writer::Keep>,
-    held: Arc<Held>,
+    leases: Arc<Leases>,
     progress: Arc<writer::Progressing>,
     /// Commands whose acceptance was not promised, and that are still to be voided.
     voiding: Arc<AtomicUsize>,

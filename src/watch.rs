@@ -180,8 +180,8 @@ impl Watcher {
         }
         if lock(&self.hasty_pace).take(1, life::share(self.limit()), clock.now()) == 0 {
             // Soon, then; with the others.
-            if let Err(error) = store.hasten_link(&link.id, clock.now()).await {
-                tracing::warn!(link = link.id, %error, "could not hasten a look");
+            if let Err(error) = store.make_link_due(&link.id, clock.now()).await {
+                tracing::warn!(link = link.id, %error, "could not look sooner");
             }
             return link.state;
         }

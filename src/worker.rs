@@ -107,7 +107,7 @@ pub fn start(parts: Parts, fresh: mpsc::UnboundedReceiver<Claimed>) -> Handle {
     loops.spawn(Arc::clone(&worker).take_fresh(fresh));
     loops.spawn(Arc::clone(&worker).take_due());
     loops.spawn(Arc::clone(&worker).prolong_leases());
-    loops.spawn(Arc::clone(&worker).keep_house());
+    loops.spawn(Arc::clone(&worker).clean_up());
     let supervisor = tokio::spawn(supervise(loops, stopping, failed));
     Handle { worker, supervisor }
 }
@@ -182,7 +182,7 @@ impl Worker {
         }
     }
 
-    async fn keep_house(self: Arc<Self>) {
+    async fn clean_up(self: Arc<Self>) {
         loop {
             let now = self.parts.clock.now();
             self.resting().forget_old(now);
@@ -300,18 +300,18 @@ impl Worker {
     /// Takes one step at Fivetran. `again`: it repeats one that failed.
     async fn provision(&self, job: Job<'_>, step: Step, again: bool) -> Outcome {
         if self.may_be_lost(job.claimed) {
-            return Outcome::Held;
+            return Outcome::Postponed;
         }
         // Never closed, so always granted.
         let _call = self.fivetran_calls.acquire().await.ok();
         if again {
             if !self.budget().try_retry(self.parts.clock.now()) {
-                return Outcome::Held;
+                return Outcome::Postponed;
             }
             self.parts.metrics.retried(Party::Fivetran);
         }
         if step == Step::Create && !self.lease_is_long_enough() {
-            return Outcome::Held;
+            return Outcome::Postponed;
         }
         let outcome = self.take_step(job, &step).await;
         tracing::debug!(command = job.claimed.id, ?step, ?outcome, "a step at Fivetran");
@@ -343,7 +343,7 @@ impl Worker {
     /// Sends one message to Slack. `again`: it repeats one that failed.
     async fn deliver(&self, job: Job<'_>, message: Message<ConnectCard>, again: bool) -> Outcome {
         if self.may_be_lost(job.claimed) {
-            return Outcome::Held;
+            return Outcome::Postponed;
         }
         // Never closed, so always granted.
         let _call = self.slack_calls.acquire().await.ok();
@@ -408,7 +408,7 @@ impl Worker {
 
     /// Whether somebody else may have the command by now.
     fn may_be_lost(&self, claimed: &Claimed) -> bool {
-        !claimed.hold.holds() || self.parts.store.lease_left().is_zero()
+        !claimed.lease.is_held() || self.parts.store.lease_left().is_zero()
     }
 
     fn budget(&self) -> MutexGuard<'_, RetryBudget> {
@@ -502,7 +502,7 @@ fn cause(outcome: &Outcome) -> &'static str {
         Outcome::PostFailed(PostFailure::Throttled(_)) => "Slack asks for a pause",
         Outcome::PostFailed(PostFailure::NotSent) => "Slack is not reachable",
         Outcome::PostFailed(_) => "Slack gives no clear answer",
-        Outcome::Held => "too much is being repeated, or somebody else is at work on it",
+        Outcome::Postponed => "too much is being repeated, or somebody else is at work on it",
         _ => "a connection may yet appear",
     }
 }

@@ -36,7 +36,7 @@ pub(super) struct Page<T> {
 
 /// What Fivetran says about a refusal, cut to what can be shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Said {
+pub struct ApiMessage {
     /// For programs, e.g. `NotFound_Group`. Can be empty.
     pub code: String,
     /// For people. Can be empty.
@@ -46,7 +46,7 @@ pub struct Said {
 /// Longest message of Fivetran's that is kept, in characters.
 const MESSAGE_LIMIT: usize = 500;
 
-impl Said {
+impl ApiMessage {
     /// Reads an error's body; an HTML page of a gateway says nothing.
     pub(super) fn read(body: &[u8]) -> Self {
         #[derive(Deserialize)]
@@ -65,7 +65,7 @@ impl Said {
     }
 }
 
-impl Said {
+impl ApiMessage {
     /// Whether it is the connection that is not found.
     #[must_use]
     pub fn is_of_connection(&self) -> bool {
@@ -79,7 +79,7 @@ impl Said {
     }
 }
 
-impl fmt::Display for Said {
+impl fmt::Display for ApiMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.code, self.message)
     }
@@ -393,10 +393,11 @@ mod tests {
 
     #[test]
     fn what_fivetran_says_is_cut_to_what_can_be_shown() {
-        let said =
-            Said::read(&serde_json::to_vec(&json!({"code": "A", "message": "x".repeat(9000)})).unwrap());
+        let said = ApiMessage::read(
+            &serde_json::to_vec(&json!({"code": "A", "message": "x".repeat(9000)})).unwrap(),
+        );
         assert_eq!((said.code.as_str(), said.message.len()), ("A", MESSAGE_LIMIT));
-        assert_eq!(Said::read(b"<html>502</html>"), Said::default());
-        assert_eq!(Said::read(br#"{"code":null}"#), Said::default());
+        assert_eq!(ApiMessage::read(b"<html>502</html>"), ApiMessage::default());
+        assert_eq!(ApiMessage::read(br#"{"code":null}"#), ApiMessage::default());
     }
 }

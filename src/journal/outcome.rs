@@ -17,7 +17,7 @@ pub enum Outcome<C> {
     /// A rest is over.
     Woken,
     /// The action must not be taken now: too much is being repeated, or the lease is too short.
-    Held,
+    Postponed,
     /// The connection was created.
     Created {
         /// Its id.

@@ -21,7 +21,7 @@ pub const THROTTLE_LIMIT: Duration = Duration::from_secs(60);
 /// First and longest delay of the exponential backoff.
 pub(super) const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
 /// How soon a command that must not be worked on now is looked at again.
-pub(super) const HELD_PAUSE: Duration = Duration::from_secs(1);
+pub(super) const POSTPONED_PAUSE: Duration = Duration::from_secs(1);
 /// Delays after an unclear post: together they outlast an outage of Slack's of a quarter of an
 /// hour, with no more posts than a response_url takes.
 pub(super) const UNCLEAR_DELAYS: [Duration; 4] =

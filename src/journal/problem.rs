@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::fivetran::model::Said;
+use crate::fivetran::model::ApiMessage;
 use crate::fivetran::schema::Misfit;
 
 /// Why a command ends without a link. Stored, so that it can be told after a crash; worded in
@@ -16,18 +16,18 @@ pub enum Problem {
     /// Fivetran rejects the API key.
     KeyRejected,
     /// The key's role may not do this.
-    Forbidden(Said),
+    Forbidden(ApiMessage),
     /// The destination's group does not exist.
-    GroupUnknown(Said),
+    GroupUnknown(ApiMessage),
     /// Fivetran refuses the connection for a reason of its own.
-    Refused(Said),
+    Refused(ApiMessage),
     /// Another service's connection has the schema.
     SchemaTaken {
         /// That service's id.
         service: String,
     },
     /// The name is taken, yet no such connection is to be seen with this key.
-    NameTaken(Said),
+    NameTaken(ApiMessage),
     /// The same service's connection has the schema and has been connected already.
     AlreadyConnected {
         /// Where it was asked for, if it was here.

@@ -2,7 +2,7 @@
 
 use super::pause::{BACKOFF, UNCLEAR_DELAYS};
 use super::*;
-use crate::fivetran::model::Said;
+use crate::fivetran::model::ApiMessage;
 
 const WEB_API: bool = true;
 const RESPONSE_URL: bool = false;
@@ -153,7 +153,7 @@ fn refused(conflict: bool) -> Outcome {
 }
 
 fn taken() -> Problem {
-    Problem::NameTaken(Said::default())
+    Problem::NameTaken(ApiMessage::default())
 }
 
 fn unfinished(created_at: Option<Timestamp>) -> Outcome {
@@ -558,14 +558,14 @@ fn a_refused_link_is_told_and_a_refused_problem_is_the_end() {
 fn a_step_that_is_held_back_comes_again_and_is_no_failure() {
     let mut life = Life::new(RESPONSE_URL);
     life.next(Outcome::Accepted);
-    let step = life.next(Outcome::Held);
+    let step = life.next(Outcome::Postponed);
     let (pause, step) = life.after_wait(&step);
     assert_eq!((pause, step), (seconds(1), Step::Create));
     assert!(!life.again);
     let step = life.next(failed(Failure::Unclear));
     assert!(life.again);
     life.after_wait(&step);
-    let step = life.next(Outcome::Held);
+    let step = life.next(Outcome::Postponed);
     assert_eq!(life.after_wait(&step).1, Step::Look);
 }
 
@@ -611,7 +611,7 @@ fn commands_do_not_wait_in_step() {
 
 #[test]
 fn a_problem_is_called_the_same_in_the_log_and_in_the_database() {
-    let said = Said::default;
+    let said = ApiMessage::default;
     for problem in [
         Problem::KeyRejected,
         Problem::Forbidden(said()),

@@ -9,7 +9,7 @@ use super::ask;
 use super::markup::{content, cut, plain_section, plainly, reference_line};
 use super::usage::misfit_words;
 use crate::command::surface::Surface;
-use crate::fivetran::model::Said;
+use crate::fivetran::model::ApiMessage;
 use crate::fivetran::schema::Target;
 use crate::journal::{Notice, Problem};
 use crate::work::{Request, Work};
@@ -165,7 +165,7 @@ fn cannot_post(name: &str, slack_says: &str) -> String {
 }
 
 /// Fivetran's own words, where there are any.
-fn quoted(said: &Said) -> String {
+fn quoted(said: &ApiMessage) -> String {
     if said.message.is_empty() {
         String::new()
     } else {

@@ -3,7 +3,7 @@
 //!
 //! Owns the order of things before the acknowledgement, which has to arrive within three seconds.
 //! Only three things wait for an outside party: whether the person may
-//! ([`Gate::may`](crate::permission::Gate::may), 0.8 s at most); `status`, for Fivetran, and the
+//! ([`Gate::authorize`](crate::permission::Gate::authorize), 0.8 s at most); `status`, for Fivetran, and the
 //! form, for Slack, until two seconds after the request came.
 
 use std::sync::Arc;
@@ -100,7 +100,7 @@ impl Commands {
         }
         let SlashCommand { team_id, channel_id, user_id, .. } = &typed;
         let person = Person { team_id, enterprise_id: typed.enterprise_id.as_deref(), user_id };
-        if let Err(refused) = self.gate.may(&person, channel_id, self.clock.now()).await {
+        if let Err(refused) = self.gate.authorize(&person, channel_id, self.clock.now()).await {
             tracing::info!(
                 team = team_id,
                 channel = channel_id,
@@ -189,9 +189,9 @@ impl Commands {
         let view = self.view(&link, began).await;
         let report = status::report(link, view, self.clock.now());
         if report.link.state != known
-            && let Err(error) = self.store.hasten_link(&id, self.clock.now()).await
+            && let Err(error) = self.store.make_link_due(&id, self.clock.now()).await
         {
-            tracing::warn!(link = id, %error, "could not hasten a look");
+            tracing::warn!(link = id, %error, "could not look sooner");
         }
         status_reply::status(&report)
     }

@@ -158,7 +158,7 @@ impl Forms {
             enterprise_id: draft.enterprise_id.as_deref(),
             user_id: &draft.user_id,
         };
-        if let Err(refused) = self.gate.may(&person, &draft.channel_id, self.clock.now()).await {
+        if let Err(refused) = self.gate.authorize(&person, &draft.channel_id, self.clock.now()).await {
             tracing::info!(
                 team = draft.team_id,
                 channel = draft.channel_id,

@@ -113,13 +113,13 @@ struct Press {
 }
 
 /// How the person learns what came of a press.
-enum Said {
+enum Feedback {
     /// In the place of the question.
-    Instead(SlackMessageContent),
+    Replace(SlackMessageContent),
     /// Beside the message, which stays.
-    Beside(SlackMessageContent),
+    Ephemeral(SlackMessageContent),
     /// The message itself will show it.
-    Nothing,
+    None,
 }
 
 impl Press {
@@ -150,12 +150,12 @@ impl Press {
     async fn answer(self, route: &Interactivity, signature: &[u8]) {
         let result = match self.action.as_str() {
             RENEW => self.renew(route, signature).await,
-            ask::DISMISS => Ok(Said::Instead(ask::dismissed())),
-            _ if self.outsider => Ok(Said::Beside(ask::not_yours())),
+            ask::DISMISS => Ok(Feedback::Replace(ask::dismissed())),
+            _ if self.outsider => Ok(Feedback::Ephemeral(ask::not_yours())),
             ask::POST_HERE | ask::REAUTHORISE | ask::CANCEL | ask::RENEW_HERE | BACK | NEXT
-                if let Err(refused) = self.may(route).await =>
+                if let Err(refused) = self.authorize(route).await =>
             {
-                Ok(Said::Beside(reply::refused(&refused)))
+                Ok(Feedback::Ephemeral(reply::refused(&refused)))
             }
             ask::POST_HERE => self.confirm(route, signature, Confirmed::PostHere).await,
             ask::REAUTHORISE => self.confirm(route, signature, Confirmed::Reauthorise).await,
@@ -166,17 +166,17 @@ impl Press {
         };
         let said = result.unwrap_or_else(|error| {
             tracing::error!(%error, "could not look up what a button is about");
-            Said::Beside(reply::not_accepted())
+            Feedback::Ephemeral(reply::not_accepted())
         });
         let (http, url) = (route.http.clone(), self.response_url);
         // After the answer: a sentence that is lost here was not promised to anyone.
         tokio::spawn(async move {
             let sent = match said {
-                Said::Instead(content) => respond::replace(&http, &url, &content).await,
-                Said::Beside(content) => {
+                Feedback::Replace(content) => respond::replace(&http, &url, &content).await,
+                Feedback::Ephemeral(content) => {
                     respond::post(&http, &url, &content, SlackMessageResponseType::Ephemeral).await
                 }
-                Said::Nothing => Ok(()),
+                Feedback::None => Ok(()),
             };
             if let Err(error) = sent {
                 tracing::info!(%error, "a press could not be answered");
@@ -185,33 +185,33 @@ impl Press {
     }
 
     /// Whether the person may still do what a private message is about.
-    async fn may(&self, route: &Interactivity) -> Result<(), Refused> {
+    async fn authorize(&self, route: &Interactivity) -> Result<(), Refused> {
         let person = Person {
             team_id: self.home.as_deref().unwrap_or(&self.team_id),
             enterprise_id: None,
             user_id: &self.user_id,
         };
-        route.gate.may(&person, &self.channel_id, route.clock.now()).await
+        route.gate.authorize(&person, &self.channel_id, route.clock.now()).await
     }
 
     /// Anyone who sees a link's own message may ask for a new link in it, people of the customer's
     /// workspace too: the new one appears where the old one was.
-    async fn renew(&self, route: &Interactivity, signature: &[u8]) -> Result<Said, StoreError> {
+    async fn renew(&self, route: &Interactivity, signature: &[u8]) -> Result<Feedback, StoreError> {
         let link = route.store.link(&self.value).await?;
         let Some(link) = link.filter(|link| self.is_in_message_of(link)) else {
-            return Ok(Said::Beside(ask::not_yours()));
+            return Ok(Feedback::Ephemeral(ask::not_yours()));
         };
         if link.state == State::Waiting && route.clock.now() < link.expires_at {
             // Pressed in a client that does not show the new link yet.
-            return Ok(Said::Beside(ask::renewed_already()));
+            return Ok(Feedback::Ephemeral(ask::renewed_already()));
         }
         Ok(match renew::work(&link) {
             Ok((work, progress)) => match self.accept(route, signature, &work, progress).await {
-                Answered::Accepted(_) => Said::Nothing,
-                Answered::AlreadyOnIt => Said::Beside(reply::already_on_it(&work)),
-                Answered::NotAccepted => Said::Beside(reply::not_accepted()),
+                Answered::Accepted(_) => Feedback::None,
+                Answered::AlreadyOnIt => Feedback::Ephemeral(reply::already_on_it(&work)),
+                Answered::NotAccepted => Feedback::Ephemeral(reply::not_accepted()),
             },
-            Err(why) => Said::Beside(ask::not_renewable(why, &link)),
+            Err(why) => Feedback::Ephemeral(ask::not_renewable(why, &link)),
         })
     }
 
@@ -229,7 +229,7 @@ impl Press {
         route: &Interactivity,
         signature: &[u8],
         confirmed: Confirmed,
-    ) -> Result<Said, StoreError> {
+    ) -> Result<Feedback, StoreError> {
         let asked = route.store.command(&self.value).await?.filter(|asked| {
             asked.user_id == self.user_id
                 && asked.channel_id == self.channel_id
@@ -237,10 +237,10 @@ impl Press {
         });
         let work = asked.as_ref().and_then(|asked| serde_json::from_str::<Work>(&asked.request).ok());
         let (Some(asked), Some(Work::Connect(mut request))) = (asked, work) else {
-            return Ok(Said::Beside(ask::not_yours()));
+            return Ok(Feedback::Ephemeral(ask::not_yours()));
         };
         if route.clock.now().duration_since(asked.accepted_at) > QUESTION_LIFE {
-            return Ok(Said::Instead(ask::too_old()));
+            return Ok(Feedback::Replace(ask::too_old()));
         }
         request.confirmed = confirmed;
         self.carry_out(route, signature, Work::Connect(request), Progress::default()).await
@@ -253,25 +253,29 @@ impl Press {
     }
 
     /// From a private message: the same as `renew`, typed.
-    async fn renew_here(&self, route: &Interactivity, signature: &[u8]) -> Result<Said, StoreError> {
-        let Some(link) = self.link_here(route).await? else { return Ok(Said::Beside(ask::not_yours())) };
+    async fn renew_here(&self, route: &Interactivity, signature: &[u8]) -> Result<Feedback, StoreError> {
+        let Some(link) = self.link_here(route).await? else {
+            return Ok(Feedback::Ephemeral(ask::not_yours()));
+        };
         match renew::work(&link) {
             Ok((work, progress)) => self.carry_out(route, signature, work, progress).await,
-            Err(why) => Ok(Said::Instead(ask::not_renewable(why, &link))),
+            Err(why) => Ok(Feedback::Replace(ask::not_renewable(why, &link))),
         }
     }
 
     /// Another page of the list of this channel; the value is nothing but its number.
-    async fn turn(&self, route: &Interactivity) -> Result<Said, StoreError> {
-        let Ok(number) = self.value.parse() else { return Ok(Said::Beside(ask::not_yours())) };
+    async fn turn(&self, route: &Interactivity) -> Result<Feedback, StoreError> {
+        let Ok(number) = self.value.parse() else { return Ok(Feedback::Ephemeral(ask::not_yours())) };
         let links = route.store.links_of_channel(&self.team_id, &self.channel_id).await?;
-        Ok(Said::Instead(reply::list::list(&list::page(links, number, route.clock.now()), None)))
+        Ok(Feedback::Replace(reply::list::list(&list::page(links, number, route.clock.now()), None)))
     }
 
-    async fn cancel(&self, route: &Interactivity, signature: &[u8]) -> Result<Said, StoreError> {
-        let Some(link) = self.link_here(route).await? else { return Ok(Said::Beside(ask::not_yours())) };
+    async fn cancel(&self, route: &Interactivity, signature: &[u8]) -> Result<Feedback, StoreError> {
+        let Some(link) = self.link_here(route).await? else {
+            return Ok(Feedback::Ephemeral(ask::not_yours()));
+        };
         if link.state.is_over() || self.asked_too_long_ago(route) {
-            return Ok(Said::Instead(ask::too_old()));
+            return Ok(Feedback::Replace(ask::too_old()));
         }
         let (work, progress) = cancel::work(&link);
         self.carry_out(route, signature, work, progress).await
@@ -290,8 +294,8 @@ impl Press {
         signature: &[u8],
         work: Work,
         progress: Progress,
-    ) -> Result<Said, StoreError> {
-        Ok(Said::Instead(match self.accept(route, signature, &work, progress).await {
+    ) -> Result<Feedback, StoreError> {
+        Ok(Feedback::Replace(match self.accept(route, signature, &work, progress).await {
             Answered::Accepted(id) => reply::accepted(&work, &id),
             Answered::AlreadyOnIt => reply::already_on_it(&work),
             Answered::NotAccepted => reply::not_accepted(),

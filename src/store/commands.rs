@@ -14,7 +14,7 @@ use sqlx::Row as _;
 use tokio::sync::oneshot;
 
 use super::writer::{self, NewRow, ProgressRow, Recorded};
-use super::{ACCEPT_LIMIT, Hold, Pool, Store, StoreError, millis, on};
+use super::{ACCEPT_LIMIT, LeaseGuard, Pool, Store, StoreError, millis, on};
 use crate::journal::{FIRST_FENCE, Notice, Progress, Stage, Then};
 
 /// A command to accept.
@@ -58,7 +58,7 @@ pub struct Claimed {
     /// How often it was taken; goes with every write.
     pub fence: i64,
     /// Keeps the lease.
-    pub hold: Arc<Hold>,
+    pub lease: Arc<LeaseGuard>,
     /// The workspace.
     pub team_id: String,
     /// The channel.
@@ -85,7 +85,7 @@ impl Store {
         let sealed = self.0.sealer.seal(new.response_url.expose_secret(), &new.id);
         let sealed = sealed.map_err(|error| StoreError::Refused(error.to_string()))?;
         let claimed = Claimed {
-            hold: self.0.held.hold(&new.id, FIRST_FENCE),
+            lease: self.0.leases.guard(&new.id, FIRST_FENCE),
             id: new.id.clone(),
             fence: FIRST_FENCE,
             team_id: new.team_id.clone(),
@@ -138,8 +138,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn claim(&self, now: Timestamp, limit: i64) -> Result<Vec<Claimed>, StoreError> {
-        let in_hand: Vec<_> = self.0.held.all();
-        let in_hand: Vec<_> = in_hand.iter().map(|hold| hold.key().0).collect();
+        let in_hand: Vec<_> = self.0.leases.all();
+        let in_hand: Vec<_> = in_hand.iter().map(|guard| guard.key().0).collect();
         let in_hand =
             serde_json::to_string(&in_hand).map_err(|_| StoreError::Refused("no JSON".to_owned()))?;
         let rows: Vec<Stored> = on!(&self.0.pool, db => {
@@ -193,7 +193,7 @@ impl Store {
         Ok(Claimed {
             response_url: row.response_url.as_deref().and_then(|sealed| self.0.sealer.open(sealed, &row.id)),
             accepted_at: Timestamp::from_millisecond(row.accepted_at).map_err(|_| unreadable())?,
-            hold: self.0.held.hold(&row.id, row.fence),
+            lease: self.0.leases.guard(&row.id, row.fence),
             fence: row.fence,
             team_id: row.team_id,
             channel_id: row.channel_id,
@@ -211,10 +211,10 @@ impl Store {
     /// [`StoreError`].
     pub async fn renew(&self) -> Result<(), StoreError> {
         let asked = self.elapsed_ms();
-        let held = self.0.held.all();
+        let held = self.0.leases.all();
         if !held.is_empty() {
             let keys: Vec<_> =
-                held.iter().map(|hold| hold.key()).map(|(id, fence)| Key { id, fence }).collect();
+                held.iter().map(|guard| guard.key()).map(|(id, fence)| Key { id, fence }).collect();
             let json = serde_json::to_string(&keys).map_err(|_| StoreError::Refused("no JSON".to_owned()))?;
             let ours: HashSet<String> = on!(&self.0.pool, db => {
                 let query = sqlx::query(self.0.sql.renew).bind(&self.0.owner).bind(millis(self.0.lease)).bind(json);
@@ -222,7 +222,7 @@ impl Store {
                 rows.iter().map(|row| Ok(row.try_get("id")?)).collect::<Result<_, StoreError>>()
             })?;
             // One that has ended or was put down meanwhile is not ours either, and nobody minds.
-            held.iter().filter(|hold| !ours.contains(hold.key().0)).for_each(|hold| hold.lose());
+            held.iter().filter(|guard| !ours.contains(guard.key().0)).for_each(|guard| guard.lose());
         }
         self.0.renewed_ms.store(asked, Ordering::Relaxed);
         Ok(())

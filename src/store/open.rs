@@ -136,7 +136,7 @@ impl Store {
             accepts,
             records,
             kept,
-            held: Arc::default(),
+            leases: Arc::default(),
             progress,
             voiding,
             renewed_ms: 0.into(),

@@ -16,7 +16,7 @@ use super::Outcome;
 use crate::clock::Clock;
 use crate::fivetran::model::ConnectCard;
 use crate::journal::{Notice, PostFailure};
-use crate::life::{self, Over, Place};
+use crate::life::{self, Place, Purpose};
 use crate::reply::live::{self, Note, Waiting};
 use crate::reply::{self, Audience, ask};
 use crate::slack::ResponseUrl;
@@ -183,7 +183,7 @@ impl Delivery {
                 requester: &claimed.user_id,
                 request,
                 message: message.clone(),
-                over: (request.confirmed == Confirmed::Reauthorise).then_some(Over::Connected),
+                purpose: (request.confirmed == Confirmed::Reauthorise).then_some(Purpose::Reauthorise),
                 posted_at: now,
                 expires_at,
                 check_at: life::first_look(now),
@@ -224,7 +224,7 @@ impl Delivery {
         let mut old = match self.store.claim_link(link).await {
             Ok(Some(old)) => old,
             // Somebody is editing its message at this moment, or the database is busy.
-            Ok(None) | Err(_) => return Outcome::Held,
+            Ok(None) | Err(_) => return Outcome::Postponed,
         };
         let now = self.clock.now();
         if old.link.state == life::State::Waiting
@@ -344,7 +344,7 @@ impl Delivery {
         if let (Notice::Cancelled, Work::Cancel { link, .. }) = (notice, work)
             && !self.mark_cancelled(link).await
         {
-            return Outcome::Held;
+            return Outcome::Postponed;
         }
         let content = reply::notice(notice, work, &claimed.id);
         self.count_retry(again);

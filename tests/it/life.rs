@@ -294,7 +294,7 @@ async fn ten_thousand_open_links_stay_far_inside_fivetrans_limits() {
             requester: "U",
             request: &request,
             message: None,
-            over: None,
+            purpose: None,
             posted_at: now,
             expires_at: now + connect_card::fivetran::model::LINK_LIFE,
             check_at: now,

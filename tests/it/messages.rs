@@ -4,7 +4,7 @@ use connect_card::command::places::{ChannelDefaults, Destinations, NO_DEFAULTS};
 use connect_card::command::surface::Surface;
 use connect_card::command::{UsageError, Vocabulary, parse};
 use connect_card::fivetran::catalog::{Catalog, ServiceId};
-use connect_card::fivetran::model::{ConnectCard, Said};
+use connect_card::fivetran::model::{ApiMessage, ConnectCard};
 use connect_card::fivetran::schema::{SchemaKind, Target};
 use connect_card::journal::{MisfitKind, Notice, Origin, Problem};
 use connect_card::reply::live::{self, Note};
@@ -125,7 +125,7 @@ fn assert_fits(content: impl serde::Serialize, what: &str) -> Value {
 #[test]
 fn every_reply_keeps_slacks_limits_with_the_longest_of_everything() {
     let now = Timestamp::UNIX_EPOCH;
-    let said = || Said { code: "C".repeat(500), message: "<&".repeat(250) };
+    let said = || ApiMessage { code: "C".repeat(500), message: "<&".repeat(250) };
     for request in [long_request(false), long_request(true)] {
         for note in [Note::None, Note::Existed, Note::Reauthorise, Note::Renewed] {
             for length in [200, 2900] {

@@ -11,7 +11,7 @@ use crate::command::form::Choice;
 use crate::command::renew;
 use crate::command::status::{View, report};
 use crate::fivetran::catalog::{Service, ServiceId, ServiceStatus};
-use crate::fivetran::model::{ConnectCard, Said, SetupState, Status, SyncState, Task};
+use crate::fivetran::model::{ApiMessage, ConnectCard, SetupState, Status, SyncState, Task};
 use crate::fivetran::schema::{Misfit, SchemaKind, SchemaName, Target};
 use crate::journal::{MisfitKind, Notice, Origin, Problem};
 use crate::life::{Link, Place, Reminded, State};
@@ -136,7 +136,7 @@ impl Sample {
             changed_at: ago(2),
             reminded: Reminded::default(),
             stale: false,
-            over: None,
+            purpose: None,
         }
     }
 
@@ -288,7 +288,7 @@ fn refusals(long: &Lengths) -> Vec<(&'static str, Reason)> {
 }
 
 fn problems(long: &Lengths, channel: &str, user: &str) -> Vec<(&'static str, Notice)> {
-    let said = || Said {
+    let said = || ApiMessage {
         code: long.text("Forbidden", "C", 500),
         message: long.text("You do not have access.", "<!channel> & ", 500),
     };

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::dice::Dice;
 use super::{CALL_TIMEOUT, Fate, Outcome, Says, Weather, stamp};
-use crate::fivetran::model::Said;
+use crate::fivetran::model::ApiMessage;
 use crate::journal::{Failure, Found, Problem, Step};
 
 pub(super) struct Connection {
@@ -103,11 +103,11 @@ impl Fivetran {
                 work_at: None,
                 answer_at,
                 says: Says::Instead(Outcome::CreateRefused {
-                    problem: Problem::Refused(Said::default()),
+                    problem: Problem::Refused(ApiMessage::default()),
                     conflict: false,
                 }),
             },
-            10 => instead(None, answer_at, Failure::Final(Problem::Forbidden(Said::default()))),
+            10 => instead(None, answer_at, Failure::Final(Problem::Forbidden(ApiMessage::default()))),
             _ => Fate { answer_at: now + CALL_TIMEOUT - 1, ..truth },
         }
     }
@@ -117,7 +117,7 @@ impl Fivetran {
         match step {
             Step::Create => {
                 if self.names_are_unique && self.bearing(name).next().is_some() {
-                    let problem = Problem::NameTaken(Said::default());
+                    let problem = Problem::NameTaken(ApiMessage::default());
                     return Outcome::CreateRefused { problem, conflict: self.conflict };
                 }
                 self.connections.push(Connection {

@@ -335,7 +335,7 @@ impl World {
         let replica = task.replica;
         task.act = act;
         if matches!(task.act, Act::Provision(_)) && again && self.dice.one_in(16) {
-            return self.drive(id, Outcome::Held);
+            return self.drive(id, Outcome::Postponed);
         }
         if self.slow_left > 0 && self.crash_rate < i64::MAX && self.dice.one_in(16) {
             self.slow_left -= 1;
