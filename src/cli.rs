@@ -4,6 +4,7 @@
 //! configuration). Must not know how any of them works; each is a module below.
 
 pub mod check;
+pub mod gallery;
 pub mod manifest;
 pub mod sandbox;
 pub mod serve;

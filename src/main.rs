@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use connect_card::cli::{self, Cli, Exit, Task, check, manifest, sandbox, serve};
+use connect_card::cli::{self, Cli, Exit, Task, check, gallery, manifest, sandbox, serve};
 use connect_card::clock::Clock;
 use connect_card::config::{self, Faults, LogConfig, LogFormat, Vars};
 use connect_card::{link, telemetry};
@@ -38,7 +38,7 @@ async fn run(task: Task) -> Result<Exit, Faults> {
             telemetry::start(log.format, quiet(&log));
             check::run(&vars, &clock).await
         }
-        Task::Sandbox { gallery: true, .. } => sandbox::gallery(),
+        Task::Sandbox { gallery: true, .. } => gallery::run(),
         Task::Sandbox { once, .. } => {
             // The sandbox is the same in every folder, whatever its `.env` says.
             telemetry::start(LogFormat::Text, quiet(&config::log(&Vars::from_environment())));

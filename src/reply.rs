@@ -10,7 +10,6 @@
 
 pub mod ask;
 pub mod form;
-pub mod gallery;
 pub mod list;
 pub mod live;
 mod refused;

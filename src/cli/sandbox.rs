@@ -17,7 +17,6 @@ use crate::cli::{self, Exit};
 use crate::clock::Clock;
 use crate::config::{self, Vars};
 use crate::outbound;
-use crate::reply::gallery;
 
 /// Where the typing happens.
 const CHANNEL: (&str, &str) = ("C0CUSTOMER", "#customer-acme");
@@ -62,18 +61,9 @@ pub async fn run(once: Option<&str>) -> Exit {
     exit
 }
 
-/// Prints everything that people can be shown.
-pub fn gallery() -> Exit {
-    for entry in gallery::entries() {
-        let Ok(line) = serde_json::to_string(&entry) else { return Exit::Failed };
-        say(&line);
-    }
-    Exit::Well
-}
-
 impl Sandbox {
     async fn start() -> Result<Self, Box<dyn std::error::Error>> {
-        let (slack, fivetran) = stand_ins().await?;
+        let (slack, fivetran) = stand_ins(outbound::client(None)?).await?;
         let folder = std::env::temp_dir().join(format!("connect-card-sandbox-{}", std::process::id()));
         std::fs::create_dir_all(&folder)?;
         let listener = app::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), "PORT")?;
@@ -197,14 +187,13 @@ impl Sandbox {
     }
 }
 
-/// Starts both outside parties, by the real time.
+/// Starts both outside parties, by the real time; with `client`, Slack calls the bot.
 ///
 /// # Errors
-/// When the HTTP client cannot be built or no port can be bound.
-pub async fn stand_ins() -> io::Result<(SlackStandIn, FivetranStandIn)> {
+/// When no port can be bound.
+pub async fn stand_ins(client: reqwest::Client) -> io::Result<(SlackStandIn, FivetranStandIn)> {
     let clock = Clock::default();
     let now = move || clock.now();
-    let client = outbound::client(None).map_err(io::Error::other)?;
     Ok((SlackStandIn::start(now.clone(), client).await?, FivetranStandIn::start(now).await?))
 }
 

@@ -24,17 +24,26 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 /// What the tests give to a stand-in and call it with.
 #[cfg(test)]
 mod outside {
+    use std::sync::OnceLock;
+
     use jiff::Timestamp;
+    use reqwest::Client;
 
     pub(crate) fn now() -> Timestamp {
         #[expect(clippy::disallowed_methods, reason = "this is the time that comes from outside")]
         Timestamp::now()
     }
 
+    /// A client that keeps no connection, since a fault may have closed it.
+    pub(crate) fn client() -> Client {
+        static CLIENT: OnceLock<Client> = OnceLock::new();
+        CLIENT.get_or_init(build).clone()
+    }
+
     #[expect(clippy::disallowed_methods, reason = "this is the client that comes from outside")]
-    pub(crate) fn client() -> reqwest::Client {
-        // A second call finds the provider in place.
+    fn build() -> Client {
         let _ = rustls::crypto::ring::default_provider().install_default();
-        reqwest::Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap()
+        let redirect = reqwest::redirect::Policy::none();
+        Client::builder().pool_max_idle_per_host(0).redirect(redirect).build().unwrap()
     }
 }

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use connect_card::reply::gallery::{Entry, Kind, entries};
+use connect_card::cli::gallery::{Entry, Kind, entries};
 use serde_json::{Value, json};
 use stand_ins::slack::block_faults;
 

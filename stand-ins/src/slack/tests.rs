@@ -149,8 +149,10 @@ async fn slack_calls_the_bot_and_presses_its_buttons() {
     assert!(slack.press(&bot.url(), message, "other", "U0BOB").await.is_err());
 
     bot.shutdown();
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    assert!(slack.command(&bot.url(), typed, "C0CUSTOMER", "U0ALICE").await.is_err());
+    // It stops listening a moment later; a call that still gets through is answered.
+    while slack.command(&bot.url(), typed, "C0CUSTOMER", "U0ALICE").await.is_ok() {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]

@@ -1,8 +1,9 @@
-//! The gallery: everything that people can be shown, with ordinary texts and with the longest ones.
+//! `connect-card sandbox --gallery`: everything that people can be shown, with ordinary texts and
+//! with the longest ones.
 //!
 //! Owns which messages, forms and lists of choices there are, so that a test can hold every one of
-//! them to Slack's limits and a reviewer sees each change of words. Pure; what is in it is made up,
-//! its links lead nowhere.
+//! them to Slack's limits and a reviewer sees each change of words. What is in it is made up; its
+//! links lead nowhere. Must not know how a sentence is made: it calls what `reply` offers everybody.
 
 mod samples;
 
@@ -12,14 +13,17 @@ use serde_json::Value;
 use slack_morphism::prelude::SlackMessageContent;
 
 use self::samples::{Sample, Samples};
-use super::live::{Audience, Note, Waiting};
-use super::{ask, form, list as list_reply, live, services as services_reply, status as status_reply};
+use super::Exit;
 use crate::command::list;
 use crate::command::renew::NotRenewable;
 use crate::command::services::{Found, How};
 use crate::command::status::View;
 use crate::links::{News, State};
 use crate::permission::Refused;
+use crate::reply::live::{Audience, Note, Waiting};
+use crate::reply::{
+    self, ask, form, list as list_reply, live, services as services_reply, status as status_reply,
+};
 
 /// What kind of thing an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -42,6 +46,15 @@ pub struct Entry {
     pub kind: Kind,
     /// As it goes to Slack.
     pub payload: Value,
+}
+
+/// Prints everything, one JSON object a line.
+pub fn run() -> Exit {
+    for entry in entries() {
+        let Ok(line) = serde_json::to_string(&entry) else { return Exit::Failed };
+        let _ = super::print(&format!("{line}\n"));
+    }
+    Exit::Well
 }
 
 /// Everything, in a fixed order.
@@ -91,24 +104,24 @@ impl Gallery<'_> {
         let sample = self.sample;
         for work in &sample.works {
             let verb = work.verb();
-            self.message(&format!("accepted-{verb}"), super::accepted(work, &sample.reference));
-            self.message(&format!("already-on-it-{verb}"), super::already_on_it(work));
+            self.message(&format!("accepted-{verb}"), reply::accepted(work, &sample.reference));
+            self.message(&format!("already-on-it-{verb}"), reply::already_on_it(work));
         }
-        self.message("not-accepted", super::not_accepted());
-        self.message("help", super::help(&sample.slash));
+        self.message("not-accepted", reply::not_accepted());
+        self.message("help", reply::help(&sample.slash));
     }
 
     fn usage(&mut self) {
         let sample = self.sample;
         for (name, error) in &sample.usage_errors {
-            self.message(&format!("usage-{name}"), super::usage(error, &sample.slash));
+            self.message(&format!("usage-{name}"), reply::usage(error, &sample.slash));
         }
     }
 
     fn problems(&mut self) {
         let sample = self.sample;
         for (name, problem) in &sample.problems {
-            let content = super::problem(problem, &sample.request, &sample.reference);
+            let content = reply::problem(problem, &sample.request, &sample.reference);
             self.message(&format!("problem-{name}"), content);
         }
     }
@@ -178,7 +191,7 @@ impl Gallery<'_> {
         for (name, reason) in &sample.refusals {
             for (suffix, asked) in [("", 0), ("-named", 3)] {
                 let refused = Refused { reason: reason.clone(), ask: vec![sample.user.clone(); asked] };
-                self.message(&format!("refused-{name}{suffix}"), super::refused(&refused));
+                self.message(&format!("refused-{name}{suffix}"), reply::refused(&refused));
             }
         }
     }
