@@ -151,7 +151,7 @@ pub async fn fetch_catalog(fivetran: &Fivetran) -> Option<Catalog> {
             types.into_iter().map(|it| (it.id.clone(), it.name.unwrap_or(it.id), it.service_status)),
         ),
         Err(error) => {
-            tracing::info!(%error, "Fivetran's catalogue cannot be had; using the one built in");
+            tracing::info!(%error, "could not fetch Fivetran's catalogue; using the built-in one");
             None
         }
     }
@@ -318,11 +318,11 @@ async fn keep_catalog(bot: Arc<Bot>) {
 #[must_use]
 pub fn unknown_service(channel_id: &str, service: &ServiceId, catalog: &Catalog) -> String {
     let hint = match catalog.resolve(service.as_str()) {
-        Resolution::Retired { successor, .. } => format!(" (it is called {} now)", successor.id),
+        Resolution::Retired { successor, .. } => format!(" (it is now called {})", successor.id),
         Resolution::Named(meant) => format!(" (its id is {})", meant.id),
         _ => String::new(),
     };
     format!(
-        "channels.{channel_id}.services has {service}, which Fivetran does not list{hint}: correct its id"
+        "channels.{channel_id}.services has {service}, which Fivetran does not list{hint}: correct the id"
     )
 }

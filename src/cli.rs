@@ -13,7 +13,7 @@ use std::io::{self, ErrorKind, Write};
 
 use clap::{Parser, Subcommand};
 
-/// Makes Fivetran Connect Card links, from Slack and from a shell.
+/// Make Fivetran Connect Card links, from Slack or a shell.
 #[derive(Debug, Parser)]
 #[command(name = "connect-card", version, about, max_term_width = 100)]
 pub struct Cli {
@@ -25,33 +25,33 @@ pub struct Cli {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Task {
-    /// Runs the bot.
+    /// Run the bot.
     Serve,
-    /// Makes one link and prints it, without Slack.
+    /// Make one link and print it, without Slack.
     Link {
-        /// The service, e.g. google_ads; in quotes if it has spaces.
+        /// The service, e.g. google_ads; quote it if it has spaces.
         service: String,
-        /// The schema that the data will fill, or SCHEMA.TABLE for services that fill one table.
+        /// The schema the data goes to, or SCHEMA.TABLE for services that fill one table.
         schema: String,
-        /// A destination other than the default one.
+        /// A destination other than the default.
         #[arg(long, value_name = "NAME")]
         destination: Option<String>,
-        /// Prints a JSON object with the link and what it is for.
+        /// Print a JSON object with the link and what it is for.
         #[arg(long)]
         json: bool,
     },
-    /// Runs the bot against built-in stand-ins for Slack and Fivetran; needs no account.
+    /// Run the bot against built-in stand-ins for Slack and Fivetran; no account needed.
     Sandbox {
-        /// Sends this one slash command, prints what each party saw, and exits.
+        /// Send this one slash command, print what each party saw, and exit.
         #[arg(long, value_name = "COMMAND")]
         once: Option<String>,
-        /// Prints everything that people can be shown, one JSON object a line, and exits.
+        /// Print everything people can be shown, one JSON object per line, and exit.
         #[arg(long, conflicts_with = "once")]
         gallery: bool,
     },
-    /// Checks the configuration and everything it leads to, a line each.
+    /// Check the configuration and everything it points to, one line each.
     Check,
-    /// Prints the manifest of the Slack app.
+    /// Print the Slack app's manifest.
     Manifest {
         /// Where Slack will reach the bot, e.g. `https://connect-card.example.com`
         #[arg(long, value_name = "URL")]

@@ -49,7 +49,7 @@ impl Vars {
             Err(error) if error.not_found() => {}
             Err(_) => {
                 let problem = "cannot be read".to_owned();
-                let remedy = "check who may read the file".to_owned();
+                let remedy = "check the file's permissions".to_owned();
                 return Err(Faults(vec![Fault { variable: ".env".to_owned(), problem, remedy }]));
             }
         }
@@ -253,7 +253,7 @@ const FIVETRAN_HOME: &str = "https://fivetran.com";
 /// The default of `RUST_LOG`.
 pub const LOG_FILTER: &str = "info";
 
-/// Reads the logging variables; there is always an answer, so that a fault elsewhere can be told.
+/// Reads the logging variables; there is always an answer, so that a fault elsewhere can be reported.
 #[must_use]
 pub fn log(vars: &Vars) -> LogConfig {
     let format = match vars.get("LOG_FORMAT") {

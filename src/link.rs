@@ -70,7 +70,7 @@ pub async fn run(
         Ok(made) => {
             if made.existed {
                 remark(
-                    "the connection was there already; this is a fresh link for it (whoever uses it signs in to it again)",
+                    "the connection already existed; this is a fresh link for it (whoever uses it signs in again)",
                 );
             }
             print(&request, &made, json, &clock)

@@ -4,9 +4,10 @@
 //! believed. Must not know what a person wants to do, so that a slash command and a button are
 //! judged alike; the words of a refusal are [`crate::reply`]'s.
 //!
-//! What Slack does not tell counts against a person only where an allow-list needs it: a list of
-//! user groups lets nobody in unseen, while without any list a guest gets in as long as Slack
-//! keeps the guests to itself.
+//! What Slack cannot tell, for want of a token or a scope, counts against a person only where an
+//! allow-list needs it: a list of user groups lets nobody in unseen, while without any list a guest
+//! gets in. What Slack could tell but does not in time counts against everybody whom
+//! `ALLOWED_USERS` does not name.
 
 mod cache;
 mod slack;
@@ -104,7 +105,7 @@ impl Gate {
         Self { permissions, directory: Directory::new(web_api) }
     }
 
-    /// Whether this person may use the bot in this channel. Takes 1.5 s at most.
+    /// Whether this person may use the bot in this channel. Takes 800 ms at most.
     ///
     /// # Errors
     /// [`Refused`].
@@ -238,11 +239,11 @@ pub fn gaps(permissions: &Permissions, scopes: Option<&[String]>) -> Vec<Gap> {
     if !by_name_alone && !granted("users:read") {
         let sentence = match scopes {
             None => {
-                "guests cannot be told from members without SLACK_BOT_TOKEN, so they may use the bot too; \
+                "without SLACK_BOT_TOKEN, guests cannot be told from members, so they can use the bot too; \
                  set it and grant the scope users:read, or set ALLOWED_USERS"
             }
             Some(_) => {
-                "guests cannot be told from members without the scope users:read, so they may use the bot \
+                "without the scope users:read, guests cannot be told from members, so they can use the bot \
                  too; add it under OAuth & Permissions and reinstall the app, or set ALLOWED_USERS"
             }
         };

@@ -82,7 +82,7 @@ impl Mrkdwn {
     }
 }
 
-/// Foreign text with the three characters replaced by which Slack's markup begins.
+/// Foreign text with the three characters escaped that start Slack's markup.
 #[must_use]
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
@@ -131,10 +131,10 @@ pub fn accepted(work: &Work, reference: &str) -> SlackMessageContent {
     let mut text = match work {
         Work::Connect(_) => format!("Making a link for {name} now. It will appear in this channel."),
         Work::Renew { .. } => {
-            format!("Making a new link for {name} now. It will appear in the message of the old one.")
+            format!("Making a new link for {name} now. It will replace the old one in its message.")
         }
         Work::Cancel { .. } => {
-            format!("Cancelling the connection for {name} now. I will tell you when it is done.")
+            format!("Cancelling the connection for {name} now. I'll tell you when it's done.")
         }
     };
     if let (Work::Connect(_), Some(retired)) = (work, &request.retired) {
@@ -143,31 +143,29 @@ pub fn accepted(work: &Work, reference: &str) -> SlackMessageContent {
     content(&text, vec![plain_section(&text), reference_line(reference)])
 }
 
-/// The acknowledgement of a command that is under way already.
+/// The acknowledgement of a command that is already under way.
 #[must_use]
 pub fn already_on_it(work: &Work) -> SlackMessageContent {
     let Request { service_name, target, .. } = work.request();
     sentences(&match work {
         Work::Connect(_) => format!(
-            "Already on it: a link for {service_name} into {} is being made at this moment. If it does not appear in this channel, it was asked for in another one.",
+            "Already on it: I'm making a link for {service_name} into {} right now. If it doesn't appear in this channel, it was requested in another one.",
             target.connection_name()
         ),
-        Work::Renew { .. } => format!("Already on it: a new link for {service_name} is being made."),
+        Work::Renew { .. } => format!("Already on it: I'm making a new link for {service_name}."),
         Work::Cancel { .. } => {
-            format!("Already on it: the connection for {service_name} is being cancelled.")
+            format!("Already on it: I'm cancelling the connection for {service_name}.")
         }
     })
 }
 
-/// The acknowledgement when the database did not take the command.
+/// The acknowledgement when the database did not accept the command.
 #[must_use]
 pub fn not_accepted() -> SlackMessageContent {
-    sentences(
-        "I could not note this down, so nothing was created and nothing will be. Please try again in a minute.",
-    )
+    sentences("I couldn't save your request, so nothing was created. Please try again in a minute.")
 }
 
-/// All that can be typed, after `slash` (the slash command as this workspace calls it).
+/// Everything that can be typed, after `slash` (the slash command as this workspace calls it).
 #[must_use]
 pub fn help(slash: &str) -> SlackMessageContent {
     let mut text = String::from("What you can type:");
@@ -180,7 +178,8 @@ pub fn help(slash: &str) -> SlackMessageContent {
     for verb in VERBS {
         lines = lines.raw("\n• ").code(&format!("{slash} {}", verb.example));
     }
-    let notes = "Services that fill one table want SCHEMA.TABLE. A schema's name is permanent.";
+    let notes =
+        "Services that fill a single table need SCHEMA.TABLE. A schema's name can't be changed later.";
     content(&text, vec![lines.section(), context(vec![SlackBlockPlainText::new(notes.to_owned()).into()])])
 }
 
@@ -210,7 +209,7 @@ pub fn problem(problem: &Problem, request: &Request, reference: &str) -> SlackMe
     content(&format!("{text} (ref {reference})"), blocks)
 }
 
-/// [`problem`] without questions and without where the connection was asked for.
+/// [`problem`] without questions and without where the connection was requested.
 #[must_use]
 pub fn problem_plainly(problem: &Problem, request: &Request, reference: &str) -> SlackMessageContent {
     let text = problem_sentence(problem, request);
@@ -228,65 +227,65 @@ pub fn problem_sentence(problem: &Problem, request: &Request) -> String {
     let name = request.service_name.as_str();
     let schema = request.target.connection_name();
     match problem {
-        Problem::KeyRejected => "Fivetran rejects the API key. Whoever runs this must set \
-            FIVETRAN_API_KEY and FIVETRAN_API_SECRET to a key that is still valid."
+        Problem::KeyRejected => "Fivetran rejected the API key. Whoever runs connect-card needs to set \
+            FIVETRAN_API_KEY and FIVETRAN_API_SECRET to a valid key."
             .to_owned(),
         Problem::Forbidden(said) => format!(
-            "The Fivetran API key has no permission for this{}. Its role must be allowed to create connections in \
+            "The Fivetran API key isn't allowed to do this{}. Its role needs permission to create connections in \
              this destination.",
             quoted(said)
         ),
         Problem::GroupUnknown(said) => format!(
-            "Fivetran does not know this destination{}. Whoever runs this must check {}.",
+            "Fivetran doesn't know this destination{}. Whoever runs connect-card needs to check {}.",
             quoted(said),
             match &request.destination {
-                Some(name) => format!("the group_id of {} in the file CONFIG", cut(name, 60)),
+                Some(name) => format!("the group_id of {} in the CONFIG file", cut(name, 60)),
                 None => "FIVETRAN_GROUP_ID".to_owned(),
             }
         ),
         Problem::Refused(said) => {
             let log = if slash.starts_with('/') {
-                " If both are right, whoever runs this finds more in the log, by the reference."
+                " If both are right, whoever runs connect-card can look up the reference in the log."
             } else {
                 ""
             };
             format!(
-                "Fivetran would not create a connection for {name}{}, so there is no link. Check the service and the \
+                "Fivetran refused to create a connection for {name}{}, so there's no link. Check the service and the \
                  schema ({schema}).{log}",
                 quoted(said)
             )
         }
         Problem::SchemaTaken { service } => format!(
-            "The schema {schema} belongs to a connection of another service ({service}). Choose another schema, for \
+            "The schema {schema} belongs to a connection for another service ({service}). Choose another schema, for \
              example: {slash} {} {}{}",
             request.service,
             another(&request.target),
             to_destination(request.destination.as_deref(), slash)
         ),
         Problem::NameTaken(said) => format!(
-            "Fivetran says that {schema} is taken{}, by a connection that this API key cannot see. Choose another \
+            "Fivetran says {schema} is taken{}, by a connection that this API key can't see. Choose another \
              schema.",
             quoted(said)
         ),
         Problem::AlreadyConnected { .. } => format!(
-            "{name} is already connected to {schema}, so I posted nothing here: a link for it would let anyone in \
+            "{name} is already connected to {schema}, so I didn't post a link here: it would let anyone in \
              this channel sign in again. If you meant another customer, choose another schema."
         ),
         Problem::Elsewhere { .. } => format!(
-            "{name} for {schema} was asked for in another channel already, so I posted nothing here: the link could \
+            "{name} for {schema} was already requested in another channel, so I didn't post a link here: it could \
              reach the wrong customer. If you meant another customer, choose another schema."
         ),
         Problem::Gone => format!(
-            "The connection for {name} into {schema} was deleted in Fivetran, so there is no new link for it. Ask for \
-             it anew: {slash} {} {schema}",
+            "The connection for {name} into {schema} was deleted in Fivetran, so I can't make a new link for it. To \
+             start over: {slash} {} {schema}",
             request.service
         ),
         Problem::Cancelled => format!(
-            "The connection for {name} into {schema} is deleted, and its link is void. Nothing else was deleted; what \
-             is in the destination stays there."
+            "The connection for {name} into {schema} is deleted, and its link no longer works. Nothing else was \
+             deleted: data already in the destination stays there."
         ),
         Problem::NotCancelled => format!(
-            "{name} is connected to {schema} by now, so I deleted nothing. A connection in use is deleted in Fivetran."
+            "{name} is connected to {schema} now, so I didn't delete anything. A connection in use can only be deleted in Fivetran."
         ),
         Problem::Misfit(fault) => {
             let id = request.service.as_str();
@@ -294,20 +293,20 @@ pub fn problem_sentence(problem: &Problem, request: &Request) -> String {
                 + &to_destination(request.destination.as_deref(), slash)
         }
         Problem::RateLimited { retry_after_s: Some(seconds) } => {
-            format!("Fivetran's rate limit is reached. Try again in {}.", pause(*seconds))
+            format!("Fivetran's rate limit has been reached. Try again in {}.", pause(*seconds))
         }
         Problem::RateLimited { retry_after_s: None } => {
-            "Fivetran's rate limit is reached. Try again in an hour.".to_owned()
+            "Fivetran's rate limit has been reached. Try again in an hour.".to_owned()
         }
         Problem::NoAnswer => format!(
-            "Fivetran could not be reached, or did not answer in time. Try again in a while with the same words: if a \
-             connection for {name} is there by then, the link will be for it, not for a second one."
+            "Fivetran couldn't be reached, or didn't answer in time. Try the same command again in a while: if the \
+             connection for {name} was created after all, you'll get a link for it, not a second connection."
         ),
         Problem::CannotPost { slack_says } => cannot_post(name, slack_says),
     }
 }
 
-/// Fivetran was never reached, so nothing can have happened; for a shell, where the address is no
+/// Fivetran was never reached, so nothing can have happened; for a shell, where the address is not a
 /// secret.
 #[must_use]
 pub fn unreachable(api_url: &str) -> String {
@@ -323,20 +322,20 @@ fn cannot_post(name: &str, slack_says: &str) -> String {
     let word = cut(slack_says, 60);
     match slack_says {
         UNCONFIRMED => format!(
-            "{ready} Slack never confirmed the message with its link. The link may stand in the channel already; if \
-             it does not, type the command again for a fresh one."
+            "{ready} Slack never confirmed the message with its link. The link may already be in the channel; if it \
+             isn't, type the command again for a fresh one."
         ),
         "not_in_channel" | "channel_not_found" => format!(
-            "{ready} Slack would not let me post here ({word}). If the bot is not in this channel, invite it with \
+            "{ready} Slack wouldn't let me post here ({word}). If I'm not in this channel, invite me with \
              /invite; then type the command again for a fresh link."
         ),
         "is_archived" | "channel_is_archived" => format!(
-            "{ready} this channel is archived ({word}), so its link was not posted. Type the command again in a \
-             channel that is in use."
+            "{ready} this channel is archived ({word}), so I couldn't post its link. Type the command again in \
+             an active channel."
         ),
         _ => format!(
-            "{ready} Slack did not take the message with its link ({word}). Type the command again for a fresh link; \
-             if that fails too, ask whoever runs this to look the reference up in the log."
+            "{ready} Slack rejected the message with its link ({word}). Type the command again for a fresh link; \
+             if that fails too, ask whoever runs connect-card to look up the reference in the log."
         ),
     }
 }
@@ -350,7 +349,7 @@ fn quoted(said: &Said) -> String {
     }
 }
 
-/// Another good target close to one that is taken.
+/// A valid target close to one that is taken.
 fn another(target: &Target) -> String {
     let schema = cut_ascii(target.schema.as_str(), 61);
     match &target.table {

@@ -1,4 +1,4 @@
-//! `connect-card check`: the doctor. Tries everything the bot will need, and says of each what it
+//! `connect-card check`: the doctor. Tries everything the bot will need, and says for each what it
 //! found and what to do about it.
 //!
 //! Owns the list of checks and their remedies. Changes nothing outside: it creates no connection
@@ -23,7 +23,7 @@ use crate::store::{OpenError, Options, Store, Undeliverable, undeliverable_besid
 const SKEW_LIMIT_S: i64 = 60;
 /// Scopes that the bot works without, and what each is for.
 const OPTIONAL_SCOPES: [(&str, &str); 2] = [
-    ("users:read", "telling guests and people of other workspaces from members"),
+    ("users:read", "telling members from guests and people from other workspaces"),
     ("usergroups:read", "ALLOWED_USER_GROUPS"),
 ];
 /// Undeliverable commands shown.
@@ -62,9 +62,9 @@ pub async fn run(vars: &Vars, clock: &Clock) -> Exit {
             return Exit::Failed;
         }
     };
-    report.good("configuration: every variable can be read");
+    report.good("configuration: all variables are valid");
     report
-        .note(&format!("PUBLIC_URL: not tried; from outside run: curl {}/readyz", config.server.public_url));
+        .note(&format!("PUBLIC_URL: not tried; from outside, run: curl {}/readyz", config.server.public_url));
     match outbound::client(config.https_proxy.as_ref()) {
         Ok(http) => {
             fivetran(&mut report, &config, http.clone()).await;
@@ -93,7 +93,7 @@ async fn fivetran(report: &mut Report, config: &Config, http: reqwest::Client) {
     }
     for (group_id, name) in config.destinations.groups() {
         let (shown, variable) = match name {
-            Some(name) => (format!("{name} ({group_id})"), "its group_id in the file CONFIG"),
+            Some(name) => (format!("{name} ({group_id})"), "its group_id in the CONFIG file"),
             None => (group_id.to_owned(), "FIVETRAN_GROUP_ID"),
         };
         match fivetran.group(group_id).await {
@@ -112,7 +112,7 @@ async fn fivetran(report: &mut Report, config: &Config, http: reqwest::Client) {
                 report.bad(&format!("CONFIG: {}", unknown_service(channel_id, service, &catalog)));
             }
         }
-        None => report.note("Fivetran catalogue: cannot be had; the one built in serves"),
+        None => report.note("Fivetran catalogue: not available; the built-in one is used"),
     }
 }
 
@@ -148,7 +148,7 @@ async fn skew(report: &mut Report, config: &Config, http: &reqwest::Client, cloc
             report.good(&format!("clock: {} s off Slack's", skew.abs()))
         }
         Some(skew) => report
-            .bad(&format!("clock: {} s off Slack's, at 300 s every signature fails; set up NTP", skew.abs())),
+            .bad(&format!("clock: {} s off Slack's; at 300 s every signature fails. Set up NTP", skew.abs())),
         None => report.note("clock: Slack's answer had no date to compare with"),
     }
     true
@@ -173,7 +173,9 @@ fn signing_secrets(report: &Report, config: &Config) {
     };
     if secrets.iter().all(usual) {
         let count = secrets.len();
-        report.good(&format!("Slack signing secret: {count} set; only a command from Slack can prove it"));
+        report.good(&format!(
+            "Slack signing secret: {count} set; only a command from Slack can prove it right"
+        ));
     } else {
         report.note(
             "Slack signing secret: not 32 hexadecimal digits, as Slack's are; compare SLACK_SIGNING_SECRET with Basic Information > App Credentials",
@@ -183,7 +185,7 @@ fn signing_secrets(report: &Report, config: &Config) {
 
 async fn slack(report: &mut Report, config: &Config, http: reqwest::Client) {
     let Some(token) = &config.slack.bot_token else {
-        report.note("Slack token: none; links are posted by response_url and cannot be changed later (set SLACK_BOT_TOKEN)");
+        report.note("Slack token: none; links are posted through response_url and can't be updated later (set SLACK_BOT_TOKEN)");
         who_may(report, &config.permissions, None);
         return;
     };
@@ -193,7 +195,7 @@ async fn slack(report: &mut Report, config: &Config, http: reqwest::Client) {
             report.good(&format!("Slack token: {} in workspace “{}”", identity.user, identity.team))
         }
         Err(PostError::Refused(word)) => {
-            report.bad(&format!("Slack token: {word}; copy SLACK_BOT_TOKEN anew from OAuth & Permissions"));
+            report.bad(&format!("Slack token: {word}; copy SLACK_BOT_TOKEN again from OAuth & Permissions"));
             return;
         }
         Err(error) => {
@@ -217,7 +219,7 @@ async fn slack(report: &mut Report, config: &Config, http: reqwest::Client) {
         if granted(scope) {
             report.good(&format!("Slack scopes: {scope} is granted, for {feature}"));
         } else {
-            report.note(&format!("Slack scopes: {scope} is not granted; only {feature} would need it"));
+            report.note(&format!("Slack scopes: {scope} is not granted; it is only needed for {feature}"));
         }
     }
     who_may(report, &config.permissions, Some(&scopes));
@@ -233,10 +235,10 @@ async fn slack(report: &mut Report, config: &Config, http: reqwest::Client) {
     }
 }
 
-/// What cannot be known of people.
+/// What cannot be known about people.
 fn who_may(report: &mut Report, permissions: &Permissions, scopes: Option<&[String]>) {
     for gap in gaps(permissions, scopes) {
-        let line = format!("who may: {}", gap.sentence);
+        let line = format!("access: {}", gap.sentence);
         if gap.shuts_out { report.bad(&line) } else { report.note(&line) }
     }
 }
@@ -252,7 +254,8 @@ async fn database(report: &mut Report, config: &Config) {
             lost
         }
         (Err(OpenError::Locked { holder, .. }), DatabaseUrl::Sqlite(path)) => {
-            report.note(&format!("database: in use by process {holder}, as it is while the bot runs"));
+            report
+                .note(&format!("database: in use by process {holder}, as expected while the bot is running"));
             undeliverable_beside(path, SHOWN).await
         }
         (Err(error), _) => {
@@ -269,5 +272,5 @@ async fn database(report: &mut Report, config: &Config) {
 fn undeliverable(command: &Undeliverable) -> String {
     let Undeliverable { id, user_id, channel_id, connection_id } = command;
     let connection = connection_id.as_deref().unwrap_or("none");
-    format!("undeliverable: {id} of user {user_id} in channel {channel_id}, connection {connection}")
+    format!("undeliverable: {id} from user {user_id} in channel {channel_id}, connection {connection}")
 }

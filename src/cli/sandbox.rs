@@ -49,7 +49,7 @@ pub async fn run(once: Option<&str>) -> Exit {
     let sandbox = match Sandbox::start().await {
         Ok(sandbox) => sandbox,
         Err(error) => {
-            cli::remark(&format!("the sandbox does not start: {error}"));
+            cli::remark(&format!("the sandbox could not start: {error}"));
             return Exit::Failed;
         }
     };
@@ -101,7 +101,7 @@ impl Sandbox {
             return Exit::Failed;
         }
         say(
-            "The stand-ins stop now, and the link with them. To play the customer, run connect-card sandbox\n\
+            "The stand-ins stop now, so the link stops working. To play the customer, run connect-card sandbox\n\
              without --once, type the same command, and open its link in a browser.",
         );
         Exit::Well
@@ -126,13 +126,13 @@ impl Sandbox {
                 say(&format!("The bot acknowledges with {} after {ms:.1} ms; only {USER} sees:", ack.status));
                 say(&indented(&slack::render(&ack.json())));
                 for view in self.slack.views().iter().skip(opened) {
-                    say(&format!("A form opens for {USER}; it can be filled in at Slack alone:"));
+                    say(&format!("A form opens for {USER}; it can only be filled in inside Slack:"));
                     say(&indented(&slack::render(view)));
                 }
                 ack.status == 200
             }
             Err(error) => {
-                say(&format!("The bot did not acknowledge: {error}"));
+                say(&format!("The bot didn't acknowledge: {error}"));
                 false
             }
         }
@@ -153,7 +153,7 @@ impl Sandbox {
                             "quit" | "exit" => break,
                             slash if slash.starts_with('/') => drop(self.send(slash).await),
                             _ => {
-                                say("A slash command starts with a slash; quit ends the sandbox.");
+                                say("A slash command starts with a slash; type quit to stop.");
                                 self.send("/connect-card help").await;
                             }
                         }
@@ -181,7 +181,7 @@ impl Sandbox {
         format!(
             "The bot runs at {url} with stand-ins for Slack and Fivetran:\n{values}\
              Type a slash command as {USER} in {}, for example:\n    {EXAMPLE}\n\
-             Open a link in a browser to play the customer. quit, Ctrl-D or Ctrl-C ends.\n",
+             Open a link in a browser to play the customer. To stop: quit, Ctrl-D or Ctrl-C.\n",
             CHANNEL.1
         )
     }

@@ -14,7 +14,7 @@ use crate::journal::{Outcome, Problem};
 /// Its line in help.
 pub const VERB: Verb = Verb {
     usage: "cancel SCHEMA",
-    does: "deletes the connection for SCHEMA, if your customer has not finished it",
+    does: "deletes the connection for SCHEMA if your customer hasn't finished it",
     example: "cancel customer_schema",
 };
 

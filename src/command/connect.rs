@@ -17,7 +17,7 @@ use crate::store::{Store, StoreError};
 /// Its line in help.
 pub const VERB: Verb = Verb {
     usage: "SERVICE SCHEMA",
-    does: "posts a link by which your customer connects SERVICE; its data lands in SCHEMA",
+    does: "posts a link for your customer to connect SERVICE; its data goes to SCHEMA",
     example: "google_ads customer_schema",
 };
 

@@ -9,7 +9,7 @@ use crate::links::{Link, State};
 
 /// Its line in help.
 pub const VERB: Verb =
-    Verb { usage: "list", does: "shows the links of this channel, the most urgent first", example: "list" };
+    Verb { usage: "list", does: "lists this channel's links, most urgent first", example: "list" };
 
 /// Links on a page.
 pub const PER_PAGE: usize = 10;

@@ -11,7 +11,7 @@ use crate::links::{Link, State};
 /// Its line in help.
 pub const VERB: Verb = Verb {
     usage: "renew SCHEMA",
-    does: "puts a new link in the place of the one for SCHEMA in this channel",
+    does: "replaces this channel's link for SCHEMA with a new one",
     example: "renew customer_schema",
 };
 

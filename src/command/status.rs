@@ -18,7 +18,7 @@ use crate::links::{self, Link, Seen, State};
 /// Its line in help.
 pub const VERB: Verb = Verb {
     usage: "status SCHEMA",
-    does: "shows how the link for SCHEMA stands, to you alone",
+    does: "shows you, and only you, the status of the link for SCHEMA",
     example: "status customer_schema",
 };
 

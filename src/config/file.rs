@@ -59,7 +59,11 @@ impl Walk<'_> {
         let line = before.matches('\n').count() + 1;
         // Only the parser's own words: with the error as a whole it would print the line itself.
         let why = error.message().lines().next().unwrap_or("").to_owned();
-        self.fault(&format!("line {line}"), &format!("is not TOML ({why})"), "write it as in the README");
+        self.fault(
+            &format!("line {line}"),
+            &format!("is not valid TOML ({why})"),
+            "see the example in the README",
+        );
     }
 
     fn file(&mut self, table: &Table) -> File {
@@ -88,8 +92,8 @@ impl Walk<'_> {
         if !is_name(name) {
             self.fault(
                 &at,
-                "is not a destination's name",
-                "use a–z, 0–9, _ and -, at most 50 characters: people type it after “to”",
+                "is not a valid destination name",
+                "use a–z, 0–9, _ and -, at most 50 characters; people type it after “to”",
             );
         }
         let Some(table) = value.as_table() else {
@@ -123,12 +127,12 @@ impl Walk<'_> {
         if !is_slack_id(id, "CGD") {
             self.fault(
                 &at,
-                "is not a channel's id",
+                "is not a channel id",
                 "use the id, such as C0123ABC, at the bottom of the channel's details in Slack",
             );
         }
         let Some(table) = value.as_table() else {
-            self.fault(&at, "is not a table", "write [channels.ID] and the keys below it");
+            self.fault(&at, "is not a table", "write [channels.ID] with the keys below it");
             return None;
         };
         self.known(table, &at, &["schema", "destination", "services", "reminders"]);
@@ -161,7 +165,7 @@ impl Walk<'_> {
             self.fault(
                 at,
                 "is not a schema",
-                "write \"schema\" or \"schema.table\": a–z, 0–9 and _, no digit first, at most 63 characters each",
+                "write \"schema\" or \"schema.table\": a–z, 0–9 and _, not starting with a digit, at most 63 characters each",
             );
         }
         target
@@ -179,7 +183,7 @@ impl Walk<'_> {
                 Some(service) => services.push(service),
                 None => self.fault(
                     &format!("{at}[{place}]"),
-                    "is not a service's id",
+                    "is not a service id",
                     "use the id, such as google_ads, from the address of its page in Fivetran's documentation",
                 ),
             }
@@ -193,10 +197,10 @@ impl Walk<'_> {
         let name = value.as_str().filter(known).map(str::to_owned);
         if name.is_none() {
             let remedy = match names.filter(|names| !names.is_empty()) {
-                Some(names) => format!("there is {}", listed(names.keys().map(String::as_str))),
-                None => "there is none yet; add [destinations.NAME] with its group_id".to_owned(),
+                Some(names) => format!("known: {}", listed(names.keys().map(String::as_str))),
+                None => "there are none yet; add [destinations.NAME] with its group_id".to_owned(),
             };
-            self.fault(at, "names no destination of this file", &remedy);
+            self.fault(at, "does not name a destination in this file", &remedy);
         }
         name
     }
@@ -204,7 +208,7 @@ impl Walk<'_> {
     fn section<'t>(&mut self, table: &'t Table, key: &str) -> Option<&'t Table> {
         let value = table.get(key)?;
         if value.as_table().is_none() {
-            self.fault(key, "is not a table", &format!("write [{key}.…] and the keys below it"));
+            self.fault(key, "is not a table", &format!("write [{key}.…] with the keys below it"));
         }
         value.as_table()
     }

@@ -54,7 +54,7 @@ impl Reader<'_> {
             return self.vars.get(name).map(|value| SecretString::from(value.to_owned()));
         };
         if self.vars.get(name).is_some() {
-            self.fault(name, &format!("is set, and {in_file} too"), "keep one of the two");
+            self.fault(name, &format!("is set, and so is {in_file}"), "keep one of the two");
             return None;
         }
         match std::fs::read_to_string(Path::new(&path)) {
@@ -64,11 +64,7 @@ impl Reader<'_> {
                 None
             }
             Err(_) => {
-                self.fault(
-                    &in_file,
-                    "names a file that cannot be read",
-                    "check its path and who may read it",
-                );
+                self.fault(&in_file, "names a file that cannot be read", "check its path and permissions");
                 None
             }
         }
@@ -85,7 +81,7 @@ impl Reader<'_> {
 
     /// An `http` or `https` URL with no user, query or fragment, and no slash at its end.
     pub(super) fn url(&mut self, name: &str, text: &str, plain_http: PlainHttp) -> Option<String> {
-        let remedy = "write it as https://host, with a path if need be, and nothing after that";
+        let remedy = "write it as https://host, with a path if needed and nothing after it";
         let Ok(url) = Url::parse(text) else {
             self.fault(name, "is not a URL", remedy);
             return None;
@@ -103,7 +99,7 @@ impl Reader<'_> {
             None => false,
         };
         if url.scheme() == "http" && plain_http == PlainHttp::LoopbackOnly && !loopback {
-            self.fault(name, "is plain http", "use https; http is for this machine alone (127.0.0.1)");
+            self.fault(name, "is plain http", "use https; plain http is only for this machine (127.0.0.1)");
             return None;
         }
         Some(url.as_str().trim_end_matches('/').to_owned())
@@ -121,16 +117,13 @@ impl Reader<'_> {
     }
 
     pub(super) fn server(&mut self) -> Option<ServerConfig> {
-        let host = self.parsed(
-            "HOST",
-            IpAddr::from([0, 0, 0, 0]),
-            "give an IP address such as 0.0.0.0 or 127.0.0.1",
-        );
-        let port = self.parsed("PORT", PORT, "give a port number, 0 to 65535");
+        let host =
+            self.parsed("HOST", IpAddr::from([0, 0, 0, 0]), "use an IP address such as 0.0.0.0 or 127.0.0.1");
+        let port = self.parsed("PORT", PORT, "use a port number from 0 to 65535");
         let public_url = self
             .required(
                 "PUBLIC_URL",
-                "set it to where Slack reaches the bot, e.g. https://connect-card.example.com",
+                "set it to the address where Slack reaches the bot, e.g. https://connect-card.example.com",
             )
             .and_then(|text| self.url("PUBLIC_URL", &text, PlainHttp::LoopbackOnly));
         let metrics = match self.vars.get("METRICS_ADDR").map(str::parse) {
@@ -140,7 +133,7 @@ impl Reader<'_> {
                 self.fault(
                     "METRICS_ADDR",
                     "cannot be read",
-                    "give an address and a port such as 127.0.0.1:9000",
+                    "use an address and port such as 127.0.0.1:9000",
                 );
                 None
             }
@@ -156,7 +149,7 @@ impl Reader<'_> {
         let signing_secrets = self
             .required_secret(
                 "SLACK_SIGNING_SECRET",
-                "copy it from Basic Information of your app at api.slack.com/apps",
+                "copy it from your app's Basic Information at api.slack.com/apps",
             )
             .and_then(|secret| self.signing_secrets(&secret));
         let bot_token = self.secret("SLACK_BOT_TOKEN");
@@ -164,7 +157,7 @@ impl Reader<'_> {
             self.fault(
                 "SLACK_BOT_TOKEN",
                 "is not a bot token",
-                "use the one that starts with xoxb-, of OAuth & Permissions, or unset it",
+                "use the one under OAuth & Permissions that starts with xoxb-, or unset it",
             );
         }
         let api_url = self.vars.get("SLACK_API_URL").unwrap_or("https://slack.com/api/").to_owned();
@@ -183,8 +176,8 @@ impl Reader<'_> {
         if secrets.iter().any(|secret| secret.is_empty()) || secrets.len() > 2 {
             self.fault(
                 "SLACK_SIGNING_SECRET",
-                "is not one secret, or two with a comma between them",
-                "put the new one first while you rotate, then only the new one",
+                "is neither one secret nor two separated by a comma",
+                "put the new one first while you rotate, then keep only that",
             );
             return None;
         }
@@ -206,7 +199,7 @@ impl Reader<'_> {
 
     pub(super) fn fivetran(&mut self) -> Option<FivetranConfig> {
         let remedy =
-            "make a key under your name > API key at fivetran.com/account/settings, and copy both halves";
+            "create a key at fivetran.com/account/settings, under your name > API key, and copy both halves";
         let api_key = self.required_secret("FIVETRAN_API_KEY", remedy);
         let api_secret = self.required_secret("FIVETRAN_API_SECRET", remedy);
         let api_url = self.vars.get("FIVETRAN_API_URL").unwrap_or("https://api.fivetran.com").to_owned();
@@ -236,7 +229,7 @@ impl Reader<'_> {
             self.fault(
                 "FIVETRAN_GROUP_ID",
                 "is not a group id",
-                "it is one word of letters, digits and underscores, such as projected_sickle",
+                "use a single word of letters, digits and underscores, such as projected_sickle",
             );
             return None;
         }
@@ -249,7 +242,7 @@ impl Reader<'_> {
     fn file(&mut self) -> File {
         let Some(path) = self.vars.get("CONFIG") else { return File::default() };
         let Ok(text) = std::fs::read_to_string(Path::new(path)) else {
-            self.fault("CONFIG", "names a file that cannot be read", "check its path and who may read it");
+            self.fault("CONFIG", "names a file that cannot be read", "check its path and permissions");
             return File::default();
         };
         let (file, faults) = file::read(path, &text);
@@ -272,8 +265,8 @@ impl Reader<'_> {
         let mut ids: Vec<String> = Vec::new();
         for id in text.split(',').map(str::trim).filter(|id| !id.is_empty()) {
             if !is_slack_id(id, kinds) {
-                let remedy = format!("give ids such as {example}, with commas between them");
-                self.fault(name, "has something in it that is not an id of this kind", &remedy);
+                let remedy = format!("use ids such as {example}, separated by commas");
+                self.fault(name, "contains something that is not an id of this kind", &remedy);
                 return Vec::new();
             }
             if !ids.iter().any(|known| known == id) {
@@ -281,7 +274,7 @@ impl Reader<'_> {
             }
         }
         if ids.is_empty() {
-            self.fault(name, "has no id in it", &format!("give ids such as {example}, or unset it"));
+            self.fault(name, "contains no id", &format!("use ids such as {example}, or unset it"));
         }
         ids
     }
@@ -338,7 +331,7 @@ impl Reader<'_> {
         self.fault(
             "DATABASE_URL",
             "is neither sqlite:PATH nor postgres://…",
-            "write e.g. sqlite:connect-card.db, a file on a local disk",
+            "use for example sqlite:connect-card.db, a file on a local disk",
         );
         None
     }
@@ -350,23 +343,23 @@ impl Reader<'_> {
         match Url::parse(text) {
             Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Some(url),
             _ => {
-                self.fault(name, "is not the URL of a proxy", "write it as http://host:port, or unset it");
+                self.fault(name, "is not a proxy URL", "write it as http://host:port, or unset it");
                 None
             }
         }
     }
 
     pub(super) fn lease(&mut self) -> Duration {
-        let seconds = self.parsed("LEASE_SECONDS", LEASE_S, "give a whole number of seconds, 1 to 600");
+        let seconds = self.parsed("LEASE_SECONDS", LEASE_S, "use a whole number of seconds from 1 to 600");
         if seconds.is_some_and(|seconds| !(1..=600).contains(&seconds)) {
-            self.fault("LEASE_SECONDS", "is out of range", "give a whole number of seconds, 1 to 600");
+            self.fault("LEASE_SECONDS", "is out of range", "use a whole number of seconds from 1 to 600");
         }
         Duration::from_secs(seconds.unwrap_or(LEASE_S))
     }
 
     pub(super) fn log_format(&mut self) {
         if self.vars.get("RUST_LOG").is_some_and(|filter| !telemetry::is_filter(filter)) {
-            self.fault("RUST_LOG", "cannot be read", "write it as info, or as connect_card=debug");
+            self.fault("RUST_LOG", "cannot be read", "use for example info, or connect_card=debug");
         }
         if !matches!(self.vars.get("LOG_FORMAT"), None | Some("text" | "json")) {
             self.fault("LOG_FORMAT", "is neither text nor json", "use one of the two, or unset it");

@@ -1,4 +1,4 @@
-//! What is asked privately before something is done, and what is said to those who may not.
+//! What is asked privately before something is done, and what is said to those who may not do it.
 //!
 //! The buttons carry nothing but the reference of what they are about; who may press them is
 //! decided where the press arrives.
@@ -43,7 +43,7 @@ pub(super) fn about(problem: &Problem, reference: &str) -> Vec<SlackBlock> {
 fn made_by(origin: &Origin) -> SlackBlock {
     let Origin { channel_id, user_id } = origin;
     Mrkdwn::default()
-        .raw("It was asked for in <#")
+        .raw("It was requested in <#")
         .text(channel_id)
         .raw("> by <@")
         .text(user_id)
@@ -71,15 +71,15 @@ fn actions(first: SlackBlockButtonElement, reference: &str) -> SlackBlock {
 pub fn cancel(link: &Link) -> SlackMessageContent {
     let (name, schema) = (&link.request.service_name, link.request.target.connection_name());
     let text = format!(
-        "Delete the connection for {name} into {schema}? Its link becomes void. Nothing else is deleted: what is in \
-         the destination stays there."
+        "Delete the connection for {name} into {schema}? Its link will stop working. Nothing else is deleted: data \
+         already in the destination stays there."
     );
     content(&text, vec![plain_section(&text), actions(delete(link), &link.id)])
 }
 
 fn delete(link: &Link) -> SlackBlockButtonElement {
     let (name, schema) = (&link.request.service_name, link.request.target.connection_name());
-    let what = format!("{name} into {schema}. What is in the destination stays there.");
+    let what = format!("{name} into {schema}. Data already in the destination stays there.");
     button(CANCEL, "Delete the connection", &link.id).with_style(SlackBlockButtonStyle::Danger).with_confirm(
         confirm("Delete the connection?", &what, "Delete", "Keep").with_style("danger".to_owned()),
     )
@@ -98,8 +98,8 @@ fn confirm(title: &str, what: &str, yes: &str, no: &str) -> SlackBlockConfirmIte
 /// The buttons for what can be done about a link, for a private message.
 pub(super) fn choices(link: &Link, choices: Choices) -> Option<SlackBlock> {
     let renew = choices.renew.then(|| {
-        let label = if link.state == State::Broken { "Fix the connection" } else { "Get a new link" };
-        let what = "A new link takes the place of this one; whoever sees it can sign in by it.";
+        let label = if link.state == State::Broken { "Get a link to fix it" } else { "Get a new link" };
+        let what = "A new link replaces this one; anyone who sees it can use it to sign in.";
         button(RENEW_HERE, label, &link.id)
             .with_style(SlackBlockButtonStyle::Primary)
             .with_confirm(confirm(label, what, label, "Not now"))
@@ -113,14 +113,14 @@ pub(super) fn choices(link: &Link, choices: Choices) -> Option<SlackBlock> {
 #[must_use]
 pub fn no_link(schema: &str, slash: &str) -> SlackMessageContent {
     sentences(&format!(
-        "No link for {schema} was posted in this channel. {slash} list shows those that were."
+        "No link for {schema} has been posted in this channel. {slash} list shows the ones that have."
     ))
 }
 
-/// A link that was renewed a moment ago is asked for again.
+/// A new link is asked for a moment after one was made.
 #[must_use]
 pub fn renewed_already() -> SlackMessageContent {
-    sentences("There is a new link already: it is in the message above.")
+    sentences("There's already a new link: it's in the message above.")
 }
 
 /// Why a link is not renewed.
@@ -128,11 +128,11 @@ pub fn renewed_already() -> SlackMessageContent {
 pub fn not_renewable(why: NotRenewable, link: &Link) -> SlackMessageContent {
     let name = &link.request.service_name;
     sentences(&match why {
-        NotRenewable::Connected => format!("{name} is connected, so it needs no new link."),
+        NotRenewable::Connected => format!("{name} is connected, so it doesn't need a new link."),
         NotRenewable::Cancelled => {
-            format!("The request to connect {name} was cancelled. Ask for it anew if you need it.")
+            format!("The request to connect {name} was cancelled. Request it again if you still need it.")
         }
-        NotRenewable::Replaced => format!("A newer link for {name} has been posted since; use that one."),
+        NotRenewable::Replaced => format!("A newer link for {name} has been posted; use that one."),
     })
 }
 
@@ -140,16 +140,16 @@ pub fn not_renewable(why: NotRenewable, link: &Link) -> SlackMessageContent {
 #[must_use]
 pub fn not_cancellable(link: &Link) -> SlackMessageContent {
     sentences(&format!(
-        "{} has been connected, so I delete nothing. A connection in use is deleted in Fivetran.",
+        "{} has been connected, so I didn't delete anything. A connection in use can only be deleted in Fivetran.",
         link.request.service_name
     ))
 }
 
-/// A button was pressed that this person may not press, or that does not fit its message.
+/// A button was pressed that this person may not press, or that does not belong to its message.
 #[must_use]
 pub fn not_yours() -> SlackMessageContent {
     sentences(
-        "This button is not for you, or not for this message any more, so nothing was done. Type the command yourself if you need it.",
+        "This button isn't yours to press, or it no longer belongs to this message, so nothing was done. If you need it, type the command yourself.",
     )
 }
 
@@ -157,8 +157,8 @@ pub fn not_yours() -> SlackMessageContent {
 #[must_use]
 pub fn invite() -> SlackMessageContent {
     sentences(
-        "The link is posted. I am not a member of this channel, so that message will not show when your customer has \
-         finished. /invite me, and the next ones will.",
+        "The link is posted, but I'm not in this channel, so the message won't update when your customer finishes. \
+         /invite me, and the next ones will.",
     )
 }
 
@@ -171,5 +171,5 @@ pub fn dismissed() -> SlackMessageContent {
 /// The question is too old to be answered.
 #[must_use]
 pub fn too_old() -> SlackMessageContent {
-    sentences("That was too long ago, so nothing was done. Type the command again.")
+    sentences("That question has expired, so nothing was done. Type the command again.")
 }

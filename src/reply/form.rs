@@ -19,7 +19,7 @@ use crate::fivetran::catalog::Service;
 use crate::fivetran::schema::{Misfit, SchemaKind};
 use crate::permission::Refused;
 
-/// What names the form among views.
+/// Identifies the form among views.
 pub const CALLBACK: &str = "connect_form";
 
 /// Slack's limit for a choice's text and for its value, in characters.
@@ -47,10 +47,11 @@ pub struct Form<'a> {
 #[must_use]
 pub fn form(form: Form<'_>) -> SlackView {
     let Form { channel_id, schema, destinations, sealed } = form;
-    let lead = Mrkdwn::default().raw("The link appears in <#").text(channel_id).raw(">, for your customer.");
+    let lead =
+        Mrkdwn::default().raw("The link will appear in <#").text(channel_id).raw(">, for your customer.");
     let service = SlackBlockExternalSelectElement::new()
         .with_action_id(Field::Service.id().into())
-        .with_placeholder(text("Type a part of its name"))
+        .with_placeholder(text("Type part of its name"))
         .with_min_query_length(0);
     let typed = |field: Field, placeholder: &str| {
         SlackBlockPlainTextInputElement::new()
@@ -64,12 +65,12 @@ pub fn form(form: Form<'_>) -> SlackView {
         input(Field::Service, "Service", SlackInputBlockElement::ExternalSelect(service)).into(),
         input(Field::Schema, "Schema", SlackInputBlockElement::PlainTextInput(schema))
             .with_hint(text(
-                "Where the data lands: a–z, 0–9 and _, not starting with a digit. It is permanent.",
+                "Where the data goes. Use a–z, 0–9 and _, not starting with a digit. It can't be changed later.",
             ))
             .into(),
         input(Field::Table, "Table", SlackInputBlockElement::PlainTextInput(typed(Field::Table, "my_table")))
             .with_hint(text(
-                "Only for services that fill one table or group of tables, such as Google Sheets or Amazon S3.",
+                "Only for services that fill a single table or table group, such as Google Sheets or Amazon S3.",
             ))
             .with_optional(true)
             .into(),
@@ -109,7 +110,7 @@ pub fn options(found: &Found) -> SlackBlockSuggestionOptions {
     SlackBlockSuggestionOptions::new(options.collect())
 }
 
-/// No choices: somebody types into a field that is none of ours.
+/// No choices: somebody is typing into a field that is not ours.
 #[must_use]
 pub fn no_options() -> SlackBlockSuggestionOptions {
     SlackBlockSuggestionOptions::new(Vec::new())
@@ -126,7 +127,7 @@ fn fault_sentence(Fault { field, error }: &Fault, slash: &str) -> String {
     match error {
         UsageError::UnknownService { .. } => "Choose a service from the list.".to_owned(),
         UsageError::NotASchema(bad) => {
-            let rule = "Only a–z, 0–9 and _, at most 63 of them, not starting with a digit.";
+            let rule = "Use only a–z, 0–9 and _, at most 63 characters, not starting with a digit.";
             match &bad.nearest {
                 Some(nearest) => format!("{rule} Try: {nearest}"),
                 None => rule.to_owned(),
@@ -134,24 +135,24 @@ fn fault_sentence(Fault { field, error }: &Fault, slash: &str) -> String {
         }
         UsageError::Misfit { service, misfit: Misfit::TableMissing { kind }, .. } => {
             let what = if *kind == SchemaKind::TableGroup { "a table group" } else { "one table" };
-            format!("{} fills {what}, so it needs a name for it here.", cut(&service.name, 100))
+            format!("{} fills {what}, so enter a name for it here.", cut(&service.name, 100))
         }
         UsageError::Misfit { service, misfit: Misfit::TableNotWanted, .. } => {
             let name = cut(&service.name, 100);
             match field {
-                Field::Table => format!("{name} names its tables itself; leave this empty."),
-                _ => format!("{name} names its tables itself; give only the schema, without a dot."),
+                Field::Table => format!("{name} names its own tables; leave this field empty."),
+                _ => format!("{name} names its own tables; enter only the schema, without a dot."),
             }
         }
         error => cut(&usage_sentence(error, slash), 500),
     }
 }
 
-/// The same is being done already.
+/// The same is already being done.
 #[must_use]
 pub fn already_on_it(request: &Request) -> SlackViewSubmissionResponse {
     at_schema(format!(
-        "Already on it: a link for {} into {} is being made at this moment. If it does not appear in your channel, it was asked for in another one.",
+        "Already on it: I'm making a link for {} into {} right now. If it doesn't appear in your channel, it was requested in another one.",
         cut(&request.service_name, 100),
         request.target.connection_name()
     ))
@@ -161,8 +162,7 @@ pub fn already_on_it(request: &Request) -> SlackViewSubmissionResponse {
 #[must_use]
 pub fn not_accepted() -> SlackViewSubmissionResponse {
     at_schema(
-        "I could not note this down, so nothing was created and nothing will be. Please try again in a minute."
-            .to_owned(),
+        "I couldn't save your request, so nothing was created. Please try again in a minute.".to_owned(),
     )
 }
 
@@ -196,7 +196,7 @@ pub fn too_old(slash: &str) -> SlackView {
     ))
 }
 
-/// The person may not, or may not any more.
+/// The person is not allowed to, or no longer is.
 #[must_use]
 pub fn refused(refused: &Refused) -> SlackView {
     SlackView::Modal(modal(vec![super::refused::section(refused)]).with_close(text("Close")))
@@ -205,7 +205,7 @@ pub fn refused(refused: &Refused) -> SlackView {
 /// The form was opened by somebody else, or not by this bot.
 #[must_use]
 pub fn not_yours() -> SlackView {
-    words("This form was not opened by you, or cannot be used any more, so nothing was created.")
+    words("You didn't open this form, or it can no longer be used, so nothing was created.")
 }
 
 fn words(sentence: &str) -> SlackView {
@@ -216,7 +216,7 @@ fn words(sentence: &str) -> SlackView {
 #[must_use]
 pub fn not_opened(slash: &str) -> SlackMessageContent {
     sentences(&format!(
-        "Slack would not open the form in time. Type it instead: {slash} {}. For all that can be typed: {slash} help",
+        "Slack didn't open the form in time. Type the command instead: {slash} {}. To see everything you can type: {slash} help",
         VERBS[0].example
     ))
 }
@@ -230,7 +230,7 @@ fn input(field: Field, label: &str, element: SlackInputBlockElement) -> SlackInp
 }
 
 fn destination(choice: &Choice) -> SlackBlockChoiceItem<SlackBlockPlainTextOnly> {
-    let label = choice.name.as_deref().unwrap_or("The default destination");
+    let label = choice.name.as_deref().unwrap_or("Default destination");
     SlackBlockChoiceItem::new(text(&cut(label, CHOICE_LIMIT)), choice.value.clone())
 }
 

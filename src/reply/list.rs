@@ -25,12 +25,12 @@ pub fn list(page: &Page, slash: Option<&str>) -> SlackMessageContent {
     }
     let mut head = match total {
         1 => "One link in this channel:".to_owned(),
-        total => format!("{total} links in this channel, the most urgent first:"),
+        total => format!("{total} links in this channel, most urgent first:"),
     };
     if *pages > 1 {
         let first = number * PER_PAGE + 1;
         head = format!(
-            "{total} links in this channel, the most urgent first; {first} to {}:",
+            "{total} links in this channel, most urgent first; showing {first} to {}:",
             first + links.len() - 1
         );
     }
@@ -45,7 +45,7 @@ fn row(link: &Link) -> SlackBlock {
     let schema = link.request.target.connection_name();
     let line = Mrkdwn::default().raw(mark(link.state)).raw(" ").bold(&cut(&link.request.service_name, 100));
     let line = line.raw(" into ").code(&schema).raw("\n").raw(state_words(link.state));
-    when(line, link).raw(" · asked for by <@").text(&link.requester).raw(">").section()
+    when(line, link).raw(" · requested by <@").text(&link.requester).raw(">").section()
 }
 
 /// What the clock says about a link.
@@ -61,8 +61,7 @@ pub(super) fn when(line: Mrkdwn, link: &Link) -> Mrkdwn {
 }
 
 fn commands(slash: &str) -> SlackBlock {
-    let line =
-        Mrkdwn::default().raw("To do something about one, type ").code(&format!("{slash} status SCHEMA"));
+    let line = Mrkdwn::default().raw("To act on one, type ").code(&format!("{slash} status SCHEMA"));
     let line = line.raw(", ").code(&format!("{slash} renew SCHEMA")).raw(" or ");
     context(vec![line.code(&format!("{slash} cancel SCHEMA")).object().into()])
 }

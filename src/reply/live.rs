@@ -1,4 +1,4 @@
-//! The message of a posted link through its whole life, and what its thread tells.
+//! The message of a posted link through its whole life, and the news in its thread.
 //!
 //! The link itself is in the button of a waiting message alone.
 
@@ -30,7 +30,7 @@ pub struct Waiting<'a> {
     pub requester: &'a str,
     /// The card behind the button.
     pub card: &'a ConnectCard,
-    /// What there is to say of the link besides.
+    /// What else there is to say about the link.
     pub note: Note,
     /// Who sees the message.
     pub audience: Audience,
@@ -38,7 +38,7 @@ pub struct Waiting<'a> {
     pub reference: &'a str,
 }
 
-/// What there is to say of a link besides.
+/// What else there is to say about a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Note {
     /// Nothing: it is the first for a new connection.
@@ -47,7 +47,7 @@ pub enum Note {
     Existed,
     /// The connection has been connected before.
     Reauthorise,
-    /// This is a fresh one in the place of one that had expired.
+    /// This is a fresh one that replaces one that had expired.
     Renewed,
 }
 
@@ -56,7 +56,7 @@ pub enum Note {
 pub enum Audience {
     /// Everyone in the channel.
     Channel,
-    /// Who asked, alone.
+    /// Only the person who asked.
     Requester,
 }
 
@@ -69,15 +69,15 @@ pub fn waiting(waiting: &Waiting<'_>, now: Timestamp) -> Option<SlackMessageCont
     let url = Url::parse(card.link()).ok()?;
     let expires = card.expires_at(now);
     let mut lead = Mrkdwn::default().raw("Please connect ").bold(name).raw(
-        ": sign in on the page behind the button. Your password stays there; neither we nor this channel see it.",
+        ": press the button and sign in on the page that opens. Your password stays on that page; neither we nor this channel can see it.",
     );
     lead = match note {
         Note::None => lead,
-        Note::Existed => lead.raw("\nThis link replaces an earlier one that was not finished."),
+        Note::Existed => lead.raw("\nThis link replaces an earlier one that nobody finished."),
         Note::Reauthorise => {
-            lead.raw("\nIt has been connected before; whoever signs in now takes its place.")
+            lead.raw("\nIt has been connected before; signing in now replaces the earlier sign-in.")
         }
-        Note::Renewed => lead.raw("\nThis is a fresh link in place of the one before."),
+        Note::Renewed => lead.raw("\nThis is a fresh link; it replaces the earlier one."),
     };
     let label = cut(&format!("Connect {name}"), BUTTON_LIMIT);
     let button = SlackBlockButtonElement::new(SlackBlockPlainText::new(label).into())
@@ -86,8 +86,8 @@ pub fn waiting(waiting: &Waiting<'_>, now: Timestamp) -> Option<SlackMessageCont
         .with_style(SlackBlockButtonStyle::Primary);
     let until = Mrkdwn::default().raw("Works until ").raw(&local_time(expires));
     let who = Mrkdwn::default().raw(match audience {
-        Audience::Channel => "Everyone here sees this link, and anyone who has it can use it",
-        Audience::Requester => "Only you see this link; anyone you give it to can use it",
+        Audience::Channel => "Everyone here can see this link, and anyone who has it can use it",
+        Audience::Requester => "Only you can see this link; anyone you share it with can use it",
     });
     let mut facts = facts(request, requester, reference);
     facts.insert(2, until);
@@ -106,34 +106,41 @@ pub fn settled(link: &Link) -> SlackMessageContent {
     let name = link.request.service_name.as_str();
     let (lead, text, button) = match link.state {
         State::Connected => {
-            let lead = Mrkdwn::default().raw(":white_check_mark: ").bold(name).raw(" is connected, since ");
-            let lead = lead.raw(&local_time(link.changed_at)).raw(". Its data is on the way.");
+            let lead =
+                Mrkdwn::default().raw(":white_check_mark: ").bold(name).raw(" has been connected since ");
+            let lead = lead.raw(&local_time(link.changed_at)).raw(". Its data is on its way.");
             (lead, format!("{name} is connected."), None)
         }
         State::Waiting | State::Expired => {
             let lead = Mrkdwn::default().raw(":hourglass: The link for ").bold(name).raw(" expired ");
-            let lead = lead.raw(&local_time(link.expires_at)).raw(", and nobody had finished by then.");
+            let lead = lead.raw(&local_time(link.expires_at)).raw(", before anyone finished.");
             (lead, format!("The link for {name} has expired."), Some(renew(link, "Get a new link", None)))
         }
         State::Broken => {
-            let mut lead =
-                Mrkdwn::default().raw(":warning: ").bold(name).raw(" was connected and needs attention.");
+            let mut lead = Mrkdwn::default()
+                .raw(":warning: ")
+                .bold(name)
+                .raw(" was connected, but now needs attention.");
             if let Some(detail) = &link.detail {
                 lead = lead.raw(" Fivetran says: ").text(&cut(detail, 500));
             }
-            let confirm = "A link appears here by which anyone in this channel can sign in to it again.";
-            (lead, format!("{name} needs attention."), Some(renew(link, "Fix the connection", Some(confirm))))
+            let confirm = "A link will appear here that lets anyone in this channel sign in again.";
+            (
+                lead,
+                format!("{name} needs attention."),
+                Some(renew(link, "Get a link to fix it", Some(confirm))),
+            )
         }
         State::Cancelled => {
             let lead = Mrkdwn::default()
                 .raw("The request to connect ")
                 .bold(name)
-                .raw(" was cancelled; its link is void.");
+                .raw(" was cancelled; its link no longer works.");
             (lead, format!("The request to connect {name} was cancelled."), None)
         }
         State::Replaced => {
-            let lead = Mrkdwn::default().raw("A newer link for ").bold(name).raw(" has been posted since.");
-            (lead, format!("A newer link for {name} has been posted since."), None)
+            let lead = Mrkdwn::default().raw("A newer link for ").bold(name).raw(" has been posted.");
+            (lead, format!("A newer link for {name} has been posted."), None)
         }
     };
     let mut blocks = vec![lead.section()];
@@ -142,7 +149,7 @@ pub fn settled(link: &Link) -> SlackMessageContent {
     content(&text, blocks)
 }
 
-/// What the thread of a link's message tells.
+/// A piece of news for the thread of a link's message.
 #[must_use]
 pub fn news(news: News, link: &Link) -> SlackMessageContent {
     let name = link.request.service_name.as_str();
@@ -155,39 +162,37 @@ pub fn news(news: News, link: &Link) -> SlackMessageContent {
     };
     match news {
         News::Connected { first_sync: true } => {
-            say(&format!("{name} is connected, and its first sync is under way."))
+            say(&format!("{name} is connected, and its first sync has started."))
         }
         News::Connected { first_sync: false } => say(&format!("{name} is connected.")),
         News::Expired => say(&format!(
-            "The link for {name} has expired before anyone finished. The button above makes a new one."
+            "The link for {name} expired before anyone finished. The button above makes a new one."
         )),
         News::Broken => say(&format!(
             "{name} needs attention: {}.",
-            link.detail.as_deref().map_or("Fivetran cannot reach it".into(), |it| cut(it, 300))
+            link.detail.as_deref().map_or("Fivetran can't reach it".into(), |it| cut(it, 300))
         )),
-        News::Fixed => say(&format!("{name} works again.")),
-        News::Gone => {
-            say(&format!("The connection for {name} was deleted in Fivetran, so its link is void."))
-        }
+        News::Fixed => say(&format!("{name} is working again.")),
+        News::Gone => say(&format!("{name} was removed in Fivetran, so its link no longer works.")),
         News::ReminderBefore => {
-            say(&format!("A reminder: the link for {name} stops working soon, and nobody has finished yet."))
+            say(&format!("Reminder: the link for {name} stops working soon, and nobody has finished yet."))
         }
         News::ReminderAfter => say(&format!(
-            "The link for {name} expired and nobody had finished. The button above makes a new one; this is the last reminder."
+            "Reminder: the link for {name} has expired, and nobody has finished yet. The button above makes a new one. This is the last reminder."
         )),
     }
     if matches!(news, News::Connected { .. } | News::Broken) {
-        lead = lead.raw(" (asked for by <@").text(requester).raw(">)");
+        lead = lead.raw(" (requested by <@").text(requester).raw(">)");
     }
     content(&text, vec![lead.section()])
 }
 
-/// What the thread tells of a new link.
+/// The news of a new link, for the thread.
 #[must_use]
 pub fn renewed_by(user: &str) -> SlackMessageContent {
     let lead =
-        Mrkdwn::default().raw("<@").text(user).raw("> asked for a new link; it is in the message above.");
-    content("There is a new link in the message above.", vec![lead.section()])
+        Mrkdwn::default().raw("<@").text(user).raw("> asked for a new link; it's in the message above.");
+    content("There's a new link in the message above.", vec![lead.section()])
 }
 
 fn facts(request: &Request, requester: &str, reference: &str) -> Vec<Mrkdwn> {
@@ -201,14 +206,14 @@ fn facts(request: &Request, requester: &str, reference: &str) -> Vec<Mrkdwn> {
         (None, _) => fills,
     };
     fills = match request.kind {
-        Some(SchemaKind::Prefix) => fills.raw("schemas that begin with ").code(schema),
+        Some(SchemaKind::Prefix) => fills.raw("schemas starting with ").code(schema),
         _ => fills.raw("schema ").code(schema),
     };
     if let Some(destination) = &request.destination {
         fills = fills.raw(" in ").text(destination);
     }
     vec![
-        Mrkdwn::default().raw("Asked for by <@").text(requester).raw(">"),
+        Mrkdwn::default().raw("Requested by <@").text(requester).raw(">"),
         fills,
         Mrkdwn::default().raw("Ref ").code(reference),
     ]

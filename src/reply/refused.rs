@@ -1,6 +1,6 @@
-//! The sentences for somebody who may not use the bot.
+//! The sentences for somebody who is not allowed to use the bot.
 //!
-//! Owns their wording: what is so, and whom to ask for what. Must not know how it was found out.
+//! Owns their wording: what happened, and whom to ask for what. Must not know how it was found out.
 
 use slack_morphism::prelude::{SlackBlock, SlackMessageContent};
 
@@ -27,21 +27,23 @@ pub(super) fn section(refused: &Refused) -> SlackBlock {
     shown.section()
 }
 
-/// What is so, and what to ask for, as the end of a sentence.
+/// What happened, and what to ask for, as the end of a sentence.
 fn words(reason: &Reason) -> (String, String) {
     let (happened, ask_to) = match reason {
-        Reason::Channel => ("I may not be used in this channel, so I did nothing.", "to allow it here"),
-        Reason::NotListed => ("You are not among those who may use me, so I did nothing.", "to let you"),
-        Reason::Guest => ("Guests may not use me, so I did nothing.", "to do it for you, or to let you"),
+        Reason::Channel => ("I'm not allowed in this channel, so I did nothing.", "to allow it here"),
+        Reason::NotListed => {
+            ("You're not on the list of people who can use me, so I did nothing.", "to add you")
+        }
+        Reason::Guest => {
+            ("Guests can't use me, so I did nothing.", "to do it for you, or to give you access")
+        }
         Reason::Outsider => {
-            ("Only people of the workspace I belong to may use me, so I did nothing.", "to do it for you")
+            ("Only people from the workspace I belong to can use me, so I did nothing.", "to do it for you")
         }
-        Reason::Deleted => {
-            ("Slack says that your account is deactivated, so I did nothing.", "to do it for you")
-        }
+        Reason::Deleted => ("Slack says your account is deactivated, so I did nothing.", "to do it for you"),
         Reason::Unknown => (
-            "Slack did not answer in time when I asked who you are, so I did nothing.",
-            "to look into it if the same happens again in a minute",
+            "Slack didn't answer in time when I asked who you are, so I did nothing.",
+            "to look into it if this keeps happening",
         ),
         Reason::Unclear(unclear) => return unclear_words(unclear),
     };
@@ -50,28 +52,27 @@ fn words(reason: &Reason) -> (String, String) {
 
 fn unclear_words(unclear: &Unclear) -> (String, String) {
     let (because, ask_to) = match unclear {
-        Unclear::NoToken => ("I have no token to look with".to_owned(), "to set SLACK_BOT_TOKEN".to_owned()),
+        Unclear::NoToken => ("I have no token to check with".to_owned(), "to set SLACK_BOT_TOKEN".to_owned()),
         Unclear::MissingScope(scope) => (
-            format!("Slack has not granted me the scope {scope}"),
-            "to add it to the app and to reinstall it".to_owned(),
+            format!("Slack hasn't granted me the scope {scope}"),
+            "to add it to the app and reinstall it".to_owned(),
         ),
         Unclear::NoUserGroups => (
             "this workspace's Slack plan has no user groups".to_owned(),
-            "to let you by name, in ALLOWED_USERS".to_owned(),
+            "to add you to ALLOWED_USERS by name".to_owned(),
         ),
         Unclear::NoSuchGroup => {
-            ("one of those groups does not exist".to_owned(), "to correct ALLOWED_USER_GROUPS".to_owned())
+            ("one of those groups doesn't exist".to_owned(), "to correct ALLOWED_USER_GROUPS".to_owned())
         }
         Unclear::Refused(word) => {
-            (format!("Slack refused to tell ({})", cut(word, 60)), "to run connect-card check".to_owned())
+            (format!("Slack refused to tell me ({})", cut(word, 60)), "to run connect-card check".to_owned())
         }
-        Unclear::Silent => (
-            "Slack did not answer in time".to_owned(),
-            "to look into it if the same happens again in a minute".to_owned(),
-        ),
+        Unclear::Silent => {
+            ("Slack didn't answer in time".to_owned(), "to look into it if this keeps happening".to_owned())
+        }
     };
     let happened = format!(
-        "Only certain user groups may use me, and I could not see whether you are in one: {because}. So I did \
+        "Only certain user groups can use me, and I couldn't check whether you're in one: {because}. So I did \
          nothing."
     );
     (happened, ask_to)
@@ -91,8 +92,8 @@ mod tests {
         let section = shown["blocks"][0]["text"]["text"].as_str().unwrap();
         assert_eq!(
             section,
-            "Guests may not use me, so I did nothing. Ask the people who run this bot (for example <@U1>, <@U2>) \
-             to do it for you, or to let you."
+            "Guests can't use me, so I did nothing. Ask the people who run this bot (for example <@U1>, <@U2>) \
+             to do it for you, or to give you access."
         );
         assert!(!shown["text"].as_str().unwrap().contains("U1"), "{shown}");
         let shown = show(&[], Reason::Unclear(Unclear::Refused("<!channel>".to_owned())));

@@ -18,13 +18,13 @@ pub fn services(found: &Found, words: &str, slash: &str) -> SlackMessageContent 
     let Found { how, services, more } = found;
     let words = cut(words, 40);
     let head = match how {
-        How::Popular => "The services that are asked for most:".to_owned(),
-        How::Matching => format!("Services with “{words}”:"),
-        How::Retired => format!("“{words}” is what this service was called before:"),
+        How::Popular => "The most requested services:".to_owned(),
+        How::Matching => format!("Services matching “{words}”:"),
+        How::Retired => format!("“{words}” is the old name of this service:"),
         How::Nearest if services.is_empty() => {
-            format!("I know no service with “{words}”. Try fewer letters, or another word of its name.")
+            format!("No service matches “{words}”. Try fewer letters, or another word from its name.")
         }
-        How::Nearest => format!("I know no service with “{words}”. Near it:"),
+        How::Nearest => format!("No service matches “{words}”. The closest:"),
     };
     let mut blocks = vec![plain_section(&head)];
     blocks.extend(services.chunks(LINES).map(lines));
@@ -49,10 +49,10 @@ fn example(service: &Service, more: usize, slash: &str) -> SlackBlock {
         line = line.raw(&format!("And {more} more: add a word to narrow it down.\n"));
     }
     let target = example_target(service.kind, "customer_schema");
-    line.raw("To ask for one: ").code(&format!("{slash} {} {target}", service.id)).section()
+    line.raw("To request one: ").code(&format!("{slash} {} {target}", service.id)).section()
 }
 
-/// What is said of a service that is not simply there.
+/// What is said of a service that is not simply available.
 pub(super) struct Mark {
     in_line: &'static str,
     /// For a list of choices.
@@ -62,8 +62,10 @@ pub(super) struct Mark {
 pub(super) fn mark(status: ServiceStatus) -> Option<Mark> {
     let (in_line, short) = match status {
         ServiceStatus::Beta => (" _(beta)_", "beta"),
-        ServiceStatus::PrivatePreview => (" _(private preview: not for every account)_", "private preview"),
-        ServiceStatus::Sunset => (" _(about to be withdrawn)_", "about to be withdrawn"),
+        ServiceStatus::PrivatePreview => {
+            (" _(private preview: not open to every account)_", "private preview")
+        }
+        ServiceStatus::Sunset => (" _(being retired)_", "being retired"),
         ServiceStatus::Development => (" _(in development)_", "in development"),
         ServiceStatus::Available | ServiceStatus::Unknown => return None,
     };

@@ -1,4 +1,4 @@
-//! What `status` answers: how a link stands, what Fivetran says of it, and what can be done.
+//! What `status` answers: the state of a link, what Fivetran says about it, and what can be done.
 
 use slack_morphism::prelude::{SlackBlock, SlackMessageContent};
 
@@ -11,7 +11,7 @@ use crate::links::{Link, State};
 /// The button that asks for a new link from a private message; its value is the link's reference.
 pub const RENEW_HERE: &str = "renew_here";
 
-/// Most tasks, and most warnings, that are shown.
+/// How many tasks, and how many warnings, are shown at most.
 const TASKS: usize = 5;
 /// Longest of them, in characters.
 const TASK_LIMIT: usize = 250;
@@ -33,12 +33,12 @@ pub fn status(report: &Report) -> SlackMessageContent {
 /// The database did not answer.
 #[must_use]
 pub fn unavailable() -> SlackMessageContent {
-    sentences("I could not look that up just now; nothing was changed. Please try again in a minute.")
+    sentences("I couldn't look that up just now. Nothing was changed. Please try again in a minute.")
 }
 
 fn facts(link: &Link) -> SlackBlock {
     let posted = link.posted_at.as_second();
-    let asked = Mrkdwn::default().raw("Asked for by <@").text(&link.requester).raw(">");
+    let asked = Mrkdwn::default().raw("Requested by <@").text(&link.requester).raw(">");
     let age = Mrkdwn::default()
         .raw("Link made ")
         .raw(&local_time(link.posted_at))
@@ -52,35 +52,35 @@ fn facts(link: &Link) -> SlackBlock {
     context(facts.into_iter().map(|fact| fact.object().into()).collect())
 }
 
-/// Fivetran's view in words, and what it asks for.
+/// Fivetran's view in words, and what it wants done.
 fn fivetran(view: &View) -> Vec<SlackBlock> {
     match view {
         View::Status(status) => {
             let mut blocks = vec![plain_section(&format!("Fivetran says: {}.", in_words(status)))];
-            blocks.extend(tasks("What somebody has to do:", &status.tasks));
-            blocks.extend(tasks("What it warns of:", &status.warnings));
+            blocks.extend(tasks("What needs doing:", &status.tasks));
+            blocks.extend(tasks("Warnings:", &status.warnings));
             blocks
         }
-        View::Gone => vec![plain_section("The connection is deleted; Fivetran has none any more.")],
-        View::Silent => vec![plain_section("Fivetran did not answer in time; this is what I knew last.")],
+        View::Gone => vec![plain_section("The connection has been deleted in Fivetran.")],
+        View::Silent => vec![plain_section("Fivetran didn't answer in time; this is the last I knew.")],
     }
 }
 
 fn in_words(status: &Status) -> String {
     let setup = match status.setup_state {
         SetupState::Incomplete => return "nobody has finished the setup yet".to_owned(),
-        SetupState::Connected => "set up and in order",
-        SetupState::Broken => "set up once, and not working now",
-        SetupState::Unknown => "set up, in a state that I do not know",
+        SetupState::Connected => "set up and working",
+        SetupState::Broken => "set up, but not working now",
+        SetupState::Unknown => "set up, in a state that I don't recognise",
     };
     let sync = match status.sync_state {
         SyncState::Scheduled => "; the next sync is scheduled",
-        SyncState::Syncing => "; a sync is under way",
+        SyncState::Syncing => "; a sync is running",
         SyncState::Paused => "; syncing is paused",
-        SyncState::Rescheduled => "; the sync was put off to a later time",
+        SyncState::Rescheduled => "; the sync has been rescheduled",
         SyncState::Unknown => "",
     };
-    let first = if status.is_historical_sync { "; the first load is not complete" } else { "" };
+    let first = if status.is_historical_sync { "; the first load isn't finished yet" } else { "" };
     format!("{setup}{sync}{first}")
 }
 
@@ -105,10 +105,10 @@ pub(super) fn mark(state: State) -> &'static str {
 pub(super) fn state_words(state: State) -> &'static str {
     match state {
         State::Broken => "needs attention",
-        State::Expired => "the link has expired unfinished",
-        State::Waiting => "waits for your customer",
+        State::Expired => "the link expired before anyone finished",
+        State::Waiting => "waiting for your customer",
         State::Connected => "connected",
-        State::Cancelled => "cancelled, its link is void",
+        State::Cancelled => "cancelled; its link no longer works",
         State::Replaced => "replaced by a newer link",
     }
 }

@@ -1,6 +1,6 @@
-//! The sentences for a text that is no command.
+//! The sentences for a text that is not a command.
 //!
-//! Owns their wording: what is amiss, and the line to type instead. How it was found out is
+//! Owns their wording: what is wrong, and the line to type instead. How that was found out is
 //! [`crate::command`]'s.
 
 use slack_morphism::prelude::SlackMessageContent;
@@ -11,7 +11,7 @@ use crate::fivetran::catalog::Service;
 use crate::fivetran::schema::{BadName, MAX_NAME_LEN, SchemaKind, Target, Why};
 use crate::journal::MisfitKind;
 
-/// How many services are named where there may be many.
+/// How many services are named at most.
 const SERVICES_SHOWN: usize = 8;
 
 /// What is wrong with what was typed, and what to type instead.
@@ -31,36 +31,36 @@ pub fn usage_sentence(error: &UsageError, slash: &str) -> String {
         UsageError::SchemaWanted(verb) => format!("Type one schema: {slash} {}", verb.example),
         UsageError::NotASchema(name) => match &name.nearest {
             Some(nearest) => {
-                format!("“{}” cannot be a schema. Did you mean {nearest}?", cut(&name.typed, 40))
+                format!("“{}” isn't a valid schema. Did you mean {nearest}?", cut(&name.typed, 40))
             }
-            None => format!("“{}” cannot be a schema.", cut(&name.typed, 40)),
+            None => format!("“{}” isn't a valid schema.", cut(&name.typed, 40)),
         },
         UsageError::UnknownService { typed, suggestions, .. } if suggestions.is_empty() => {
             format!(
-                "I know no service called “{typed}”. Use its id from Fivetran's documentation, for example google_ads."
+                "I don't know a service called “{typed}”. Use its id from Fivetran's documentation, for example google_ads."
             )
         }
         UsageError::UnknownService { typed, suggestions, instead } => {
             let meant = alternatives(suggestions);
             let line = instead.as_ref().map(|instead| format!(" Try: {slash} {instead}")).unwrap_or_default();
-            format!("I know no service called “{typed}”. Did you mean {meant}?{line}")
+            format!("I don't know a service called “{typed}”. Did you mean {meant}?{line}")
         }
         UsageError::SpacedSchema { instead: Some(instead) } => {
-            format!("A schema has no spaces. Try: {slash} {instead}")
+            format!("A schema can't contain spaces. Try: {slash} {instead}")
         }
         UsageError::SpacedSchema { instead: None } => {
-            "A schema has no spaces. It is made of a–z, 0–9 and _.".to_owned()
+            "A schema can't contain spaces. Use a–z, 0–9 and _.".to_owned()
         }
         UsageError::ServiceFirst { instead } => {
             format!("The service comes first: {slash} {instead}")
         }
         UsageError::ServiceNotAllowed { service, allowed } => format!(
-            "This channel is not set up for {}, so I made nothing. Allowed here: {}.",
+            "This channel isn't set up for {}, so I didn't create anything. Allowed here: {}.",
             cut(&service.name, 60),
             some(allowed)
         ),
         UsageError::SchemaMissing(service) => format!(
-            "Where should the data of {} land? Add a schema: {slash} {} {}",
+            "Where should the data from {} go? Add a schema: {slash} {} {}",
             service.name,
             service.id,
             example_target(service.kind, "customer_schema")
@@ -74,11 +74,11 @@ pub fn usage_sentence(error: &UsageError, slash: &str) -> String {
             let flag =
                 if slash.starts_with('/') { format!("“to {typed}”") } else { "--destination".to_owned() };
             format!(
-                "I know no destination called “{typed}”; there is only the default one. Leave out {flag}."
+                "I don't know a destination called “{typed}”; there's only the default one. Leave out {flag}."
             )
         }
         UsageError::UnknownDestination { typed, known } => {
-            format!("I know no destination called “{typed}”. There is {}.", listed(known))
+            format!("I don't know a destination called “{typed}”. Known: {}.", listed(known))
         }
         UsageError::NoDestination { known } => {
             let how = if slash.starts_with('/') { "“to”" } else { "--destination" };
@@ -87,7 +87,7 @@ pub fn usage_sentence(error: &UsageError, slash: &str) -> String {
                 [] => "its name".to_owned(),
                 known => format!("one of these: {}", listed(known)),
             };
-            format!("Say where the data should land: add {how} and {which}.")
+            format!("Where should the data go? Add {how} and {which}.")
         }
     }
 }
@@ -122,11 +122,11 @@ fn listed(names: &[String]) -> String {
 fn bad_name(service: &Service, name: &BadName, slash: &str, rest: &str) -> String {
     let typed = cut(&name.typed, 40);
     let faults = name_faults(name);
-    let rule = "a schema is made of a–z, 0–9 and _";
+    let rule = "use a–z, 0–9 and _";
     let why = if name.why == Why::BadCharacter('.') && name.typed.matches('.').count() > 1 {
-        format!("“{typed}” has more than one dot; SCHEMA.TABLE takes one.")
+        format!("“{typed}” has more than one dot; SCHEMA.TABLE takes only one.")
     } else {
-        format!("“{typed}” cannot be a schema: {faults} ({rule}).")
+        format!("“{typed}” isn't a valid schema: {faults} ({rule}).")
     };
     match &name.nearest {
         Some(nearest) => {
@@ -136,10 +136,10 @@ fn bad_name(service: &Service, name: &BadName, slash: &str, rest: &str) -> Strin
     }
 }
 
-/// Every kind of fault of a name, so that nobody mends one after the other.
+/// Every kind of fault in a name, so that nobody has to fix them one by one.
 fn name_faults(name: &BadName) -> String {
     let first = match name.why {
-        Why::Empty => return "there is nothing in it, or in a part of it".to_owned(),
+        Why::Empty => return "it, or a part of it, is empty".to_owned(),
         Why::BadCharacter(c) => Some(c),
         Why::TooLong | Why::StartsWithDigit => None,
     };
@@ -191,14 +191,14 @@ pub(super) fn misfit_words(
     match fault {
         MisfitKind::TableMissing => {
             let why = if kind == Some(SchemaKind::TableGroup) {
-                "needs SCHEMA.TABLE: name the table group as well"
+                "needs SCHEMA.TABLE: add the name of the table group"
             } else {
-                "fills one table and needs SCHEMA.TABLE: name the table as well"
+                "fills one table, so it needs SCHEMA.TABLE: add the name of the table"
             };
             format!("{name} {why}. Try: {slash} {id} {schema}.my_table")
         }
         MisfitKind::TableNotWanted => {
-            format!("{name} names its tables itself, so it takes only a schema. Try: {slash} {id} {schema}")
+            format!("{name} names its own tables, so it takes only a schema. Try: {slash} {id} {schema}")
         }
     }
 }

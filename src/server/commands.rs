@@ -3,7 +3,7 @@
 //!
 //! Owns the order of things before the acknowledgement, which has to arrive within three seconds.
 //! Only three things wait for an outside party: whether the person may
-//! ([`Gate::may`](crate::permission::Gate::may), 1.5 s at most); `status`, for Fivetran, and the
+//! ([`Gate::may`](crate::permission::Gate::may), 800 ms at most); `status`, for Fivetran, and the
 //! form, for Slack, until two seconds after the request came.
 
 use std::sync::Arc;

@@ -48,7 +48,7 @@ async fn page(bot: &Arc<Bot>, id: &str) -> Page {
     let unknown = Page {
         mark: "done",
         title: "Thank you".to_owned(),
-        text: "If you have finished signing in, there is nothing more to do. You can close this window.",
+        text: "If you've finished signing in, there's nothing more to do. You can close this window.",
     };
     // Ours are ten characters; anything longer is not worth a look in the database.
     let link = if id.len() <= 16 { bot.store.link(id).await.ok().flatten() } else { None };
@@ -62,27 +62,27 @@ async fn page(bot: &Arc<Bot>, id: &str) -> Page {
         links::State::Connected => Page {
             mark: "done",
             title: format!("{name} is connected"),
-            text: "Your sign-in is complete, and there is nothing more to do. You can close this window and go back to where you found the link.",
+            text: "Your sign-in is complete, and there's nothing more to do. You can close this window and go back to where you found the link.",
         },
         links::State::Waiting => Page {
             mark: "open",
-            title: format!("{name} is not finished yet"),
-            text: "Go back to your link and complete the sign-in there; this page opens again when you have.",
+            title: format!("{name} isn't connected yet"),
+            text: "Go back to your link and finish signing in there; this page will open again when you're done.",
         },
         links::State::Expired => Page {
             mark: "open",
-            title: format!("{name} is not finished"),
+            title: format!("{name} isn't connected"),
             text: "Your link has expired. Ask whoever sent it to you for a new one.",
         },
         links::State::Broken => Page {
             mark: "open",
             title: format!("{name} needs another look"),
-            text: "The sign-in was saved, but something about it does not work yet. Go back to your link and try again.",
+            text: "Your sign-in was saved, but something isn't working yet. Go back to your link and try again.",
         },
         links::State::Cancelled => Page {
             mark: "open",
             title: "This request was cancelled".to_owned(),
-            text: "Nothing was connected. Ask whoever sent you the link if you did not expect that.",
+            text: "Nothing was connected. If you didn't expect that, ask whoever sent you the link.",
         },
         links::State::Replaced => unknown,
     }

@@ -49,7 +49,7 @@ pub struct Options<'a> {
 pub enum OpenError {
     /// Another process has the file.
     #[error(
-        "another connect-card is at work on {file} (process {holder}): stop it, or give this one a DATABASE_URL of its own"
+        "another connect-card is already using {file} (process {holder}): stop it, or give this one its own DATABASE_URL"
     )]
     Locked {
         /// The database file.
@@ -59,7 +59,7 @@ pub enum OpenError {
     },
     /// The file or its folder cannot be used.
     #[error(
-        "{file} cannot be opened ({cause}): DATABASE_URL must name a file in a folder that this user may write to"
+        "{file} cannot be opened ({cause}): DATABASE_URL must name a file in a folder that this user can write to"
     )]
     File {
         /// The database file or its lock.
@@ -69,12 +69,12 @@ pub enum OpenError {
     },
     /// Postgres cannot be reached or does not let us in.
     #[error(
-        "the database cannot be reached ({0}): check DATABASE_URL, and that the server runs and lets this user in"
+        "the database cannot be reached ({0}): check DATABASE_URL, and that the server is running and lets this user in"
     )]
     Unreachable(StoreError),
     /// The tables could not be made or brought up to date.
     #[error(
-        "the tables could not be made ({0}): check what the database user may do, and that no newer version has used this database"
+        "the tables could not be created or updated ({0}): check the database user's permissions, and that no newer version has used this database"
     )]
     Migration(String),
     /// A setting without which an acknowledged command could be lost.
@@ -188,7 +188,7 @@ async fn sqlite(path: &Path) -> Result<(sqlx::SqlitePool, File), OpenError> {
     let sync: i64 = value(&pool, "PRAGMA synchronous").await?;
     let intact: String = value(&pool, "PRAGMA quick_check(1)").await?;
     let checks = [
-        ("SQLite's version", found >= SQLITE_OLDEST, version, "build with the SQLite that Cargo.lock names"),
+        ("SQLite's version", found >= SQLITE_OLDEST, version, "build with the SQLite version in Cargo.lock"),
         (
             "SQLite's journal_mode",
             mode == "wal",
@@ -199,7 +199,7 @@ async fn sqlite(path: &Path) -> Result<(sqlx::SqlitePool, File), OpenError> {
             "SQLite's synchronous",
             sync == 2 || without_sync(),
             sync.to_string(),
-            "this is a fault of the build, please report it",
+            "this is a bug in the build; please report it",
         ),
         (
             "SQLite's quick_check",
@@ -296,8 +296,8 @@ async fn postgres(url: &SecretString) -> Result<sqlx::PgPool, OpenError> {
     let pool = PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS).acquire_timeout(ACQUIRE_LIMIT);
     let pool = pool.connect_with(options).await.map_err(refused)?;
     for (setting, sql, remedy) in [
-        ("fsync", "SHOW fsync", "switch it on in postgresql.conf and reload"),
-        ("synchronous_commit", "SHOW synchronous_commit", "switch it on for this database or user"),
+        ("fsync", "SHOW fsync", "turn it on in postgresql.conf and reload"),
+        ("synchronous_commit", "SHOW synchronous_commit", "turn it on for this database or user"),
     ] {
         let row = sqlx::query(sql).fetch_one(&pool).await.map_err(refused)?;
         let found: String = row.try_get(0).map_err(refused)?;

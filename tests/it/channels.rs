@@ -132,7 +132,7 @@ async fn check_tries_every_destination_and_knows_every_service() {
     let bad: Vec<_> = output.stdout.lines().filter(|line| line.starts_with('✗')).collect();
     assert_eq!(bad.len(), 3, "{output:?}");
     assert!(bad[0].contains("old (gone)") && bad[0].contains("CONFIG"), "{bad:?}");
-    assert!(bad[1].contains("channels.C1.services") && bad[1].contains("called google_ads now"), "{bad:?}");
+    assert!(bad[1].contains("channels.C1.services") && bad[1].contains("now called google_ads"), "{bad:?}");
     assert!(bad[2].contains("gogle_ads"), "{bad:?}");
     assert!(output.stdout.contains("✓ Fivetran destination prod"), "{output:?}");
 }

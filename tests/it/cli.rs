@@ -72,7 +72,7 @@ async fn link_makes_a_fresh_link_for_what_is_connected_already_and_says_so() {
     let _ = fivetran.seed_connection("google_ads", "customer_schema", "connected");
     let output = linker(&fivetran).run(&EXAMPLE).await;
     assert_link_alone(&output, &fivetran);
-    assert!(output.stderr.contains("there already"), "{output:?}");
+    assert!(output.stderr.contains("already existed"), "{output:?}");
     assert_eq!(fivetran.connections().len(), 1);
 }
 
@@ -99,7 +99,7 @@ async fn link_and_the_bot_reach_the_same_connection() {
 async fn link_refuses_in_one_line_that_names_the_remedy() {
     let fivetran = Outside::start().await.fivetran;
     let wrong = linker(&fivetran).with("FIVETRAN_API_KEY", "revoked");
-    assert_refused(&wrong.run(&EXAMPLE).await, 1, &["rejects the API key", "FIVETRAN_API_KEY"]);
+    assert_refused(&wrong.run(&EXAMPLE).await, 1, &["rejected the API key", "FIVETRAN_API_KEY"]);
     let nowhere = linker(&fivetran).with("FIVETRAN_GROUP_ID", "no_such_group");
     assert_refused(&nowhere.run(&EXAMPLE).await, 1, &["FIVETRAN_GROUP_ID"]);
     let _ = fivetran.seed_connection("hubspot", "customer_schema", "incomplete");
@@ -212,7 +212,7 @@ async fn the_sandbox_needs_nothing_and_shows_the_link() {
     let nonsense = program.run(&["sandbox", "--once", "/connect-card nonsense x"]).await;
     assert_eq!(nonsense.code, 1, "{nonsense:?}");
     assert!(
-        nonsense.stdout.contains("I know no service") && !nonsense.stdout.contains("auth="),
+        nonsense.stdout.contains("I don't know a service") && !nonsense.stdout.contains("auth="),
         "{nonsense:?}"
     );
     assert_eq!(std::fs::read_dir(program.folder()).unwrap().count(), 0, "nothing is left in the folder");

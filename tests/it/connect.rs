@@ -182,7 +182,7 @@ async fn the_same_words_again_while_the_first_are_at_work_are_not_done_twice() {
     // Another customer's channel must not get a link to the same connection while the first is on
     // its way, whose channel Fivetran cannot tell us yet.
     let elsewhere = bot.send_in(SHARED, "google_ads customer_schema").await;
-    assert!(elsewhere.text().contains("asked for in another one"), "{}", elsewhere.text());
+    assert!(elsewhere.text().contains("requested in another one"), "{}", elsewhere.text());
     wire.release();
     assert_eq!(bot.finish_with_link().await.channel, CHANNEL);
 }
@@ -214,7 +214,7 @@ async fn words_that_are_no_command_are_answered_in_the_acknowledgement_alone() {
         ("gogle_ads customer_schema", "Did you mean google_ads"),
         ("google_ads Customer-Schema", "/connect-card google_ads customer_schema"),
         ("google_sheets budget", "/connect-card google_sheets budget.my_table"),
-        ("google_ads customer_schema to nowhere", "I know no destination called “nowhere”"),
+        ("google_ads customer_schema to nowhere", "I don't know a destination called “nowhere”"),
     ] {
         let ack = bot.send(typed).await.json();
         assert_eq!(ack["response_type"], "ephemeral");

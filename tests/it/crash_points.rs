@@ -160,7 +160,7 @@ async fn is_cancelled(engine: Engine, by: By, point: &'static str) {
     until("the link's message to show it", async || (says("was cancelled") > 0).then_some(())).await;
     process.stop().await;
     assert_eq!(says("is deleted"), 1, "{what}: the person is told once");
-    assert_eq!(says("I deleted nothing"), 0, "{what}");
+    assert_eq!(says("I didn't delete anything"), 0, "{what}");
     outside.shutdown();
 }
 

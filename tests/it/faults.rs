@@ -75,10 +75,10 @@ async fn a_creation_whose_fate_is_unclear_ends_in_one_connection_and_one_link() 
 async fn a_refused_creation_ends_in_one_sentence_with_a_remedy() {
     let refusals = |status| vec![Fault::Status(status); 4];
     all(vec![
-        ("401", refusals(401), Told(&["rejects the API key", "FIVETRAN_API_KEY"])),
-        ("403", refusals(403), Told(&["no permission", "role must be allowed"])),
-        ("400", refusals(400), Told(&["would not create", "The request is malformed"])),
-        ("409 of a connection that cannot be seen", refusals(409), Told(&["cannot see", "another schema"])),
+        ("401", refusals(401), Told(&["rejected the API key", "FIVETRAN_API_KEY"])),
+        ("403", refusals(403), Told(&["isn't allowed to do this", "role needs permission"])),
+        ("400", refusals(400), Told(&["refused to create", "The request is malformed"])),
+        ("409 of a connection that cannot be seen", refusals(409), Told(&["can't see", "another schema"])),
         ("429 for an hour", vec![throttled("3600")], Told(&["rate limit", "Try again in 60 minutes"])),
         ("429 for a second", vec![throttled("1")], Well),
         ("429 without a word", vec![Fault::Throttled { retry_after: None }], Well),
@@ -89,7 +89,7 @@ async fn a_refused_creation_ends_in_one_sentence_with_a_remedy() {
 #[tokio::test]
 async fn an_unknown_group_is_told_with_the_variable_that_sets_it() {
     let bot = Setup::new().await.with("FIVETRAN_GROUP_ID", "no_such_group").start().await;
-    check("404", bot, COMMAND, Told(&["does not know this destination", "FIVETRAN_GROUP_ID"])).await;
+    check("404", bot, COMMAND, Told(&["doesn't know this destination", "FIVETRAN_GROUP_ID"])).await;
 }
 
 #[tokio::test]
@@ -174,7 +174,7 @@ async fn when_fivetran_stays_away_the_person_is_told_while_that_is_possible() {
     bot.advance(Duration::from_secs(26 * 60));
     bot.message(1).await;
     let sentence = bot.finish_with_sentence().await;
-    assert!(sentence.contains("did not answer in time") && sentence.contains("same words"), "{sentence}");
+    assert!(sentence.contains("didn't answer in time") && sentence.contains("same command"), "{sentence}");
 }
 
 #[tokio::test]

@@ -60,7 +60,7 @@ async fn a_day_in_the_life_of_a_link_is_one_true_message_and_its_thread() {
     let bot = TestBot::start().await;
     bot.send("google_ads customer_schema").await;
     let first = link_of(&message_saying(&bot, "Please connect").await).unwrap();
-    assert!(land(&first, &bot).await.contains("not finished yet"));
+    assert!(land(&first, &bot).await.contains("isn't connected yet"));
 
     pass(&bot, DAY).await;
     let expired = message_saying(&bot, "expired").await;
@@ -83,7 +83,7 @@ async fn a_day_in_the_life_of_a_link_is_one_true_message_and_its_thread() {
     bot.advance(Duration::from_secs(3));
     assert!(land(&second, &bot).await.contains("Google Ads is connected"));
     // The same look that told the page brought it to Slack: nothing else was due yet.
-    let connected = message_saying(&bot, "is connected, since").await;
+    let connected = message_saying(&bot, "has been connected since").await;
     assert_eq!(link_of(&connected), None);
 
     bot.fivetran.set_setup_state(&connection(&bot), "broken");
@@ -98,13 +98,13 @@ async fn a_day_in_the_life_of_a_link_is_one_true_message_and_its_thread() {
     assert!(link_of(&top(&bot)[0]).is_some(), "{}", top(&bot)[0].rendered());
     bot.fivetran.finish_setup(&connection(&bot));
     pass(&bot, Duration::from_secs(61)).await;
-    message_saying(&bot, "is connected, since").await;
+    message_saying(&bot, "has been connected since").await;
 
     assert_eq!(top(&bot).len(), 1, "one message");
     // The message is edited first, then its thread is told.
     let story = until("the whole story", async || Some(thread(&bot)).filter(|told| told.len() >= 6)).await;
     let chapters = [
-        "has expired",
+        "expired before anyone finished",
         "asked for a new link",
         "is connected",
         "needs attention",
@@ -165,7 +165,7 @@ async fn a_connected_one_is_authorised_again_only_when_its_person_says_so() {
     pass(&bot, Duration::from_secs(30)).await;
     assert!(link_of(&top(&bot)[0]).is_some(), "{}", top(&bot)[0].rendered());
     assert!(land(&link, &bot).await.contains("is connected"));
-    message_saying(&bot, "is connected, since").await;
+    message_saying(&bot, "has been connected since").await;
     bot.finish().await;
 }
 
@@ -204,7 +204,7 @@ async fn an_unfinished_connection_is_cancelled_and_a_connected_one_is_not() {
         bot.slack
             .messages()
             .iter()
-            .any(|message| message.rendered().contains("I deleted nothing"))
+            .any(|message| message.rendered().contains("I didn't delete anything"))
             .then_some(())
     })
     .await;
@@ -235,7 +235,7 @@ async fn a_forged_or_misplaced_press_has_no_effect() {
     bot.slack.press(&bot.url, &other, RENEW, USER).await.unwrap();
     until("each was told", async || {
         let told =
-            bot.slack.messages().iter().filter(|message| message.rendered().contains("not for you")).count();
+            bot.slack.messages().iter().filter(|message| message.rendered().contains("isn't yours")).count();
         (told >= 5).then_some(())
     })
     .await;
@@ -253,11 +253,11 @@ async fn a_message_that_could_not_be_edited_is_edited_later() {
     bot.slack.faults(|faults| faults.fail_next("chat.update", Fault::Status(503), 1));
     pass(&bot, Duration::from_secs(21)).await;
     until("Slack refused once", async || (bot.slack.calls_to("chat.update") == 1).then_some(())).await;
-    assert!(!top(&bot)[0].rendered().contains("is connected, since"));
+    assert!(!top(&bot)[0].rendered().contains("has been connected since"));
     // The bot's own watcher may be the one that was refused, a little later than this one.
     until("it is edited", async || {
         pass(&bot, Duration::from_secs(61)).await;
-        top(&bot)[0].rendered().contains("is connected, since").then_some(())
+        top(&bot)[0].rendered().contains("has been connected since").then_some(())
     })
     .await;
     assert_eq!(thread(&bot).len(), 1);

@@ -127,7 +127,7 @@ async fn faults_appear_at_their_fields() {
     let view = open(&bot).await;
     for (given, expected) in [
         (values("google_ads", "Acme-Corp", None), json!({ "schema": "acme_corp" })),
-        (values("google_ads", "acme", Some("budget")), json!({ "table": "leave this empty" })),
+        (values("google_ads", "acme", Some("budget")), json!({ "table": "leave this field empty" })),
         (values("google_sheets", "acme", None), json!({ "table": "one table" })),
         (values("google_sheets", "Acme", Some("1")), json!({ "schema": "acme", "table": "_1" })),
         (values("no_such_service", "acme", None), json!({ "service": "Choose a service" })),
@@ -135,7 +135,7 @@ async fn faults_appear_at_their_fields() {
             values("<!channel>", "<!channel>", Some("<@U1>")),
             json!({ "service": "list", "schema": "channel", "table": "u1" }),
         ),
-        (json!({}), json!({ "service": "Choose", "schema": "Only" })),
+        (json!({}), json!({ "service": "Choose", "schema": "Use only" })),
     ] {
         let found = errors(&submit(&bot, &view, given.clone(), USER).await);
         let found = found.as_object().unwrap();
@@ -159,7 +159,7 @@ async fn a_form_is_for_the_person_it_was_opened_for() {
     let view = open(&bot).await;
     for user in [COLLEAGUE, OUTSIDER] {
         let ack = submit(&bot, &view, values("google_ads", "acme", None), user).await;
-        assert!(sentence(&ack).contains("not opened by you"), "{}", ack.text());
+        assert!(sentence(&ack).contains("You didn't open this form"), "{}", ack.text());
     }
     nothing_happened(bot).await;
 }
@@ -190,10 +190,10 @@ async fn a_draft_that_is_forged_or_moved_does_not_open() {
     for metadata in ["", "{}", "AAAA", &damaged, "{\"user_id\":\"U0ALICE\"}", &"A".repeat(3000)] {
         let ack =
             tampered(&bot, &view, |payload| payload["view"]["private_metadata"] = json!(metadata)).await;
-        assert!(sentence(&ack).contains("cannot be used"), "{}", ack.text());
+        assert!(sentence(&ack).contains("can no longer be used"), "{}", ack.text());
     }
     let ack = tampered(&bot, &view, |payload| payload["team"]["id"] = json!("T0OTHER")).await;
-    assert!(sentence(&ack).contains("cannot be used"), "{}", ack.text());
+    assert!(sentence(&ack).contains("can no longer be used"), "{}", ack.text());
     // Views that are none of ours, and what else happens to ours, are acknowledged and no more.
     let ack = tampered(&bot, &view, |payload| payload["view"]["callback_id"] = json!("another")).await;
     assert_eq!(ack.text(), "");

@@ -49,8 +49,8 @@ async fn guests_and_outsiders_are_refused_unless_they_ask_for_help() {
     assert_refused(&asked(&bot, GUEST, "google_ads acme").await, "Guests");
     assert_refused(&asked(&bot, GUEST, "").await, "Guests");
     assert_refused(&asked(&bot, GUEST, "no_such_service").await, "Guests");
-    assert_refused(&asked(&bot, OUTSIDER, "google_ads acme").await, "Only people of the workspace");
-    assert_refused(&asked(&bot, "U0NOBODY", "google_ads acme").await, "Only people of the workspace");
+    assert_refused(&asked(&bot, OUTSIDER, "google_ads acme").await, "Only people from the workspace");
+    assert_refused(&asked(&bot, "U0NOBODY", "google_ads acme").await, "Only people from the workspace");
     assert!(asked(&bot, GUEST, " Help ").await.text().contains("What you can type"));
     assert_untouched(bot).await;
 }
@@ -67,7 +67,7 @@ async fn a_list_of_people_keeps_the_others_out_and_names_whom_to_ask() {
     let setup = Setup::new().await.with("ALLOWED_USERS", "U0ALICE,U0GUEST,W0CAROL,U0DAVE");
     let bot = setup.start().await;
     let ack = asked(&bot, COLLEAGUE, "google_ads acme").await;
-    assert_refused(&ack, "not among those");
+    assert_refused(&ack, "not on the list");
     assert!(shown(&ack).contains("(for example <@U0ALICE>, <@U0GUEST>, <@W0CAROL>)"), "{}", ack.text());
     assert_eq!(bot.slack.calls_to("users.info"), 0, "nobody had to be asked");
     assert_accepted(&asked(&bot, USER, "google_ads acme").await);
@@ -79,15 +79,15 @@ async fn a_list_of_people_keeps_the_others_out_and_names_whom_to_ask() {
 async fn people_of_a_user_group_are_let_in() {
     let bot = Setup::new().await.with("ALLOWED_USER_GROUPS", GROUP).start().await;
     assert_accepted(&asked(&bot, USER, "google_ads acme").await);
-    assert_refused(&asked(&bot, COLLEAGUE, "google_ads other").await, "not among those");
+    assert_refused(&asked(&bot, COLLEAGUE, "google_ads other").await, "not on the list");
     bot.slack.set_user_group(GROUP, &[COLLEAGUE, GUEST]);
     assert_refused(&asked(&bot, GUEST, "google_ads other").await, "Guests");
     bot.advance(Duration::from_secs(299));
-    assert_refused(&asked(&bot, COLLEAGUE, "google_ads other").await, "not among those");
+    assert_refused(&asked(&bot, COLLEAGUE, "google_ads other").await, "not on the list");
     assert_eq!(bot.slack.calls_to("usergroups.users.list"), 1);
     bot.advance(Duration::from_secs(1));
     assert_accepted(&asked(&bot, COLLEAGUE, "google_ads other").await);
-    assert_refused(&asked(&bot, USER, "google_ads mine").await, "not among those");
+    assert_refused(&asked(&bot, USER, "google_ads mine").await, "not on the list");
     assert_refused(&asked(&bot, GUEST, "google_ads mine").await, "Guests");
     assert_eq!(bot.slack.calls_to("usergroups.users.list"), 2);
     assert_eq!(bot.finish().await.len(), 2);
@@ -136,7 +136,7 @@ async fn a_slow_look_delays_only_its_own_person_and_not_for_long() {
     };
     let (slow, quick) = tokio::join!(slow, quick);
     // It fails closed.
-    slow.iter().for_each(|ack| assert_refused(ack, "did not answer in time"));
+    slow.iter().for_each(|ack| assert_refused(ack, "didn't answer in time"));
     assert_accepted(&quick);
     bot.finish_with_link().await;
 }
@@ -153,7 +153,7 @@ async fn where_slack_is_silent_only_those_named_are_let_in() {
                 faults.fail_always(route, fault.clone());
             }
         });
-        assert_refused(&asked(&bot, USER, "google_ads acme").await, "did not answer in time");
+        assert_refused(&asked(&bot, USER, "google_ads acme").await, "didn't answer in time");
         assert_accepted(&asked(&bot, COLLEAGUE, "google_ads acme").await);
         bot.slack.faults(stand_ins::fault::Faults::heal);
         bot.advance(Duration::from_secs(10));
@@ -162,7 +162,7 @@ async fn where_slack_is_silent_only_those_named_are_let_in() {
     }
     let bot = TestBot::start().await;
     bot.slack.faults(|faults| faults.fail_always("users.info", Fault::Status(500)));
-    assert_refused(&asked(&bot, USER, "google_ads acme").await, "did not answer in time");
+    assert_refused(&asked(&bot, USER, "google_ads acme").await, "didn't answer in time");
     assert_untouched(bot).await;
 }
 
@@ -181,7 +181,7 @@ async fn a_missing_scope_closes_only_what_needs_it() {
     assert_untouched(bot).await;
 
     let bot = Setup::new().await.with("ALLOWED_USER_GROUPS", "S0GONE").start().await;
-    assert_refused(&asked(&bot, USER, "google_ads acme").await, "does not exist");
+    assert_refused(&asked(&bot, USER, "google_ads acme").await, "doesn't exist");
     assert_untouched(bot).await;
 }
 
@@ -211,13 +211,13 @@ async fn what_cannot_be_known_is_said_by_check_and_once_at_start() {
     for line in [
         "· Slack scopes: users:read is not granted",
         "· Slack scopes: usergroups:read is not granted",
-        "· who may: guests cannot be told",
-        "✗ who may: ALLOWED_USER_GROUPS lets nobody in",
+        "· access: without the scope users:read, guests cannot be told",
+        "✗ access: ALLOWED_USER_GROUPS lets nobody in",
     ] {
         assert!(output.stdout.lines().any(|it| it.starts_with(line)), "{line}: {output:?}");
     }
     let output = program.with("SLACK_BOT_TOKEN", "").run(&["check"]).await;
-    assert!(output.stdout.contains("✗ who may: ALLOWED_USER_GROUPS lets nobody in without SLACK_BOT_TOKEN"));
+    assert!(output.stdout.contains("✗ access: ALLOWED_USER_GROUPS lets nobody in without SLACK_BOT_TOKEN"));
 
     let running = Program::against(&outside).start().await;
     until("the warning", async || running.log().contains("guests cannot be told from members").then_some(()))

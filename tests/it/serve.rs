@@ -41,7 +41,7 @@ async fn a_command_that_cannot_be_noted_down_is_refused_and_never_happens() {
     let mut other = sqlx::SqliteConnection::connect(&bot.database()).await.unwrap();
     sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
     let ack = bot.send("google_ads while_locked").await;
-    assert!(ack.json()["text"].as_str().unwrap().contains("could not note this down"), "{}", ack.text());
+    assert!(ack.json()["text"].as_str().unwrap().contains("couldn't save your request"), "{}", ack.text());
     assert_eq!(get(format!("{}/readyz", bot.url)).await.status().as_u16(), 503);
     sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
     other.close().await.unwrap();
@@ -97,7 +97,7 @@ async fn the_card_leads_the_customer_back_to_the_landing_page() {
     assert!(page.contains("Google Ads is connected"), "{page}");
     // The message has turned, and its thread tells.
     let [message, news] = &bot.finish().await[..] else { panic!("a message and its thread") };
-    assert!(message.rendered().contains("is connected, since"), "{}", message.rendered());
+    assert!(message.rendered().contains("has been connected since"), "{}", message.rendered());
     assert_eq!(link_of(message), None);
     assert_eq!(news.thread_ts.as_ref(), Some(&message.ts));
 }
@@ -241,7 +241,7 @@ async fn a_second_process_does_not_touch_the_same_file() {
     let bot = program.start().await;
     let second = program.clone().on_another_port().run(&["serve"]).await;
     assert_eq!(second.code, 1, "{second:?}");
-    assert!(second.stderr.contains("another connect-card is at work"), "{second:?}");
+    assert!(second.stderr.contains("another connect-card is already using"), "{second:?}");
     assert_eq!(get(format!("{}/readyz", bot.url())).await.status().as_u16(), 200);
     bot.stop().await;
 }

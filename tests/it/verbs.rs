@@ -94,12 +94,12 @@ async fn services_are_found_in_the_acknowledgement() {
         ("services google", vec!["google_ads — Google Ads", "/connect-card google_"]),
         (
             "SERVICES",
-            vec!["asked for most", "google_ads — Google Ads", "/connect-card google_ads customer_schema"],
+            vec!["most requested", "google_ads — Google Ads", "/connect-card google_ads customer_schema"],
         ),
-        ("services adwords", vec!["called before", "google_ads — Google Ads"]),
-        ("services googel_ads", vec!["Near it", "google_ads"]),
-        ("services <!channel> &amp;", vec!["I know no service with “<!channel> &amp;”"]),
-        ("services qqqqqqq", vec!["I know no service with “qqqqqqq”"]),
+        ("services adwords", vec!["old name of this service", "google_ads — Google Ads"]),
+        ("services googel_ads", vec!["The closest", "google_ads"]),
+        ("services <!channel> &amp;", vec!["No service matches “<!channel> &amp;”"]),
+        ("services qqqqqqq", vec!["No service matches “qqqqqqq”"]),
     ] {
         let (text, message) = ask(&bot, typed).await;
         let text = text.replace('`', "");
@@ -153,7 +153,7 @@ async fn the_list_turns_its_pages_in_place() {
         (text.contains("needs attention") && !text.contains("tenant_03")).then_some((text, message))
     })
     .await;
-    assert!(text.starts_with("12 links in this channel, the most urgent first; 1 to 10:"), "{text}");
+    assert!(text.starts_with("12 links in this channel, most urgent first; showing 1 to 10:"), "{text}");
     let at = |schema: &str| text.find(schema).unwrap_or(usize::MAX);
     assert!(at("tenant_07") < at("tenant_00"), "{text}");
     assert!(text.contains("`/connect-card renew SCHEMA`") && text.contains("<@").eq(&false), "{text}");
@@ -177,7 +177,7 @@ async fn the_list_turns_its_pages_in_place() {
     let forged = press(&bot, &with_value(first.clone(), "../../x"), "list_next", USER).await;
     assert!(words(&forged).contains("nothing was done") && forged["replace_original"] == false);
     let outside = press(&bot, &first, "list_next", OUTSIDER).await;
-    assert!(words(&outside).contains("not for you"), "{}", words(&outside));
+    assert!(words(&outside).contains("isn't yours"), "{}", words(&outside));
     bot.finish().await;
 }
 
@@ -187,7 +187,7 @@ async fn status_says_what_the_database_and_fivetran_know() {
     let (text, message) = ask(&bot, "status acme").await;
     for words in [
         "*Google Ads* into `acme`",
-        "waits for your customer",
+        "waiting for your customer",
         "works until",
         "nobody has finished the setup",
     ] {
@@ -203,11 +203,11 @@ async fn status_says_what_the_database_and_fivetran_know() {
     let id = bot.fivetran.connections()[0]["id"].as_str().unwrap().to_owned();
     bot.fivetran.finish_setup(&id);
     let (text, message) = ask(&bot, "status acme").await;
-    assert!(text.contains("connected") && text.contains("set up and in order"), "{text}");
+    assert!(text.contains("connected") && text.contains("set up and working"), "{text}");
     assert_eq!(buttons(&message), []);
     // The link's own message follows.
     until("the green message", async || {
-        bot.message(1).await.rendered().contains("is connected").then_some(())
+        bot.message(1).await.rendered().contains("has been connected").then_some(())
     })
     .await;
 
@@ -229,7 +229,7 @@ async fn status_does_not_wait_for_a_slow_fivetran() {
     wire.arm(Trick::Hold);
     // Fivetran's answer is held back for ever.
     let text = shown(&bot.send("status acme").await).rendered();
-    assert!(text.contains("did not answer in time") && text.contains("waits for your customer"), "{text}");
+    assert!(text.contains("didn't answer in time") && text.contains("waiting for your customer"), "{text}");
     assert!(wire.played() > 0);
     bot.finish().await;
 }
@@ -243,7 +243,10 @@ async fn a_link_whose_time_is_over_does_not_wait_any_more() {
     bot.advance(Duration::from_secs(25 * 3600));
     for typed in ["status acme", "list"] {
         let (text, _) = ask(&bot, typed).await;
-        assert!(text.contains("expired unfinished") && text.contains("worked until"), "{typed}: {text}");
+        assert!(
+            text.contains("expired before anyone finished") && text.contains("worked until"),
+            "{typed}: {text}"
+        );
     }
     bot.finish().await;
 }

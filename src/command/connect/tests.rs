@@ -106,50 +106,56 @@ fn a_quote_within_a_schema_is_never_dropped_in_silence() {
 fn words_in_the_wrong_place_are_put_right() {
     let said = |typed: &str| crate::reply::usage_sentence(&read(typed).unwrap_err(), "/connect-card");
     for (typed, answer) in [
-        ("google_ads Schema 7", "A schema has no spaces. Try: /connect-card google_ads schema_7"),
-        ("Google Ads big customer", "A schema has no spaces. Try: /connect-card google_ads big_customer"),
+        ("google_ads Schema 7", "A schema can't contain spaces. Try: /connect-card google_ads schema_7"),
+        (
+            "Google Ads big customer",
+            "A schema can't contain spaces. Try: /connect-card google_ads big_customer",
+        ),
         (
             "adwords my schema to staging",
-            "A schema has no spaces. Try: /connect-card google_ads my_schema to staging",
+            "A schema can't contain spaces. Try: /connect-card google_ads my_schema to staging",
         ),
         ("customer_schema google_ads", "The service comes first: /connect-card google_ads customer_schema"),
         ("acme Google Sheets", "The service comes first: /connect-card google_sheets acme.my_table"),
         (
             "googel_ads acme",
-            "I know no service called “googel_ads”. Did you mean google_ads (Google Ads)? Try: /connect-card google_ads acme",
+            "I don't know a service called “googel_ads”. Did you mean google_ads (Google Ads)? Try: /connect-card google_ads acme",
         ),
         (
             "googel_ads my schema",
-            "I know no service called “googel_ads my”. Did you mean google_ads (Google Ads)? Try: /connect-card google_ads my_schema",
+            "I don't know a service called “googel_ads my”. Did you mean google_ads (Google Ads)? Try: /connect-card google_ads my_schema",
         ),
         (
             "Googel Ads acme to staging",
-            "I know no service called “Googel Ads”. Did you mean google_ads (Google Ads)? Try: /connect-card google_ads acme to staging",
+            "I don't know a service called “Googel Ads”. Did you mean google_ads (Google Ads)? Try: /connect-card google_ads acme to staging",
         ),
         (
             "s3 lake to staging",
-            "Amazon S3 needs SCHEMA.TABLE: name the table group as well. Try: /connect-card s3 lake.my_table to staging",
+            "Amazon S3 needs SCHEMA.TABLE: add the name of the table group. Try: /connect-card s3 lake.my_table to staging",
         ),
         (
             "google_ads to staging",
-            "Where should the data of Google Ads land? Add a schema: /connect-card google_ads customer_schema",
+            "Where should the data from Google Ads go? Add a schema: /connect-card google_ads customer_schema",
         ),
-        ("google_ads acme to", "Say where the data should land: add “to” and one of these: staging."),
+        ("google_ads acme to", "Where should the data go? Add “to” and one of these: staging."),
         (
             "s3 lake",
-            "Amazon S3 needs SCHEMA.TABLE: name the table group as well. Try: /connect-card s3 lake.my_table",
+            "Amazon S3 needs SCHEMA.TABLE: add the name of the table group. Try: /connect-card s3 lake.my_table",
         ),
-        ("s3 a.b.c", "“a.b.c” has more than one dot; SCHEMA.TABLE takes one. Try: /connect-card s3 a.b_c"),
+        (
+            "s3 a.b.c",
+            "“a.b.c” has more than one dot; SCHEMA.TABLE takes only one. Try: /connect-card s3 a.b_c",
+        ),
         (
             "google_ads 1st-Client!",
-            "“1st-Client!” cannot be a schema: it has capital letters, “-” and “!” and it starts with a digit (a schema is made of a–z, 0–9 and _). Try: /connect-card google_ads _1st_client",
+            "“1st-Client!” isn't a valid schema: it has capital letters, “-” and “!” and it starts with a digit (use a–z, 0–9 and _). Try: /connect-card google_ads _1st_client",
         ),
     ] {
         assert_eq!(said(typed), answer, "{typed}");
     }
     assert!(said("tiktok acme").ends_with("Try: /connect-card tiktok_ads acme"), "{}", said("tiktok acme"));
     let unknown = "\u{FFFD}\u{FFFD} acme";
-    assert!(said(unknown).contains("I know no service"), "{}", said(unknown));
+    assert!(said(unknown).contains("I don't know a service"), "{}", said(unknown));
 }
 
 #[test]
