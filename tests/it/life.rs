@@ -8,9 +8,7 @@ use connect_card::reply::live::RENEW;
 use expect_test::expect;
 use stand_ins::fault::Fault;
 
-use crate::harness::{
-    COLLEAGUE, OUTSIDER, PRIVATE, SHARED, Setup, TestBot, Trick, USER, Wire, link_of, say,
-};
+use crate::harness::{COLLEAGUE, OUTSIDER, PRIVATE, SHARED, Setup, TestBot, Trick, USER, Wire, link_of, say};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -119,7 +117,8 @@ async fn a_day_in_the_life_of_a_link_is_one_true_message_and_its_thread() {
             Requested by @alice · The data goes to schema `customer_schema` · Ref R1
           in the thread of message 1:
               Google Ads is connected, and its first sync has started. (requested by @alice)
-    "#]]).await;
+    "#]])
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -181,7 +180,8 @@ async fn no_link_crosses_customers_by_a_typo() {
         bot edits message 1:
             A newer link for *Google Ads* has been posted.
             Requested by @alice · The data goes to schema `acme` · Ref R1
-    "#]]).await;
+    "#]])
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -227,7 +227,8 @@ async fn a_connected_one_is_authorised_again_only_when_its_person_says_so() {
             Requested by @alice · The data goes to schema `acme` · Ref R2
           in the thread of message 1:
               Google Ads is connected, and its first sync has started. (requested by @alice)
-    "#]]).await;
+    "#]])
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -302,7 +303,8 @@ async fn an_unfinished_connection_is_cancelled_and_a_connected_one_is_not() {
             Stripe is connected to other now, so I didn't delete anything. A connection in use can only be
             deleted in Fivetran.
             Ref R4
-    "#]]).await;
+    "#]])
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -364,7 +366,8 @@ async fn a_message_that_could_not_be_edited_is_edited_later() {
             Requested by @alice · The data goes to schema `acme` · Ref R1
           in the thread of message 1:
               Google Ads is connected, and its first sync has started. (requested by @alice)
-    "#]]).await;
+    "#]])
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -458,5 +461,6 @@ async fn where_the_bot_is_no_member_the_hint_to_invite_it_comes_once_and_private
             [Connect Google Ads → card 2]
             Requested by @alice · The data goes to schema `other` · Works until T+24h · Everyone here can
             see this link, and anyone who has it can use it · Ref R2
-    "#]]).await;
+    "#]])
+        .await;
 }

@@ -240,6 +240,11 @@ impl TestBot {
         counted
     }
 
+    /// Leaves out all that was said until now.
+    pub(crate) fn begins_here(&self) {
+        self.transcript().begin(&self.slack);
+    }
+
     /// Writes something down that is neither typed nor seen.
     pub(crate) fn notes(&self, what: &str) {
         self.transcript().happened(what, "");

@@ -73,6 +73,13 @@ impl Transcript {
         }
     }
 
+    /// Forgets all that was said until now.
+    pub(crate) fn begin(&mut self, slack: &SlackStandIn) {
+        self.catch_up(slack);
+        self.entries.clear();
+        self.masks = Masks::default();
+    }
+
     /// Somebody typed something, and saw the acknowledgement.
     pub(crate) fn typed(&mut self, channel: &str, user: &str, typed: &str, ack: &Value) {
         self.note(Some(channel), format!("{}: {typed}", name(user)), None, "");
@@ -259,7 +266,7 @@ impl std::fmt::Display for Transcript {
             writeln!(out, "{}", entry.head.replace("{}", &of))?;
             let margin = if entry.head.starts_with(' ') { 6 } else { 4 };
             for line in entry.seen.lines().flat_map(wrapped) {
-                writeln!(out, "{:margin$}{line}", "")?;
+                writeln!(out, "{}", format!("{:margin$}{line}", "").trim_end())?;
             }
         }
         Ok(())
