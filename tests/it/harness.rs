@@ -7,6 +7,7 @@
 mod bot;
 mod chance;
 mod look;
+pub(crate) mod needs;
 mod outside;
 pub(crate) mod postgres;
 mod program;

@@ -63,7 +63,8 @@ async fn a_bare_command_opens_the_form_and_the_form_makes_a_link() {
             [Connect Google Ads → card 1]
             Requested by @alice · The data goes to schema `acme` · Works until T+24h · Everyone here can see
             this link, and anyone who has it can use it · Ref R1
-    "#]]).await;
+    "#]])
+        .await;
 }
 
 #[tokio::test]
@@ -165,7 +166,8 @@ async fn faults_appear_at_their_fields() {
             [Connect Google Sheets → card 1]
             Requested by @alice · The data goes to table `budget` in schema `acme` · Works until T+24h ·
             Everyone here can see this link, and anyone who has it can use it · Ref R1
-    "#]]).await;
+    "#]])
+        .await;
 }
 
 #[tokio::test]
@@ -186,7 +188,8 @@ async fn a_form_is_for_the_person_it_was_opened_for() {
           the form now shows:
               Connect a source
               You didn't open this form, or it can no longer be used, so nothing was created.
-    "#]]).await;
+    "#]])
+        .await;
 }
 
 /// A submission as Slack would send it, changed before it is signed.
@@ -242,7 +245,8 @@ async fn a_form_that_was_open_for_too_long_says_so() {
               Connect a source
               This form was open for too long, so nothing was created. Type /connect-card for a new one, or
               the whole command: /connect-card google_ads customer_schema
-    "#]]).await;
+    "#]])
+        .await;
 }
 
 #[tokio::test]

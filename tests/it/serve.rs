@@ -63,7 +63,8 @@ async fn a_command_that_cannot_be_noted_down_is_refused_and_never_happens() {
             [Connect Google Ads → card 1]
             Requested by @alice · The data goes to schema `afterwards` · Works until T+24h · Everyone here
             can see this link, and anyone who has it can use it · Ref R1
-    "#]]).await;
+    "#]])
+        .await;
 }
 
 #[tokio::test]
@@ -126,7 +127,8 @@ async fn the_card_leads_the_customer_back_to_the_landing_page() {
             Requested by @alice · The data goes to schema `customer_schema` · Ref R1
           in the thread of message 1:
               Google Ads is connected, and its first sync has started. (requested by @alice)
-    "#]]).await;
+    "#]])
+        .await;
 }
 
 /// Every sample of an OpenMetrics page by its name and labels.

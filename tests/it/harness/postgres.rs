@@ -12,15 +12,15 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 
-use crate::harness::free_port;
+use super::{PATIENCE, free_port, needs};
 
-/// Found by `build.rs`.
-const BIN: &str = env!("POSTGRES_BIN");
 /// The user `nobody`, who exists everywhere: PostgreSQL refuses to run as root.
 const NOBODY: u32 = 65534;
 
 /// A running server.
 pub(crate) struct Postgres {
+    /// Where its programs are.
+    bin: PathBuf,
     folder: PathBuf,
     port: u16,
     databases: AtomicU32,
@@ -28,49 +28,44 @@ pub(crate) struct Postgres {
     _held: ChildStdin,
 }
 
-/// The server that all tests share, each with a database of its own.
-pub(crate) fn shared() -> &'static Postgres {
+/// The server that all tests share, each with a database of its own; where there is no PostgreSQL,
+/// the caller is to return.
+#[track_caller]
+pub(crate) fn shared() -> Option<&'static Postgres> {
     static SHARED: OnceLock<Postgres> = OnceLock::new();
-    SHARED.get_or_init(Postgres::start)
-}
-
-/// The URL of a new, empty database on it.
-pub(crate) async fn database() -> String {
-    tokio::task::spawn_blocking(|| shared().database()).await.unwrap()
+    let bin = needs::postgres()?;
+    Some(SHARED.get_or_init(|| Postgres::start(bin)))
 }
 
 impl Postgres {
     /// Starts a server of its own, for a test that ends it.
-    pub(crate) fn start() -> Self {
-        assert!(
-            !BIN.is_empty(),
-            "TEST_POSTGRES=required, but no PostgreSQL was found: install one (initdb and postgres on the PATH)"
-        );
+    pub(crate) fn start(bin: PathBuf) -> Self {
         let folder = tempfile::Builder::new().prefix("connect-card-pg-").tempdir().unwrap().keep();
         if is_root() {
             chown(&folder, Some(NOBODY), Some(NOBODY)).unwrap();
         }
-        let initdb = as_nobody(Command::new(Path::new(BIN).join("initdb")))
+        let initdb = as_nobody(Command::new(bin.join("initdb")))
             .args(["-U", "postgres", "--auth=trust", "-E", "UTF8", "--no-locale", "--no-sync", "-D"])
             .arg(folder.join("data"))
             .output()
             .unwrap();
         assert!(initdb.status.success(), "{}", String::from_utf8_lossy(&initdb.stderr));
         let port = free_port();
-        let (shell, held) = Self::run(&folder, port);
+        let (shell, held) = Self::run(&bin, &folder, port);
         let server =
-            Self { folder, port, databases: AtomicU32::new(0), shell: Mutex::new(shell), _held: held };
+            Self { bin, folder, port, databases: AtomicU32::new(0), shell: Mutex::new(shell), _held: held };
         server.wait_until_up();
         server
     }
 
-    fn run(folder: &Path, port: u16) -> (Child, ChildStdin) {
+    fn run(bin: &Path, folder: &Path, port: u16) -> (Child, ChildStdin) {
         // The pipe closes when this process ends; `cat` then ends, and the shell cleans up.
         let script = format!(
-            "trap '' INT TERM; '{BIN}/postgres' -D '{0}/data' -p {port} -k '{0}' -c listen_addresses=127.0.0.1 \
+            "trap '' INT TERM; '{1}/postgres' -D '{0}/data' -p {port} -k '{0}' -c listen_addresses=127.0.0.1 \
              -c max_connections=200 >'{0}/log' 2>&1 & echo $!; cat >/dev/null; \
              kill -QUIT $(head -1 '{0}/data/postmaster.pid') 2>/dev/null; wait; rm -rf '{0}'",
-            folder.display()
+            folder.display(),
+            bin.display()
         );
         let mut shell = as_nobody(Command::new("sh"))
             .args(["-c", &script])
@@ -86,14 +81,14 @@ impl Postgres {
 
     /// Ends the server as a power cut would (`-m immediate`) and starts it again.
     pub(crate) fn crash_and_restart(&self) {
-        let stop = as_nobody(Command::new(Path::new(BIN).join("pg_ctl")))
+        let stop = as_nobody(Command::new(self.bin.join("pg_ctl")))
             .args(["stop", "-m", "immediate", "-w", "-D"])
             .arg(self.folder.join("data"))
             .output()
             .unwrap();
         assert!(stop.status.success(), "{}", String::from_utf8_lossy(&stop.stderr));
-        let start = as_nobody(Command::new(Path::new(BIN).join("pg_ctl")))
-            .args(["start", "-w", "-t", "60", "-l"])
+        let start = as_nobody(Command::new(self.bin.join("pg_ctl")))
+            .args(["start", "-w", "-t", "180", "-l"])
             .arg(self.folder.join("log"))
             .args([
                 "-o",
@@ -119,7 +114,7 @@ impl Postgres {
 
     /// Runs one statement; returns whether it worked, and its bare output.
     pub(crate) fn psql(&self, database: &str, sql: &str) -> (bool, String) {
-        let output = Command::new(Path::new(BIN).join("psql"))
+        let output = Command::new(self.bin.join("psql"))
             .args(["-h", "127.0.0.1", "-p", &self.port.to_string(), "-U", "postgres", "-d", database])
             .args(["-v", "ON_ERROR_STOP=1", "-tAqc", sql])
             .output()
@@ -129,7 +124,7 @@ impl Postgres {
     }
 
     fn wait_until_up(&self) {
-        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        let deadline = std::time::Instant::now() + PATIENCE;
         while !self.psql("postgres", "SELECT 1").0 {
             assert!(
                 std::time::Instant::now() < deadline
@@ -151,10 +146,4 @@ fn as_nobody(mut command: Command) -> Command {
         command.uid(NOBODY).gid(NOBODY).current_dir("/");
     }
     command
-}
-
-#[test]
-#[cfg(no_postgres)]
-fn the_tests_on_postgres_are_counted_as_ignored() {
-    crate::harness::say("no PostgreSQL found (initdb, postgres): the tests that need it are ignored");
 }

@@ -180,17 +180,16 @@ impl TestBot {
 
     /// The message of the channel's link that was posted last, as it stands.
     pub(crate) fn link_message(&self) -> Message {
-        let messages = self.slack.messages().into_iter();
-        messages
-            .filter(|message| message.visibility == Visibility::Channel && message.thread_ts.is_none())
-            .next_back()
-            .expect("a message")
+        let mut messages = self.slack.messages().into_iter();
+        let posted = messages
+            .rfind(|message| message.visibility == Visibility::Channel && message.thread_ts.is_none());
+        posted.expect("a message")
     }
 
     /// The last message that one person alone sees.
     pub(crate) fn private_message(&self) -> Message {
-        let messages = self.slack.messages().into_iter();
-        messages.filter(|message| message.visibility == Visibility::Ephemeral).next_back().expect("a message")
+        let mut messages = self.slack.messages().into_iter();
+        messages.rfind(|message| message.visibility == Visibility::Ephemeral).expect("a message")
     }
 
     /// Waits until nobody is at work on anything and no look is due, and writes down what was seen.
