@@ -1,10 +1,11 @@
 //! Channel = customer: what the file `CONFIG` says, and how it fills in what is not typed.
 
+use expect_test::expect;
 use serde_json::json;
 use stand_ins::fivetran::GROUP_ID;
 use tempfile::TempDir;
 
-use crate::harness::{CHANNEL, Outside, PRIVATE, Program, Setup, TestBot};
+use crate::harness::{CHANNEL, Outside, PRIVATE, Program, Setup, TestBot, USER};
 
 /// A file of this text, and the folder that it lives in.
 fn file(text: &str) -> (TempDir, String) {
@@ -29,62 +30,103 @@ async fn bot(text: &str) -> (TestBot, TempDir) {
     (setup.start().await, folder)
 }
 
-fn said(ack: &stand_ins::slack::Ack) -> String {
-    ack.json()["text"].as_str().unwrap().to_owned()
-}
-
 #[tokio::test]
 async fn the_channel_knows_the_schema_and_the_destination() {
     let (bot, _folder) = bot(&acme()).await;
-    bot.send("google_ads").await;
-    bot.message(1).await;
+    bot.types("google_ads").await;
     let call = &bot.api_calls()[0];
     assert_eq!(call.body["config"], json!({ "schema": "acme" }));
     assert_eq!(call.body["group_id"], GROUP_ID);
-    let rendered = bot.finish_with_link().await.rendered();
-    assert!(rendered.contains("acme") && rendered.contains("in prod"), "{rendered}");
+    bot.ends(expect![[r#"
+        #customer-acme
+        alice: /connect-card google_ads
+          only alice sees:
+              Making a link for Google Ads now. It will appear in this channel.
+              Ref R1
+        bot posts:
+            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor this channel can see it.
+            [Connect Google Ads → card 1]
+            Requested by @alice · The data goes to schema `acme` in prod · Works until T+24h · Everyone here
+            can see this link, and anyone who has it can use it · Ref R1
+    "#]])
+        .await;
 }
 
 #[tokio::test]
 async fn what_is_typed_is_stronger_than_the_channel() {
     let (bot, _folder) = bot(&acme()).await;
-    bot.send("google_ads other to prod").await;
-    bot.message(1).await;
+    bot.types("google_ads other to prod").await;
     assert_eq!(bot.api_calls()[0].body["config"], json!({ "schema": "other" }));
-    bot.finish_with_link().await;
+    bot.ends(expect![[r#"
+        #customer-acme
+        alice: /connect-card google_ads other to prod
+          only alice sees:
+              Making a link for Google Ads now. It will appear in this channel.
+              Ref R1
+        bot posts:
+            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor this channel can see it.
+            [Connect Google Ads → card 1]
+            Requested by @alice · The data goes to schema `other` in prod · Works until T+24h · Everyone
+            here can see this link, and anyone who has it can use it · Ref R1
+    "#]])
+        .await;
 }
 
 #[tokio::test]
 async fn a_table_is_asked_for_where_the_channels_schema_has_none() {
     let (bot, _folder) = bot(&acme()).await;
-    let ack = bot.send("google_sheets").await;
-    assert!(said(&ack).contains("google_sheets acme.my_table"), "{}", ack.text());
-    assert!(bot.finish().await.is_empty());
+    bot.types("google_sheets").await;
+    bot.ends(expect![[r#"
+        #customer-acme
+        alice: /connect-card google_sheets
+          only alice sees:
+              Google Sheets fills one table, so it needs SCHEMA.TABLE: add the name of the table. Try:
+              /connect-card google_sheets acme.my_table
+    "#]])
+        .await;
 }
 
 #[tokio::test]
 async fn a_service_that_the_channel_does_not_allow_is_refused_by_name() {
     let (bot, _folder) = bot(&acme()).await;
     for typed in ["hubspot", "hubspot acme"] {
-        let text = said(&bot.send(typed).await);
-        for word in ["HubSpot", "google_ads (Google Ads)", "google_sheets (Google Sheets)"] {
-            assert!(text.contains(word), "{word}: {text}");
-        }
+        bot.types(typed).await;
     }
     // Another channel is another customer.
-    let text = said(&bot.send_in(PRIVATE, "hubspot").await);
-    assert!(text.contains("Add a schema"), "{text}");
+    bot.types_as(USER, PRIVATE, "hubspot").await;
     assert!(bot.api_calls().is_empty());
-    assert!(bot.finish().await.is_empty());
+    bot.ends(expect![[r#"
+        #customer-acme
+        alice: /connect-card hubspot
+          only alice sees:
+              This channel isn't set up for HubSpot, so I didn't create anything. Allowed here: google_ads
+              (Google Ads) and google_sheets (Google Sheets).
+        alice: /connect-card hubspot acme
+          only alice sees:
+              This channel isn't set up for HubSpot, so I didn't create anything. Allowed here: google_ads
+              (Google Ads) and google_sheets (Google Sheets).
+        #leadership
+        alice: /connect-card hubspot
+          only alice sees:
+              Where should the data from HubSpot go? Add a schema: /connect-card hubspot customer_schema
+    "#]])
+        .await;
 }
 
 #[tokio::test]
 async fn of_two_destinations_one_must_be_said() {
     let (bot, _folder) =
         bot("[destinations.b]\ngroup_id = \"b\"\n[destinations.a]\ngroup_id = \"a\"\n").await;
-    let text = said(&bot.send("google_ads acme").await);
-    assert!(text.contains("a and b"), "{text}");
-    assert!(bot.finish().await.is_empty());
+    bot.types("google_ads acme").await;
+    bot.ends(expect![[r#"
+        #customer-acme
+        alice: /connect-card google_ads acme
+          only alice sees:
+              Where should the data go? Add “to” and one of these: a and b.
+    "#]])
+        .await;
 }
 
 const FAULTY: &str = "default_destination = \"nowhere\"\ncolour = 1\n\

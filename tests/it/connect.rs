@@ -1,13 +1,13 @@
 //! `/connect-card SERVICE SCHEMA`: from the command to the link in the channel.
 
+use expect_test::expect;
 use futures_util::future::join_all;
 use serde_json::json;
 use stand_ins::fivetran::GROUP_ID;
-use stand_ins::slack::{Via, Visibility};
+use stand_ins::slack::Via;
 
 use crate::harness::{
-    CHANNEL, PRIVATE, SHARED, Setup, TestBot, Trick, USER, Wire, accepted, link_of, post, signed_headers,
-    until,
+    CHANNEL, PRIVATE, SHARED, Setup, TestBot, Trick, USER, Wire, post, signed_headers, until,
 };
 
 #[tokio::test]
@@ -16,11 +16,26 @@ async fn a_command_is_acknowledged_before_fivetran_has_answered() {
     let wire = Wire::to(setup.fivetran.addr(), "POST /v1/connections").await;
     let bot = setup.with("FIVETRAN_API_URL", &wire.url()).start().await;
     wire.arm(Trick::Hold);
-    assert!(accepted(&bot.send("google_ads customer_schema").await).is_some());
+    bot.types_meanwhile(USER, CHANNEL, "google_ads customer_schema").await;
     until("the creation", async || (bot.created() == 1).then_some(())).await;
     assert!(bot.slack.messages().is_empty(), "Fivetran's answer is held back");
+    bot.notes("Fivetran is slow");
     wire.release();
-    bot.finish_with_link().await;
+    bot.ends(expect![[r#"
+        #customer-acme
+        alice: /connect-card google_ads customer_schema
+          only alice sees:
+              Making a link for Google Ads now. It will appear in this channel.
+              Ref R1
+        Fivetran is slow
+        bot posts:
+            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor this channel can see it.
+            [Connect Google Ads → card 1]
+            Requested by @alice · The data goes to schema `customer_schema` · Works until T+24h · Everyone
+            here can see this link, and anyone who has it can use it · Ref R1
+    "#]])
+        .await;
 }
 
 #[tokio::test]
@@ -73,8 +88,7 @@ async fn the_config_has_the_keys_that_the_service_wants() {
 #[tokio::test]
 async fn with_a_token_the_link_comes_by_the_web_api_alone() {
     let bot = TestBot::start().await;
-    bot.send("google_ads customer_schema").await;
-    bot.message(1).await;
+    bot.types("google_ads customer_schema").await;
     assert_eq!(bot.slack.calls_to("response_url"), 0);
     assert_eq!(bot.finish_with_link().await.via, Via::PostMessage);
 }
@@ -82,40 +96,79 @@ async fn with_a_token_the_link_comes_by_the_web_api_alone() {
 #[tokio::test]
 async fn without_a_token_the_link_comes_by_the_response_url() {
     let bot = Setup::new().await.without_token().start().await;
-    bot.send_in(PRIVATE, "google_ads customer_schema").await;
-    bot.message(1).await;
+    bot.types_as(USER, PRIVATE, "google_ads customer_schema").await;
     assert_eq!(bot.slack.calls_to("response_url"), 1);
     assert_eq!(bot.slack.calls_to("chat.postMessage"), 0);
-    let message = bot.finish_with_link().await;
-    assert_eq!((message.via, message.channel.as_str()), (Via::ResponseUrl, PRIVATE));
+    let message = bot.link_message();
+    assert_eq!(message.via, Via::ResponseUrl);
     assert_eq!(message.payload["response_type"], "in_channel");
+    bot.ends(expect![[r#"
+        #leadership
+        alice: /connect-card google_ads customer_schema
+          only alice sees:
+              Making a link for Google Ads now. It will appear in this channel.
+              Ref R1
+        bot posts:
+            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor this channel can see it.
+            [Connect Google Ads → card 1]
+            Requested by @alice · The data goes to schema `customer_schema` · Works until T+24h · Everyone
+            here can see this link, and anyone who has it can use it · Ref R1
+    "#]])
+        .await;
 }
 
 #[tokio::test]
 async fn where_the_bot_is_not_a_member_the_response_url_serves() {
     let bot = TestBot::start().await;
-    bot.send_in(PRIVATE, "google_ads customer_schema").await;
-    bot.message(1).await;
+    bot.types_as(USER, PRIVATE, "google_ads customer_schema").await;
     assert_eq!(bot.slack.calls_to("chat.postMessage"), 1);
     assert_eq!(bot.created(), 1);
-    let messages = bot.finish().await;
-    let message = messages.iter().find(|message| link_of(message).is_some()).unwrap();
-    assert_eq!((message.via, message.channel.as_str()), (Via::ResponseUrl, PRIVATE));
+    assert_eq!(bot.link_message().via, Via::ResponseUrl);
+    bot.ends(expect![[r#"
+        #leadership
+        alice: /connect-card google_ads customer_schema
+          only alice sees:
+              Making a link for Google Ads now. It will appear in this channel.
+              Ref R1
+        bot posts:
+            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor this channel can see it.
+            [Connect Google Ads → card 1]
+            Requested by @alice · The data goes to schema `customer_schema` · Works until T+24h · Everyone
+            here can see this link, and anyone who has it can use it · Ref R1
+        bot tells alice alone:
+            The link is posted, but I'm not in this channel, so the message won't update when your customer
+            finishes. /invite me, and the next ones will.
+    "#]])
+        .await;
 }
 
 #[tokio::test]
 async fn an_unfinished_connection_gets_a_fresh_link() {
     let bot = TestBot::start().await;
     let id = bot.fivetran.seed_connection("google_ads", "customer_schema", "incomplete");
-    bot.send("google_ads customer_schema").await;
-    bot.message(1).await;
+    bot.types("google_ads customer_schema").await;
     assert_eq!(bot.created(), 0);
     assert_eq!(bot.fivetran.connections().len(), 1);
     let minted: Vec<_> = bot.api_calls().into_iter().filter(|call| call.route == "connect_card").collect();
     assert_eq!(minted.len(), 1);
     assert_eq!(minted[0].path, format!("/v1/connections/{id}/connect-card"));
-    let message = bot.finish_with_link().await;
-    assert!(message.rendered().contains("replaces an earlier one"), "{}", message.rendered());
+    bot.ends(expect![[r#"
+        #customer-acme
+        alice: /connect-card google_ads customer_schema
+          only alice sees:
+              Making a link for Google Ads now. It will appear in this channel.
+              Ref R1
+        bot posts:
+            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor this channel can see it.
+            This link replaces an earlier one that nobody finished.
+            [Connect Google Ads → card 1]
+            Requested by @alice · The data goes to schema `customer_schema` · Works until T+24h · Everyone
+            here can see this link, and anyone who has it can use it · Ref R1
+    "#]])
+        .await;
 }
 
 #[tokio::test]
@@ -124,37 +177,76 @@ async fn a_connected_connection_is_refused_in_private() {
     for (schema, state) in [("customer_schema", "connected"), ("broken_schema", "broken")] {
         let _ = bot.fivetran.seed_connection("google_ads", schema, state);
     }
-    bot.send("google_ads customer_schema").await;
-    bot.message(1).await;
-    bot.send("google_ads broken_schema").await;
-    bot.message(2).await;
+    bot.types("google_ads customer_schema").await;
+    bot.types("google_ads broken_schema").await;
     assert_eq!(bot.fivetran.calls_to("connect_card"), 0);
-    for message in bot.finish().await {
-        assert_eq!((message.visibility, message.user.as_deref()), (Visibility::Ephemeral, Some(USER)));
-        assert!(message.rendered().contains("already connected"), "{}", message.rendered());
-    }
+    bot.ends(expect![[r#"
+        #customer-acme
+        alice: /connect-card google_ads customer_schema
+          only alice sees:
+              Making a link for Google Ads now. It will appear in this channel.
+              Ref R1
+        bot tells alice alone:
+            Google Ads is already connected to customer_schema, so I didn't post a link here: it would let
+            anyone in this channel sign in again. If you meant another customer, choose another schema.
+            [Re-authorise here]
+            [Never mind]
+            Ref R1
+        alice: /connect-card google_ads broken_schema
+          only alice sees:
+              Making a link for Google Ads now. It will appear in this channel.
+              Ref R2
+        bot tells alice alone:
+            Google Ads is already connected to broken_schema, so I didn't post a link here: it would let
+            anyone in this channel sign in again. If you meant another customer, choose another schema.
+            [Re-authorise here]
+            [Never mind]
+            Ref R2
+    "#]])
+        .await;
 }
 
 #[tokio::test]
 async fn a_schema_of_another_service_is_refused_by_its_name() {
     let bot = TestBot::start().await;
     let _ = bot.fivetran.seed_connection("hubspot", "customer_schema", "incomplete");
-    bot.send("google_ads customer_schema").await;
-    bot.message(1).await;
+    bot.types("google_ads customer_schema").await;
     assert_eq!(bot.fivetran.calls_to("connect_card"), 0);
-    let sentence = bot.finish_with_sentence().await;
-    assert!(sentence.contains("hubspot") && sentence.contains("customer_schema_2"), "{sentence}");
+    bot.ends(expect![[r#"
+        #customer-acme
+        alice: /connect-card google_ads customer_schema
+          only alice sees:
+              Making a link for Google Ads now. It will appear in this channel.
+              Ref R1
+        bot tells alice alone:
+            The schema customer_schema belongs to a connection for another service (hubspot). Choose another
+            schema, for example: /connect-card google_ads customer_schema_2
+            Ref R1
+    "#]])
+        .await;
 }
 
 #[tokio::test]
-async fn a_retired_name_becomes_its_successor_and_the_reply_says_so() {
+async fn a_retired_name_becomes_its_successor_and_only_the_private_reply_says_so() {
     let bot = TestBot::start().await;
-    let ack = bot.send("adwords customer_schema").await;
-    assert!(ack.json()["text"].as_str().unwrap().contains("adwords is called google_ads now"));
-    bot.message(1).await;
+    bot.types("adwords customer_schema").await;
     assert_eq!(bot.api_calls()[0].body["service"], "google_ads");
-    let message = bot.finish_with_link().await;
-    assert!(!message.rendered().contains("adwords"), "not the customer's affair: {}", message.rendered());
+    // It is not the customer's affair.
+    bot.ends(expect![[r#"
+        #customer-acme
+        alice: /connect-card adwords customer_schema
+          only alice sees:
+              Making a link for Google Ads now. It will appear in this channel. (adwords is called google_ads
+              now; I used that.)
+              Ref R1
+        bot posts:
+            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor this channel can see it.
+            [Connect Google Ads → card 1]
+            Requested by @alice · The data goes to schema `customer_schema` · Works until T+24h · Everyone
+            here can see this link, and anyone who has it can use it · Ref R1
+    "#]])
+        .await;
 }
 
 #[tokio::test]
@@ -162,12 +254,23 @@ async fn a_retired_name_that_the_catalogue_lists_is_taken_at_its_word() {
     let setup = Setup::new().await;
     setup.fivetran.list_service("adwords", "AdWords");
     let bot = setup.start().await;
-    let ack = bot.send("adwords customer_schema").await;
-    assert!(!ack.text().contains("google_ads"), "{}", ack.text());
-    bot.message(1).await;
+    bot.types("adwords customer_schema").await;
     let creation = bot.api_calls().pop().unwrap();
     assert_eq!((creation.route, &creation.body["service"]), ("create_connection", &json!("adwords")));
-    bot.finish_with_link().await;
+    bot.ends(expect![[r#"
+        #customer-acme
+        alice: /connect-card adwords customer_schema
+          only alice sees:
+              Making a link for AdWords now. It will appear in this channel.
+              Ref R1
+        bot posts:
+            Please connect *AdWords*: press the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor this channel can see it.
+            [Connect AdWords → card 1]
+            Requested by @alice · The data goes to schema `customer_schema` · Works until T+24h · Everyone
+            here can see this link, and anyone who has it can use it · Ref R1
+    "#]])
+        .await;
 }
 
 #[tokio::test]
@@ -176,15 +279,36 @@ async fn the_same_words_again_while_the_first_are_at_work_are_not_done_twice() {
     let wire = Wire::to(setup.fivetran.addr(), "POST /v1/connections").await;
     let bot = setup.with("FIVETRAN_API_URL", &wire.url()).start().await;
     wire.arm(Trick::Hold);
-    bot.send("google_ads customer_schema").await;
-    let again = bot.send("google_ads customer_schema").await;
-    assert!(again.json()["text"].as_str().unwrap().starts_with("Already on it"), "{}", again.text());
+    bot.types_meanwhile(USER, CHANNEL, "google_ads customer_schema").await;
+    bot.types_meanwhile(USER, CHANNEL, "google_ads customer_schema").await;
     // Another customer's channel must not get a link to the same connection while the first is on
     // its way, whose channel Fivetran cannot tell us yet.
-    let elsewhere = bot.send_in(SHARED, "google_ads customer_schema").await;
-    assert!(elsewhere.text().contains("requested in another one"), "{}", elsewhere.text());
+    bot.types_meanwhile(USER, SHARED, "google_ads customer_schema").await;
     wire.release();
-    assert_eq!(bot.finish_with_link().await.channel, CHANNEL);
+    bot.ends(expect![[r#"
+        #customer-acme
+        alice: /connect-card google_ads customer_schema
+          only alice sees:
+              Making a link for Google Ads now. It will appear in this channel.
+              Ref R1
+        alice: /connect-card google_ads customer_schema
+          only alice sees:
+              Already on it: I'm making a link for Google Ads into customer_schema right now. If it doesn't
+              appear in this channel, it was requested in another one.
+        #shared-acme
+        alice: /connect-card google_ads customer_schema
+          only alice sees:
+              Already on it: I'm making a link for Google Ads into customer_schema right now. If it doesn't
+              appear in this channel, it was requested in another one.
+        #customer-acme
+        bot posts:
+            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor this channel can see it.
+            [Connect Google Ads → card 1]
+            Requested by @alice · The data goes to schema `customer_schema` · Works until T+24h · Everyone
+            here can see this link, and anyone who has it can use it · Ref R1
+    "#]])
+        .await;
 }
 
 #[tokio::test]
@@ -208,18 +332,61 @@ async fn one_signed_request_replayed_twenty_times_is_one_command() {
 #[tokio::test]
 async fn words_that_are_no_command_are_answered_in_the_acknowledgement_alone() {
     let bot = TestBot::start().await;
-    for (typed, hint) in [
-        ("help", "/connect-card google_ads customer_schema"),
-        ("google_ads", "Add a schema"),
-        ("gogle_ads customer_schema", "Did you mean google_ads"),
-        ("google_ads Customer-Schema", "/connect-card google_ads customer_schema"),
-        ("google_sheets budget", "/connect-card google_sheets budget.my_table"),
-        ("google_ads customer_schema to nowhere", "I don't know a destination called “nowhere”"),
+    for typed in [
+        "help",
+        "google_ads",
+        "gogle_ads customer_schema",
+        "google_ads Customer-Schema",
+        "google_sheets budget",
+        "google_ads customer_schema to nowhere",
     ] {
-        let ack = bot.send(typed).await.json();
-        assert_eq!(ack["response_type"], "ephemeral");
-        assert!(ack.to_string().contains(hint), "{typed}: {ack}");
+        bot.types(typed).await;
     }
     assert_eq!(bot.api_calls().len(), 0);
-    assert!(bot.finish().await.is_empty());
+    assert!(bot.slack.messages().is_empty());
+    bot.ends(expect![[r#"
+        #customer-acme
+        alice: /connect-card help
+          only alice sees:
+              *What you can type*
+              • `/connect-card SERVICE SCHEMA`  posts a link for your customer to connect SERVICE; its data
+              goes to SCHEMA
+              • `/connect-card status SCHEMA`  shows you, and only you, the status of the link for SCHEMA
+              • `/connect-card list`  lists this channel's links, most urgent first
+              • `/connect-card renew SCHEMA`  replaces this channel's link for SCHEMA with a new one
+              • `/connect-card cancel SCHEMA`  deletes the connection for SCHEMA if your customer hasn't
+              finished it
+              • `/connect-card services WORDS`  searches Fivetran's services by id and name
+              • `/connect-card help`  shows this
+      
+              *For example*
+              • `/connect-card google_ads customer_schema`
+              • `/connect-card status customer_schema`
+              • `/connect-card list`
+              • `/connect-card renew customer_schema`
+              • `/connect-card cancel customer_schema`
+              • `/connect-card services google`
+              • `/connect-card help`
+              Services that fill a single table need SCHEMA.TABLE. A schema's name can't be changed later.
+        alice: /connect-card google_ads
+          only alice sees:
+              Where should the data from Google Ads go? Add a schema: /connect-card google_ads customer_schema
+        alice: /connect-card gogle_ads customer_schema
+          only alice sees:
+              I don't know a service called “gogle_ads”. Did you mean google_ads (Google Ads)? Try:
+              /connect-card google_ads customer_schema
+        alice: /connect-card google_ads Customer-Schema
+          only alice sees:
+              “Customer-Schema” isn't a valid schema: it has capital letters and “-” (use a–z, 0–9 and _).
+              Try: /connect-card google_ads customer_schema
+        alice: /connect-card google_sheets budget
+          only alice sees:
+              Google Sheets fills one table, so it needs SCHEMA.TABLE: add the name of the table. Try:
+              /connect-card google_sheets budget.my_table
+        alice: /connect-card google_ads customer_schema to nowhere
+          only alice sees:
+              I don't know a destination called “nowhere”; there's only the default one. Leave out “to
+              nowhere”.
+    "#]])
+        .await;
 }

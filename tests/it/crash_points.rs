@@ -9,7 +9,7 @@ use futures_util::{StreamExt as _, stream};
 use stand_ins::fault::Fault;
 use stand_ins::slack::{BOT_TOKEN, Visibility};
 
-use crate::harness::{CHANNEL, Engine, Outside, Program, USER, accepted, until};
+use crate::harness::{CHANNEL, Engine, Outside, Program, USER, accepted, postgres, until};
 
 /// Points at a time; most of each one's time is spent waiting.
 const AT_A_TIME: usize = 6;
@@ -35,7 +35,7 @@ impl By {
 /// for would be waited for in vain, but where that is the one way: on Postgres nobody else can tell
 /// that its holder is dead.
 fn programs(engine: Engine, program: Program, point: &str, by: By) -> (Program, Program) {
-    let lease = if (engine, by) == (Engine::Postgres, By::Kill) { "1" } else { "600" };
+    let lease = if by == By::Kill && matches!(engine, Engine::Postgres(_)) { "1" } else { "600" };
     let program = program.with("LEASE_SECONDS", lease);
     let by = if by == By::Kill { "kill" } else { "terminate" };
     let crashing = program.clone().with("CRASH_AT", point).with("CRASH_BY", by);
@@ -71,11 +71,11 @@ async fn every_point(engine: Engine, by: By) {
 }
 
 async fn survives(engine: Engine, by: By, point: &'static str) {
-    let what = format!("{engine:?}, {by:?} at “{point}”");
+    let what = format!("{engine}, {by:?} at “{point}”");
     let outside = Outside::start().await;
     let schema = "customer_schema";
     let ends_in_a_link = arrange(&outside, point, schema);
-    let (program, crashing) = programs(engine, engine.program(&outside).await, point, by);
+    let (program, crashing) = programs(engine, engine.program(&outside), point, by);
     let mut process = crashing.start().await;
     let ack = process.try_to_send(&outside.slack, CHANNEL, &format!("google_ads {schema}")).await;
     let reference = ack.ok().as_ref().and_then(accepted);
@@ -126,9 +126,9 @@ async fn every_point_of_a_cancellation(engine: Engine) {
 }
 
 async fn is_cancelled(engine: Engine, by: By, point: &'static str) {
-    let what = format!("{engine:?}, {by:?} at “{point}”");
+    let what = format!("{engine}, {by:?} at “{point}”");
     let outside = Outside::start().await;
-    let program = engine.program(&outside).await.with("SLACK_BOT_TOKEN", BOT_TOKEN);
+    let program = engine.program(&outside).with("SLACK_BOT_TOKEN", BOT_TOKEN);
     let (program, crashing) = programs(engine, program, point, by);
     let mut process = crashing.start().await;
     process.send(&outside.slack, "google_ads acme").await;
@@ -171,10 +171,8 @@ async fn a_cancellation_survives_its_points_on_sqlite() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_cancellation_survives_its_points_on_postgres() {
-    if crate::needs::postgres().is_none() {
-        return;
-    }
-    every_point_of_a_cancellation(Engine::Postgres).await;
+    let Some(postgres) = postgres::shared() else { return };
+    every_point_of_a_cancellation(Engine::Postgres(postgres)).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -189,16 +187,12 @@ async fn a_command_survives_a_termination_at_every_point_on_sqlite() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_command_survives_a_kill_at_every_point_on_postgres() {
-    if crate::needs::postgres().is_none() {
-        return;
-    }
-    every_point(Engine::Postgres, By::Kill).await;
+    let Some(postgres) = postgres::shared() else { return };
+    every_point(Engine::Postgres(postgres), By::Kill).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_command_survives_a_termination_at_every_point_on_postgres() {
-    if crate::needs::postgres().is_none() {
-        return;
-    }
-    every_point(Engine::Postgres, By::Terminate).await;
+    let Some(postgres) = postgres::shared() else { return };
+    every_point(Engine::Postgres(postgres), By::Terminate).await;
 }

@@ -7,9 +7,12 @@
 mod bot;
 mod chance;
 mod look;
+pub(crate) mod needs;
 mod outside;
 pub(crate) mod postgres;
 mod program;
+mod talk;
+mod transcript;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -26,6 +29,7 @@ pub(crate) use chance::{Random, kills, seed};
 pub(crate) use look::{accepted, link_of, objects, post, reference, signed_headers, strings, token_of};
 pub(crate) use outside::Outside;
 pub(crate) use program::{Engine, Output, Process, Program};
+pub(crate) use talk::values;
 pub(crate) use wire::{Trick, Wire};
 
 /// A public channel with the bot in it.

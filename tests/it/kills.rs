@@ -18,7 +18,7 @@ use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
 use crate::harness::{
-    CHANNEL, Engine, Outside, Program, Random, USER, accepted, kills, now, say, seed, until,
+    CHANNEL, Engine, Outside, Program, Random, USER, accepted, kills, now, postgres, say, seed, until,
 };
 
 /// Kills of one run in the suite.
@@ -172,12 +172,12 @@ impl Breaks {
 
 async fn kill_again_and_again(engine: Engine) {
     let seed = seed();
-    say(&format!("{engine:?}: CONNECT_CARD_SEED={seed}"));
+    say(&format!("{engine}: CONNECT_CARD_SEED={seed}"));
     let mut random = Random(seed);
     let outside = Outside::start().await;
     outside.fivetran.set_latency(Duration::from_millis(5));
     bad_day(&outside, seed, 4);
-    let program = engine.program(&outside).await.with("LEASE_SECONDS", "2");
+    let program = engine.program(&outside).with("LEASE_SECONDS", "2");
     let mut process = program.start().await;
     let mut people = People::start(PEOPLE, &outside, std::slice::from_ref(&program));
     let mut breaks = Breaks::default();
@@ -196,7 +196,7 @@ async fn kill_again_and_again(engine: Engine) {
     }
     people.stop().await;
     outside.fivetran.faults(|it| it.heal());
-    people.judge(&format!("{engine:?}"), &outside, &breaks).await;
+    people.judge(&format!("{engine}"), &outside, &breaks).await;
     process.stop().await;
 }
 
@@ -207,8 +207,6 @@ async fn kills_at_random_lose_nothing_on_sqlite() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn kills_at_random_lose_nothing_on_postgres() {
-    if crate::needs::postgres().is_none() {
-        return;
-    }
-    kill_again_and_again(Engine::Postgres).await;
+    let Some(postgres) = postgres::shared() else { return };
+    kill_again_and_again(Engine::Postgres(postgres)).await;
 }

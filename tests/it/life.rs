@@ -5,263 +5,369 @@ use std::time::Duration;
 
 use connect_card::reply::ask::{CANCEL, POST_HERE, REAUTHORISE};
 use connect_card::reply::live::RENEW;
+use expect_test::expect;
 use stand_ins::fault::Fault;
-use stand_ins::slack::{Message, Visibility, render};
 
-use crate::harness::{
-    COLLEAGUE, OUTSIDER, PRIVATE, SHARED, Setup, TestBot, USER, client, link_of, say, until,
-};
+use crate::harness::{COLLEAGUE, OUTSIDER, PRIVATE, SHARED, Setup, TestBot, Trick, USER, Wire, link_of, say};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
-/// Moves everybody's time ahead and lets the watcher look.
-async fn pass(bot: &TestBot, time: Duration) {
-    bot.advance(time);
-    bot.fivetran.advance(time);
-    bot.look_at_due_links().await;
-}
-
-/// What the link's message shows once it says `words`.
-async fn message_saying(bot: &TestBot, words: &str) -> Message {
-    until(&format!("the message says {words:?}"), async || {
-        let message = top(bot).into_iter().next()?;
-        message.rendered().contains(words).then_some(message)
-    })
-    .await
-}
-
-/// The channel's messages that are in no thread.
-fn top(bot: &TestBot) -> Vec<Message> {
-    let messages = bot.slack.messages().into_iter();
-    messages
-        .filter(|message| message.visibility == Visibility::Channel && message.thread_ts.is_none())
-        .collect()
-}
-
-/// What the threads tell, in order.
-fn thread(bot: &TestBot) -> Vec<String> {
-    let messages = bot.slack.messages();
-    messages.iter().filter(|message| message.thread_ts.is_some()).map(Message::rendered).collect()
-}
-
-fn connection(bot: &TestBot) -> String {
-    bot.fivetran.connections()[0]["id"].as_str().unwrap().to_owned()
-}
-
-async fn land(link: &str, bot: &TestBot) -> String {
-    let (_, path) = link.split_once("/connected/").unwrap();
-    let id = path.split(['&', '?']).next().unwrap();
-    let client = client();
-    client.get(format!("{}/connected/{id}", bot.url)).send().await.unwrap().text().await.unwrap()
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_day_in_the_life_of_a_link_is_one_true_message_and_its_thread() {
-    let bot = TestBot::start().await;
-    bot.send("google_ads customer_schema").await;
-    let first = link_of(&message_saying(&bot, "Please connect").await).unwrap();
-    assert!(land(&first, &bot).await.contains("isn't connected yet"));
+    let setup = Setup::new().await;
+    let wire = Wire::to(setup.fivetran.addr(), "/connect-card HTTP").await;
+    let bot = setup.with("FIVETRAN_API_URL", &wire.url()).start().await;
+    bot.types("adwords customer_schema").await;
+    let first = link_of(&bot.link_message()).unwrap();
+    bot.lands(&first).await;
+    bot.passes(DAY).await;
+    bot.lands(&first).await;
 
-    pass(&bot, DAY).await;
-    let expired = message_saying(&bot, "expired").await;
-    assert_eq!(link_of(&expired), None);
-    assert!(land(&first, &bot).await.contains("expired"));
-
-    // Two press at once: one of them gets the new link, and so does everybody.
-    let presses = tokio::join!(
-        bot.slack.press(&bot.url, &expired, RENEW, COLLEAGUE),
-        bot.slack.press(&bot.url, &expired, RENEW, OUTSIDER)
-    );
-    assert_eq!((presses.0.unwrap().status, presses.1.unwrap().status), (200, 200));
-    let renewed = message_saying(&bot, "Please connect").await;
-    let second = link_of(&renewed).unwrap();
-    assert_ne!(first, second);
+    // Two ask at once: one of them gets the new link, and so does everybody.
+    wire.arm(Trick::Hold);
+    let expired = bot.link_message();
+    bot.presses_meanwhile(COLLEAGUE, &expired, RENEW).await;
+    bot.presses_meanwhile(OUTSIDER, &expired, RENEW).await;
+    wire.release();
+    bot.settle().await;
     assert_eq!(bot.fivetran.calls_to("connect_card"), 1, "one new link for two presses");
 
-    bot.fivetran.finish_setup(&connection(&bot));
-    // A customer takes longer than that between two looks at the page.
-    bot.advance(Duration::from_secs(3));
-    assert!(land(&second, &bot).await.contains("Google Ads is connected"));
-    // The same look that told the page brought it to Slack: nothing else was due yet.
-    let connected = message_saying(&bot, "has been connected since").await;
-    assert_eq!(link_of(&connected), None);
+    bot.customer_finishes("customer_schema");
+    bot.lands(&link_of(&bot.link_message()).unwrap()).await;
 
-    bot.fivetran.set_setup_state(&connection(&bot), "broken");
-    bot.fivetran.set_tasks(&connection(&bot), vec![("reconnect".to_owned(), "Reconnect".to_owned())]);
-    pass(&bot, Duration::from_secs(3601)).await;
-    let broken = message_saying(&bot, "needs attention").await;
-    assert!(broken.rendered().contains("Fivetran says: Reconnect"), "{}", broken.rendered());
+    bot.connection_breaks("customer_schema", "Reconnect");
+    bot.passes(Duration::from_secs(3601)).await;
     // A link to fix it, which stays although the connection is as broken as before.
-    bot.slack.press(&bot.url, &broken, RENEW, COLLEAGUE).await.unwrap();
-    message_saying(&bot, "Please connect").await;
-    pass(&bot, Duration::from_secs(30)).await;
-    assert!(link_of(&top(&bot)[0]).is_some(), "{}", top(&bot)[0].rendered());
-    bot.fivetran.finish_setup(&connection(&bot));
-    pass(&bot, Duration::from_secs(61)).await;
-    message_saying(&bot, "has been connected since").await;
-
-    assert_eq!(top(&bot).len(), 1, "one message");
-    // The message is edited first, then its thread is told.
-    let story = until("the whole story", async || Some(thread(&bot)).filter(|told| told.len() >= 6)).await;
-    let chapters = [
-        "expired before anyone finished",
-        "asked for a new link",
-        "is connected",
-        "needs attention",
-        "asked for a new link",
-        "is connected",
-    ];
-    assert_eq!(story.len(), chapters.len(), "{story:?}");
-    for (told, chapter) in story.iter().zip(chapters) {
-        assert!(told.contains(chapter), "{chapter}: {story:?}");
-    }
-    bot.finish().await;
+    bot.presses(COLLEAGUE, &bot.link_message(), RENEW).await;
+    bot.passes(Duration::from_secs(30)).await;
+    bot.customer_finishes("customer_schema");
+    bot.passes(Duration::from_secs(61)).await;
+    bot.ends(expect![[r#"
+        #customer-acme
+        alice: /connect-card adwords customer_schema
+          only alice sees:
+              Making a link for Google Ads now. It will appear in this channel. (adwords is called google_ads
+              now; I used that.)
+              Ref R1
+        bot posts message 1:
+            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor this channel can see it.
+            [Connect Google Ads → card 1]
+            Requested by @alice · The data goes to schema `customer_schema` · Works until T+24h · Everyone
+            here can see this link, and anyone who has it can use it · Ref R1
+        the customer comes back, and sees:
+            Google Ads isn't connected yet
+            Go back to your link and finish signing in there; this page will open again when you're done.
+        … 24 h later …
+        bot edits message 1:
+            :hourglass: The link for *Google Ads* expired T+24h, before anyone finished.
+            [Get a new link]
+            Requested by @alice · The data goes to schema `customer_schema` · Ref R1
+          in the thread of message 1:
+              The link for Google Ads expired before anyone finished. The button above makes a new one.
+        the customer comes back, and sees:
+            Google Ads isn't connected
+            Your link has expired. Ask whoever sent it to you for a new one.
+        bob presses [Get a new link] of message 1
+        outsider presses [Get a new link] of message 1
+          only outsider sees:
+              Already on it: I'm making a new link for Google Ads.
+        bot edits message 1:
+            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor this channel can see it.
+            This is a fresh link; it replaces the earlier one.
+            [Connect Google Ads → card 2]
+            Requested by @alice · The data goes to schema `customer_schema` · Works until T+48h · Everyone
+            here can see this link, and anyone who has it can use it · Ref R1
+          in the thread of message 1:
+              @bob asked for a new link; it's in the message above.
+        the customer finishes the setup
+        the customer comes back, and sees:
+            Google Ads is connected
+            Your sign-in is complete, and there's nothing more to do. You can close this window and go back
+            to where you found the link.
+        bot edits message 1:
+            :white_check_mark: *Google Ads* has been connected since T+24h. Its data is on its way.
+            Requested by @alice · The data goes to schema `customer_schema` · Ref R1
+          in the thread of message 1:
+              Google Ads is connected, and its first sync has started. (requested by @alice)
+        the connection breaks; Fivetran says: Reconnect
+        … 1 h later …
+        bot edits message 1:
+            :warning: *Google Ads* was connected, but now needs attention. Fivetran says: Reconnect
+            [Get a link to fix it]
+            Requested by @alice · The data goes to schema `customer_schema` · Ref R1
+          in the thread of message 1:
+              Google Ads needs attention: Reconnect. (requested by @alice)
+        bob presses [Get a link to fix it] of message 1
+        bot edits message 1:
+            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor this channel can see it.
+            This is a fresh link; it replaces the earlier one.
+            [Connect Google Ads → card 3]
+            Requested by @alice · The data goes to schema `customer_schema` · Works until T+49h · Everyone
+            here can see this link, and anyone who has it can use it · Ref R1
+          in the thread of message 1:
+              @bob asked for a new link; it's in the message above.
+        … 30 s later …
+        the customer finishes the setup
+        … 1 min later …
+        bot edits message 1:
+            :white_check_mark: *Google Ads* has been connected since T+25h. Its data is on its way.
+            Requested by @alice · The data goes to schema `customer_schema` · Ref R1
+          in the thread of message 1:
+              Google Ads is connected, and its first sync has started. (requested by @alice)
+    "#]])
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_link_crosses_customers_by_a_typo() {
     let bot = TestBot::start().await;
-    bot.send("google_ads acme").await;
-    message_saying(&bot, "Please connect").await;
-    bot.until_all_ended().await;
+    bot.types("google_ads acme").await;
     // The same schema in another customer's channel.
-    bot.send_in(SHARED, "google_ads acme").await;
-    let asked = until("the question", async || {
-        bot.slack.messages().into_iter().find(|message| message.visibility == Visibility::Ephemeral)
-    })
-    .await;
-    assert!(asked.rendered().contains("another channel"), "{}", asked.rendered());
-    assert_eq!(top(&bot).len(), 1, "nothing is posted");
+    bot.types_as(USER, SHARED, "google_ads acme").await;
     // It is one person's question.
-    for (user, done) in [(COLLEAGUE, false), (OUTSIDER, false), (USER, true)] {
-        let ack = bot.slack.press(&bot.url, &asked, POST_HERE, user).await.unwrap();
-        assert_eq!(ack.status, 200);
-        if done {
-            until("the link there", async || (top(&bot).len() == 2).then_some(())).await;
-        }
+    let question = bot.private_message();
+    for user in [COLLEAGUE, OUTSIDER, USER] {
+        bot.presses(user, &question, POST_HERE).await;
     }
-    let there = &top(&bot)[1];
-    assert_eq!(there.channel, SHARED);
-    assert!(link_of(there).is_some());
-    // The message in the first channel gives its place up.
-    pass(&bot, Duration::from_secs(1)).await;
-    message_saying(&bot, "A newer link").await;
     assert_eq!(bot.created(), 1);
-    bot.finish().await;
+    bot.ends(expect![[r#"
+        #customer-acme
+        alice: /connect-card google_ads acme
+          only alice sees:
+              Making a link for Google Ads now. It will appear in this channel.
+              Ref R1
+        bot posts message 1:
+            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor this channel can see it.
+            [Connect Google Ads → card 1]
+            Requested by @alice · The data goes to schema `acme` · Works until T+24h · Everyone here can see
+            this link, and anyone who has it can use it · Ref R1
+        #shared-acme
+        alice: /connect-card google_ads acme
+          only alice sees:
+              Making a link for Google Ads now. It will appear in this channel.
+              Ref R2
+        bot tells alice alone:
+            Google Ads for acme was already requested in another channel, so I didn't post a link here: it
+            could reach the wrong customer. If you meant another customer, choose another schema.
+            It was requested in #customer-acme by @alice.
+            [Post a fresh link here]
+            [Never mind]
+            Ref R2
+        bob presses [Post a fresh link here]
+          only bob sees:
+              This button isn't yours to press, or it no longer belongs to this message, so nothing was done.
+              If you need it, type the command yourself.
+        outsider presses [Post a fresh link here]
+          only outsider sees:
+              This button isn't yours to press, or it no longer belongs to this message, so nothing was done.
+              If you need it, type the command yourself.
+        alice presses [Post a fresh link here]
+          only alice sees instead:
+              Making a link for Google Ads now. It will appear in this channel.
+              Ref R3
+        bot posts:
+            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor this channel can see it.
+            This link replaces an earlier one that nobody finished.
+            [Connect Google Ads → card 2]
+            Requested by @alice · The data goes to schema `acme` · Works until T+24h · Everyone here can see
+            this link, and anyone who has it can use it · Ref R3
+        #customer-acme
+        bot edits message 1:
+            A newer link for *Google Ads* has been posted.
+            Requested by @alice · The data goes to schema `acme` · Ref R1
+    "#]])
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connected_one_is_authorised_again_only_when_its_person_says_so() {
     let bot = TestBot::start().await;
     let _ = bot.fivetran.seed_connection("google_ads", "acme", "connected");
-    bot.send("google_ads acme").await;
-    let asked = bot.message(1).await;
-    assert_eq!(asked.visibility, Visibility::Ephemeral);
-    bot.slack.press(&bot.url, &asked, REAUTHORISE, USER).await.unwrap();
-    let posted = message_saying(&bot, "connected before").await;
-    let link = link_of(&posted).unwrap();
+    bot.types("google_ads acme").await;
+    bot.presses(USER, &bot.private_message(), REAUTHORISE).await;
     assert_eq!(bot.created(), 0);
     // That it is connected is no news; that its customer has come back is.
-    pass(&bot, Duration::from_secs(30)).await;
-    assert!(link_of(&top(&bot)[0]).is_some(), "{}", top(&bot)[0].rendered());
-    assert!(land(&link, &bot).await.contains("is connected"));
-    message_saying(&bot, "has been connected since").await;
-    bot.finish().await;
+    bot.passes(Duration::from_secs(30)).await;
+    bot.lands(&link_of(&bot.link_message()).unwrap()).await;
+    bot.ends(expect![[r#"
+        #customer-acme
+        alice: /connect-card google_ads acme
+          only alice sees:
+              Making a link for Google Ads now. It will appear in this channel.
+              Ref R1
+        bot tells alice alone:
+            Google Ads is already connected to acme, so I didn't post a link here: it would let anyone in
+            this channel sign in again. If you meant another customer, choose another schema.
+            [Re-authorise here]
+            [Never mind]
+            Ref R1
+        alice presses [Re-authorise here]
+          only alice sees instead:
+              Making a link for Google Ads now. It will appear in this channel.
+              Ref R2
+        bot posts message 1:
+            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor this channel can see it.
+            It has been connected before; signing in now replaces the earlier sign-in.
+            [Connect Google Ads → card 1]
+            Requested by @alice · The data goes to schema `acme` · Works until T+24h · Everyone here can see
+            this link, and anyone who has it can use it · Ref R2
+        … 30 s later …
+        the customer comes back, and sees:
+            Google Ads is connected
+            Your sign-in is complete, and there's nothing more to do. You can close this window and go back
+            to where you found the link.
+        bot edits message 1:
+            :white_check_mark: *Google Ads* has been connected since T. Its data is on its way.
+            Requested by @alice · The data goes to schema `acme` · Ref R2
+          in the thread of message 1:
+              Google Ads is connected, and its first sync has started. (requested by @alice)
+    "#]])
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_unfinished_connection_is_cancelled_and_a_connected_one_is_not() {
     let bot = TestBot::start().await;
-    bot.send("google_ads acme").await;
-    message_saying(&bot, "Please connect").await;
-    // The link can be cancelled once it is kept, a moment after its message is there.
-    bot.until_all_ended().await;
-    let ack = bot.send("cancel acme").await;
-    let question = render(&ack.json());
-    assert!(question.contains("Delete the connection for Google Ads into acme"), "{question}");
+    bot.types("google_ads acme").await;
     // The question is the acknowledgement itself; pressing its button is a press like any other.
-    let mut message = top(&bot)[0].clone();
-    message.payload = ack.json();
-    message.visibility = Visibility::Ephemeral;
-    bot.slack.press(&bot.url, &message, CANCEL, USER).await.unwrap();
-    until("it is deleted", async || bot.fivetran.connections().is_empty().then_some(())).await;
-    until("the person knows", async || {
-        bot.slack.messages().iter().any(|message| message.rendered().contains("is deleted")).then_some(())
-    })
-    .await;
-    pass(&bot, Duration::from_secs(1)).await;
-    message_saying(&bot, "was cancelled").await;
-    assert!(render(&bot.send("renew acme").await.json()).contains("was cancelled"));
+    let question = bot.private(&bot.types("cancel acme").await);
+    bot.presses(USER, &question, CANCEL).await;
+    assert!(bot.fivetran.connections().is_empty());
+    bot.types("renew acme").await;
 
-    bot.send("stripe other").await;
-    until("the other link", async || (top(&bot).len() == 2).then_some(())).await;
-    bot.until_all_ended().await;
-    bot.fivetran.finish_setup(&connection(&bot));
-    let ack = bot.send("cancel other").await;
-    message.payload = ack.json();
-    bot.slack.press(&bot.url, &message, CANCEL, USER).await.unwrap();
-    until("the person knows why not", async || {
-        bot.slack
-            .messages()
-            .iter()
-            .any(|message| message.rendered().contains("I didn't delete anything"))
-            .then_some(())
-    })
-    .await;
+    bot.types("stripe other").await;
+    bot.customer_finishes("other");
+    let question = bot.private(&bot.types("cancel other").await);
+    bot.presses(USER, &question, CANCEL).await;
     assert_eq!(bot.fivetran.connections().len(), 1);
-    bot.finish().await;
+    bot.ends(expect![[r#"
+        #customer-acme
+        alice: /connect-card google_ads acme
+          only alice sees:
+              Making a link for Google Ads now. It will appear in this channel.
+              Ref R1
+        bot posts message 1:
+            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor this channel can see it.
+            [Connect Google Ads → card 1]
+            Requested by @alice · The data goes to schema `acme` · Works until T+24h · Everyone here can see
+            this link, and anyone who has it can use it · Ref R1
+        alice: /connect-card cancel acme
+          only alice sees:
+              Delete the connection for Google Ads into acme? Its link will stop working. Nothing else is
+              deleted: data already in the destination stays there.
+              [Delete the connection]
+              [Never mind]
+        alice presses [Delete the connection]
+          only alice sees instead:
+              Cancelling the connection for Google Ads now. I'll tell you when it's done.
+              Ref R2
+        bot tells alice alone:
+            The connection for Google Ads into acme is deleted, and its link no longer works. Nothing else
+            was deleted: data already in the destination stays there.
+            Ref R2
+        bot edits message 1:
+            The request to connect *Google Ads* was cancelled; its link no longer works.
+            Requested by @alice · The data goes to schema `acme` · Ref R1
+        alice: /connect-card renew acme
+          only alice sees:
+              The request to connect Google Ads was cancelled. Request it again if you still need it.
+        alice: /connect-card stripe other
+          only alice sees:
+              Making a link for Stripe now. It will appear in this channel.
+              Ref R3
+        bot posts:
+            Please connect *Stripe*: press the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor this channel can see it.
+            [Connect Stripe → card 2]
+            Requested by @alice · The data goes to schema `other` · Works until T+24h · Everyone here can
+            see this link, and anyone who has it can use it · Ref R3
+        the customer finishes the setup
+        alice: /connect-card cancel other
+          only alice sees:
+              Delete the connection for Stripe into other? Its link will stop working. Nothing else is
+              deleted: data already in the destination stays there.
+              [Delete the connection]
+              [Never mind]
+        alice presses [Delete the connection]
+          only alice sees instead:
+              Cancelling the connection for Stripe now. I'll tell you when it's done.
+              Ref R4
+        bot tells alice alone:
+            Stripe is connected to other now, so I didn't delete anything. A connection in use can only be
+            deleted in Fivetran.
+            Ref R4
+    "#]])
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_forged_or_misplaced_press_has_no_effect() {
     let bot = TestBot::start().await;
-    bot.send("google_ads acme").await;
-    let message = message_saying(&bot, "Please connect").await;
-    pass(&bot, DAY).await;
-    let expired = message_saying(&bot, "expired").await;
+    bot.types("google_ads acme").await;
+    bot.passes(DAY).await;
+    let expired = bot.link_message();
     let mut forged = expired.clone();
     let json = forged.payload.to_string();
     let reference = json.split_once(r#""value":""#).unwrap().1.split_once('"').unwrap().0.to_owned();
     for value in ["", "0123456789", "x' OR 1=1 --", &"9".repeat(2000)] {
         forged.payload = serde_json::from_str(&json.replace(&reference, value)).unwrap();
-        assert_eq!(bot.slack.press(&bot.url, &forged, RENEW, USER).await.unwrap().status, 200);
+        let answer = bot.presses(USER, &forged, RENEW).await;
+        assert!(answer["text"].as_str().unwrap().contains("isn't yours"), "{value}: {answer}");
     }
     // The right value from another message, or another channel.
     let mut elsewhere = expired.clone();
     elsewhere.channel = SHARED.to_owned();
-    bot.slack.press(&bot.url, &elsewhere, RENEW, USER).await.unwrap();
     let mut other = expired.clone();
     other.ts = "1.000001".to_owned();
-    bot.slack.press(&bot.url, &other, RENEW, USER).await.unwrap();
-    until("each was told", async || {
-        let told =
-            bot.slack.messages().iter().filter(|message| message.rendered().contains("isn't yours")).count();
-        (told >= 5).then_some(())
-    })
-    .await;
+    for misplaced in [elsewhere, other] {
+        let answer = bot.presses(USER, &misplaced, RENEW).await;
+        assert!(answer["text"].as_str().unwrap().contains("isn't yours"), "{answer}");
+    }
     assert_eq!(bot.fivetran.calls_to("connect_card"), 0);
-    assert!(link_of(&message).is_some());
+    assert_eq!(bot.link_message().payload, expired.payload);
     bot.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_that_could_not_be_edited_is_edited_later() {
     let bot = TestBot::start().await;
-    bot.send("google_ads acme").await;
-    message_saying(&bot, "Please connect").await;
-    bot.fivetran.finish_setup(&connection(&bot));
+    bot.types("google_ads acme").await;
+    bot.customer_finishes("acme");
     bot.slack.faults(|faults| faults.fail_next("chat.update", Fault::Status(503), 1));
-    pass(&bot, Duration::from_secs(21)).await;
-    until("Slack refused once", async || (bot.slack.calls_to("chat.update") == 1).then_some(())).await;
-    assert!(!top(&bot)[0].rendered().contains("has been connected since"));
-    // The bot's own watcher may be the one that was refused, a little later than this one.
-    until("it is edited", async || {
-        pass(&bot, Duration::from_secs(61)).await;
-        top(&bot)[0].rendered().contains("has been connected since").then_some(())
-    })
-    .await;
-    assert_eq!(thread(&bot).len(), 1);
-    bot.finish().await;
+    bot.passes(Duration::from_secs(21)).await;
+    assert_eq!(bot.slack.calls_to("chat.update"), 1);
+    bot.notes("Slack refuses an edit");
+    bot.passes(Duration::from_secs(61)).await;
+    bot.ends(expect![[r#"
+        #customer-acme
+        alice: /connect-card google_ads acme
+          only alice sees:
+              Making a link for Google Ads now. It will appear in this channel.
+              Ref R1
+        bot posts message 1:
+            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor this channel can see it.
+            [Connect Google Ads → card 1]
+            Requested by @alice · The data goes to schema `acme` · Works until T+24h · Everyone here can see
+            this link, and anyone who has it can use it · Ref R1
+        the customer finishes the setup
+        … 21 s later …
+        Slack refuses an edit
+        … 1 min later …
+        bot edits message 1:
+            :white_check_mark: *Google Ads* has been connected since T. Its data is on its way.
+            Requested by @alice · The data goes to schema `acme` · Ref R1
+          in the thread of message 1:
+              Google Ads is connected, and its first sync has started. (requested by @alice)
+    "#]])
+        .await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -310,7 +416,8 @@ async fn ten_thousand_open_links_stay_far_inside_fivetrans_limits() {
     for _ in 0..2 {
         let before = asked();
         for _ in 0..60 {
-            pass(&bot, Duration::from_secs(60)).await;
+            bot.advance(Duration::from_secs(60));
+            bot.look_at_due_links().await;
         }
         hours.push(asked() - before);
     }
@@ -318,7 +425,8 @@ async fn ten_thousand_open_links_stay_far_inside_fivetrans_limits() {
     assert!(hours.iter().all(|&requests| requests > 1000), "they are watched: {hours:?}");
     // A customer who lands is seen at once all the same.
     bot.fivetran.finish_setup(&connection);
-    assert!(land(&format!("{}/connected/{}", bot.url, ids[9_999]), &bot).await.contains("is connected"));
+    let page = crate::harness::client().get(format!("{}/connected/{}", bot.url, ids[9_999]));
+    assert!(page.send().await.unwrap().text().await.unwrap().contains("is connected"));
     say(&format!("10,000 open links: {hours:?} requests to Fivetran, hour by hour"));
     let _ = bot.stop().await;
 }
@@ -326,13 +434,34 @@ async fn ten_thousand_open_links_stay_far_inside_fivetrans_limits() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn where_the_bot_is_no_member_the_hint_to_invite_it_comes_once_and_privately() {
     let bot = TestBot::start().await;
-    for (schema, expected) in [("acme", 2), ("other", 3)] {
-        bot.send_in(PRIVATE, &format!("google_ads {schema}")).await;
-        until("the link", async || (bot.slack.messages().len() == expected).then_some(())).await;
+    for schema in ["acme", "other"] {
+        bot.types_as(USER, PRIVATE, &format!("google_ads {schema}")).await;
     }
-    let messages = bot.finish().await;
-    let hints: Vec<_> = messages.iter().filter(|message| message.rendered().contains("/invite me")).collect();
-    assert_eq!(hints.len(), 1);
-    assert_eq!(hints[0].visibility, Visibility::Ephemeral);
-    assert_eq!(messages.iter().filter(|message| link_of(message).is_some()).count(), 2);
+    bot.ends(expect![[r#"
+        #leadership
+        alice: /connect-card google_ads acme
+          only alice sees:
+              Making a link for Google Ads now. It will appear in this channel.
+              Ref R1
+        bot posts:
+            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor this channel can see it.
+            [Connect Google Ads → card 1]
+            Requested by @alice · The data goes to schema `acme` · Works until T+24h · Everyone here can see
+            this link, and anyone who has it can use it · Ref R1
+        bot tells alice alone:
+            The link is posted, but I'm not in this channel, so the message won't update when your customer
+            finishes. /invite me, and the next ones will.
+        alice: /connect-card google_ads other
+          only alice sees:
+              Making a link for Google Ads now. It will appear in this channel.
+              Ref R2
+        bot posts:
+            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor this channel can see it.
+            [Connect Google Ads → card 2]
+            Requested by @alice · The data goes to schema `other` · Works until T+24h · Everyone here can
+            see this link, and anyone who has it can use it · Ref R2
+    "#]])
+        .await;
 }

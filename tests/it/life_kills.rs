@@ -12,7 +12,7 @@ use sqlx::Connection as _;
 use stand_ins::slack::{Ack, Message, Visibility};
 use tokio::sync::Notify;
 
-use crate::harness::postgres;
+use crate::harness::postgres::{self, Postgres};
 use crate::harness::{
     CHANNEL, COLLEAGUE, Engine, Outside, Process, Program, Random, Trick, USER, Wire, client, kills, link_of,
     say, seed, until,
@@ -26,9 +26,9 @@ const AT_A_TIME: usize = 4;
 /// Long enough that a kill falls between any two calls of one look.
 const LATENCY: Duration = Duration::from_millis(15);
 
-async fn with_token(engine: Engine, outside: &Outside) -> Program {
+fn with_token(engine: Engine, outside: &Outside) -> Program {
     let token = stand_ins::slack::BOT_TOKEN;
-    engine.program(outside).await.with("SLACK_BOT_TOKEN", token).with("LEASE_SECONDS", "1")
+    engine.program(outside).with("SLACK_BOT_TOKEN", token).with("LEASE_SECONDS", "1")
 }
 
 /// The message of a schema's link, as it stands.
@@ -106,7 +106,7 @@ async fn a_link_is_looked_after_by_whoever_comes_after_a_kill() {
     let mut random = Random(seed);
     let rounds = kills(KILLS);
     let outside = Outside::start().await;
-    let program = with_token(Engine::Sqlite, &outside).await;
+    let program = with_token(Engine::Sqlite, &outside);
     let mut process = program.start().await;
     let schemas: Vec<_> = (0..rounds * AT_A_TIME).map(|n| format!("link_{n:03}")).collect();
     let first = post(&process, &outside, &schemas).await;
@@ -210,7 +210,7 @@ async fn a_link_that_expires_while_nobody_is_there_is_renewed_through_kills() {
     say(&format!("expiry: CONNECT_CARD_SEED={seed}"));
     let mut random = Random(seed);
     let outside = Outside::start().await;
-    let program = with_token(Engine::Sqlite, &outside).await;
+    let program = with_token(Engine::Sqlite, &outside);
     let process = program.start().await;
     let schemas: Vec<_> = (0..6).map(|n| format!("late_{n}")).collect();
     let first = post(&process, &outside, &schemas).await;
@@ -280,12 +280,10 @@ async fn a_link_that_expires_while_nobody_is_there_is_renewed_through_kills() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_replicas_tell_a_links_news_once_and_one_goes_on_for_the_other() {
-    if crate::needs::postgres().is_none() {
-        return;
-    }
+    let Some(postgres) = postgres::shared() else { return };
     let outside = Outside::start().await;
     // Longer than a healthy replica ever stands still.
-    let program = with_token(Engine::Postgres, &outside).await.with("LEASE_SECONDS", "3");
+    let program = with_token(Engine::Postgres(postgres), &outside).with("LEASE_SECONDS", "3");
     // On which a new card can be held back.
     let wire = Wire::to(outside.fivetran.addr(), "/connect-card HTTP").await;
     let program = program.with("FIVETRAN_API_URL", &wire.url());
@@ -295,7 +293,7 @@ async fn two_replicas_tell_a_links_news_once_and_one_goes_on_for_the_other() {
     let schemas: Vec<_> = (0..8).map(|n| format!("shared_{n}")).collect();
     let posted = post(&posting, &outside, &schemas).await;
     let links: Vec<_> = posted.iter().map(|message| link_of(message).unwrap()).collect();
-    until_at_rest(&program).await;
+    until_at_rest(postgres, &program).await;
     let is_connected = async |at: usize| {
         until("it is connected", async || {
             let message = message_of(&outside, &schemas[at])?;
@@ -311,6 +309,8 @@ async fn two_replicas_tell_a_links_news_once_and_one_goes_on_for_the_other() {
         tokio::join!(at_both, land(&urls[1], &links[at]));
         is_connected(at).await;
     }
+    // Two cards of one connection are the same link if they are made in the same second.
+    outside.fivetran.advance(Duration::from_secs(2));
     // Two people ask both replicas for one new link.
     let typed = format!("/connect-card renew {}", schemas[4]);
     wire.arm(Trick::Hold);
@@ -327,7 +327,7 @@ async fn two_replicas_tell_a_links_news_once_and_one_goes_on_for_the_other() {
     assert_eq!(outside.fivetran.calls_to("connect_card"), 1, "one new link for both");
     // What the one has posted, the other goes on with. A link that the dead one is at work on would
     // have to wait for its lease, so it is to be idle.
-    until_at_rest(&program).await;
+    until_at_rest(postgres, &program).await;
     posting.kill().await;
     for at in late {
         let link = if at == 4 { &renewed } else { &links[at] };
@@ -342,12 +342,12 @@ async fn two_replicas_tell_a_links_news_once_and_one_goes_on_for_the_other() {
 }
 
 /// Waits until nobody is at work on a command or a link.
-async fn until_at_rest(program: &Program) {
+async fn until_at_rest(postgres: &Postgres, program: &Program) {
     let at_work = "SELECT (SELECT count(*) FROM command WHERE ended_at IS NULL) \
                    + (SELECT count(*) FROM link WHERE lease_until > 0)";
     let database = program.var("DATABASE_URL").rsplit_once('/').unwrap().1.to_owned();
     until("the work in hand to end", async || {
-        let (well, rows) = postgres::shared().psql(&database, at_work);
+        let (well, rows) = postgres.psql(&database, at_work);
         assert!(well, "{rows}");
         rows.lines().any(|line| line.trim() == "0").then_some(())
     })

@@ -11,11 +11,12 @@ use sqlx::{Connection as _, Row as _, SqliteConnection};
 use stand_ins::fault::Fault;
 use stand_ins::slack;
 
+use crate::harness::postgres::{self, Postgres};
 use crate::harness::{Setup, TestBot, Trick, Wire, until};
 
 /// A bot on Postgres behind a wire.
-async fn behind_a_wire(word: &str) -> (TestBot, Wire, String) {
-    let url = crate::harness::postgres::database().await;
+async fn behind_a_wire(postgres: &Postgres, word: &str) -> (TestBot, Wire, String) {
+    let url = postgres.database();
     let (head, rest) = url.split_once("127.0.0.1:").unwrap();
     let (port, database) = rest.split_once('/').unwrap();
     let wire = Wire::lay(port.parse().unwrap(), word).await;
@@ -24,31 +25,28 @@ async fn behind_a_wire(word: &str) -> (TestBot, Wire, String) {
     (bot, wire, database.to_owned())
 }
 
-async fn stage_of(database: &str, schema: &str) -> Vec<String> {
+async fn stage_of(postgres: &'static Postgres, database: &str, schema: &str) -> Vec<String> {
     let (database, sql) = (
         database.to_owned(),
         format!("SELECT stage FROM command WHERE request LIKE '%{schema}%' ORDER BY accepted_at"),
     );
-    let (worked, rows) =
-        tokio::task::spawn_blocking(move || crate::harness::postgres::shared().psql(&database, &sql))
-            .await
-            .unwrap();
+    let (worked, rows) = tokio::task::spawn_blocking(move || postgres.psql(&database, &sql)).await.unwrap();
     assert!(worked, "{rows}");
     rows.lines().map(str::to_owned).collect()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_commit_whose_answer_was_lost_was_not_promised_and_never_happens() {
-    if crate::needs::postgres().is_none() {
-        return;
-    }
-    let (bot, wire, database) = behind_a_wire("ghost_schema").await;
+    let Some(postgres) = postgres::shared() else { return };
+    let (bot, wire, database) = behind_a_wire(postgres, "ghost_schema").await;
     wire.arm(Trick::Cut);
     let sentence = bot.send("google_ads ghost_schema").await.text();
     assert!(wire.played() == 1, "the answer was lost");
     assert!(sentence.contains("nothing was created"), "{sentence}");
-    until("the row is void", async || (stage_of(&database, "ghost_schema").await == ["void"]).then_some(()))
-        .await;
+    until("the row is void", async || {
+        (stage_of(postgres, &database, "ghost_schema").await == ["void"]).then_some(())
+    })
+    .await;
     // It is no twin to anybody.
     bot.send("google_ads ghost_schema").await;
     assert!(bot.message(1).await.rendered().contains("ghost_schema"));
@@ -58,10 +56,8 @@ async fn a_commit_whose_answer_was_lost_was_not_promised_and_never_happens() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_claim_whose_answer_was_lost_is_claimed_again() {
-    if crate::needs::postgres().is_none() {
-        return;
-    }
-    let (bot, wire, _) = behind_a_wire("SKIP LOCKED").await;
+    let Some(postgres) = postgres::shared() else { return };
+    let (bot, wire, _) = behind_a_wire(postgres, "SKIP LOCKED").await;
     // A command that waits, so that it has to be claimed.
     let throttled = Fault::Throttled { retry_after: Some("1".to_owned()) };
     bot.fivetran.faults(|faults| faults.fail_next("create_connection", throttled, 1));
@@ -74,10 +70,8 @@ async fn a_claim_whose_answer_was_lost_is_claimed_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_connection_that_falls_silent_is_given_up_and_stops_nothing_for_long() {
-    if crate::needs::postgres().is_none() {
-        return;
-    }
-    let (bot, wire, _) = behind_a_wire("silent_schema").await;
+    let Some(postgres) = postgres::shared() else { return };
+    let (bot, wire, _) = behind_a_wire(postgres, "silent_schema").await;
     wire.arm(Trick::Silence);
     let sentence = bot.send("google_ads silent_schema").await.text();
     assert!(sentence.contains("nothing was created"), "{sentence}");

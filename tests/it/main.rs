@@ -25,7 +25,6 @@ mod life_kills;
 mod lost_answers;
 mod messages;
 mod modal;
-mod needs;
 mod permission;
 mod replay;
 mod replicas;

@@ -1,5 +1,9 @@
 //! What people see: where the link stands in a message, and that no reply outgrows Slack's limits.
 
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use connect_card::command::places::{ChannelDefaults, Destinations, NO_DEFAULTS};
 use connect_card::command::surface::Surface;
 use connect_card::command::{UsageError, Vocabulary, parse};
@@ -10,11 +14,12 @@ use connect_card::journal::{MisfitKind, Notice, Origin, Problem};
 use connect_card::reply::live::{self, Note};
 use connect_card::reply::{self, Audience};
 use connect_card::work::{Confirmed, Request, Work};
+use expect_test::expect;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use stand_ins::slack::{Message, block_faults};
 
-use crate::harness::{Setup, TestBot, USER, client, link_of, strings, token_of};
+use crate::harness::{Setup, TestBot, client, link_of, strings, token_of};
 
 /// The link is where one presses and nowhere else: not in a notification, not for a crawler.
 fn assert_link_is_only_in_the_button(message: &Message, link: &str) {
@@ -31,8 +36,8 @@ fn assert_link_is_only_in_the_button(message: &Message, link: &str) {
 }
 
 async fn posted(bot: TestBot) -> (Message, TestBot) {
-    bot.send("google_ads customer_schema").await;
-    (bot.message(1).await, bot)
+    bot.types("google_ads customer_schema").await;
+    (bot.link_message(), bot)
 }
 
 #[tokio::test]
@@ -50,8 +55,7 @@ async fn the_link_is_in_the_button_and_nowhere_else() {
 #[tokio::test]
 async fn the_posted_link_opens_the_card_of_the_connection_that_was_made() {
     let (message, bot) = posted(TestBot::start().await).await;
-    let client = client();
-    let page = client.get(link_of(&message).unwrap()).send().await.unwrap();
+    let page = client().get(link_of(&message).unwrap()).send().await.unwrap();
     assert_eq!(page.status().as_u16(), 200);
     let page = page.text().await.unwrap();
     assert!(page.contains("customer_schema"), "{page}");
@@ -60,35 +64,58 @@ async fn the_posted_link_opens_the_card_of_the_connection_that_was_made() {
 
 #[tokio::test]
 async fn the_message_says_who_asked_what_it_fills_and_until_when() {
-    let began = connect_card::clock::Clock::default().now().as_second();
     let (message, bot) = posted(TestBot::start().await).await;
-    let rendered = message.payload["blocks"].to_string();
-    assert!(rendered.contains(&format!("<@{USER}>")), "{rendered}");
-    assert!(rendered.contains("`customer_schema`"), "{rendered}");
-    assert!(rendered.contains("Google Ads"), "{rendered}");
-
-    let date = rendered.split_once("<!date^").unwrap().1;
-    let (seconds, rest) = date.split_once('^').unwrap();
-    let expires: i64 = seconds.parse().unwrap();
-    let day = 24 * 60 * 60;
-    assert!((began + day..=began + day + 60).contains(&expires), "{expires} after {began}");
-    assert!(rest.split_once('>').unwrap().0.ends_with(" UTC"), "where Slack cannot tell the time: {rest}");
-
+    let blocks = message.payload["blocks"].to_string();
+    let date = blocks.split_once("<!date^").unwrap().1.split_once('>').unwrap().0;
+    assert_eq!(date.split('^').next().unwrap(), expiry_of(&link_of(&message).unwrap()).to_string());
+    assert!(date.ends_with(" UTC"), "where Slack cannot tell the time: {date}");
     let text = message.payload["text"].as_str().unwrap();
     assert!(text.contains("Google Ads") && text.contains("UTC") && !text.contains("http"), "{text}");
-    bot.finish_with_link().await;
+    bot.ends(expect![[r#"
+        #customer-acme
+        alice: /connect-card google_ads customer_schema
+          only alice sees:
+              Making a link for Google Ads now. It will appear in this channel.
+              Ref R1
+        bot posts:
+            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor this channel can see it.
+            [Connect Google Ads → card 1]
+            Requested by @alice · The data goes to schema `customer_schema` · Works until T+24h · Everyone
+            here can see this link, and anyone who has it can use it · Ref R1
+    "#]])
+        .await;
 }
 
 #[tokio::test]
 async fn an_expiry_follows_the_tokens_own_time() {
     let bot = TestBot::start().await;
-    bot.fivetran.advance(std::time::Duration::from_secs(3600));
-    let ahead = bot.clock.now().as_second() + 3600 + 24 * 3600;
+    // Fivetran's clock is an hour ahead of ours.
+    bot.fivetran.advance(Duration::from_secs(3600));
     let (message, bot) = posted(bot).await;
-    let blocks = message.payload["blocks"].to_string();
-    let expires: i64 = blocks.split_once("<!date^").unwrap().1.split_once('^').unwrap().0.parse().unwrap();
-    assert!((ahead..=ahead + 60).contains(&expires), "{expires} for {ahead}");
-    bot.finish_with_link().await;
+    let expiry = format!("<!date^{}^", expiry_of(&link_of(&message).unwrap()));
+    assert!(message.payload["blocks"].to_string().contains(&expiry), "{expiry}");
+    bot.ends(expect![[r#"
+        #customer-acme
+        alice: /connect-card google_ads customer_schema
+          only alice sees:
+              Making a link for Google Ads now. It will appear in this channel.
+              Ref R1
+        bot posts:
+            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor this channel can see it.
+            [Connect Google Ads → card 1]
+            Requested by @alice · The data goes to schema `customer_schema` · Works until T+25h · Everyone
+            here can see this link, and anyone who has it can use it · Ref R1
+    "#]])
+        .await;
+}
+
+/// When a link ends, in seconds: a day after its token was issued.
+fn expiry_of(link: &str) -> i64 {
+    let token = token_of(link);
+    let claims = BASE64_URL_SAFE_NO_PAD.decode(token.split('.').nth(1).unwrap()).unwrap();
+    serde_json::from_slice::<Value>(&claims).unwrap()["iat"].as_i64().unwrap() + 24 * 60 * 60
 }
 
 /// The longest of everything.
@@ -178,7 +205,7 @@ fn every_reply_keeps_slacks_limits_with_the_longest_of_everything() {
         assert_fits(reply::notice(&Notice::Cancelled, &work, "0123456789"), "cancelled");
     }
     assert_fits(reply::not_accepted(), "not accepted");
-    assert_fits(reply::help(Surface::of(&format!("/{}", "c".repeat(31)))), "help");
+    assert_fits(reply::help(Surface::Slack(&format!("/{}", "c".repeat(31)))), "help");
 }
 
 #[test]
@@ -192,6 +219,7 @@ fn every_usage_error_keeps_slacks_limits() {
     let services = (0..200).map(|n| ServiceId::parse(&format!("s{n}_{}", "x".repeat(90))).unwrap()).collect();
     let narrow = ChannelDefaults { services, ..ChannelDefaults::default() };
     let slash = format!("/{}", "c".repeat(31));
+    let slash = Surface::Slack(&slash);
     let live = format!("service_0_{}", "x".repeat(80));
     let mut kinds = Vec::new();
     for (channel, typed) in [
@@ -206,15 +234,10 @@ fn every_usage_error_keeps_slacks_limits() {
         (&NO_DEFAULTS, format!("{live} schema")),
         (&narrow, live.clone()),
     ] {
-        let vocabulary = Vocabulary {
-            slash: Surface::of(&slash),
-            catalog: &catalog,
-            destinations: &destinations,
-            channel,
-        };
+        let vocabulary = Vocabulary { slash, catalog: &catalog, destinations: &destinations, channel };
         let error = parse(&typed, &vocabulary).unwrap_err();
-        assert_fits(reply::usage(&error, Surface::of(&slash)), &format!("{error:?}"));
-        assert!(!reply::usage_sentence(&error, Surface::of(&slash)).is_empty());
+        assert_fits(reply::usage(&error, slash), &format!("{error:?}"));
+        assert!(!reply::usage_sentence(&error, slash).is_empty());
         kinds.push(std::mem::discriminant(&error));
     }
     kinds.dedup();

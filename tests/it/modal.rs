@@ -2,39 +2,12 @@
 
 use std::time::Duration;
 
+use expect_test::expect;
 use serde_json::{Value, json};
 use stand_ins::fault::Fault;
 use stand_ins::slack::{Ack, Visibility, block_faults};
 
-use crate::harness::{CHANNEL, COLLEAGUE, OUTSIDER, Setup, TestBot, Trick, USER, Wire, post};
-
-/// Opens the form and gives it as Slack keeps it.
-async fn open(bot: &TestBot) -> Value {
-    let ack = bot.send("").await;
-    assert_eq!(ack.text(), "");
-    let view = bot.slack.views().pop().unwrap();
-    assert_eq!(block_faults(&view), Vec::<String>::new());
-    view
-}
-
-fn id(view: &Value) -> &str {
-    view["id"].as_str().unwrap()
-}
-
-fn values(service: &str, schema: &str, table: Option<&str>) -> Value {
-    json!({
-        "service": { "service": { "type": "external_select", "selected_option": {
-            "text": { "type": "plain_text", "text": "whatever" }, "value": service } } },
-        "schema": { "schema": { "type": "plain_text_input", "value": schema } },
-        "table": { "table": { "type": "plain_text_input", "value": table } },
-    })
-}
-
-async fn submit(bot: &TestBot, view: &Value, values: Value, user: &str) -> Ack {
-    let ack = bot.slack.submit_view(&bot.url, id(view), values, user).await.unwrap();
-    assert_eq!(ack.status, 200, "{}", ack.text());
-    ack
-}
+use crate::harness::{CHANNEL, COLLEAGUE, OUTSIDER, Setup, TestBot, Trick, USER, Wire, post, values};
 
 /// The sentence of a form that gave way to one.
 fn sentence(ack: &Ack) -> String {
@@ -44,12 +17,7 @@ fn sentence(ack: &Ack) -> String {
     body["view"]["blocks"][0]["text"]["text"].as_str().unwrap().to_owned()
 }
 
-fn errors(ack: &Ack) -> Value {
-    let body = ack.json();
-    assert_eq!(body["response_action"], "errors", "{body}");
-    body["errors"].clone()
-}
-
+/// Nothing was made, and nothing posted.
 async fn nothing_happened(bot: TestBot) {
     let fivetran = bot.fivetran.clone();
     assert!(bot.finish().await.is_empty());
@@ -59,7 +27,7 @@ async fn nothing_happened(bot: TestBot) {
 #[tokio::test]
 async fn a_bare_command_opens_the_form_and_the_form_makes_a_link() {
     let bot = TestBot::start().await;
-    let view = open(&bot).await;
+    let view = bot.opens_form().await;
     let fields: Vec<_> = view["blocks"]
         .as_array()
         .unwrap()
@@ -71,17 +39,38 @@ async fn a_bare_command_opens_the_form_and_the_form_makes_a_link() {
     let metadata = view["private_metadata"].as_str().unwrap();
     assert!(metadata.len() > 100 && !metadata.contains("http") && !metadata.contains(USER), "{metadata}");
 
-    let ack = submit(&bot, &view, values("google_ads", "acme", None), USER).await;
-    assert_eq!(ack.json(), json!({ "response_action": "clear" }));
-    let message = bot.finish_with_link().await;
+    let answer = bot.submits(USER, &view, ["google_ads", "acme", ""]).await;
+    assert_eq!(answer, json!({ "response_action": "clear" }));
+    let message = bot.link_message();
     assert_eq!((message.visibility, message.channel.as_str()), (Visibility::Channel, CHANNEL));
-    assert!(message.rendered().contains("`acme`"), "{}", message.rendered());
+    bot.ends(expect![[r#"
+        #customer-acme
+        alice: /connect-card
+          a form opens for alice:
+              Connect a source
+              The link will appear in #customer-acme, for your customer.
+              Service:
+              [Type part of its name ▾]
+              Schema:
+              [customer_schema ▾]
+              Table:
+              [my_table ▾]
+        alice submits the form: service google_ads, schema acme
+          the form closes
+        bot posts:
+            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor this channel can see it.
+            [Connect Google Ads → card 1]
+            Requested by @alice · The data goes to schema `acme` · Works until T+24h · Everyone here can see
+            this link, and anyone who has it can use it · Ref R1
+    "#]])
+        .await;
 }
 
 #[tokio::test]
 async fn without_a_token_there_is_help_instead() {
     let bot = Setup::new().await.without_token().start().await;
-    let ack = bot.send("").await;
+    let ack = bot.types("").await;
     assert!(ack.text().contains("What you can type"), "{}", ack.text());
     assert_eq!(bot.slack.calls_to("views.open"), 0);
     nothing_happened(bot).await;
@@ -124,50 +113,89 @@ async fn a_form_that_does_not_open_leaves_words() {
 #[tokio::test]
 async fn faults_appear_at_their_fields() {
     let bot = TestBot::start().await;
-    let view = open(&bot).await;
-    for (given, expected) in [
-        (values("google_ads", "Acme-Corp", None), json!({ "schema": "acme_corp" })),
-        (values("google_ads", "acme", Some("budget")), json!({ "table": "leave this field empty" })),
-        (values("google_sheets", "acme", None), json!({ "table": "one table" })),
-        (values("google_sheets", "Acme", Some("1")), json!({ "schema": "acme", "table": "_1" })),
-        (values("no_such_service", "acme", None), json!({ "service": "Choose a service" })),
-        (
-            values("<!channel>", "<!channel>", Some("<@U1>")),
-            json!({ "service": "list", "schema": "channel", "table": "u1" }),
-        ),
-        (json!({}), json!({ "service": "Choose", "schema": "Use only" })),
+    let view = bot.opens_form().await;
+    bot.begins_here();
+    for filled_in in [
+        ["google_ads", "Acme-Corp", ""],
+        ["google_ads", "acme", "budget"],
+        ["google_sheets", "acme", ""],
+        ["google_sheets", "Acme", "1"],
+        ["no_such_service", "acme", ""],
+        ["<!channel>", "<!channel>", "<@U1>"],
     ] {
-        let found = errors(&submit(&bot, &view, given.clone(), USER).await);
-        let found = found.as_object().unwrap();
-        let expected = expected.as_object().unwrap();
-        assert_eq!(found.keys().collect::<Vec<_>>(), expected.keys().collect::<Vec<_>>(), "{given}");
-        for (field, words) in expected {
-            let said = found[field].as_str().unwrap();
-            assert!(said.contains(words.as_str().unwrap()), "{field} of {given}: {said}");
-            assert!(said.chars().count() <= 500, "{said}");
-        }
+        let answer = bot.submits(USER, &view, filled_in).await;
+        let errors = answer["errors"].as_object().unwrap();
+        assert!(errors.values().all(|words| words.as_str().unwrap().chars().count() <= 500), "{answer}");
     }
     // The same form, mended.
-    let ack = submit(&bot, &view, values("google_sheets", "acme", Some("budget")), USER).await;
-    assert_eq!(ack.json()["response_action"], "clear");
-    assert!(bot.finish_with_link().await.rendered().contains("table `budget` in schema `acme`"));
+    bot.submits(USER, &view, ["google_sheets", "acme", "budget"]).await;
+    // One that brings nothing back at all.
+    let ack = bot.slack.submit_view(&bot.url, view["id"].as_str().unwrap(), json!({}), USER).await.unwrap();
+    let errors = ack.json()["errors"].clone();
+    assert!(errors["service"].as_str().unwrap().contains("Choose"), "{errors}");
+    assert!(errors["schema"].as_str().unwrap().contains("Use only"), "{errors}");
+    bot.ends(expect![[r#"
+        alice submits the form: service google_ads, schema Acme-Corp
+          the form says:
+              schema: Use only a–z, 0–9 and _, at most 63 characters, not starting with a digit. Try:
+              acme_corp
+        alice submits the form: service google_ads, schema acme, table budget
+          the form says:
+              table: Google Ads names its own tables; leave this field empty.
+        alice submits the form: service google_sheets, schema acme
+          the form says:
+              table: Google Sheets fills one table, so enter a name for it here.
+        alice submits the form: service google_sheets, schema Acme, table 1
+          the form says:
+              schema: Use only a–z, 0–9 and _, at most 63 characters, not starting with a digit. Try: acme
+              table: Use only a–z, 0–9 and _, at most 63 characters, not starting with a digit. Try: _1
+        alice submits the form: service no_such_service, schema acme
+          the form says:
+              service: Choose a service from the list.
+        alice submits the form: service <!channel>, schema <!channel>, table <@U1>
+          the form says:
+              schema: Use only a–z, 0–9 and _, at most 63 characters, not starting with a digit. Try: channel
+              service: Choose a service from the list.
+              table: Use only a–z, 0–9 and _, at most 63 characters, not starting with a digit. Try: u1
+        alice submits the form: service google_sheets, schema acme, table budget
+          the form closes
+        #customer-acme
+        bot posts:
+            Please connect *Google Sheets*: press the button and sign in on the page that opens. Your
+            password stays on that page; neither we nor this channel can see it.
+            [Connect Google Sheets → card 1]
+            Requested by @alice · The data goes to table `budget` in schema `acme` · Works until T+24h ·
+            Everyone here can see this link, and anyone who has it can use it · Ref R1
+    "#]])
+        .await;
 }
 
 #[tokio::test]
 async fn a_form_is_for_the_person_it_was_opened_for() {
     let bot = TestBot::start().await;
-    let view = open(&bot).await;
+    let view = bot.opens_form().await;
+    bot.begins_here();
     for user in [COLLEAGUE, OUTSIDER] {
-        let ack = submit(&bot, &view, values("google_ads", "acme", None), user).await;
-        assert!(sentence(&ack).contains("You didn't open this form"), "{}", ack.text());
+        bot.submits(user, &view, ["google_ads", "acme", ""]).await;
     }
-    nothing_happened(bot).await;
+    assert!(bot.fivetran.connections().is_empty());
+    bot.ends(expect![[r#"
+        bob submits the form: service google_ads, schema acme
+          the form now shows:
+              Connect a source
+              You didn't open this form, or it can no longer be used, so nothing was created.
+        outsider submits the form: service google_ads, schema acme
+          the form now shows:
+              Connect a source
+              You didn't open this form, or it can no longer be used, so nothing was created.
+    "#]])
+        .await;
 }
 
 /// A submission as Slack would send it, changed before it is signed.
 async fn tampered(bot: &TestBot, view: &Value, change: impl Fn(&mut Value)) -> Ack {
     let mut view = view.clone();
-    view["state"] = json!({ "values": values("google_ads", "acme", None) });
+    view["state"] = json!({ "values": values(["google_ads", "acme", ""]) });
     let mut payload = json!({
         "type": "view_submission", "view": view, "team": { "id": "T0SANDBOX" },
         "user": { "id": USER, "team_id": "T0SANDBOX" },
@@ -184,7 +212,7 @@ async fn tampered(bot: &TestBot, view: &Value, change: impl Fn(&mut Value)) -> A
 #[tokio::test]
 async fn a_draft_that_is_forged_or_moved_does_not_open() {
     let bot = TestBot::start().await;
-    let view = open(&bot).await;
+    let view = bot.opens_form().await;
     let genuine = view["private_metadata"].as_str().unwrap().to_owned();
     let damaged = format!("{}{}", &genuine[..genuine.len() - 4], "AAAA");
     for metadata in ["", "{}", "AAAA", &damaged, "{\"user_id\":\"U0ALICE\"}", &"A".repeat(3000)] {
@@ -205,11 +233,20 @@ async fn a_draft_that_is_forged_or_moved_does_not_open() {
 #[tokio::test]
 async fn a_form_that_was_open_for_too_long_says_so() {
     let bot = TestBot::start().await;
-    let view = open(&bot).await;
-    bot.advance(Duration::from_secs(26 * 60));
-    let ack = submit(&bot, &view, values("google_ads", "acme", None), USER).await;
-    assert!(sentence(&ack).contains("open for too long"), "{}", ack.text());
-    nothing_happened(bot).await;
+    let view = bot.opens_form().await;
+    bot.begins_here();
+    bot.passes(Duration::from_secs(26 * 60)).await;
+    bot.submits(USER, &view, ["google_ads", "acme", ""]).await;
+    assert!(bot.fivetran.connections().is_empty());
+    bot.ends(expect![[r#"
+        … 26 min later …
+        alice submits the form: service google_ads, schema acme
+          the form now shows:
+              Connect a source
+              This form was open for too long, so nothing was created. Type /connect-card for a new one, or
+              the whole command: /connect-card google_ads customer_schema
+    "#]])
+        .await;
 }
 
 #[tokio::test]
@@ -218,24 +255,26 @@ async fn a_submission_counts_once() {
     let wire = Wire::to(setup.fivetran.addr(), "POST /v1/connections").await;
     let bot = setup.with("FIVETRAN_API_URL", &wire.url()).start().await;
     wire.arm(Trick::Hold);
-    let view = open(&bot).await;
+    let view = bot.opens_form().await;
     // Replayed, signature and all; and a second form for the same thing.
     let mut view_with_values = view.clone();
-    view_with_values["state"] = json!({ "values": values("google_ads", "acme", None) });
+    view_with_values["state"] = json!({ "values": values(["google_ads", "acme", ""]) });
     let payload = json!({ "type": "view_submission", "view": view_with_values,
         "team": { "id": "T0SANDBOX" }, "user": { "id": USER, "team_id": "T0SANDBOX" } });
     let body = bot.slack.interaction_request(&payload).body;
     let headers = bot.slack.signed_request(body.as_bytes());
     let url = format!("{}/slack/interactivity", bot.url);
     let send = async || post(&url, &headers, body.clone().into_bytes()).await.unwrap();
+    let is_there_already = |body: Value| {
+        assert!(body["errors"]["schema"].as_str().unwrap().starts_with("Already on it"), "{body}");
+    };
     assert_eq!(send().await.json()["response_action"], "clear");
-    assert!(errors(&send().await)["schema"].as_str().unwrap().starts_with("Already on it"));
-    let ack = submit(&bot, &view, values("google_ads", "acme", None), USER).await;
-    assert!(errors(&ack)["schema"].as_str().unwrap().starts_with("Already on it"));
+    is_there_already(send().await.json());
+    is_there_already(bot.submits_meanwhile(USER, &view, ["google_ads", "acme", ""]).await);
     wire.release();
     bot.until_all_ended().await;
     // Long after the end of the command the replay still counts for nothing.
-    assert!(errors(&send().await)["schema"].as_str().unwrap().starts_with("Already on it"));
+    is_there_already(send().await.json());
     assert_eq!(bot.created(), 1);
     bot.finish_with_link().await;
 }

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use expect_test::expect;
 use futures_util::future::join_all;
-use stand_ins::fault::Fault;
+use stand_ins::fault::{Fault, Faults};
 use stand_ins::slack::Ack;
 
 use crate::harness::{
@@ -15,9 +16,12 @@ const GROUP: &str = "S0SETUP";
 const FEW_SCOPES: [&str; 2] = ["commands", "chat:write"];
 
 async fn asked(bot: &TestBot, user: &str, typed: &str) -> Ack {
-    let ack = bot.send_as(user, CHANNEL, typed).await;
-    assert_eq!(ack.json()["response_type"], "ephemeral", "{}", ack.text());
-    ack
+    bot.types_as(user, CHANNEL, typed).await
+}
+
+/// The same where time must not pass by itself.
+async fn sent(bot: &TestBot, user: &str, typed: &str) -> Ack {
+    bot.send_as(user, CHANNEL, typed).await
 }
 
 /// What the person reads, mentions included.
@@ -46,19 +50,67 @@ async fn assert_untouched(bot: TestBot) {
 #[tokio::test]
 async fn guests_and_outsiders_are_refused_unless_they_ask_for_help() {
     let bot = TestBot::start().await;
-    assert_refused(&asked(&bot, GUEST, "google_ads acme").await, "Guests");
-    assert_refused(&asked(&bot, GUEST, "").await, "Guests");
-    assert_refused(&asked(&bot, GUEST, "no_such_service").await, "Guests");
-    assert_refused(&asked(&bot, OUTSIDER, "google_ads acme").await, "Only people from the workspace");
-    assert_refused(&asked(&bot, "U0NOBODY", "google_ads acme").await, "Only people from the workspace");
-    assert!(asked(&bot, GUEST, " Help ").await.text().contains("What you can type"));
-    assert_untouched(bot).await;
+    for typed in ["google_ads acme", "", "no_such_service"] {
+        asked(&bot, GUEST, typed).await;
+    }
+    asked(&bot, OUTSIDER, "google_ads acme").await;
+    asked(&bot, "U0NOBODY", "google_ads acme").await;
+    let help = asked(&bot, GUEST, " Help ").await;
+    assert!(help.text().contains("What you can type"));
+    assert!(bot.api_calls().is_empty());
+    assert!(bot.slack.messages().is_empty());
+    bot.ends(expect![[r#"
+        #customer-acme
+        guest: /connect-card google_ads acme
+          only guest sees:
+              Guests can't use me, so I did nothing. Ask the people who run this bot to do it for you, or to
+              give you access.
+        guest: /connect-card
+          only guest sees:
+              Guests can't use me, so I did nothing. Ask the people who run this bot to do it for you, or to
+              give you access.
+        guest: /connect-card no_such_service
+          only guest sees:
+              Guests can't use me, so I did nothing. Ask the people who run this bot to do it for you, or to
+              give you access.
+        outsider: /connect-card google_ads acme
+          only outsider sees:
+              Only people from the workspace I belong to can use me, so I did nothing. Ask the people who run
+              this bot to do it for you.
+        U0NOBODY: /connect-card google_ads acme
+          only U0NOBODY sees:
+              Only people from the workspace I belong to can use me, so I did nothing. Ask the people who run
+              this bot to do it for you.
+        guest: /connect-card  Help
+          only guest sees:
+              *What you can type*
+              • `/connect-card SERVICE SCHEMA`  posts a link for your customer to connect SERVICE; its data
+              goes to SCHEMA
+              • `/connect-card status SCHEMA`  shows you, and only you, the status of the link for SCHEMA
+              • `/connect-card list`  lists this channel's links, most urgent first
+              • `/connect-card renew SCHEMA`  replaces this channel's link for SCHEMA with a new one
+              • `/connect-card cancel SCHEMA`  deletes the connection for SCHEMA if your customer hasn't
+              finished it
+              • `/connect-card services WORDS`  searches Fivetran's services by id and name
+              • `/connect-card help`  shows this
+
+              *For example*
+              • `/connect-card google_ads customer_schema`
+              • `/connect-card status customer_schema`
+              • `/connect-card list`
+              • `/connect-card renew customer_schema`
+              • `/connect-card cancel customer_schema`
+              • `/connect-card services google`
+              • `/connect-card help`
+              Services that fill a single table need SCHEMA.TABLE. A schema's name can't be changed later.
+    "#]])
+        .await;
 }
 
 #[tokio::test]
 async fn a_member_is_let_in_without_any_list() {
     let bot = TestBot::start().await;
-    assert_accepted(&bot.send("google_ads acme").await);
+    assert_accepted(&bot.types("google_ads acme").await);
     bot.finish_with_link().await;
 }
 
@@ -66,29 +118,54 @@ async fn a_member_is_let_in_without_any_list() {
 async fn a_list_of_people_keeps_the_others_out_and_names_whom_to_ask() {
     let setup = Setup::new().await.with("ALLOWED_USERS", "U0ALICE,U0GUEST,W0CAROL,U0DAVE");
     let bot = setup.start().await;
-    let ack = asked(&bot, COLLEAGUE, "google_ads acme").await;
-    assert_refused(&ack, "not on the list");
-    assert!(shown(&ack).contains("(for example <@U0ALICE>, <@U0GUEST>, <@W0CAROL>)"), "{}", ack.text());
+    asked(&bot, COLLEAGUE, "google_ads acme").await;
     assert_eq!(bot.slack.calls_to("users.info"), 0, "nobody had to be asked");
-    assert_accepted(&asked(&bot, USER, "google_ads acme").await);
-    assert_accepted(&asked(&bot, GUEST, "google_ads by_name").await);
-    assert_eq!(bot.finish().await.len(), 2);
+    asked(&bot, USER, "google_ads acme").await;
+    asked(&bot, GUEST, "google_ads by_name").await;
+    bot.ends(expect![[r#"
+        #customer-acme
+        bob: /connect-card google_ads acme
+          only bob sees:
+              You're not on the list of people who can use me, so I did nothing. Ask the people who run this
+              bot (for example @alice, @guest, @W0CAROL) to add you.
+        alice: /connect-card google_ads acme
+          only alice sees:
+              Making a link for Google Ads now. It will appear in this channel.
+              Ref R1
+        bot posts:
+            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor this channel can see it.
+            [Connect Google Ads → card 1]
+            Requested by @alice · The data goes to schema `acme` · Works until T+24h · Everyone here can see
+            this link, and anyone who has it can use it · Ref R1
+        guest: /connect-card google_ads by_name
+          only guest sees:
+              Making a link for Google Ads now. It will appear in this channel.
+              Ref R2
+        bot posts:
+            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor this channel can see it.
+            [Connect Google Ads → card 2]
+            Requested by @guest · The data goes to schema `by_name` · Works until T+24h · Everyone here can
+            see this link, and anyone who has it can use it · Ref R2
+    "#]])
+        .await;
 }
 
 #[tokio::test]
 async fn people_of_a_user_group_are_let_in() {
     let bot = Setup::new().await.with("ALLOWED_USER_GROUPS", GROUP).start().await;
-    assert_accepted(&asked(&bot, USER, "google_ads acme").await);
-    assert_refused(&asked(&bot, COLLEAGUE, "google_ads other").await, "not on the list");
+    assert_accepted(&sent(&bot, USER, "google_ads acme").await);
+    assert_refused(&sent(&bot, COLLEAGUE, "google_ads other").await, "not on the list");
     bot.slack.set_user_group(GROUP, &[COLLEAGUE, GUEST]);
-    assert_refused(&asked(&bot, GUEST, "google_ads other").await, "Guests");
+    assert_refused(&sent(&bot, GUEST, "google_ads other").await, "Guests");
     bot.advance(Duration::from_secs(299));
-    assert_refused(&asked(&bot, COLLEAGUE, "google_ads other").await, "not on the list");
+    assert_refused(&sent(&bot, COLLEAGUE, "google_ads other").await, "not on the list");
     assert_eq!(bot.slack.calls_to("usergroups.users.list"), 1);
     bot.advance(Duration::from_secs(1));
-    assert_accepted(&asked(&bot, COLLEAGUE, "google_ads other").await);
-    assert_refused(&asked(&bot, USER, "google_ads mine").await, "not on the list");
-    assert_refused(&asked(&bot, GUEST, "google_ads mine").await, "Guests");
+    assert_accepted(&sent(&bot, COLLEAGUE, "google_ads other").await);
+    assert_refused(&sent(&bot, USER, "google_ads mine").await, "not on the list");
+    assert_refused(&sent(&bot, GUEST, "google_ads mine").await, "Guests");
     assert_eq!(bot.slack.calls_to("usergroups.users.list"), 2);
     assert_eq!(bot.finish().await.len(), 2);
 }
@@ -96,11 +173,31 @@ async fn people_of_a_user_group_are_let_in() {
 #[tokio::test]
 async fn other_channels_are_refused() {
     let bot = Setup::new().await.with("ALLOWED_CHANNELS", PRIVATE).start().await;
-    assert_refused(&asked(&bot, USER, "google_ads acme").await, "this channel");
+    asked(&bot, USER, "google_ads acme").await;
     assert_eq!(bot.slack.calls_to("users.info"), 0);
-    assert_accepted(&bot.send_in(PRIVATE, "google_ads acme").await);
-    // The link, and the hint that the bot is no member there.
-    assert_eq!(bot.finish().await.len(), 2);
+    bot.types_as(USER, PRIVATE, "google_ads acme").await;
+    bot.ends(expect![[r#"
+        #customer-acme
+        alice: /connect-card google_ads acme
+          only alice sees:
+              I'm not allowed in this channel, so I did nothing. Ask the people who run this bot to allow it
+              here.
+        #leadership
+        alice: /connect-card google_ads acme
+          only alice sees:
+              Making a link for Google Ads now. It will appear in this channel.
+              Ref R1
+        bot posts:
+            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor this channel can see it.
+            [Connect Google Ads → card 1]
+            Requested by @alice · The data goes to schema `acme` · Works until T+24h · Everyone here can see
+            this link, and anyone who has it can use it · Ref R1
+        bot tells alice alone:
+            The link is posted, but I'm not in this channel, so the message won't update when your customer
+            finishes. /invite me, and the next ones will.
+    "#]])
+        .await;
 }
 
 #[tokio::test]
@@ -108,14 +205,14 @@ async fn a_person_is_looked_up_once_in_five_minutes_however_many_commands_come()
     let bot = TestBot::start().await;
     // So that they overlap; the bot waits longer than that for each of them.
     bot.slack.set_latency(Duration::from_millis(50));
-    let acks = join_all((0..5).map(|_| asked(&bot, GUEST, "google_ads acme"))).await;
+    let acks = join_all((0..5).map(|_| bot.send_as(GUEST, CHANNEL, "google_ads acme"))).await;
     acks.iter().for_each(|ack| assert_refused(ack, "Guests"));
     assert_eq!(bot.slack.calls_to("users.info"), 1);
     bot.advance(Duration::from_secs(299));
-    assert_refused(&asked(&bot, GUEST, "google_ads acme").await, "Guests");
+    assert_refused(&sent(&bot, GUEST, "google_ads acme").await, "Guests");
     assert_eq!(bot.slack.calls_to("users.info"), 1);
     bot.advance(Duration::from_secs(1));
-    assert_refused(&asked(&bot, GUEST, "google_ads acme").await, "Guests");
+    assert_refused(&sent(&bot, GUEST, "google_ads acme").await, "Guests");
     assert_eq!(bot.slack.calls_to("users.info"), 2);
     assert_untouched(bot).await;
 }
@@ -129,10 +226,12 @@ async fn a_slow_look_delays_only_its_own_person_and_not_for_long() {
     let bot = setup.with("SLACK_API_URL", &format!("{}/api/", wire.url())).start().await;
     // What Slack would say of them is held back for ever.
     wire.arm(Trick::Hold);
-    let slow = join_all((0..SLOW).map(async |n| asked(&bot, &format!("U0SLOW{n}"), "google_ads slow").await));
+    let slow = join_all(
+        (0..SLOW).map(async |n| bot.send_as(&format!("U0SLOW{n}"), CHANNEL, "google_ads slow").await),
+    );
     let quick = async {
         until("all of the slow looks", async || (wire.played() == SLOW).then_some(())).await;
-        asked(&bot, COLLEAGUE, "google_ads quick").await
+        bot.send_as(COLLEAGUE, CHANNEL, "google_ads quick").await
     };
     let (slow, quick) = tokio::join!(slow, quick);
     // It fails closed.
@@ -155,7 +254,7 @@ async fn where_slack_is_silent_only_those_named_are_let_in() {
         });
         assert_refused(&asked(&bot, USER, "google_ads acme").await, "didn't answer in time");
         assert_accepted(&asked(&bot, COLLEAGUE, "google_ads acme").await);
-        bot.slack.faults(stand_ins::fault::Faults::heal);
+        bot.slack.faults(Faults::heal);
         bot.advance(Duration::from_secs(10));
         assert_accepted(&asked(&bot, USER, "google_ads again").await);
         assert_eq!(bot.finish().await.len(), 2);
@@ -172,17 +271,35 @@ async fn a_missing_scope_closes_only_what_needs_it() {
     setup.slack.set_scopes(&FEW_SCOPES);
     let bot = setup.start().await;
     assert_accepted(&asked(&bot, GUEST, "google_ads acme").await);
-    bot.finish().await;
+    bot.finish_with_link().await;
 
     let setup = Setup::new().await.with("ALLOWED_USER_GROUPS", GROUP);
     setup.slack.set_scopes(&FEW_SCOPES);
     let bot = setup.start().await;
-    assert_refused(&asked(&bot, USER, "google_ads acme").await, "the scope usergroups:read");
-    assert_untouched(bot).await;
+    asked(&bot, USER, "google_ads acme").await;
+    assert!(bot.api_calls().is_empty());
+    bot.ends(expect![[r#"
+        #customer-acme
+        alice: /connect-card google_ads acme
+          only alice sees:
+              Only certain user groups can use me, and I couldn't check whether you're in one: Slack hasn't
+              granted me the scope usergroups:read. So I did nothing. Ask the people who run this bot to add
+              it to the app and reinstall it.
+    "#]])
+        .await;
 
     let bot = Setup::new().await.with("ALLOWED_USER_GROUPS", "S0GONE").start().await;
-    assert_refused(&asked(&bot, USER, "google_ads acme").await, "doesn't exist");
-    assert_untouched(bot).await;
+    asked(&bot, USER, "google_ads acme").await;
+    assert!(bot.api_calls().is_empty());
+    bot.ends(expect![[r#"
+        #customer-acme
+        alice: /connect-card google_ads acme
+          only alice sees:
+              Only certain user groups can use me, and I couldn't check whether you're in one: one of those
+              groups doesn't exist. So I did nothing. Ask the people who run this bot to correct
+              ALLOWED_USER_GROUPS.
+    "#]])
+        .await;
 }
 
 #[tokio::test]
@@ -192,8 +309,16 @@ async fn without_a_token_nobody_is_known_and_a_group_lets_nobody_in() {
     bot.finish().await;
 
     let bot = Setup::new().await.without_token().with("ALLOWED_USER_GROUPS", GROUP).start().await;
-    assert_refused(&asked(&bot, USER, "google_ads acme").await, "no token");
-    assert_untouched(bot).await;
+    asked(&bot, USER, "google_ads acme").await;
+    assert!(bot.api_calls().is_empty());
+    bot.ends(expect![[r#"
+        #customer-acme
+        alice: /connect-card google_ads acme
+          only alice sees:
+              Only certain user groups can use me, and I couldn't check whether you're in one: I have no token
+              to check with. So I did nothing. Ask the people who run this bot to set SLACK_BOT_TOKEN.
+    "#]])
+        .await;
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 
 use futures_util::future::join_all;
 
-use crate::harness::{CHANNEL, Engine, Outside, Process, Program, USER, accepted, post};
+use crate::harness::{CHANNEL, Engine, Outside, Process, Program, USER, accepted, post, postgres};
 
 /// How often the request is sent in all.
 const TIMES: usize = 100;
@@ -14,7 +14,7 @@ async fn replay(engine: Engine, replicas: usize) {
     let outside = Outside::start().await;
     let request = outside.slack.command_request("/connect-card google_ads once_only", CHANNEL, USER);
     let headers = outside.slack.signed_request(request.body.as_bytes());
-    let program = engine.program(&outside).await;
+    let program = engine.program(&outside);
     let programs: Vec<_> = (0..replicas).map(|_| program.clone().on_another_port()).collect();
     let mut references = HashSet::new();
     for _ in 0..2 {
@@ -47,8 +47,6 @@ async fn a_replayed_request_is_no_second_command_on_sqlite() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_replayed_request_is_no_second_command_for_two_replicas() {
-    if crate::needs::postgres().is_none() {
-        return;
-    }
-    replay(Engine::Postgres, 2).await;
+    let Some(postgres) = postgres::shared() else { return };
+    replay(Engine::Postgres(postgres), 2).await;
 }

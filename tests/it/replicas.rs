@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use crate::harness::postgres::Postgres;
-use crate::harness::{Engine, Outside, Process, Program, Random, kills, say, seed};
+use crate::harness::{Engine, Outside, Process, Program, Random, kills, needs, say, seed};
 use crate::kills::{Breaks, People, bad_day};
 
 /// Replicas at a time.
@@ -23,18 +23,16 @@ const LEASE_S: u64 = 3;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_replicas_lose_nothing_while_one_is_killed_and_the_database_crashes() {
-    if crate::needs::postgres().is_none() {
-        return;
-    }
+    let Some(bin) = needs::postgres() else { return };
     let seed = seed();
     say(&format!("replicas: CONNECT_CARD_SEED={seed}"));
     let mut random = Random(seed);
     // A server of its own: it is not for others to suffer from.
-    let postgres = Arc::new(tokio::task::spawn_blocking(Postgres::start).await.unwrap());
+    let postgres = Arc::new(tokio::task::spawn_blocking(|| Postgres::start(bin)).await.unwrap());
     let outside = Outside::start().await;
     outside.fivetran.set_latency(Duration::from_millis(5));
     bad_day(&outside, seed, 8);
-    let program = Engine::Sqlite.program(&outside).await.with("LEASE_SECONDS", &LEASE_S.to_string());
+    let program = Engine::Sqlite.program(&outside).with("LEASE_SECONDS", &LEASE_S.to_string());
     let program = program.with("DATABASE_URL", &postgres.database());
     let programs: Vec<_> = (0..REPLICAS).map(|_| program.clone().on_another_port()).collect();
     // Together, so that they also migrate the same empty database at once.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use expect_test::expect;
 use sqlx::Connection as _;
 use stand_ins::fault::{Fault, Faults};
 use stand_ins::slack::{Message, SlackStandIn, Visibility};
@@ -40,16 +41,30 @@ async fn a_command_that_cannot_be_noted_down_is_refused_and_never_happens() {
     let bot = TestBot::start().await;
     let mut other = sqlx::SqliteConnection::connect(&bot.database()).await.unwrap();
     sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
-    let ack = bot.send("google_ads while_locked").await;
-    assert!(ack.json()["text"].as_str().unwrap().contains("couldn't save your request"), "{}", ack.text());
+    bot.types_meanwhile(USER, CHANNEL, "google_ads while_locked").await;
     assert_eq!(get(format!("{}/readyz", bot.url)).await.status().as_u16(), 503);
     sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
     other.close().await.unwrap();
 
-    bot.send("google_ads afterwards").await;
-    let fivetran = bot.fivetran.clone();
-    assert!(bot.finish_with_link().await.rendered().contains("afterwards"));
-    assert_eq!(fivetran.connections().len(), 1);
+    bot.types("google_ads afterwards").await;
+    assert_eq!(bot.fivetran.connections().len(), 1);
+    bot.ends(expect![[r#"
+        #customer-acme
+        alice: /connect-card google_ads while_locked
+          only alice sees:
+              I couldn't save your request, so nothing was created. Please try again in a minute.
+        alice: /connect-card google_ads afterwards
+          only alice sees:
+              Making a link for Google Ads now. It will appear in this channel.
+              Ref R1
+        bot posts:
+            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor this channel can see it.
+            [Connect Google Ads → card 1]
+            Requested by @alice · The data goes to schema `afterwards` · Works until T+24h · Everyone here
+            can see this link, and anyone who has it can use it · Ref R1
+    "#]])
+        .await;
 }
 
 #[tokio::test]
@@ -84,22 +99,36 @@ async fn the_landing_page_keeps_everything_to_itself() {
 #[tokio::test]
 async fn the_card_leads_the_customer_back_to_the_landing_page() {
     let bot = TestBot::start().await;
-    bot.send(COMMAND).await;
-    let link = link_of(&bot.message(1).await).unwrap();
-    let client = client();
-    let done = client.post(link).body("outcome=connect").send().await.unwrap();
+    bot.types(COMMAND).await;
+    let link = link_of(&bot.link_message()).unwrap();
+    let done = client().post(link).body("outcome=connect").send().await.unwrap();
     assert!(done.status().is_redirection(), "{}", done.status());
     let back = done.headers()["location"].to_str().unwrap().to_owned();
     assert!(back.starts_with(&format!("{}/connected/", bot.url)), "{back}");
-    let page = get(back).await;
-    assert_eq!(page.status().as_u16(), 200);
-    let page = page.text().await.unwrap();
-    assert!(page.contains("Google Ads is connected"), "{page}");
-    // The message has turned, and its thread tells.
-    let [message, news] = &bot.finish().await[..] else { panic!("a message and its thread") };
-    assert!(message.rendered().contains("has been connected since"), "{}", message.rendered());
-    assert_eq!(link_of(message), None);
-    assert_eq!(news.thread_ts.as_ref(), Some(&message.ts));
+    bot.lands(&back).await;
+    bot.ends(expect![[r#"
+        #customer-acme
+        alice: /connect-card google_ads customer_schema
+          only alice sees:
+              Making a link for Google Ads now. It will appear in this channel.
+              Ref R1
+        bot posts message 1:
+            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor this channel can see it.
+            [Connect Google Ads → card 1]
+            Requested by @alice · The data goes to schema `customer_schema` · Works until T+24h · Everyone
+            here can see this link, and anyone who has it can use it · Ref R1
+        the customer comes back, and sees:
+            Google Ads is connected
+            Your sign-in is complete, and there's nothing more to do. You can close this window and go back
+            to where you found the link.
+        bot edits message 1:
+            :white_check_mark: *Google Ads* has been connected since T. Its data is on its way.
+            Requested by @alice · The data goes to schema `customer_schema` · Ref R1
+          in the thread of message 1:
+              Google Ads is connected, and its first sync has started. (requested by @alice)
+    "#]])
+        .await;
 }
 
 /// Every sample of an OpenMetrics page by its name and labels.

@@ -4,10 +4,11 @@
 //! A kill proves nothing here, since the kernel keeps what was written; only the order does.
 
 use std::collections::HashMap;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use crate::harness::{Engine, Outside, accepted, until};
+use crate::harness::{Engine, Outside, accepted, needs, until};
 
 /// Commands sent one after another.
 const COMMANDS: usize = 20;
@@ -78,39 +79,39 @@ fn unsynced(trace: &str) -> (usize, usize) {
 /// Traces a bot while commands are accepted one after another; nothing else is written meanwhile,
 /// since Fivetran does not answer before the last of them. Where the machine is too slow for that,
 /// it is tried again.
-async fn trace(sync: Option<(&str, &str)>) -> (usize, usize) {
+async fn trace(strace: &Path, sync: Option<(&str, &str)>) -> (usize, usize) {
     loop {
-        if let Some(counted) = try_to_trace(sync).await {
+        if let Some(counted) = try_to_trace(strace, sync).await {
             return counted;
         }
     }
 }
 
 /// `None` if Fivetran was through with a call too early.
-async fn try_to_trace(sync: Option<(&str, &str)>) -> Option<(usize, usize)> {
+async fn try_to_trace(strace: &Path, sync: Option<(&str, &str)>) -> Option<(usize, usize)> {
     let outside = Outside::start().await;
     outside.fivetran.set_latency(SILENCE);
     // A lease that is prolonged would be written, too.
-    let program = Engine::Sqlite.program(&outside).await.with("LEASE_SECONDS", "600");
+    let program = Engine::Sqlite.program(&outside).with("LEASE_SECONDS", "600");
     let program = sync.into_iter().fold(program, |program, (name, value)| program.with(name, value));
     let process = program.start().await;
     let output = program.folder().join("trace");
-    let mut strace = tokio::process::Command::new("strace")
+    let mut tracing = tokio::process::Command::new(strace)
         .args(["-f", "-y", "-s", "400", "-e", "trace=pwrite64,write,writev,sendto,fdatasync,fsync", "-o"])
         .arg(&output)
         .args(["-p", &process.id().to_string()])
         .stderr(std::process::Stdio::piped())
         .kill_on_drop(true)
         .spawn()
-        .expect("strace is needed");
+        .unwrap();
     until("strace to attach", async || attached(process.id()).then_some(())).await;
     for at in 0..COMMANDS {
         let ack = process.send(&outside.slack, &format!("google_ads sync_{at}")).await;
         assert!(accepted(&ack).is_some(), "{}", ack.text());
     }
-    let interrupt = Command::new("kill").args(["-INT", &strace.id().unwrap().to_string()]).status();
+    let interrupt = Command::new("kill").args(["-INT", &tracing.id().unwrap().to_string()]).status();
     assert!(interrupt.unwrap().success());
-    strace.wait().await.unwrap();
+    tracing.wait().await.unwrap();
     let in_time = outside.fivetran.calls_to("create_connection") == 0;
     process.kill().await;
     in_time.then(|| unsynced(&std::fs::read_to_string(output).unwrap()))
@@ -127,18 +128,14 @@ fn attached(process: u32) -> bool {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_disk_has_a_command_before_its_acknowledgement_leaves() {
-    if crate::needs::strace().is_none() {
-        return;
-    }
-    let (acks, bad) = trace(None).await;
+    let Some(strace) = needs::strace() else { return };
+    let (acks, bad) = trace(&strace, None).await;
     assert_eq!((acks, bad), (COMMANDS, 0));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_check_sees_a_database_that_does_not_sync() {
-    if crate::needs::strace().is_none() {
-        return;
-    }
-    let (acks, bad) = trace(Some(("UNSAFE_SYNCHRONOUS", "OFF"))).await;
+    let Some(strace) = needs::strace() else { return };
+    let (acks, bad) = trace(&strace, Some(("UNSAFE_SYNCHRONOUS", "OFF"))).await;
     assert_eq!((acks, bad), (COMMANDS, COMMANDS));
 }

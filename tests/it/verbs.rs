@@ -2,53 +2,17 @@
 
 use std::time::Duration;
 
-use serde_json::{Value, json};
-use stand_ins::slack::{Ack, Message, Via, Visibility, block_faults};
+use connect_card::reply::ask::CANCEL;
+use connect_card::reply::ask::RENEW_HERE;
+use connect_card::reply::list::{BACK, NEXT};
+use expect_test::expect;
+use serde_json::json;
+use stand_ins::fault::Fault;
+use stand_ins::slack::Message;
 
-use crate::harness::{
-    CHANNEL, COLLEAGUE, OUTSIDER, SHARED, Setup, TestBot, Trick, USER, Wire, link_of, until,
-};
+use crate::harness::{CHANNEL, COLLEAGUE, OUTSIDER, SHARED, Setup, TestBot, Trick, USER, Wire};
 
-/// An acknowledgement as the private message that Slack makes of it.
-fn shown(ack: &Ack) -> Message {
-    let payload = ack.json();
-    assert_eq!(block_faults(&payload), Vec::<String>::new());
-    assert_eq!(payload["response_type"], "ephemeral");
-    Message {
-        id: u64::MAX,
-        channel: CHANNEL.to_owned(),
-        // Questions do not live for ever.
-        ts: format!("{}.000001", connect_card::clock::Clock::default().now().as_second()),
-        user: Some(USER.to_owned()),
-        visibility: Visibility::Ephemeral,
-        via: Via::ResponseUrl,
-        thread_ts: None,
-        payload,
-        edits: Vec::new(),
-        unfurl_links: None,
-        unfurl_media: None,
-        deleted: false,
-    }
-}
-
-async fn ask(bot: &TestBot, typed: &str) -> (String, Message) {
-    let message = shown(&bot.send(typed).await);
-    (message.rendered(), message)
-}
-
-/// Every button of a message as its action id and its value.
-fn buttons(message: &Message) -> Vec<(String, String)> {
-    let blocks = message.payload["blocks"].as_array().into_iter().flatten();
-    let elements = blocks.filter_map(|block| block["elements"].as_array()).flatten();
-    elements
-        .filter(|element| element["type"] == "button")
-        .map(|button| {
-            let text = |field: &str| button[field].as_str().unwrap_or_default().to_owned();
-            (text("action_id"), text("value"))
-        })
-        .collect()
-}
-
+/// The message with another value behind each of its buttons.
 fn with_value(mut message: Message, value: &str) -> Message {
     for block in message.payload["blocks"].as_array_mut().unwrap() {
         for element in block["elements"].as_array_mut().into_iter().flatten() {
@@ -60,56 +24,78 @@ fn with_value(mut message: Message, value: &str) -> Message {
     message
 }
 
-/// Presses a button and waits for what is said to that.
-async fn press(bot: &TestBot, message: &Message, action: &str, user: &str) -> Value {
-    let before = bot.slack.calls_to("response_url");
-    let ack = bot.slack.press(&bot.url, message, action, user).await.unwrap();
-    assert_eq!((ack.status, ack.text().as_str()), (200, ""));
-    until("an answer to a press", async || {
-        let calls = bot.slack.calls();
-        calls.into_iter().filter(|(route, _)| route == "response_url").nth(before).map(|(_, body)| body)
-    })
-    .await
-}
-
-fn words(body: &Value) -> String {
-    stand_ins::slack::render(body)
-}
-
 /// A bot with a posted link for each of these schemas.
 async fn with_links(schemas: &[&str]) -> TestBot {
     let bot = TestBot::start().await;
-    for (n, schema) in schemas.iter().enumerate() {
-        bot.send(&format!("google_ads {schema}")).await;
-        bot.message(n + 1).await;
+    for schema in schemas {
+        bot.types(&format!("google_ads {schema}")).await;
     }
-    bot.until_all_ended().await;
+    bot.begins_here();
     bot
 }
 
 #[tokio::test]
 async fn services_are_found_in_the_acknowledgement() {
     let bot = TestBot::start().await;
-    for (typed, expected) in [
-        ("services google", vec!["google_ads — Google Ads", "/connect-card google_"]),
-        (
-            "SERVICES",
-            vec!["most requested", "google_ads — Google Ads", "/connect-card google_ads customer_schema"],
-        ),
-        ("services adwords", vec!["old name of this service", "google_ads — Google Ads"]),
-        ("services googel_ads", vec!["The closest", "google_ads"]),
-        ("services <!channel> &amp;", vec!["No service matches “<!channel> &amp;”"]),
-        ("services qqqqqqq", vec!["No service matches “qqqqqqq”"]),
+    for typed in [
+        "services google",
+        "SERVICES",
+        "services adwords",
+        "services googel_ads",
+        "services <!channel> &amp;",
+        "services qqqqqqq",
     ] {
-        let (text, message) = ask(&bot, typed).await;
-        let text = text.replace('`', "");
-        for words in expected {
-            assert!(text.contains(words), "{typed}: no {words} in {text}");
-        }
-        assert!(!message.payload.to_string().contains("<!channel>\",\"verbatim"), "{typed}");
+        let ack = bot.types(typed).await;
+        assert!(!ack.text().contains("<!channel>\",\"verbatim"), "{typed}");
     }
-    assert_eq!(bot.fivetran.calls().iter().filter(|call| call.path.starts_with("/v1/")).count(), 0);
-    assert!(bot.finish().await.is_empty());
+    assert!(bot.api_calls().is_empty());
+    bot.ends(expect![[r#"
+        #customer-acme
+        alice: /connect-card services google
+          only alice sees:
+              Services matching “google”:
+              • `google_ads` — Google Ads
+              • `google_analytics_4` — Google Analytics 4
+              • `google_sheets` — Google Sheets
+              To request one: `/connect-card google_ads customer_schema`
+        alice: /connect-card SERVICES
+          only alice sees:
+              The most requested services:
+              • `google_ads` — Google Ads
+              • `facebook_ads` — Facebook Ads
+              • `salesforce` — Salesforce
+              • `hubspot` — HubSpot
+              • `google_analytics_4` — Google Analytics 4
+              • `google_sheets` — Google Sheets
+              • `linkedin_ads` — LinkedIn Ads
+              • `shopify` — Shopify
+              • `stripe` — Stripe
+              • `postgres` — PostgreSQL
+              • `mysql` — MySQL
+              • `mongo` — MongoDB
+              • `bingads` — Microsoft Advertising
+              • `zendesk` — Zendesk Support
+              • `jira` — Jira
+              And 5 more: add a word to narrow it down.
+              To request one: `/connect-card google_ads customer_schema`
+        alice: /connect-card services adwords
+          only alice sees:
+              “adwords” is the old name of this service:
+              • `google_ads` — Google Ads
+              To request one: `/connect-card google_ads customer_schema`
+        alice: /connect-card services googel_ads
+          only alice sees:
+              No service matches “googel_ads”. The closest:
+              • `google_ads` — Google Ads
+              To request one: `/connect-card google_ads customer_schema`
+        alice: /connect-card services <!channel> &amp;
+          only alice sees:
+              No service matches “<!channel> &amp;”. Try fewer letters, or another word from its name.
+        alice: /connect-card services qqqqqqq
+          only alice sees:
+              No service matches “qqqqqqq”. Try fewer letters, or another word from its name.
+    "#]])
+        .await;
 }
 
 #[tokio::test]
@@ -119,7 +105,7 @@ async fn of_many_services_the_first_are_shown_and_the_rest_counted() {
         setup.fivetran.list_service(&format!("many_{n:02}_{}", "x".repeat(90)), &"&<>".repeat(80));
     }
     let bot = setup.start().await;
-    let (text, _) = ask(&bot, "services many").await;
+    let text = bot.private(&bot.types("services many").await).rendered();
     assert_eq!(text.matches("• ").count(), 15, "{text}");
     assert!(text.contains("And 25 more"), "{text}");
     assert!(bot.finish().await.is_empty());
@@ -128,9 +114,14 @@ async fn of_many_services_the_first_are_shown_and_the_rest_counted() {
 #[tokio::test]
 async fn an_empty_list_says_what_to_type() {
     let bot = TestBot::start().await;
-    let (text, _) = ask(&bot, "list").await;
-    assert_eq!(text, "No open links in this channel. Make one with /connect-card google_ads customer_schema");
-    assert!(bot.finish().await.is_empty());
+    bot.types("list").await;
+    bot.ends(expect![[r#"
+        #customer-acme
+        alice: /connect-card list
+          only alice sees:
+              No open links in this channel. Make one with /connect-card google_ads customer_schema
+    "#]])
+        .await;
 }
 
 #[tokio::test]
@@ -138,85 +129,161 @@ async fn the_list_turns_its_pages_in_place() {
     let names: Vec<_> = (0..12).map(|n| format!("tenant_{n:02}")).collect();
     let bot = with_links(&names.iter().map(String::as_str).collect::<Vec<_>>()).await;
     // One needs attention, and so comes first; one is connected, and so last.
-    let connections = bot.fivetran.connections();
-    let id = |schema: &str| {
-        connections.iter().find(|it| it["schema"] == schema).unwrap()["id"].as_str().unwrap().to_owned()
-    };
-    bot.fivetran.finish_setup(&id("tenant_03"));
-    bot.fivetran.set_setup_state(&id("tenant_07"), "broken");
-    for (schema, word) in [("tenant_03", "connected"), ("tenant_07", "needs attention")] {
-        let (text, _) = ask(&bot, &format!("status {schema}")).await;
-        assert!(text.contains(word), "{text}");
-    }
-    let (text, first) = until("the watcher", async || {
-        let (text, message) = ask(&bot, "list").await;
-        (text.contains("needs attention") && !text.contains("tenant_03")).then_some((text, message))
-    })
-    .await;
-    assert!(text.starts_with("12 links in this channel, most urgent first; showing 1 to 10:"), "{text}");
-    let at = |schema: &str| text.find(schema).unwrap_or(usize::MAX);
-    assert!(at("tenant_07") < at("tenant_00"), "{text}");
-    assert!(text.contains("`/connect-card renew SCHEMA`") && text.contains("<@").eq(&false), "{text}");
-    assert_eq!(buttons(&first), [("list_next".to_owned(), "1".to_owned())]);
+    bot.customer_finishes("tenant_03");
+    bot.connection_breaks("tenant_07", "Reconnect");
+    bot.passes(Duration::from_secs(21)).await;
+    bot.begins_here();
+    let first = bot.private(&bot.types("list").await);
+    let answer = bot.presses(USER, &first, NEXT).await;
+    assert_eq!((&answer["replace_original"], &answer["response_type"]), (&json!(true), &json!("ephemeral")));
+    let second = Message { payload: answer, ..first.clone() };
+    bot.presses(USER, &second, BACK).await;
 
-    let second = press(&bot, &first, "list_next", USER).await;
-    assert_eq!((&second["replace_original"], &second["response_type"]), (&json!(true), &json!("ephemeral")));
-    assert!(
-        words(&second).contains("11 to 12") && words(&second).contains("tenant_03"),
-        "{}",
-        words(&second)
-    );
-    let second = Message { payload: second, ..first.clone() };
-    assert_eq!(buttons(&second), [("list_back".to_owned(), "0".to_owned())]);
-    let back = press(&bot, &second, "list_back", USER).await;
-    assert!(words(&back).contains("1 to 10"), "{}", words(&back));
-
-    // A page that is not there is the last one; what is no page, or an outsider's press, is nothing.
-    let last = press(&bot, &with_value(first.clone(), "18446744073709551615"), "list_next", USER).await;
-    assert!(words(&last).contains("11 to 12"), "{}", words(&last));
-    let forged = press(&bot, &with_value(first.clone(), "../../x"), "list_next", USER).await;
-    assert!(words(&forged).contains("nothing was done") && forged["replace_original"] == false);
-    let outside = press(&bot, &first, "list_next", OUTSIDER).await;
-    assert!(words(&outside).contains("isn't yours"), "{}", words(&outside));
-    bot.finish().await;
+    bot.notes("a page that is not there is the last one:");
+    bot.presses(USER, &with_value(first.clone(), "18446744073709551615"), NEXT).await;
+    bot.notes("what is no page is nothing:");
+    let forged = bot.presses(USER, &with_value(first.clone(), "../../x"), NEXT).await;
+    assert_eq!(forged["replace_original"], false);
+    bot.presses(OUTSIDER, &first, NEXT).await;
+    bot.ends(expect![[r#"
+        #customer-acme
+        alice: /connect-card list
+          only alice sees:
+              12 links in this channel, most urgent first; showing 1 to 10:
+              :warning: *Google Ads* into `tenant_07`
+              needs attention · since T · requested by @alice
+              :hourglass_flowing_sand: *Google Ads* into `tenant_00`
+              waiting for your customer · works until T+24h · requested by @alice
+              :hourglass_flowing_sand: *Google Ads* into `tenant_01`
+              waiting for your customer · works until T+24h · requested by @alice
+              :hourglass_flowing_sand: *Google Ads* into `tenant_02`
+              waiting for your customer · works until T+24h · requested by @alice
+              :hourglass_flowing_sand: *Google Ads* into `tenant_04`
+              waiting for your customer · works until T+24h · requested by @alice
+              :hourglass_flowing_sand: *Google Ads* into `tenant_05`
+              waiting for your customer · works until T+24h · requested by @alice
+              :hourglass_flowing_sand: *Google Ads* into `tenant_06`
+              waiting for your customer · works until T+24h · requested by @alice
+              :hourglass_flowing_sand: *Google Ads* into `tenant_08`
+              waiting for your customer · works until T+24h · requested by @alice
+              :hourglass_flowing_sand: *Google Ads* into `tenant_09`
+              waiting for your customer · works until T+24h · requested by @alice
+              :hourglass_flowing_sand: *Google Ads* into `tenant_10`
+              waiting for your customer · works until T+24h · requested by @alice
+              To act on one, type `/connect-card status SCHEMA`, `/connect-card renew SCHEMA` or
+              `/connect-card cancel SCHEMA`
+              [Next]
+        alice presses [Next]
+          only alice sees instead:
+              12 links in this channel, most urgent first; showing 11 to 12:
+              :hourglass_flowing_sand: *Google Ads* into `tenant_11`
+              waiting for your customer · works until T+24h · requested by @alice
+              :white_check_mark: *Google Ads* into `tenant_03`
+              connected · since T · requested by @alice
+              To act on one, type `/connect-card status SCHEMA`, `/connect-card renew SCHEMA` or
+              `/connect-card cancel SCHEMA`
+              [Back]
+        alice presses [Back]
+          only alice sees instead:
+              12 links in this channel, most urgent first; showing 1 to 10:
+              :warning: *Google Ads* into `tenant_07`
+              needs attention · since T · requested by @alice
+              :hourglass_flowing_sand: *Google Ads* into `tenant_00`
+              waiting for your customer · works until T+24h · requested by @alice
+              :hourglass_flowing_sand: *Google Ads* into `tenant_01`
+              waiting for your customer · works until T+24h · requested by @alice
+              :hourglass_flowing_sand: *Google Ads* into `tenant_02`
+              waiting for your customer · works until T+24h · requested by @alice
+              :hourglass_flowing_sand: *Google Ads* into `tenant_04`
+              waiting for your customer · works until T+24h · requested by @alice
+              :hourglass_flowing_sand: *Google Ads* into `tenant_05`
+              waiting for your customer · works until T+24h · requested by @alice
+              :hourglass_flowing_sand: *Google Ads* into `tenant_06`
+              waiting for your customer · works until T+24h · requested by @alice
+              :hourglass_flowing_sand: *Google Ads* into `tenant_08`
+              waiting for your customer · works until T+24h · requested by @alice
+              :hourglass_flowing_sand: *Google Ads* into `tenant_09`
+              waiting for your customer · works until T+24h · requested by @alice
+              :hourglass_flowing_sand: *Google Ads* into `tenant_10`
+              waiting for your customer · works until T+24h · requested by @alice
+              To act on one, type `/connect-card status SCHEMA`, `/connect-card renew SCHEMA` or
+              `/connect-card cancel SCHEMA`
+              [Next]
+        a page that is not there is the last one:
+        alice presses [Next]
+          only alice sees instead:
+              12 links in this channel, most urgent first; showing 11 to 12:
+              :hourglass_flowing_sand: *Google Ads* into `tenant_11`
+              waiting for your customer · works until T+24h · requested by @alice
+              :white_check_mark: *Google Ads* into `tenant_03`
+              connected · since T · requested by @alice
+              To act on one, type `/connect-card status SCHEMA`, `/connect-card renew SCHEMA` or
+              `/connect-card cancel SCHEMA`
+              [Back]
+        what is no page is nothing:
+        alice presses [Next]
+          only alice sees:
+              This button isn't yours to press, or it no longer belongs to this message, so nothing was done.
+              If you need it, type the command yourself.
+        outsider presses [Next]
+          only outsider sees:
+              This button isn't yours to press, or it no longer belongs to this message, so nothing was done.
+              If you need it, type the command yourself.
+    "#]])
+        .await;
 }
 
 #[tokio::test]
 async fn status_says_what_the_database_and_fivetran_know() {
     let bot = with_links(&["acme"]).await;
-    let (text, message) = ask(&bot, "status acme").await;
-    for words in [
-        "*Google Ads* into `acme`",
-        "waiting for your customer",
-        "works until",
-        "nobody has finished the setup",
-    ] {
-        assert!(text.contains(words), "no {words} in {text}");
-    }
-    assert!(message.payload.to_string().contains(&format!("<@{USER}>")));
-    let reference = &buttons(&message)[0].1;
-    assert_eq!(
-        buttons(&message),
-        [("renew_here".to_owned(), reference.clone()), ("cancel_connection".to_owned(), reference.clone())]
-    );
-
-    let id = bot.fivetran.connections()[0]["id"].as_str().unwrap().to_owned();
-    bot.fivetran.finish_setup(&id);
-    let (text, message) = ask(&bot, "status acme").await;
-    assert!(text.contains("connected") && text.contains("set up and working"), "{text}");
-    assert_eq!(buttons(&message), []);
+    bot.types("status acme").await;
+    bot.customer_finishes("acme");
     // The link's own message follows.
-    until("the green message", async || {
-        bot.message(1).await.rendered().contains("has been connected").then_some(())
-    })
-    .await;
-
-    bot.fivetran.set_setup_state(&id, "broken");
-    bot.fivetran.set_tasks(&id, vec![("reconnect".to_owned(), "Reconnect <!here> & sign in".to_owned())]);
-    let (text, message) = ask(&bot, "status acme").await;
-    assert!(text.contains("needs attention") && text.contains("• Reconnect <!here> & sign in"), "{text}");
-    assert_eq!(buttons(&message).len(), 1);
-    bot.finish().await;
+    bot.types("status acme").await;
+    bot.connection_breaks("acme", "Reconnect <!here> & sign in");
+    bot.types("status acme").await;
+    bot.ends(expect![[r#"
+        #customer-acme
+        alice: /connect-card status acme
+          only alice sees:
+              :hourglass_flowing_sand: *Google Ads* into `acme`
+              waiting for your customer · works until T+24h
+              Fivetran says: nobody has finished the setup yet.
+              Requested by @alice · Link made T, T · Connection `amber_anchor` · Ref R1
+              [Get a new link]
+              [Delete the connection]
+        the customer finishes the setup
+        alice: /connect-card status acme
+          only alice sees:
+              :white_check_mark: *Google Ads* into `acme`
+              connected · since T
+              Fivetran says: set up and working; a sync is running; the first load isn't finished yet.
+              Requested by @alice · Link made T, T · Connection `amber_anchor` · Ref R1
+        bot edits message 1:
+            :white_check_mark: *Google Ads* has been connected since T. Its data is on its way.
+            Requested by @alice · The data goes to schema `acme` · Ref R1
+          in the thread of message 1:
+              Google Ads is connected, and its first sync has started. (requested by @alice)
+        the connection breaks; Fivetran says: Reconnect <!here> & sign in
+        alice: /connect-card status acme
+          only alice sees:
+              :warning: *Google Ads* into `acme`
+              needs attention · since T
+              Fivetran says: set up, but not working now; a sync is running; the first load isn't finished
+              yet.
+              What needs doing:
+              • Reconnect <!here> & sign in
+              Requested by @alice · Link made T, T · Connection `amber_anchor` · Ref R1
+              [Get a link to fix it]
+        bot edits message 1:
+            :warning: *Google Ads* was connected, but now needs attention. Fivetran says: Reconnect <!here>
+            & sign in
+            [Get a link to fix it]
+            Requested by @alice · The data goes to schema `acme` · Ref R1
+          in the thread of message 1:
+              Google Ads needs attention: Reconnect <!here> & sign in. (requested by @alice)
+    "#]])
+        .await;
 }
 
 #[tokio::test]
@@ -224,55 +291,108 @@ async fn status_does_not_wait_for_a_slow_fivetran() {
     let setup = Setup::new().await;
     let wire = Wire::to(setup.fivetran.addr(), "GET /v1/connections/").await;
     let bot = setup.with("FIVETRAN_API_URL", &wire.url()).start().await;
-    bot.send("google_ads acme").await;
-    bot.until_all_ended().await;
+    bot.types("google_ads acme").await;
+    bot.begins_here();
+    // Fivetran's answer is held back for as long as the person looks.
     wire.arm(Trick::Hold);
-    // Fivetran's answer is held back for ever.
-    let text = shown(&bot.send("status acme").await).rendered();
-    assert!(text.contains("didn't answer in time") && text.contains("waiting for your customer"), "{text}");
+    bot.types_meanwhile(USER, CHANNEL, "status acme").await;
     assert!(wire.played() > 0);
-    bot.finish().await;
+    wire.release();
+    bot.ends(expect![[r#"
+        #customer-acme
+        alice: /connect-card status acme
+          only alice sees:
+              :hourglass_flowing_sand: *Google Ads* into `acme`
+              waiting for your customer · works until T+24h
+              Fivetran didn't answer in time; this is the last I knew.
+              Requested by @alice · Link made T, T · Connection `amber_anchor` · Ref R1
+              [Get a new link]
+              [Delete the connection]
+    "#]])
+        .await;
 }
 
 #[tokio::test]
 async fn a_link_whose_time_is_over_does_not_wait_any_more() {
     let bot = with_links(&["acme"]).await;
     bot.fivetran.faults(|faults| {
-        faults.fail_always("get_connection", stand_ins::fault::Fault::Status(503));
+        faults.fail_always("get_connection", Fault::Status(503));
+        faults.fail_always("list_connections", Fault::Status(503));
     });
+    // Before the watcher has looked.
+    bot.announce_stop();
     bot.advance(Duration::from_secs(25 * 3600));
     for typed in ["status acme", "list"] {
-        let (text, _) = ask(&bot, typed).await;
-        assert!(
-            text.contains("expired before anyone finished") && text.contains("worked until"),
-            "{typed}: {text}"
-        );
+        bot.types_meanwhile(USER, CHANNEL, typed).await;
     }
-    bot.finish().await;
+    bot.ends(expect![[r#"
+        #customer-acme
+        alice: /connect-card status acme
+          only alice sees:
+              :hourglass: *Google Ads* into `acme`
+              the link expired before anyone finished · worked until T+24h
+              Fivetran didn't answer in time; this is the last I knew.
+              Requested by @alice · Link made T, T · Connection `amber_anchor` · Ref R1
+              [Get a new link]
+              [Delete the connection]
+        alice: /connect-card list
+          only alice sees:
+              One link in this channel:
+              :hourglass: *Google Ads* into `acme`
+              the link expired before anyone finished · worked until T+24h · requested by @alice
+              To act on one, type `/connect-card status SCHEMA`, `/connect-card renew SCHEMA` or
+              `/connect-card cancel SCHEMA`
+        bot edits message 1:
+            :hourglass: The link for *Google Ads* expired T+24h, before anyone finished.
+            [Get a new link]
+            Requested by @alice · The data goes to schema `acme` · Ref R1
+          in the thread of message 1:
+              The link for Google Ads expired before anyone finished. The button above makes a new one.
+    "#]])
+        .await;
 }
 
 #[tokio::test]
 async fn another_channels_links_are_nobodys_business() {
     let bot = with_links(&["acme"]).await;
-    for (channel, typed) in [(CHANNEL, "status nothing"), (SHARED, "status acme")] {
-        let text = shown(&bot.send_in(channel, typed).await).rendered();
-        assert!(text.starts_with("No link for ") && text.contains("/connect-card list"), "{text}");
-        assert!(!text.contains("Google"), "{text}");
+    bot.types("status nothing").await;
+    for typed in ["status acme", "list"] {
+        bot.types_as(USER, SHARED, typed).await;
     }
-    let text = shown(&bot.send_in(SHARED, "list").await).rendered();
-    assert!(text.starts_with("No open links"), "{text}");
     for typed in ["status", "status a b", "status Ümlaut"] {
-        let (text, _) = ask(&bot, typed).await;
-        assert!(text.contains("schema"), "{typed}: {text}");
+        bot.types(typed).await;
     }
-    bot.finish().await;
+    bot.ends(expect![[r#"
+        #customer-acme
+        alice: /connect-card status nothing
+          only alice sees:
+              No link for nothing has been posted in this channel. /connect-card list shows the ones that
+              have.
+        #shared-acme
+        alice: /connect-card status acme
+          only alice sees:
+              No link for acme has been posted in this channel. /connect-card list shows the ones that have.
+        alice: /connect-card list
+          only alice sees:
+              No open links in this channel. Make one with /connect-card google_ads customer_schema
+        #customer-acme
+        alice: /connect-card status
+          only alice sees:
+              Type one schema: /connect-card status customer_schema
+        alice: /connect-card status a b
+          only alice sees:
+              Type one schema: /connect-card status customer_schema
+        alice: /connect-card status Ümlaut
+          only alice sees:
+              “Ümlaut” isn't a valid schema. Did you mean umlaut?
+    "#]])
+        .await;
 }
 
 #[tokio::test]
 async fn the_buttons_of_a_status_renew_and_cancel() {
     let bot = with_links(&["acme"]).await;
-    let before = link_of(&bot.message(1).await).unwrap();
-    let (_, status) = ask(&bot, "status acme").await;
+    let status = bot.private(&bot.types("status acme").await);
 
     // Not from another channel, not by an outsider, not with another value.
     let elsewhere = Message { channel: SHARED.to_owned(), ..status.clone() };
@@ -282,24 +402,73 @@ async fn the_buttons_of_a_status_renew_and_cancel() {
         (with_value(status.clone(), "0000000000"), USER),
         (with_value(status.clone(), "'; drop table link; --"), USER),
     ] {
-        let said = press(&bot, &message, "renew_here", user).await;
-        assert!(words(&said).contains("nothing was done"), "{}", words(&said));
+        let answer = bot.presses(user, &message, RENEW_HERE).await;
+        assert!(answer["text"].as_str().unwrap().contains("nothing was done"), "{answer}");
     }
     assert_eq!(bot.fivetran.calls_to("connect_card"), 0);
 
-    // A card of the same second is the same card.
-    bot.fivetran.advance(Duration::from_secs(5));
-    let said = press(&bot, &status, "renew_here", COLLEAGUE).await;
-    assert!(words(&said).contains("Making a new link for Google Ads now"), "{}", words(&said));
-    assert_eq!(said["replace_original"], true);
-    until("the new link", async || link_of(&bot.slack.messages()[0]).filter(|link| *link != before)).await;
-    let said = press(&bot, &status, "cancel_connection", USER).await;
-    assert!(words(&said).contains("Cancelling"), "{}", words(&said));
-    until("the cancelled connection", async || bot.fivetran.connections().is_empty().then_some(())).await;
-    until("the end of the link", async || {
-        let (text, message) = ask(&bot, "status acme").await;
-        (text.contains("cancelled") && buttons(&message).is_empty()).then_some(())
-    })
-    .await;
-    bot.finish().await;
+    bot.presses(COLLEAGUE, &status, RENEW_HERE).await;
+    bot.presses(USER, &status, CANCEL).await;
+    assert!(bot.fivetran.connections().is_empty());
+    bot.types("status acme").await;
+    bot.ends(expect![[r#"
+        #customer-acme
+        alice: /connect-card status acme
+          only alice sees:
+              :hourglass_flowing_sand: *Google Ads* into `acme`
+              waiting for your customer · works until T+24h
+              Fivetran says: nobody has finished the setup yet.
+              Requested by @alice · Link made T, T · Connection `amber_anchor` · Ref R1
+              [Get a new link]
+              [Delete the connection]
+        #shared-acme
+        alice presses [Get a new link]
+          only alice sees:
+              This button isn't yours to press, or it no longer belongs to this message, so nothing was done.
+              If you need it, type the command yourself.
+        #customer-acme
+        outsider presses [Get a new link]
+          only outsider sees:
+              This button isn't yours to press, or it no longer belongs to this message, so nothing was done.
+              If you need it, type the command yourself.
+        alice presses [Get a new link]
+          only alice sees:
+              This button isn't yours to press, or it no longer belongs to this message, so nothing was done.
+              If you need it, type the command yourself.
+        alice presses [Get a new link]
+          only alice sees:
+              This button isn't yours to press, or it no longer belongs to this message, so nothing was done.
+              If you need it, type the command yourself.
+        bob presses [Get a new link]
+          only bob sees instead:
+              Making a new link for Google Ads now. It will replace the old one in its message.
+              Ref R2
+        bot edits message 1:
+            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor this channel can see it.
+            This is a fresh link; it replaces the earlier one.
+            [Connect Google Ads → card 1]
+            Requested by @alice · The data goes to schema `acme` · Works until T+24h · Everyone here can see
+            this link, and anyone who has it can use it · Ref R1
+          in the thread of message 1:
+              @bob asked for a new link; it's in the message above.
+        alice presses [Delete the connection]
+          only alice sees instead:
+              Cancelling the connection for Google Ads now. I'll tell you when it's done.
+              Ref R3
+        bot tells alice alone:
+            The connection for Google Ads into acme is deleted, and its link no longer works. Nothing else
+            was deleted: data already in the destination stays there.
+            Ref R3
+        bot edits message 1:
+            The request to connect *Google Ads* was cancelled; its link no longer works.
+            Requested by @alice · The data goes to schema `acme` · Ref R1
+        alice: /connect-card status acme
+          only alice sees:
+              :no_entry_sign: *Google Ads* into `acme`
+              cancelled; its link no longer works · since T
+              The connection has been deleted in Fivetran.
+              Requested by @alice · Link made T, T · Connection `amber_anchor` · Ref R1
+    "#]])
+        .await;
 }

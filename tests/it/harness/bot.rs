@@ -1,6 +1,7 @@
 //! A whole bot in the test's own process.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
 
 use connect_card::app::{self, App};
@@ -12,6 +13,7 @@ use stand_ins::fivetran::{Call, FivetranStandIn};
 use stand_ins::slack::{Ack, Message, SlackStandIn, Visibility, block_faults};
 use tempfile::TempDir;
 
+use super::transcript::Transcript;
 use super::{CHANNEL, Outside, USER, client, link_of, until};
 
 /// The outside parties and the variables of a bot that does not run yet.
@@ -65,7 +67,8 @@ impl Setup {
             });
         let clock = Clock::default();
         let app = App::start(config, listener, clock.clone()).await.unwrap();
-        TestBot { slack, fivetran, clock, url, app, folder }
+        let transcript = Mutex::new(Transcript::new(clock.now()));
+        TestBot { slack, fivetran, clock, url, app, folder, transcript }
     }
 }
 
@@ -82,6 +85,7 @@ pub(crate) struct TestBot {
     pub(crate) url: String,
     app: App,
     folder: TempDir,
+    transcript: Mutex<Transcript>,
 }
 
 impl TestBot {
@@ -111,6 +115,11 @@ impl TestBot {
     /// Waits until there are so many messages, and gives the last of these.
     pub(crate) async fn message(&self, number: usize) -> Message {
         until("a message", async || self.slack.messages().get(number - 1).cloned()).await
+    }
+
+    /// What was said so far.
+    pub(crate) fn transcript(&self) -> MutexGuard<'_, Transcript> {
+        self.transcript.lock().unwrap()
     }
 
     /// Both outside parties.

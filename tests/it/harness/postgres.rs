@@ -12,15 +12,14 @@ use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 
-use crate::harness::free_port;
-use crate::needs;
+use super::{PATIENCE, free_port, needs};
 
 /// The user `nobody`, who exists everywhere: PostgreSQL refuses to run as root.
 const NOBODY: u32 = 65534;
 
 /// A running server.
 pub(crate) struct Postgres {
-    /// The folder of its programs.
+    /// Where its programs are.
     bin: PathBuf,
     folder: PathBuf,
     port: u16,
@@ -29,21 +28,18 @@ pub(crate) struct Postgres {
     _held: ChildStdin,
 }
 
-/// The server that all tests share, each with a database of its own.
-pub(crate) fn shared() -> &'static Postgres {
+/// The server that all tests share, each with a database of its own; where there is no PostgreSQL,
+/// the caller is to return.
+#[track_caller]
+pub(crate) fn shared() -> Option<&'static Postgres> {
     static SHARED: OnceLock<Postgres> = OnceLock::new();
-    SHARED.get_or_init(Postgres::start)
-}
-
-/// The URL of a new, empty database on it.
-pub(crate) async fn database() -> String {
-    tokio::task::spawn_blocking(|| shared().database()).await.unwrap()
+    let bin = needs::postgres()?;
+    Some(SHARED.get_or_init(|| Postgres::start(bin)))
 }
 
 impl Postgres {
     /// Starts a server of its own, for a test that ends it.
-    pub(crate) fn start() -> Self {
-        let bin = needs::postgres().expect("whoever starts a server has looked for PostgreSQL");
+    pub(crate) fn start(bin: PathBuf) -> Self {
         let folder = tempfile::Builder::new().prefix("connect-card-pg-").tempdir().unwrap().keep();
         if is_root() {
             chown(&folder, Some(NOBODY), Some(NOBODY)).unwrap();
@@ -92,7 +88,7 @@ impl Postgres {
             .unwrap();
         assert!(stop.status.success(), "{}", String::from_utf8_lossy(&stop.stderr));
         let start = as_nobody(Command::new(self.bin.join("pg_ctl")))
-            .args(["start", "-w", "-t", "60", "-l"])
+            .args(["start", "-w", "-t", "180", "-l"])
             .arg(self.folder.join("log"))
             .args([
                 "-o",
@@ -128,7 +124,7 @@ impl Postgres {
     }
 
     fn wait_until_up(&self) {
-        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(60);
+        let deadline = std::time::Instant::now() + PATIENCE;
         while !self.psql("postgres", "SELECT 1").0 {
             assert!(
                 std::time::Instant::now() < deadline

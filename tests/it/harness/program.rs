@@ -13,22 +13,29 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
+use super::postgres::Postgres;
 use super::{CHANNEL, Outside, PATIENCE, USER, free_port, until};
 
 /// Where a database lives.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 pub(crate) enum Engine {
     Sqlite,
-    Postgres,
+    Postgres(&'static Postgres),
+}
+
+impl std::fmt::Display for Engine {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str(if matches!(self, Self::Sqlite) { "SQLite" } else { "Postgres" })
+    }
 }
 
 impl Engine {
     /// A program that needs no bot token, on a new database.
-    pub(crate) async fn program(self, outside: &Outside) -> Program {
+    pub(crate) fn program(self, outside: &Outside) -> Program {
         let program = Program::against(outside).without("SLACK_BOT_TOKEN");
         match self {
             Self::Sqlite => program,
-            Self::Postgres => program.with("DATABASE_URL", &super::postgres::database().await),
+            Self::Postgres(postgres) => program.with("DATABASE_URL", &postgres.database()),
         }
     }
 }

@@ -6,7 +6,7 @@
 use std::panic::Location;
 use std::path::{Path, PathBuf};
 
-use crate::harness::say;
+use super::say;
 
 /// The folder with the newest PostgreSQL's programs; where there is none, the caller is to return.
 #[track_caller]
