@@ -65,7 +65,7 @@ impl Walk<'_> {
         self.fault(
             &format!("line {line}"),
             &format!("is not valid TOML ({why})"),
-            "see the example in the README",
+            "see docs/channels.md",
         );
     }
 
