@@ -41,6 +41,7 @@ use crate::{outbound, server};
 
 /// How long giving the leases up may take at a shutdown.
 const RELEASE_LIMIT: Duration = Duration::from_secs(3);
+
 /// Why the bot does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -173,7 +174,7 @@ impl App {
     }
 }
 
-/// What the rooms are made of while they are put together; each takes what it uses.
+/// What the parts are made of while they are put together; each takes what it uses.
 struct Parts {
     clock: Clock,
     metrics: Metrics,

@@ -150,6 +150,7 @@ pub struct LinkConfig {
 
 /// Where the customer of a `link` lands when nothing else is configured.
 const FIVETRAN_HOME: &str = "https://fivetran.com";
+
 /// Reads the logging variables; there is always an answer, so that a fault elsewhere can be told.
 #[must_use]
 pub fn log(vars: &Vars) -> LogConfig {

@@ -315,6 +315,7 @@ impl<C> Journal<C> {
     fn unconfirmed(&mut self) {
         let connection = self.progress.stage.connection().map(str::to_owned);
         self.progress.stage = Stage::Tell { notice: Problem::Unconfirmed.into(), connection };
+        self.card = None;
     }
 
     /// Begins what is due, unless the time for it is over.
@@ -363,6 +364,7 @@ impl<C> Journal<C> {
     fn tell_of(&mut self, notice: impl Into<Notice>, connection: Option<String>, now: Timestamp) -> Next {
         self.progress.stage = Stage::Tell { notice: notice.into(), connection };
         self.progress.tries = 0;
+        self.card = None;
         self.begin(self.due, now)
     }
 

@@ -313,8 +313,9 @@ impl Watcher {
         let (Some(web_api), Some(place)) = (&self.parts.web_api, &link.message) else { return true };
         match web_api.update(place, &live::settled(link)).await {
             Ok(()) => true,
-            Err(error) if error.message_is_out_of_reach() => {
-                tracing::info!(link = link.id, %error, "a link's message cannot be edited any more");
+            Err(ref error @ PostError::Refused(ref word)) if error.message_is_out_of_reach() => {
+                let id = &link.id;
+                tracing::info!(link = id, slack_says = word, "a link's message cannot be edited any more");
                 link.message = None;
                 true
             }

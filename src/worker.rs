@@ -216,7 +216,8 @@ impl Worker {
 
     /// Carries a command until it rests, ends, or is somebody else's.
     async fn take_turns(self: &Arc<Self>, claimed: Claimed) {
-        let Ok(work) = serde_json::from_str::<Work>(&claimed.request) else {
+        let work = serde_json::from_str::<Work>(&claimed.request).ok();
+        let Some(work) = work.filter(|work| claimed.progress.stage.fits(work.intent())) else {
             return self.leave_unreadable(&claimed).await;
         };
         let terms = Terms {

@@ -172,7 +172,7 @@ fn signing_secrets(report: &Report, config: &Config) {
     if secrets.iter().all(usual) {
         let count = secrets.len();
         report.good(&format!(
-            "Slack signing secret: {count} set; only a command from Slack can prove it right right"
+            "Slack signing secret: {count} set; only a command from Slack can prove it right"
         ));
     } else {
         report.note(

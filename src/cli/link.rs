@@ -143,7 +143,10 @@ async fn make(request: &Request, provision: &Provision, clock: &Clock) -> Result
             }
             Act::Deliver(Message::Notice(notice)) => return Err(Trouble::Notice(notice)),
             // The machine slept through the deadline.
-            Act::End(_) => return Err(Trouble::Notice(Problem::NoAnswer.into())),
+            Act::End(_) => {
+                let notice = journal.progress().stage.notice().cloned();
+                return Err(Trouble::Notice(notice.unwrap_or(Problem::NoAnswer.into())));
+            }
         };
     }
 }
@@ -153,16 +156,17 @@ async fn take(step: &Step, request: &Request, provision: &Provision) -> provisio
         Step::Create => provision.create(request, LANDING).await,
         Step::Look => provision.look(request).await.map_or_else(Outcome::Failed, Outcome::Found),
         Step::Mint { connection } => provision.mint(connection, LANDING).await,
-        Step::Cancel { connection } => provision.cancel(connection).await,
+        // Nothing is ever deleted from here, whatever the journal asks for.
+        Step::Cancel { .. } => Outcome::NotCancelled,
     }
 }
 
 fn show(request: &Request, made: &Made, as_json: bool, clock: &Clock) -> Exit {
     if !as_json {
-        return print(&format!("{}\n", made.card.link()));
+        return print(&format!("{}\n", made.card.expose_link()));
     }
     let object = json!({
-        "link": made.card.link(),
+        "link": made.card.expose_link(),
         "expires_at": made.card.expires_at(clock.now()).to_string(),
         "connection_id": made.connection,
         "service": request.service,

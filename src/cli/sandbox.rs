@@ -30,6 +30,7 @@ const GLANCE: Duration = Duration::from_millis(20);
 /// The bot and both outside parties.
 struct Sandbox {
     app: App,
+    clock: Clock,
     url: String,
     slack: SlackStandIn,
     fivetran: FivetranStandIn,
@@ -73,8 +74,9 @@ impl Sandbox {
         let own = [("PUBLIC_URL", url.as_str()), ("DATABASE_URL", database.as_str())];
         let vars = theirs.iter().map(|(name, value)| (*name, value.as_str())).chain(own);
         let vars = Vars::from_pairs(vars);
-        let app = App::start(config::serve(&vars)?, listener, Clock::default()).await?;
-        Ok(Self { app, url, slack, fivetran, folder })
+        let clock = Clock::default();
+        let app = App::start(config::serve(&vars)?, listener, clock.clone()).await?;
+        Ok(Self { app, clock, url, slack, fivetran, folder })
     }
 
     async fn stop(self) {
@@ -109,7 +111,7 @@ impl Sandbox {
 
     /// Whether a command is still open, by the only one who knows: the database.
     async fn is_open(&self) -> bool {
-        let census = self.app.store.census(Clock::default().now()).await;
+        let census = self.app.store.census(self.clock.now()).await;
         census.is_ok_and(|census| census.oldest_open.is_some())
     }
 

@@ -208,9 +208,9 @@ pub struct ConnectCard {
 }
 
 impl ConnectCard {
-    /// The link itself, for the button and for standard output.
+    /// The link itself, for the button and for standard output. Unlike the card, it prints itself.
     #[must_use]
-    pub fn link(&self) -> &Url {
+    pub fn expose_link(&self) -> &Url {
         &self.link
     }
 
@@ -353,7 +353,7 @@ mod tests {
         assert_eq!(created.connection.id, "speak_inexpensive");
         assert_eq!(created.connection.status.setup_state, SetupState::Incomplete);
         let card = created.connect_card.unwrap();
-        assert_eq!(card.link().as_str(), "https://fivetran.com/connect-card/setup?auth=x");
+        assert_eq!(card.expose_link().as_str(), "https://fivetran.com/connect-card/setup?auth=x");
         assert_eq!(card.expires_at(Timestamp::UNIX_EPOCH).as_second(), 1_700_000_000 + 86_400);
     }
 

@@ -78,8 +78,8 @@ impl Problem {
             Self::Misfit(_) => "misfit",
             Self::RateLimited { .. } => "rate_limited",
             Self::NoAnswer => "no_answer",
-            Self::CannotPost { .. } => "cannot_post",
-            Self::Unconfirmed => "unconfirmed",
+            // As it is stored.
+            Self::CannotPost { .. } | Self::Unconfirmed => "cannot_post",
         }
     }
 }
@@ -95,7 +95,8 @@ pub enum Notice {
 
 /// How a cancellation that worked stands in the column of problems.
 const CANCELLED: &str = r#"{"problem":"cancelled"}"#;
-/// What was stored for [`Problem::Unconfirmed`] before it had a name of its own.
+/// [`Problem::Unconfirmed`] is stored as a [`Problem::CannotPost`] with these words in the place of
+/// Slack's, which every version reads.
 const UNCONFIRMED: &str = "no clear answer";
 
 impl Notice {
@@ -110,11 +111,14 @@ impl Notice {
 
     /// As it is stored.
     #[must_use]
-    pub fn to_json(&self) -> String {
+    pub fn to_json(&self) -> Option<String> {
         match self {
-            Self::Cancelled => CANCELLED.to_owned(),
+            Self::Cancelled => Some(CANCELLED.to_owned()),
+            Self::Problem(Problem::Unconfirmed) => {
+                Self::Problem(Problem::CannotPost { slack_says: UNCONFIRMED.to_owned() }).to_json()
+            }
             // A type of ours, made of strings and numbers: this cannot fail.
-            Self::Problem(problem) => serde_json::to_string(problem).unwrap_or_default(),
+            Self::Problem(problem) => serde_json::to_string(problem).ok(),
         }
     }
 
@@ -178,15 +182,20 @@ mod tests {
             Notice::Problem(Problem::SchemaTaken { service: "stripe".to_owned() }),
             Notice::Problem(Problem::CannotPost { slack_says: "is_archived".to_owned() }),
         ] {
-            assert_eq!(Notice::from_json(&notice.to_json()), Some(notice));
+            assert_eq!(Notice::from_json(&notice.to_json().unwrap()), Some(notice));
         }
     }
 
     #[test]
-    fn rows_of_earlier_versions_are_read() {
-        let unconfirmed = r#"{"problem":"cannot_post","slack_says":"no clear answer"}"#;
-        assert_eq!(Notice::from_json(unconfirmed), Some(Notice::Problem(Problem::Unconfirmed)));
-        assert_eq!(Notice::from_json(r#"{"problem":"cancelled"}"#), Some(Notice::Cancelled));
+    fn earlier_versions_read_what_is_stored() {
+        for (notice, json) in [
+            (Notice::Cancelled, r#"{"problem":"cancelled"}"#),
+            (Problem::Unconfirmed.into(), r#"{"problem":"cannot_post","slack_says":"no clear answer"}"#),
+            (Problem::NoAnswer.into(), r#"{"problem":"no_answer"}"#),
+        ] {
+            assert_eq!(notice.to_json().as_deref(), Some(json));
+            assert_eq!(Notice::from_json(json), Some(notice));
+        }
         assert_eq!(Notice::from_json(r#"{"problem":"of a later version"}"#), None);
     }
 }

@@ -3,6 +3,7 @@
 //! Owns the stages, what each of them knows, and their names in the database.
 
 use super::Notice;
+use crate::work::Intent;
 
 /// How far a command has come, with what is known by then.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -79,6 +80,18 @@ impl Stage {
             ("deliver", Some(connection)) => Some(Self::Deliver { connection, existed }),
             ("tell", connection) => Some(Self::Tell { notice: notice?, connection }),
             _ => None,
+        }
+    }
+
+    /// Whether a command that wants this can stand here. A row by which it cannot is of no version of
+    /// ours, and nothing may be deleted, or posted, by it.
+    #[must_use]
+    pub fn fits(&self, intent: Intent) -> bool {
+        match self {
+            Self::Create => !matches!(intent, Intent::Cancel | Intent::Renew),
+            Self::Cancel { .. } => intent == Intent::Cancel,
+            Self::Deliver { .. } => intent != Intent::Cancel,
+            Self::Tell { .. } | Self::Over { .. } => true,
         }
     }
 
@@ -166,6 +179,22 @@ mod tests {
             let id = stage.connection().map(str::to_owned);
             let back = Stage::stored(stage.name(), id, stage.existed(), stage.notice().cloned());
             assert_eq!(back, Some(stage));
+        }
+    }
+
+    #[test]
+    fn a_cancellation_and_a_link_are_never_taken_for_one_another() {
+        let connection = || "abc".to_owned();
+        let (create, cancel) = (Stage::Create, Stage::Cancel { connection: connection() });
+        let deliver = Stage::Deliver { connection: connection(), existed: true };
+        for (intent, fitting) in [
+            (Intent::Connect, [true, false, true]),
+            (Intent::PostHere, [true, false, true]),
+            (Intent::Reauthorise, [true, false, true]),
+            (Intent::Renew, [false, false, true]),
+            (Intent::Cancel, [false, true, false]),
+        ] {
+            assert_eq!([&create, &cancel, &deliver].map(|stage| stage.fits(intent)), fitting, "{intent:?}");
         }
     }
 

@@ -627,7 +627,6 @@ fn a_problem_is_called_the_same_in_the_log_and_in_the_database() {
         Problem::RateLimited { retry_after_s: None },
         Problem::NoAnswer,
         Problem::CannotPost { slack_says: "w".to_owned() },
-        Problem::Unconfirmed,
     ] {
         let json = serde_json::to_value(&problem).unwrap();
         assert_eq!(json["problem"], problem.name(), "{json}");

@@ -71,7 +71,7 @@ pub fn waiting(waiting: &Waiting<'_>, now: Timestamp) -> SlackMessageContent {
     let label = cut(&format!("Connect {name}"), BUTTON_LIMIT);
     let button = SlackBlockButtonElement::new(SlackBlockPlainText::new(label).into())
         .with_action_id(OPEN_CARD.into())
-        .with_url(card.link().clone())
+        .with_url(card.expose_link().clone())
         .with_style(SlackBlockButtonStyle::Primary);
     let until = Mrkdwn::default().raw("Works until ").raw(&local_time(expires));
     let who = Mrkdwn::default().raw(match audience {

@@ -204,7 +204,7 @@ impl Store {
         })
     }
 
-    /// Prolongs the leases of all commands in hand, and tells their holds of those that somebody
+    /// Prolongs the leases of all commands in hand, and tells the guards of those that somebody
     /// else has taken.
     ///
     /// # Errors
@@ -261,7 +261,7 @@ fn progress_row(claimed: &Claimed, progress: &Progress, then: Then) -> ProgressR
         stage: progress.stage.name(),
         connection_id: progress.stage.connection().map(str::to_owned),
         existed: progress.stage.existed().into(),
-        problem: progress.stage.notice().map(Notice::to_json),
+        problem: progress.stage.notice().and_then(Notice::to_json),
         tries: progress.tries,
         posts: progress.posts,
         run_at: run_at.as_millisecond(),

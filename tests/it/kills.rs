@@ -96,6 +96,8 @@ impl People {
         for (name, count) in outside.connections_by_name() {
             assert_eq!(count, 1, "{what}: {name} was made {count} times");
         }
+        let least = breaks.0.len() / 2;
+        assert!(acknowledged.len() >= least, "{what}: {} of {least} commands at least", acknowledged.len());
         let messages = outside.messages_by_reference();
         let times = outside.post_times();
         let mut doubled = 0;

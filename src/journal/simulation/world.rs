@@ -12,7 +12,7 @@ use super::slack::{Post, Slack};
 use super::statistics::{Ended, Statistics};
 use super::store::Store;
 use super::{Fate, MINUTE, Outcome, Says, stamp};
-use crate::journal::{Act, FIRST_FENCE, Journal, Message, PostFailure, Resting, Step, Terms, Turn};
+use crate::journal::{Act, FIRST_FENCE, Journal, Message, PostFailure, Resting, Terms, Turn};
 use crate::work::Intent;
 
 /// As in `worker`, in ms.
@@ -73,7 +73,8 @@ pub(super) struct Task {
     life: usize,
     fence: i64,
     journal: Journal<usize>,
-    act: Act<usize>,
+    /// What it is about to send, or has sent.
+    act: Option<Act<usize>>,
     last: Outcome,
     at_work: bool,
     /// Its process died, or lost the lease: it has told nobody what it did.
@@ -283,7 +284,7 @@ impl World {
             life,
             fence,
             journal,
-            act: Act::Provision(Step::Look),
+            act: None,
             last: outcome.clone(),
             at_work: true,
             cut_off: false,
@@ -333,8 +334,9 @@ impl World {
     fn take(&mut self, id: usize, act: Act<usize>, again: bool) {
         let task = &mut self.tasks[id];
         let replica = task.replica;
-        task.act = act;
-        if matches!(task.act, Act::Provision(_)) && again && self.dice.one_in(16) {
+        let provisions = matches!(act, Act::Provision(_));
+        task.act = Some(act);
+        if provisions && again && self.dice.one_in(16) {
             return self.drive(id, Outcome::Postponed);
         }
         if self.slow_left > 0 && self.crash_rate < i64::MAX && self.dice.one_in(16) {
@@ -349,7 +351,8 @@ impl World {
     fn send(&mut self, id: usize) {
         let task = &self.tasks[id];
         let (replica, command) = (task.replica, &mut self.commands[task.command]);
-        let fate: Fate = match &task.act {
+        let act = task.act.clone().expect("a task sends what it is to take");
+        let fate: Fate = match &act {
             Act::Provision(step) => {
                 command.fivetran_calls += 1;
                 self.fivetran.fate(step, self.now, &mut self.dice)
@@ -367,7 +370,7 @@ impl World {
             }
         };
         let call = self.calls.len();
-        self.calls.push(Call { task: id, act: task.act.clone(), truth: None, says: fate.says });
+        self.calls.push(Call { task: id, act, truth: None, says: fate.says });
         if let Some(at) = fate.work_at {
             self.at(at, Event::Work { call });
         }
