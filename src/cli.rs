@@ -5,6 +5,7 @@
 
 pub mod check;
 pub mod gallery;
+pub mod link;
 pub mod manifest;
 pub mod sandbox;
 pub mod serve;

@@ -9,15 +9,17 @@ pub mod connect;
 pub mod form;
 pub mod help;
 pub mod list;
+pub mod places;
 pub mod renew;
 pub mod services;
 pub mod status;
+pub mod surface;
 
-use serde::{Deserialize, Serialize};
-
-use crate::config::{ChannelDefaults, Destinations};
 use crate::fivetran::catalog::{Catalog, Service};
 use crate::fivetran::schema::{BadName, Misfit, Target};
+use crate::work::Request;
+use places::{ChannelDefaults, Destinations};
+use surface::Surface;
 
 /// A verb's line in help.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,7 +40,7 @@ pub const VERBS: [Verb; 7] =
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Make a connection and post its link.
-    Connect(connect::Request),
+    Connect(Request),
     /// Put a new link in the place of the one for a schema.
     Renew(Target),
     /// Delete the connection for a schema, if nobody has finished it.
@@ -51,63 +53,6 @@ pub enum Command {
     Services(String),
     /// Say what can be typed.
     Help,
-}
-
-/// What a stored command does, as JSON in its row.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "verb", rename_all = "snake_case")]
-pub enum Work {
-    /// Make a connection and post its link.
-    Connect(connect::Request),
-    /// Put a new link in the place of an old one.
-    Renew {
-        /// The old one's reference.
-        link: String,
-        /// What was asked for then.
-        #[serde(flatten)]
-        request: connect::Request,
-    },
-    /// Delete a connection that nobody has finished.
-    Cancel {
-        /// Its link's reference.
-        link: String,
-        /// What was asked for then.
-        #[serde(flatten)]
-        request: connect::Request,
-    },
-}
-
-impl Work {
-    /// What was asked for.
-    #[must_use]
-    pub fn request(&self) -> &connect::Request {
-        match self {
-            Self::Connect(request) | Self::Renew { request, .. } | Self::Cancel { request, .. } => request,
-        }
-    }
-
-    /// Its name in the log.
-    #[must_use]
-    pub fn verb(&self) -> &'static str {
-        match self {
-            Self::Connect(_) => "connect",
-            Self::Renew { .. } => "renew",
-            Self::Cancel { .. } => "cancel",
-        }
-    }
-
-    /// What no two open commands may be about: one connection, wherever it was asked for. While a
-    /// link for it is on its way to one customer's channel, another channel must not get one too.
-    #[must_use]
-    pub fn subject(&self) -> String {
-        match self {
-            Self::Connect(request) => {
-                format!("{} {} {}", request.group_id, request.service, request.target.connection_name())
-            }
-            Self::Renew { link, .. } => format!("renew {link}"),
-            Self::Cancel { link, .. } => format!("cancel {link}"),
-        }
-    }
 }
 
 /// Why a text is no command.
@@ -185,7 +130,7 @@ pub enum UsageError {
 #[derive(Clone, Copy)]
 pub struct Vocabulary<'a> {
     /// What stands before the arguments, for the examples in replies.
-    pub slash: &'a str,
+    pub slash: Surface<'a>,
     /// The services.
     pub catalog: &'a Catalog,
     /// The destinations.
@@ -255,15 +200,8 @@ pub fn parse_arguments(
     schema: &str,
     destination: Option<&str>,
     vocabulary: &Vocabulary<'_>,
-) -> Result<connect::Request, UsageError> {
+) -> Result<Request, UsageError> {
     connect::request(&plain(service), Some(&plain(schema)), destination.map(plain).as_deref(), vocabulary)
-}
-
-/// How a destination is said at the end of a line to paste, with a space before it.
-#[must_use]
-pub fn to_destination(destination: Option<&str>, slash: &str) -> String {
-    let to = if slash.starts_with('/') { "to" } else { "--destination" };
-    destination.map(|name| format!(" {to} {}", echo(name))).unwrap_or_default()
 }
 
 /// The text with single spaces, without invisible characters, and without quotes around a word. A

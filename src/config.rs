@@ -1,12 +1,11 @@
 //! The configuration: the only reader of the environment.
 //!
-//! Owns the types of what is configured and reports all faults at once; `reader` reads the
-//! variables, `file` the file that one of them names. Must not know what a value is used for. A
-//! fault names the variable and what to do; it never repeats the value, which may be a secret in
-//! the wrong place.
+//! Owns the names of the variables and reports all faults at once; `reader` reads the variables,
+//! `file` the file that one of them names. What they are read into belongs to whoever is
+//! configured. Must not know what a value is used for. A fault names the variable and what to do;
+//! it never repeats the value, which may be a secret in the wrong place.
 
 mod file;
-mod places;
 mod reader;
 #[cfg(test)]
 mod tests;
@@ -14,14 +13,19 @@ mod tests;
 use std::collections::HashMap;
 use std::fmt;
 use std::io::IsTerminal;
-use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
-use secrecy::SecretString;
 use url::Url;
 
-pub use places::{ChannelDefaults, Channels, Destinations, NO_DEFAULTS};
+use crate::command::places::{Channels, Destinations};
+use crate::fivetran::FivetranConfig;
+use crate::permission::Permissions;
+use crate::provision::Landing;
+use crate::reply::Audience;
+use crate::server::ServerConfig;
+use crate::slack::SlackConfig;
+use crate::store::DatabaseUrl;
+use crate::telemetry::{LOG_FILTER, LogConfig, LogFormat};
 use reader::{PlainHttp, Reader};
 
 /// Where the variables come from: the process environment, behind it the `.env` file.
@@ -105,110 +109,6 @@ impl fmt::Display for Faults {
 
 impl std::error::Error for Faults {}
 
-/// What a log line looks like.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
-}
-
-/// `LOG_FORMAT` and `RUST_LOG`.
-#[derive(Debug)]
-pub struct LogConfig {
-    /// `LOG_FORMAT`; on a terminal `text`, else `json`.
-    pub format: LogFormat,
-    /// `RUST_LOG`; `info`.
-    pub filter: String,
-}
-
-/// What is needed to call Fivetran. No `Debug`: it holds the key.
-#[derive(Clone)]
-pub struct FivetranConfig {
-    /// `FIVETRAN_API_URL`, without `/v1` and without a slash at its end.
-    pub api_url: String,
-    /// `FIVETRAN_API_KEY`.
-    pub api_key: SecretString,
-    /// `FIVETRAN_API_SECRET`.
-    pub api_secret: SecretString,
-}
-
-/// Who may use the bot, and where. What is empty allows everybody, and everywhere.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Permissions {
-    /// `ALLOWED_USERS`.
-    pub users: Vec<String>,
-    /// `ALLOWED_USER_GROUPS`.
-    pub user_groups: Vec<String>,
-    /// `ALLOWED_CHANNELS`.
-    pub channels: Vec<String>,
-}
-
-/// `LINK_VISIBILITY`: who gets to see a link.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Visibility {
-    /// Everybody in the channel.
-    #[default]
-    Channel,
-    /// The person who asked for it.
-    Requester,
-}
-
-/// What is needed to hear from and speak to Slack. No `Debug`: it holds secrets.
-#[derive(Clone)]
-pub struct SlackConfig {
-    /// `SLACK_SIGNING_SECRET`: the one in force first, then the one being rotated out.
-    pub signing_secrets: Vec<SecretString>,
-    /// `SLACK_BOT_TOKEN`.
-    pub bot_token: Option<SecretString>,
-    /// `SLACK_API_URL`, without a slash at its end.
-    pub api_url: String,
-    /// Origins a response_url may have.
-    pub response_url_origins: Vec<url::Origin>,
-}
-
-/// Where the bot listens and where it is reached.
-#[derive(Clone, Debug)]
-pub struct ServerConfig {
-    /// `HOST` and `PORT`.
-    pub listen: SocketAddr,
-    /// `PUBLIC_URL`, without a slash at its end.
-    pub public_url: String,
-    /// `METRICS_ADDR`.
-    pub metrics: Option<SocketAddr>,
-}
-
-/// `DATABASE_URL`. No `Debug`: it can hold a password.
-#[derive(Clone)]
-pub enum DatabaseUrl {
-    /// A file.
-    Sqlite(PathBuf),
-    /// A whole `postgres://` URL.
-    Postgres(SecretString),
-}
-
-/// Where the customer's browser lands after the Connect Card.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Landing {
-    /// `{PUBLIC_URL}/connected/{command}`.
-    OwnPage(String),
-    /// The same page for every customer: `CONNECT_CARD_REDIRECT_URL`.
-    Fixed(String),
-}
-
-impl Landing {
-    /// The `redirect_uri` for one command. Never has `?`, `&` or `#`: Fivetran puts it unescaped
-    /// into the link's own query.
-    #[must_use]
-    pub fn uri(&self, command: &str) -> String {
-        match self {
-            Self::OwnPage(public_url) => format!("{public_url}/connected/{command}"),
-            Self::Fixed(url) => url.clone(),
-        }
-    }
-}
-
 /// What `serve` needs. No `Debug`: it holds secrets.
 #[derive(Clone)]
 pub struct Config {
@@ -225,7 +125,7 @@ pub struct Config {
     /// Who may use the bot.
     pub permissions: Permissions,
     /// Who gets to see a link.
-    pub visibility: Visibility,
+    pub visibility: Audience,
     /// The customer's landing page.
     pub landing: Landing,
     /// The database.
@@ -250,10 +150,7 @@ pub struct LinkConfig {
 
 /// Where the customer of a `link` lands when nothing else is configured.
 const FIVETRAN_HOME: &str = "https://fivetran.com";
-/// The default of `RUST_LOG`.
-pub const LOG_FILTER: &str = "info";
-
-/// Reads the logging variables; there is always an answer, so that a fault elsewhere can be reported.
+/// Reads the logging variables; there is always an answer, so that a fault elsewhere can be told.
 #[must_use]
 pub fn log(vars: &Vars) -> LogConfig {
     let format = match vars.get("LOG_FORMAT") {
@@ -335,17 +232,4 @@ pub fn link(vars: &Vars) -> Result<LinkConfig, Faults> {
 pub fn public_url(text: &str) -> Result<String, Faults> {
     let mut reader = Reader { vars: &Vars::default(), faults: Faults::default() };
     reader.url("--public-url", text, PlainHttp::LoopbackOnly).ok_or(reader.faults)
-}
-
-/// Fivetran's ids are words of letters, digits and underscores; nothing else goes into a path.
-fn is_fivetran_id(text: &str) -> bool {
-    (1..=100).contains(&text.len())
-        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
-}
-
-/// Slack's ids are capital letters and digits after a letter that tells the kind.
-fn is_slack_id(text: &str, kinds: &str) -> bool {
-    (2..=64).contains(&text.len())
-        && text.starts_with(|first| kinds.contains(first))
-        && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
 }

@@ -6,6 +6,7 @@
 
 pub mod catalog;
 pub mod error;
+pub mod live;
 pub mod model;
 pub mod schema;
 
@@ -13,11 +14,10 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use reqwest::{Client as Http, Method, RequestBuilder, StatusCode};
-use secrecy::ExposeSecret;
+use secrecy::{ExposeSecret, SecretString};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::config::FivetranConfig;
 use crate::outbound::{self, CallError};
 use catalog::ServiceId;
 use error::Error;
@@ -28,6 +28,17 @@ use schema::{SchemaKind, Target};
 const ACCEPT: &str = "application/json;version=2";
 /// Largest catalogue that is read; it has about 1 MB. A service's metadata may be large as well.
 const CATALOGUE_LIMIT: usize = 4 * 1024 * 1024;
+
+/// What is needed to call Fivetran. No `Debug`: it holds the key.
+#[derive(Clone)]
+pub struct FivetranConfig {
+    /// `FIVETRAN_API_URL`, without `/v1` and without a slash at its end.
+    pub api_url: String,
+    /// `FIVETRAN_API_KEY`.
+    pub api_key: SecretString,
+    /// `FIVETRAN_API_SECRET`.
+    pub api_secret: SecretString,
+}
 
 /// The API under one key.
 #[derive(Clone)]
@@ -229,7 +240,7 @@ fn segment(id: &str) -> Result<&str, Error> {
 /// What an answer other than 2xx means.
 /// <https://fivetran.com/docs/rest-api/getting-started/api-response-codes>
 fn refusal(status: StatusCode, retry_after: Option<std::time::Duration>, body: &[u8]) -> Error {
-    let said = model::Said::read(body);
+    let said = model::ApiMessage::read(body);
     match status.as_u16() {
         401 => Error::KeyRejected(said),
         403 => Error::Forbidden(said),

@@ -9,22 +9,23 @@
 //! unique in the destination. Accepting a command is the record of the intent to create: a row
 //! that any other process than the accepting one picks up is taken to have been sent already.
 
+mod outcome;
 mod pause;
 mod problem;
 mod progress;
-mod step;
-mod terms;
+mod turn;
 
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::work::Intent;
+pub use outcome::{Failure, Found, Outcome, PostFailure};
 pub use pause::{CREATE_DEADLINE, RESPONSE_URL_DEADLINE, THROTTLE_LIMIT, WEB_API_DEADLINE};
-use pause::{HELD_PAUSE, after};
-pub use problem::{MisfitKind, Origin, Problem};
-pub use progress::{Progress, Stage};
-pub use step::{Failure, Found, Outcome, PostFailure, Step};
-pub use terms::{Finished, First, Terms};
+use pause::{POSTPONED_PAUSE, after};
+pub use problem::{MisfitKind, Notice, Origin, Problem};
+pub use progress::{Ending, Progress, Stage};
+pub use turn::{Act, FIRST_FENCE, Message, Record, Resting, Step, Then, Turn};
 
 /// How long after a creation whose answer was lost it may still appear at Fivetran. A creation
 /// before that would not double the connection, since Fivetran keeps names unique in a
@@ -38,23 +39,54 @@ const CONFLICT_LOOKS: u32 = 3;
 /// How often a connection that vanishes between its creation and its card is made anew.
 const VANISH_LIMIT: u32 = 2;
 
-/// One command's machine: what is stored of it, and what only the process at work knows.
+/// What does not change during a command's life.
+#[derive(Clone, Copy, Debug)]
+pub struct Terms {
+    /// When it was accepted.
+    pub accepted_at: Timestamp,
+    /// Whether there is a bot token.
+    pub web_api: bool,
+    /// What is wanted.
+    pub intent: Intent,
+    /// Any number that differs between commands; spreads their retries.
+    pub spread: u64,
+}
+
+/// One command's machine: what is stored of it, and what only the process at work knows. No
+/// [`Progress`] is changed but by [`Self::next`]. `C` is a Connect Card as its driver holds it.
 #[derive(Clone, Debug)]
-pub struct Journal {
+pub struct Journal<C> {
     terms: Terms,
-    /// The stored part.
-    pub progress: Progress,
+    progress: Progress,
+    /// What is on disk.
+    stored: Progress,
     /// Since when a creation may be under way that nobody has an answer of. `None`: there is none.
     maybe_sent: Option<Timestamp>,
     /// When the last look was begun: its answer may be late, and tells of this moment.
     looked_at: Option<Timestamp>,
     /// What a creation was refused with, until it is clear whether something was there already.
     refused: Option<Refusal>,
-    /// Whether there is a card in hand.
-    card: bool,
-    /// The step that is due when a wait is over.
-    due: Step,
+    /// A card that is still to be posted.
+    card: Option<C>,
+    due: Due,
     vanished: u32,
+}
+
+/// What is due in a stage that knows more than one action; the others ignore it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Due {
+    Create,
+    Look,
+    Mint,
+    Post,
+}
+
+/// What a judgement comes to.
+enum Next {
+    /// What is due, now.
+    Act,
+    Rest(Duration),
+    End(Ending),
 }
 
 /// A creation that was refused.
@@ -67,65 +99,52 @@ struct Refusal {
     looks: u32,
 }
 
-impl Journal {
-    /// A command that stands at `progress`.
+impl<C> Journal<C> {
+    /// A command that stands at `progress`, by its row.
     #[must_use]
     pub fn new(terms: Terms, progress: Progress) -> Self {
         Self {
             terms,
+            stored: progress.clone(),
             progress,
             maybe_sent: None,
             looked_at: None,
             refused: None,
-            card: false,
-            due: Step::Create,
+            card: None,
+            due: Due::Look,
             vanished: 0,
         }
     }
 
-    /// Whether the step about to be taken repeats one that failed.
+    /// How the command stands.
     #[must_use]
-    pub fn is_retry(&self) -> bool {
-        self.progress.tries > 0
+    pub fn progress(&self) -> &Progress {
+        &self.progress
     }
 
-    /// Takes note of what happened and says what to do next. When [`Self::progress`] has changed,
-    /// it must be stored before the step is taken.
-    pub fn next(&mut self, outcome: Outcome, now: Timestamp) -> Step {
+    fn judge(&mut self, outcome: Outcome<C>, now: Timestamp) -> Next {
         match outcome {
             Outcome::Accepted => {
-                let step = match (self.progress.stage, self.terms.first) {
-                    (Stage::Deliver, _) => Step::Look,
-                    (_, First::Create) => Step::Create,
-                    (_, First::Look) => Step::Look,
-                    (_, First::Cancel) => Step::Cancel,
-                };
-                self.begin(step, now)
+                let creates = matches!(self.terms.intent, Intent::Connect | Intent::Print);
+                let due =
+                    if self.progress.stage == Stage::Create && creates { Due::Create } else { Due::Look };
+                self.begin(due, now)
             }
             Outcome::TakenOver => {
-                self.card = false;
+                self.card = None;
                 self.maybe_sent = Some(now);
-                let step = match self.progress.stage {
-                    // Cancelling twice is cancelling.
-                    Stage::Create if self.terms.first == First::Cancel => Step::Cancel,
-                    Stage::Create | Stage::Deliver => Step::Look,
-                    Stage::Tell => Step::Tell,
-                    Stage::Delivered | Stage::Told | Stage::Undeliverable => return Step::End,
-                };
-                self.begin(step, now)
+                self.begin(Due::Look, now)
             }
             Outcome::Woken => {
-                // A card is not kept through a wait: it is a secret, and a fresh one is a call away.
-                // Meanwhile the customer may have finished by a link that did arrive.
-                self.card = false;
-                let step = if self.due == Step::Post { Step::Look } else { self.due.clone() };
-                self.begin(step, now)
+                // While a link was held up, the customer may have finished by one that did arrive.
+                let due = if self.due == Due::Post { Due::Look } else { self.due };
+                self.begin(due, now)
             }
-            Outcome::Held => {
-                if matches!(self.due, Step::Post | Step::Tell) {
+            Outcome::Postponed => {
+                if self.is_posting() {
                     self.progress.posts = self.progress.posts.saturating_sub(1);
                 }
-                self.wait(HELD_PAUSE, now)
+                self.rest(POSTPONED_PAUSE, now)
             }
             Outcome::Created { connection, card } => {
                 self.card = card;
@@ -133,36 +152,37 @@ impl Journal {
             }
             Outcome::CreateRefused { problem, conflict } => {
                 self.refused = Some(Refusal { problem, conflict, looks: 0 });
-                self.begin(Step::Look, now)
+                self.begin(Due::Look, now)
             }
             Outcome::Found(found) => self.found(found, now),
-            Outcome::Minted => {
-                self.card = true;
-                self.begin(Step::Post, now)
+            Outcome::Minted(card) => {
+                self.card = Some(card);
+                self.begin(Due::Post, now)
             }
             Outcome::Vanished => self.vanished(now),
-            Outcome::Settled(problem) => self.tell(problem, now),
-            Outcome::Posted => self.end(Stage::Delivered),
-            Outcome::Told => self.end(Stage::Told),
+            Outcome::Cancelled => self.tell(Notice::Cancelled, now),
+            Outcome::NotCancelled => self.tell(Problem::NotCancelled, now),
+            Outcome::Posted => self.end(Ending::Delivered),
+            Outcome::Told => self.end(Ending::Told),
             Outcome::Failed(failure) => self.failed(failure, now),
             Outcome::PostFailed(failure) => self.post_failed(failure, now),
         }
     }
 
-    fn found(&mut self, found: Found, now: Timestamp) -> Step {
+    fn found(&mut self, found: Found, now: Timestamp) -> Next {
+        let renewing = self.terms.intent == Intent::Renew;
         match found {
             Found::Nothing => self.found_nothing(now),
             Found::Unfinished { connection, .. } | Found::Finished { connection, .. }
-                if self.terms.finished == Finished::Fix
-                    && self.progress.connection.as_ref() != Some(&connection) =>
+                if renewing && self.progress.stage.connection() != Some(&connection) =>
             {
                 self.tell(Problem::Gone, now)
             }
-            Found::Unfinished { connection, .. } if self.progress.stage == Stage::Deliver => {
-                self.progress.connection = Some(connection);
-                self.begin(Step::Mint, now)
-            }
             Found::Unfinished { connection, created_at } => {
+                if let Stage::Deliver { connection: known, .. } = &mut self.progress.stage {
+                    *known = connection;
+                    return self.begin(Due::Mint, now);
+                }
                 let existed = match (self.maybe_sent, created_at) {
                     (None, _) => true,
                     // A minute for the two clocks to differ.
@@ -173,51 +193,54 @@ impl Journal {
                 };
                 self.deliver(connection, existed, now)
             }
-            Found::Finished { connection, origin, broken } => match self.terms.finished {
-                Finished::Fix if broken => self.deliver(connection, true, now),
-                Finished::Refuse | Finished::Fix => {
-                    self.progress.connection = Some(connection);
-                    self.tell(Problem::AlreadyConnected { origin }, now)
+            Found::Finished { connection, origin, broken } => {
+                let gets_a_link = match self.terms.intent {
+                    Intent::Reauthorise | Intent::Print => true,
+                    Intent::Renew => broken,
+                    Intent::Connect | Intent::PostHere | Intent::Cancel => false,
+                };
+                if gets_a_link {
+                    self.deliver(connection, true, now)
+                } else {
+                    self.tell_of(Problem::AlreadyConnected { origin }, Some(connection), now)
                 }
-                Finished::Relink => self.deliver(connection, true, now),
-            },
+            }
             Found::Elsewhere { connection, origin } => {
-                self.progress.connection = Some(connection);
-                self.tell(Problem::Elsewhere { origin }, now)
+                self.tell_of(Problem::Elsewhere { origin }, Some(connection), now)
             }
             Found::OtherService { service } => self.tell(Problem::SchemaTaken { service }, now),
         }
     }
 
-    fn found_nothing(&mut self, now: Timestamp) -> Step {
-        if self.progress.stage == Stage::Deliver {
+    fn found_nothing(&mut self, now: Timestamp) -> Next {
+        if let Stage::Deliver { .. } = self.progress.stage {
             return self.vanished(now);
         }
         if let Some(refusal) = &mut self.refused {
             // A creation without an answer may be what took the name; then it will show up.
             if (refusal.conflict || self.maybe_sent.is_some()) && refusal.looks < CONFLICT_LOOKS {
                 refusal.looks += 1;
-                return self.again(Step::Look, now);
+                return self.again(Due::Look, now);
             }
             let problem = refusal.problem.clone();
             return self.tell(problem, now);
         }
-        let Some(sent) = self.maybe_sent else { return self.begin(Step::Create, now) };
+        let Some(sent) = self.maybe_sent else { return self.begin(Due::Create, now) };
         let settled = after(sent, GRACE);
         if self.looked_at.is_some_and(|looked_at| looked_at >= settled) {
-            return self.begin(Step::Create, now);
+            return self.begin(Due::Create, now);
         }
         match Duration::try_from(settled.duration_since(now)) {
-            Ok(rest) if !rest.is_zero() => {
-                self.due = Step::Look;
-                self.wait(rest, now)
+            Ok(left) if !left.is_zero() => {
+                self.due = Due::Look;
+                self.rest(left, now)
             }
-            _ => self.begin(Step::Look, now),
+            _ => self.begin(Due::Look, now),
         }
     }
 
-    fn vanished(&mut self, now: Timestamp) -> Step {
-        if self.terms.finished == Finished::Fix {
+    fn vanished(&mut self, now: Timestamp) -> Next {
+        if self.terms.intent == Intent::Renew {
             // A new one would be another connection than the message speaks of.
             return self.tell(Problem::Gone, now);
         }
@@ -227,125 +250,125 @@ impl Journal {
         }
         self.progress = Progress { posts: self.progress.posts, ..Progress::default() };
         self.maybe_sent = None;
-        self.begin(Step::Create, now)
+        self.begin(Due::Create, now)
     }
 
-    fn failed(&mut self, failure: Failure, now: Timestamp) -> Step {
-        let step = match self.progress.stage {
-            Stage::Deliver if self.due == Step::Look => Step::Look,
-            Stage::Deliver => Step::Mint,
-            _ if self.terms.first == First::Cancel => Step::Cancel,
-            _ if self.refused.is_some() || self.due == Step::Look => Step::Look,
-            _ => Step::Create,
-        };
+    fn failed(&mut self, failure: Failure, now: Timestamp) -> Next {
         match failure {
             Failure::Final(problem) => self.tell(problem, now),
             _ if now >= after(self.terms.accepted_at, CREATE_DEADLINE) => self.tell(Problem::NoAnswer, now),
             Failure::Throttled(Some(pause)) if pause > THROTTLE_LIMIT => {
                 self.tell(Problem::RateLimited { retry_after_s: Some(pause.as_secs()) }, now)
             }
-            Failure::Throttled(pause) => self.throttled(pause, step, now),
-            Failure::NotSent => self.again(step, now),
-            Failure::Unclear if step == Step::Create => {
+            Failure::Throttled(pause) => self.throttled(pause, now),
+            Failure::NotSent => self.again(self.due, now),
+            Failure::Unclear if self.progress.stage == Stage::Create && self.due == Due::Create => {
                 self.maybe_sent = Some(now);
-                self.again(Step::Look, now)
+                self.again(Due::Look, now)
             }
-            Failure::Unclear => self.again(step, now),
+            Failure::Unclear => self.again(self.due, now),
         }
     }
 
-    fn post_failed(&mut self, failure: PostFailure, now: Timestamp) -> Step {
-        let telling = self.progress.stage == Stage::Tell;
-        let step = if telling { Step::Tell } else { Step::Post };
+    fn post_failed(&mut self, failure: PostFailure, now: Timestamp) -> Next {
+        let telling = matches!(self.progress.stage, Stage::Tell { .. });
         match failure {
-            PostFailure::Refused(_) if telling => self.end(Stage::Undeliverable),
+            PostFailure::Refused(_) if telling => self.end(Ending::Undeliverable),
             PostFailure::Refused(slack_says) => self.tell(Problem::CannotPost { slack_says }, now),
             PostFailure::Throttled(pause) => {
                 self.progress.posts = self.progress.posts.saturating_sub(1);
-                self.throttled(pause, step, now)
+                self.throttled(pause, now)
             }
             PostFailure::NotSent => {
                 self.progress.posts = self.progress.posts.saturating_sub(1);
-                self.again(step, now)
+                self.again(self.due, now)
             }
-            PostFailure::Unclear if telling && !self.may_post(&step) => self.end(Stage::Undeliverable),
+            PostFailure::Unclear if telling && !self.may_post() => self.end(Ending::Undeliverable),
             PostFailure::Unclear => {
-                let step = if self.may_post(&step) { step } else { self.unconfirmed() };
-                self.again_unclear(step, now)
+                if !self.may_post() {
+                    self.unconfirmed();
+                }
+                self.again_unclear(now)
             }
         }
     }
 
-    /// Whether the response_url has a post left for this. Its last is kept for telling the person.
-    fn may_post(&self, step: &Step) -> bool {
-        let limit = match step {
-            Step::Post => RESPONSE_URL_POSTS - 1,
-            _ => RESPONSE_URL_POSTS,
+    /// Whether a message is what is due.
+    fn is_posting(&self) -> bool {
+        match self.progress.stage {
+            Stage::Deliver { .. } => self.due == Due::Post,
+            Stage::Tell { .. } => true,
+            _ => false,
+        }
+    }
+
+    /// Whether the response_url has a post left. Its last is kept for telling the person.
+    fn may_post(&self) -> bool {
+        let limit = match self.progress.stage {
+            Stage::Tell { .. } => RESPONSE_URL_POSTS,
+            _ => RESPONSE_URL_POSTS - 1,
         };
         self.terms.web_api || self.progress.posts < limit
     }
 
     /// Gives up on the link: it may be there, but Slack never said so.
-    fn unconfirmed(&mut self) -> Step {
-        self.progress.stage = Stage::Tell;
-        self.progress.problem = Some(Problem::CannotPost { slack_says: "no clear answer".to_owned() });
-        Step::Tell
+    fn unconfirmed(&mut self) {
+        let connection = self.progress.stage.connection().map(str::to_owned);
+        self.progress.stage = Stage::Tell { notice: Problem::Unconfirmed.into(), connection };
     }
 
-    /// Begins a step, unless its time is over.
-    fn begin(&mut self, step: Step, now: Timestamp) -> Step {
-        if now >= self.limit(&step) {
-            return match step {
-                Step::Create | Step::Look | Step::Cancel if self.progress.stage == Stage::Create => {
-                    self.tell(Problem::NoAnswer, now)
-                }
-                _ => self.end(Stage::Undeliverable),
+    /// Begins what is due, unless the time for it is over.
+    fn begin(&mut self, due: Due, now: Timestamp) -> Next {
+        if let Stage::Over { ending, .. } = self.progress.stage {
+            return Next::End(ending);
+        }
+        if now >= self.limit() {
+            return match self.progress.stage {
+                Stage::Create | Stage::Cancel { .. } => self.tell(Problem::NoAnswer, now),
+                _ => self.end(Ending::Undeliverable),
             };
         }
-        let step = match step {
-            // So often, and each time the process died.
-            Step::Post if !self.may_post(&step) => self.unconfirmed(),
-            step => step,
-        };
-        if matches!(step, Step::Post | Step::Tell) && !self.terms.web_api {
-            if !self.may_post(&step) {
-                return self.end(Stage::Undeliverable);
+        self.due = due;
+        // So often, and each time the process died.
+        if self.is_posting() && !self.may_post() && matches!(self.progress.stage, Stage::Deliver { .. }) {
+            self.unconfirmed();
+        }
+        if self.is_posting() && !self.terms.web_api {
+            if !self.may_post() {
+                return self.end(Ending::Undeliverable);
             }
             // Before it is made, so that no crash can hide it.
             self.progress.posts += 1;
         }
-        if step == Step::Look {
+        if due == Due::Look {
             self.looked_at = Some(now);
         }
-        self.due = step.clone();
-        step
+        Next::Act
     }
 
-    fn deliver(&mut self, connection: String, existed: bool, now: Timestamp) -> Step {
-        self.progress = Progress {
-            stage: Stage::Deliver,
-            connection: Some(connection),
-            existed,
-            posts: self.progress.posts,
-            ..Progress::default()
-        };
+    fn deliver(&mut self, connection: String, existed: bool, now: Timestamp) -> Next {
+        self.progress.stage = Stage::Deliver { connection, existed };
+        self.progress.tries = 0;
         self.refused = None;
         self.maybe_sent = None;
-        self.begin(if self.card { Step::Post } else { Step::Mint }, now)
+        self.begin(if self.card.is_some() { Due::Post } else { Due::Mint }, now)
     }
 
-    fn tell(&mut self, problem: Problem, now: Timestamp) -> Step {
-        self.card = false;
-        self.progress.stage = Stage::Tell;
-        self.progress.problem = Some(problem);
+    /// Ends the search for a link: the person is told instead.
+    fn tell(&mut self, notice: impl Into<Notice>, now: Timestamp) -> Next {
+        let connection = self.progress.stage.connection().map(str::to_owned);
+        self.tell_of(notice, connection, now)
+    }
+
+    fn tell_of(&mut self, notice: impl Into<Notice>, connection: Option<String>, now: Timestamp) -> Next {
+        self.progress.stage = Stage::Tell { notice: notice.into(), connection };
         self.progress.tries = 0;
-        self.begin(Step::Tell, now)
+        self.begin(self.due, now)
     }
 
-    fn end(&mut self, stage: Stage) -> Step {
-        self.card = false;
-        self.progress.stage = stage;
-        Step::End
+    fn end(&mut self, ending: Ending) -> Next {
+        self.progress.stage = std::mem::take(&mut self.progress.stage).over(ending);
+        Next::End(ending)
     }
 }
 

@@ -3,10 +3,10 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use connect_card::cli::{self, Cli, Exit, Task, check, gallery, manifest, sandbox, serve};
+use connect_card::cli::{self, Cli, Exit, Task, check, gallery, link, manifest, sandbox, serve};
 use connect_card::clock::Clock;
-use connect_card::config::{self, Faults, LogConfig, LogFormat, Vars};
-use connect_card::{link, telemetry};
+use connect_card::config::{self, Faults, Vars};
+use connect_card::telemetry::{self, LogConfig, LogFormat};
 
 fn main() -> ExitCode {
     let task = Cli::parse().command;
@@ -56,5 +56,5 @@ fn load() -> Result<(Vars, LogConfig), Faults> {
 
 /// A person at a terminal wants the answer, and of the log only what went wrong.
 fn quiet(log: &LogConfig) -> &str {
-    if log.filter == config::LOG_FILTER { "error" } else { &log.filter }
+    if log.filter == telemetry::LOG_FILTER { "error" } else { &log.filter }
 }

@@ -10,21 +10,31 @@
 //! `ALLOWED_USERS` does not name.
 
 mod cache;
-mod slack;
+mod directory;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
-use crate::config::Permissions;
 use crate::slack::web_api::{Identity, UserInfo, WebApi};
-use slack::Directory;
+use directory::Directory;
 
 /// Longest wait for all that Slack is asked; the acknowledgement is due after three seconds.
 const PATIENCE: Duration = Duration::from_millis(800);
 /// How many people a refusal names.
 const ASKED: usize = 3;
+
+/// Who may use the bot, and where. What is empty allows everybody, and everywhere.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Permissions {
+    /// `ALLOWED_USERS`.
+    pub users: Vec<String>,
+    /// `ALLOWED_USER_GROUPS`.
+    pub user_groups: Vec<String>,
+    /// `ALLOWED_CHANNELS`.
+    pub channels: Vec<String>,
+}
 
 /// Somebody who wants something, as Slack's request tells.
 #[derive(Clone, Copy, Debug)]
@@ -109,7 +119,12 @@ impl Gate {
     ///
     /// # Errors
     /// [`Refused`].
-    pub async fn may(&self, person: &Person<'_>, channel_id: &str, now: Timestamp) -> Result<(), Refused> {
+    pub async fn authorize(
+        &self,
+        person: &Person<'_>,
+        channel_id: &str,
+        now: Timestamp,
+    ) -> Result<(), Refused> {
         self.judge(person, channel_id, now).await.map_err(|reason| {
             let ask = self.permissions.users.iter().take(ASKED).cloned().collect();
             Refused { reason, ask }

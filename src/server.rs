@@ -4,13 +4,15 @@
 //! loop is here, and not axum's own, because that one never ends a half-sent header, takes any
 //! number of connections and listens with a backlog that a burst overflows.
 
-mod accept;
+pub mod accept;
 pub mod commands;
 pub mod connected;
-mod form;
+pub mod form;
 pub mod health;
 pub mod interactivity;
-mod signed;
+pub mod signed;
+pub mod state;
+pub mod words;
 
 use std::io;
 use std::net::SocketAddr;
@@ -30,7 +32,8 @@ use tokio::net::{TcpListener, TcpSocket};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::app::Bot;
+use health::Health;
+use state::RouteState;
 
 /// Connections that the kernel keeps for us; a burst on the usual 128 costs its callers a second.
 const BACKLOG: u32 = 4096;
@@ -45,6 +48,17 @@ const DRAIN_LIMIT: Duration = Duration::from_secs(5);
 /// Pause after a failed accept, which is nearly always a lack of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
+/// Where the bot listens and where it is reached.
+#[derive(Clone, Debug)]
+pub struct ServerConfig {
+    /// `HOST` and `PORT`.
+    pub listen: SocketAddr,
+    /// `PUBLIC_URL`, without a slash at its end.
+    pub public_url: String,
+    /// `METRICS_ADDR`.
+    pub metrics: Option<SocketAddr>,
+}
+
 /// An answer as JSON.
 fn json(body: &impl Serialize) -> Response {
     match serde_json::to_vec(body) {
@@ -57,19 +71,19 @@ fn json(body: &impl Serialize) -> Response {
 }
 
 /// The routes that Slack and the customer's browser reach.
-pub fn routes(bot: Arc<Bot>) -> Router {
+pub fn routes(state: RouteState) -> Router {
     Router::new()
         .route("/slack/commands", post(commands::handle))
         .route("/slack/interactivity", post(interactivity::handle))
         .route("/connected/{command}", get(connected::handle))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))
-        .with_state(bot)
+        .with_state(state)
 }
 
 /// The route on the metrics listener.
-pub fn metrics_routes(bot: Arc<Bot>) -> Router {
-    Router::new().route("/metrics", get(health::metrics)).with_state(bot)
+pub fn metrics_routes(health: Arc<Health>) -> Router {
+    Router::new().route("/metrics", get(health::metrics)).with_state(health)
 }
 
 /// Opens a listening socket.

@@ -7,6 +7,7 @@
 //! model refuses payloads of an Enterprise organisation, so both are read here; its Web API
 //! client and Block Kit models serve in [`web_api`] and in [`crate::reply`].
 
+pub mod id;
 pub mod manifest;
 pub mod respond;
 pub mod signature;
@@ -15,8 +16,21 @@ pub mod web_api;
 use std::collections::HashMap;
 
 use secrecy::{ExposeSecret, SecretString};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use url::Url;
+
+/// What is needed to hear from and speak to Slack. No `Debug`: it holds secrets.
+#[derive(Clone)]
+pub struct SlackConfig {
+    /// `SLACK_SIGNING_SECRET`: the one in force first, then the one being rotated out.
+    pub signing_secrets: Vec<SecretString>,
+    /// `SLACK_BOT_TOKEN`.
+    pub bot_token: Option<SecretString>,
+    /// `SLACK_API_URL`, without a slash at its end.
+    pub api_url: String,
+    /// Origins a response_url may have.
+    pub response_url_origins: Vec<url::Origin>,
+}
 
 /// A slash command as Slack sends it: `application/x-www-form-urlencoded`.
 ///
@@ -56,9 +70,6 @@ pub enum NotACommand {
     ResponseUrl,
 }
 
-/// Longest id that is believed to be Slack's; theirs have 9 to 11 characters.
-const ID_LIMIT: usize = 64;
-
 impl SlashCommand {
     /// Reads a form. `origins` are those that a response_url may have.
     ///
@@ -73,10 +84,10 @@ impl SlashCommand {
             }
         }
         Ok(Self {
-            team_id: id(form.team_id, "team_id")?,
+            team_id: required_id(form.team_id, "team_id")?,
             enterprise_id: form.enterprise_id.filter(|id| !id.is_empty()),
-            channel_id: id(form.channel_id, "channel_id")?,
-            user_id: id(form.user_id, "user_id")?,
+            channel_id: required_id(form.channel_id, "channel_id")?,
+            user_id: required_id(form.user_id, "user_id")?,
             command: form
                 .command
                 .filter(|name| name.starts_with('/'))
@@ -140,10 +151,8 @@ fn percent_decoded(raw: &str) -> Vec<u8> {
     decoded
 }
 
-fn id(value: Option<String>, name: &'static str) -> Result<String, NotACommand> {
-    value
-        .filter(|id| (1..=ID_LIMIT).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric()))
-        .ok_or(NotACommand::Field(name))
+fn required_id(value: Option<String>, name: &'static str) -> Result<String, NotACommand> {
+    value.filter(|value| id::is_id(value)).ok_or(NotACommand::Field(name))
 }
 
 /// Whether a body is Slack's certificate probe and nothing else: `ssl_check=1`, alone or with the
@@ -183,6 +192,15 @@ impl ResponseUrl {
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
+}
+
+/// Where a message stands: what it takes to edit it, or to answer in its thread.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Place {
+    /// The channel; for a direct message not the one asked for.
+    pub channel: String,
+    /// The message's id in it.
+    pub ts: String,
 }
 
 /// What of an interaction's payload is read. Fields come and go between kinds of interaction, and

@@ -4,13 +4,15 @@
 //! "on disk". Must not know Slack or Fivetran, nor what a stage means: that is
 //! [`crate::journal`]'s.
 //!
-//! Every operation is one statement that commits by itself. The two that commands wait for,
-//! accepting and recording, go through a writer that puts all that is waiting into one statement,
+//! Every statement commits by itself, and no operation needs two of them to be right. The three
+//! writes that commands wait for (accepting a command, recording its progress, keeping its link)
+//! each go through a writer of their own, which puts all rows that are waiting into one statement,
 //! so that many commands share one sync of the disk.
 
 mod commands;
-mod held;
+mod lease;
 mod links;
+mod migrations;
 mod open;
 mod statements;
 mod writer;
@@ -25,21 +27,19 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::seal::Sealer;
-use commands::StageName;
-pub use commands::{Accepted, Claimed, NewCommand, Recorded, Then};
-use held::Held;
-pub use held::Hold;
+pub use commands::{Accepted, Claimed, NewCommand};
+pub use lease::LeaseGuard;
+use lease::Leases;
 pub use links::{ClaimedLink, CommandRow, NewLink};
-pub use open::{OpenError, Options, undeliverable_beside};
+pub use open::{DatabaseUrl, OpenError, Options, undeliverable_beside};
 use statements::Statements;
+pub use writer::Recorded;
 
 /// Longest wait for a commit before the person is told that nothing was accepted: Slack gives the
 /// whole acknowledgement 3 s.
 pub const ACCEPT_LIMIT: Duration = Duration::from_secs(2);
 /// Longest wait for the database to close.
 const CLOSE_LIMIT: Duration = Duration::from_secs(3);
-/// The fence of a command that was never taken from the store.
-const FIRST_FENCE: i64 = 1;
 /// How long ended commands are kept.
 pub const KEEP: jiff::SignedDuration = jiff::SignedDuration::from_hours(30 * 24);
 
@@ -108,7 +108,7 @@ struct Inner {
     accepts: mpsc::UnboundedSender<writer::Accept>,
     records: mpsc::UnboundedSender<writer::Record>,
     kept: mpsc::UnboundedSender<writer::Keep>,
-    held: Arc<Held>,
+    leases: Arc<Leases>,
     progress: Arc<writer::Progressing>,
     /// Commands whose acceptance was not promised, and that are still to be voided.
     voiding: Arc<AtomicUsize>,

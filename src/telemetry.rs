@@ -22,7 +22,26 @@ use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
 
-use crate::config::LogFormat;
+/// The default of `RUST_LOG`.
+pub const LOG_FILTER: &str = "info";
+
+/// What a log line looks like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// For people.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// `LOG_FORMAT` and `RUST_LOG`.
+#[derive(Debug)]
+pub struct LogConfig {
+    /// `LOG_FORMAT`; on a terminal `text`, else `json`.
+    pub format: LogFormat,
+    /// `RUST_LOG`; `info`.
+    pub filter: String,
+}
 
 /// Lets through everything of our own, and of other crates only warnings and errors.
 ///

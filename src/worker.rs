@@ -1,13 +1,12 @@
-//! The worker: takes commands, and takes each step by step until it has ended.
+//! The worker: takes commands, and takes each action by action until it has ended.
 //!
-//! Owns who is at work on what, how many at a time, and that progress is on disk before the step
+//! Owns who is at work on what, how many at a time, and that progress is on disk before the action
 //! that it allows. What to do next is [`crate::journal`]'s decision.
 
 mod budget;
 mod deliver;
 
-use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use prometheus_client::metrics::gauge::Gauge;
@@ -16,18 +15,21 @@ use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::app::Bot;
-use crate::command::connect::{self, Confirmed, Here};
-use crate::command::{Work, cancel};
+use crate::clock::Clock;
 use crate::crash::crash_point;
 use crate::fivetran::model::ConnectCard;
 use crate::journal::{
-    Failure, Finished, First, Journal, Outcome, PostFailure, Problem, Progress, Stage, Step, Terms,
+    self, Act, Ending, Failure, Found, Message, Notice, Origin, PostFailure, Record, Resting, Stage, Step,
+    Terms, Then, Turn,
 };
 use crate::outbound::CALL_TIMEOUT;
-use crate::store::{Claimed, Recorded, Then};
-use crate::telemetry::{Ending, Party};
+use crate::provision::Provision;
+use crate::store::{Claimed, Recorded, Store, StoreError};
+use crate::telemetry::{self, Metrics, Party};
+use crate::work::{Confirmed, Work};
 use budget::RetryBudget;
+pub use deliver::{Delivery, Hints};
+use deliver::{Job, Posting};
 
 /// Calls to one party at a time. A party that hangs holds each for [`CALL_TIMEOUT`] at the most,
 /// and none of the other party's.
@@ -41,15 +43,33 @@ const POLL: Duration = Duration::from_millis(500);
 const CLAIM: i64 = 64;
 /// What must be left of the lease, beyond the longest call, before a connection is created.
 const LEASE_MARGIN: Duration = Duration::from_secs(2);
-/// How long steps in flight may take at a shutdown before their leases are given up.
+/// How long actions in flight may take at a shutdown before they are abandoned.
 const FINISH_LIMIT: Duration = Duration::from_secs(12);
-/// How long giving the leases up may take.
-const RELEASE_LIMIT: Duration = Duration::from_secs(3);
 /// How long a command that this version cannot read is left to one that can, counted from its
 /// acceptance.
 const UNREADABLE_LIMIT: jiff::SignedDuration = crate::journal::WEB_API_DEADLINE;
-/// How often ended commands are purged and the open ones counted.
+/// How often ended commands are purged and the journals at rest looked through.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
+
+type Outcome = journal::Outcome<ConnectCard>;
+
+/// What the worker works with. No `Debug`: it holds secrets.
+pub struct Parts {
+    /// The time.
+    pub clock: Clock,
+    /// The numbers.
+    pub metrics: Metrics,
+    /// The commands.
+    pub store: Store,
+    /// Fivetran.
+    pub provision: Provision,
+    /// Slack.
+    pub delivery: Delivery,
+    /// Set when the bot shuts down: nothing new is taken.
+    pub stopping: CancellationToken,
+    /// Set by the worker when a part of it has failed that the bot cannot do without.
+    pub failed: CancellationToken,
+}
 
 /// A running worker.
 pub struct Handle {
@@ -58,28 +78,27 @@ pub struct Handle {
 }
 
 struct Worker {
-    bot: Arc<Bot>,
+    parts: Parts,
     fivetran_calls: Semaphore,
     slack_calls: Semaphore,
     /// Something may be due.
     due: Notify,
-    steps: TaskTracker,
+    tasks: TaskTracker,
     /// Ends the tasks that are still at work when the time for finishing is over.
     abandon: CancellationToken,
-    /// What this process knows of the commands that it has put down: a command that comes back
-    /// with the next fence has been in no other hands.
-    resting: Mutex<HashMap<String, (i64, Journal)>>,
+    resting: Mutex<Resting<ConnectCard>>,
     budget: Mutex<RetryBudget>,
 }
 
 /// Starts the worker. `fresh` are commands whose lease this process has had since their commit.
-pub fn start(bot: Arc<Bot>, fresh: mpsc::UnboundedReceiver<Claimed>) -> Handle {
+pub fn start(parts: Parts, fresh: mpsc::UnboundedReceiver<Claimed>) -> Handle {
+    let (stopping, failed) = (parts.stopping.clone(), parts.failed.clone());
     let worker = Arc::new(Worker {
-        bot,
+        parts,
         fivetran_calls: Semaphore::new(CALLS),
         slack_calls: Semaphore::new(CALLS),
         due: Notify::new(),
-        steps: TaskTracker::new(),
+        tasks: TaskTracker::new(),
         abandon: CancellationToken::new(),
         resting: Mutex::default(),
         budget: Mutex::new(RetryBudget::new()),
@@ -87,62 +106,57 @@ pub fn start(bot: Arc<Bot>, fresh: mpsc::UnboundedReceiver<Claimed>) -> Handle {
     let mut loops = JoinSet::new();
     loops.spawn(Arc::clone(&worker).take_fresh(fresh));
     loops.spawn(Arc::clone(&worker).take_due());
-    loops.spawn(Arc::clone(&worker).renew());
-    loops.spawn(Arc::clone(&worker).keep_house());
-    loops.spawn(Arc::clone(&worker).watch());
-    let supervisor = tokio::spawn(supervise(loops, Arc::clone(&worker.bot)));
+    loops.spawn(Arc::clone(&worker).prolong_leases());
+    loops.spawn(Arc::clone(&worker).clean_up());
+    let supervisor = tokio::spawn(supervise(loops, stopping, failed));
     Handle { worker, supervisor }
 }
 
 /// Reports a loop that ends before its time: without it, commands would be accepted that nobody
 /// carries out.
-async fn supervise(mut loops: JoinSet<()>, bot: Arc<Bot>) {
+async fn supervise(mut loops: JoinSet<()>, stopping: CancellationToken, failed: CancellationToken) {
     while let Some(ended) = loops.join_next().await {
-        if !bot.stopping.is_cancelled() {
+        if !stopping.is_cancelled() {
             tracing::error!(panicked = ended.is_err(), "a part of the worker has ended");
-            bot.failed.cancel();
+            failed.cancel();
         }
     }
 }
 
 impl Handle {
-    /// Takes nothing new, lets the steps in flight finish, and gives up what is left. The bot's
-    /// `stopping` must have been set.
+    /// Takes nothing new and lets the actions in flight finish, within [`FINISH_LIMIT`]. `stopping`
+    /// must have been set; the leases are still to be given up.
     pub async fn stop(self) {
         let worker = self.worker;
-        worker.steps.close();
-        if tokio::time::timeout(FINISH_LIMIT, worker.steps.wait()).await.is_err() {
-            tracing::warn!(commands = worker.steps.len(), "leaving commands to the next process");
+        worker.tasks.close();
+        if tokio::time::timeout(FINISH_LIMIT, worker.tasks.wait()).await.is_err() {
+            tracing::warn!(commands = worker.tasks.len(), "leaving commands to the next process");
             worker.abandon.cancel();
-            worker.steps.wait().await;
+            worker.tasks.wait().await;
         }
         self.supervisor.abort();
         let _ = self.supervisor.await;
-        match tokio::time::timeout(RELEASE_LIMIT, worker.bot.store.release()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "could not give up the leases; they end by themselves"),
-            Err(_) => tracing::warn!("the database does not take the leases back; they end by themselves"),
-        }
     }
 }
 
 impl Worker {
     async fn take_fresh(self: Arc<Self>, mut fresh: mpsc::UnboundedReceiver<Claimed>) {
         while let Some(claimed) = fresh.recv().await {
-            self.carry(claimed, None);
+            self.carry(claimed);
         }
-        // The senders live as long as the bot.
+        // The senders live as long as the routes.
         std::future::pending().await
     }
 
     async fn take_due(self: Arc<Self>) {
-        while !self.bot.stopping.is_cancelled() {
+        let Parts { clock, metrics, store, stopping, .. } = &self.parts;
+        while !stopping.is_cancelled() {
             let mut more = false;
-            if self.bot.metrics.in_hand.get() < ENOUGH {
-                match self.bot.store.claim(self.bot.clock.now(), CLAIM).await {
+            if metrics.in_hand.get() < ENOUGH {
+                match store.claim(clock.now(), CLAIM).await {
                     Ok(claimed) => {
                         more = i64::try_from(claimed.len()) == Ok(CLAIM);
-                        claimed.into_iter().for_each(|claimed| self.take_up(claimed));
+                        claimed.into_iter().for_each(|claimed| self.carry(claimed));
                     }
                     Err(error) => tracing::warn!(%error, "could not ask for due commands"),
                 }
@@ -151,37 +165,28 @@ impl Worker {
                 continue;
             }
             tokio::select! {
-                () = self.bot.stopping.cancelled() => {}
+                () = stopping.cancelled() => {}
                 () = self.due.notified() => {}
                 () = tokio::time::sleep(POLL) => {}
             }
         }
     }
 
-    /// Goes on with a command from the database: where this process left it, if it has been in no
-    /// other hands since.
-    fn take_up(self: &Arc<Self>, claimed: Claimed) {
-        let rested = self.resting().remove(&claimed.id);
-        let mine = rested.filter(|(fence, _)| fence + 1 == claimed.fence).map(|(_, journal)| journal);
-        self.carry(claimed, mine);
-    }
-
     /// Prolongs the leases in a task of its own, so that busy hands never look dead.
-    async fn renew(self: Arc<Self>) {
+    async fn prolong_leases(self: Arc<Self>) {
         loop {
-            tokio::time::sleep(self.bot.store.lease() / 3).await;
-            if let Err(error) = self.bot.store.renew().await {
+            tokio::time::sleep(self.parts.store.lease() / 3).await;
+            if let Err(error) = self.parts.store.renew().await {
                 tracing::warn!(%error, "could not prolong the leases");
             }
         }
     }
 
-    async fn keep_house(self: Arc<Self>) {
+    async fn clean_up(self: Arc<Self>) {
         loop {
-            let now = self.bot.clock.now();
-            // Commands that another replica has ended since.
-            self.resting().retain(|_, (_, journal)| journal.deadline() > now);
-            match self.bot.store.purge(now).await {
+            let now = self.parts.clock.now();
+            self.resting().forget_old(now);
+            match self.parts.store.purge(now).await {
                 Ok(0) => {}
                 Ok(rows) => tracing::info!(rows, "purged old commands"),
                 Err(error) => tracing::warn!(%error, "could not purge old commands"),
@@ -190,189 +195,229 @@ impl Worker {
         }
     }
 
-    async fn watch(self: Arc<Self>) {
-        // Counted as a step, so that stopping waits for the looks in flight, which would otherwise be
-        // told to Slack and forgotten.
-        let watching = self.steps.track_future(crate::watch::run(&self.bot));
-        let _ = self.abandon.run_until_cancelled(watching).await;
-    }
-
-    fn resting(&self) -> std::sync::MutexGuard<'_, HashMap<String, (i64, Journal)>> {
+    fn resting(&self) -> MutexGuard<'_, Resting<ConnectCard>> {
         self.resting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Carries one command from here on, in a task of its own.
-    fn carry(self: &Arc<Self>, claimed: Claimed, known: Option<Journal>) {
-        if self.steps.is_closed() {
+    fn carry(self: &Arc<Self>, claimed: Claimed) {
+        if self.tasks.is_closed() {
             // It is given up with the others; the next process goes on.
             return;
         }
         let worker = Arc::clone(self);
-        let in_hand = InHand::count(&self.bot.metrics.in_hand);
-        self.steps.spawn(async move {
+        let in_hand = InHand::count(&self.parts.metrics.in_hand);
+        self.tasks.spawn(async move {
             let abandon = worker.abandon.clone();
-            let _ = abandon.run_until_cancelled(worker.steps_of(claimed, known)).await;
+            let _ = abandon.run_until_cancelled(worker.take_turns(claimed)).await;
             drop(in_hand);
         });
     }
 
-    async fn steps_of(self: &Arc<Self>, claimed: Claimed, known: Option<Journal>) {
+    /// Carries a command until it rests, ends, or is somebody else's.
+    async fn take_turns(self: &Arc<Self>, claimed: Claimed) {
         let Ok(work) = serde_json::from_str::<Work>(&claimed.request) else {
             return self.leave_unreadable(&claimed).await;
         };
-        let fresh = claimed.is_fresh();
-        let (mut journal, mut outcome) = match known {
-            Some(journal) => (journal, Outcome::Woken),
-            None => {
-                let terms = Terms {
-                    accepted_at: claimed.accepted_at,
-                    web_api: self.bot.web_api.is_some(),
-                    first: match &work {
-                        Work::Connect(request) if request.confirmed == Confirmed::No => First::Create,
-                        Work::Connect(_) | Work::Renew { .. } => First::Look,
-                        Work::Cancel { .. } => First::Cancel,
-                    },
-                    finished: match &work {
-                        Work::Renew { .. } => Finished::Fix,
-                        work if work.request().confirmed == Confirmed::Reauthorise => Finished::Relink,
-                        _ => Finished::Refuse,
-                    },
-                    spread: spread(&claimed.id),
-                };
-                let outcome = if fresh { Outcome::Accepted } else { Outcome::TakenOver };
-                (Journal::new(terms, claimed.progress.clone()), outcome)
-            }
+        let terms = Terms {
+            accepted_at: claimed.accepted_at,
+            web_api: self.parts.delivery.has_web_api(),
+            intent: work.intent(),
+            spread: spread(&claimed.id),
         };
-        let mut stored = claimed.progress.clone();
-        let mut card = None;
+        let taken_up = self.resting().take_up(&claimed.id, claimed.fence, terms, claimed.progress.clone());
+        let (mut journal, mut outcome) = taken_up;
+        let job = Job { claimed: &claimed, work: &work };
         loop {
-            let now = self.bot.clock.now();
             let cause = cause(&outcome);
-            let step = journal.next(outcome, now);
-            let then = match &step {
-                Step::Wait(pause) => Then::WaitUntil(now.saturating_add(*pause).unwrap_or(now)),
-                Step::End => Then::End(now),
-                _ => Then::GoOn,
-            };
-            if then != Then::GoOn || journal.progress != stored {
-                if let Step::Wait(_) = step {
-                    // Before it is recorded: from then on anyone may take it, this process too.
-                    self.resting().insert(claimed.id.clone(), (claimed.fence, journal.clone()));
-                }
-                match self.bot.store.record(&claimed, &journal.progress, then).await {
-                    Recorded::Committed => {
-                        stored.clone_from(&journal.progress);
-                        crash_point(recorded_point(&step, journal.progress.stage));
-                    }
-                    Recorded::LeaseLost => {
-                        self.resting().remove(&claimed.id);
-                        self.bot.metrics.lease_lost();
-                        tracing::warn!(command = claimed.id, "another process has taken this command over");
+            let Turn { record, act, again } = journal.next(outcome, self.parts.clock.now());
+            outcome = match act {
+                Act::Provision(step) => {
+                    if !self.record(&claimed, record, "deliver: recorded").await {
                         return;
                     }
-                }
-            }
-            match step {
-                Step::Wait(pause) => {
-                    let (tries, wait_s) = (journal.progress.tries, pause.as_secs_f64());
-                    tracing::warn!(command = claimed.id, cause, tries, wait_s, "a command waits");
-                    return self.wake_after(pause);
-                }
-                Step::End => return self.ended(&claimed, &work, &journal),
-                step => {
-                    let (before, answered) = call_points(&step);
+                    let (before, answered) = crash_points(&step);
                     crash_point(before);
-                    outcome = self.take(&step, &journal, &claimed, &work, &mut card).await;
+                    let outcome = self.provision(job, step, again).await;
                     crash_point(answered);
+                    outcome
                 }
-            }
-        }
-    }
-
-    /// Takes one step.
-    async fn take(
-        &self,
-        step: &Step,
-        journal: &Journal,
-        claimed: &Claimed,
-        work: &Work,
-        card: &mut Option<ConnectCard>,
-    ) -> Outcome {
-        if !claimed.hold.holds() || self.bot.store.lease_left().is_zero() {
-            return Outcome::Held;
-        }
-        let calls =
-            if matches!(step, Step::Post | Step::Tell) { &self.slack_calls } else { &self.fivetran_calls };
-        // Never closed, so always granted.
-        let _call = calls.acquire().await.ok();
-        match step {
-            Step::Post => match work {
-                Work::Renew { link, .. } => {
-                    deliver::renewed(&self.bot, journal, claimed, link, card.as_ref()).await
-                }
-                work => deliver::link(&self.bot, journal, claimed, work.request(), card.as_ref()).await,
-            },
-            Step::Tell => deliver::problem(&self.bot, journal, claimed, work).await,
-            step => {
-                if journal.is_retry() {
-                    if !self.budget().try_retry(self.bot.clock.now()) {
-                        return Outcome::Held;
+                Act::Deliver(message @ Message::Link { .. }) => {
+                    if !self.record(&claimed, record, "deliver: recorded").await {
+                        return;
                     }
-                    self.bot.metrics.retried(Party::Fivetran);
+                    crash_point("post: before the call");
+                    let outcome = self.deliver(job, message, again).await;
+                    crash_point("post: answered");
+                    outcome
                 }
-                if *step == Step::Create && !self.lease_is_long_enough() {
-                    return Outcome::Held;
+                Act::Deliver(message @ Message::Notice(_)) => {
+                    if !self.record(&claimed, record, "tell: recorded").await {
+                        return;
+                    }
+                    crash_point("tell: before the call");
+                    let outcome = self.deliver(job, message, again).await;
+                    crash_point("tell: answered");
+                    outcome
                 }
-                let outcome = self.at_fivetran(step, journal, claimed, work, card).await;
-                tracing::debug!(command = claimed.id, ?step, ?outcome, "a step at Fivetran");
-                if !matches!(outcome, Outcome::Failed(_)) {
-                    self.budget().succeeded();
+                Act::Rest(pause) => {
+                    let (tries, wait_s) = (journal.progress().tries, pause.as_secs_f64());
+                    self.resting().put_down(&claimed.id, claimed.fence, journal);
+                    if self.record(&claimed, record, "wait: recorded").await {
+                        tracing::warn!(command = claimed.id, cause, tries, wait_s, "a command waits");
+                        self.wake_after(pause);
+                    }
+                    return;
                 }
-                outcome
+                Act::End(ending) => {
+                    if self.record(&claimed, record, "end: recorded").await {
+                        self.ended(job, ending, &journal.progress().stage);
+                    }
+                    return;
+                }
+            };
+        }
+    }
+
+    /// Stores how a command stands, if that has changed; false if somebody else has it. `point` is
+    /// passed once it is on disk.
+    async fn record(&self, claimed: &Claimed, record: Option<Record>, point: &'static str) -> bool {
+        let Some(Record { progress, then }) = record else { return true };
+        match self.parts.store.record(claimed, &progress, then).await {
+            Recorded::Committed => {
+                crash_point(point);
+                true
+            }
+            Recorded::LeaseLost => {
+                self.resting().forget(&claimed.id);
+                self.parts.metrics.lease_lost();
+                tracing::warn!(command = claimed.id, "another process has taken this command over");
+                false
             }
         }
     }
 
-    /// Takes one step at Fivetran.
-    async fn at_fivetran(
-        &self,
-        step: &Step,
-        journal: &Journal,
-        claimed: &Claimed,
-        work: &Work,
-        card: &mut Option<ConnectCard>,
-    ) -> Outcome {
-        let connection = journal.progress.connection.as_deref();
-        if *step == Step::Cancel {
-            return cancel::perform(connection.unwrap_or_default(), &self.bot.fivetran).await;
+    /// Takes one step at Fivetran. `again`: it repeats one that failed.
+    async fn provision(&self, job: Job<'_>, step: Step, again: bool) -> Outcome {
+        if self.may_be_lost(job.claimed) {
+            return Outcome::Postponed;
         }
+        // Never closed, so always granted.
+        let _call = self.fivetran_calls.acquire().await.ok();
+        if again {
+            if !self.budget().try_retry(self.parts.clock.now()) {
+                return Outcome::Postponed;
+            }
+            self.parts.metrics.retried(Party::Fivetran);
+        }
+        if step == Step::Create && !self.lease_is_long_enough() {
+            return Outcome::Postponed;
+        }
+        let outcome = self.take_step(job, &step).await;
+        tracing::debug!(command = job.claimed.id, ?step, ?outcome, "a step at Fivetran");
+        if !matches!(outcome, Outcome::Failed(_)) {
+            self.budget().succeeded();
+        }
+        outcome
+    }
+
+    async fn take_step(&self, job: Job<'_>, step: &Step) -> Outcome {
+        let provision = &self.parts.provision;
+        let request = job.work.request();
         // A renewed link brings its customer back to where the first one would have.
-        let landing = match work {
+        let landing = match job.work {
             Work::Renew { link, .. } => link,
-            _ => &claimed.id,
+            _ => &job.claimed.id,
         };
-        let redirect_uri = self.bot.landing.uri(landing);
+        match step {
+            Step::Create => provision.create(request, landing).await,
+            Step::Look => match provision.look(request).await {
+                Ok(found) => self.where_it_is(job, found).await,
+                Err(failure) => Outcome::Failed(failure),
+            },
+            Step::Mint { connection } => provision.mint(connection, landing).await,
+            Step::Cancel { connection } => provision.cancel(connection).await,
+        }
+    }
+
+    /// Sends one message to Slack. `again`: it repeats one that failed.
+    async fn deliver(&self, job: Job<'_>, message: Message<ConnectCard>, again: bool) -> Outcome {
+        if self.may_be_lost(job.claimed) {
+            return Outcome::Postponed;
+        }
+        // Never closed, so always granted.
+        let _call = self.slack_calls.acquire().await.ok();
+        let delivery = &self.parts.delivery;
+        match message {
+            Message::Link { connection, existed, card } => match job.work {
+                Work::Renew { link, .. } => delivery.renew_link(job.claimed, link, &card, again).await,
+                work => {
+                    let posted = Posting { connection: &connection, existed, card: &card };
+                    delivery.post_link(job.claimed, work.request(), posted, again).await
+                }
+            },
+            Message::Notice(notice) => delivery.tell(job, &notice, again).await,
+        }
+    }
+
+    /// Adds to what was found where and by whom it was asked for before.
+    async fn where_it_is(&self, job: Job<'_>, found: Found) -> Outcome {
         // A renewal goes where its link stands, be that a direct message; whoever asked for it there
         // has been checked by the message they pressed.
-        let here = match work {
-            Work::Renew { .. } => None,
-            _ => Some(Here {
-                store: &self.bot.store,
-                team_id: &claimed.team_id,
-                channel_id: &claimed.channel_id,
-            }),
+        let Work::Connect(request) = job.work else { return Outcome::Found(found) };
+        let (Found::Unfinished { connection, .. } | Found::Finished { connection, .. }) = &found else {
+            return Outcome::Found(found);
         };
-        connect::perform(step, work.request(), connection, &redirect_uri, &self.bot.fivetran, here, card)
-            .await
+        let known = match self.origin(job.claimed, connection).await {
+            Ok(known) => known,
+            // Without knowing where its link is, none may be posted: it is asked again.
+            Err(_) => return Outcome::Failed(Failure::NotSent),
+        };
+        Outcome::Found(match (found, known) {
+            (Found::Finished { connection, broken, .. }, Some((origin, _))) => {
+                Found::Finished { connection, origin: Some(origin), broken }
+            }
+            (Found::Unfinished { connection, .. }, Some((origin, false)))
+                if request.confirmed == Confirmed::No =>
+            {
+                Found::Elsewhere { connection, origin }
+            }
+            (found, _) => found,
+        })
     }
 
-    fn budget(&self) -> std::sync::MutexGuard<'_, RetryBudget> {
+    /// Where a connection was asked for, and whether that was here.
+    async fn origin(
+        &self,
+        claimed: &Claimed,
+        connection: &str,
+    ) -> Result<Option<(Origin, bool)>, StoreError> {
+        let Claimed { team_id, channel_id, .. } = claimed;
+        let link = self.parts.store.link_of_connection(connection).await?;
+        let here =
+            link.as_ref().is_none_or(|link| &link.team_id == team_id && &link.channel_id == channel_id);
+        if here {
+            // A link that is on its way to another channel has no row yet; its command has.
+            let other = self.parts.store.elsewhere(connection, team_id, channel_id).await?;
+            if let (Some((channel_id, user_id)), None) = (other, &link) {
+                return Ok(Some((Origin { channel_id, user_id }, false)));
+            }
+        }
+        Ok(link.map(|link| (Origin { channel_id: link.channel_id, user_id: link.requester }, here)))
+    }
+
+    /// Whether somebody else may have the command by now.
+    fn may_be_lost(&self, claimed: &Claimed) -> bool {
+        !claimed.lease.is_held() || self.parts.store.lease_left().is_zero()
+    }
+
+    fn budget(&self) -> MutexGuard<'_, RetryBudget> {
         self.budget.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A creation must be over before anyone else can take the command.
     fn lease_is_long_enough(&self) -> bool {
-        let store = &self.bot.store;
+        let store = &self.parts.store;
         // A lease that is set shorter than a call can take can at best be fresh.
         let needed = (CALL_TIMEOUT + LEASE_MARGIN).min(store.lease() / 2);
         store.lease_left() >= needed
@@ -392,23 +437,24 @@ impl Worker {
     /// Leaves a command to a version that can read it: its lease ends by itself. One that none has
     /// read in time ends here.
     async fn leave_unreadable(&self, claimed: &Claimed) {
-        let now = self.bot.clock.now();
+        let now = self.parts.clock.now();
         tracing::error!(command = claimed.id, "a command that this version cannot read");
         if now.duration_since(claimed.accepted_at) > UNREADABLE_LIMIT {
-            let progress = Progress { stage: Stage::Undeliverable, ..claimed.progress.clone() };
-            self.bot.store.record(claimed, &progress, Then::End(now)).await;
+            let progress = claimed.progress.clone().given_up();
+            self.parts.store.record(claimed, &progress, Then::End(now)).await;
         }
     }
 
-    fn ended(&self, claimed: &Claimed, work: &Work, journal: &Journal) {
+    fn ended(&self, job: Job<'_>, ending: Ending, stage: &Stage) {
+        let Job { claimed, work } = job;
         let request = work.request();
-        let ending = match journal.progress.stage {
-            Stage::Delivered => Ending::Delivered,
-            Stage::Told => Ending::Told,
-            _ => Ending::Undeliverable,
+        let age = self.parts.clock.now().duration_since(claimed.accepted_at).as_secs_f64();
+        let result = match ending {
+            Ending::Delivered => telemetry::Ending::Delivered,
+            Ending::Told => telemetry::Ending::Told,
+            Ending::Undeliverable => telemetry::Ending::Undeliverable,
         };
-        let age = self.bot.clock.now().duration_since(claimed.accepted_at).as_secs_f64();
-        self.bot.metrics.ended(ending.clone(), age);
+        self.parts.metrics.ended(result.clone(), age);
         // The audit line: who, where, what, with what result. Never a link.
         tracing::info!(
             command = claimed.id,
@@ -419,10 +465,10 @@ impl Worker {
             service = request.service.as_str(),
             schema = request.target.connection_name(),
             group = request.group_id,
-            connection = journal.progress.connection.as_deref(),
-            problem = journal.progress.problem.as_ref().map(Problem::word),
+            connection = stage.connection(),
+            problem = stage.notice().map(Notice::name),
             seconds = age,
-            result = ?ending,
+            ?result,
             "command ended"
         );
         if ending == Ending::Undeliverable {
@@ -456,30 +502,18 @@ fn cause(outcome: &Outcome) -> &'static str {
         Outcome::PostFailed(PostFailure::Throttled(_)) => "Slack asks for a pause",
         Outcome::PostFailed(PostFailure::NotSent) => "Slack is not reachable",
         Outcome::PostFailed(_) => "Slack gives no clear answer",
-        Outcome::Held => "too much is being repeated, or somebody else is at work on it",
+        Outcome::Postponed => "too much is being repeated, or somebody else is at work on it",
         _ => "a connection may yet appear",
     }
 }
 
-/// The crash points around a call.
-fn call_points(step: &Step) -> (&'static str, &'static str) {
+/// The crash points around a step at Fivetran.
+fn crash_points(step: &Step) -> (&'static str, &'static str) {
     match step {
         Step::Create => ("create: before the call", "create: answered"),
         Step::Look => ("look: before the call", "look: answered"),
-        Step::Mint => ("mint: before the call", "mint: answered"),
-        Step::Post => ("post: before the call", "post: answered"),
-        Step::Cancel => ("cancel: before the call", "cancel: answered"),
-        Step::Tell | Step::Wait(_) | Step::End => ("tell: before the call", "tell: answered"),
-    }
-}
-
-/// The crash point after a commit.
-fn recorded_point(step: &Step, stage: Stage) -> &'static str {
-    match (step, stage) {
-        (Step::Wait(_), _) => "wait: recorded",
-        (Step::End, _) => "end: recorded",
-        (_, Stage::Tell) => "tell: recorded",
-        _ => "deliver: recorded",
+        Step::Mint { .. } => ("mint: before the call", "mint: answered"),
+        Step::Cancel { .. } => ("cancel: before the call", "cancel: answered"),
     }
 }
 

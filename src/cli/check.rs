@@ -6,17 +6,17 @@
 
 use secrecy::{ExposeSecret as _, SecretString};
 
-use crate::app::{fetch_catalog, unknown_service};
 use crate::cli::{self, Exit};
 use crate::clock::Clock;
-use crate::config::{self, Config, DatabaseUrl, Permissions, Vars};
+use crate::config::{self, Config, Vars};
 use crate::fivetran::Fivetran;
 use crate::fivetran::error::Error;
+use crate::fivetran::live::fetch_catalog;
 use crate::outbound;
-use crate::permission::gaps;
+use crate::permission::{Permissions, gaps};
 use crate::slack::respond::PostError;
 use crate::slack::web_api::WebApi;
-use crate::store::{OpenError, Options, Store, Undeliverable, undeliverable_beside};
+use crate::store::{DatabaseUrl, OpenError, Options, Store, Undeliverable, undeliverable_beside};
 
 /// How far this machine's clock may be off before Slack's signatures fail, in seconds, with room
 /// to spare.
@@ -106,10 +106,8 @@ async fn fivetran(report: &mut Report, config: &Config, http: reqwest::Client) {
     match fetch_catalog(&fivetran).await {
         Some(catalog) => {
             report.good(&format!("Fivetran catalogue: {} services", catalog.len()));
-            for (channel_id, service) in
-                config.channels.unknown_services(|id| catalog.get(id.as_str()).is_some())
-            {
-                report.bad(&format!("CONFIG: {}", unknown_service(channel_id, service, &catalog)));
+            for line in config.channels.unknown_services(&catalog) {
+                report.bad(&format!("CONFIG: {line}"));
             }
         }
         None => report.note("Fivetran catalogue: not available; the built-in one is used"),
@@ -174,7 +172,7 @@ fn signing_secrets(report: &Report, config: &Config) {
     if secrets.iter().all(usual) {
         let count = secrets.len();
         report.good(&format!(
-            "Slack signing secret: {count} set; only a command from Slack can prove it right"
+            "Slack signing secret: {count} set; only a command from Slack can prove it right right"
         ));
     } else {
         report.note(

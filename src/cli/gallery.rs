@@ -18,12 +18,14 @@ use crate::command::list;
 use crate::command::renew::NotRenewable;
 use crate::command::services::{Found, How};
 use crate::command::status::View;
-use crate::links::{News, State};
+use crate::command::surface::Surface;
+use crate::life::{News, State};
 use crate::permission::Refused;
-use crate::reply::live::{Audience, Note, Waiting};
+use crate::reply::live::{Note, Waiting};
 use crate::reply::{
-    self, ask, form, list as list_reply, live, services as services_reply, status as status_reply,
+    self, Audience, ask, form, list as list_reply, live, services as services_reply, status as status_reply,
 };
+use crate::work::Work;
 
 /// What kind of thing an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -108,20 +110,21 @@ impl Gallery<'_> {
             self.message(&format!("already-on-it-{verb}"), reply::already_on_it(work));
         }
         self.message("not-accepted", reply::not_accepted());
-        self.message("help", reply::help(&sample.slash));
+        self.message("help", reply::help(Surface::of(&sample.slash)));
     }
 
     fn usage(&mut self) {
         let sample = self.sample;
         for (name, error) in &sample.usage_errors {
-            self.message(&format!("usage-{name}"), reply::usage(error, &sample.slash));
+            self.message(&format!("usage-{name}"), reply::usage(error, Surface::of(&sample.slash)));
         }
     }
 
     fn problems(&mut self) {
         let sample = self.sample;
-        for (name, problem) in &sample.problems {
-            let content = reply::problem(problem, &sample.request, &sample.reference);
+        let work = Work::Connect(sample.request.clone());
+        for (name, notice) in &sample.problems {
+            let content = reply::notice(notice, &work, &sample.reference);
             self.message(&format!("problem-{name}"), content);
         }
     }
@@ -143,9 +146,7 @@ impl Gallery<'_> {
                 audience,
                 reference: &sample.reference,
             };
-            if let Some(content) = live::waiting(&waiting, sample.now) {
-                self.message(&format!("link-waiting-{name}"), content);
-            }
+            self.message(&format!("link-waiting-{name}"), live::waiting(&waiting, sample.now));
         }
         for state in State::ALL {
             let name = format!("link-{}", if state == State::Waiting { "unfinished" } else { state.name() });

@@ -109,12 +109,8 @@ impl Sandbox {
 
     /// Whether a command is still open, by the only one who knows: the database.
     async fn is_open(&self) -> bool {
-        self.app
-            .bot
-            .store
-            .census(self.app.bot.clock.now())
-            .await
-            .is_ok_and(|census| census.oldest_open.is_some())
+        let census = self.app.store.census(Clock::default().now()).await;
+        census.is_ok_and(|census| census.oldest_open.is_some())
     }
 
     /// Sends a slash command and shows its acknowledgement; false unless it was 200.

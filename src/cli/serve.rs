@@ -37,7 +37,7 @@ pub async fn run(config: Config, clock: Clock) -> Exit {
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
-        () = app.bot.failed.cancelled() => return Exit::Failed,
+        () = app.failed.cancelled() => return Exit::Failed,
     }
     app.announce_stop();
     let stop = async {

@@ -1,18 +1,13 @@
 //! `/connect-card SERVICE SCHEMA`: a connection and the link by which the customer sets it up.
 //!
-//! Owns how the words are read and how each step at Fivetran is taken. What to do next is the
-//! [`journal`](crate::journal)'s decision; the words of any reply are [`crate::reply`]'s.
+//! Owns how the words are read and every name in them resolved. Pure; the words of any reply are
+//! [`crate::reply`]'s.
 
-use serde::{Deserialize, Serialize};
-
-use crate::command::{UsageError, Verb, Vocabulary, echo, to_destination};
+use crate::command::surface::Surface;
+use crate::command::{UsageError, Verb, Vocabulary, echo};
 use crate::fivetran::catalog::{Catalog, Resolution, Service, ServiceId, ServiceStatus};
-use crate::fivetran::error::Error;
-use crate::fivetran::model::{ConnectCard, Connection, SetupState};
 use crate::fivetran::schema::{SchemaKind, Target};
-use crate::fivetran::{Fivetran, NewConnection};
-use crate::journal::{Failure, Found, Origin, Outcome, Problem, Step};
-use crate::store::{Store, StoreError};
+use crate::work::{Confirmed, Request};
 
 /// Its line in help.
 pub const VERB: Verb = Verb {
@@ -20,72 +15,6 @@ pub const VERB: Verb = Verb {
     does: "posts a link for your customer to connect SERVICE; its data goes to SCHEMA",
     example: "google_ads customer_schema",
 };
-
-/// What was asked for, with every name resolved. It is stored as JSON.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Request {
-    /// The service's id.
-    pub service: ServiceId,
-    /// Its display name.
-    pub service_name: String,
-    /// Which config keys it wants; `None` where only Fivetran knows.
-    pub kind: Option<SchemaKind>,
-    /// The retired name that was typed, if one was.
-    pub retired: Option<String>,
-    /// Where the data will land.
-    pub target: Target,
-    /// The destination's group id.
-    pub group_id: String,
-    /// The destination's name, if one was typed or the channel has one.
-    pub destination: Option<String>,
-    /// What stands before the arguments, for the examples in replies.
-    pub slash: String,
-    /// What the person has said, on being asked, to posting a link for what is there already.
-    #[serde(default)]
-    pub confirmed: Confirmed,
-}
-
-/// What a person has said to posting a link for a connection that was there already.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Confirmed {
-    /// Nothing yet.
-    #[default]
-    No,
-    /// That its link may be posted here, though it was posted in another channel.
-    PostHere,
-    /// That it may be authorised again from here, though it has been connected.
-    Reauthorise,
-}
-
-/// The channel from which a connection is asked for, and the links that the bot has posted.
-#[derive(Clone, Copy)]
-pub struct Here<'a> {
-    /// The links.
-    pub store: &'a Store,
-    /// The workspace.
-    pub team_id: &'a str,
-    /// The channel.
-    pub channel_id: &'a str,
-}
-
-impl Here<'_> {
-    /// Where a connection was asked for, and whether that was here.
-    async fn origin(&self, connection: &str) -> Result<Option<(Origin, bool)>, StoreError> {
-        let link = self.store.link_of_connection(connection).await?;
-        let here = link
-            .as_ref()
-            .is_none_or(|link| link.team_id == self.team_id && link.channel_id == self.channel_id);
-        if here {
-            // A link that is on its way to another channel has no row yet; its command has.
-            let other = self.store.elsewhere(connection, self.team_id, self.channel_id).await?;
-            if let (Some((channel_id, user_id)), None) = (other, &link) {
-                return Ok(Some((Origin { channel_id, user_id }, false)));
-            }
-        }
-        Ok(link.map(|link| (Origin { channel_id: link.channel_id, user_id: link.requester }, here)))
-    }
-}
 
 /// Reads `SERVICE [SCHEMA] [to DESTINATION]`, where SERVICE may be several words and what is left
 /// out is the channel's default.
@@ -162,7 +91,7 @@ fn first(words: &[&str], count: usize) -> String {
 }
 
 /// What to type instead, after the slash command or the name of the program.
-fn line(service: &Service, target: &str, destination: Option<&str>, slash: &str) -> String {
+fn line(service: &Service, target: &str, destination: Option<&str>, slash: Surface<'_>) -> String {
     // A table is part of the schema only where the service wants one.
     let wants_table = service.kind.is_some_and(SchemaKind::wants_table);
     let target = match target.split_once('.') {
@@ -170,7 +99,7 @@ fn line(service: &Service, target: &str, destination: Option<&str>, slash: &str)
         Some((schema, _)) if service.kind.is_some() && !wants_table => schema.to_owned(),
         _ => target.to_owned(),
     };
-    format!("{} {target}{}", service.id, to_destination(destination, slash))
+    format!("{} {target}{}", service.id, slash.to_destination(destination))
 }
 
 /// Resolves every name of a request, with the channel's defaults for those left out.
@@ -191,7 +120,7 @@ pub(super) fn request(
     if !channel.allows(&service.id) {
         return Err(UsageError::ServiceNotAllowed { service, allowed: allowed(vocabulary) });
     }
-    let rest = || to_destination(destination, slash);
+    let rest = || slash.to_destination(destination);
     let target = match (schema, &channel.schema) {
         (Some(typed), _) => Target::parse(typed).map_err(|name| UsageError::BadName {
             service: Box::new(service.clone()),
@@ -213,7 +142,7 @@ pub(super) fn request(
         target,
         group_id,
         destination,
-        slash: slash.to_owned(),
+        slash: slash.to_string(),
         confirmed: Confirmed::No,
     })
 }
@@ -278,137 +207,6 @@ fn unknown(
         Some(line(service, &target, destination, vocabulary.slash))
     });
     UsageError::UnknownService { typed: echo(typed), suggestions, instead }
-}
-
-/// Takes one step at Fivetran. A card that comes of it is put into `card`; `connection` is the one
-/// to mint for; without `here`, nobody asks where a connection was asked for before.
-pub async fn perform(
-    step: &Step,
-    request: &Request,
-    connection: Option<&str>,
-    redirect_uri: &str,
-    fivetran: &Fivetran,
-    here: Option<Here<'_>>,
-    card: &mut Option<ConnectCard>,
-) -> Outcome {
-    match step {
-        Step::Create => create(request, redirect_uri, fivetran, card).await,
-        Step::Look => look(request, fivetran, here).await,
-        Step::Mint => match fivetran.connect_card(connection.unwrap_or_default(), redirect_uri).await {
-            Ok(minted) => {
-                *card = Some(minted);
-                Outcome::Minted
-            }
-            Err(Error::NotFound(said)) if said.is_of_connection() => Outcome::Vanished,
-            // Not Fivetran's own word, as it may be a proxy's: the connection may well be there.
-            Err(Error::NotFound(said)) if !said.is_of_group() => Outcome::Failed(Failure::Unclear),
-            Err(error) => Outcome::Failed(failure(error)),
-        },
-        // The others are no steps at Fivetran.
-        Step::Cancel | Step::Post | Step::Tell | Step::Wait(_) | Step::End => Outcome::Woken,
-    }
-}
-
-async fn create(
-    request: &Request,
-    redirect_uri: &str,
-    fivetran: &Fivetran,
-    card: &mut Option<ConnectCard>,
-) -> Outcome {
-    let kind = match request.kind {
-        Some(kind) => kind,
-        // Nothing has been created yet, so whatever goes wrong here is clear.
-        None => match fivetran.schema_kind(&request.service).await {
-            Ok(kind) => kind,
-            Err(Error::Unclear(_)) => return Outcome::Failed(Failure::NotSent),
-            // A service without metadata of its own takes what nearly all take; if not, Fivetran
-            // says so in its own words.
-            Err(Error::NotFound(_)) => SchemaKind::Schema,
-            Err(error) => return Outcome::Failed(failure(error)),
-        },
-    };
-    if let Err(misfit) = request.target.fits(kind) {
-        return Outcome::Failed(Failure::Final(Problem::Misfit(misfit.into())));
-    }
-    let (service, target, group_id) = (&request.service, &request.target, request.group_id.as_str());
-    match fivetran.create_connection(NewConnection { service, group_id, target, kind, redirect_uri }).await {
-        Ok(created) => {
-            *card = created.connect_card;
-            Outcome::Created { connection: created.connection.id, card: card.is_some() }
-        }
-        Err(Error::Rejected { status: 409, said }) => {
-            Outcome::CreateRefused { problem: Problem::NameTaken(said), conflict: true }
-        }
-        Err(Error::Rejected { said, .. }) => {
-            Outcome::CreateRefused { problem: Problem::Refused(said), conflict: false }
-        }
-        Err(error) => Outcome::Failed(failure(error)),
-    }
-}
-
-async fn look(request: &Request, fivetran: &Fivetran, here: Option<Here<'_>>) -> Outcome {
-    let found = match fivetran.connections_named(&request.group_id, &request.target.connection_name()).await {
-        Ok(connections) => judge(connections, &request.service),
-        Err(error) => return Outcome::Failed(failure(error)),
-    };
-    let (Found::Unfinished { connection, .. } | Found::Finished { connection, .. }, Some(here)) =
-        (&found, here)
-    else {
-        return Outcome::Found(found);
-    };
-    let known = match here.origin(connection).await {
-        Ok(known) => known,
-        // Without knowing where its link is, none may be posted: it is asked again.
-        Err(_) => return Outcome::Failed(Failure::NotSent),
-    };
-    Outcome::Found(match (found, known) {
-        (Found::Finished { connection, broken, .. }, Some((origin, _))) => {
-            Found::Finished { connection, origin: Some(origin), broken }
-        }
-        (Found::Unfinished { connection, .. }, Some((origin, false)))
-            if request.confirmed == Confirmed::No =>
-        {
-            Found::Elsewhere { connection, origin }
-        }
-        (found, _) => found,
-    })
-}
-
-/// What the connections of our name mean. There is one at most while Fivetran keeps names unique;
-/// were there more, the one that matters most is the one that must not be overlooked.
-fn judge(connections: Vec<Connection>, service: &ServiceId) -> Found {
-    let mut found = Found::Nothing;
-    for connection in connections {
-        let ours = connection.service == service.as_str();
-        let judged = match (ours, connection.status.setup_state) {
-            (false, _) => Found::OtherService { service: connection.service },
-            (true, SetupState::Incomplete) => {
-                Found::Unfinished { connection: connection.id, created_at: connection.created_at }
-            }
-            (true, SetupState::Connected | SetupState::Broken | SetupState::Unknown) => {
-                let broken = connection.status.setup_state == SetupState::Broken;
-                Found::Finished { connection: connection.id, origin: None, broken }
-            }
-        };
-        if !matches!(found, Found::Finished { .. }) {
-            found = judged;
-        }
-    }
-    found
-}
-
-/// What a failed call means for the command.
-pub(super) fn failure(error: Error) -> Failure {
-    match error {
-        Error::KeyRejected(_) => Failure::Final(Problem::KeyRejected),
-        Error::Forbidden(said) => Failure::Final(Problem::Forbidden(said)),
-        Error::NotFound(said) if said.is_of_group() => Failure::Final(Problem::GroupUnknown(said)),
-        Error::NotFound(said) => Failure::Final(Problem::Refused(said)),
-        Error::Rejected { said, .. } => Failure::Final(Problem::Refused(said)),
-        Error::Throttled(pause) => Failure::Throttled(pause),
-        Error::Unavailable(_) => Failure::NotSent,
-        Error::Unclear(_) => Failure::Unclear,
-    }
 }
 
 #[cfg(test)]

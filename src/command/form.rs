@@ -3,11 +3,12 @@
 //! Owns what its fields mean and where a fault belongs. Pure: how it is opened and what it brings
 //! back is [`crate::server`]'s, the words are [`crate::reply::form`]'s.
 
-use crate::command::connect::{self, Request};
+use crate::command::connect;
+use crate::command::places::{ChannelDefaults, Destinations};
 use crate::command::{UsageError, Vocabulary, echo, plain};
-use crate::config::{ChannelDefaults, Destinations};
 use crate::fivetran::catalog::Service;
 use crate::fivetran::schema::{BadName, Misfit, SchemaName, TableName, Target};
+use crate::work::Request;
 
 /// Longest name of a destination that can be chosen: Slack takes 75 characters for a choice. A
 /// longer one can be typed.
@@ -212,7 +213,8 @@ impl Faults {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::NO_DEFAULTS;
+    use crate::command::places::NO_DEFAULTS;
+    use crate::command::surface::Surface;
     use crate::fivetran::catalog::Catalog;
 
     fn destinations(default: Option<&str>, named: &[(&str, &str)]) -> Destinations {
@@ -226,7 +228,10 @@ mod tests {
         destinations: &Destinations,
     ) -> Result<Request, Vec<Fault>> {
         let catalog = Catalog::built_in();
-        read(values, &Vocabulary { slash: "/connect-card", catalog: &catalog, destinations, channel })
+        read(
+            values,
+            &Vocabulary { slash: Surface::of("/connect-card"), catalog: &catalog, destinations, channel },
+        )
     }
 
     fn faults(service: &str, schema: &str, table: &str) -> Vec<Field> {

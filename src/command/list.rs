@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 
 use crate::command::Verb;
-use crate::links::{Link, State};
+use crate::life::{Link, State};
 
 /// Its line in help.
 pub const VERB: Verb =

@@ -4,9 +4,10 @@
 //! The button and the typed verb end in the same command; the link itself is made and posted as
 //! any other, by [`crate::worker`].
 
-use crate::command::{Verb, Work};
+use crate::command::Verb;
 use crate::journal::{Progress, Stage};
-use crate::links::{Link, State};
+use crate::life::{Link, State};
+use crate::work::Work;
 
 /// Its line in help.
 pub const VERB: Verb = Verb {
@@ -38,6 +39,5 @@ pub fn work(link: &Link) -> Result<(Work, Progress), NotRenewable> {
         State::Replaced => return Err(NotRenewable::Replaced),
     }
     let work = Work::Renew { link: link.id.clone(), request: link.request.clone() };
-    let connection = Some(link.connection_id.clone());
-    Ok((work, Progress { stage: Stage::Deliver, connection, existed: true, ..Progress::default() }))
+    Ok((work, Progress::of(Stage::Deliver { connection: link.connection_id.clone(), existed: true })))
 }

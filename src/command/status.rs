@@ -1,19 +1,14 @@
 //! `/connect-card status SCHEMA`: how a link of this channel stands, by the database and by
 //! Fivetran.
 //!
-//! Owns how long Fivetran is waited for, since the answer is the acknowledgement itself, and what
-//! can be done about a link. The words are [`crate::reply::status`]'s.
-
-use std::time::Duration;
+//! Owns what both know together, and what can be done about a link. Pure; the words are
+//! [`crate::reply::status`]'s.
 
 use jiff::Timestamp;
-use tokio::time::{Instant, timeout_at};
 
 use crate::command::Verb;
-use crate::fivetran::Fivetran;
-use crate::fivetran::error::Error;
 use crate::fivetran::model::Status;
-use crate::links::{self, Link, Seen, State};
+use crate::life::{self, Link, Seen, State};
 
 /// Its line in help.
 pub const VERB: Verb = Verb {
@@ -21,10 +16,6 @@ pub const VERB: Verb = Verb {
     does: "shows you, and only you, the status of the link for SCHEMA",
     example: "status customer_schema",
 };
-
-/// How long after the request has begun Fivetran's answer is waited for: Slack gives the whole
-/// acknowledgement 3 s.
-pub const PATIENCE: Duration = Duration::from_secs(2);
 
 /// What Fivetran says of a link's connection.
 #[derive(Clone, Debug)]
@@ -67,23 +58,6 @@ impl Choices {
     }
 }
 
-/// Asks Fivetran until [`PATIENCE`] after `began`.
-pub async fn look(link: &Link, fivetran: &Fivetran, began: Instant) -> View {
-    // Its connection is deleted; there is nobody to ask about.
-    if link.state.is_over() {
-        return View::Gone;
-    }
-    match timeout_at(began + PATIENCE, fivetran.connection(&link.connection_id)).await {
-        Ok(Ok(connection)) => View::Status(connection.status),
-        Ok(Err(Error::NotFound(_))) => View::Gone,
-        Ok(Err(error)) => {
-            tracing::info!(link = link.id, %error, "could not see how a connection stands");
-            View::Silent
-        }
-        Err(_) => View::Silent,
-    }
-}
-
 /// What the database and Fivetran know together. Changes nothing: the link's message is the
 /// watcher's.
 #[must_use]
@@ -94,7 +68,7 @@ pub fn report(mut link: Link, view: View, now: Timestamp) -> Report {
         View::Silent => None,
     };
     if let Some(seen) = seen {
-        links::observe(&mut link, &seen, false, false, now);
+        life::observe(&mut link, &seen, false, false, now);
     }
     link.state = link.state_at(now);
     Report { link, view }

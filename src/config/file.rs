@@ -8,9 +8,12 @@ use std::collections::BTreeMap;
 
 use toml::{Table, Value};
 
-use super::{ChannelDefaults, Channels, Fault, is_fivetran_id, is_slack_id};
+use super::Fault;
+use crate::command::places::{ChannelDefaults, Channels};
 use crate::fivetran::catalog::ServiceId;
+use crate::fivetran::model;
 use crate::fivetran::schema::Target;
+use crate::slack::id::Kind;
 
 /// Longest name of a destination.
 const NAME_LIMIT: usize = 50;
@@ -102,7 +105,7 @@ impl Walk<'_> {
         };
         self.known(table, &at, &["group_id"]);
         match table.get("group_id").map(Value::as_str) {
-            Some(Some(id)) if is_fivetran_id(id) => Some(id.to_owned()),
+            Some(Some(id)) if model::is_id(id) => Some(id.to_owned()),
             Some(_) => {
                 self.fault(
                     &format!("{at}.group_id"),
@@ -124,7 +127,7 @@ impl Walk<'_> {
 
     fn channel(&mut self, id: &str, value: &Value, names: Option<&Table>) -> Option<ChannelDefaults> {
         let at = path(&["channels", id]);
-        if !is_slack_id(id, "CGD") {
+        if !Kind::Channel.has(id) {
             self.fault(
                 &at,
                 "is not a channel id",

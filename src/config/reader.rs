@@ -11,10 +11,16 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::file::{self, File};
-use super::{
-    Channels, DatabaseUrl, Destinations, Fault, Faults, FivetranConfig, Landing, Permissions, ServerConfig,
-    SlackConfig, Vars, Visibility, is_fivetran_id, is_slack_id,
-};
+use super::{Fault, Faults, Vars};
+use crate::command::places::{Channels, Destinations};
+use crate::fivetran::{FivetranConfig, model};
+use crate::permission::Permissions;
+use crate::provision::Landing;
+use crate::reply::Audience;
+use crate::server::ServerConfig;
+use crate::slack::SlackConfig;
+use crate::slack::id::Kind;
+use crate::store::DatabaseUrl;
 use crate::telemetry;
 
 /// The two places Slack gives response_urls from (the second is GovSlack).
@@ -225,7 +231,7 @@ impl Reader<'_> {
             );
             return None;
         }
-        if group.as_deref().is_some_and(|group| !is_fivetran_id(group)) {
+        if group.as_deref().is_some_and(|group| !model::is_id(group)) {
             self.fault(
                 "FIVETRAN_GROUP_ID",
                 "is not a group id",
@@ -252,19 +258,27 @@ impl Reader<'_> {
 
     pub(super) fn permissions(&mut self) -> Permissions {
         Permissions {
-            users: self.ids("ALLOWED_USERS", "UW", "U0123ABC, from a person's profile in Slack"),
-            user_groups: self.ids("ALLOWED_USER_GROUPS", "S", "S0123ABC, from a user group's page in Slack"),
-            channels: self.ids("ALLOWED_CHANNELS", "CGD", "C0123ABC, from a channel's details in Slack"),
+            users: self.ids("ALLOWED_USERS", Kind::User, "U0123ABC, from a person's profile in Slack"),
+            user_groups: self.ids(
+                "ALLOWED_USER_GROUPS",
+                Kind::UserGroup,
+                "S0123ABC, from a user group's page in Slack",
+            ),
+            channels: self.ids(
+                "ALLOWED_CHANNELS",
+                Kind::Channel,
+                "C0123ABC, from a channel's details in Slack",
+            ),
         }
     }
 
     /// Slack's ids with commas between them. A variable that is set has at least one: an allow-list
     /// must not open up by a slip.
-    fn ids(&mut self, name: &str, kinds: &str, example: &str) -> Vec<String> {
+    fn ids(&mut self, name: &str, kind: Kind, example: &str) -> Vec<String> {
         let Some(text) = self.vars.get(name) else { return Vec::new() };
         let mut ids: Vec<String> = Vec::new();
         for id in text.split(',').map(str::trim).filter(|id| !id.is_empty()) {
-            if !is_slack_id(id, kinds) {
+            if !kind.has(id) {
                 let remedy = format!("use ids such as {example}, separated by commas");
                 self.fault(name, "contains something that is not an id of this kind", &remedy);
                 return Vec::new();
@@ -279,17 +293,17 @@ impl Reader<'_> {
         ids
     }
 
-    pub(super) fn visibility(&mut self) -> Visibility {
+    pub(super) fn visibility(&mut self) -> Audience {
         match self.vars.get("LINK_VISIBILITY") {
-            None | Some("channel") => Visibility::Channel,
-            Some("requester") => Visibility::Requester,
+            None | Some("channel") => Audience::Channel,
+            Some("requester") => Audience::Requester,
             Some(_) => {
                 self.fault(
                     "LINK_VISIBILITY",
                     "is neither channel nor requester",
                     "use one of the two, or unset it",
                 );
-                Visibility::Channel
+                Audience::Channel
             }
         }
     }

@@ -150,8 +150,8 @@ fn allow_lists_are_ids_with_commas() {
 #[test]
 fn a_link_is_for_the_channel_unless_told_otherwise() {
     let visibility = |changes: &[(&str, &str)]| with(changes).map(|config| config.visibility).ok();
-    assert_eq!(visibility(&[]), Some(Visibility::Channel));
-    assert_eq!(visibility(&[("LINK_VISIBILITY", "requester")]), Some(Visibility::Requester));
+    assert_eq!(visibility(&[]), Some(Audience::Channel));
+    assert_eq!(visibility(&[("LINK_VISIBILITY", "requester")]), Some(Audience::Requester));
 }
 
 #[test]

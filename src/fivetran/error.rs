@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use crate::fivetran::model::Said;
+use crate::fivetran::model::ApiMessage;
 use crate::outbound::CallError;
 
 /// A failed call.
@@ -12,13 +12,13 @@ use crate::outbound::CallError;
 pub enum Error {
     /// 401: the key is wrong, or was replaced.
     #[error("Fivetran rejects the API key")]
-    KeyRejected(Said),
+    KeyRejected(ApiMessage),
     /// 403: the key's role may not do this.
     #[error("the API key may not do this: {0}")]
-    Forbidden(Said),
-    /// 404: no such group, connection or service; `Said::code` tells which.
+    Forbidden(ApiMessage),
+    /// 404: no such group, connection or service; `ApiMessage::code` tells which.
     #[error("Fivetran does not find it: {0}")]
-    NotFound(Said),
+    NotFound(ApiMessage),
     /// Another 4xx: Fivetran read the request and will not do it. A name that is taken is 409 or
     /// 400, nobody documents which.
     #[error("Fivetran refuses with status {status}: {said}")]
@@ -26,7 +26,7 @@ pub enum Error {
         /// The HTTP status.
         status: u16,
         /// Fivetran's own words.
-        said: Said,
+        said: ApiMessage,
     },
     /// 429: nothing was done; wait so long, if it says how long.
     #[error("rate limited by Fivetran")]

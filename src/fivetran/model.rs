@@ -8,7 +8,6 @@ use std::fmt;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
-use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, Serialize};
 use url::Url;
 
@@ -37,7 +36,7 @@ pub(super) struct Page<T> {
 
 /// What Fivetran says about a refusal, cut to what can be shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Said {
+pub struct ApiMessage {
     /// For programs, e.g. `NotFound_Group`. Can be empty.
     pub code: String,
     /// For people. Can be empty.
@@ -47,7 +46,7 @@ pub struct Said {
 /// Longest message of Fivetran's that is kept, in characters.
 const MESSAGE_LIMIT: usize = 500;
 
-impl Said {
+impl ApiMessage {
     /// Reads an error's body; an HTML page of a gateway says nothing.
     pub(super) fn read(body: &[u8]) -> Self {
         #[derive(Deserialize)]
@@ -66,7 +65,7 @@ impl Said {
     }
 }
 
-impl Said {
+impl ApiMessage {
     /// Whether it is the connection that is not found.
     #[must_use]
     pub fn is_of_connection(&self) -> bool {
@@ -80,7 +79,7 @@ impl Said {
     }
 }
 
-impl fmt::Display for Said {
+impl fmt::Display for ApiMessage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{} {}", self.code, self.message)
     }
@@ -200,18 +199,19 @@ pub(super) struct Minted {
 }
 
 /// The page on which the customer signs in to the source, behind its link. Whoever has the link
-/// can set up this one connection for a day, so it is a secret: no `Debug`, never stored.
+/// can set up this one connection for a day, so it is a secret: `Debug` hides it, and it is never
+/// stored.
 #[derive(Clone)]
 pub struct ConnectCard {
-    link: SecretString,
+    link: Url,
     issued_at: Option<Timestamp>,
 }
 
 impl ConnectCard {
     /// The link itself, for the button and for standard output.
     #[must_use]
-    pub fn link(&self) -> &str {
-        self.link.expose_secret()
+    pub fn link(&self) -> &Url {
+        &self.link
     }
 
     /// When the link stops working: a day after the token's `iat`, or after `now` where the token
@@ -219,6 +219,12 @@ impl ConnectCard {
     #[must_use]
     pub fn expires_at(&self, now: Timestamp) -> Timestamp {
         self.issued_at.unwrap_or(now).saturating_add(LINK_LIFE).unwrap_or(now)
+    }
+}
+
+impl fmt::Debug for ConnectCard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ConnectCard")
     }
 }
 
@@ -236,7 +242,7 @@ impl<'de> Deserialize<'de> for ConnectCard {
         if !matches!(url.scheme(), "https" | "http") || url.as_str().len() > LINK_LIMIT {
             return Err(serde::de::Error::custom("the card's uri is not a web address that fits a button"));
         }
-        Ok(Self { link: String::from(url).into(), issued_at: token.as_deref().and_then(issued_at) })
+        Ok(Self { link: url, issued_at: token.as_deref().and_then(issued_at) })
     }
 }
 
@@ -306,8 +312,10 @@ pub struct Group {
     pub name: String,
 }
 
-/// Whether an id of Fivetran's may stand in a path.
-pub(super) fn is_id(id: &str) -> bool {
+/// Whether a text can be an id of Fivetran's, of a connection or of a group: a word of letters,
+/// digits, underscores and dashes. Nothing else goes into a path.
+#[must_use]
+pub fn is_id(id: &str) -> bool {
     (1..=100).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
 }
 
@@ -345,7 +353,7 @@ mod tests {
         assert_eq!(created.connection.id, "speak_inexpensive");
         assert_eq!(created.connection.status.setup_state, SetupState::Incomplete);
         let card = created.connect_card.unwrap();
-        assert_eq!(card.link(), "https://fivetran.com/connect-card/setup?auth=x");
+        assert_eq!(card.link().as_str(), "https://fivetran.com/connect-card/setup?auth=x");
         assert_eq!(card.expires_at(Timestamp::UNIX_EPOCH).as_second(), 1_700_000_000 + 86_400);
     }
 
@@ -385,10 +393,11 @@ mod tests {
 
     #[test]
     fn what_fivetran_says_is_cut_to_what_can_be_shown() {
-        let said =
-            Said::read(&serde_json::to_vec(&json!({"code": "A", "message": "x".repeat(9000)})).unwrap());
+        let said = ApiMessage::read(
+            &serde_json::to_vec(&json!({"code": "A", "message": "x".repeat(9000)})).unwrap(),
+        );
         assert_eq!((said.code.as_str(), said.message.len()), ("A", MESSAGE_LIMIT));
-        assert_eq!(Said::read(b"<html>502</html>"), Said::default());
-        assert_eq!(Said::read(br#"{"code":null}"#), Said::default());
+        assert_eq!(ApiMessage::read(b"<html>502</html>"), ApiMessage::default());
+        assert_eq!(ApiMessage::read(br#"{"code":null}"#), ApiMessage::default());
     }
 }

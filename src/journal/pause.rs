@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Journal, Stage, Step};
+use super::{Due, Journal, Next, Stage};
 
 /// No connection is made or looked for so long after the command was accepted, and no failed card
 /// tried again: what is left of the response_url's half hour is for telling the person. A link
@@ -21,7 +21,7 @@ pub const THROTTLE_LIMIT: Duration = Duration::from_secs(60);
 /// First and longest delay of the exponential backoff.
 pub(super) const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
 /// How soon a command that must not be worked on now is looked at again.
-pub(super) const HELD_PAUSE: Duration = Duration::from_secs(1);
+pub(super) const POSTPONED_PAUSE: Duration = Duration::from_secs(1);
 /// Delays after an unclear post: together they outlast an outage of Slack's of a quarter of an
 /// hour, with no more posts than a response_url takes.
 pub(super) const UNCLEAR_DELAYS: [Duration; 4] =
@@ -29,7 +29,7 @@ pub(super) const UNCLEAR_DELAYS: [Duration; 4] =
 /// With a bot token there may be more; each may show the link once more, so they are rare.
 const UNCLEAR_PAUSE: Duration = Duration::from_secs(600);
 
-impl Journal {
+impl<C> Journal<C> {
     /// Until when anything may still be tried.
     #[must_use]
     pub fn deadline(&self) -> Timestamp {
@@ -37,31 +37,29 @@ impl Journal {
         after(self.terms.accepted_at, life)
     }
 
-    /// Waits the backoff's next delay and then takes `step`.
-    pub(super) fn again(&mut self, step: Step, now: Timestamp) -> Step {
-        self.due = step;
+    /// Rests for the backoff's next delay; then `due` is due.
+    pub(super) fn again(&mut self, due: Due, now: Timestamp) -> Next {
+        self.due = due;
         let delay = self.backoff();
-        self.wait(delay, now)
+        self.rest(delay, now)
     }
 
-    /// Waits after a post that may or may not be there, and then takes `step`: longer than after a
-    /// failure, since each further one may show the link once more.
-    pub(super) fn again_unclear(&mut self, step: Step, now: Timestamp) -> Step {
+    /// Rests after a post that may or may not be there: longer than after a failure, since each
+    /// further one may show the link once more.
+    pub(super) fn again_unclear(&mut self, now: Timestamp) -> Next {
         let made = if self.terms.web_api { self.progress.tries } else { self.progress.posts.max(1) - 1 };
         let base = UNCLEAR_DELAYS.get(made as usize).copied().unwrap_or(UNCLEAR_PAUSE);
         self.progress.tries += 1;
-        self.due = step;
         let delay = self.jittered(base);
-        self.wait(delay, now)
+        self.rest(delay, now)
     }
 
-    /// Waits as long as was asked for, within reason, but no shorter than the backoff: a party that
+    /// Rests as long as was asked for, within reason, but no shorter than the backoff: a party that
     /// goes on asking for nothing must not be asked for ever without a rest.
-    pub(super) fn throttled(&mut self, pause: Option<Duration>, step: Step, now: Timestamp) -> Step {
-        self.due = step;
+    pub(super) fn throttled(&mut self, pause: Option<Duration>, now: Timestamp) -> Next {
         let asked = pause.unwrap_or_default().min(THROTTLE_LIMIT) + self.jittered(Duration::from_secs(1));
         let delay = self.backoff().max(asked);
-        self.wait(delay, now)
+        self.rest(delay, now)
     }
 
     /// The next delay of the backoff.
@@ -71,18 +69,16 @@ impl Journal {
         self.jittered(doubled.min(BACKOFF.1))
     }
 
-    /// Waits, but not beyond the moment at which the step that is due would be over.
-    pub(super) fn wait(&self, delay: Duration, now: Timestamp) -> Step {
-        let left = Duration::try_from(self.limit(&self.due).duration_since(now)).unwrap_or_default();
-        Step::Wait(delay.min(left))
+    /// Rests, but not beyond the moment at which what is due would be over.
+    pub(super) fn rest(&self, delay: Duration, now: Timestamp) -> Next {
+        let left = Duration::try_from(self.limit().duration_since(now)).unwrap_or_default();
+        Next::Rest(delay.min(left))
     }
 
-    /// From when on a step is not begun any more.
-    pub(super) fn limit(&self, step: &Step) -> Timestamp {
-        match step {
-            // Also what is looked for only to post its link.
-            Step::Look if self.progress.stage == Stage::Deliver => self.deadline(),
-            Step::Create | Step::Look | Step::Cancel => after(self.terms.accepted_at, CREATE_DEADLINE),
+    /// From when on nothing of this stage is begun any more.
+    pub(super) fn limit(&self) -> Timestamp {
+        match self.progress.stage {
+            Stage::Create | Stage::Cancel { .. } => after(self.terms.accepted_at, CREATE_DEADLINE),
             _ => self.deadline(),
         }
     }

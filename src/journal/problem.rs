@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::fivetran::model::Said;
+use crate::fivetran::model::ApiMessage;
 use crate::fivetran::schema::Misfit;
 
 /// Why a command ends without a link. Stored, so that it can be told after a crash; worded in
@@ -16,18 +16,18 @@ pub enum Problem {
     /// Fivetran rejects the API key.
     KeyRejected,
     /// The key's role may not do this.
-    Forbidden(Said),
+    Forbidden(ApiMessage),
     /// The destination's group does not exist.
-    GroupUnknown(Said),
+    GroupUnknown(ApiMessage),
     /// Fivetran refuses the connection for a reason of its own.
-    Refused(Said),
+    Refused(ApiMessage),
     /// Another service's connection has the schema.
     SchemaTaken {
         /// That service's id.
         service: String,
     },
     /// The name is taken, yet no such connection is to be seen with this key.
-    NameTaken(Said),
+    NameTaken(ApiMessage),
     /// The same service's connection has the schema and has been connected already.
     AlreadyConnected {
         /// Where it was asked for, if it was here.
@@ -40,8 +40,6 @@ pub enum Problem {
     },
     /// The connection whose link is to be renewed is no longer there.
     Gone,
-    /// No problem at all: the connection was cancelled, as was asked for.
-    Cancelled,
     /// The connection is not cancelled, since it has been connected.
     NotCancelled,
     /// The service wants a table, or does not.
@@ -58,12 +56,14 @@ pub enum Problem {
         /// Slack's word for it.
         slack_says: String,
     },
+    /// Slack never confirmed the message with the link, which may be there.
+    Unconfirmed,
 }
 
 impl Problem {
-    /// Its name in the database and in the log.
+    /// Its name in the log, which is that of its tag in the database.
     #[must_use]
-    pub fn word(&self) -> &'static str {
+    pub fn name(&self) -> &'static str {
         match self {
             Self::KeyRejected => "key_rejected",
             Self::Forbidden(_) => "forbidden",
@@ -74,13 +74,66 @@ impl Problem {
             Self::AlreadyConnected { .. } => "already_connected",
             Self::Elsewhere { .. } => "elsewhere",
             Self::Gone => "gone",
-            Self::Cancelled => "cancelled",
             Self::NotCancelled => "not_cancelled",
             Self::Misfit(_) => "misfit",
             Self::RateLimited { .. } => "rate_limited",
             Self::NoAnswer => "no_answer",
             Self::CannotPost { .. } => "cannot_post",
+            Self::Unconfirmed => "unconfirmed",
         }
+    }
+}
+
+/// What a person is told in the place of a link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Notice {
+    /// The connection was cancelled, as was asked for.
+    Cancelled,
+    /// There is no link, for this reason.
+    Problem(Problem),
+}
+
+/// How a cancellation that worked stands in the column of problems.
+const CANCELLED: &str = r#"{"problem":"cancelled"}"#;
+/// What was stored for [`Problem::Unconfirmed`] before it had a name of its own.
+const UNCONFIRMED: &str = "no clear answer";
+
+impl Notice {
+    /// Its name in the log.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Cancelled => "cancelled",
+            Self::Problem(problem) => problem.name(),
+        }
+    }
+
+    /// As it is stored.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        match self {
+            Self::Cancelled => CANCELLED.to_owned(),
+            // A type of ours, made of strings and numbers: this cannot fail.
+            Self::Problem(problem) => serde_json::to_string(problem).unwrap_or_default(),
+        }
+    }
+
+    /// From how it is stored; `None` if this version does not know it.
+    #[must_use]
+    pub fn from_json(json: &str) -> Option<Self> {
+        if json == CANCELLED {
+            return Some(Self::Cancelled);
+        }
+        Some(Self::Problem(match serde_json::from_str(json).ok()? {
+            Problem::CannotPost { slack_says } if slack_says == UNCONFIRMED => Problem::Unconfirmed,
+            problem => problem,
+        }))
+    }
+}
+
+impl From<Problem> for Notice {
+    fn from(problem: Problem) -> Self {
+        Self::Problem(problem)
     }
 }
 
@@ -109,5 +162,31 @@ impl From<Misfit> for MisfitKind {
             Misfit::TableMissing { .. } => Self::TableMissing,
             Misfit::TableNotWanted => Self::TableNotWanted,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_notice_comes_back_as_it_was_stored() {
+        for notice in [
+            Notice::Cancelled,
+            Notice::Problem(Problem::Unconfirmed),
+            Notice::Problem(Problem::NoAnswer),
+            Notice::Problem(Problem::SchemaTaken { service: "stripe".to_owned() }),
+            Notice::Problem(Problem::CannotPost { slack_says: "is_archived".to_owned() }),
+        ] {
+            assert_eq!(Notice::from_json(&notice.to_json()), Some(notice));
+        }
+    }
+
+    #[test]
+    fn rows_of_earlier_versions_are_read() {
+        let unconfirmed = r#"{"problem":"cannot_post","slack_says":"no clear answer"}"#;
+        assert_eq!(Notice::from_json(unconfirmed), Some(Notice::Problem(Problem::Unconfirmed)));
+        assert_eq!(Notice::from_json(r#"{"problem":"cancelled"}"#), Some(Notice::Cancelled));
+        assert_eq!(Notice::from_json(r#"{"problem":"of a later version"}"#), None);
     }
 }

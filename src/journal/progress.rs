@@ -1,30 +1,123 @@
 //! How far a command has come: the part of it that is stored.
+//!
+//! Owns the stages, what each of them knows, and their names in the database.
 
-use super::Problem;
+use super::Notice;
 
-/// How far a command has come. This part is stored.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// How far a command has come, with what is known by then.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Stage {
     /// The connection may or may not have been created.
     #[default]
     Create,
+    /// The connection is to be deleted.
+    Cancel {
+        /// Its id.
+        connection: String,
+    },
     /// The connection is there; its link has to reach the channel.
-    Deliver,
-    /// There will be no link; the person has to be told why.
-    Tell,
-    /// Over: the link was posted.
+    Deliver {
+        /// Its id.
+        connection: String,
+        /// Whether it was there before this command.
+        existed: bool,
+    },
+    /// There will be no link; the person has to be told what came of the command.
+    Tell {
+        /// What to tell.
+        notice: Notice,
+        /// The connection's id, if there is one.
+        connection: Option<String>,
+    },
+    /// Nothing is left to do.
+    Over {
+        /// How it ended.
+        ending: Ending,
+        /// What was told, or could not be.
+        notice: Option<Notice>,
+        /// The connection's id, if there is one.
+        connection: Option<String>,
+    },
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// The link was posted.
     Delivered,
-    /// Over: the person was told.
+    /// The person was told.
     Told,
-    /// Over: Slack could not be reached in time.
+    /// Slack could not be reached in time.
     Undeliverable,
 }
 
 impl Stage {
-    /// Whether nothing is left to do.
+    /// Its name in the database. A cancellation stands there as a `create` that knows its connection.
     #[must_use]
-    pub fn is_over(self) -> bool {
-        matches!(self, Self::Delivered | Self::Told | Self::Undeliverable)
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Create | Self::Cancel { .. } => "create",
+            Self::Deliver { .. } => "deliver",
+            Self::Tell { .. } => "tell",
+            Self::Over { ending: Ending::Delivered, .. } => "delivered",
+            Self::Over { ending: Ending::Told, .. } => "told",
+            Self::Over { ending: Ending::Undeliverable, .. } => "undeliverable",
+        }
+    }
+
+    /// The open stage that the columns of a row describe; `None` if they make none.
+    #[must_use]
+    pub fn stored(
+        name: &str,
+        connection: Option<String>,
+        existed: bool,
+        notice: Option<Notice>,
+    ) -> Option<Self> {
+        match (name, connection) {
+            ("create", None) => Some(Self::Create),
+            ("create", Some(connection)) => Some(Self::Cancel { connection }),
+            ("deliver", Some(connection)) => Some(Self::Deliver { connection, existed }),
+            ("tell", connection) => Some(Self::Tell { notice: notice?, connection }),
+            _ => None,
+        }
+    }
+
+    /// The connection's id, as far as it is known.
+    #[must_use]
+    pub fn connection(&self) -> Option<&str> {
+        match self {
+            Self::Create => None,
+            Self::Cancel { connection } | Self::Deliver { connection, .. } => Some(connection),
+            Self::Tell { connection, .. } | Self::Over { connection, .. } => connection.as_deref(),
+        }
+    }
+
+    /// Whether the connection is known to have been there before this command.
+    #[must_use]
+    pub fn existed(&self) -> bool {
+        matches!(self, Self::Deliver { existed: true, .. })
+    }
+
+    /// What the person is told, or could not be.
+    #[must_use]
+    pub fn notice(&self) -> Option<&Notice> {
+        match self {
+            Self::Tell { notice, .. } => Some(notice),
+            Self::Over { notice, .. } => notice.as_ref(),
+            _ => None,
+        }
+    }
+
+    /// The end of it, with what is known by then.
+    #[must_use]
+    pub fn over(self, ending: Ending) -> Self {
+        let (notice, connection) = match self {
+            Self::Create => (None, None),
+            Self::Cancel { connection } | Self::Deliver { connection, .. } => (None, Some(connection)),
+            Self::Tell { notice, connection } => (Some(notice), connection),
+            Self::Over { notice, connection, .. } => (notice, connection),
+        };
+        Self::Over { ending, notice, connection }
     }
 }
 
@@ -33,15 +126,53 @@ impl Stage {
 pub struct Progress {
     /// How far it has come.
     pub stage: Stage,
-    /// The connection's id, once known.
-    pub connection: Option<String>,
-    /// Whether the connection was there before this command.
-    pub existed: bool,
-    /// Why there will be no link.
-    pub problem: Option<Problem>,
     /// Tries that failed since the stage began.
     pub tries: u32,
     /// Without a bot token: posts to the response_url that may have used up one of its five. Each
     /// is counted before it is made, so that no crash can hide one.
     pub posts: u32,
+}
+
+impl Progress {
+    /// The beginning of a stage.
+    #[must_use]
+    pub fn of(stage: Stage) -> Self {
+        Self { stage, tries: 0, posts: 0 }
+    }
+
+    /// The end of a command that nobody can go on with.
+    #[must_use]
+    pub fn given_up(self) -> Self {
+        Self { stage: self.stage.over(Ending::Undeliverable), ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Problem;
+    use super::*;
+
+    #[test]
+    fn an_open_stage_comes_back_from_its_columns() {
+        let connection = || "abc".to_owned();
+        for stage in [
+            Stage::Create,
+            Stage::Cancel { connection: connection() },
+            Stage::Deliver { connection: connection(), existed: true },
+            Stage::Deliver { connection: connection(), existed: false },
+            Stage::Tell { notice: Notice::Cancelled, connection: Some(connection()) },
+            Stage::Tell { notice: Notice::Problem(Problem::NoAnswer), connection: None },
+        ] {
+            let id = stage.connection().map(str::to_owned);
+            let back = Stage::stored(stage.name(), id, stage.existed(), stage.notice().cloned());
+            assert_eq!(back, Some(stage));
+        }
+    }
+
+    #[test]
+    fn columns_that_make_no_open_stage_are_refused() {
+        for (name, connection) in [("deliver", None), ("tell", Some("abc")), ("told", None), ("", None)] {
+            assert_eq!(Stage::stored(name, connection.map(str::to_owned), false, None), None, "{name}");
+        }
+    }
 }

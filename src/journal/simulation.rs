@@ -7,6 +7,7 @@
 mod dice;
 mod fivetran;
 mod slack;
+mod statistics;
 mod store;
 mod verdict;
 mod world;
@@ -15,15 +16,17 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
 
-use super::Outcome;
 use dice::Dice;
-use verdict::Statistics;
+use statistics::Statistics;
 use world::World;
 
 const SEEDS: u64 = 100_000;
 /// As in [`crate::outbound`], in ms.
 const CALL_TIMEOUT: i64 = 15_000;
 const MINUTE: i64 = 60_000;
+
+/// A card is the number of the connection that it is for.
+type Outcome = super::Outcome<usize>;
 
 /// What will become of a call: when the work is done, if at all, and what the caller hears when.
 struct Fate {
@@ -74,6 +77,10 @@ impl Weather {
 /// A virtual moment, in ms, as the journal takes it.
 fn stamp(ms: i64) -> Timestamp {
     Timestamp::from_millisecond(1_800_000_000_000 + ms).unwrap()
+}
+
+fn millis(moment: Timestamp) -> i64 {
+    moment.as_millisecond() - 1_800_000_000_000
 }
 
 /// Lives through one seed.

@@ -2,7 +2,7 @@
 
 use super::pause::{BACKOFF, UNCLEAR_DELAYS};
 use super::*;
-use crate::fivetran::model::Said;
+use crate::fivetran::model::ApiMessage;
 
 const WEB_API: bool = true;
 const RESPONSE_URL: bool = false;
@@ -12,13 +12,48 @@ fn start() -> Timestamp {
 }
 
 fn terms(web_api: bool) -> Terms {
-    Terms { accepted_at: start(), web_api, first: First::Create, finished: Finished::Refuse, spread: 7 }
+    Terms { accepted_at: start(), web_api, intent: Intent::Connect, spread: 7 }
+}
+
+/// A card says no more here than that it is one.
+type Outcome = super::Outcome<&'static str>;
+
+/// An act without what it carries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Step {
+    Create,
+    Look,
+    Mint,
+    Cancel,
+    Post,
+    Tell,
+    Wait(Duration),
+    End,
+}
+
+impl From<Act<&'static str>> for Step {
+    fn from(act: Act<&'static str>) -> Self {
+        match act {
+            Act::Provision(super::Step::Create) => Self::Create,
+            Act::Provision(super::Step::Look) => Self::Look,
+            Act::Provision(super::Step::Mint { .. }) => Self::Mint,
+            Act::Provision(super::Step::Cancel { .. }) => Self::Cancel,
+            Act::Deliver(Message::Link { .. }) => Self::Post,
+            Act::Deliver(Message::Notice(_)) => Self::Tell,
+            Act::Rest(pause) => Self::Wait(pause),
+            Act::End(_) => Self::End,
+        }
+    }
 }
 
 /// A journal and the clock that it is asked by.
 struct Life {
-    journal: Journal,
+    journal: Journal<&'static str>,
     now: Timestamp,
+    /// Whether the last act repeats one that failed.
+    again: bool,
+    /// What stands on disk.
+    stored: Progress,
 }
 
 impl Life {
@@ -27,7 +62,12 @@ impl Life {
     }
 
     fn at(web_api: bool, progress: Progress) -> Self {
-        Self { journal: Journal::new(terms(web_api), progress), now: start() }
+        Self::with(terms(web_api), progress)
+    }
+
+    fn with(terms: Terms, progress: Progress) -> Self {
+        let stored = progress.clone();
+        Self { journal: Journal::new(terms, progress), now: start(), again: false, stored }
     }
 
     /// One in the stage of delivering, with a card in hand and about to post.
@@ -47,7 +87,14 @@ impl Life {
     }
 
     fn next(&mut self, outcome: Outcome) -> Step {
-        self.journal.next(outcome, self.now)
+        let Turn { record, act, again } = self.journal.next(outcome, self.now);
+        if let Some(record) = record {
+            self.stored = record.progress;
+        }
+        // No action without its progress on disk.
+        assert_eq!(&self.stored, self.journal.progress());
+        self.again = again;
+        act.into()
     }
 
     /// The step must be a wait; it is waited out.
@@ -61,12 +108,24 @@ impl Life {
         self.now += time;
     }
 
-    fn stage(&self) -> Stage {
-        self.journal.progress.stage
+    /// The stage's name in the database.
+    fn stage(&self) -> &'static str {
+        self.journal.progress.stage.name()
+    }
+
+    fn connection(&self) -> Option<&str> {
+        self.journal.progress.stage.connection()
+    }
+
+    fn existed(&self) -> bool {
+        self.journal.progress.stage.existed()
     }
 
     fn problem(&self) -> Option<&Problem> {
-        self.journal.progress.problem.as_ref()
+        match self.journal.progress.stage.notice()? {
+            Notice::Problem(problem) => Some(problem),
+            Notice::Cancelled => None,
+        }
     }
 }
 
@@ -79,15 +138,14 @@ fn a_link_is_not_posted_again_for_a_connection_that_was_finished_meanwhile() {
     let step = life.next(post_failed(PostFailure::Unclear));
     assert_eq!(life.after_wait(&step).1, Step::Look);
     assert_eq!(life.next(finished()), Step::Tell);
-    let progress =
-        Progress { stage: Stage::Deliver, connection: Some("ours".to_owned()), ..Progress::default() };
+    let progress = Progress::of(Stage::Deliver { connection: "ours".to_owned(), existed: false });
     let mut life = Life::at(WEB_API, progress);
     assert_eq!(life.next(Outcome::TakenOver), Step::Look);
     assert_eq!(life.next(finished()), Step::Tell);
 }
 
 fn created() -> Outcome {
-    Outcome::Created { connection: "ours".to_owned(), card: true }
+    Outcome::Created { connection: "ours".to_owned(), card: Some("card") }
 }
 
 fn refused(conflict: bool) -> Outcome {
@@ -95,7 +153,7 @@ fn refused(conflict: bool) -> Outcome {
 }
 
 fn taken() -> Problem {
-    Problem::NameTaken(Said::default())
+    Problem::NameTaken(ApiMessage::default())
 }
 
 fn unfinished(created_at: Option<Timestamp>) -> Outcome {
@@ -124,21 +182,18 @@ fn without_trouble_it_takes_two_calls() {
     assert_eq!(life.next(Outcome::Accepted), Step::Create);
     assert_eq!(life.journal.progress, Progress::default());
     assert_eq!(life.next(created()), Step::Post);
-    assert_eq!(life.stage(), Stage::Deliver);
-    assert_eq!(life.journal.progress.connection.as_deref(), Some("ours"));
-    assert!(!life.journal.progress.existed);
+    assert_eq!((life.stage(), life.connection(), life.existed()), ("deliver", Some("ours"), false));
     assert_eq!(life.next(Outcome::Posted), Step::End);
-    assert_eq!(life.stage(), Stage::Delivered);
-    assert!(life.stage().is_over());
+    assert_eq!((life.stage(), life.connection()), ("delivered", Some("ours")));
 }
 
 #[test]
 fn a_card_that_did_not_come_along_is_minted() {
     let mut life = Life::new(RESPONSE_URL);
     life.next(Outcome::Accepted);
-    let step = life.next(Outcome::Created { connection: "ours".to_owned(), card: false });
-    assert_eq!((step, life.stage()), (Step::Mint, Stage::Deliver));
-    assert_eq!(life.next(Outcome::Minted), Step::Post);
+    let step = life.next(Outcome::Created { connection: "ours".to_owned(), card: None });
+    assert_eq!((step, life.stage()), (Step::Mint, "deliver"));
+    assert_eq!(life.next(Outcome::Minted("card")), Step::Post);
 }
 
 #[test]
@@ -146,26 +201,26 @@ fn what_a_refused_creation_leads_to() {
     let service = "stripe".to_owned();
     let finished =
         || Outcome::Found(Found::Finished { connection: "there".to_owned(), origin: None, broken: false });
-    for (found, policy, step, problem) in [
-        (unfinished(None), Finished::Refuse, Step::Mint, None),
-        (finished(), Finished::Refuse, Step::Tell, Some(Problem::AlreadyConnected { origin: None })),
-        (finished(), Finished::Relink, Step::Mint, None),
+    for (found, intent, step, problem) in [
+        (unfinished(None), Intent::Connect, Step::Mint, None),
+        (finished(), Intent::Connect, Step::Tell, Some(Problem::AlreadyConnected { origin: None })),
+        (finished(), Intent::Reauthorise, Step::Mint, None),
         (
             Outcome::Found(Found::OtherService { service: service.clone() }),
-            Finished::Relink,
+            Intent::Reauthorise,
             Step::Tell,
             Some(Problem::SchemaTaken { service }),
         ),
-        (nothing(), Finished::Refuse, Step::Tell, Some(taken())),
+        (nothing(), Intent::Connect, Step::Tell, Some(taken())),
     ] {
         let mut life = Life::new(RESPONSE_URL);
-        life.journal.terms.finished = policy;
         life.next(Outcome::Accepted);
+        life.journal.terms.intent = intent;
         assert_eq!(life.next(refused(false)), Step::Look);
         assert_eq!(life.next(found.clone()), step, "{found:?}");
         assert_eq!(life.problem(), problem.as_ref(), "{found:?}");
         // What this command did not make existed before it.
-        assert_eq!(life.journal.progress.existed, step == Step::Mint, "{found:?}");
+        assert_eq!(life.existed(), step == Step::Mint, "{found:?}");
     }
 }
 
@@ -219,28 +274,125 @@ fn a_connection_found_after_an_unclear_creation_is_told_from_an_older_one() {
         life.after_wait(&step);
         let made = made.map(|second| start() + SignedDuration::from_secs(second));
         assert_eq!(life.next(unfinished(made)), Step::Mint);
-        assert_eq!(life.journal.progress.existed, existed, "{made:?}");
+        assert_eq!(life.existed(), existed, "{made:?}");
     }
 }
 
 #[test]
 fn whoever_takes_a_command_over_goes_on_from_its_stage() {
+    let connection = || "ours".to_owned();
+    let tell = || Stage::Tell { notice: Problem::NoAnswer.into(), connection: None };
     for (stage, step) in [
         (Stage::Create, Step::Look),
-        (Stage::Deliver, Step::Look),
-        (Stage::Tell, Step::Tell),
-        (Stage::Delivered, Step::End),
-        (Stage::Told, Step::End),
-        (Stage::Undeliverable, Step::End),
+        // Cancelling twice is cancelling.
+        (Stage::Cancel { connection: connection() }, Step::Cancel),
+        (Stage::Deliver { connection: connection(), existed: false }, Step::Look),
+        (tell(), Step::Tell),
+        (tell().over(Ending::Delivered), Step::End),
+        (tell().over(Ending::Told), Step::End),
+        (tell().over(Ending::Undeliverable), Step::End),
     ] {
-        let mut life = Life::at(RESPONSE_URL, Progress { stage, ..Progress::default() });
+        let over = match &stage {
+            Stage::Over { .. } => stage.name(),
+            _ => "undeliverable",
+        };
+        let mut life = Life::at(RESPONSE_URL, Progress::of(stage.clone()));
         assert_eq!(life.next(Outcome::TakenOver), step, "{stage:?}");
-        let mut life = Life::at(RESPONSE_URL, Progress { stage, ..Progress::default() });
+        let mut life = Life::at(RESPONSE_URL, Progress::of(stage.clone()));
         life.pass(seconds(86_400));
         assert_eq!(life.next(Outcome::TakenOver), Step::End, "{stage:?} a day later");
-        let over = if stage.is_over() { stage } else { Stage::Undeliverable };
         assert_eq!(life.stage(), over);
     }
+}
+
+#[test]
+fn a_cancellation_ends_in_what_came_of_it() {
+    let cancelling = || {
+        let stage = Stage::Cancel { connection: "ours".to_owned() };
+        let terms = Terms { intent: Intent::Cancel, ..terms(WEB_API) };
+        let mut life = Life::with(terms, Progress::of(stage));
+        assert_eq!(life.next(Outcome::Accepted), Step::Cancel);
+        life
+    };
+    for (outcome, notice) in [
+        (Outcome::Cancelled, Notice::Cancelled),
+        (Outcome::NotCancelled, Problem::NotCancelled.into()),
+        (failed(Failure::Final(Problem::KeyRejected)), Problem::KeyRejected.into()),
+    ] {
+        let mut life = cancelling();
+        assert_eq!(life.next(outcome), Step::Tell);
+        assert_eq!(life.journal.progress.stage.notice(), Some(&notice));
+        assert_eq!(life.next(Outcome::Told), Step::End);
+        assert_eq!((life.stage(), life.connection()), ("told", Some("ours")));
+    }
+    for failure in [Failure::Unclear, Failure::NotSent, Failure::Throttled(None)] {
+        let mut life = cancelling();
+        let step = life.next(failed(failure));
+        assert_eq!(life.after_wait(&step).1, Step::Cancel);
+    }
+}
+
+#[test]
+fn a_renewal_is_for_its_own_connection_and_no_other() {
+    let renewing = || {
+        let stage = Stage::Deliver { connection: "ours".to_owned(), existed: true };
+        let terms = Terms { intent: Intent::Renew, ..terms(WEB_API) };
+        let mut life = Life::with(terms, Progress::of(stage));
+        assert_eq!(life.next(Outcome::Accepted), Step::Look);
+        life
+    };
+    let found = |connection: &str, broken| {
+        Outcome::Found(Found::Finished { connection: connection.to_owned(), origin: None, broken })
+    };
+    let unfinished = |connection: &str| {
+        Outcome::Found(Found::Unfinished { connection: connection.to_owned(), created_at: None })
+    };
+    for (outcome, step, problem) in [
+        (unfinished("ours"), Step::Mint, None),
+        (unfinished("another"), Step::Tell, Some(Problem::Gone)),
+        (found("ours", true), Step::Mint, None),
+        (found("ours", false), Step::Tell, Some(Problem::AlreadyConnected { origin: None })),
+        (found("another", true), Step::Tell, Some(Problem::Gone)),
+        (nothing(), Step::Tell, Some(Problem::Gone)),
+    ] {
+        let mut life = renewing();
+        assert_eq!(life.next(outcome.clone()), step, "{outcome:?}");
+        assert_eq!(life.problem(), problem.as_ref(), "{outcome:?}");
+    }
+}
+
+/// What this process knows of a command is used only if nobody else has had it.
+#[test]
+fn a_command_is_gone_on_with_only_if_it_was_in_no_other_hands() {
+    let rested = || {
+        let mut life = Life::new(RESPONSE_URL);
+        life.next(Outcome::Accepted);
+        assert!(matches!(life.next(failed(Failure::Unclear)), Step::Wait(_)));
+        life.journal
+    };
+    let progress = Progress::default;
+    for (fence, expected) in [(1, "Accepted"), (7, "TakenOver"), (8, "Woken"), (9, "TakenOver")] {
+        let mut resting = Resting::default();
+        resting.put_down("a", 7, rested());
+        let (_, outcome) = resting.take_up("a", fence, terms(RESPONSE_URL), progress());
+        assert_eq!(format!("{outcome:?}"), expected, "{fence}");
+        // It is taken up once.
+        let (_, outcome) = resting.take_up("a", 8, terms(RESPONSE_URL), progress());
+        assert_eq!(format!("{outcome:?}"), "TakenOver");
+    }
+    let mut resting = Resting::default();
+    for id in ["a", "b", "c"] {
+        resting.put_down(id, 7, rested());
+    }
+    resting.forget("a");
+    let outcome = |resting: &mut Resting<_>, id| {
+        format!("{:?}", resting.take_up(id, 8, terms(RESPONSE_URL), progress()).1)
+    };
+    assert_eq!(outcome(&mut resting, "a"), "TakenOver");
+    resting.forget_old(start() + RESPONSE_URL_DEADLINE - SignedDuration::from_secs(1));
+    assert_eq!(outcome(&mut resting, "b"), "Woken");
+    resting.forget_old(start() + RESPONSE_URL_DEADLINE);
+    assert_eq!(outcome(&mut resting, "c"), "TakenOver");
 }
 
 #[test]
@@ -306,7 +458,7 @@ fn whatever_fails_for_ever_ends_in_time_and_without_haste() {
                 Step::Tell => Outcome::Told,
                 _ => failed(failure.clone()),
             });
-            assert_eq!((life.stage(), life.problem()), (Stage::Told, Some(&Problem::NoAnswer)));
+            assert_eq!((life.stage(), life.problem()), ("told", Some(&Problem::NoAnswer)));
             assert_eq!(life.now, start() + CREATE_DEADLINE, "{failure:?}");
             assert!(tries < 60, "{tries} tries, {failure:?}");
         }
@@ -314,10 +466,10 @@ fn whatever_fails_for_ever_ends_in_time_and_without_haste() {
             let mut life = Life::posting(web_api);
             fail_for_ever(&mut life, Step::Post, |step| match step {
                 Step::Look => unfinished(None),
-                Step::Mint => Outcome::Minted,
+                Step::Mint => Outcome::Minted("card"),
                 _ => post_failed(failure.clone()),
             });
-            assert_eq!(life.stage(), Stage::Undeliverable);
+            assert_eq!(life.stage(), "undeliverable");
             if web_api || *failure != PostFailure::Unclear {
                 assert_eq!(life.now, life.journal.deadline(), "{failure:?}");
             }
@@ -333,7 +485,7 @@ fn a_link_that_only_slack_held_up_is_posted_until_the_very_deadline() {
         let step = life.next(post_failed(PostFailure::NotSent));
         assert_eq!(life.after_wait(&step).1, Step::Look);
         assert_eq!(life.next(unfinished(None)), Step::Mint);
-        assert_eq!(life.next(Outcome::Minted), Step::Post);
+        assert_eq!(life.next(Outcome::Minted("card")), Step::Post);
         assert_eq!(life.next(Outcome::Posted), Step::End);
         // But a card that fails so late is not tried again.
         let mut life = Life::posting(web_api);
@@ -353,7 +505,7 @@ fn nothing_is_posted_after_the_deadline() {
             let step = life.next(post_failed(PostFailure::NotSent));
             assert_eq!(step, Step::Wait(Duration::ZERO));
             assert_eq!(life.after_wait(&step).1, Step::End);
-            assert_eq!(life.stage(), Stage::Undeliverable);
+            assert_eq!(life.stage(), "undeliverable");
         }
     }
 }
@@ -362,7 +514,7 @@ fn nothing_is_posted_after_the_deadline() {
 fn a_response_url_is_asked_five_times_at_the_most_and_the_last_is_for_telling() {
     for (mut life, links) in [(Life::posting(RESPONSE_URL), 4), (Life::telling(RESPONSE_URL), 0)] {
         for made in 1..=5 {
-            let expected = if made <= links { Stage::Deliver } else { Stage::Tell };
+            let expected = if made <= links { "deliver" } else { "tell" };
             assert_eq!((life.stage(), life.journal.progress.posts), (expected, made));
             let step = life.next(post_failed(PostFailure::Unclear));
             let Some(base) = UNCLEAR_DELAYS.get(made as usize - 1).copied() else {
@@ -372,10 +524,10 @@ fn a_response_url_is_asked_five_times_at_the_most_and_the_last_is_for_telling() 
             let (pause, step) = life.after_wait(&step);
             assert!(pause >= base / 2 && pause <= base, "{pause:?}");
             let step = if step == Step::Look { life.next(unfinished(None)) } else { step };
-            let step = if step == Step::Mint { life.next(Outcome::Minted) } else { step };
+            let step = if step == Step::Mint { life.next(Outcome::Minted("card")) } else { step };
             assert!(matches!(step, Step::Post | Step::Tell), "{step:?}");
         }
-        assert_eq!(life.stage(), Stage::Undeliverable);
+        assert_eq!(life.stage(), "undeliverable");
     }
 }
 
@@ -397,23 +549,23 @@ fn a_refused_link_is_told_and_a_refused_problem_is_the_end() {
     let mut life = Life::posting(RESPONSE_URL);
     assert_eq!(life.next(post_failed(PostFailure::Refused("no".to_owned()))), Step::Tell);
     assert_eq!(life.problem(), Some(&Problem::CannotPost { slack_says: "no".to_owned() }));
-    assert_eq!(life.journal.progress.connection.as_deref(), Some("ours"));
+    assert_eq!(life.connection(), Some("ours"));
     assert_eq!(life.next(post_failed(PostFailure::Refused("no".to_owned()))), Step::End);
-    assert_eq!(life.stage(), Stage::Undeliverable);
+    assert_eq!(life.stage(), "undeliverable");
 }
 
 #[test]
 fn a_step_that_is_held_back_comes_again_and_is_no_failure() {
     let mut life = Life::new(RESPONSE_URL);
     life.next(Outcome::Accepted);
-    let step = life.next(Outcome::Held);
+    let step = life.next(Outcome::Postponed);
     let (pause, step) = life.after_wait(&step);
     assert_eq!((pause, step), (seconds(1), Step::Create));
-    assert!(!life.journal.is_retry());
+    assert!(!life.again);
     let step = life.next(failed(Failure::Unclear));
-    assert!(life.journal.is_retry());
+    assert!(life.again);
     life.after_wait(&step);
-    let step = life.next(Outcome::Held);
+    let step = life.next(Outcome::Postponed);
     assert_eq!(life.after_wait(&step).1, Step::Look);
 }
 
@@ -423,12 +575,12 @@ fn a_connection_that_vanishes_is_made_anew_twice() {
     let mut step = life.next(Outcome::Accepted);
     for _ in 0..VANISH_LIMIT {
         assert_eq!(step, Step::Create);
-        life.next(Outcome::Created { connection: "ours".to_owned(), card: false });
+        life.next(Outcome::Created { connection: "ours".to_owned(), card: None });
         step = life.next(Outcome::Vanished);
-        assert_eq!((life.stage(), &life.journal.progress.connection), (Stage::Create, &None));
+        assert_eq!((life.stage(), life.connection()), ("create", None));
     }
     assert_eq!(step, Step::Create);
-    life.next(Outcome::Created { connection: "ours".to_owned(), card: false });
+    life.next(Outcome::Created { connection: "ours".to_owned(), card: None });
     assert_eq!(life.next(Outcome::Vanished), Step::Tell);
     assert_eq!(life.problem(), Some(&Problem::NoAnswer));
 }
@@ -449,9 +601,9 @@ fn the_backoff_doubles_up_to_a_minute_within_its_jitter() {
 fn commands_do_not_wait_in_step() {
     let waits: std::collections::BTreeSet<_> = (0..100)
         .map(|spread| {
-            let mut journal = Journal::new(Terms { spread, ..terms(RESPONSE_URL) }, Progress::default());
-            journal.next(Outcome::Accepted, start());
-            format!("{:?}", journal.next(failed(Failure::NotSent), start()))
+            let mut life = Life::with(Terms { spread, ..terms(RESPONSE_URL) }, Progress::default());
+            life.next(Outcome::Accepted);
+            format!("{:?}", life.next(failed(Failure::NotSent)))
         })
         .collect();
     assert!(waits.len() > 50, "{waits:?}");
@@ -459,7 +611,7 @@ fn commands_do_not_wait_in_step() {
 
 #[test]
 fn a_problem_is_called_the_same_in_the_log_and_in_the_database() {
-    let said = Said::default;
+    let said = ApiMessage::default;
     for problem in [
         Problem::KeyRejected,
         Problem::Forbidden(said()),
@@ -470,15 +622,15 @@ fn a_problem_is_called_the_same_in_the_log_and_in_the_database() {
         Problem::AlreadyConnected { origin: None },
         Problem::Elsewhere { origin: Origin { channel_id: "C".to_owned(), user_id: "U".to_owned() } },
         Problem::Gone,
-        Problem::Cancelled,
         Problem::NotCancelled,
         Problem::Misfit(MisfitKind::TableMissing),
         Problem::RateLimited { retry_after_s: None },
         Problem::NoAnswer,
         Problem::CannotPost { slack_says: "w".to_owned() },
+        Problem::Unconfirmed,
     ] {
         let json = serde_json::to_value(&problem).unwrap();
-        assert_eq!(json["problem"], problem.word(), "{json}");
+        assert_eq!(json["problem"], problem.name(), "{json}");
         assert_eq!(serde_json::from_value::<Problem>(json).unwrap(), problem);
     }
 }

@@ -8,12 +8,11 @@ use slack_morphism::prelude::{
     SlackBlockConfirmItem, SlackBlockPlainText, SlackMessageContent,
 };
 
-use super::status::RENEW_HERE;
-use super::{Mrkdwn, content, cut, plain_section, sentences};
+use super::markup::{Mrkdwn, content, cut, plain_section, sentences};
 use crate::command::renew::NotRenewable;
 use crate::command::status::Choices;
 use crate::journal::{Origin, Problem};
-use crate::links::{Link, State};
+use crate::life::{Link, State};
 
 /// Posts a link in this channel though it was posted in another.
 pub const POST_HERE: &str = "post_here";
@@ -21,6 +20,9 @@ pub const POST_HERE: &str = "post_here";
 pub const REAUTHORISE: &str = "reauthorise";
 /// Deletes an unfinished connection.
 pub const CANCEL: &str = "cancel_connection";
+/// The button that asks for a new link from a private message; its value is the link's reference.
+pub const RENEW_HERE: &str = "renew_here";
+
 /// Does nothing.
 pub const DISMISS: &str = "dismiss";
 

@@ -10,14 +10,16 @@ use slack_morphism::prelude::{
     SlackViewSubmissionResponse, SlackViewSubmissionUpdateResponse,
 };
 
-use super::{Mrkdwn, cut, plain_section, sentences, services, usage_sentence};
-use crate::command::connect::Request;
+use super::markup::{Mrkdwn, cut, plain_section, sentences};
+use super::{services, usage_sentence};
 use crate::command::form::{Choice, Fault, Field};
 use crate::command::services::Found;
+use crate::command::surface::Surface;
 use crate::command::{UsageError, VERBS};
 use crate::fivetran::catalog::Service;
 use crate::fivetran::schema::{Misfit, SchemaKind};
 use crate::permission::Refused;
+use crate::work::Request;
 
 /// Identifies the form among views.
 pub const CALLBACK: &str = "connect_form";
@@ -144,7 +146,7 @@ fn fault_sentence(Fault { field, error }: &Fault, slash: &str) -> String {
                 _ => format!("{name} names its own tables; enter only the schema, without a dot."),
             }
         }
-        error => cut(&usage_sentence(error, slash), 500),
+        error => cut(&usage_sentence(error, Surface::of(slash)), 500),
     }
 }
 

@@ -1,13 +1,12 @@
 //! What `list` answers: a channel's links in words, a page at a time.
 
-use jiff::Timestamp;
 use slack_morphism::prelude::{SlackActionBlockElement, SlackActionsBlock, SlackBlock, SlackMessageContent};
 
 use super::ask::button;
-use super::status::{mark, state_words};
-use super::{Mrkdwn, content, context, cut, local_time, plain_section, sentences};
+use super::markup::{Mrkdwn, content, context, cut, plain_section, sentences};
+use super::state::{mark, state_words, when};
 use crate::command::list::{PER_PAGE, Page};
-use crate::links::{Link, State};
+use crate::life::Link;
 
 /// The button that leads to the next page; its value is the page.
 pub const NEXT: &str = "list_next";
@@ -46,18 +45,6 @@ fn row(link: &Link) -> SlackBlock {
     let line = Mrkdwn::default().raw(mark(link.state)).raw(" ").bold(&cut(&link.request.service_name, 100));
     let line = line.raw(" into ").code(&schema).raw("\n").raw(state_words(link.state));
     when(line, link).raw(" · requested by <@").text(&link.requester).raw(">").section()
-}
-
-/// What the clock says about a link.
-pub(super) fn when(line: Mrkdwn, link: &Link) -> Mrkdwn {
-    let moment = |words: &str, moment: Timestamp| format!(" · {words} {}", local_time(moment));
-    line.raw(&match link.state {
-        State::Waiting => moment("works until", link.expires_at),
-        State::Expired => moment("worked until", link.expires_at),
-        State::Connected | State::Broken | State::Cancelled | State::Replaced => {
-            moment("since", link.changed_at)
-        }
-    })
 }
 
 fn commands(slash: &str) -> SlackBlock {

@@ -1,4 +1,4 @@
-//! The message of a posted link through its whole life, and the news in its thread.
+//! The message of a posted link through its whole life, and what its thread tells.
 //!
 //! The link itself is in the button of a waiting message alone.
 
@@ -9,13 +9,13 @@ use slack_morphism::prelude::{
     SlackActionBlockElement, SlackActionsBlock, SlackBlock, SlackBlockButtonElement, SlackBlockButtonStyle,
     SlackBlockConfirmItem, SlackBlockPlainText, SlackMessageContent,
 };
-use url::Url;
 
-use super::{BUTTON_LIMIT, Mrkdwn, content, context, cut, local_time, utc};
-use crate::command::connect::Request;
+use super::Audience;
+use super::markup::{BUTTON_LIMIT, Mrkdwn, content, context, cut, local_time, utc};
 use crate::fivetran::model::ConnectCard;
 use crate::fivetran::schema::SchemaKind;
-use crate::links::{Link, News, State};
+use crate::life::{Link, News, State};
+use crate::work::Request;
 
 /// The id of the button that opens the Connect Card; Slack reports each press of it.
 pub const OPEN_CARD: &str = "open_connect_card";
@@ -30,7 +30,7 @@ pub struct Waiting<'a> {
     pub requester: &'a str,
     /// The card behind the button.
     pub card: &'a ConnectCard,
-    /// What else there is to say about the link.
+    /// What there is to say of the link besides.
     pub note: Note,
     /// Who sees the message.
     pub audience: Audience,
@@ -38,7 +38,7 @@ pub struct Waiting<'a> {
     pub reference: &'a str,
 }
 
-/// What else there is to say about a link.
+/// What there is to say of a link besides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Note {
     /// Nothing: it is the first for a new connection.
@@ -47,26 +47,15 @@ pub enum Note {
     Existed,
     /// The connection has been connected before.
     Reauthorise,
-    /// This is a fresh one that replaces one that had expired.
+    /// This is a fresh one in the place of one that had expired.
     Renewed,
 }
 
-/// Who sees a message.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Audience {
-    /// Everyone in the channel.
-    Channel,
-    /// Only the person who asked.
-    Requester,
-}
-
-/// The message with a link that works. `None` if the link is no URL, which [`ConnectCard`] has
-/// ruled out.
+/// The message with a link that works.
 #[must_use]
-pub fn waiting(waiting: &Waiting<'_>, now: Timestamp) -> Option<SlackMessageContent> {
+pub fn waiting(waiting: &Waiting<'_>, now: Timestamp) -> SlackMessageContent {
     let Waiting { request, requester, card, note, audience, reference } = waiting;
     let name = request.service_name.as_str();
-    let url = Url::parse(card.link()).ok()?;
     let expires = card.expires_at(now);
     let mut lead = Mrkdwn::default().raw("Please connect ").bold(name).raw(
         ": press the button and sign in on the page that opens. Your password stays on that page; neither we nor this channel can see it.",
@@ -82,7 +71,7 @@ pub fn waiting(waiting: &Waiting<'_>, now: Timestamp) -> Option<SlackMessageCont
     let label = cut(&format!("Connect {name}"), BUTTON_LIMIT);
     let button = SlackBlockButtonElement::new(SlackBlockPlainText::new(label).into())
         .with_action_id(OPEN_CARD.into())
-        .with_url(url)
+        .with_url(card.link().clone())
         .with_style(SlackBlockButtonStyle::Primary);
     let until = Mrkdwn::default().raw("Works until ").raw(&local_time(expires));
     let who = Mrkdwn::default().raw(match audience {
@@ -96,7 +85,7 @@ pub fn waiting(waiting: &Waiting<'_>, now: Timestamp) -> Option<SlackMessageCont
         "Please connect {name}. Open this message in Slack for the link; it works until {}.",
         utc(expires)
     );
-    Some(content(&text, vec![lead.section(), actions(button), line(facts)]))
+    content(&text, vec![lead.section(), actions(button), line(facts)])
 }
 
 /// The message of a link in any other state. A link that waits cannot be shown without its card:
@@ -149,7 +138,7 @@ pub fn settled(link: &Link) -> SlackMessageContent {
     content(&text, blocks)
 }
 
-/// A piece of news for the thread of a link's message.
+/// What the thread of a link's message tells.
 #[must_use]
 pub fn news(news: News, link: &Link) -> SlackMessageContent {
     let name = link.request.service_name.as_str();
@@ -187,7 +176,7 @@ pub fn news(news: News, link: &Link) -> SlackMessageContent {
     content(&text, vec![lead.section()])
 }
 
-/// The news of a new link, for the thread.
+/// What the thread tells of a new link.
 #[must_use]
 pub fn renewed_by(user: &str) -> SlackMessageContent {
     let lead =

@@ -4,7 +4,7 @@
 
 use slack_morphism::prelude::{SlackBlock, SlackMessageContent};
 
-use super::{Mrkdwn, content, cut};
+use super::markup::{Mrkdwn, content, cut};
 use crate::permission::{Reason, Refused, Unclear};
 
 /// Why nothing was done, and whom to ask; for the person alone.

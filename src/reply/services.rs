@@ -2,8 +2,8 @@
 
 use slack_morphism::prelude::{SlackBlock, SlackMessageContent};
 
+use super::markup::{Mrkdwn, content, cut, plain_section};
 use super::usage::example_target;
-use super::{Mrkdwn, content, cut, plain_section};
 use crate::command::services::{Found, How};
 use crate::fivetran::catalog::{Service, ServiceStatus};
 

@@ -2,14 +2,12 @@
 
 use slack_morphism::prelude::{SlackBlock, SlackMessageContent};
 
-use super::list::when;
-use super::{Mrkdwn, ask, content, context, cut, local_time, plain_section, sentences};
+use super::ask;
+use super::markup::{Mrkdwn, content, context, cut, local_time, plain_section, sentences};
+use super::state::{mark, state_words, when};
 use crate::command::status::{Choices, Report, View};
 use crate::fivetran::model::{SetupState, Status, SyncState, Task};
-use crate::links::{Link, State};
-
-/// The button that asks for a new link from a private message; its value is the link's reference.
-pub const RENEW_HERE: &str = "renew_here";
+use crate::life::Link;
 
 /// How many tasks, and how many warnings, are shown at most.
 const TASKS: usize = 5;
@@ -88,27 +86,4 @@ fn tasks(head: &str, tasks: &[Task]) -> Option<SlackBlock> {
     let said = tasks.iter().map(|task| task.message.trim()).filter(|message| !message.is_empty());
     let lines: Vec<_> = said.take(TASKS).map(|message| format!("\n• {}", cut(message, TASK_LIMIT))).collect();
     (!lines.is_empty()).then(|| plain_section(&format!("{head}{}", lines.concat())))
-}
-
-/// A state's sign.
-pub(super) fn mark(state: State) -> &'static str {
-    match state {
-        State::Broken => ":warning:",
-        State::Expired => ":hourglass:",
-        State::Waiting => ":hourglass_flowing_sand:",
-        State::Connected => ":white_check_mark:",
-        State::Cancelled | State::Replaced => ":no_entry_sign:",
-    }
-}
-
-/// A state in words.
-pub(super) fn state_words(state: State) -> &'static str {
-    match state {
-        State::Broken => "needs attention",
-        State::Expired => "the link expired before anyone finished",
-        State::Waiting => "waiting for your customer",
-        State::Connected => "connected",
-        State::Cancelled => "cancelled; its link no longer works",
-        State::Replaced => "replaced by a newer link",
-    }
 }

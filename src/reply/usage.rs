@@ -5,7 +5,9 @@
 
 use slack_morphism::prelude::SlackMessageContent;
 
-use super::{cut, help, sentences};
+use super::help;
+use super::markup::{cut, sentences};
+use crate::command::surface::Surface;
 use crate::command::{UsageError, VERBS};
 use crate::fivetran::catalog::Service;
 use crate::fivetran::schema::{BadName, MAX_NAME_LEN, SchemaKind, Target, Why};
@@ -16,7 +18,7 @@ const SERVICES_SHOWN: usize = 8;
 
 /// What is wrong with what was typed, and what to type instead.
 #[must_use]
-pub fn usage(error: &UsageError, slash: &str) -> SlackMessageContent {
+pub fn usage(error: &UsageError, slash: Surface<'_>) -> SlackMessageContent {
     match error {
         UsageError::Incomplete => help(slash),
         error => sentences(&usage_sentence(error, slash)),
@@ -25,7 +27,7 @@ pub fn usage(error: &UsageError, slash: &str) -> SlackMessageContent {
 
 /// [`usage`] as one plain sentence or two.
 #[must_use]
-pub fn usage_sentence(error: &UsageError, slash: &str) -> String {
+pub fn usage_sentence(error: &UsageError, slash: Surface<'_>) -> String {
     match error {
         UsageError::Incomplete => format!("Type a service and a schema: {slash} {}", VERBS[0].example),
         UsageError::SchemaWanted(verb) => format!("Type one schema: {slash} {}", verb.example),
@@ -71,8 +73,10 @@ pub fn usage_sentence(error: &UsageError, slash: &str) -> String {
             misfit_words(&service.name, id, target, service.kind, (*misfit).into(), slash) + rest
         }
         UsageError::UnknownDestination { typed, known } if known.is_empty() => {
-            let flag =
-                if slash.starts_with('/') { format!("“to {typed}”") } else { "--destination".to_owned() };
+            let flag = match slash {
+                Surface::Slack(_) => format!("“to {typed}”"),
+                Surface::Shell(_) => "--destination".to_owned(),
+            };
             format!(
                 "I don't know a destination called “{typed}”; there's only the default one. Leave out {flag}."
             )
@@ -81,10 +85,12 @@ pub fn usage_sentence(error: &UsageError, slash: &str) -> String {
             format!("I don't know a destination called “{typed}”. Known: {}.", listed(known))
         }
         UsageError::NoDestination { known } => {
-            let how = if slash.starts_with('/') { "“to”" } else { "--destination" };
+            let (how, name) = match slash {
+                Surface::Slack(_) => ("“to”", "a destination's name"),
+                Surface::Shell(_) => ("--destination", "its name"),
+            };
             let which = match known.as_slice() {
-                [] if slash.starts_with('/') => "a destination's name".to_owned(),
-                [] => "its name".to_owned(),
+                [] => name.to_owned(),
                 known => format!("one of these: {}", listed(known)),
             };
             format!("Where should the data go? Add {how} and {which}.")
@@ -119,7 +125,7 @@ fn listed(names: &[String]) -> String {
     }
 }
 
-fn bad_name(service: &Service, name: &BadName, slash: &str, rest: &str) -> String {
+fn bad_name(service: &Service, name: &BadName, slash: Surface<'_>, rest: &str) -> String {
     let typed = cut(&name.typed, 40);
     let faults = name_faults(name);
     let rule = "use a–z, 0–9 and _";
@@ -185,7 +191,7 @@ pub(super) fn misfit_words(
     target: &Target,
     kind: Option<SchemaKind>,
     fault: MisfitKind,
-    slash: &str,
+    slash: Surface<'_>,
 ) -> String {
     let schema = &target.schema;
     match fault {
@@ -200,5 +206,84 @@ pub(super) fn misfit_words(
         MisfitKind::TableNotWanted => {
             format!("{name} names its own tables, so it takes only a schema. Try: {slash} {id} {schema}")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::places::{Destinations, NO_DEFAULTS};
+    use crate::command::{Vocabulary, parse};
+    use crate::fivetran::catalog::Catalog;
+
+    #[test]
+    fn words_in_the_wrong_place_are_put_right() {
+        let slash = Surface::of("/connect-card");
+        let catalog = Catalog::built_in();
+        let destinations = Destinations {
+            default_group: Some("default_group".to_owned()),
+            named: [("staging".to_owned(), "staging_group".to_owned())].into(),
+        };
+        let vocabulary =
+            Vocabulary { slash, catalog: &catalog, destinations: &destinations, channel: &NO_DEFAULTS };
+        let said = |typed: &str| usage_sentence(&parse(typed, &vocabulary).unwrap_err(), slash);
+        for (typed, answer) in [
+            ("google_ads Schema 7", "A schema can't contain spaces. Try: /connect-card google_ads schema_7"),
+            (
+                "Google Ads big customer",
+                "A schema can't contain spaces. Try: /connect-card google_ads big_customer",
+            ),
+            (
+                "adwords my schema to staging",
+                "A schema can't contain spaces. Try: /connect-card google_ads my_schema to staging",
+            ),
+            (
+                "customer_schema google_ads",
+                "The service comes first: /connect-card google_ads customer_schema",
+            ),
+            ("acme Google Sheets", "The service comes first: /connect-card google_sheets acme.my_table"),
+            (
+                "googel_ads acme",
+                "I don't know a service called “googel_ads”. Did you mean google_ads (Google Ads)? Try: /connect-card google_ads acme",
+            ),
+            (
+                "googel_ads my schema",
+                "I don't know a service called “googel_ads my”. Did you mean google_ads (Google Ads)? Try: /connect-card google_ads my_schema",
+            ),
+            (
+                "Googel Ads acme to staging",
+                "I don't know a service called “Googel Ads”. Did you mean google_ads (Google Ads)? Try: /connect-card google_ads acme to staging",
+            ),
+            (
+                "s3 lake to staging",
+                "Amazon S3 needs SCHEMA.TABLE: add the name of the table group. Try: /connect-card s3 lake.my_table to staging",
+            ),
+            (
+                "google_ads to staging",
+                "Where should the data from Google Ads go? Add a schema: /connect-card google_ads customer_schema",
+            ),
+            ("google_ads acme to", "Where should the data go? Add “to” and one of these: staging."),
+            (
+                "s3 lake",
+                "Amazon S3 needs SCHEMA.TABLE: add the name of the table group. Try: /connect-card s3 lake.my_table",
+            ),
+            (
+                "s3 a.b.c",
+                "“a.b.c” has more than one dot; SCHEMA.TABLE takes only one. Try: /connect-card s3 a.b_c",
+            ),
+            (
+                "google_ads 1st-Client!",
+                "“1st-Client!” isn't a valid schema: it has capital letters, “-” and “!” and it starts with a digit (use a–z, 0–9 and _). Try: /connect-card google_ads _1st_client",
+            ),
+        ] {
+            assert_eq!(said(typed), answer, "{typed}");
+        }
+        assert!(
+            said("tiktok acme").ends_with("Try: /connect-card tiktok_ads acme"),
+            "{}",
+            said("tiktok acme")
+        );
+        let unknown = "\u{FFFD}\u{FFFD} acme";
+        assert!(said(unknown).contains("I don't know a service"), "{}", said(unknown));
     }
 }

@@ -10,9 +10,17 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderName, header};
 use axum::response::{Html, IntoResponse};
 
-use crate::app::Bot;
-use crate::links;
-use crate::watch;
+use crate::life;
+use crate::store::Store;
+use crate::watch::Watcher;
+
+/// What the route uses.
+pub struct Connected {
+    /// The links, to look at.
+    pub store: Store,
+    /// Who asks Fivetran.
+    pub watcher: Arc<Watcher>,
+}
 
 /// Nothing may be loaded, framed, sent on or kept.
 const HEADERS: [(HeaderName, &str); 6] = [
@@ -35,8 +43,8 @@ struct Page {
 }
 
 /// The page for one link.
-pub async fn handle(State(bot): State<Arc<Bot>>, Path(id): Path<String>) -> impl IntoResponse {
-    let page = page(&bot, &id).await;
+pub async fn handle(State(connected): State<Arc<Connected>>, Path(id): Path<String>) -> impl IntoResponse {
+    let page = connected.page(&id).await;
     let html = include_str!("connected.html")
         .replace("{mark}", page.mark)
         .replace("{text}", page.text)
@@ -44,47 +52,49 @@ pub async fn handle(State(bot): State<Arc<Bot>>, Path(id): Path<String>) -> impl
     (HEADERS, Html(html))
 }
 
-async fn page(bot: &Arc<Bot>, id: &str) -> Page {
-    let unknown = Page {
-        mark: "done",
-        title: "Thank you".to_owned(),
-        text: "If you've finished signing in, there's nothing more to do. You can close this window.",
-    };
-    // Ours are ten characters; anything longer is not worth a look in the database.
-    let link = if id.len() <= 16 { bot.store.link(id).await.ok().flatten() } else { None };
-    let Some(link) = link else { return unknown };
-    let name = &link.request.service_name;
-    let state = match link.state {
-        links::State::Connected | links::State::Cancelled => link.state,
-        _ => watch::look_now(bot, &link).await,
-    };
-    match state {
-        links::State::Connected => Page {
+impl Connected {
+    async fn page(&self, id: &str) -> Page {
+        let unknown = Page {
             mark: "done",
-            title: format!("{name} is connected"),
-            text: "Your sign-in is complete, and there's nothing more to do. You can close this window and go back to where you found the link.",
-        },
-        links::State::Waiting => Page {
-            mark: "open",
-            title: format!("{name} isn't connected yet"),
-            text: "Go back to your link and finish signing in there; this page will open again when you're done.",
-        },
-        links::State::Expired => Page {
-            mark: "open",
-            title: format!("{name} isn't connected"),
-            text: "Your link has expired. Ask whoever sent it to you for a new one.",
-        },
-        links::State::Broken => Page {
-            mark: "open",
-            title: format!("{name} needs another look"),
-            text: "Your sign-in was saved, but something isn't working yet. Go back to your link and try again.",
-        },
-        links::State::Cancelled => Page {
-            mark: "open",
-            title: "This request was cancelled".to_owned(),
-            text: "Nothing was connected. If you didn't expect that, ask whoever sent you the link.",
-        },
-        links::State::Replaced => unknown,
+            title: "Thank you".to_owned(),
+            text: "If you've finished signing in, there's nothing more to do. You can close this window.",
+        };
+        // Ours are ten characters; anything longer is not worth a look in the database.
+        let link = if id.len() <= 16 { self.store.link(id).await.ok().flatten() } else { None };
+        let Some(link) = link else { return unknown };
+        let name = &link.request.service_name;
+        let state = match link.state {
+            life::State::Connected | life::State::Cancelled => link.state,
+            _ => self.watcher.look_now(&link).await,
+        };
+        match state {
+            life::State::Connected => Page {
+                mark: "done",
+                title: format!("{name} is connected"),
+                text: "Your sign-in is complete, and there's nothing more to do. You can close this window and go back to where you found the link.",
+            },
+            life::State::Waiting => Page {
+                mark: "open",
+                title: format!("{name} isn't connected yet"),
+                text: "Go back to your link and finish signing in there; this page will open again when you're done.",
+            },
+            life::State::Expired => Page {
+                mark: "open",
+                title: format!("{name} isn't connected"),
+                text: "Your link has expired. Ask whoever sent it to you for a new one.",
+            },
+            life::State::Broken => Page {
+                mark: "open",
+                title: format!("{name} needs another look"),
+                text: "Your sign-in was saved, but something isn't working yet. Go back to your link and try again.",
+            },
+            life::State::Cancelled => Page {
+                mark: "open",
+                title: "This request was cancelled".to_owned(),
+                text: "Nothing was connected. If you didn't expect that, ask whoever sent you the link.",
+            },
+            life::State::Replaced => unknown,
+        }
     }
 }
 

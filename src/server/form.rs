@@ -16,15 +16,37 @@ use slack_morphism::prelude::{
 };
 use tokio::time::{Instant, timeout_at};
 
-use super::accept::{self, Answered, Asked};
-use crate::app::Bot;
+use super::accept::{Answered, Asked, Intake};
+use super::words::Words;
+use crate::clock::Clock;
 use crate::command::form::{self, Field, Values};
-use crate::command::{Vocabulary, Work, services};
+use crate::command::services;
 use crate::fivetran::schema::Target;
 use crate::journal::Progress;
-use crate::permission::Person;
+use crate::permission::{Gate, Person};
 use crate::reply::form as reply;
+use crate::seal::Sealer;
+use crate::slack::web_api::WebApi;
 use crate::slack::{Interaction, ResponseUrl, SlashCommand, View};
+use crate::work::Work;
+
+/// What the form uses. No `Debug`: it holds secrets.
+pub struct Forms {
+    /// The time.
+    pub clock: Clock,
+    /// Slack's Web API, with a bot token: no form without one.
+    pub web_api: Option<WebApi>,
+    /// Seals what a form has to bring back.
+    pub drafts: Sealer,
+    /// Where a response_url may point.
+    pub response_url_origins: Arc<[url::Origin]>,
+    /// Who may.
+    pub gate: Arc<Gate>,
+    /// What the words can refer to.
+    pub words: Arc<Words>,
+    /// Where commands come in.
+    pub intake: Intake,
+}
 
 /// How long after the request has come Slack may take to open the form: the acknowledgement has to
 /// arrive within 3 s, and so has the trigger.
@@ -46,131 +68,133 @@ struct Draft {
     issued_at: Timestamp,
 }
 
-/// Opens the form. What there is to say instead if it cannot be opened.
-///
-/// # Errors
-/// The words for the person.
-pub(super) async fn open(bot: &Bot, typed: &SlashCommand, began: Instant) -> Result<(), SlackMessageContent> {
-    let failed = || reply::not_opened(&typed.command);
-    let (Some(web_api), Some(trigger)) = (&bot.web_api, &typed.trigger_id) else { return Err(failed()) };
-    let draft = Draft {
-        response_url: typed.response_url.expose().to_owned(),
-        channel_id: typed.channel_id.clone(),
-        team_id: typed.team_id.clone(),
-        user_id: typed.user_id.clone(),
-        enterprise_id: typed.enterprise_id.clone(),
-        slash: typed.command.clone(),
-        issued_at: bot.clock.now(),
-    };
-    let sealed = seal(bot, &draft).ok_or_else(failed)?;
-    let channel = bot.channels.of(&typed.channel_id);
-    let schema = channel.schema.as_ref().map(Target::connection_name);
-    let view = reply::form(reply::Form {
-        channel_id: &typed.channel_id,
-        schema: schema.as_deref(),
-        destinations: &form::choices(&bot.destinations, channel),
-        sealed,
-    });
-    match timeout_at(began + OPEN_LIMIT, web_api.open_view(trigger, &view)).await {
-        Ok(Ok(())) => Ok(()),
-        Ok(Err(error)) => {
-            tracing::info!(%error, "a form could not be opened");
-            Err(failed())
-        }
-        Err(_) => {
-            tracing::info!("a form could not be opened in time");
-            Err(failed())
+impl Forms {
+    /// Whether there is a way to open a form for this command.
+    pub(super) fn can_open(&self, typed: &SlashCommand) -> bool {
+        self.web_api.is_some() && typed.trigger_id.is_some()
+    }
+
+    /// Opens the form. What there is to say instead if it cannot be opened.
+    ///
+    /// # Errors
+    /// The words for the person.
+    pub(super) async fn open(&self, typed: &SlashCommand, began: Instant) -> Result<(), SlackMessageContent> {
+        let failed = || reply::not_opened(&typed.command);
+        let (Some(web_api), Some(trigger)) = (&self.web_api, &typed.trigger_id) else { return Err(failed()) };
+        let draft = Draft {
+            response_url: typed.response_url.expose().to_owned(),
+            channel_id: typed.channel_id.clone(),
+            team_id: typed.team_id.clone(),
+            user_id: typed.user_id.clone(),
+            enterprise_id: typed.enterprise_id.clone(),
+            slash: typed.command.clone(),
+            issued_at: self.clock.now(),
+        };
+        let sealed = self.seal(&draft).ok_or_else(failed)?;
+        let channel = self.words.channels.of(&typed.channel_id);
+        let schema = channel.schema.as_ref().map(Target::connection_name);
+        let view = reply::form(reply::Form {
+            channel_id: &typed.channel_id,
+            schema: schema.as_deref(),
+            destinations: &form::choices(&self.words.destinations, channel),
+            sealed,
+        });
+        match timeout_at(began + OPEN_LIMIT, web_api.open_view(trigger, &view)).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => {
+                tracing::info!(%error, "a form could not be opened");
+                Err(failed())
+            }
+            Err(_) => {
+                tracing::info!("a form could not be opened in time");
+                Err(failed())
+            }
         }
     }
-}
 
-fn seal(bot: &Bot, draft: &Draft) -> Option<String> {
-    let json = serde_json::to_string(draft).ok()?;
-    let sealed = bot.drafts.seal(&json, &belongs_to(&draft.user_id)).ok()?;
-    (sealed.len() <= METADATA_LIMIT).then_some(sealed)
+    fn seal(&self, draft: &Draft) -> Option<String> {
+        let json = serde_json::to_string(draft).ok()?;
+        let sealed = self.drafts.seal(&json, &belongs_to(&draft.user_id)).ok()?;
+        (sealed.len() <= METADATA_LIMIT).then_some(sealed)
+    }
+
+    /// The draft of a form, if the person who submits it is who it was opened for.
+    fn draft(&self, interaction: &Interaction, view: &View) -> Option<Draft> {
+        let user = interaction.user.as_ref()?;
+        let json = self.drafts.open(&view.private_metadata, &belongs_to(&user.id))?;
+        let draft: Draft = serde_json::from_str(json.expose_secret()).ok()?;
+        // In an organisation no workspace is told; the person is the same one all the same.
+        let same_team = interaction.team.as_ref().is_none_or(|team| team.id == draft.team_id);
+        (same_team && draft.user_id == user.id).then_some(draft)
+    }
+
+    /// Takes a submitted form: the same path from here on as a typed command's. `None` for a view that
+    /// is none of ours.
+    pub(super) async fn submit(
+        &self,
+        signature: &[u8],
+        interaction: &Interaction,
+    ) -> Option<SlackViewSubmissionResponse> {
+        let view = interaction.view.as_ref().filter(|view| view.callback_id == reply::CALLBACK)?;
+        let Some(draft) = self.draft(interaction, view) else {
+            tracing::warn!(
+                "a form came back from somebody it was not opened for, or with a draft that does not open"
+            );
+            return Some(reply::instead(reply::not_yours()));
+        };
+        let url = ResponseUrl::parse(&draft.response_url, &self.response_url_origins);
+        let age = self.clock.now().duration_since(draft.issued_at);
+        let Some(response_url) = url.filter(|_| age <= LIFE) else {
+            return Some(reply::instead(reply::too_old(&draft.slash)));
+        };
+        let values = Values {
+            service: view.input(Field::Service.id()),
+            schema: view.input(Field::Schema.id()),
+            table: view.input(Field::Table.id()),
+            destination: view.input(Field::Destination.id()),
+        };
+        let person = Person {
+            team_id: &draft.team_id,
+            enterprise_id: draft.enterprise_id.as_deref(),
+            user_id: &draft.user_id,
+        };
+        if let Err(refused) = self.gate.authorize(&person, &draft.channel_id, self.clock.now()).await {
+            tracing::info!(
+                team = draft.team_id,
+                channel = draft.channel_id,
+                user = draft.user_id,
+                reason = ?refused.reason,
+                "a form was not permitted"
+            );
+            return Some(reply::instead(reply::refused(&refused)));
+        }
+        let catalog = self.words.catalog.current();
+        let vocabulary = self.words.in_channel(&catalog, &draft.slash, &draft.channel_id);
+        let request = match form::read(values, &vocabulary) {
+            Ok(request) => request,
+            Err(faults) => return Some(reply::faults(&faults, &draft.slash)),
+        };
+        let Draft { team_id, channel_id, user_id, .. } = draft;
+        let asked = Asked { team_id, channel_id, user_id, response_url };
+        let work = Work::Connect(request);
+        Some(match self.intake.accept(signature, asked, &work, Progress::default()).await {
+            Answered::Accepted(_) => reply::close(),
+            Answered::AlreadyOnIt => reply::already_on_it(work.request()),
+            Answered::NotAccepted => reply::not_accepted(),
+        })
+    }
+
+    /// The choices for what somebody has typed into a select so far.
+    pub(super) fn suggest(&self, interaction: &Interaction) -> SlackBlockSuggestionOptions {
+        if interaction.action_id.as_deref() != Some(Field::Service.id()) {
+            return reply::no_options();
+        }
+        let typed = interaction.value.as_deref().unwrap_or_default();
+        reply::options(&services::find(typed, &self.words.catalog.current(), reply::CHOICES))
+    }
 }
 
 /// What a draft is sealed for: this form, and one person.
 fn belongs_to(user_id: &str) -> String {
     format!("{} {user_id}", reply::CALLBACK)
-}
-
-/// The draft of a form, if the person who submits it is who it was opened for.
-fn draft(bot: &Bot, interaction: &Interaction, view: &View) -> Option<Draft> {
-    let user = interaction.user.as_ref()?;
-    let json = bot.drafts.open(&view.private_metadata, &belongs_to(&user.id))?;
-    let draft: Draft = serde_json::from_str(json.expose_secret()).ok()?;
-    // In an organisation no workspace is told; the person is the same one all the same.
-    let same_team = interaction.team.as_ref().is_none_or(|team| team.id == draft.team_id);
-    (same_team && draft.user_id == user.id).then_some(draft)
-}
-
-/// Takes a submitted form: the same path from here on as a typed command's. `None` for a view that
-/// is none of ours.
-pub(super) async fn submit(
-    bot: &Arc<Bot>,
-    signature: &[u8],
-    interaction: &Interaction,
-) -> Option<SlackViewSubmissionResponse> {
-    let view = interaction.view.as_ref().filter(|view| view.callback_id == reply::CALLBACK)?;
-    let Some(draft) = draft(bot, interaction, view) else {
-        tracing::warn!(
-            "a form came back from somebody it was not opened for, or with a draft that does not open"
-        );
-        return Some(reply::instead(reply::not_yours()));
-    };
-    let url = ResponseUrl::parse(&draft.response_url, &bot.response_url_origins);
-    let age = bot.clock.now().duration_since(draft.issued_at);
-    let Some(response_url) = url.filter(|_| age <= LIFE) else {
-        return Some(reply::instead(reply::too_old(&draft.slash)));
-    };
-    let values = Values {
-        service: view.input(Field::Service.id()),
-        schema: view.input(Field::Schema.id()),
-        table: view.input(Field::Table.id()),
-        destination: view.input(Field::Destination.id()),
-    };
-    let person = Person {
-        team_id: &draft.team_id,
-        enterprise_id: draft.enterprise_id.as_deref(),
-        user_id: &draft.user_id,
-    };
-    if let Err(refused) = bot.gate.may(&person, &draft.channel_id, bot.clock.now()).await {
-        tracing::info!(
-            team = draft.team_id,
-            channel = draft.channel_id,
-            user = draft.user_id,
-            reason = ?refused.reason,
-            "a form was not permitted"
-        );
-        return Some(reply::instead(reply::refused(&refused)));
-    }
-    let catalog = bot.catalog.current();
-    let vocabulary = Vocabulary {
-        slash: &draft.slash,
-        catalog: &catalog,
-        destinations: &bot.destinations,
-        channel: bot.channels.of(&draft.channel_id),
-    };
-    let request = match form::read(values, &vocabulary) {
-        Ok(request) => request,
-        Err(faults) => return Some(reply::faults(&faults, &draft.slash)),
-    };
-    let Draft { team_id, channel_id, user_id, .. } = draft;
-    let asked = Asked { team_id, channel_id, user_id, response_url };
-    let work = Work::Connect(request);
-    Some(match accept::accept(bot, signature, asked, &work, Progress::default()).await {
-        Answered::Accepted(_) => reply::close(),
-        Answered::AlreadyOnIt => reply::already_on_it(work.request()),
-        Answered::NotAccepted => reply::not_accepted(),
-    })
-}
-
-/// The choices for what somebody has typed into a select so far.
-pub(super) fn suggest(bot: &Bot, interaction: &Interaction) -> SlackBlockSuggestionOptions {
-    if interaction.action_id.as_deref() != Some(Field::Service.id()) {
-        return reply::no_options();
-    }
-    let typed = interaction.value.as_deref().unwrap_or_default();
-    reply::options(&services::find(typed, &bot.catalog.current(), reply::CHOICES))
 }

@@ -10,10 +10,26 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 
-use crate::app::Bot;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::store::Store;
+use crate::telemetry::Metrics;
 
 /// Longest wait for the numbers that only the database knows.
 const CENSUS_LIMIT: Duration = Duration::from_secs(1);
+
+/// What both routes use.
+pub struct Health {
+    /// The time.
+    pub clock: Clock,
+    /// The numbers.
+    pub metrics: Metrics,
+    /// The database.
+    pub store: Store,
+    /// Set when the bot shuts down.
+    pub stopping: CancellationToken,
+}
 
 /// The process lives.
 pub async fn healthz() -> &'static str {
@@ -21,10 +37,10 @@ pub async fn healthz() -> &'static str {
 }
 
 /// The database can be written to and the bot is not shutting down.
-pub async fn readyz(State(bot): State<Arc<Bot>>) -> (StatusCode, &'static str) {
-    if bot.stopping.is_cancelled() {
+pub async fn readyz(State(health): State<Arc<Health>>) -> (StatusCode, &'static str) {
+    if health.stopping.is_cancelled() {
         (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n")
-    } else if bot.store.is_writable(bot.clock.now()).await {
+    } else if health.store.is_writable(health.clock.now()).await {
         (StatusCode::OK, "ready\n")
     } else {
         (StatusCode::SERVICE_UNAVAILABLE, "the database cannot be written to\n")
@@ -32,14 +48,14 @@ pub async fn readyz(State(bot): State<Arc<Bot>>) -> (StatusCode, &'static str) {
 }
 
 /// The metrics in the OpenMetrics text format.
-pub async fn metrics(State(bot): State<Arc<Bot>>) -> impl IntoResponse {
-    let now = bot.clock.now();
-    let census = tokio::time::timeout(CENSUS_LIMIT, bot.store.census(now)).await;
+pub async fn metrics(State(health): State<Arc<Health>>) -> impl IntoResponse {
+    let now = health.clock.now();
+    let census = tokio::time::timeout(CENSUS_LIMIT, health.store.census(now)).await;
     if let Ok(Ok(census)) = census {
         let age = census.oldest_open.map_or(0.0, |accepted| now.duration_since(accepted).as_secs_f64());
-        bot.metrics.undeliverable.set(census.undeliverable);
-        bot.metrics.oldest_open_seconds.set(age);
+        health.metrics.undeliverable.set(census.undeliverable);
+        health.metrics.oldest_open_seconds.set(age);
     }
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    ([(header::CONTENT_TYPE, content_type)], bot.metrics.render())
+    ([(header::CONTENT_TYPE, content_type)], health.metrics.render())
 }

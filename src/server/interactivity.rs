@@ -12,43 +12,66 @@ use axum::response::{IntoResponse as _, Response};
 use jiff::SignedDuration;
 use slack_morphism::prelude::{SlackMessageContent, SlackMessageResponseType};
 
-use super::accept::{self, Answered, Asked};
-use super::{form, json, signed};
-use crate::app::Bot;
-use crate::command::connect::Confirmed;
-use crate::command::{Work, list, renew};
+use super::accept::{Answered, Asked, Intake};
+use super::form::Forms;
+use super::json;
+use super::signed::{self, Signed};
+use crate::clock::Clock;
+use crate::command::{cancel, list, renew};
 use crate::journal::Progress;
-use crate::links::{Link, State};
-use crate::permission::{Person, Refused};
+use crate::life::{Link, State};
+use crate::permission::{Gate, Person, Refused};
 use crate::reply::list::{BACK, NEXT};
 use crate::reply::live::{OPEN_CARD, RENEW};
-use crate::reply::status::RENEW_HERE;
 use crate::reply::{self, ask};
 use crate::slack::respond;
 use crate::slack::{Interaction, ResponseUrl};
-use crate::store::StoreError;
-use crate::telemetry::Answer;
+use crate::store::{Store, StoreError};
+use crate::telemetry::{Answer, Metrics};
+use crate::work::{Confirmed, Work};
 
 /// How long a private question can be answered; its buttons stay, but what they are about moves on.
 const QUESTION_LIFE: SignedDuration = SignedDuration::from_hours(24);
 
+/// What the route uses. No `Debug`: it holds secrets.
+pub struct Interactivity {
+    /// The time.
+    pub clock: Clock,
+    /// The numbers.
+    pub metrics: Metrics,
+    /// Who tells Slack's requests from others.
+    pub signed: Arc<Signed>,
+    /// The HTTP client, for response_urls.
+    pub http: reqwest::Client,
+    /// Where a response_url may point.
+    pub response_url_origins: Arc<[url::Origin]>,
+    /// Who may.
+    pub gate: Arc<Gate>,
+    /// Where commands come in.
+    pub intake: Intake,
+    /// The links and commands that buttons are about.
+    pub store: Store,
+    /// The form of the bare command.
+    pub forms: Arc<Forms>,
+}
+
 /// Answers one interaction. One that is unknown is answered all the same, and only its kind is
 /// logged: the rest holds what people typed, and a response_url.
-pub async fn handle(Shared(bot): Shared<Arc<Bot>>, request: Request) -> Response {
-    let response = receive(&bot, request).await;
+pub async fn handle(Shared(interactivity): Shared<Arc<Interactivity>>, request: Request) -> Response {
+    let response = receive(&interactivity, request).await;
     if !response.status().is_success() {
-        bot.metrics.answered(Answer::Refused, 0.0);
+        interactivity.metrics.answered(Answer::Refused, 0.0);
     }
     response
 }
 
-async fn receive(bot: &Arc<Bot>, request: Request) -> Response {
+async fn receive(route: &Interactivity, request: Request) -> Response {
     let (head, body) = request.into_parts();
     let body = match signed::read(body).await {
         Ok(body) => body,
         Err(status) => return status.into_response(),
     };
-    let signature = match signed::verify(bot, &head, &body) {
+    let signature = match route.signed.verify(&head, &body) {
         Ok(signature) => signature,
         Err(status) => return status.into_response(),
     };
@@ -58,15 +81,15 @@ async fn receive(bot: &Arc<Bot>, request: Request) -> Response {
     };
     tracing::debug!(kind = interaction.kind, "an interaction");
     match interaction.kind.as_str() {
-        "block_suggestion" => return json(&form::suggest(bot, &interaction)),
+        "block_suggestion" => return json(&route.forms.suggest(&interaction)),
         "view_submission" => {
-            if let Some(response) = form::submit(bot, &signature, &interaction).await {
+            if let Some(response) = route.forms.submit(&signature, &interaction).await {
                 return json(&response);
             }
         }
         "block_actions" => {
-            if let Some(press) = Press::of(bot, interaction) {
-                press.answer(bot, &signature).await;
+            if let Some(press) = Press::of(route, interaction) {
+                press.answer(route, &signature).await;
             }
         }
         _ => {}
@@ -90,19 +113,19 @@ struct Press {
 }
 
 /// How the person learns what came of a press.
-enum Said {
+enum Feedback {
     /// In the place of the question.
-    Instead(SlackMessageContent),
+    Replace(SlackMessageContent),
     /// Beside the message, which stays.
-    Beside(SlackMessageContent),
+    Ephemeral(SlackMessageContent),
     /// The message itself will show it.
-    Nothing,
+    None,
 }
 
 impl Press {
     /// `None` for a press that needs no answer: of a button that opens a link, or of none of ours.
-    fn of(bot: &Bot, interaction: Interaction) -> Option<Self> {
-        let response_url = interaction.response_url(&bot.response_url_origins)?;
+    fn of(route: &Interactivity, interaction: Interaction) -> Option<Self> {
+        let response_url = interaction.response_url(&route.response_url_origins)?;
         let Interaction { user, team, channel, container, actions, .. } = interaction;
         let user = user?;
         let team_id = team.map(|team| team.id);
@@ -124,36 +147,36 @@ impl Press {
         })
     }
 
-    async fn answer(self, bot: &Arc<Bot>, signature: &[u8]) {
+    async fn answer(self, route: &Interactivity, signature: &[u8]) {
         let result = match self.action.as_str() {
-            RENEW => self.renew(bot, signature).await,
-            ask::DISMISS => Ok(Said::Instead(ask::dismissed())),
-            _ if self.outsider => Ok(Said::Beside(ask::not_yours())),
-            ask::POST_HERE | ask::REAUTHORISE | ask::CANCEL | RENEW_HERE | BACK | NEXT
-                if let Err(refused) = self.may(bot).await =>
+            RENEW => self.renew(route, signature).await,
+            ask::DISMISS => Ok(Feedback::Replace(ask::dismissed())),
+            _ if self.outsider => Ok(Feedback::Ephemeral(ask::not_yours())),
+            ask::POST_HERE | ask::REAUTHORISE | ask::CANCEL | ask::RENEW_HERE | BACK | NEXT
+                if let Err(refused) = self.authorize(route).await =>
             {
-                Ok(Said::Beside(reply::refused(&refused)))
+                Ok(Feedback::Ephemeral(reply::refused(&refused)))
             }
-            ask::POST_HERE => self.confirm(bot, signature, Confirmed::PostHere).await,
-            ask::REAUTHORISE => self.confirm(bot, signature, Confirmed::Reauthorise).await,
-            RENEW_HERE => self.renew_here(bot, signature).await,
-            BACK | NEXT => self.turn(bot).await,
-            ask::CANCEL => self.cancel(bot, signature).await,
+            ask::POST_HERE => self.confirm(route, signature, Confirmed::PostHere).await,
+            ask::REAUTHORISE => self.confirm(route, signature, Confirmed::Reauthorise).await,
+            ask::RENEW_HERE => self.renew_here(route, signature).await,
+            BACK | NEXT => self.turn(route).await,
+            ask::CANCEL => self.cancel(route, signature).await,
             _ => return,
         };
         let said = result.unwrap_or_else(|error| {
             tracing::error!(%error, "could not look up what a button is about");
-            Said::Beside(reply::not_accepted())
+            Feedback::Ephemeral(reply::not_accepted())
         });
-        let (bot, url) = (Arc::clone(bot), self.response_url);
+        let (http, url) = (route.http.clone(), self.response_url);
         // After the answer: a sentence that is lost here was not promised to anyone.
         tokio::spawn(async move {
             let sent = match said {
-                Said::Instead(content) => respond::replace(&bot.http, &url, &content).await,
-                Said::Beside(content) => {
-                    respond::post(&bot.http, &url, &content, SlackMessageResponseType::Ephemeral).await
+                Feedback::Replace(content) => respond::replace(&http, &url, &content).await,
+                Feedback::Ephemeral(content) => {
+                    respond::post(&http, &url, &content, SlackMessageResponseType::Ephemeral).await
                 }
-                Said::Nothing => Ok(()),
+                Feedback::None => Ok(()),
             };
             if let Err(error) = sent {
                 tracing::info!(%error, "a press could not be answered");
@@ -162,33 +185,33 @@ impl Press {
     }
 
     /// Whether the person may still do what a private message is about.
-    async fn may(&self, bot: &Bot) -> Result<(), Refused> {
+    async fn authorize(&self, route: &Interactivity) -> Result<(), Refused> {
         let person = Person {
             team_id: self.home.as_deref().unwrap_or(&self.team_id),
             enterprise_id: None,
             user_id: &self.user_id,
         };
-        bot.gate.may(&person, &self.channel_id, bot.clock.now()).await
+        route.gate.authorize(&person, &self.channel_id, route.clock.now()).await
     }
 
     /// Anyone who sees a link's own message may ask for a new link in it, people of the customer's
     /// workspace too: the new one appears where the old one was.
-    async fn renew(&self, bot: &Arc<Bot>, signature: &[u8]) -> Result<Said, StoreError> {
-        let link = bot.store.link(&self.value).await?;
+    async fn renew(&self, route: &Interactivity, signature: &[u8]) -> Result<Feedback, StoreError> {
+        let link = route.store.link(&self.value).await?;
         let Some(link) = link.filter(|link| self.is_in_message_of(link)) else {
-            return Ok(Said::Beside(ask::not_yours()));
+            return Ok(Feedback::Ephemeral(ask::not_yours()));
         };
-        if link.state == State::Waiting && bot.clock.now() < link.expires_at {
+        if link.state == State::Waiting && route.clock.now() < link.expires_at {
             // Pressed in a client that does not show the new link yet.
-            return Ok(Said::Beside(ask::renewed_already()));
+            return Ok(Feedback::Ephemeral(ask::renewed_already()));
         }
         Ok(match renew::work(&link) {
-            Ok((work, progress)) => match self.accept(bot, signature, &work, progress).await {
-                Answered::Accepted(_) => Said::Nothing,
-                Answered::AlreadyOnIt => Said::Beside(reply::already_on_it(&work)),
-                Answered::NotAccepted => Said::Beside(reply::not_accepted()),
+            Ok((work, progress)) => match self.accept(route, signature, &work, progress).await {
+                Answered::Accepted(_) => Feedback::None,
+                Answered::AlreadyOnIt => Feedback::Ephemeral(reply::already_on_it(&work)),
+                Answered::NotAccepted => Feedback::Ephemeral(reply::not_accepted()),
             },
-            Err(why) => Said::Beside(ask::not_renewable(why, &link)),
+            Err(why) => Feedback::Ephemeral(ask::not_renewable(why, &link)),
         })
     }
 
@@ -203,86 +226,95 @@ impl Press {
     /// Only the person who was asked may answer, where they were asked.
     async fn confirm(
         &self,
-        bot: &Arc<Bot>,
+        route: &Interactivity,
         signature: &[u8],
         confirmed: Confirmed,
-    ) -> Result<Said, StoreError> {
-        let asked = bot.store.command(&self.value).await?.filter(|asked| {
+    ) -> Result<Feedback, StoreError> {
+        let asked = route.store.command(&self.value).await?.filter(|asked| {
             asked.user_id == self.user_id
                 && asked.channel_id == self.channel_id
                 && asked.team_id == self.team_id
         });
         let work = asked.as_ref().and_then(|asked| serde_json::from_str::<Work>(&asked.request).ok());
         let (Some(asked), Some(Work::Connect(mut request))) = (asked, work) else {
-            return Ok(Said::Beside(ask::not_yours()));
+            return Ok(Feedback::Ephemeral(ask::not_yours()));
         };
-        if bot.clock.now().duration_since(asked.accepted_at) > QUESTION_LIFE {
-            return Ok(Said::Instead(ask::too_old()));
+        if route.clock.now().duration_since(asked.accepted_at) > QUESTION_LIFE {
+            return Ok(Feedback::Replace(ask::too_old()));
         }
         request.confirmed = confirmed;
-        self.carry_out(bot, signature, Work::Connect(request), Progress::default()).await
+        self.carry_out(route, signature, Work::Connect(request), Progress::default()).await
     }
 
     /// The link that a button is about, only in the channel that it was asked for in.
-    async fn link_here(&self, bot: &Bot) -> Result<Option<Link>, StoreError> {
-        let link = bot.store.link(&self.value).await?;
+    async fn link_here(&self, route: &Interactivity) -> Result<Option<Link>, StoreError> {
+        let link = route.store.link(&self.value).await?;
         Ok(link.filter(|link| link.team_id == self.team_id && link.channel_id == self.channel_id))
     }
 
     /// From a private message: the same as `renew`, typed.
-    async fn renew_here(&self, bot: &Arc<Bot>, signature: &[u8]) -> Result<Said, StoreError> {
-        let Some(link) = self.link_here(bot).await? else { return Ok(Said::Beside(ask::not_yours())) };
+    async fn renew_here(&self, route: &Interactivity, signature: &[u8]) -> Result<Feedback, StoreError> {
+        let Some(link) = self.link_here(route).await? else {
+            return Ok(Feedback::Ephemeral(ask::not_yours()));
+        };
         match renew::work(&link) {
-            Ok((work, progress)) => self.carry_out(bot, signature, work, progress).await,
-            Err(why) => Ok(Said::Instead(ask::not_renewable(why, &link))),
+            Ok((work, progress)) => self.carry_out(route, signature, work, progress).await,
+            Err(why) => Ok(Feedback::Replace(ask::not_renewable(why, &link))),
         }
     }
 
     /// Another page of the list of this channel; the value is nothing but its number.
-    async fn turn(&self, bot: &Bot) -> Result<Said, StoreError> {
-        let Ok(number) = self.value.parse() else { return Ok(Said::Beside(ask::not_yours())) };
-        let links = bot.store.links_of_channel(&self.team_id, &self.channel_id).await?;
-        Ok(Said::Instead(reply::list::list(&list::page(links, number, bot.clock.now()), None)))
+    async fn turn(&self, route: &Interactivity) -> Result<Feedback, StoreError> {
+        let Ok(number) = self.value.parse() else { return Ok(Feedback::Ephemeral(ask::not_yours())) };
+        let links = route.store.links_of_channel(&self.team_id, &self.channel_id).await?;
+        Ok(Feedback::Replace(reply::list::list(&list::page(links, number, route.clock.now()), None)))
     }
 
-    async fn cancel(&self, bot: &Arc<Bot>, signature: &[u8]) -> Result<Said, StoreError> {
-        let Some(link) = self.link_here(bot).await? else { return Ok(Said::Beside(ask::not_yours())) };
-        if link.state.is_over() || self.asked_too_long_ago(bot) {
-            return Ok(Said::Instead(ask::too_old()));
+    async fn cancel(&self, route: &Interactivity, signature: &[u8]) -> Result<Feedback, StoreError> {
+        let Some(link) = self.link_here(route).await? else {
+            return Ok(Feedback::Ephemeral(ask::not_yours()));
+        };
+        if link.state.is_over() || self.asked_too_long_ago(route) {
+            return Ok(Feedback::Replace(ask::too_old()));
         }
-        let work = Work::Cancel { link: link.id.clone(), request: link.request.clone() };
-        let progress = Progress { connection: Some(link.connection_id.clone()), ..Progress::default() };
-        self.carry_out(bot, signature, work, progress).await
+        let (work, progress) = cancel::work(&link);
+        self.carry_out(route, signature, work, progress).await
     }
 
     /// Whether the message with the question is older than a question may get. Slack's message ids
     /// begin with the second in which the message was posted.
-    fn asked_too_long_ago(&self, bot: &Bot) -> bool {
+    fn asked_too_long_ago(&self, route: &Interactivity) -> bool {
         let posted = self.message_ts.as_deref().and_then(|ts| ts.split('.').next()?.parse::<i64>().ok());
-        posted.is_some_and(|posted| bot.clock.now().as_second() - posted > QUESTION_LIFE.as_secs())
+        posted.is_some_and(|posted| route.clock.now().as_second() - posted > QUESTION_LIFE.as_secs())
     }
 
     async fn carry_out(
         &self,
-        bot: &Arc<Bot>,
+        route: &Interactivity,
         signature: &[u8],
         work: Work,
         progress: Progress,
-    ) -> Result<Said, StoreError> {
-        Ok(Said::Instead(match self.accept(bot, signature, &work, progress).await {
+    ) -> Result<Feedback, StoreError> {
+        Ok(Feedback::Replace(match self.accept(route, signature, &work, progress).await {
             Answered::Accepted(id) => reply::accepted(&work, &id),
             Answered::AlreadyOnIt => reply::already_on_it(&work),
             Answered::NotAccepted => reply::not_accepted(),
         }))
     }
 
-    async fn accept(&self, bot: &Arc<Bot>, signature: &[u8], work: &Work, progress: Progress) -> Answered {
+    async fn accept(
+        &self,
+        route: &Interactivity,
+        signature: &[u8],
+        work: &Work,
+        progress: Progress,
+    ) -> Answered {
         let asked = Asked {
             team_id: self.team_id.clone(),
             channel_id: self.channel_id.clone(),
             user_id: self.user_id.clone(),
             response_url: self.response_url.clone(),
         };
-        accept::accept(bot, signature, asked, work, progress).await
+        route.intake.accept(signature, asked, work, progress).await
     }
 }

@@ -11,8 +11,9 @@ use axum::http::request::Parts;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Bytes;
 
-use crate::app::Bot;
-use crate::slack::signature::{SIGNATURE_HEADER, TIMESTAMP_HEADER};
+use crate::clock::Clock;
+use crate::slack::signature::{SIGNATURE_HEADER, TIMESTAMP_HEADER, Verifier};
+use crate::telemetry::Metrics;
 
 /// Largest body, in bytes. Slack's largest are interactions with a whole modal in them.
 const BODY_LIMIT: usize = 64 * 1024;
@@ -32,23 +33,35 @@ pub(super) async fn read(body: Body) -> Result<Bytes, StatusCode> {
     }
 }
 
-/// Verifies a body's signature and returns its bytes.
-///
-/// # Errors
-/// 401.
-pub(super) fn verify(bot: &Bot, head: &Parts, body: &Bytes) -> Result<[u8; 32], StatusCode> {
-    let headers = &head.headers;
-    let values = |name| headers.get_all(name).iter().map(|value| value.as_bytes());
-    let now = bot.clock.now();
-    let verified = bot.verifier.verify(values(TIMESTAMP_HEADER), values(SIGNATURE_HEADER), body, now);
-    verified.map_err(|forged| {
-        if bot.metrics.may_log_refusal(now.as_second()) {
-            let signed_at: Option<i64> =
-                headers.get(TIMESTAMP_HEADER).and_then(|value| value.to_str().ok()?.parse().ok());
-            let skew_s = signed_at.map(|signed_at| now.as_second().saturating_sub(signed_at));
-            let path = head.uri.path();
-            tracing::warn!(reason = %forged, path, skew_s, bytes = body.len(), "refused a request");
-        }
-        StatusCode::UNAUTHORIZED
-    })
+/// Who tells Slack's requests from others. No `Debug`: it holds the signing secrets.
+pub struct Signed {
+    /// The time.
+    pub clock: Clock,
+    /// The numbers.
+    pub metrics: Metrics,
+    /// The keys of Slack's signatures.
+    pub verifier: Verifier,
+}
+
+impl Signed {
+    /// Verifies a body's signature and returns its bytes.
+    ///
+    /// # Errors
+    /// 401.
+    pub(super) fn verify(&self, head: &Parts, body: &Bytes) -> Result<[u8; 32], StatusCode> {
+        let headers = &head.headers;
+        let values = |name| headers.get_all(name).iter().map(|value| value.as_bytes());
+        let now = self.clock.now();
+        let verified = self.verifier.verify(values(TIMESTAMP_HEADER), values(SIGNATURE_HEADER), body, now);
+        verified.map_err(|error| {
+            if self.metrics.may_log_refusal(now.as_second()) {
+                let signed_at: Option<i64> =
+                    headers.get(TIMESTAMP_HEADER).and_then(|value| value.to_str().ok()?.parse().ok());
+                let skew_s = signed_at.map(|signed_at| now.as_second().saturating_sub(signed_at));
+                let path = head.uri.path();
+                tracing::warn!(reason = %error, path, skew_s, bytes = body.len(), "refused a request");
+            }
+            StatusCode::UNAUTHORIZED
+        })
+    }
 }

@@ -41,6 +41,24 @@ pub enum PostError {
     Unclear(String),
 }
 
+impl PostError {
+    /// Whether a message that was to be edited is out of reach for good. Any other refusal may pass,
+    /// such as that of a token which is being replaced.
+    /// <https://docs.slack.dev/reference/methods/chat.update#errors>
+    #[must_use]
+    pub fn message_is_out_of_reach(&self) -> bool {
+        let Self::Refused(word) = self else { return false };
+        matches!(
+            word.as_str(),
+            "message_not_found"
+                | "cant_update_message"
+                | "edit_window_closed"
+                | "channel_not_found"
+                | "is_archived"
+        )
+    }
+}
+
 impl From<CallError> for PostError {
     fn from(error: CallError) -> Self {
         match error {
@@ -150,6 +168,19 @@ pub(super) fn short(error: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_some_refusals_say_that_a_message_is_gone_for_good() {
+        for (error, gone) in [
+            (PostError::Refused("message_not_found".to_owned()), true),
+            (PostError::Refused("is_archived".to_owned()), true),
+            (PostError::Refused("invalid_auth".to_owned()), false),
+            (PostError::Unclear("message_not_found".to_owned()), false),
+            (PostError::Throttled(None), false),
+        ] {
+            assert_eq!(error.message_is_out_of_reach(), gone, "{error}");
+        }
+    }
 
     #[test]
     fn every_form_of_slacks_answer_is_understood() {

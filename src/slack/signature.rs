@@ -18,7 +18,7 @@ pub const TOLERANCE_S: i64 = Slack::MAX_TIMESTAMP_AGE_SECONDS;
 
 /// Why a request is not believed. The text is for the log; the sender only gets a 401.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Forged {
+pub enum SignatureError {
     /// One of the two headers is absent or there more than once.
     #[error("a signature header is missing or doubled")]
     Headers,
@@ -54,21 +54,21 @@ impl Verifier {
     /// its single-use `trigger_id`, and the second at which it was signed.
     ///
     /// # Errors
-    /// [`Forged`].
+    /// [`SignatureError`].
     pub fn verify<'a>(
         &self,
         timestamp: impl IntoIterator<Item = &'a [u8]>,
         signature: impl IntoIterator<Item = &'a [u8]>,
         body: &[u8],
         now: Timestamp,
-    ) -> Result<[u8; 32], Forged> {
-        let timestamp = only(timestamp).ok_or(Forged::Headers)?;
-        let signature = only(signature).ok_or(Forged::Headers)?;
-        let seconds = digits(timestamp).ok_or(Forged::Timestamp)?;
+    ) -> Result<[u8; 32], SignatureError> {
+        let timestamp = only(timestamp).ok_or(SignatureError::Headers)?;
+        let signature = only(signature).ok_or(SignatureError::Headers)?;
+        let seconds = digits(timestamp).ok_or(SignatureError::Timestamp)?;
         if now.as_second().abs_diff(seconds) > TOLERANCE_S.unsigned_abs() {
-            return Err(Forged::Stale);
+            return Err(SignatureError::Stale);
         }
-        let signature = unhex(signature).ok_or(Forged::Signature)?;
+        let signature = unhex(signature).ok_or(SignatureError::Signature)?;
         let mut signed = Vec::with_capacity(body.len() + timestamp.len() + 4);
         for part in [b"v0:".as_slice(), timestamp, b":", body] {
             signed.extend_from_slice(part);
@@ -77,7 +77,7 @@ impl Verifier {
         if self.0.iter().any(|key| hmac::verify(key, &signed, &signature).is_ok()) {
             Ok(signature)
         } else {
-            Err(Forged::Signature)
+            Err(SignatureError::Signature)
         }
     }
 }
@@ -142,7 +142,7 @@ mod tests {
         )
     }
 
-    fn check(timestamp: &str, signature: &str, body: &[u8], now: i64) -> Option<Forged> {
+    fn check(timestamp: &str, signature: &str, body: &[u8], now: i64) -> Option<SignatureError> {
         verifier(&[SECRET]).verify([timestamp.as_bytes()], [signature.as_bytes()], body, at(now)).err()
     }
 
@@ -151,7 +151,7 @@ mod tests {
         assert_eq!(check("1531420618", PUBLISHED, BODY.as_bytes(), TIME), None);
         assert_eq!(
             check("1531420618", PUBLISHED, format!("{BODY}-").as_bytes(), TIME),
-            Some(Forged::Signature)
+            Some(SignatureError::Signature)
         );
     }
 
@@ -160,9 +160,9 @@ mod tests {
         for (off, fault) in [
             (-300, None),
             (300, None),
-            (-301, Some(Forged::Stale)),
-            (301, Some(Forged::Stale)),
-            (3600, Some(Forged::Stale)),
+            (-301, Some(SignatureError::Stale)),
+            (301, Some(SignatureError::Stale)),
+            (3600, Some(SignatureError::Stale)),
         ] {
             assert_eq!(check("1531420618", PUBLISHED, BODY.as_bytes(), TIME - off), fault, "{off}");
         }
@@ -207,13 +207,13 @@ mod tests {
             "v0=",
             "",
         ] {
-            assert_eq!(check("1531420618", odd, b"x", TIME), Some(Forged::Signature), "{odd}");
+            assert_eq!(check("1531420618", odd, b"x", TIME), Some(SignatureError::Signature), "{odd}");
         }
         for at in 0..64 {
             let mut flipped = good.clone().into_bytes();
             flipped[3 + at] = if flipped[3 + at] == b'0' { b'1' } else { b'0' };
             let flipped = String::from_utf8(flipped).unwrap();
-            assert_eq!(check("1531420618", &flipped, b"x", TIME), Some(Forged::Signature), "{at}");
+            assert_eq!(check("1531420618", &flipped, b"x", TIME), Some(SignatureError::Signature), "{at}");
         }
     }
 
@@ -227,7 +227,10 @@ mod tests {
             (vec![time, time], vec![signature]),
             (vec![time], vec![signature, signature]),
         ] {
-            assert_eq!(verifier.verify(times, signatures, BODY.as_bytes(), at(TIME)), Err(Forged::Headers));
+            assert_eq!(
+                verifier.verify(times, signatures, BODY.as_bytes(), at(TIME)),
+                Err(SignatureError::Headers)
+            );
         }
     }
 

@@ -24,6 +24,7 @@ use slack_morphism::{SlackApiToken, SlackApiTokenValue};
 use url::Url;
 
 use crate::outbound::{self, CallError};
+use crate::slack::Place;
 use crate::slack::respond::{self, PostError};
 
 /// The Web API under one bot token. Clones share the connections.
@@ -78,15 +79,6 @@ pub struct EnterpriseUser {
     pub enterprise_id: String,
 }
 
-/// Where a message stands: what `chat.update` needs to change it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Posted {
-    /// The channel; for a direct message not the one asked for.
-    pub channel: String,
-    /// The message's id in it.
-    pub ts: String,
-}
-
 impl WebApi {
     /// `api_url` has no slash at its end.
     #[must_use]
@@ -106,7 +98,7 @@ impl WebApi {
         &self,
         channel: &str,
         content: SlackMessageContent,
-    ) -> Result<Posted, PostError> {
+    ) -> Result<Place, PostError> {
         let request = SlackApiChatPostMessageRequest::new(SlackChannelId(channel.to_owned()), content)
             .with_parse("none".to_owned())
             .with_unfurl_links(false)
@@ -118,7 +110,7 @@ impl WebApi {
     ///
     /// # Errors
     /// [`PostError`].
-    pub async fn post_in_thread(&self, to: &Posted, content: SlackMessageContent) -> Result<(), PostError> {
+    pub async fn post_in_thread(&self, to: &Place, content: SlackMessageContent) -> Result<(), PostError> {
         let request = SlackApiChatPostMessageRequest::new(SlackChannelId(to.channel.clone()), content)
             .with_thread_ts(SlackTs(to.ts.clone()))
             .with_parse("none".to_owned())
@@ -132,7 +124,7 @@ impl WebApi {
     ///
     /// # Errors
     /// [`PostError`].
-    pub async fn update(&self, at: &Posted, content: &SlackMessageContent) -> Result<(), PostError> {
+    pub async fn update(&self, at: &Place, content: &SlackMessageContent) -> Result<(), PostError> {
         #[derive(Serialize)]
         struct Request<'a> {
             channel: &'a str,
@@ -142,7 +134,7 @@ impl WebApi {
             #[serde(flatten)]
             content: &'a SlackMessageContent,
         }
-        let Posted { channel, ts } = at;
+        let Place { channel, ts } = at;
         self.call::<_, Value>("chat.update", &Request { channel, ts, parse: "none", content }).await.map(drop)
     }
 

@@ -13,8 +13,9 @@ use serde::Serialize;
 use sqlx::Row as _;
 use tokio::sync::oneshot;
 
-use super::{ACCEPT_LIMIT, FIRST_FENCE, Hold, Pool, Store, StoreError, millis, on, writer};
-use crate::journal::{Problem, Progress, Stage};
+use super::writer::{self, NewRow, ProgressRow, Recorded};
+use super::{ACCEPT_LIMIT, LeaseGuard, Pool, Store, StoreError, millis, on};
+use crate::journal::{FIRST_FENCE, Notice, Progress, Stage, Then};
 
 /// A command to accept.
 pub struct NewCommand {
@@ -57,7 +58,7 @@ pub struct Claimed {
     /// How often it was taken; goes with every write.
     pub fence: i64,
     /// Keeps the lease.
-    pub hold: Arc<Hold>,
+    pub lease: Arc<LeaseGuard>,
     /// The workspace.
     pub team_id: String,
     /// The channel.
@@ -74,34 +75,6 @@ pub struct Claimed {
     pub accepted_at: Timestamp,
 }
 
-impl Claimed {
-    /// Whether no other process can have had it before.
-    #[must_use]
-    pub fn is_fresh(&self) -> bool {
-        self.fence == FIRST_FENCE
-    }
-}
-
-/// What happens to the lease when progress is recorded.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Then {
-    /// This process goes on.
-    GoOn,
-    /// Whoever is free at that time goes on.
-    WaitUntil(Timestamp),
-    /// Nobody: the command has ended.
-    End(Timestamp),
-}
-
-/// What came of recording.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Recorded {
-    /// It is on disk.
-    Committed,
-    /// Somebody else has taken the command since; drop everything about it.
-    LeaseLost,
-}
-
 impl Store {
     /// Commits a command and takes its lease, or finds its twin. When this fails, nothing of the
     /// command happens later: what may have been committed all the same is voided.
@@ -112,7 +85,7 @@ impl Store {
         let sealed = self.0.sealer.seal(new.response_url.expose_secret(), &new.id);
         let sealed = sealed.map_err(|error| StoreError::Refused(error.to_string()))?;
         let claimed = Claimed {
-            hold: self.0.held.hold(&new.id, FIRST_FENCE),
+            lease: self.0.leases.guard(&new.id, FIRST_FENCE),
             id: new.id.clone(),
             fence: FIRST_FENCE,
             team_id: new.team_id.clone(),
@@ -124,7 +97,7 @@ impl Store {
             accepted_at: new.accepted_at,
         };
         let (reply, mut answer) = oneshot::channel();
-        let row = writer::NewRow::new(new, sealed);
+        let row = new_row(new, sealed);
         let closed = || StoreError::Refused("closed".to_owned());
         self.0.accepts.send(writer::Accept { row, reply }).map_err(|_| closed())?;
         let committed = match tokio::time::timeout(ACCEPT_LIMIT, &mut answer).await {
@@ -141,7 +114,7 @@ impl Store {
     /// Commits how a command stands. A failure of the database is tried again until it works or
     /// the lease is lost: what happened outside has happened.
     pub async fn record(&self, claimed: &Claimed, progress: &Progress, then: Then) -> Recorded {
-        let row = writer::ProgressRow::new(claimed, progress, then);
+        let row = progress_row(claimed, progress, then);
         let mut pause = Duration::from_millis(50);
         loop {
             let (reply, committed) = oneshot::channel();
@@ -165,8 +138,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn claim(&self, now: Timestamp, limit: i64) -> Result<Vec<Claimed>, StoreError> {
-        let in_hand: Vec<_> = self.0.held.all();
-        let in_hand: Vec<_> = in_hand.iter().map(|hold| hold.key().0).collect();
+        let in_hand: Vec<_> = self.0.leases.all();
+        let in_hand: Vec<_> = in_hand.iter().map(|guard| guard.key().0).collect();
         let in_hand =
             serde_json::to_string(&in_hand).map_err(|_| StoreError::Refused("no JSON".to_owned()))?;
         let rows: Vec<Stored> = on!(&self.0.pool, db => {
@@ -210,19 +183,17 @@ impl Store {
 
     fn claimed(&self, row: Stored) -> Result<Claimed, StoreError> {
         let unreadable = || StoreError::Unreadable(row.id.clone());
-        let problem = row.problem.as_deref().map(serde_json::from_str::<Problem>).transpose();
+        let notice = row.problem.as_deref().map(|json| Notice::from_json(json).ok_or_else(unreadable));
+        let stage = Stage::stored(&row.stage, row.connection_id, row.existed != 0, notice.transpose()?);
         let progress = Progress {
-            stage: stage(&row.stage).ok_or_else(unreadable)?,
-            connection: row.connection_id,
-            existed: row.existed != 0,
-            problem: problem.map_err(|_| unreadable())?,
+            stage: stage.ok_or_else(unreadable)?,
             tries: u32::try_from(row.tries).unwrap_or(u32::MAX),
             posts: u32::try_from(row.posts).unwrap_or(u32::MAX),
         };
         Ok(Claimed {
             response_url: row.response_url.as_deref().and_then(|sealed| self.0.sealer.open(sealed, &row.id)),
             accepted_at: Timestamp::from_millisecond(row.accepted_at).map_err(|_| unreadable())?,
-            hold: self.0.held.hold(&row.id, row.fence),
+            lease: self.0.leases.guard(&row.id, row.fence),
             fence: row.fence,
             team_id: row.team_id,
             channel_id: row.channel_id,
@@ -240,10 +211,10 @@ impl Store {
     /// [`StoreError`].
     pub async fn renew(&self) -> Result<(), StoreError> {
         let asked = self.elapsed_ms();
-        let held = self.0.held.all();
+        let held = self.0.leases.all();
         if !held.is_empty() {
             let keys: Vec<_> =
-                held.iter().map(|hold| hold.key()).map(|(id, fence)| Key { id, fence }).collect();
+                held.iter().map(|guard| guard.key()).map(|(id, fence)| Key { id, fence }).collect();
             let json = serde_json::to_string(&keys).map_err(|_| StoreError::Refused("no JSON".to_owned()))?;
             let ours: HashSet<String> = on!(&self.0.pool, db => {
                 let query = sqlx::query(self.0.sql.renew).bind(&self.0.owner).bind(millis(self.0.lease)).bind(json);
@@ -251,10 +222,51 @@ impl Store {
                 rows.iter().map(|row| Ok(row.try_get("id")?)).collect::<Result<_, StoreError>>()
             })?;
             // One that has ended or was put down meanwhile is not ours either, and nobody minds.
-            held.iter().filter(|hold| !ours.contains(hold.key().0)).for_each(|hold| hold.lose());
+            held.iter().filter(|guard| !ours.contains(guard.key().0)).for_each(|guard| guard.lose());
         }
         self.0.renewed_ms.store(asked, Ordering::Relaxed);
         Ok(())
+    }
+}
+
+/// A new command as the writer takes it.
+fn new_row(new: NewCommand, response_url: String) -> NewRow {
+    let Progress { stage, .. } = new.progress;
+    NewRow {
+        id: new.id,
+        dedup: new.dedup,
+        subject: new.subject,
+        team_id: new.team_id,
+        channel_id: new.channel_id,
+        user_id: new.user_id,
+        request: new.request,
+        response_url,
+        stage: stage.name(),
+        connection_id: stage.connection().map(str::to_owned),
+        existed: stage.existed().into(),
+        accepted_at: new.accepted_at.as_millisecond(),
+    }
+}
+
+/// How a command stands, as the writer takes it.
+fn progress_row(claimed: &Claimed, progress: &Progress, then: Then) -> ProgressRow {
+    let (run_at, ended_at, keep) = match then {
+        Then::GoOn => (claimed.accepted_at, None, 1),
+        Then::WaitUntil(time) => (time, None, 0),
+        Then::End(time) => (time, Some(time.as_millisecond()), 0),
+    };
+    ProgressRow {
+        id: claimed.id.clone(),
+        fence: claimed.fence,
+        stage: progress.stage.name(),
+        connection_id: progress.stage.connection().map(str::to_owned),
+        existed: progress.stage.existed().into(),
+        problem: progress.stage.notice().map(Notice::to_json),
+        tries: progress.tries,
+        posts: progress.posts,
+        run_at: run_at.as_millisecond(),
+        ended_at,
+        keep,
     }
 }
 
@@ -281,27 +293,4 @@ struct Stored {
     tries: i64,
     posts: i64,
     accepted_at: i64,
-}
-
-/// A stage's name in the database.
-#[derive(Serialize)]
-pub(super) struct StageName(pub(super) &'static str);
-
-impl From<Stage> for StageName {
-    fn from(stage: Stage) -> Self {
-        Self(match stage {
-            Stage::Create => "create",
-            Stage::Deliver => "deliver",
-            Stage::Tell => "tell",
-            Stage::Delivered => "delivered",
-            Stage::Told => "told",
-            Stage::Undeliverable => "undeliverable",
-        })
-    }
-}
-
-fn stage(name: &str) -> Option<Stage> {
-    [Stage::Create, Stage::Deliver, Stage::Tell, Stage::Delivered, Stage::Told, Stage::Undeliverable]
-        .into_iter()
-        .find(|&stage| StageName::from(stage).0 == name)
 }

@@ -2,7 +2,7 @@
 //!
 //! Owns the rows and their leases. A link's message is only ever edited by whoever holds its
 //! lease, so that no late edit can undo a newer one. What a link's state means is
-//! [`crate::links`]'s.
+//! [`crate::life`]'s.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use sqlx::Row as _;
 use tokio::sync::oneshot;
 
 use super::{Pool, Recorded, Store, StoreError, millis, on, writer};
-use crate::command::connect::Request;
-use crate::links::{Link, Over, Place, Reminded, State};
+use crate::life::{Link, Place, Purpose, Reminded, State};
+use crate::work::Request;
 
 /// How long a link's lease lasts at the least: longer than a look with all its calls, since it is
 /// not prolonged.
@@ -35,7 +35,7 @@ pub struct NewLink<'a> {
     /// Where its message stands, if that can be edited.
     pub message: Option<Place>,
     /// What it was made for, if its connection had been set up before.
-    pub over: Option<Over>,
+    pub purpose: Option<Purpose>,
     /// Now.
     pub posted_at: Timestamp,
     /// When it stops working.
@@ -88,7 +88,7 @@ macro_rules! link {
         let state: String = row.try_get("state")?;
         let channel: Option<String> = row.try_get("message_channel")?;
         let ts: Option<String> = row.try_get("message_ts")?;
-        let over: Option<String> = row.try_get("made_over")?;
+        let purpose: Option<String> = row.try_get("made_over")?;
         let (reminded, stale): (i64, i64) = (row.try_get("reminded")?, row.try_get("stale")?);
         let link = Link {
             connection_id: row.try_get("connection_id")?,
@@ -104,7 +104,7 @@ macro_rules! link {
             changed_at: time(row.try_get("changed_at")?)?,
             reminded: Reminded { before: reminded & 1 != 0, after: reminded & 2 != 0 },
             stale: stale != 0,
-            over: over.as_deref().and_then(Over::named),
+            purpose: purpose.as_deref().and_then(Purpose::named),
             id,
         };
         Ok::<_, StoreError>((link, row.try_get::<i64, _>("fence")?))
@@ -129,7 +129,7 @@ impl Store {
             schema_name: new.request.target.connection_name(),
             message_channel: channel,
             message_ts: ts,
-            made_over: new.over.map(Over::name),
+            made_over: new.purpose.map(Purpose::name),
             posted_at: new.posted_at.as_millisecond(),
             expires_at: new.expires_at.as_millisecond(),
             check_at: new.check_at.as_millisecond(),
@@ -218,7 +218,7 @@ impl Store {
                 .bind(reminded)
                 .bind(i64::from(link.stale))
                 .bind(check_at.map(|time| time.as_millisecond()))
-                .bind(link.over.map(Over::name))
+                .bind(link.purpose.map(Purpose::name))
                 .execute(db)
                 .await?;
             Ok(if done.rows_affected() == 1 { Recorded::Committed } else { Recorded::LeaseLost })
@@ -229,9 +229,9 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn hasten_link(&self, id: &str, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn make_link_due(&self, id: &str, now: Timestamp) -> Result<(), StoreError> {
         on!(&self.0.pool, db => {
-            sqlx::query(self.0.sql.hasten_link).bind(id).bind(now.as_millisecond()).execute(db).await?;
+            sqlx::query(self.0.sql.make_link_due).bind(id).bind(now.as_millisecond()).execute(db).await?;
             Ok(())
         })?;
         Ok(())

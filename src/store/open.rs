@@ -5,22 +5,20 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ring::rand::SecureRandom as _;
 use secrecy::{ExposeSecret, SecretString};
-use sqlx::migrate::{Migration, MigrationType, Migrator};
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Executor, Row as _, SqlSafeStr as _};
+use sqlx::{Executor, Row as _};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::{Inner, Pool, Store, StoreError, Undeliverable, statements, writer};
-use crate::config::DatabaseUrl;
+use super::{Inner, Pool, Store, StoreError, Undeliverable, migrations, statements, writer};
 use crate::crash::without_sync;
 use crate::seal::{Purpose, Sealer};
 
@@ -31,8 +29,18 @@ const SQLITE_OLDEST: (u32, u32, u32) = (3, 51, 3);
 const QUEUE_LIMIT: Duration = Duration::from_secs(5);
 /// Longest wait for a free connection to Postgres.
 const ACQUIRE_LIMIT: Duration = Duration::from_secs(2);
-/// Connections to Postgres: the two writers, the claims, the renewals, one to spare.
+/// Connections to Postgres: one for each of the three writers, and two for all other statements,
+/// such as claims and renewals, which are short.
 const POSTGRES_CONNECTIONS: u32 = 5;
+
+/// `DATABASE_URL`. No `Debug`: it can hold a password.
+#[derive(Clone)]
+pub enum DatabaseUrl {
+    /// A file.
+    Sqlite(PathBuf),
+    /// A whole `postgres://` URL.
+    Postgres(SecretString),
+}
 
 /// How to open the database.
 pub struct Options<'a> {
@@ -128,7 +136,7 @@ impl Store {
             accepts,
             records,
             kept,
-            held: Arc::default(),
+            leases: Arc::default(),
             progress,
             voiding,
             renewed_ms: 0.into(),
@@ -213,8 +221,7 @@ async fn sqlite(path: &Path) -> Result<(sqlx::SqlitePool, File), OpenError> {
             return Err(OpenError::Unsafe { setting, found, remedy });
         }
     }
-    let tables = [include_str!("schema.sql"), include_str!("view_sqlite.sql"), include_str!("link.sql")];
-    migrate(&tables).run(&pool).await.map_err(|error| OpenError::Migration(migration_word(error)))?;
+    migrations::sqlite().run(&pool).await.map_err(|error| OpenError::Migration(migration_word(error)))?;
     // The lock says that whoever held these leases is gone.
     for leases in
         ["UPDATE command SET lease_until = 0 WHERE ended_at IS NULL", "UPDATE link SET lease_until = 0"]
@@ -306,17 +313,8 @@ async fn postgres(url: &SecretString) -> Result<sqlx::PgPool, OpenError> {
         }
     }
     // Takes an advisory lock, so that replicas that start together do this one after another.
-    let tables = [include_str!("schema.sql"), include_str!("view_postgres.sql"), include_str!("link.sql")];
-    migrate(&tables).run(&pool).await.map_err(|error| OpenError::Migration(migration_word(error)))?;
+    migrations::postgres().run(&pool).await.map_err(|error| OpenError::Migration(migration_word(error)))?;
     Ok(pool)
-}
-
-/// The migrations in their order; what was released is never changed, only added to.
-fn migrate(steps: &[&'static str]) -> Migrator {
-    let migrations = steps.iter().zip(1..).map(|(sql, version)| {
-        Migration::new(version, "".into(), MigrationType::Simple, sql.into_sql_str(), false)
-    });
-    Migrator::with_migrations(migrations.collect())
 }
 
 /// A migration's failure without the database's own text.

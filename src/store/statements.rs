@@ -39,7 +39,7 @@ pub(super) struct Statements {
     /// Stores how a link stands, and gives it back. `$1` id, `$2` fence, then the columns.
     pub(super) record_link: &'static str,
     /// Makes one link due. `$1` id, `$2` now.
-    pub(super) hasten_link: &'static str,
+    pub(super) make_link_due: &'static str,
     /// Counts the links that are watched.
     pub(super) count_links: &'static str,
     /// One link. `$1` id.
@@ -136,7 +136,7 @@ macro_rules! statements {
             record_link: "UPDATE link SET message_channel = $3, message_ts = $4, state = $5, detail = $6, \
                           posted_at = $7, expires_at = $8, changed_at = $9, reminded = $10, stale = $11, check_at = $12, made_over = $13, \
                           lease_until = 0 WHERE id = $1 AND fence = $2",
-            hasten_link: "UPDATE link SET check_at = $2 WHERE id = $1 AND check_at > $2",
+            make_link_due: "UPDATE link SET check_at = $2 WHERE id = $1 AND check_at > $2",
             count_links: "SELECT count(*) AS n FROM link WHERE check_at IS NOT NULL",
             link: concat!("SELECT ", link_columns!(), " FROM link WHERE id = $1"),
             link_of_connection: concat!(

@@ -1,7 +1,7 @@
 //! The writers: they put all rows that are waiting into one statement, and so into one commit.
 //!
-//! Owns batching and what becomes of a row whose caller has gone. Two run side by side, one for
-//! each kind of write.
+//! Owns batching and what becomes of a row whose caller has gone. Three run side by side, one for
+//! each kind of write: accepting a command, recording its progress, keeping its link.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -14,12 +14,21 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
 use super::statements::Statements;
-use super::{Claimed, FIRST_FENCE, NewCommand, Pool, Recorded, StageName, StoreError, Then, millis, on};
-use crate::journal::Progress;
+use super::{Pool, StoreError, millis, on};
+use crate::journal::FIRST_FENCE;
 
 /// Most rows of one statement. A statement of this size takes a few milliseconds; a larger one
 /// would keep the acknowledgements behind it waiting.
 const BATCH: usize = 256;
+
+/// What came of recording.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    /// It is on disk.
+    Committed,
+    /// Somebody else has taken the command since; drop everything about it.
+    LeaseLost,
+}
 
 pub(super) struct Accept {
     pub(super) row: NewRow,
@@ -35,80 +44,38 @@ pub(super) struct Record {
 /// A new row, as the statement reads it.
 #[derive(Clone, Serialize)]
 pub(super) struct NewRow {
-    id: String,
-    dedup: String,
-    subject: String,
-    team_id: String,
-    channel_id: String,
-    user_id: String,
-    request: String,
-    response_url: String,
-    stage: &'static str,
-    connection_id: Option<String>,
-    existed: u8,
-    accepted_at: i64,
-}
-
-impl NewRow {
-    pub(super) fn new(new: NewCommand, response_url: String) -> Self {
-        let Progress { stage, connection, existed, .. } = new.progress;
-        Self {
-            id: new.id,
-            dedup: new.dedup,
-            subject: new.subject,
-            team_id: new.team_id,
-            channel_id: new.channel_id,
-            user_id: new.user_id,
-            request: new.request,
-            response_url,
-            stage: StageName::from(stage).0,
-            connection_id: connection,
-            existed: existed.into(),
-            accepted_at: new.accepted_at.as_millisecond(),
-        }
-    }
+    pub(super) id: String,
+    pub(super) dedup: String,
+    pub(super) subject: String,
+    pub(super) team_id: String,
+    pub(super) channel_id: String,
+    pub(super) user_id: String,
+    pub(super) request: String,
+    pub(super) response_url: String,
+    pub(super) stage: &'static str,
+    pub(super) connection_id: Option<String>,
+    pub(super) existed: u8,
+    pub(super) accepted_at: i64,
 }
 
 /// How a command stands, as the statement reads it.
 #[derive(Clone, Serialize)]
 pub(super) struct ProgressRow {
-    id: String,
-    fence: i64,
-    stage: &'static str,
-    connection_id: Option<String>,
-    existed: u8,
-    problem: Option<String>,
-    tries: u32,
-    posts: u32,
-    run_at: i64,
-    ended_at: Option<i64>,
+    pub(super) id: String,
+    pub(super) fence: i64,
+    pub(super) stage: &'static str,
+    pub(super) connection_id: Option<String>,
+    pub(super) existed: u8,
+    pub(super) problem: Option<String>,
+    pub(super) tries: u32,
+    pub(super) posts: u32,
+    pub(super) run_at: i64,
+    pub(super) ended_at: Option<i64>,
     /// 1 while this process goes on.
-    keep: u8,
+    pub(super) keep: u8,
 }
 
 impl ProgressRow {
-    pub(super) fn new(claimed: &Claimed, progress: &Progress, then: Then) -> Self {
-        let (run_at, ended_at, keep) = match then {
-            Then::GoOn => (claimed.accepted_at, None, 1),
-            Then::WaitUntil(time) => (time, None, 0),
-            Then::End(time) => (time, Some(time.as_millisecond()), 0),
-        };
-        Self {
-            id: claimed.id.clone(),
-            fence: claimed.fence,
-            stage: StageName::from(progress.stage).0,
-            connection_id: progress.connection.clone(),
-            existed: progress.existed.into(),
-            // A type of ours, made of strings and numbers: this cannot fail.
-            problem: progress.problem.as_ref().and_then(|problem| serde_json::to_string(problem).ok()),
-            tries: progress.tries,
-            posts: progress.posts,
-            run_at: run_at.as_millisecond(),
-            ended_at,
-            keep,
-        }
-    }
-
     /// Ends a command whose acceptance nobody waited for: its person was told that nothing would
     /// happen.
     fn void(id: String, at: i64) -> Self {

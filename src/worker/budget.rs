@@ -5,40 +5,32 @@
 
 use jiff::Timestamp;
 
+use crate::bucket::Bucket;
+
 /// Repetitions earned by a call that worked.
 const PER_SUCCESS: f64 = 1.0;
 /// Repetitions that are free each second.
 const PER_SECOND: f64 = 1.0;
 /// Most repetitions that can be saved up.
-const SAVED: f64 = 20.0;
+const SAVED: u32 = 20;
 
 /// A bucket of repetitions.
 #[derive(Debug)]
-pub(super) struct RetryBudget {
-    left: f64,
-    filled_at: Option<Timestamp>,
-}
+pub(super) struct RetryBudget(Bucket);
 
 impl RetryBudget {
     pub(super) fn new() -> Self {
-        Self { left: SAVED, filled_at: None }
+        Self(Bucket::full(SAVED))
     }
 
     /// Counts a call that worked.
     pub(super) fn succeeded(&mut self) {
-        self.left = (self.left + PER_SUCCESS).min(SAVED);
+        self.0.put(PER_SUCCESS);
     }
 
     /// Takes one repetition, if there is one.
     pub(super) fn try_retry(&mut self, now: Timestamp) -> bool {
-        let since = self.filled_at.map_or(0.0, |then| now.duration_since(then).as_secs_f64().max(0.0));
-        self.filled_at = Some(now);
-        self.left = (self.left + since * PER_SECOND).min(SAVED);
-        if self.left < 1.0 {
-            return false;
-        }
-        self.left -= 1.0;
-        true
+        self.0.take(1, PER_SECOND, now) == 1
     }
 }
 

@@ -38,6 +38,15 @@ pub const GROUP_NAME: &str = "Sandbox Warehouse";
 
 const CALLS_KEPT: usize = 200_000;
 
+/// What an answer depends on besides the request.
+pub(crate) struct Context<'a> {
+    pub(crate) state: &'a mut State,
+    pub(crate) signer: &'a Signer,
+    pub(crate) base: &'a str,
+    pub(crate) now: Timestamp,
+    pub(crate) authorized: bool,
+}
+
 /// One call as the stand-in saw it.
 #[derive(Debug, Clone)]
 pub struct Call {
@@ -241,7 +250,7 @@ async fn handle(inner: Arc<Inner>, request: Request) -> Outcome {
     pause(settings.latency / 2).await;
     let authorized = inner.authorizes(&request);
     let answer = fault::work_unless(fault.as_ref(), routes::refusal_body, || {
-        let context = routes::Context {
+        let context = Context {
             state: &mut lock(&inner.state),
             signer: &inner.signer,
             base: &inner.base,

@@ -372,8 +372,9 @@ async fn a_message_that_could_not_be_edited_is_edited_later() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn ten_thousand_open_links_stay_far_inside_fivetrans_limits() {
+    use connect_card::command::places::{Destinations, NO_DEFAULTS};
+    use connect_card::command::surface::Surface;
     use connect_card::command::{Command, Vocabulary, parse};
-    use connect_card::config::{Destinations, NO_DEFAULTS};
     use connect_card::fivetran::catalog::Catalog;
     use connect_card::store::NewLink;
 
@@ -381,7 +382,7 @@ async fn ten_thousand_open_links_stay_far_inside_fivetrans_limits() {
     let destinations = Destinations { default_group: Some("g".to_owned()), ..Destinations::default() };
     let catalog = Catalog::built_in();
     let words = Vocabulary {
-        slash: "/connect-card",
+        slash: Surface::Slack("/connect-card"),
         catalog: &catalog,
         destinations: &destinations,
         channel: &NO_DEFAULTS,
@@ -399,7 +400,7 @@ async fn ten_thousand_open_links_stay_far_inside_fivetrans_limits() {
             requester: "U",
             request: &request,
             message: None,
-            over: None,
+            purpose: None,
             posted_at: now,
             expires_at: now + connect_card::fivetran::model::LINK_LIFE,
             check_at: now,

@@ -4,9 +4,8 @@
 use std::time::Duration;
 
 use connect_card::clock::Clock;
-use connect_card::config::DatabaseUrl;
 use connect_card::journal::Progress;
-use connect_card::store::{Accepted, NewCommand, Options, Store};
+use connect_card::store::{Accepted, DatabaseUrl, NewCommand, Options, Store};
 use secrecy::SecretString;
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 use stand_ins::fault::Fault;

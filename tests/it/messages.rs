@@ -4,15 +4,16 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-use connect_card::command::connect::{Confirmed, Request};
-use connect_card::command::{UsageError, Vocabulary, Work, parse};
-use connect_card::config::{ChannelDefaults, Destinations, NO_DEFAULTS};
+use connect_card::command::places::{ChannelDefaults, Destinations, NO_DEFAULTS};
+use connect_card::command::surface::Surface;
+use connect_card::command::{UsageError, Vocabulary, parse};
 use connect_card::fivetran::catalog::{Catalog, ServiceId};
-use connect_card::fivetran::model::{ConnectCard, Said};
+use connect_card::fivetran::model::{ApiMessage, ConnectCard};
 use connect_card::fivetran::schema::{SchemaKind, Target};
-use connect_card::journal::{MisfitKind, Origin, Problem};
-use connect_card::reply;
+use connect_card::journal::{MisfitKind, Notice, Origin, Problem};
 use connect_card::reply::live::{self, Note};
+use connect_card::reply::{self, Audience};
+use connect_card::work::{Confirmed, Request, Work};
 use expect_test::expect;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -151,7 +152,7 @@ fn assert_fits(content: impl serde::Serialize, what: &str) -> Value {
 #[test]
 fn every_reply_keeps_slacks_limits_with_the_longest_of_everything() {
     let now = Timestamp::UNIX_EPOCH;
-    let said = || Said { code: "C".repeat(500), message: "<&".repeat(250) };
+    let said = || ApiMessage { code: "C".repeat(500), message: "<&".repeat(250) };
     for request in [long_request(false), long_request(true)] {
         for note in [Note::None, Note::Existed, Note::Reauthorise, Note::Renewed] {
             for length in [200, 2900] {
@@ -161,10 +162,10 @@ fn every_reply_keeps_slacks_limits_with_the_longest_of_everything() {
                     requester: &requester,
                     card: &card,
                     note,
-                    audience: live::Audience::Channel,
+                    audience: Audience::Channel,
                     reference: "0123456789",
                 };
-                let json = assert_fits(live::waiting(&waiting, now).unwrap(), "link");
+                let json = assert_fits(live::waiting(&waiting, now), "link");
                 assert!(!json["text"].as_str().unwrap().contains("https"), "{json}");
             }
         }
@@ -188,7 +189,6 @@ fn every_reply_keeps_slacks_limits_with_the_longest_of_everything() {
             Problem::AlreadyConnected { origin: None },
             Problem::AlreadyConnected { origin: Some(origin()) },
             Problem::Elsewhere { origin: origin() },
-            Problem::Cancelled,
             Problem::NotCancelled,
             Problem::Misfit(MisfitKind::TableMissing),
             Problem::Misfit(MisfitKind::TableNotWanted),
@@ -196,12 +196,16 @@ fn every_reply_keeps_slacks_limits_with_the_longest_of_everything() {
             Problem::RateLimited { retry_after_s: None },
             Problem::NoAnswer,
             Problem::CannotPost { slack_says: "w".repeat(5000) },
+            Problem::Unconfirmed,
         ] {
-            assert_fits(reply::problem(&problem, &request, "0123456789"), &format!("{problem:?}"));
+            let (notice, work) = (Notice::from(problem), Work::Connect(request.clone()));
+            assert_fits(reply::notice(&notice, &work, "0123456789"), &format!("{notice:?}"));
         }
+        let work = Work::Cancel { link: "0123456789".to_owned(), request: request.clone() };
+        assert_fits(reply::notice(&Notice::Cancelled, &work, "0123456789"), "cancelled");
     }
     assert_fits(reply::not_accepted(), "not accepted");
-    assert_fits(reply::help(&format!("/{}", "c".repeat(31))), "help");
+    assert_fits(reply::help(Surface::Slack(&format!("/{}", "c".repeat(31)))), "help");
 }
 
 #[test]
@@ -215,6 +219,7 @@ fn every_usage_error_keeps_slacks_limits() {
     let services = (0..200).map(|n| ServiceId::parse(&format!("s{n}_{}", "x".repeat(90))).unwrap()).collect();
     let narrow = ChannelDefaults { services, ..ChannelDefaults::default() };
     let slash = format!("/{}", "c".repeat(31));
+    let slash = Surface::Slack(&slash);
     let live = format!("service_0_{}", "x".repeat(80));
     let mut kinds = Vec::new();
     for (channel, typed) in [
@@ -229,11 +234,10 @@ fn every_usage_error_keeps_slacks_limits() {
         (&NO_DEFAULTS, format!("{live} schema")),
         (&narrow, live.clone()),
     ] {
-        let vocabulary =
-            Vocabulary { slash: &slash, catalog: &catalog, destinations: &destinations, channel };
+        let vocabulary = Vocabulary { slash, catalog: &catalog, destinations: &destinations, channel };
         let error = parse(&typed, &vocabulary).unwrap_err();
-        assert_fits(reply::usage(&error, &slash), &format!("{error:?}"));
-        assert!(!reply::usage_sentence(&error, &slash).is_empty());
+        assert_fits(reply::usage(&error, slash), &format!("{error:?}"));
+        assert!(!reply::usage_sentence(&error, slash).is_empty());
         kinds.push(std::mem::discriminant(&error));
     }
     kinds.dedup();

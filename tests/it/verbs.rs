@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use connect_card::reply::ask::CANCEL;
+use connect_card::reply::ask::RENEW_HERE;
 use connect_card::reply::list::{BACK, NEXT};
-use connect_card::reply::status::RENEW_HERE;
 use expect_test::expect;
 use serde_json::json;
 use stand_ins::fault::Fault;

@@ -6,18 +6,18 @@ use serde_json::json;
 use slack_morphism::prelude::SlackMessageContent;
 
 use super::NOW;
-use crate::command::connect::{Confirmed, Request};
+use crate::command::UsageError;
 use crate::command::form::Choice;
 use crate::command::renew;
 use crate::command::status::{View, report};
-use crate::command::{UsageError, Work};
 use crate::fivetran::catalog::{Service, ServiceId, ServiceStatus};
-use crate::fivetran::model::{ConnectCard, Said, SetupState, Status, SyncState, Task};
+use crate::fivetran::model::{ApiMessage, ConnectCard, SetupState, Status, SyncState, Task};
 use crate::fivetran::schema::{Misfit, SchemaKind, SchemaName, Target};
-use crate::journal::{MisfitKind, Origin, Problem};
-use crate::links::{Link, Place, Reminded, State};
+use crate::journal::{MisfitKind, Notice, Origin, Problem};
+use crate::life::{Link, Place, Reminded, State};
 use crate::permission::{Reason, Unclear};
 use crate::reply::status;
+use crate::work::{Confirmed, Request, Work};
 
 /// Both of them.
 pub(super) struct Samples {
@@ -58,7 +58,7 @@ pub(super) struct Sample {
     pub(super) card: ConnectCard,
     pub(super) works: Vec<Work>,
     pub(super) usage_errors: Vec<(&'static str, UsageError)>,
-    pub(super) problems: Vec<(&'static str, Problem)>,
+    pub(super) problems: Vec<(&'static str, Notice)>,
     pub(super) refusals: Vec<(&'static str, Reason)>,
     pub(super) services: Vec<Service>,
     pub(super) choices: Vec<Choice>,
@@ -136,7 +136,7 @@ impl Sample {
             changed_at: ago(2),
             reminded: Reminded::default(),
             stale: false,
-            over: None,
+            purpose: None,
         }
     }
 
@@ -287,33 +287,33 @@ fn refusals(long: &Lengths) -> Vec<(&'static str, Reason)> {
     ]
 }
 
-fn problems(long: &Lengths, channel: &str, user: &str) -> Vec<(&'static str, Problem)> {
-    let said = || Said {
+fn problems(long: &Lengths, channel: &str, user: &str) -> Vec<(&'static str, Notice)> {
+    let said = || ApiMessage {
         code: long.text("Forbidden", "C", 500),
         message: long.text("You do not have access.", "<!channel> & ", 500),
     };
     let origin = || Origin { channel_id: channel.to_owned(), user_id: user.to_owned() };
     vec![
-        ("key-rejected", Problem::KeyRejected),
-        ("forbidden", Problem::Forbidden(said())),
-        ("group-unknown", Problem::GroupUnknown(said())),
-        ("refused", Problem::Refused(said())),
-        ("schema-taken", Problem::SchemaTaken { service: long.text("stripe", "s", 100) }),
-        ("name-taken", Problem::NameTaken(said())),
-        ("already-connected", Problem::AlreadyConnected { origin: None }),
-        ("already-connected-here", Problem::AlreadyConnected { origin: Some(origin()) }),
-        ("elsewhere", Problem::Elsewhere { origin: origin() }),
-        ("cancelled", Problem::Cancelled),
-        ("not-cancelled", Problem::NotCancelled),
-        ("table-missing", Problem::Misfit(MisfitKind::TableMissing)),
-        ("table-not-wanted", Problem::Misfit(MisfitKind::TableNotWanted)),
+        ("key-rejected", Problem::KeyRejected.into()),
+        ("forbidden", Problem::Forbidden(said()).into()),
+        ("group-unknown", Problem::GroupUnknown(said()).into()),
+        ("refused", Problem::Refused(said()).into()),
+        ("schema-taken", Problem::SchemaTaken { service: long.text("stripe", "s", 100) }.into()),
+        ("name-taken", Problem::NameTaken(said()).into()),
+        ("already-connected", Problem::AlreadyConnected { origin: None }.into()),
+        ("already-connected-here", Problem::AlreadyConnected { origin: Some(origin()) }.into()),
+        ("elsewhere", Problem::Elsewhere { origin: origin() }.into()),
+        ("cancelled", Notice::Cancelled),
+        ("not-cancelled", Problem::NotCancelled.into()),
+        ("table-missing", Problem::Misfit(MisfitKind::TableMissing).into()),
+        ("table-not-wanted", Problem::Misfit(MisfitKind::TableNotWanted).into()),
         (
             "rate-limited",
-            Problem::RateLimited { retry_after_s: Some(if long.longest { u64::MAX } else { 90 }) },
+            Problem::RateLimited { retry_after_s: Some(if long.longest { u64::MAX } else { 90 }) }.into(),
         ),
-        ("rate-limited-unsaid", Problem::RateLimited { retry_after_s: None }),
-        ("no-answer", Problem::NoAnswer),
-        ("cannot-post-unconfirmed", Problem::CannotPost { slack_says: "no clear answer".to_owned() }),
-        ("cannot-post", Problem::CannotPost { slack_says: long.text("channel_not_found", "w", 5000) }),
+        ("rate-limited-unsaid", Problem::RateLimited { retry_after_s: None }.into()),
+        ("no-answer", Problem::NoAnswer.into()),
+        ("cannot-post-unconfirmed", Problem::Unconfirmed.into()),
+        ("cannot-post", Problem::CannotPost { slack_says: long.text("channel_not_found", "w", 5000) }.into()),
     ]
 }

@@ -1,9 +1,8 @@
-//! Tests of how the words are read, and of what a look at Fivetran means.
+//! Tests of how the words are read.
 
 use super::*;
+use crate::command::places::{ChannelDefaults, Destinations, NO_DEFAULTS};
 use crate::command::{Command, parse as parse_text};
-use crate::config::{ChannelDefaults, Destinations, NO_DEFAULTS};
-use crate::fivetran::model::Said;
 
 fn destinations() -> Destinations {
     Destinations {
@@ -14,7 +13,8 @@ fn destinations() -> Destinations {
 
 fn read_in(channel: &ChannelDefaults, catalog: &Catalog, typed: &str) -> Result<Request, UsageError> {
     let destinations = destinations();
-    let vocabulary = Vocabulary { slash: "/connect-card", catalog, destinations: &destinations, channel };
+    let vocabulary =
+        Vocabulary { slash: Surface::of("/connect-card"), catalog, destinations: &destinations, channel };
     match parse_text(typed, &vocabulary)? {
         Command::Connect(request) => Ok(request),
         _ => panic!("{typed} is another verb"),
@@ -103,66 +103,10 @@ fn a_quote_within_a_schema_is_never_dropped_in_silence() {
 }
 
 #[test]
-fn words_in_the_wrong_place_are_put_right() {
-    let said = |typed: &str| crate::reply::usage_sentence(&read(typed).unwrap_err(), "/connect-card");
-    for (typed, answer) in [
-        ("google_ads Schema 7", "A schema can't contain spaces. Try: /connect-card google_ads schema_7"),
-        (
-            "Google Ads big customer",
-            "A schema can't contain spaces. Try: /connect-card google_ads big_customer",
-        ),
-        (
-            "adwords my schema to staging",
-            "A schema can't contain spaces. Try: /connect-card google_ads my_schema to staging",
-        ),
-        ("customer_schema google_ads", "The service comes first: /connect-card google_ads customer_schema"),
-        ("acme Google Sheets", "The service comes first: /connect-card google_sheets acme.my_table"),
-        (
-            "googel_ads acme",
-            "I don't know a service called “googel_ads”. Did you mean google_ads (Google Ads)? Try: /connect-card google_ads acme",
-        ),
-        (
-            "googel_ads my schema",
-            "I don't know a service called “googel_ads my”. Did you mean google_ads (Google Ads)? Try: /connect-card google_ads my_schema",
-        ),
-        (
-            "Googel Ads acme to staging",
-            "I don't know a service called “Googel Ads”. Did you mean google_ads (Google Ads)? Try: /connect-card google_ads acme to staging",
-        ),
-        (
-            "s3 lake to staging",
-            "Amazon S3 needs SCHEMA.TABLE: add the name of the table group. Try: /connect-card s3 lake.my_table to staging",
-        ),
-        (
-            "google_ads to staging",
-            "Where should the data from Google Ads go? Add a schema: /connect-card google_ads customer_schema",
-        ),
-        ("google_ads acme to", "Where should the data go? Add “to” and one of these: staging."),
-        (
-            "s3 lake",
-            "Amazon S3 needs SCHEMA.TABLE: add the name of the table group. Try: /connect-card s3 lake.my_table",
-        ),
-        (
-            "s3 a.b.c",
-            "“a.b.c” has more than one dot; SCHEMA.TABLE takes only one. Try: /connect-card s3 a.b_c",
-        ),
-        (
-            "google_ads 1st-Client!",
-            "“1st-Client!” isn't a valid schema: it has capital letters, “-” and “!” and it starts with a digit (use a–z, 0–9 and _). Try: /connect-card google_ads _1st_client",
-        ),
-    ] {
-        assert_eq!(said(typed), answer, "{typed}");
-    }
-    assert!(said("tiktok acme").ends_with("Try: /connect-card tiktok_ads acme"), "{}", said("tiktok acme"));
-    let unknown = "\u{FFFD}\u{FFFD} acme";
-    assert!(said(unknown).contains("I don't know a service"), "{}", said(unknown));
-}
-
-#[test]
 fn help_is_asked_for_in_many_words_and_scouts_are_no_help() {
     let (catalog, destinations) = (Catalog::built_in(), destinations());
     let vocabulary = Vocabulary {
-        slash: "/connect-card",
+        slash: Surface::of("/connect-card"),
         catalog: &catalog,
         destinations: &destinations,
         channel: &NO_DEFAULTS,
@@ -235,8 +179,12 @@ fn a_service_that_the_channel_does_not_allow_is_told_before_its_schema() {
 fn without_a_default_a_destination_must_be_said() {
     let destinations = Destinations { default_group: None, ..destinations() };
     let catalog = Catalog::built_in();
-    let vocabulary =
-        Vocabulary { slash: "/x", catalog: &catalog, destinations: &destinations, channel: &NO_DEFAULTS };
+    let vocabulary = Vocabulary {
+        slash: Surface::of("/x"),
+        catalog: &catalog,
+        destinations: &destinations,
+        channel: &NO_DEFAULTS,
+    };
     match parse_text("google_ads acme", &vocabulary) {
         Err(UsageError::NoDestination { known }) => assert_eq!(known, ["staging"]),
         other => panic!("{other:?}"),
@@ -250,36 +198,4 @@ fn a_request_survives_its_json() {
     let json = serde_json::to_string(&request).unwrap();
     assert_eq!(serde_json::from_str::<Request>(&json).unwrap(), request);
     assert!(serde_json::from_str::<Request>(&json.replace("acme", "a c m e")).is_err());
-}
-
-#[test]
-fn what_is_not_found_is_told_by_its_code() {
-    let said = |code: &str| Said { code: code.to_owned(), message: String::new() };
-    let told = |code: &str| failure(Error::NotFound(said(code)));
-    assert!(matches!(told("NotFound_Group"), Failure::Final(Problem::GroupUnknown(_))));
-    for code in ["NotFound_Service", "NotFound_Connection", ""] {
-        assert!(matches!(told(code), Failure::Final(Problem::Refused(_))), "{code}");
-    }
-    assert!(said("NotFound_Connection").is_of_connection() && said("NotFound_Connector").is_of_connection());
-    assert!(!said("").is_of_connection() && !said("NotFound_Group").is_of_connection());
-}
-
-#[test]
-fn of_several_connections_a_finished_one_is_never_overlooked() {
-    let connection = |service: &str, state: &str| -> Connection {
-        serde_json::from_value(serde_json::json!({
-            "id": state, "service": service, "status": {"setup_state": state},
-        }))
-        .unwrap()
-    };
-    let service = ServiceId::parse("google_ads").unwrap();
-    assert_eq!(judge(vec![], &service), Found::Nothing);
-    assert_eq!(
-        judge(vec![connection("stripe", "incomplete")], &service),
-        Found::OtherService { service: "stripe".to_owned() }
-    );
-    for order in [["connected", "incomplete"], ["incomplete", "broken"]] {
-        let found = judge(order.map(|state| connection("google_ads", state)).to_vec(), &service);
-        assert!(matches!(found, Found::Finished { .. }), "{order:?}");
-    }
 }

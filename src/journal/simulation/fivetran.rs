@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use super::dice::Dice;
-use super::{CALL_TIMEOUT, Fate, Says, Weather, stamp};
-use crate::fivetran::model::Said;
-use crate::journal::{Failure, Found, Outcome, Problem, Step};
+use super::{CALL_TIMEOUT, Fate, Outcome, Says, Weather, stamp};
+use crate::fivetran::model::ApiMessage;
+use crate::journal::{Failure, Found, Problem, Step};
 
 pub(super) struct Connection {
     pub(super) name: i64,
@@ -103,28 +103,21 @@ impl Fivetran {
                 work_at: None,
                 answer_at,
                 says: Says::Instead(Outcome::CreateRefused {
-                    problem: Problem::Refused(Said::default()),
+                    problem: Problem::Refused(ApiMessage::default()),
                     conflict: false,
                 }),
             },
-            10 => instead(None, answer_at, Failure::Final(Problem::Forbidden(Said::default()))),
+            10 => instead(None, answer_at, Failure::Final(Problem::Forbidden(ApiMessage::default()))),
             _ => Fate { answer_at: now + CALL_TIMEOUT - 1, ..truth },
         }
     }
 
     /// Does the work of a call, and says what the answer would be.
-    pub(super) fn work(
-        &mut self,
-        step: &Step,
-        command: usize,
-        name: i64,
-        connection: Option<usize>,
-        now: i64,
-    ) -> Outcome {
+    pub(super) fn work(&mut self, step: &Step, command: usize, name: i64, now: i64) -> Outcome {
         match step {
             Step::Create => {
                 if self.names_are_unique && self.bearing(name).next().is_some() {
-                    let problem = Problem::NameTaken(Said::default());
+                    let problem = Problem::NameTaken(ApiMessage::default());
                     return Outcome::CreateRefused { problem, conflict: self.conflict };
                 }
                 self.connections.push(Connection {
@@ -137,9 +130,9 @@ impl Fivetran {
                     listed_at: now + self.lag,
                     deleted: false,
                 });
-                let connection = (self.connections.len() - 1).to_string();
+                let id = self.connections.len() - 1;
                 // Now and then the card does not come along.
-                Outcome::Created { connection, card: now % 16 != 0 }
+                Outcome::Created { connection: id.to_string(), card: (now % 16 != 0).then_some(id) }
             }
             Step::Look => {
                 let found = self.bearing(name).find(|(_, found)| found.listed_at <= now);
@@ -155,10 +148,13 @@ impl Fivetran {
                     },
                 })
             }
-            _ => match connection.and_then(|id| self.connections.get(id)) {
-                Some(found) if !found.deleted => Outcome::Minted,
-                _ => Outcome::Vanished,
-            },
+            Step::Mint { connection } | Step::Cancel { connection } => {
+                let id: usize = connection.parse().unwrap();
+                match self.connections.get(id) {
+                    Some(found) if !found.deleted => Outcome::Minted(id),
+                    _ => Outcome::Vanished,
+                }
+            }
         }
     }
 

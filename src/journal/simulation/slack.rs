@@ -4,8 +4,8 @@
 use std::time::Duration;
 
 use super::dice::Dice;
-use super::{CALL_TIMEOUT, Fate, Says, Weather};
-use crate::journal::{Outcome, PostFailure, Step};
+use super::{CALL_TIMEOUT, Fate, Outcome, Says, Weather};
+use crate::journal::PostFailure;
 
 const USES: u32 = 5;
 const LIFE: i64 = 30 * 60 * 1000;
@@ -49,9 +49,9 @@ impl Slack {
         self.urls.push((now, 0));
     }
 
-    /// Whether a message of this step goes to the response_url first.
-    pub(super) fn by_url(&self, step: &Step) -> bool {
-        *step == Step::Tell || !self.web_api || !self.in_channel
+    /// Whether a message goes to the response_url first: one that tells, or a link.
+    pub(super) fn by_url(&self, telling: bool) -> bool {
+        telling || !self.web_api || !self.in_channel
     }
 
     pub(super) fn fate(&self, now: i64, dice: &mut Dice) -> Fate {
@@ -95,7 +95,7 @@ impl Slack {
     /// Does the work of a post as `worker::deliver` asks for it, and says what the answer would be.
     pub(super) fn work(&mut self, post: Post) -> Outcome {
         let told = post.link.is_none();
-        let by_url = self.by_url(if told { &Step::Tell } else { &Step::Post });
+        let by_url = self.by_url(told);
         let seen = (!by_url && self.web_api)
             || self.use_url(post.command, post.at)
             // In the channel if it can be, else as a direct message.

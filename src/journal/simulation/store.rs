@@ -1,7 +1,8 @@
 //! The store as the worker sees it: rows with a fence, a lease by the store's clock and a due time
 //! by the bots'.
 
-use crate::journal::Progress;
+use crate::journal::simulation::millis;
+use crate::journal::{Progress, Record, Then};
 
 /// The lease of a process that keeps prolonging it.
 const RENEWED: i64 = i64::MAX;
@@ -15,13 +16,6 @@ pub(super) struct Row {
     lease_until: i64,
     run_at: i64,
     pub(super) ended: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Then {
-    GoOn,
-    WaitUntil(i64),
-    End,
 }
 
 #[derive(Default)]
@@ -57,16 +51,16 @@ impl Store {
     }
 
     /// Whether it was committed; otherwise the lease is lost.
-    pub(super) fn record(&mut self, command: usize, fence: i64, progress: &Progress, then: Then) -> bool {
+    pub(super) fn record(&mut self, command: usize, fence: i64, record: &Record) -> bool {
         let row = &mut self.rows[command];
         if row.ended || row.fence != fence {
             return false;
         }
-        row.progress.clone_from(progress);
-        match then {
+        row.progress.clone_from(&record.progress);
+        match record.then {
             Then::GoOn => row.run_at = row.accepted_at,
-            Then::WaitUntil(time) => (row.run_at, row.lease_until) = (time, 0),
-            Then::End => row.ended = true,
+            Then::WaitUntil(time) => (row.run_at, row.lease_until) = (millis(time), 0),
+            Then::End(_) => row.ended = true,
         }
         true
     }

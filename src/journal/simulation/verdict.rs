@@ -1,51 +1,15 @@
 //! What must hold of every run, read from the models' logs.
 
-use super::MINUTE;
+use super::statistics::Statistics;
 use super::store::Row;
 use super::world::{Command, World};
-use crate::journal::{Outcome, PostFailure, Problem, RESPONSE_URL_DEADLINE, Stage, WEB_API_DEADLINE};
+use super::{MINUTE, Outcome};
+use crate::journal::{Ending, Notice, PostFailure, Problem, RESPONSE_URL_DEADLINE, Stage, WEB_API_DEADLINE};
 
 /// Largest difference of two replicas' clocks, and what the last calls may take.
 const SLACKNESS: i64 = 10 * MINUTE + 2 * MINUTE;
 /// Calls to either party of one task that meets nothing but failures until the deadline.
 const CALLS: u32 = 400;
-
-/// How a command ended, as its process saw it.
-pub(super) struct Ended {
-    pub(super) stage: Stage,
-    pub(super) at: i64,
-    pub(super) past_deadline: bool,
-    pub(super) last: Outcome,
-}
-
-macro_rules! statistics {
-    ($($counted:ident),* ; $($largest:ident),*) => {
-        /// What happened in some runs: sums, and then maxima.
-        #[derive(Debug, Default)]
-        pub(super) struct Statistics {
-            $(pub(super) $counted: u64,)*
-            $(pub(super) $largest: u32,)*
-        }
-
-        impl Statistics {
-            pub(super) fn add(&mut self, other: &Self) {
-                $(self.$counted += other.$counted;)*
-                $(self.$largest = self.$largest.max(other.$largest);)*
-            }
-
-            /// A simulation in which something never happens proves nothing about it.
-            pub(super) fn assert_everything_happened(&self) {
-                $(assert!(self.$counted > 0, "{} is zero", stringify!($counted));)*
-            }
-        }
-    };
-}
-
-statistics! {
-    runs, commands, crashes, leases_lost, delivered, told, undeliverable, undeliverable_early, adopted,
-    links_shown_again, unclear_links, cut_off_links, posts_after_the_end;
-    most_fivetran_calls, most_posts, most_links_of_one_command, most_url_links, most_url_problems
-}
 
 impl World {
     /// Held after every call that has done its work.
@@ -90,16 +54,19 @@ impl World {
         let known_links = posts().filter(|post| post.link.is_some()).filter(known).count();
         let problems = posts().filter(|post| post.link.is_none()).count();
         let known_problems = posts().filter(|post| post.link.is_none()).filter(known).count();
-        match ended.stage {
-            Stage::Delivered => {
+        let Stage::Over { ending, notice, .. } = &ended.stage else {
+            return Err("it has ended in the middle".to_owned());
+        };
+        match ending {
+            Ending::Delivered => {
                 sum.delivered += 1;
                 must(known_links == 1, "delivered, but not by one known post")?;
             }
-            Stage::Told => {
+            Ending::Told => {
                 sum.told += 1;
                 must(problems > 0, "told, but nothing was said")?;
                 must(known_links == 0, "told, although a link was posted")?;
-                let blamed = row.progress.problem == Some(Problem::NoAnswer);
+                let blamed = *notice == Some(Notice::Problem(Problem::NoAnswer));
                 let fair = self.fivetran.weather.is_fair();
                 let deleted = self.fivetran.connections.iter().any(|connection| connection.deleted);
                 must(
@@ -107,7 +74,7 @@ impl World {
                     "Fivetran is blamed for nothing",
                 )?;
             }
-            Stage::Undeliverable => {
+            Ending::Undeliverable => {
                 sum.undeliverable += 1;
                 must(known_links + known_problems == 0, "undeliverable, although something was posted")?;
                 let refused = matches!(ended.last, Outcome::PostFailed(PostFailure::Refused(_)));
@@ -119,7 +86,6 @@ impl World {
                 let fair = self.slack.weather.is_fair() && !self.slack.dead;
                 must(!fair || self.lost_time > MINUTE, "undeliverable, although Slack worked well")?;
             }
-            _ => return Err("it has ended in the middle".to_owned()),
         }
         let foreign = |one: &super::fivetran::Connection| !one.ours || one.finished || one.deleted;
         let plain = !self.fivetran.connections.iter().any(foreign)
@@ -129,7 +95,7 @@ impl World {
             && self.lost_time == 0
             // "Taken" that is neither said nor seen is not known.
             && (self.fivetran.conflict || !self.fivetran.lists_lag());
-        must(!plain || ended.stage == Stage::Delivered, "not delivered, although nothing went wrong")?;
+        must(!plain || *ending == Ending::Delivered, "not delivered, although nothing went wrong")?;
         must(known_links <= 1 && known_problems <= 1, "shown again without need")?;
         let unclear_links = posts().filter(|post| post.link.is_some() && !post.clear).count();
         sum.unclear_links += u64::try_from(unclear_links).unwrap();

@@ -3,16 +3,17 @@
 mod faults;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BinaryHeap;
 use std::time::Duration;
 
 use super::dice::Dice;
 use super::fivetran::Fivetran;
 use super::slack::{Post, Slack};
-use super::store::{Store, Then};
-use super::verdict::{Ended, Statistics};
-use super::{Fate, MINUTE, Says, stamp};
-use crate::journal::{Finished, Journal, Outcome, PostFailure, Progress, Step, Terms};
+use super::statistics::{Ended, Statistics};
+use super::store::Store;
+use super::{Fate, MINUTE, Outcome, Says, stamp};
+use crate::journal::{Act, FIRST_FENCE, Journal, Message, PostFailure, Resting, Step, Terms, Turn};
+use crate::work::Intent;
 
 /// As in `worker`, in ms.
 const LEASE: i64 = 30_000;
@@ -62,7 +63,7 @@ struct Replica {
     ahead: i64,
     /// Until when it stands still, its renewals too.
     slow_until: i64,
-    resting: BTreeMap<usize, (i64, Journal)>,
+    resting: Resting<usize>,
 }
 
 /// A process at work on a command, from a claim to its end, a wait or its death.
@@ -71,10 +72,8 @@ pub(super) struct Task {
     replica: usize,
     life: usize,
     fence: i64,
-    journal: Journal,
-    stored: Progress,
-    card: Option<usize>,
-    step: Step,
+    journal: Journal<usize>,
+    act: Act<usize>,
     last: Outcome,
     at_work: bool,
     /// Its process died, or lost the lease: it has told nobody what it did.
@@ -83,9 +82,7 @@ pub(super) struct Task {
 
 struct Call {
     task: usize,
-    step: Step,
-    /// The connection that it is about.
-    connection: Option<usize>,
+    act: Act<usize>,
     truth: Option<Outcome>,
     says: Says,
 }
@@ -139,7 +136,7 @@ impl World {
                 life: Some(life),
                 ahead: dice.between(0, skew),
                 slow_until: 0,
-                resting: BTreeMap::new(),
+                resting: Resting::default(),
             })
             .collect::<Vec<_>>();
         let (fivetran, slack) = (Fivetran::new(&mut dice), Slack::new(&mut dice));
@@ -255,7 +252,7 @@ impl World {
             idle_waits: 0,
         });
         self.trace(|| format!("command {command} for name {name} is accepted by replica {replica}"));
-        self.steps_of(replica, life, command, 1, None);
+        self.take_up(replica, life, command, FIRST_FENCE);
     }
 
     fn claim(&mut self, replica: usize, command: usize) {
@@ -266,37 +263,27 @@ impl World {
         let clock = self.clock(replica);
         let Some(fence) = self.store.claim(command, life, clock, self.now) else { return };
         self.trace(|| format!("replica {replica} claims command {command}"));
-        let rested = self.replicas[replica].resting.remove(&command);
-        let mine = rested.filter(|(rested, _)| rested + 1 == fence).map(|(_, journal)| journal);
-        self.steps_of(replica, life, command, fence, mine);
+        self.take_up(replica, life, command, fence);
     }
 
-    /// The beginning of `worker::steps_of`.
-    fn steps_of(&mut self, replica: usize, life: usize, command: usize, fence: i64, known: Option<Journal>) {
+    /// The beginning of `worker::take_turns`.
+    fn take_up(&mut self, replica: usize, life: usize, command: usize, fence: i64) {
         let row = &self.store.rows[command];
-        let (journal, outcome) = match known {
-            Some(journal) => (journal, Outcome::Woken),
-            None => {
-                let terms = Terms {
-                    first: crate::journal::First::Create,
-                    accepted_at: stamp(row.accepted_at),
-                    web_api: self.slack.web_api,
-                    finished: Finished::Refuse,
-                    spread: super::super::pause::mix(command as u64 + 1),
-                };
-                let outcome = if fence == 1 { Outcome::Accepted } else { Outcome::TakenOver };
-                (Journal::new(terms, row.progress.clone()), outcome)
-            }
+        let terms = Terms {
+            accepted_at: stamp(row.accepted_at),
+            web_api: self.slack.web_api,
+            intent: Intent::Connect,
+            spread: super::super::pause::mix(command as u64 + 1),
         };
+        let resting = &mut self.replicas[replica].resting;
+        let (journal, outcome) = resting.take_up(&command.to_string(), fence, terms, row.progress.clone());
         self.tasks.push(Task {
             command,
             replica,
             life,
             fence,
             journal,
-            stored: row.progress.clone(),
-            card: None,
-            step: Step::End,
+            act: Act::Provision(Step::Look),
             last: outcome.clone(),
             at_work: true,
             cut_off: false,
@@ -304,7 +291,7 @@ impl World {
         self.drive(self.tasks.len() - 1, outcome);
     }
 
-    /// The loop of `worker::steps_of`, from an outcome to the next call. A process can die between
+    /// The loop of `worker::take_turns`, from an outcome to the next call. A process can die between
     /// any two of its effects.
     fn drive(&mut self, id: usize, outcome: Outcome) {
         self.trace(|| format!("  task {id}: {outcome:?}"));
@@ -313,50 +300,42 @@ impl World {
         }
         let task = &mut self.tasks[id];
         task.last = outcome.clone();
-        let (replica, command) = (task.replica, task.command);
-        let now = self.now + self.replicas[replica].ahead;
-        let step = task.journal.next(outcome, stamp(now));
-        let then = match &step {
-            Step::Wait(pause) => Then::WaitUntil(now + i64::try_from(pause.as_millis()).unwrap()),
-            Step::End => Then::End,
-            _ => Then::GoOn,
-        };
-        let changed = task.journal.progress != task.stored;
-        self.trace(|| format!("  task {id}: -> {step:?}"));
-        if then != Then::GoOn || changed {
-            let task = &self.tasks[id];
-            if let Step::Wait(_) = step {
-                self.replicas[replica].resting.insert(command, (task.fence, task.journal.clone()));
-            }
-            let progress = task.journal.progress.clone();
-            if !self.store.record(command, self.tasks[id].fence, &progress, then) {
+        let (replica, command, fence) = (task.replica, task.command, task.fence);
+        let now = stamp(self.now + self.replicas[replica].ahead);
+        let Turn { record, act, again } = task.journal.next(outcome, now);
+        self.trace(|| format!("  task {id}: -> {act:?}"));
+        let goes_on = matches!(act, Act::Provision(_) | Act::Deliver(_));
+        if let Act::Rest(_) = act {
+            let journal = self.tasks[id].journal.clone();
+            self.replicas[replica].resting.put_down(&command.to_string(), fence, journal);
+        }
+        if let Some(record) = record {
+            if !self.store.record(command, fence, &record) {
                 self.trace(|| format!("  task {id} has lost its lease"));
-                self.replicas[replica].resting.remove(&command);
+                self.replicas[replica].resting.forget(&command.to_string());
                 self.statistics.leases_lost += 1;
                 return self.cut_off(id);
             }
-            self.tasks[id].stored = progress;
-            if then == Then::GoOn && self.dies(id) {
+            if goes_on && self.dies(id) {
                 return;
             }
         }
-        self.tasks[id].at_work = then == Then::GoOn;
-        self.check_wait(command, &step);
-        match step {
-            Step::Wait(_) => self.offer(command),
-            Step::End => self.end(id),
-            step => self.take(id, step),
+        self.tasks[id].at_work = goes_on;
+        self.check_wait(command, &act);
+        match act {
+            Act::Rest(_) => self.offer(command),
+            Act::End(_) => self.end(id),
+            act => self.take(id, act, again),
         }
     }
 
-    /// `worker::take`, up to the call.
-    fn take(&mut self, id: usize, step: Step) {
+    /// `worker::provision` and `worker::deliver`, up to the call.
+    fn take(&mut self, id: usize, act: Act<usize>, again: bool) {
         let task = &mut self.tasks[id];
         let replica = task.replica;
-        task.step = step;
-        let at_fivetran = matches!(task.step, Step::Create | Step::Look | Step::Mint);
-        if at_fivetran && task.journal.is_retry() && self.dice.one_in(16) {
-            return self.drive(id, Outcome::Held);
+        task.act = act;
+        if matches!(task.act, Act::Provision(_)) && again && self.dice.one_in(16) {
+            return self.drive(id, Outcome::Postponed);
         }
         if self.slow_left > 0 && self.crash_rate < i64::MAX && self.dice.one_in(16) {
             self.slow_left -= 1;
@@ -370,29 +349,25 @@ impl World {
     fn send(&mut self, id: usize) {
         let task = &self.tasks[id];
         let (replica, command) = (task.replica, &mut self.commands[task.command]);
-        let fate: Fate = match task.step {
-            Step::Post | Step::Tell => {
+        let fate: Fate = match &task.act {
+            Act::Provision(step) => {
+                command.fivetran_calls += 1;
+                self.fivetran.fate(step, self.now, &mut self.dice)
+            }
+            act => {
                 command.posts += 1;
+                let telling = matches!(act, Act::Deliver(Message::Notice(_)));
                 let fate = self.slack.fate(self.now, &mut self.dice);
                 let unsent = matches!(&fate.says, Says::Instead(Outcome::PostFailed(failure))
                     if !matches!(failure, PostFailure::Unclear));
-                if self.slack.by_url(&task.step) && !unsent {
-                    let tell = task.step == Step::Tell;
-                    *(if tell { &mut command.url_problems } else { &mut command.url_links }) += 1;
+                if self.slack.by_url(telling) && !unsent {
+                    *(if telling { &mut command.url_problems } else { &mut command.url_links }) += 1;
                 }
                 fate
             }
-            _ => {
-                command.fivetran_calls += 1;
-                self.fivetran.fate(&task.step, self.now, &mut self.dice)
-            }
-        };
-        let connection = match task.step {
-            Step::Post => task.card,
-            _ => task.journal.progress.connection.as_deref().map(|id| id.parse().unwrap()),
         };
         let call = self.calls.len();
-        self.calls.push(Call { task: id, step: task.step.clone(), connection, truth: None, says: fate.says });
+        self.calls.push(Call { task: id, act: task.act.clone(), truth: None, says: fate.says });
         if let Some(at) = fate.work_at {
             self.at(at, Event::Work { call });
         }
@@ -409,19 +384,24 @@ impl World {
     fn work(&mut self, id: usize) {
         let call = &self.calls[id];
         let (task, command) = (call.task, self.tasks[call.task].command);
-        let truth = match call.step {
-            Step::Post | Step::Tell => {
+        let truth = match &call.act {
+            Act::Provision(step) => {
+                let name = self.commands[command].name;
+                self.fivetran.work(step, command, name, self.now)
+            }
+            act => {
                 let clear = matches!(call.says, Says::Truth);
-                let link = if call.step == Step::Post { call.connection } else { None };
-                assert_eq!(link.is_some(), call.step == Step::Post, "a link is posted from a card in hand");
+                let link = match act {
+                    Act::Deliver(Message::Link { card, connection, .. }) => {
+                        assert_eq!(card.to_string(), *connection, "a link is its connection's");
+                        Some(*card)
+                    }
+                    _ => None,
+                };
                 self.slack.work(Post { command, link, at: self.now, task, clear })
             }
-            _ => {
-                let name = self.commands[command].name;
-                self.fivetran.work(&call.step, command, name, call.connection, self.now)
-            }
         };
-        self.trace(|| format!("    at work for task {task}: {:?} -> {truth:?}", self.calls[id].step));
+        self.trace(|| format!("    at work for task {task}: {:?} -> {truth:?}", self.calls[id].act));
         self.calls[id].truth = Some(truth);
         self.check_connections(command);
     }
@@ -440,18 +420,13 @@ impl World {
             Says::Truth => call.truth.take().expect("the work comes before its answer"),
             Says::Instead(outcome) => outcome.clone(),
         };
-        self.tasks[task].card = match &outcome {
-            Outcome::Created { connection, card: true } => Some(connection.parse().unwrap()),
-            Outcome::Minted => call.connection,
-            _ => self.tasks[task].card,
-        };
         self.drive(task, outcome);
     }
 
     fn end(&mut self, id: usize) {
         let Task { command, ref journal, ref last, replica, .. } = self.tasks[id];
         let ended = Ended {
-            stage: journal.progress.stage,
+            stage: journal.progress().stage.clone(),
             at: self.now,
             past_deadline: stamp(self.clock(replica)) >= journal.deadline(),
             last: last.clone(),
@@ -476,11 +451,11 @@ impl World {
         self.queue.push(Reverse((time, self.scheduled, event)));
     }
 
-    fn check_wait(&mut self, command: usize, step: &Step) {
+    fn check_wait(&mut self, command: usize, act: &Act<usize>) {
         let idle = &mut self.commands[command].idle_waits;
-        match step {
-            Step::Wait(Duration::ZERO) => *idle += 1,
-            Step::Wait(_) => *idle = 0,
+        match act {
+            Act::Rest(Duration::ZERO) => *idle += 1,
+            Act::Rest(_) => *idle = 0,
             _ => return,
         }
         if *idle > 1 {

@@ -5,20 +5,12 @@
 use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use super::Context;
 use super::card::{self, Signer};
 use super::setup;
 use super::state::{Refusal, State};
 use crate::encoding::{base64url, from_base64url};
 use crate::wire::{Answer, Request};
-
-/// What an answer depends on besides the request.
-pub(crate) struct Context<'a> {
-    pub(crate) state: &'a mut State,
-    pub(crate) signer: &'a Signer,
-    pub(crate) base: &'a str,
-    pub(crate) now: Timestamp,
-    pub(crate) authorized: bool,
-}
 
 /// The route's name, as faults and the log of calls use it.
 pub(crate) fn name(method: &str, path: &str) -> &'static str {

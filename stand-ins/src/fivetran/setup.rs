@@ -2,9 +2,8 @@
 //!
 //! Owns who gets in and what a press changes. Must not know the REST API.
 
-use super::card;
-use super::routes::Context;
 use super::state::{break_up, connect};
+use super::{Context, card};
 use crate::wire::{Answer, Request};
 
 pub(crate) fn answer(request: &Request, context: Context<'_>) -> Answer {

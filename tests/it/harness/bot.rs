@@ -9,7 +9,6 @@ use connect_card::clock::Clock;
 use connect_card::config::{self, Vars};
 use connect_card::fivetran::catalog::Catalog;
 use connect_card::store::{Census, Store};
-use connect_card::watch;
 use stand_ins::fivetran::{Call, FivetranStandIn};
 use stand_ins::slack::{Ack, Message, SlackStandIn, Visibility, block_faults};
 use tempfile::TempDir;
@@ -130,12 +129,12 @@ impl TestBot {
 
     /// Its database.
     pub(crate) fn store(&self) -> &Store {
-        &self.app.bot.store
+        &self.app.store
     }
 
     /// How many services it knows.
     pub(crate) fn catalog_size(&self) -> usize {
-        self.app.bot.catalog.current().len()
+        self.app.catalog.current().len()
     }
 
     /// Where it listens.
@@ -157,7 +156,7 @@ impl TestBot {
     /// Looks at every link that is due, as the bot's own watcher does once a second until a stop is
     /// announced.
     pub(crate) async fn look_at_due_links(&self) {
-        while watch::step(&self.app.bot).await > 0 {}
+        while self.app.watcher.step().await > 0 {}
     }
 
     /// Whether `/readyz` says yes.

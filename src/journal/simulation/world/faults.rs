@@ -1,6 +1,7 @@
 //! How processes die, stand still and lose their leases, and who takes their commands up.
 
 use super::{Event, LEASE, World};
+use crate::journal::Resting;
 use crate::journal::simulation::MINUTE;
 
 /// As in `worker`, in ms.
@@ -28,7 +29,7 @@ impl World {
         self.trace(|| format!("replica {replica} dies for {down} ms"));
         self.replicas[replica].life = None;
         self.replicas[replica].slow_until = 0;
-        self.replicas[replica].resting.clear();
+        self.replicas[replica].resting = Resting::default();
         for task in 0..self.tasks.len() {
             if self.tasks[task].life == life && self.tasks[task].at_work {
                 self.cut_off(task);

@@ -1,6 +1,6 @@
-//! Which commands this process is at work on: those whose lease it prolongs, and no others.
+//! The leases of the commands that this process is at work on: it prolongs those, and no others.
 //!
-//! Owns the list. A command is on it for exactly as long as somebody has its [`Hold`] in hand, so
+//! Owns the list. A command is on it for exactly as long as somebody holds its [`LeaseGuard`], so
 //! that whatever loses it (an answer that never came, a panic) lets its lease end, and another
 //! process, or this one, takes it up again.
 
@@ -10,41 +10,41 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// The commands in hand, by id and fence.
 #[derive(Default)]
-pub(super) struct Held(Mutex<HashMap<(String, i64), Weak<Hold>>>);
+pub(super) struct Leases(Mutex<HashMap<(String, i64), Weak<LeaseGuard>>>);
 
 /// One command in hand.
-pub struct Hold {
+pub struct LeaseGuard {
     id: String,
     fence: i64,
     /// Set when the database said that somebody else has it.
     lost: AtomicBool,
-    held: Weak<Held>,
+    leases: Weak<Leases>,
 }
 
-impl Held {
+impl Leases {
     /// Puts a command on the list.
-    pub(super) fn hold(self: &Arc<Self>, id: &str, fence: i64) -> Arc<Hold> {
-        let hold = Arc::new(Hold {
+    pub(super) fn guard(self: &Arc<Self>, id: &str, fence: i64) -> Arc<LeaseGuard> {
+        let guard = Arc::new(LeaseGuard {
             id: id.to_owned(),
             fence,
             lost: AtomicBool::new(false),
-            held: Arc::downgrade(self),
+            leases: Arc::downgrade(self),
         });
-        self.list().insert((id.to_owned(), fence), Arc::downgrade(&hold));
-        hold
+        self.list().insert((id.to_owned(), fence), Arc::downgrade(&guard));
+        guard
     }
 
     /// Everything in hand now.
-    pub(super) fn all(&self) -> Vec<Arc<Hold>> {
+    pub(super) fn all(&self) -> Vec<Arc<LeaseGuard>> {
         self.list().values().filter_map(Weak::upgrade).collect()
     }
 
-    fn list(&self) -> MutexGuard<'_, HashMap<(String, i64), Weak<Hold>>> {
+    fn list(&self) -> MutexGuard<'_, HashMap<(String, i64), Weak<LeaseGuard>>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Hold {
+impl LeaseGuard {
     /// The command and its fence.
     pub(super) fn key(&self) -> (&str, i64) {
         (&self.id, self.fence)
@@ -52,7 +52,7 @@ impl Hold {
 
     /// Whether, as far as is known, nobody else has it.
     #[must_use]
-    pub fn holds(&self) -> bool {
+    pub fn is_held(&self) -> bool {
         !self.lost.load(Ordering::Relaxed)
     }
 
@@ -62,10 +62,10 @@ impl Hold {
     }
 }
 
-impl Drop for Hold {
+impl Drop for LeaseGuard {
     fn drop(&mut self) {
-        if let Some(held) = self.held.upgrade() {
-            held.list().remove(&(std::mem::take(&mut self.id), self.fence));
+        if let Some(leases) = self.leases.upgrade() {
+            leases.list().remove(&(std::mem::take(&mut self.id), self.fence));
         }
     }
 }
@@ -76,16 +76,16 @@ mod tests {
 
     #[test]
     fn a_command_is_in_hand_for_as_long_as_somebody_has_it() {
-        let held = Arc::new(Held::default());
-        let first = held.hold("a", 1);
-        let second = held.hold("a", 2);
-        assert_eq!(held.all().len(), 2);
+        let leases = Arc::new(Leases::default());
+        let first = leases.guard("a", 1);
+        let second = leases.guard("a", 2);
+        assert_eq!(leases.all().len(), 2);
         let copy = Arc::clone(&first);
         drop(first);
-        assert_eq!(held.all().len(), 2);
+        assert_eq!(leases.all().len(), 2);
         drop(copy);
-        assert_eq!(held.all().iter().map(|hold| hold.key().1).collect::<Vec<_>>(), [2]);
+        assert_eq!(leases.all().iter().map(|guard| guard.key().1).collect::<Vec<_>>(), [2]);
         second.lose();
-        assert!(!second.holds());
+        assert!(!second.is_held());
     }
 }

@@ -8,8 +8,10 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::command::connect::Request;
 use crate::fivetran::model::{Connection, SetupState, Status};
+// The database keeps a link's place with it, and must not know Slack.
+pub use crate::slack::Place;
+use crate::work::Request;
 
 /// Share of Fivetran's hourly rate limit that watching may use: a tenth and a bit less, so that
 /// the 20,000 requests of a paying account leave it at about 1,800.
@@ -90,37 +92,28 @@ pub struct Reminded {
 
 /// What a link was made for, if its connection had been set up before.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Over {
-    /// One that needs to be fixed.
-    Broken,
-    /// One that is to be authorised again.
-    Connected,
+pub enum Purpose {
+    /// To repair one that is broken.
+    Repair,
+    /// To authorise again one that works.
+    Reauthorise,
 }
 
-impl Over {
-    /// Its name in the database.
+impl Purpose {
+    /// Its name in the database: the state in which the connection was.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Self::Broken => "broken",
-            Self::Connected => "connected",
+            Self::Repair => "broken",
+            Self::Reauthorise => "connected",
         }
     }
 
     /// The one of that name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
-        [Self::Broken, Self::Connected].into_iter().find(|over| over.name() == name)
+        [Self::Repair, Self::Reauthorise].into_iter().find(|purpose| purpose.name() == name)
     }
-}
-
-/// Where a message stands, if it can be edited.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Place {
-    /// The channel; of a direct message not the one asked for.
-    pub channel: String,
-    /// The message's id in it.
-    pub ts: String,
 }
 
 /// A posted link.
@@ -155,7 +148,7 @@ pub struct Link {
     /// Whether the message does not show the state yet.
     pub stale: bool,
     /// What the link was made for, if its connection had been set up before.
-    pub over: Option<Over>,
+    pub purpose: Option<Purpose>,
 }
 
 impl Link {
@@ -232,7 +225,7 @@ pub enum News {
 /// come back.
 pub fn observe(link: &mut Link, seen: &Seen, landed: bool, reminders: bool, now: Timestamp) -> Option<News> {
     let before = link.state;
-    if is_what_it_was_made_over(link, seen, landed, now) {
+    if is_what_it_was_made_for(link, seen, landed, now) {
         return if reminders { remind(link, now) } else { None };
     }
     let (state, detail, news) = match seen {
@@ -263,20 +256,20 @@ pub fn observe(link: &mut Link, seen: &Seen, landed: bool, reminders: bool, now:
     link.state = state;
     link.detail = detail;
     link.changed_at = now;
-    link.over = None;
+    link.purpose = None;
     Some(news)
 }
 
 /// Whether what is seen is just what the link was made to change, so that nothing has happened yet.
 /// Of a connection that works and is authorised again, only its customer's return says that it was.
-fn is_what_it_was_made_over(link: &Link, seen: &Seen, landed: bool, now: Timestamp) -> bool {
+fn is_what_it_was_made_for(link: &Link, seen: &Seen, landed: bool, now: Timestamp) -> bool {
     let Seen::Setup { state, .. } = seen else { return false };
     if link.state != State::Waiting || now >= link.expires_at {
         return false;
     }
-    match (link.over, state) {
+    match (link.purpose, state) {
         (Some(_), SetupState::Broken) => true,
-        (Some(Over::Connected), SetupState::Connected) => !landed,
+        (Some(Purpose::Reauthorise), SetupState::Connected) => !landed,
         _ => false,
     }
 }
@@ -353,7 +346,7 @@ pub fn next_look(
 
 /// Makes a link that was renewed wait again.
 pub fn renewed(link: &mut Link, expires_at: Timestamp, now: Timestamp) {
-    link.over = (link.state == State::Broken).then_some(Over::Broken);
+    link.purpose = (link.state == State::Broken).then_some(Purpose::Repair);
     link.state = State::Waiting;
     link.stale = false;
     link.detail = None;

@@ -1,4 +1,4 @@
-//! What the journal asks for, and what it is told came of it.
+//! What the journal is told: what came of what it asked for.
 
 use std::time::Duration;
 
@@ -6,44 +6,24 @@ use jiff::Timestamp;
 
 use super::{Origin, Problem};
 
-/// What to do now.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// Create the connection.
-    Create,
-    /// Look for the connection by its name.
-    Look,
-    /// Make a card for the connection.
-    Mint,
-    /// Delete the connection, if nobody has finished it.
-    Cancel,
-    /// Post the card's link.
-    Post,
-    /// Tell the person of the problem.
-    Tell,
-    /// Nothing for so long; then report [`Outcome::Woken`].
-    Wait(Duration),
-    /// Nothing more.
-    End,
-}
-
-/// What came of a step.
+/// What came of an action, or why the journal is asked at all. `C` is a Connect Card as whoever
+/// drives the journal holds it; the journal hands it on and keeps it out of everything stored.
 #[derive(Clone, Debug)]
-pub enum Outcome {
+pub enum Outcome<C> {
     /// The command was just accepted, by this process, which has sent nothing yet.
     Accepted,
     /// The command was taken over from the store; another process may have sent anything.
     TakenOver,
-    /// A wait is over.
+    /// A rest is over.
     Woken,
-    /// The step must not be taken now: too many others are being repeated.
-    Held,
-    /// The connection was created; `card` says whether its card came along.
+    /// The action must not be taken now: too much is being repeated, or the lease is too short.
+    Postponed,
+    /// The connection was created.
     Created {
         /// Its id.
         connection: String,
-        /// Whether there is a card to post.
-        card: bool,
+        /// Its card, if that came along.
+        card: Option<C>,
     },
     /// The creation was refused; an existing connection may be the reason.
     CreateRefused {
@@ -55,11 +35,13 @@ pub enum Outcome {
     /// What bears the name.
     Found(Found),
     /// There is a card to post.
-    Minted,
+    Minted(C),
     /// The connection is no longer there.
     Vanished,
-    /// What was to be done is done, or will never be; this is to be told.
-    Settled(Problem),
+    /// The connection is deleted.
+    Cancelled,
+    /// The connection has been connected by now, so it was not deleted.
+    NotCancelled,
     /// The link is in the channel.
     Posted,
     /// The person knows.

@@ -1,10 +1,11 @@
 //! Where data can land, and what holds in which channel.
 //!
-//! Owns these types and their lookups. Must not know how they are read.
+//! Owns these types, their lookups, and what to say of a service that Fivetran does not have. Must
+//! not know how they are read.
 
 use std::collections::BTreeMap;
 
-use crate::fivetran::catalog::ServiceId;
+use crate::fivetran::catalog::{Catalog, Resolution, ServiceId};
 use crate::fivetran::schema::Target;
 
 /// Where a connection's data can land: destinations by name, and the one meant when none is said.
@@ -67,15 +68,24 @@ impl Channels {
         self.0.get(channel_id).unwrap_or(&NO_DEFAULTS)
     }
 
-    /// The services that some channel allows and `known` does not know, each with its channel.
-    pub fn unknown_services(
-        &self,
-        known: impl Fn(&ServiceId) -> bool,
-    ) -> impl Iterator<Item = (&str, &ServiceId)> {
-        let allowed = self
-            .0
-            .iter()
-            .flat_map(|(id, channel)| channel.services.iter().map(move |service| (id.as_str(), service)));
-        allowed.filter(move |(_, service)| !known(service))
+    /// What to say of each service that a channel allows and Fivetran does not list, a line each. Not
+    /// a fault of the file: a new service is not in the built-in catalogue, and a bot must start
+    /// without Fivetran.
+    pub fn unknown_services(&self, catalog: &Catalog) -> impl Iterator<Item = String> {
+        let allowed =
+            self.0.iter().flat_map(|(id, channel)| channel.services.iter().map(move |it| (id.as_str(), it)));
+        let unknown = allowed.filter(|(_, service)| catalog.get(service.as_str()).is_none());
+        unknown.map(|(channel_id, service)| unknown_service(channel_id, service, catalog))
     }
+}
+
+fn unknown_service(channel_id: &str, service: &ServiceId, catalog: &Catalog) -> String {
+    let hint = match catalog.resolve(service.as_str()) {
+        Resolution::Retired { successor, .. } => format!(" (it is now called {})", successor.id),
+        Resolution::Named(meant) => format!(" (its id is {})", meant.id),
+        _ => String::new(),
+    };
+    format!(
+        "channels.{channel_id}.services has {service}, which Fivetran does not list{hint}: correct the id"
+    )
 }

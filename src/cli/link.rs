@@ -1,30 +1,36 @@
 //! `connect-card link`: the same engine as the bot's, for a shell.
 //!
 //! Owns what a shell sees: the link alone on standard output, every remark on standard error.
-//! Decides nothing about Fivetran; that is [`crate::journal`]'s and [`crate::command::connect`]'s.
+//! Decides nothing about Fivetran; that is [`crate::journal`]'s.
 
 use std::time::Duration;
 
 use serde_json::json;
 use tokio::time::Instant;
 
-use crate::app::fetch_catalog;
-use crate::cli::{self, Exit, remark};
+use super::{Exit, print, remark};
 use crate::clock::Clock;
-use crate::command::{self, UsageError, Vocabulary, connect};
-use crate::config::{Destinations, LinkConfig, NO_DEFAULTS};
+use crate::command::places::{Destinations, NO_DEFAULTS};
+use crate::command::surface::Surface;
+use crate::command::{self, UsageError, Vocabulary};
+use crate::config::LinkConfig;
 use crate::fivetran::Fivetran;
 use crate::fivetran::catalog::Catalog;
+use crate::fivetran::live::fetch_catalog;
 use crate::fivetran::model::ConnectCard;
-use crate::journal::{Failure, Finished, First, Journal, Outcome, Problem, Progress, Step, Terms};
+use crate::journal::{Act, Failure, Journal, Message, Notice, Outcome, Problem, Progress, Step, Terms, Turn};
+use crate::provision::{self, Provision};
+use crate::work::{Intent, Request};
 use crate::{outbound, reply};
 
 /// How long a person at a shell is kept waiting for Fivetran to come back.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The same while no request has reached it at all.
 const PATIENCE_UNREACHED: Duration = Duration::from_secs(10);
+/// The last part of the address at which the customer of such a link lands.
+const LANDING: &str = "link";
 /// What stands before the arguments in an example.
-const COMMAND: &str = "connect-card link";
+const COMMAND: Surface<'_> = Surface::Shell("connect-card link");
 
 /// A link, and what is to be said about it.
 struct Made {
@@ -35,7 +41,7 @@ struct Made {
 
 /// Why there is no link.
 enum Trouble {
-    Problem(Problem),
+    Notice(Notice),
     /// No request has ever reached Fivetran.
     Unreachable,
 }
@@ -65,18 +71,17 @@ pub async fn run(
     if let Some(retired) = &request.retired {
         remark(&format!("{retired} is called {} now; using that", request.service));
     }
-    let redirect_uri = config.landing.uri("link");
-    match make(&request, &redirect_uri, &fivetran, &clock).await {
+    match make(&request, &Provision::new(fivetran, config.landing), &clock).await {
         Ok(made) => {
             if made.existed {
                 remark(
                     "the connection already existed; this is a fresh link for it (whoever uses it signs in again)",
                 );
             }
-            print(&request, &made, json, &clock)
+            show(&request, &made, json, &clock)
         }
-        Err(Trouble::Problem(problem)) => {
-            remark(&reply::problem_sentence(&problem, &request));
+        Err(Trouble::Notice(notice)) => {
+            remark(&reply::notice_sentence(&notice, &request));
             Exit::Failed
         }
         Err(Trouble::Unreachable) => {
@@ -94,7 +99,7 @@ async fn resolve(
     destination: Option<&str>,
     destinations: &Destinations,
     fivetran: &Fivetran,
-) -> Result<connect::Request, UsageError> {
+) -> Result<Request, UsageError> {
     let built_in = Catalog::built_in();
     let catalog = if built_in.get(service).is_some() { None } else { fetch_catalog(fivetran).await };
     let catalog = catalog.as_ref().unwrap_or(&built_in);
@@ -102,35 +107,29 @@ async fn resolve(
     command::parse_arguments(service, schema, destination, &vocabulary)
 }
 
-async fn make(
-    request: &connect::Request,
-    redirect_uri: &str,
-    fivetran: &Fivetran,
-    clock: &Clock,
-) -> Result<Made, Trouble> {
-    let began = clock.now();
-    let spread = began.as_nanosecond().unsigned_abs() as u64;
-    let terms = Terms {
-        accepted_at: began,
-        web_api: false,
-        first: First::Create,
-        finished: Finished::Relink,
-        spread,
-    };
+async fn make(request: &Request, provision: &Provision, clock: &Clock) -> Result<Made, Trouble> {
+    let accepted_at = clock.now();
+    let spread = accepted_at.as_nanosecond().unsigned_abs() as u64;
+    let terms = Terms { accepted_at, web_api: false, intent: Intent::Print, spread };
     let mut journal = Journal::new(terms, Progress::default());
-    let (mut card, mut outcome, mut waited) = (None, Outcome::Accepted, Duration::ZERO);
+    let (mut outcome, mut waited) = (Outcome::Accepted, Duration::ZERO);
     let (mut reached, began_waiting) = (false, Instant::now());
     loop {
-        let step = journal.next(outcome, clock.now());
-        outcome = match step {
-            Step::Post | Step::End | Step::Tell => break,
-            Step::Wait(pause) => {
+        // Nothing is recorded: a person at a shell sees whether it worked.
+        let Turn { act, .. } = journal.next(outcome, clock.now());
+        outcome = match act {
+            Act::Provision(step) => {
+                let outcome = take(&step, request, provision).await;
+                reached |= !matches!(outcome, Outcome::Failed(Failure::NotSent));
+                outcome
+            }
+            Act::Rest(pause) => {
                 waited += pause;
                 if !reached && began_waiting.elapsed() + pause > PATIENCE_UNREACHED {
                     return Err(Trouble::Unreachable);
                 }
                 if waited > PATIENCE {
-                    return Err(Trouble::Problem(Problem::NoAnswer));
+                    return Err(Trouble::Notice(Problem::NoAnswer.into()));
                 }
                 remark(&format!(
                     "Fivetran is busy or not answering; trying again in {} s",
@@ -139,34 +138,28 @@ async fn make(
                 tokio::time::sleep(pause).await;
                 Outcome::Woken
             }
-            step => {
-                let connection = journal.progress.connection.clone();
-                let outcome = connect::perform(
-                    &step,
-                    request,
-                    connection.as_deref(),
-                    redirect_uri,
-                    fivetran,
-                    None,
-                    &mut card,
-                )
-                .await;
-                reached |= !matches!(outcome, Outcome::Failed(Failure::NotSent));
-                outcome
+            Act::Deliver(Message::Link { connection, existed, card }) => {
+                return Ok(Made { card, connection, existed });
             }
+            Act::Deliver(Message::Notice(notice)) => return Err(Trouble::Notice(notice)),
+            // The machine slept through the deadline.
+            Act::End(_) => return Err(Trouble::Notice(Problem::NoAnswer.into())),
         };
-    }
-    match (card, journal.progress.connection) {
-        (Some(card), Some(connection)) if journal.progress.problem.is_none() => {
-            Ok(Made { card, connection, existed: journal.progress.existed })
-        }
-        _ => Err(Trouble::Problem(journal.progress.problem.unwrap_or(Problem::NoAnswer))),
     }
 }
 
-fn print(request: &connect::Request, made: &Made, as_json: bool, clock: &Clock) -> Exit {
+async fn take(step: &Step, request: &Request, provision: &Provision) -> provision::Outcome {
+    match step {
+        Step::Create => provision.create(request, LANDING).await,
+        Step::Look => provision.look(request).await.map_or_else(Outcome::Failed, Outcome::Found),
+        Step::Mint { connection } => provision.mint(connection, LANDING).await,
+        Step::Cancel { connection } => provision.cancel(connection).await,
+    }
+}
+
+fn show(request: &Request, made: &Made, as_json: bool, clock: &Clock) -> Exit {
     if !as_json {
-        return cli::print(&format!("{}\n", made.card.link()));
+        return print(&format!("{}\n", made.card.link()));
     }
     let object = json!({
         "link": made.card.link(),
@@ -177,5 +170,5 @@ fn print(request: &connect::Request, made: &Made, as_json: bool, clock: &Clock) 
         "group_id": request.group_id,
         "existed": made.existed,
     });
-    cli::print(&format!("{object}\n"))
+    print(&format!("{object}\n"))
 }

@@ -1,0 +1,48 @@
+# Shortcuts for everyday work. Each is one command that you can also type yourself; the gate,
+# .ci/run, does not use them.
+
+set positional-arguments
+
+# Lists these recipes.
+default:
+    @just --list
+
+# Formats the code.
+fmt:
+    cargo fmt --all
+
+# The gate's checks that need no test: format, documents, modules, clippy.
+lint:
+    cargo fmt --all --check
+    .ci/check_readme
+    .ci/check_modules
+    cargo clippy --locked --all-targets -- -D warnings
+
+# Runs the tests; `just test NAME` runs those whose path contains NAME.
+test *ARGS:
+    cargo test "$@"
+
+# The whole gate, as CI runs it.
+ci:
+    .ci/run
+
+# The long kill runs: KILLS kills each, where the suite has a few.
+kills KILLS="200":
+    CONNECT_CARD_KILLS={{ KILLS }} cargo test --test it kills -- --nocapture
+
+# The bot against stand-ins for Slack and Fivetran; type commands, or `quit`.
+sandbox *ARGS:
+    cargo run --release -- sandbox "$@"
+
+# Every message and form that people can see, one JSON object a line.
+gallery:
+    cargo run --release -- sandbox --gallery
+
+# Rewrites the golden files and the snapshots in the tests. Read the diff before you commit it.
+golden:
+    UPDATE_GOLDEN=1 cargo test gallery
+    UPDATE_EXPECT=1 cargo test
+
+# Builds and opens the documentation of every module.
+docs:
+    cargo doc --no-deps --document-private-items --open

@@ -1,0 +1,184 @@
+//! The one driver of a command: an outcome and the time go in; what to record and what to do come
+//! out, each action with everything it needs.
+//!
+//! Owns the order of record and action, and which journal goes on when a command is taken up. The
+//! worker, `connect-card link` and the simulator all turn by this and nothing else; what a turn
+//! decides is [`super`]'s.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::{Due, Ending, Journal, Next, Notice, Outcome, Progress, Stage, Terms};
+
+/// The fence of a command that was never taken from the store.
+pub const FIRST_FENCE: i64 = 1;
+
+/// What follows from an outcome.
+#[derive(Debug)]
+pub struct Turn<C> {
+    /// What must be on disk before the action is taken. Without the record, drop the command:
+    /// somebody else has it.
+    pub record: Option<Record>,
+    /// What to do then.
+    pub act: Act<C>,
+    /// Whether the action repeats one that failed.
+    pub again: bool,
+}
+
+/// What to store of a command.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// How it stands.
+    pub progress: Progress,
+    /// What becomes of its lease.
+    pub then: Then,
+}
+
+/// What happens to the lease when progress is recorded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Then {
+    /// This process goes on.
+    GoOn,
+    /// Whoever is free at that time goes on.
+    WaitUntil(Timestamp),
+    /// Nobody: the command ended at that time.
+    End(Timestamp),
+}
+
+/// What to do now; report what comes of it to [`Journal::next`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Act<C> {
+    /// Take a step at Fivetran.
+    Provision(Step),
+    /// Send a message to Slack.
+    Deliver(Message<C>),
+    /// Nothing for so long; then report [`Outcome::Woken`].
+    Rest(Duration),
+    /// Nothing more.
+    End(Ending),
+}
+
+/// A step at Fivetran.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// Create the connection.
+    Create,
+    /// Look for the connection by its name.
+    Look,
+    /// Make a card for the connection.
+    Mint {
+        /// Its id.
+        connection: String,
+    },
+    /// Delete the connection, if nobody has finished it.
+    Cancel {
+        /// Its id.
+        connection: String,
+    },
+}
+
+/// A message to Slack.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Message<C> {
+    /// The card's link, for the channel.
+    Link {
+        /// The connection's id.
+        connection: String,
+        /// Whether it was there before this command.
+        existed: bool,
+        /// The card.
+        card: C,
+    },
+    /// What came of the command instead, for the person.
+    Notice(Notice),
+}
+
+impl<C> Journal<C> {
+    /// Takes note of what happened and says what to do next.
+    pub fn next(&mut self, outcome: Outcome<C>, now: Timestamp) -> Turn<C> {
+        let (then, act) = match self.judge(outcome, now) {
+            Next::Act => (Then::GoOn, self.act()),
+            Next::Rest(pause) => {
+                // A card is not kept through a rest: it is a secret, and a fresh one is a call away.
+                self.card = None;
+                (Then::WaitUntil(now.saturating_add(pause).unwrap_or(now)), Act::Rest(pause))
+            }
+            Next::End(ending) => {
+                self.card = None;
+                (Then::End(now), Act::End(ending))
+            }
+        };
+        let record = (then != Then::GoOn || self.progress != self.stored).then(|| {
+            self.stored.clone_from(&self.progress);
+            Record { progress: self.progress.clone(), then }
+        });
+        Turn { record, act, again: self.progress.tries > 0 }
+    }
+
+    /// The action that is due, with what the stage knows.
+    fn act(&mut self) -> Act<C> {
+        Act::Provision(match &self.progress.stage {
+            Stage::Create if self.due == Due::Create => Step::Create,
+            Stage::Create => Step::Look,
+            Stage::Cancel { connection } => Step::Cancel { connection: connection.clone() },
+            Stage::Deliver { connection, existed } => {
+                let connection = connection.clone();
+                match (self.due, self.card.take()) {
+                    (Due::Post, Some(card)) => {
+                        return Act::Deliver(Message::Link { connection, existed: *existed, card });
+                    }
+                    (Due::Look, _) => Step::Look,
+                    _ => Step::Mint { connection },
+                }
+            }
+            Stage::Tell { notice, .. } => return Act::Deliver(Message::Notice(notice.clone())),
+            Stage::Over { ending, .. } => return Act::End(*ending),
+        })
+    }
+}
+
+/// The journals of commands that this process has put down. A command that comes back with the next
+/// fence has been in no other hands, so its journal still knows what was sent.
+#[derive(Debug)]
+pub struct Resting<C>(HashMap<String, (i64, Journal<C>)>);
+
+impl<C> Default for Resting<C> {
+    fn default() -> Self {
+        Self(HashMap::new())
+    }
+}
+
+impl<C> Resting<C> {
+    /// Puts a journal down that was carried under this fence. To be done before its rest is recorded:
+    /// from then on anyone may take the command, this process too.
+    pub fn put_down(&mut self, id: &str, fence: i64, journal: Journal<C>) {
+        self.0.insert(id.to_owned(), (fence, journal));
+    }
+
+    /// Takes a command up under its new fence: the journal to go on with, and its first outcome.
+    pub fn take_up(
+        &mut self,
+        id: &str,
+        fence: i64,
+        terms: Terms,
+        progress: Progress,
+    ) -> (Journal<C>, Outcome<C>) {
+        match self.0.remove(id) {
+            Some((rested, journal)) if rested + 1 == fence => (journal, Outcome::Woken),
+            _ if fence == FIRST_FENCE => (Journal::new(terms, progress), Outcome::Accepted),
+            _ => (Journal::new(terms, progress), Outcome::TakenOver),
+        }
+    }
+
+    /// Forgets a command that somebody else has taken.
+    pub fn forget(&mut self, id: &str) {
+        self.0.remove(id);
+    }
+
+    /// Forgets the commands whose time is over, which another process has ended.
+    pub fn forget_old(&mut self, now: Timestamp) {
+        self.0.retain(|_, (_, journal)| journal.deadline() > now);
+    }
+}

@@ -1,0 +1,204 @@
+//! The steps at Fivetran: create, look, mint, cancel, and seeing how a connection stands.
+//!
+//! Owns what each answer of Fivetran's means for a command. What is done next is
+//! [`crate::journal`]'s decision. Must not know Slack or the database.
+
+mod landing;
+
+use crate::fivetran::catalog::ServiceId;
+use crate::fivetran::error::Error;
+use crate::fivetran::model::{ConnectCard, Connection, SetupState};
+use crate::fivetran::schema::SchemaKind;
+use crate::fivetran::{Fivetran, NewConnection};
+use crate::journal::{self, Failure, Found, Problem};
+use crate::work::Request;
+pub use landing::Landing;
+
+/// What came of a step at Fivetran, with the card itself if it gave one.
+pub type Outcome = journal::Outcome<ConnectCard>;
+
+/// Whoever takes the steps. No `Debug`: it holds the key.
+#[derive(Clone)]
+pub struct Provision {
+    fivetran: Fivetran,
+    landing: Landing,
+}
+
+impl Provision {
+    /// Steps at this Fivetran, whose customers land there afterwards.
+    #[must_use]
+    pub fn new(fivetran: Fivetran, landing: Landing) -> Self {
+        Self { fivetran, landing }
+    }
+
+    /// Requests that the account may make in an hour, if Fivetran has said so yet.
+    #[must_use]
+    pub fn hourly_limit(&self) -> Option<u64> {
+        self.fivetran.hourly_limit()
+    }
+
+    /// Creates the connection with its card. `landing` is the last part of the address at which the
+    /// customer lands. Not repeatable after [`Failure::Unclear`]: look first.
+    pub async fn create(&self, request: &Request, landing: &str) -> Outcome {
+        let kind = match request.kind {
+            Some(kind) => kind,
+            // Nothing has been created yet, so whatever goes wrong here is clear.
+            None => match self.fivetran.schema_kind(&request.service).await {
+                Ok(kind) => kind,
+                Err(Error::Unclear(_)) => return Outcome::Failed(Failure::NotSent),
+                // A service without metadata of its own takes what nearly all take; if not, Fivetran
+                // says so in its own words.
+                Err(Error::NotFound(_)) => SchemaKind::Schema,
+                Err(error) => return Outcome::Failed(failure(error)),
+            },
+        };
+        if let Err(misfit) = request.target.fits(kind) {
+            return Outcome::Failed(Failure::Final(Problem::Misfit(misfit.into())));
+        }
+        let new = NewConnection {
+            service: &request.service,
+            group_id: &request.group_id,
+            target: &request.target,
+            kind,
+            redirect_uri: &self.landing.uri(landing),
+        };
+        match self.fivetran.create_connection(new).await {
+            Ok(created) => Outcome::Created { connection: created.connection.id, card: created.connect_card },
+            Err(Error::Rejected { status: 409, said }) => {
+                Outcome::CreateRefused { problem: Problem::NameTaken(said), conflict: true }
+            }
+            Err(Error::Rejected { said, .. }) => {
+                Outcome::CreateRefused { problem: Problem::Refused(said), conflict: false }
+            }
+            Err(error) => Outcome::Failed(failure(error)),
+        }
+    }
+
+    /// Looks for the connection by its name. May be repeated.
+    ///
+    /// # Errors
+    /// [`Failure`].
+    pub async fn look(&self, request: &Request) -> Result<Found, Failure> {
+        let name = request.target.connection_name();
+        let connections = self.fivetran.connections_named(&request.group_id, &name).await;
+        connections.map(|connections| judge(connections, &request.service)).map_err(failure)
+    }
+
+    /// Makes a fresh card for a connection. May be repeated; the cards made before stay valid.
+    pub async fn mint(&self, connection: &str, landing: &str) -> Outcome {
+        match self.fivetran.connect_card(connection, &self.landing.uri(landing)).await {
+            Ok(card) => Outcome::Minted(card),
+            Err(Error::NotFound(said)) if said.is_of_connection() => Outcome::Vanished,
+            // Not Fivetran's own word, as it may be a proxy's: the connection may well be there.
+            Err(Error::NotFound(said)) if !said.is_of_group() => Outcome::Failed(Failure::Unclear),
+            Err(error) => Outcome::Failed(failure(error)),
+        }
+    }
+
+    /// Deletes a connection unless it has been connected: what it has loaded, and whoever relies on
+    /// it, is nothing that a chat command should end. May be repeated.
+    pub async fn cancel(&self, connection: &str) -> Outcome {
+        match self.see(connection).await {
+            Ok(Some(found)) if found.status.setup_state != SetupState::Incomplete => {
+                return Outcome::NotCancelled;
+            }
+            Ok(Some(_)) => {}
+            Ok(None) => return Outcome::Cancelled,
+            Err(error) => return Outcome::Failed(failure(error)),
+        }
+        match self.fivetran.delete_connection(connection).await {
+            Ok(()) => Outcome::Cancelled,
+            Err(Error::NotFound(said)) if said.is_of_connection() => Outcome::Cancelled,
+            Err(error) => Outcome::Failed(failure(error)),
+        }
+    }
+
+    /// How a connection stands; `None` when Fivetran itself says that this connection is not there.
+    ///
+    /// # Errors
+    /// [`Error`]; a 404 that does not speak of the connection is one.
+    pub async fn see(&self, connection: &str) -> Result<Option<Connection>, Error> {
+        match self.fivetran.connection(connection).await {
+            Ok(found) => Ok(Some(found)),
+            Err(Error::NotFound(said)) if said.is_of_connection() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+/// What the connections of our name mean. There is one at most while Fivetran keeps names unique;
+/// were there more, the one that matters most is the one that must not be overlooked.
+fn judge(connections: Vec<Connection>, service: &ServiceId) -> Found {
+    let mut found = Found::Nothing;
+    for connection in connections {
+        let ours = connection.service == service.as_str();
+        let judged = match (ours, connection.status.setup_state) {
+            (false, _) => Found::OtherService { service: connection.service },
+            (true, SetupState::Incomplete) => {
+                Found::Unfinished { connection: connection.id, created_at: connection.created_at }
+            }
+            (true, SetupState::Connected | SetupState::Broken | SetupState::Unknown) => {
+                let broken = connection.status.setup_state == SetupState::Broken;
+                Found::Finished { connection: connection.id, origin: None, broken }
+            }
+        };
+        if !matches!(found, Found::Finished { .. }) {
+            found = judged;
+        }
+    }
+    found
+}
+
+/// What a failed call means for the command.
+fn failure(error: Error) -> Failure {
+    match error {
+        Error::KeyRejected(_) => Failure::Final(Problem::KeyRejected),
+        Error::Forbidden(said) => Failure::Final(Problem::Forbidden(said)),
+        Error::NotFound(said) if said.is_of_group() => Failure::Final(Problem::GroupUnknown(said)),
+        Error::NotFound(said) => Failure::Final(Problem::Refused(said)),
+        Error::Rejected { said, .. } => Failure::Final(Problem::Refused(said)),
+        Error::Throttled(pause) => Failure::Throttled(pause),
+        Error::Unavailable(_) => Failure::NotSent,
+        Error::Unclear(_) => Failure::Unclear,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fivetran::model::ApiMessage;
+
+    #[test]
+    fn what_is_not_found_is_told_by_its_code() {
+        let said = |code: &str| ApiMessage { code: code.to_owned(), message: String::new() };
+        let told = |code: &str| failure(Error::NotFound(said(code)));
+        assert!(matches!(told("NotFound_Group"), Failure::Final(Problem::GroupUnknown(_))));
+        for code in ["NotFound_Service", "NotFound_Connection", ""] {
+            assert!(matches!(told(code), Failure::Final(Problem::Refused(_))), "{code}");
+        }
+        assert!(
+            said("NotFound_Connection").is_of_connection() && said("NotFound_Connector").is_of_connection()
+        );
+        assert!(!said("").is_of_connection() && !said("NotFound_Group").is_of_connection());
+    }
+
+    #[test]
+    fn of_several_connections_a_finished_one_is_never_overlooked() {
+        let connection = |service: &str, state: &str| -> Connection {
+            serde_json::from_value(serde_json::json!({
+                "id": state, "service": service, "status": {"setup_state": state},
+            }))
+            .unwrap()
+        };
+        let service = ServiceId::parse("google_ads").unwrap();
+        assert_eq!(judge(vec![], &service), Found::Nothing);
+        assert_eq!(
+            judge(vec![connection("stripe", "incomplete")], &service),
+            Found::OtherService { service: "stripe".to_owned() }
+        );
+        for order in [["connected", "incomplete"], ["incomplete", "broken"]] {
+            let found = judge(order.map(|state| connection("google_ads", state)).to_vec(), &service);
+            assert!(matches!(found, Found::Finished { .. }), "{order:?}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Slack's markup and blocks.
+//!
+//! Owns the only escaping for Slack, Slack's limits for texts, and how a moment is written. Must not
+//! know what is said.
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use slack_morphism::prelude::{
+    SlackBlock, SlackBlockMarkDownText, SlackBlockPlainText, SlackContextBlock, SlackContextBlockElement,
+    SlackMessageContent, SlackSectionBlock,
+};
+
+/// Slack's limit for a button's label, in characters.
+pub(super) const BUTTON_LIMIT: usize = 75;
+/// Slack's limit for a text object, in characters.
+pub(super) const TEXT_LIMIT: usize = 3000;
+
+/// Text for Slack's `mrkdwn` in which nothing a person typed is markup. The only way to make one
+/// from foreign text escapes it.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Mrkdwn(String);
+
+impl Mrkdwn {
+    /// Adds our own markup as it is.
+    pub(super) fn raw(mut self, markup: &str) -> Self {
+        self.0.push_str(markup);
+        self
+    }
+
+    /// Adds foreign text, escaped. <https://docs.slack.dev/messaging/formatting-message-text#escaping>
+    pub(super) fn text(mut self, text: &str) -> Self {
+        self.0.push_str(&escape(text));
+        self
+    }
+
+    /// Adds foreign text as code: escaped, and without the backticks that would end it.
+    pub(super) fn code(self, text: &str) -> Self {
+        let text = text.replace('`', "'");
+        self.raw("`").text(&text).raw("`")
+    }
+
+    pub(super) fn bold(self, text: &str) -> Self {
+        let text = text.replace(['*', '\n'], " ");
+        self.raw("*").text(&text).raw("*")
+    }
+
+    /// As a text object that Slack must not look for links, channels or mentions in.
+    pub(super) fn object(self) -> SlackBlockMarkDownText {
+        SlackBlockMarkDownText::new(cut(&self.0, TEXT_LIMIT)).with_verbatim(true)
+    }
+
+    pub(super) fn section(self) -> SlackBlock {
+        SlackSectionBlock::new().with_text(self.object().into()).into()
+    }
+}
+
+/// Foreign text with the three characters replaced by which Slack's markup begins.
+#[must_use]
+pub fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            _ => escaped.push(character),
+        }
+    }
+    escaped
+}
+
+pub(super) fn cut(text: &str, limit: usize) -> String {
+    if text.chars().nth(limit).is_none() {
+        return text.to_owned();
+    }
+    let mut short: String = text.chars().take(limit.saturating_sub(1)).collect();
+    short.push('…');
+    short
+}
+
+pub(super) fn plain_section(text: &str) -> SlackBlock {
+    SlackSectionBlock::new().with_text(SlackBlockPlainText::new(cut(text, TEXT_LIMIT)).into()).into()
+}
+
+pub(super) fn context(elements: Vec<SlackContextBlockElement>) -> SlackBlock {
+    SlackContextBlock::new(elements).into()
+}
+
+pub(super) fn content(text: &str, blocks: Vec<SlackBlock>) -> SlackMessageContent {
+    SlackMessageContent::new().with_text(cut(&escape(text), TEXT_LIMIT)).with_blocks(blocks)
+}
+
+/// A message of plain sentences.
+pub(super) fn sentences(text: &str) -> SlackMessageContent {
+    content(text, vec![plain_section(text)])
+}
+
+/// A moment in the reader's own time zone, and in UTC where Slack cannot tell it.
+/// <https://docs.slack.dev/messaging/formatting-message-text#date-formatting>
+pub(super) fn local_time(moment: Timestamp) -> String {
+    format!("<!date^{}^{{date_short_pretty}} {{time}}|{}>", moment.as_second(), utc(moment))
+}
+
+/// A moment as `2026-11-22 14:05 UTC`.
+#[must_use]
+pub fn utc(moment: Timestamp) -> String {
+    moment.to_zoned(TimeZone::UTC).strftime("%Y-%m-%d %H:%M UTC").to_string()
+}
+
+/// Sentences with the reference, and nothing to decide.
+pub(super) fn plainly(text: &str, reference: &str) -> SlackMessageContent {
+    content(&format!("{text} (ref {reference})"), vec![plain_section(text), reference_line(reference)])
+}
+
+pub(super) fn reference_line(reference: &str) -> SlackBlock {
+    context(vec![Mrkdwn::default().raw("Ref ").code(reference).object().into()])
+}

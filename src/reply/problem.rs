@@ -1,0 +1,196 @@
+//! What is told in the place of a link: what happened, what to do, and a short reference.
+//!
+//! Made as plain text, so that it reads the same in Slack and in a terminal, and nothing typed by a
+//! person can be markup in it.
+
+use slack_morphism::prelude::SlackMessageContent;
+
+use super::ask;
+use super::markup::{content, cut, plain_section, plainly, reference_line};
+use super::usage::misfit_words;
+use crate::command::surface::Surface;
+use crate::fivetran::model::ApiMessage;
+use crate::fivetran::schema::Target;
+use crate::journal::{Notice, Problem};
+use crate::work::{Request, Work};
+
+/// What is told in the place of a link; for the person alone. What can be decided is decided by
+/// whoever typed the command, not by whoever pressed a button.
+#[must_use]
+pub fn notice(notice: &Notice, work: &Work, reference: &str) -> SlackMessageContent {
+    match (notice, work) {
+        (Notice::Problem(why), Work::Connect(request)) => problem(why, request, reference),
+        (notice, work) => plainly(&notice_sentence(notice, work.request()), reference),
+    }
+}
+
+/// [`notice`] as plain sentences.
+#[must_use]
+pub fn notice_sentence(notice: &Notice, request: &Request) -> String {
+    match notice {
+        Notice::Problem(problem) => problem_sentence(problem, request),
+        Notice::Cancelled => format!(
+            "The connection for {} into {} is deleted, and its link no longer works. Nothing else was deleted: data \
+             already in the destination stays there.",
+            request.service_name,
+            request.target.connection_name()
+        ),
+    }
+}
+
+/// Why there is no link, with the choices that there are.
+fn problem(problem: &Problem, request: &Request, reference: &str) -> SlackMessageContent {
+    let text = problem_sentence(problem, request);
+    let mut blocks = vec![plain_section(&text)];
+    blocks.extend(ask::about(problem, reference));
+    blocks.push(reference_line(reference));
+    content(&format!("{text} (ref {reference})"), blocks)
+}
+
+/// [`problem`] as plain sentences: what happened, then what to do.
+fn problem_sentence(problem: &Problem, request: &Request) -> String {
+    let slash = Surface::of(&request.slash);
+    let name = request.service_name.as_str();
+    let schema = request.target.connection_name();
+    match problem {
+        Problem::KeyRejected => "Fivetran rejected the API key. Whoever runs connect-card needs to set \
+            FIVETRAN_API_KEY and FIVETRAN_API_SECRET to a valid key."
+            .to_owned(),
+        Problem::Forbidden(said) => format!(
+            "The Fivetran API key isn't allowed to do this{}. Its role needs permission to create connections in \
+             this destination.",
+            quoted(said)
+        ),
+        Problem::GroupUnknown(said) => format!(
+            "Fivetran doesn't know this destination{}. Whoever runs connect-card needs to check {}.",
+            quoted(said),
+            match &request.destination {
+                Some(name) => format!("the group_id of {} in the CONFIG file", cut(name, 60)),
+                None => "FIVETRAN_GROUP_ID".to_owned(),
+            }
+        ),
+        Problem::Refused(said) => {
+            let log = match slash {
+                Surface::Slack(_) => {
+                    " If both are right, whoever runs connect-card can look up the reference in the log."
+                }
+                // There the log is on the same screen.
+                Surface::Shell(_) => "",
+            };
+            format!(
+                "Fivetran refused to create a connection for {name}{}, so there's no link. Check the service and the \
+                 schema ({schema}).{log}",
+                quoted(said)
+            )
+        }
+        Problem::SchemaTaken { service } => format!(
+            "The schema {schema} belongs to a connection for another service ({service}). Choose another schema, for \
+             example: {slash} {} {}{}",
+            request.service,
+            another(&request.target),
+            slash.to_destination(request.destination.as_deref())
+        ),
+        Problem::NameTaken(said) => format!(
+            "Fivetran says {schema} is taken{}, by a connection that this API key can't see. Choose another \
+             schema.",
+            quoted(said)
+        ),
+        Problem::AlreadyConnected { .. } => format!(
+            "{name} is already connected to {schema}, so I didn't post a link here: it would let anyone in \
+             this channel sign in again. If you meant another customer, choose another schema."
+        ),
+        Problem::Elsewhere { .. } => format!(
+            "{name} for {schema} was already requested in another channel, so I didn't post a link here: it could \
+             reach the wrong customer. If you meant another customer, choose another schema."
+        ),
+        Problem::Gone => format!(
+            "The connection for {name} into {schema} was deleted in Fivetran, so I can't make a new link for it. To \
+             start over: {slash} {} {schema}",
+            request.service
+        ),
+        Problem::NotCancelled => format!(
+            "{name} is connected to {schema} now, so I didn't delete anything. A connection in use can only be deleted in Fivetran."
+        ),
+        Problem::Misfit(fault) => {
+            let id = request.service.as_str();
+            misfit_words(name, id, &request.target, request.kind, *fault, slash)
+                + &slash.to_destination(request.destination.as_deref())
+        }
+        Problem::RateLimited { retry_after_s: Some(seconds) } => {
+            format!("Fivetran's rate limit has been reached. Try again in {}.", pause(*seconds))
+        }
+        Problem::RateLimited { retry_after_s: None } => {
+            "Fivetran's rate limit has been reached. Try again in an hour.".to_owned()
+        }
+        Problem::NoAnswer => format!(
+            "Fivetran couldn't be reached, or didn't answer in time. Try the same command again in a while: if the \
+             connection for {name} was created after all, you'll get a link for it, not a second connection."
+        ),
+        Problem::CannotPost { slack_says } => cannot_post(name, slack_says),
+        Problem::Unconfirmed => format!(
+            "The connection for {name} is ready, but Slack never confirmed the message with its link. The link may \
+             already be in the channel; if it isn't, type the command again for a fresh one."
+        ),
+    }
+}
+
+/// Fivetran was never reached, so nothing can have happened; for a shell, where the address is no
+/// secret.
+#[must_use]
+pub fn unreachable(api_url: &str) -> String {
+    format!(
+        "Fivetran is not reachable (no connection) at {api_url}; nothing was created. Check the network and \
+         FIVETRAN_API_URL."
+    )
+}
+
+/// Why the link is not in the channel, by Slack's word for it.
+fn cannot_post(name: &str, slack_says: &str) -> String {
+    let ready = format!("The connection for {name} is ready, but");
+    let word = cut(slack_says, 60);
+    match slack_says {
+        "not_in_channel" | "channel_not_found" => format!(
+            "{ready} Slack wouldn't let me post here ({word}). If I'm not in this channel, invite me with \
+             /invite; then type the command again for a fresh link."
+        ),
+        "is_archived" | "channel_is_archived" => format!(
+            "{ready} this channel is archived ({word}), so I couldn't post its link. Type the command again in \
+             an active channel."
+        ),
+        _ => format!(
+            "{ready} Slack rejected the message with its link ({word}). Type the command again for a fresh link; \
+             if that fails too, ask whoever runs connect-card to look up the reference in the log."
+        ),
+    }
+}
+
+/// Fivetran's own words, where there are any.
+fn quoted(said: &ApiMessage) -> String {
+    if said.message.is_empty() {
+        String::new()
+    } else {
+        format!(" (“{}”)", cut(said.message.trim_end_matches('.'), 300))
+    }
+}
+
+/// Another good target close to one that is taken.
+fn another(target: &Target) -> String {
+    let schema = cut_ascii(target.schema.as_str(), 61);
+    match &target.table {
+        Some(table) => format!("{schema}_2.{table}"),
+        None => format!("{schema}_2"),
+    }
+}
+
+fn cut_ascii(text: &str, limit: usize) -> &str {
+    text.get(..limit).unwrap_or(text)
+}
+
+/// A pause as people say it: seconds up to two minutes, then minutes.
+fn pause(seconds: u64) -> String {
+    match seconds {
+        0..=1 => "a second".to_owned(),
+        2..=120 => format!("{seconds} seconds"),
+        _ => format!("{} minutes", seconds.min(86_400).div_ceil(60)),
+    }
+}

@@ -1,0 +1,41 @@
+//! How a link stands, in a few words and a sign; for `status` and `list` alike.
+
+use jiff::Timestamp;
+
+use super::markup::{Mrkdwn, local_time};
+use crate::life::{Link, State};
+
+/// A state's sign.
+pub(super) fn mark(state: State) -> &'static str {
+    match state {
+        State::Broken => ":warning:",
+        State::Expired => ":hourglass:",
+        State::Waiting => ":hourglass_flowing_sand:",
+        State::Connected => ":white_check_mark:",
+        State::Cancelled | State::Replaced => ":no_entry_sign:",
+    }
+}
+
+/// A state in words.
+pub(super) fn state_words(state: State) -> &'static str {
+    match state {
+        State::Broken => "needs attention",
+        State::Expired => "the link expired before anyone finished",
+        State::Waiting => "waiting for your customer",
+        State::Connected => "connected",
+        State::Cancelled => "cancelled; its link no longer works",
+        State::Replaced => "replaced by a newer link",
+    }
+}
+
+/// What the clock says about a link.
+pub(super) fn when(line: Mrkdwn, link: &Link) -> Mrkdwn {
+    let moment = |words: &str, moment: Timestamp| format!(" · {words} {}", local_time(moment));
+    line.raw(&match link.state {
+        State::Waiting => moment("works until", link.expires_at),
+        State::Expired => moment("worked until", link.expires_at),
+        State::Connected | State::Broken | State::Cancelled | State::Replaced => {
+            moment("since", link.changed_at)
+        }
+    })
+}

@@ -1,0 +1,38 @@
+//! What the words of a command can refer to, whichever way it comes in.
+//!
+//! Owns nothing but what is configured and the catalogue in force. Must not know a request.
+
+use std::sync::Arc;
+
+use crate::command::Vocabulary;
+use crate::command::places::{Channels, Destinations};
+use crate::command::surface::Surface;
+use crate::fivetran::catalog::Catalog;
+use crate::fivetran::live::CurrentCatalog;
+
+/// What the words of a command can refer to, in every channel.
+pub struct Words {
+    /// The services as they are now.
+    pub catalog: Arc<CurrentCatalog>,
+    /// The destinations.
+    pub destinations: Destinations,
+    /// What holds in which channel.
+    pub channels: Arc<Channels>,
+}
+
+impl Words {
+    /// What they can refer to in one channel.
+    pub(super) fn in_channel<'a>(
+        &'a self,
+        catalog: &'a Catalog,
+        slash: &'a str,
+        channel_id: &str,
+    ) -> Vocabulary<'a> {
+        Vocabulary {
+            slash: Surface::of(slash),
+            catalog,
+            destinations: &self.destinations,
+            channel: self.channels.of(channel_id),
+        }
+    }
+}

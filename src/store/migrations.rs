@@ -1,0 +1,94 @@
+//! The tables, made step by step from the files of the folder `migrations`.
+//!
+//! Owns which files make them on which engine, and in which order. A file that was released is never
+//! changed, only followed by another one: each database keeps the checksums of the steps it has
+//! taken, and one that differs keeps it from being opened.
+
+use sqlx::SqlSafeStr as _;
+use sqlx::migrate::{Migration, MigrationType, Migrator};
+
+/// A file of the folder: its path there, and what is in it.
+type Step = (&'static str, &'static str);
+
+macro_rules! step {
+    ($path:literal) => {
+        ($path, include_str!(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/", $path)))
+    };
+}
+
+const SQLITE: [Step; 3] =
+    [step!("0001_command.sql"), step!("sqlite/0002_commands_view.sql"), step!("0003_link.sql")];
+
+const POSTGRES: [Step; 3] =
+    [step!("0001_command.sql"), step!("postgres/0002_commands_view.sql"), step!("0003_link.sql")];
+
+/// The steps on SQLite.
+pub(super) fn sqlite() -> Migrator {
+    migrator(&SQLITE)
+}
+
+/// The steps on Postgres.
+pub(super) fn postgres() -> Migrator {
+    migrator(&POSTGRES)
+}
+
+/// A step's version is its place, which is also the number in its name.
+fn migrator(steps: &[Step]) -> Migrator {
+    let migrations = steps.iter().zip(1..).map(|((_, sql), version)| {
+        // Without a description: databases that are in use have none.
+        Migration::new(version, "".into(), MigrationType::Simple, sql.into_sql_str(), false)
+    });
+    Migrator::with_migrations(migrations.collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::path::Path;
+
+    use super::*;
+
+    /// The checksums that databases in use have, SHA-384 in hexadecimal. Add to them; a test that
+    /// fails here says that no existing database would open.
+    const COMMAND: &str =
+        "62d8de46a3264aafe3106c9c5e7c4e82a953bd2b5694b54ee5daee68abb9b233282ef6d24349d42b85bbb1d410857e96";
+    const VIEW_ON_SQLITE: &str =
+        "8bee8aab2cb26a9d63eaff77a0bfb2d4291439487a5de9c758da71e578f442a36653e963abd7078bf3aa8719164301ba";
+    const VIEW_ON_POSTGRES: &str =
+        "3578a47b799dd1d47a4ada2b629b1010b7311dda6304d6b890636f4fcb9c98fefd675e8d51245a315cb1762e7fbb843a";
+    const LINK: &str =
+        "81824aa14cfd3d8cd32fb93a94c8e9b2c48a034078517c65000d19f1dc1c1e0f05839065d22cf3c36f14aae19b4c0b2b";
+
+    fn steps(migrator: &Migrator) -> Vec<(i64, String)> {
+        let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+        migrator.iter().map(|step| (step.version, hex(&step.checksum))).collect()
+    }
+
+    #[test]
+    fn databases_that_are_in_use_still_open() {
+        let expected = |view: &str| vec![(1, COMMAND.to_owned()), (2, view.to_owned()), (3, LINK.to_owned())];
+        assert_eq!(steps(&sqlite()), expected(VIEW_ON_SQLITE));
+        assert_eq!(steps(&postgres()), expected(VIEW_ON_POSTGRES));
+    }
+
+    #[test]
+    fn every_file_of_the_folder_is_a_step_under_its_number() {
+        for steps in [&SQLITE, &POSTGRES] {
+            for ((path, _), version) in steps.iter().zip(1..) {
+                let name = path.rsplit('/').next().unwrap();
+                assert!(name.starts_with(&format!("{version:04}_")), "{path} is step {version}");
+            }
+        }
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+        let mut there = BTreeSet::new();
+        for under in ["", "sqlite/", "postgres/"] {
+            for entry in std::fs::read_dir(folder.join(under)).unwrap().map(Result::unwrap) {
+                if entry.file_type().unwrap().is_file() {
+                    there.insert(format!("{under}{}", entry.file_name().to_str().unwrap()));
+                }
+            }
+        }
+        let taken: BTreeSet<_> = SQLITE.iter().chain(&POSTGRES).map(|(path, _)| (*path).to_owned()).collect();
+        assert_eq!(there, taken);
+    }
+}

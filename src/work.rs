@@ -1,0 +1,135 @@
+//! What was asked for, with every name resolved, as it is stored with a command and with a link.
+//!
+//! Owns the JSON of both. Pure: knows neither how the words were typed ([`crate::command`]) nor how
+//! the work is done ([`crate::journal`]).
+
+use serde::{Deserialize, Serialize};
+
+use crate::fivetran::catalog::ServiceId;
+use crate::fivetran::schema::{SchemaKind, Target};
+
+/// A connection to make, to find, or to act on.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Request {
+    /// The service's id.
+    pub service: ServiceId,
+    /// Its display name.
+    pub service_name: String,
+    /// Which config keys it wants; `None` where only Fivetran knows.
+    pub kind: Option<SchemaKind>,
+    /// The retired name that was typed, if one was.
+    pub retired: Option<String>,
+    /// Where the data will land.
+    pub target: Target,
+    /// The destination's group id.
+    pub group_id: String,
+    /// The destination's name, if one was typed or the channel has one.
+    pub destination: Option<String>,
+    /// What stands before the arguments, for the examples in replies.
+    pub slash: String,
+    /// What the person has said, on being asked, to posting a link for what is there already.
+    #[serde(default)]
+    pub confirmed: Confirmed,
+}
+
+/// What a person has said to posting a link for a connection that was there already.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Confirmed {
+    /// Nothing yet.
+    #[default]
+    No,
+    /// That its link may be posted here, though it was posted in another channel.
+    PostHere,
+    /// That it may be authorised again from here, though it has been connected.
+    Reauthorise,
+}
+
+/// What a stored command does, as JSON in its row.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "verb", rename_all = "snake_case")]
+pub enum Work {
+    /// Make a connection and post its link.
+    Connect(Request),
+    /// Put a new link in the place of an old one.
+    Renew {
+        /// The old one's reference.
+        link: String,
+        /// What was asked for then.
+        #[serde(flatten)]
+        request: Request,
+    },
+    /// Delete a connection that nobody has finished.
+    Cancel {
+        /// Its link's reference.
+        link: String,
+        /// What was asked for then.
+        #[serde(flatten)]
+        request: Request,
+    },
+}
+
+impl Work {
+    /// What was asked for.
+    #[must_use]
+    pub fn request(&self) -> &Request {
+        match self {
+            Self::Connect(request) | Self::Renew { request, .. } | Self::Cancel { request, .. } => request,
+        }
+    }
+
+    /// Its name in the log.
+    #[must_use]
+    pub fn verb(&self) -> &'static str {
+        match self {
+            Self::Connect(_) => "connect",
+            Self::Renew { .. } => "renew",
+            Self::Cancel { .. } => "cancel",
+        }
+    }
+
+    /// What is wanted, as far as it decides what may be done.
+    #[must_use]
+    pub fn intent(&self) -> Intent {
+        match self {
+            Self::Connect(request) => match request.confirmed {
+                Confirmed::No => Intent::Connect,
+                Confirmed::PostHere => Intent::PostHere,
+                Confirmed::Reauthorise => Intent::Reauthorise,
+            },
+            Self::Renew { .. } => Intent::Renew,
+            Self::Cancel { .. } => Intent::Cancel,
+        }
+    }
+
+    /// What no two open commands may be about: one connection, wherever it was asked for. While a
+    /// link for it is on its way to one customer's channel, another channel must not get one too.
+    #[must_use]
+    pub fn subject(&self) -> String {
+        match self {
+            Self::Connect(request) => {
+                format!("{} {} {}", request.group_id, request.service, request.target.connection_name())
+            }
+            Self::Renew { link, .. } => format!("renew {link}"),
+            Self::Cancel { link, .. } => format!("cancel {link}"),
+        }
+    }
+}
+
+/// What is wanted of a connection, as far as it decides what may be done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Intent {
+    /// A link in a channel, for a connection that is made unless an unfinished one is there. One that
+    /// the customer has finished gets none: a link for it must not reach a channel by a typo.
+    Connect,
+    /// The same for one that is known to be there, with its link in another channel.
+    PostHere,
+    /// A link by which a connected one can be authorised again.
+    Reauthorise,
+    /// A link in a shell, for whoever has the key: for a finished connection too.
+    Print,
+    /// A new link for this one connection and no other; for a finished one only if it is broken.
+    Renew,
+    /// Its end, unless the customer has finished it.
+    Cancel,
+}
