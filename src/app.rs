@@ -6,18 +6,21 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
+use crate::command::places::{Channels, Destinations};
 use crate::config::Config;
 use crate::fivetran::Fivetran;
 use crate::fivetran::catalog::Catalog;
 use crate::fivetran::live::CurrentCatalog;
 use crate::permission::Gate;
 use crate::provision::Provision;
+use crate::reply::Audience;
 use crate::seal::{Purpose, Sealer};
 use crate::server::accept::Intake;
 use crate::server::commands::Commands;
@@ -30,7 +33,7 @@ use crate::server::state::RouteState;
 use crate::server::words::Words;
 use crate::slack::signature::Verifier;
 use crate::slack::web_api::WebApi;
-use crate::store::{OpenError, Options, Store};
+use crate::store::{Claimed, OpenError, Options, Store};
 use crate::telemetry::Metrics;
 use crate::watch::{self, Watcher};
 use crate::worker::{self, Delivery, Hints};
@@ -93,123 +96,43 @@ impl App {
         let web_api = config.slack.bot_token.as_ref();
         let web_api = web_api.map(|token| WebApi::new(http.clone(), &config.slack.api_url, token));
         let fivetran = Fivetran::new(http.clone(), config.fivetran);
-        let provision = Provision::new(fivetran.clone(), config.landing);
-        let (metrics, catalog) = (Metrics::default(), Arc::new(CurrentCatalog::default()));
-        let gate = Arc::new(Gate::new(config.permissions, web_api.clone()));
-        let channels = Arc::new(config.channels);
-        let (stopping, failed) = (CancellationToken::new(), CancellationToken::new());
+        let parts = Parts {
+            clock,
+            metrics: Metrics::default(),
+            store,
+            gate: Arc::new(Gate::new(config.permissions, web_api.clone())),
+            web_api,
+            http,
+            response_url_origins: config.slack.response_url_origins.into(),
+            provision: Provision::new(fivetran.clone(), config.landing),
+            catalog: Arc::default(),
+            channels: Arc::new(config.channels),
+            stopping: CancellationToken::new(),
+            failed: CancellationToken::new(),
+        };
         let close_listeners = CancellationToken::new();
         let address = listener.local_addr().unwrap_or(config.server.listen);
-        let metrics_listener = match config.server.metrics {
+        let metrics = match config.server.metrics {
             Some(address) => Some(listen(address, "METRICS_ADDR")?),
             None => None,
         };
-
         let (accepted, fresh) = mpsc::unbounded_channel();
-        let worker = worker::start(
-            worker::Parts {
-                clock: clock.clone(),
-                metrics: metrics.clone(),
-                store: store.clone(),
-                provision: provision.clone(),
-                delivery: Delivery {
-                    clock: clock.clone(),
-                    metrics: metrics.clone(),
-                    store: store.clone(),
-                    http: http.clone(),
-                    response_url_origins: config.slack.response_url_origins.clone(),
-                    web_api: web_api.clone(),
-                    audience: config.visibility,
-                    hints: Hints::default(),
-                },
-                stopping: stopping.clone(),
-                failed: failed.clone(),
-            },
-            fresh,
-        );
-        let watcher = Arc::new(Watcher::new(watch::Parts {
-            clock: clock.clone(),
-            store: store.clone(),
-            provision: provision.clone(),
-            web_api: web_api.clone(),
-            channels: Arc::clone(&channels),
-            stopping: stopping.clone(),
-        }));
-        let watching = watch::start(Arc::clone(&watcher), failed.clone());
+        let worker = parts.start_worker(config.visibility, fresh);
+        let watcher = parts.watcher();
+        let watching = watch::start(Arc::clone(&watcher), parts.failed.clone());
+        parts.keep_catalog_fresh(fivetran);
         tokio::spawn({
-            let (catalog, channels, stopping) =
-                (Arc::clone(&catalog), Arc::clone(&channels), stopping.clone());
-            async move {
-                let warn = |catalog: &Catalog| {
-                    for line in channels.unknown_services(catalog) {
-                        tracing::warn!("CONFIG: {line}");
-                    }
-                };
-                catalog.keep_fresh(&fivetran, &stopping, warn).await;
-            }
-        });
-        tokio::spawn({
-            let gate = Arc::clone(&gate);
+            let gate = Arc::clone(&parts.gate);
             async move { gate.announce().await }
         });
-
-        let intake = Intake::new(clock.clone(), store.clone(), accepted);
-        let words =
-            Arc::new(Words { catalog: Arc::clone(&catalog), destinations: config.destinations, channels });
-        let signed = Arc::new(Signed {
-            clock: clock.clone(),
-            metrics: metrics.clone(),
-            verifier: Verifier::new(secrets),
-        });
-        let response_url_origins: Arc<[_]> = config.slack.response_url_origins.into();
-        let forms = Arc::new(Forms {
-            clock: clock.clone(),
-            web_api,
-            drafts: Sealer::new(secrets, Purpose::Draft),
-            response_url_origins: Arc::clone(&response_url_origins),
-            gate: Arc::clone(&gate),
-            words: Arc::clone(&words),
-            intake: intake.clone(),
-        });
-        let health = Arc::new(Health {
-            clock: clock.clone(),
-            metrics: metrics.clone(),
-            store: store.clone(),
-            stopping: stopping.clone(),
-        });
-        let state = RouteState {
-            commands: Arc::new(Commands {
-                clock: clock.clone(),
-                metrics: metrics.clone(),
-                signed: Arc::clone(&signed),
-                response_url_origins: Arc::clone(&response_url_origins),
-                gate: Arc::clone(&gate),
-                words,
-                intake: intake.clone(),
-                store: store.clone(),
-                provision,
-                forms: Arc::clone(&forms),
-            }),
-            interactivity: Arc::new(Interactivity {
-                clock,
-                metrics,
-                signed,
-                http,
-                response_url_origins,
-                gate,
-                intake,
-                store: store.clone(),
-                forms,
-            }),
-            connected: Arc::new(Connected { store: store.clone(), watcher: Arc::clone(&watcher) }),
-            health: Arc::clone(&health),
-        };
+        let intake = Intake::new(parts.clock.clone(), parts.store.clone(), accepted);
+        let state = parts.routes(secrets, config.destinations, intake, Arc::clone(&watcher));
         let serve = |listener, routes| tokio::spawn(server::serve(listener, routes, close_listeners.clone()));
-        let metrics_listener =
-            metrics_listener.map(|listener| serve(listener, server::metrics_routes(health)));
-        let listeners =
-            metrics_listener.into_iter().chain([serve(listener, server::routes(state))]).collect();
+        let metrics =
+            metrics.map(|listener| serve(listener, server::metrics_routes(Arc::clone(&state.health))));
+        let listeners = metrics.into_iter().chain([serve(listener, server::routes(state))]).collect();
         tracing::info!(%address, "listening");
+        let Parts { store, catalog, stopping, failed, .. } = parts;
         Ok(Self {
             address,
             store,
@@ -247,6 +170,133 @@ impl App {
         }
         self.store.close().await;
         tracing::info!("stopped");
+    }
+}
+
+/// What the rooms are made of while they are put together; each takes what it uses.
+struct Parts {
+    clock: Clock,
+    metrics: Metrics,
+    store: Store,
+    http: reqwest::Client,
+    web_api: Option<WebApi>,
+    response_url_origins: Arc<[url::Origin]>,
+    gate: Arc<Gate>,
+    provision: Provision,
+    catalog: Arc<CurrentCatalog>,
+    channels: Arc<Channels>,
+    stopping: CancellationToken,
+    failed: CancellationToken,
+}
+
+impl Parts {
+    fn start_worker(&self, audience: Audience, fresh: mpsc::UnboundedReceiver<Claimed>) -> worker::Handle {
+        let delivery = Delivery {
+            clock: self.clock.clone(),
+            metrics: self.metrics.clone(),
+            store: self.store.clone(),
+            http: self.http.clone(),
+            response_url_origins: Arc::clone(&self.response_url_origins),
+            web_api: self.web_api.clone(),
+            audience,
+            hints: Hints::default(),
+        };
+        let parts = worker::Parts {
+            clock: self.clock.clone(),
+            metrics: self.metrics.clone(),
+            store: self.store.clone(),
+            provision: self.provision.clone(),
+            delivery,
+            stopping: self.stopping.clone(),
+            failed: self.failed.clone(),
+        };
+        worker::start(parts, fresh)
+    }
+
+    fn watcher(&self) -> Arc<Watcher> {
+        Arc::new(Watcher::new(watch::Parts {
+            clock: self.clock.clone(),
+            store: self.store.clone(),
+            provision: self.provision.clone(),
+            web_api: self.web_api.clone(),
+            channels: Arc::clone(&self.channels),
+            stopping: self.stopping.clone(),
+        }))
+    }
+
+    fn keep_catalog_fresh(&self, fivetran: Fivetran) {
+        let (catalog, channels) = (Arc::clone(&self.catalog), Arc::clone(&self.channels));
+        let stopping = self.stopping.clone();
+        tokio::spawn(async move {
+            let warn = |catalog: &Catalog| {
+                for line in channels.unknown_services(catalog) {
+                    tracing::warn!("CONFIG: {line}");
+                }
+            };
+            catalog.keep_fresh(&fivetran, &stopping, warn).await;
+        });
+    }
+
+    fn routes(
+        &self,
+        secrets: &[SecretString],
+        destinations: Destinations,
+        intake: Intake,
+        watcher: Arc<Watcher>,
+    ) -> RouteState {
+        let (clock, metrics, store) = (&self.clock, &self.metrics, &self.store);
+        let (gate, origins) = (&self.gate, &self.response_url_origins);
+        let signed = Arc::new(Signed {
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            verifier: Verifier::new(secrets),
+        });
+        let words = Arc::new(Words {
+            catalog: Arc::clone(&self.catalog),
+            destinations,
+            channels: Arc::clone(&self.channels),
+        });
+        let forms = Arc::new(Forms {
+            clock: clock.clone(),
+            web_api: self.web_api.clone(),
+            drafts: Sealer::new(secrets, Purpose::Draft),
+            response_url_origins: Arc::clone(origins),
+            gate: Arc::clone(gate),
+            words: Arc::clone(&words),
+            intake: intake.clone(),
+        });
+        RouteState {
+            commands: Arc::new(Commands {
+                clock: clock.clone(),
+                metrics: metrics.clone(),
+                signed: Arc::clone(&signed),
+                response_url_origins: Arc::clone(origins),
+                gate: Arc::clone(gate),
+                words,
+                intake: intake.clone(),
+                store: store.clone(),
+                provision: self.provision.clone(),
+                forms: Arc::clone(&forms),
+            }),
+            interactivity: Arc::new(Interactivity {
+                clock: clock.clone(),
+                metrics: metrics.clone(),
+                signed,
+                http: self.http.clone(),
+                response_url_origins: Arc::clone(origins),
+                gate: Arc::clone(gate),
+                intake,
+                store: store.clone(),
+                forms,
+            }),
+            connected: Arc::new(Connected { store: store.clone(), watcher }),
+            health: Arc::new(Health {
+                clock: clock.clone(),
+                metrics: metrics.clone(),
+                store: store.clone(),
+                stopping: self.stopping.clone(),
+            }),
+        }
     }
 }
 

@@ -5,6 +5,7 @@
 
 mod budget;
 mod deliver;
+mod home;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -19,14 +20,13 @@ use crate::clock::Clock;
 use crate::crash::crash_point;
 use crate::fivetran::model::ConnectCard;
 use crate::journal::{
-    self, Act, Ending, Failure, Found, Message, Notice, Origin, PostFailure, Record, Resting, Stage, Step,
-    Terms, Then, Turn,
+    self, Act, Ending, Failure, Message, Notice, PostFailure, Record, Resting, Stage, Step, Terms, Then, Turn,
 };
 use crate::outbound::CALL_TIMEOUT;
 use crate::provision::Provision;
-use crate::store::{Claimed, Recorded, Store, StoreError};
+use crate::store::{Claimed, Recorded, Store};
 use crate::telemetry::{self, Metrics, Party};
-use crate::work::{Confirmed, Work};
+use crate::work::Work;
 use budget::RetryBudget;
 pub use deliver::{Delivery, Hints};
 use deliver::{Job, Posting};
@@ -242,22 +242,19 @@ impl Worker {
                     crash_point(answered);
                     outcome
                 }
-                Act::Deliver(message @ Message::Link { .. }) => {
-                    if !self.record(&claimed, record, "deliver: recorded").await {
+                Act::Deliver(message) => {
+                    let (recorded, before, answered) = match message {
+                        Message::Link { .. } => {
+                            ("deliver: recorded", "post: before the call", "post: answered")
+                        }
+                        Message::Notice(_) => ("tell: recorded", "tell: before the call", "tell: answered"),
+                    };
+                    if !self.record(&claimed, record, recorded).await {
                         return;
                     }
-                    crash_point("post: before the call");
+                    crash_point(before);
                     let outcome = self.deliver(job, message, again).await;
-                    crash_point("post: answered");
-                    outcome
-                }
-                Act::Deliver(message @ Message::Notice(_)) => {
-                    if !self.record(&claimed, record, "tell: recorded").await {
-                        return;
-                    }
-                    crash_point("tell: before the call");
-                    let outcome = self.deliver(job, message, again).await;
-                    crash_point("tell: answered");
+                    crash_point(answered);
                     outcome
                 }
                 Act::Rest(pause) => {
@@ -332,7 +329,7 @@ impl Worker {
         match step {
             Step::Create => provision.create(request, landing).await,
             Step::Look => match provision.look(request).await {
-                Ok(found) => self.where_it_is(job, found).await,
+                Ok(found) => home::with_origin(found, job, &self.parts.store).await,
                 Err(failure) => Outcome::Failed(failure),
             },
             Step::Mint { connection } => provision.mint(connection, landing).await,
@@ -358,52 +355,6 @@ impl Worker {
             },
             Message::Notice(notice) => delivery.tell(job, &notice, again).await,
         }
-    }
-
-    /// Adds to what was found where and by whom it was asked for before.
-    async fn where_it_is(&self, job: Job<'_>, found: Found) -> Outcome {
-        // A renewal goes where its link stands, be that a direct message; whoever asked for it there
-        // has been checked by the message they pressed.
-        let Work::Connect(request) = job.work else { return Outcome::Found(found) };
-        let (Found::Unfinished { connection, .. } | Found::Finished { connection, .. }) = &found else {
-            return Outcome::Found(found);
-        };
-        let known = match self.origin(job.claimed, connection).await {
-            Ok(known) => known,
-            // Without knowing where its link is, none may be posted: it is asked again.
-            Err(_) => return Outcome::Failed(Failure::NotSent),
-        };
-        Outcome::Found(match (found, known) {
-            (Found::Finished { connection, broken, .. }, Some((origin, _))) => {
-                Found::Finished { connection, origin: Some(origin), broken }
-            }
-            (Found::Unfinished { connection, .. }, Some((origin, false)))
-                if request.confirmed == Confirmed::No =>
-            {
-                Found::Elsewhere { connection, origin }
-            }
-            (found, _) => found,
-        })
-    }
-
-    /// Where a connection was asked for, and whether that was here.
-    async fn origin(
-        &self,
-        claimed: &Claimed,
-        connection: &str,
-    ) -> Result<Option<(Origin, bool)>, StoreError> {
-        let Claimed { team_id, channel_id, .. } = claimed;
-        let link = self.parts.store.link_of_connection(connection).await?;
-        let here =
-            link.as_ref().is_none_or(|link| &link.team_id == team_id && &link.channel_id == channel_id);
-        if here {
-            // A link that is on its way to another channel has no row yet; its command has.
-            let other = self.parts.store.elsewhere(connection, team_id, channel_id).await?;
-            if let (Some((channel_id, user_id)), None) = (other, &link) {
-                return Ok(Some((Origin { channel_id, user_id }, false)));
-            }
-        }
-        Ok(link.map(|link| (Origin { channel_id: link.channel_id, user_id: link.requester }, here)))
     }
 
     /// Whether somebody else may have the command by now.

@@ -62,11 +62,7 @@ impl Walk<'_> {
         let line = before.matches('\n').count() + 1;
         // Only the parser's own words: with the error as a whole it would print the line itself.
         let why = error.message().lines().next().unwrap_or("").to_owned();
-        self.fault(
-            &format!("line {line}"),
-            &format!("is not valid TOML ({why})"),
-            "see the example in the README",
-        );
+        self.fault(&format!("line {line}"), &format!("is not valid TOML ({why})"), "see docs/channels.md");
     }
 
     fn file(&mut self, table: &Table) -> File {

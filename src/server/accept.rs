@@ -49,22 +49,16 @@ impl Intake {
         Self { clock, store, accepted, random: SystemRandom::new() }
     }
 
-    /// Commits a command and hands it to the worker. `signature` names the request; `progress` is
-    /// where it begins.
-    pub(super) async fn accept(
-        &self,
-        signature: &[u8],
-        asked: Asked,
-        work: &Work,
-        progress: Progress,
-    ) -> Answered {
+    /// Commits a command and hands it to the worker. `key` names the request, so that a replay, which
+    /// has the same, is no second command; `progress` is where it begins.
+    pub(super) async fn accept(&self, key: &[u8], asked: Asked, work: &Work, progress: Progress) -> Answered {
         let (Ok(json), Some(id)) = (serde_json::to_string(work), self.reference()) else {
             return Answered::NotAccepted;
         };
         let Asked { team_id, channel_id, user_id, response_url } = asked;
         let new = NewCommand {
             id: id.clone(),
-            dedup: hex(signature),
+            dedup: hex(key),
             subject: work.subject(),
             team_id,
             channel_id,

@@ -78,7 +78,7 @@ pub async fn handle(State(commands): State<Arc<Commands>>, request: Request) -> 
 }
 
 impl Commands {
-    /// What to say, if anything.
+    /// From a request over HTTP to what there is to say, if anything.
     async fn receive(
         &self,
         request: Request,
@@ -94,9 +94,20 @@ impl Commands {
             tracing::warn!(reason = %error, "a signed request is no slash command");
             StatusCode::BAD_REQUEST.into_response()
         })?;
+        Ok(self.respond(&signature, typed, began).await)
+    }
+
+    /// From a command that is Slack's, whichever way it came in, to what there is to say. `key` names
+    /// the request: a replay has the same.
+    async fn respond(
+        &self,
+        key: &[u8],
+        typed: SlashCommand,
+        began: Instant,
+    ) -> (Answer, Option<SlackMessageContent>) {
         let catalog = self.words.catalog.current();
         if command::asks_for_help(&typed.text, &catalog) {
-            return Ok((Answer::Replied, Some(reply::help(Surface::of(&typed.command)))));
+            return (Answer::Replied, Some(reply::help(Surface::of(&typed.command))));
         }
         let SlashCommand { team_id, channel_id, user_id, .. } = &typed;
         let person = Person { team_id, enterprise_id: typed.enterprise_id.as_deref(), user_id };
@@ -108,25 +119,25 @@ impl Commands {
                 reason = ?refused.reason,
                 "a command was not permitted"
             );
-            return Ok((Answer::Replied, Some(reply::refused(&refused))));
+            return (Answer::Replied, Some(reply::refused(&refused)));
         }
         let vocabulary = self.words.in_channel(&catalog, &typed.command, &typed.channel_id);
-        Ok(match command::parse(&typed.text, &vocabulary) {
+        match command::parse(&typed.text, &vocabulary) {
             Ok(command) => {
-                let (answer, content) = self.answer(&signature, typed, command, began).await;
+                let (answer, content) = self.answer(key, typed, command, began).await;
                 (answer, Some(content))
             }
             Err(UsageError::Incomplete) if self.forms.can_open(&typed) => {
                 (Answer::Replied, self.forms.open(&typed, began).await.err())
             }
             Err(error) => (Answer::Replied, Some(reply::usage(&error, Surface::of(&typed.command)))),
-        })
+        }
     }
 
     /// Answers a command: at once where the database knows the answer, else by accepting it.
     async fn answer(
         &self,
-        signature: &[u8],
+        key: &[u8],
         typed: SlashCommand,
         command: Command,
         began: Instant,
@@ -165,7 +176,7 @@ impl Commands {
         };
         let SlashCommand { team_id, channel_id, user_id, response_url, .. } = typed;
         let asked = Asked { team_id, channel_id, user_id, response_url };
-        match self.intake.accept(signature, asked, &work, progress).await {
+        match self.intake.accept(key, asked, &work, progress).await {
             Answered::Accepted(id) => (Answer::Accepted, reply::accepted(&work, &id)),
             Answered::AlreadyOnIt => replied(reply::already_on_it(&work)),
             Answered::NotAccepted => (Answer::NotAccepted, reply::not_accepted()),

@@ -132,7 +132,7 @@ impl Forms {
     /// is none of ours.
     pub(super) async fn submit(
         &self,
-        signature: &[u8],
+        key: &[u8],
         interaction: &Interaction,
     ) -> Option<SlackViewSubmissionResponse> {
         let view = interaction.view.as_ref().filter(|view| view.callback_id == reply::CALLBACK)?;
@@ -177,7 +177,7 @@ impl Forms {
         let Draft { team_id, channel_id, user_id, .. } = draft;
         let asked = Asked { team_id, channel_id, user_id, response_url };
         let work = Work::Connect(request);
-        Some(match self.intake.accept(signature, asked, &work, Progress::default()).await {
+        Some(match self.intake.accept(key, asked, &work, Progress::default()).await {
             Answered::Accepted(_) => reply::close(),
             Answered::AlreadyOnIt => reply::already_on_it(work.request()),
             Answered::NotAccepted => reply::not_accepted(),

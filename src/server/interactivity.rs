@@ -10,6 +10,7 @@ use axum::extract::{Request, State as Shared};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use jiff::SignedDuration;
+use serde_json::Value;
 use slack_morphism::prelude::{SlackMessageContent, SlackMessageResponseType};
 
 use super::accept::{Answered, Asked, Intake};
@@ -79,22 +80,25 @@ async fn receive(route: &Interactivity, request: Request) -> Response {
         tracing::warn!(bytes = body.len(), "an interaction that cannot be read");
         return StatusCode::OK.into_response();
     };
+    match respond(route, &signature, interaction).await {
+        Some(answer) => json(&answer),
+        None => StatusCode::OK.into_response(),
+    }
+}
+
+/// From an interaction that is Slack's, whichever way it came in, to the answer, if it has one. `key`
+/// names the request: a replay has the same.
+async fn respond(route: &Interactivity, key: &[u8], interaction: Interaction) -> Option<Value> {
     tracing::debug!(kind = interaction.kind, "an interaction");
     match interaction.kind.as_str() {
-        "block_suggestion" => return json(&route.forms.suggest(&interaction)),
-        "view_submission" => {
-            if let Some(response) = route.forms.submit(&signature, &interaction).await {
-                return json(&response);
-            }
-        }
+        "block_suggestion" => serde_json::to_value(route.forms.suggest(&interaction)).ok(),
+        "view_submission" => serde_json::to_value(route.forms.submit(key, &interaction).await?).ok(),
         "block_actions" => {
-            if let Some(press) = Press::of(route, interaction) {
-                press.answer(route, &signature).await;
-            }
+            Press::of(route, interaction)?.answer(route, key).await;
+            None
         }
-        _ => {}
+        _ => None,
     }
-    StatusCode::OK.into_response()
 }
 
 /// A press of a button of ours.
@@ -147,9 +151,9 @@ impl Press {
         })
     }
 
-    async fn answer(self, route: &Interactivity, signature: &[u8]) {
+    async fn answer(self, route: &Interactivity, key: &[u8]) {
         let result = match self.action.as_str() {
-            RENEW => self.renew(route, signature).await,
+            RENEW => self.renew(route, key).await,
             ask::DISMISS => Ok(Feedback::Replace(ask::dismissed())),
             _ if self.outsider => Ok(Feedback::Ephemeral(ask::not_yours())),
             ask::POST_HERE | ask::REAUTHORISE | ask::CANCEL | ask::RENEW_HERE | BACK | NEXT
@@ -157,11 +161,11 @@ impl Press {
             {
                 Ok(Feedback::Ephemeral(reply::refused(&refused)))
             }
-            ask::POST_HERE => self.confirm(route, signature, Confirmed::PostHere).await,
-            ask::REAUTHORISE => self.confirm(route, signature, Confirmed::Reauthorise).await,
-            ask::RENEW_HERE => self.renew_here(route, signature).await,
+            ask::POST_HERE => self.confirm(route, key, Confirmed::PostHere).await,
+            ask::REAUTHORISE => self.confirm(route, key, Confirmed::Reauthorise).await,
+            ask::RENEW_HERE => self.renew_here(route, key).await,
             BACK | NEXT => self.turn(route).await,
-            ask::CANCEL => self.cancel(route, signature).await,
+            ask::CANCEL => self.cancel(route, key).await,
             _ => return,
         };
         let said = result.unwrap_or_else(|error| {
@@ -196,7 +200,7 @@ impl Press {
 
     /// Anyone who sees a link's own message may ask for a new link in it, people of the customer's
     /// workspace too: the new one appears where the old one was.
-    async fn renew(&self, route: &Interactivity, signature: &[u8]) -> Result<Feedback, StoreError> {
+    async fn renew(&self, route: &Interactivity, key: &[u8]) -> Result<Feedback, StoreError> {
         let link = route.store.link(&self.value).await?;
         let Some(link) = link.filter(|link| self.is_in_message_of(link)) else {
             return Ok(Feedback::Ephemeral(ask::not_yours()));
@@ -206,7 +210,7 @@ impl Press {
             return Ok(Feedback::Ephemeral(ask::renewed_already()));
         }
         Ok(match renew::work(&link) {
-            Ok((work, progress)) => match self.accept(route, signature, &work, progress).await {
+            Ok((work, progress)) => match self.accept(route, key, &work, progress).await {
                 Answered::Accepted(_) => Feedback::None,
                 Answered::AlreadyOnIt => Feedback::Ephemeral(reply::already_on_it(&work)),
                 Answered::NotAccepted => Feedback::Ephemeral(reply::not_accepted()),
@@ -227,7 +231,7 @@ impl Press {
     async fn confirm(
         &self,
         route: &Interactivity,
-        signature: &[u8],
+        key: &[u8],
         confirmed: Confirmed,
     ) -> Result<Feedback, StoreError> {
         let asked = route.store.command(&self.value).await?.filter(|asked| {
@@ -243,7 +247,7 @@ impl Press {
             return Ok(Feedback::Replace(ask::too_old()));
         }
         request.confirmed = confirmed;
-        self.carry_out(route, signature, Work::Connect(request), Progress::default()).await
+        self.carry_out(route, key, Work::Connect(request), Progress::default()).await
     }
 
     /// The link that a button is about, only in the channel that it was asked for in.
@@ -253,12 +257,12 @@ impl Press {
     }
 
     /// From a private message: the same as `renew`, typed.
-    async fn renew_here(&self, route: &Interactivity, signature: &[u8]) -> Result<Feedback, StoreError> {
+    async fn renew_here(&self, route: &Interactivity, key: &[u8]) -> Result<Feedback, StoreError> {
         let Some(link) = self.link_here(route).await? else {
             return Ok(Feedback::Ephemeral(ask::not_yours()));
         };
         match renew::work(&link) {
-            Ok((work, progress)) => self.carry_out(route, signature, work, progress).await,
+            Ok((work, progress)) => self.carry_out(route, key, work, progress).await,
             Err(why) => Ok(Feedback::Replace(ask::not_renewable(why, &link))),
         }
     }
@@ -270,7 +274,7 @@ impl Press {
         Ok(Feedback::Replace(reply::list::list(&list::page(links, number, route.clock.now()), None)))
     }
 
-    async fn cancel(&self, route: &Interactivity, signature: &[u8]) -> Result<Feedback, StoreError> {
+    async fn cancel(&self, route: &Interactivity, key: &[u8]) -> Result<Feedback, StoreError> {
         let Some(link) = self.link_here(route).await? else {
             return Ok(Feedback::Ephemeral(ask::not_yours()));
         };
@@ -278,7 +282,7 @@ impl Press {
             return Ok(Feedback::Replace(ask::too_old()));
         }
         let (work, progress) = cancel::work(&link);
-        self.carry_out(route, signature, work, progress).await
+        self.carry_out(route, key, work, progress).await
     }
 
     /// Whether the message with the question is older than a question may get. Slack's message ids
@@ -291,30 +295,24 @@ impl Press {
     async fn carry_out(
         &self,
         route: &Interactivity,
-        signature: &[u8],
+        key: &[u8],
         work: Work,
         progress: Progress,
     ) -> Result<Feedback, StoreError> {
-        Ok(Feedback::Replace(match self.accept(route, signature, &work, progress).await {
+        Ok(Feedback::Replace(match self.accept(route, key, &work, progress).await {
             Answered::Accepted(id) => reply::accepted(&work, &id),
             Answered::AlreadyOnIt => reply::already_on_it(&work),
             Answered::NotAccepted => reply::not_accepted(),
         }))
     }
 
-    async fn accept(
-        &self,
-        route: &Interactivity,
-        signature: &[u8],
-        work: &Work,
-        progress: Progress,
-    ) -> Answered {
+    async fn accept(&self, route: &Interactivity, key: &[u8], work: &Work, progress: Progress) -> Answered {
         let asked = Asked {
             team_id: self.team_id.clone(),
             channel_id: self.channel_id.clone(),
             user_id: self.user_id.clone(),
             response_url: self.response_url.clone(),
         };
-        route.intake.accept(signature, asked, work, progress).await
+        route.intake.accept(key, asked, work, progress).await
     }
 }

@@ -5,7 +5,7 @@
 //! the response_url first, since that always works. Must not call Fivetran.
 
 use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -57,7 +57,7 @@ pub struct Delivery {
     /// The HTTP client, for response_urls.
     pub http: reqwest::Client,
     /// Where a response_url may point.
-    pub response_url_origins: Vec<url::Origin>,
+    pub response_url_origins: Arc<[url::Origin]>,
     /// Slack's Web API, with a bot token.
     pub web_api: Option<WebApi>,
     /// Who gets to see a link.
