@@ -1,7 +1,7 @@
 //! What a person types is never markup, in whatever part of a command it stands.
 
 use serde_json::Value;
-use stand_ins::slack::block_faults;
+use stand_ins::slack::{TEAM_ID, block_faults};
 
 use crate::harness::{CHANNEL, Setup, TestBot, USER, objects, post, signed_headers};
 
@@ -131,7 +131,7 @@ async fn nothing_in_the_commands_own_name_becomes_markup() {
 /// A signed form whose command Slack itself would never send.
 fn form(bot: &TestBot, name: &str, text: &str) -> Vec<u8> {
     form_urlencoded::Serializer::new(String::new())
-        .append_pair("team_id", "T0SANDBOX")
+        .append_pair("team_id", TEAM_ID)
         .append_pair("channel_id", CHANNEL)
         .append_pair("user_id", USER)
         .append_pair("command", name)

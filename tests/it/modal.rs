@@ -5,7 +5,7 @@ use std::time::Duration;
 use expect_test::expect;
 use serde_json::{Value, json};
 use stand_ins::fault::Fault;
-use stand_ins::slack::{Ack, Visibility, block_faults};
+use stand_ins::slack::{Ack, TEAM_ID, Visibility, block_faults};
 
 use crate::harness::{CHANNEL, COLLEAGUE, OUTSIDER, Setup, TestBot, Trick, USER, Wire, post, values};
 
@@ -197,8 +197,8 @@ async fn tampered(bot: &TestBot, view: &Value, change: impl Fn(&mut Value)) -> A
     let mut view = view.clone();
     view["state"] = json!({ "values": values(["google_ads", "acme", ""]) });
     let mut payload = json!({
-        "type": "view_submission", "view": view, "team": { "id": "T0SANDBOX" },
-        "user": { "id": USER, "team_id": "T0SANDBOX" },
+        "type": "view_submission", "view": view, "team": { "id": TEAM_ID },
+        "user": { "id": USER, "team_id": TEAM_ID },
     });
     change(&mut payload);
     let body = bot.slack.interaction_request(&payload).body;
@@ -260,7 +260,7 @@ async fn a_submission_counts_once() {
     let mut view_with_values = view.clone();
     view_with_values["state"] = json!({ "values": values(["google_ads", "acme", ""]) });
     let payload = json!({ "type": "view_submission", "view": view_with_values,
-        "team": { "id": "T0SANDBOX" }, "user": { "id": USER, "team_id": "T0SANDBOX" } });
+        "team": { "id": TEAM_ID }, "user": { "id": USER, "team_id": TEAM_ID } });
     let body = bot.slack.interaction_request(&payload).body;
     let headers = bot.slack.signed_request(body.as_bytes());
     let url = format!("{}/slack/interactivity", bot.url);

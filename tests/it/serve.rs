@@ -166,7 +166,8 @@ async fn metrics_count_what_happens() {
         let page = get(format!("http://{address}/metrics")).await;
         assert!(page.headers()["content-type"].to_str().unwrap().starts_with("application/openmetrics-text"));
         let found = samples(&page.text().await.unwrap());
-        (found.get("connect_card_command_seconds_count") == Some(&2.0)).then_some(found)
+        let ended = |ending| found.get(&format!(r#"connect_card_commands_ended_total{{ending="{ending}"}}"#));
+        (ended("delivered") == Some(&1.0) && ended("told") == Some(&1.0)).then_some(found)
     })
     .await;
     for (name, value) in [
@@ -179,6 +180,7 @@ async fn metrics_count_what_happens() {
         (r#"connect_card_retries_total{party="slack"}"#, 0.0),
         (r#"connect_card_commands_ended_total{ending="delivered"}"#, 1.0),
         (r#"connect_card_commands_ended_total{ending="told"}"#, 1.0),
+        ("connect_card_command_seconds_count", 2.0),
         ("connect_card_ack_seconds_count", 3.0),
         ("connect_card_undeliverable", 0.0),
     ] {

@@ -9,7 +9,7 @@ use stand_ins::slack::{Ack, SIGNING_SECRET};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::harness::{CHANNEL, Setup, TestBot, USER, client, post, signed_headers};
+use crate::harness::{CHANNEL, COLLEAGUE, OUTSIDER, Setup, TestBot, USER, client, post, signed_headers};
 
 const COMMANDS: &str = "/slack/commands";
 const INTERACTIVITY: &str = "/slack/interactivity";
@@ -63,10 +63,10 @@ async fn every_edge_case_of_the_two_headers_gets_its_status() {
     let shifted = |seconds: i64| at(&(now(&bot) + seconds).to_string());
 
     let pairs = [
-        // The bounds to the second are the verifier's own tests; here a second may pass.
+        // The bounds to the second are the verifier's own tests; here some seconds may pass.
         ("stale", shifted(-302)),
         ("very stale", shifted(-86_400)),
-        ("from the future", shifted(310)),
+        ("from the future", shifted(360)),
         ("an hour ahead", shifted(3600)),
         ("no number", at("yesterday")),
         ("empty", at("")),
@@ -119,7 +119,7 @@ async fn every_edge_case_of_the_two_headers_gets_its_status() {
 async fn a_signature_within_five_minutes_is_taken_in_both_directions() {
     let bot = TestBot::start().await;
     let body = bot.slack.command_request("/connect-card help", CHANNEL, USER).body.into_bytes();
-    for shift in [-298, -30, 0, 30, 298] {
+    for shift in [-270, -30, 0, 30, 270] {
         let time = (now(&bot) + shift).to_string();
         let signature = sign(SIGNING_SECRET, &time, &body);
         let ack = send(&bot, COMMANDS, &[(TIMESTAMP, &time), (SIGNATURE, &signature)], &body).await;
@@ -275,7 +275,7 @@ async fn a_button_press_is_answered_when_signed_and_refused_when_not() {
     bot.send("google_ads customer_schema").await;
     let message = bot.message(1).await;
     let calls = bot.fivetran.calls().len();
-    for user in [USER, "U0BOB", "U0OUTSIDER"] {
+    for user in [USER, COLLEAGUE, OUTSIDER] {
         let ack = bot.slack.press(&bot.url, &message, OPEN_CARD, user).await.unwrap();
         assert_eq!((ack.status, ack.body.len()), (200, 0));
     }
