@@ -98,7 +98,7 @@ pub fn start(watcher: Arc<Watcher>, failed: CancellationToken) -> Handle {
 }
 
 impl Handle {
-    /// Lets the looks in flight finish, within [`FINISH_LIMIT`]: cut off, they would have been told to
+    /// Lets the looks in flight finish, within 12 s: cut off, they would have been told to
     /// Slack and forgotten. `stopping` must have been set.
     pub async fn stop(mut self) {
         if tokio::time::timeout(FINISH_LIMIT, &mut self.watching).await.is_err() {

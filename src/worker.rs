@@ -124,7 +124,7 @@ async fn supervise(mut loops: JoinSet<()>, stopping: CancellationToken, failed: 
 }
 
 impl Handle {
-    /// Takes nothing new and lets the actions in flight finish, within [`FINISH_LIMIT`]. `stopping`
+    /// Takes nothing new and lets the actions in flight finish, within 12 s. `stopping`
     /// must have been set; the leases are still to be given up.
     pub async fn stop(self) {
         let worker = self.worker;
