@@ -43,6 +43,10 @@ pub enum Audience {
     Requester,
 }
 
+/// What is said when the database did not take a command.
+const NOT_ACCEPTED: &str =
+    "I couldn't save your request, so I didn't do anything. Please try again in a minute.";
+
 /// The acknowledgement of a command that was accepted; for the person alone.
 #[must_use]
 pub fn accepted(work: &Work, reference: &str) -> SlackMessageContent {
@@ -51,7 +55,7 @@ pub fn accepted(work: &Work, reference: &str) -> SlackMessageContent {
     let mut text = match work {
         Work::Connect(_) => format!("Making a link for {name} now. It will appear in this channel."),
         Work::Renew { .. } => {
-            format!("Making a new link for {name} now. It will replace the old one in its message.")
+            format!("Making a new link for {name} now. It will replace the old one.")
         }
         Work::Cancel { .. } => {
             format!("Cancelling the connection for {name} now. I'll tell you when it's done.")
@@ -82,7 +86,7 @@ pub fn already_on_it(work: &Work) -> SlackMessageContent {
 /// The acknowledgement when the database did not take the command.
 #[must_use]
 pub fn not_accepted() -> SlackMessageContent {
-    sentences("I couldn't save your request, so nothing was created. Please try again in a minute.")
+    sentences(NOT_ACCEPTED)
 }
 
 /// All that can be typed, after `slash` (the slash command as this workspace calls it).

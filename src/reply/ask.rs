@@ -132,7 +132,7 @@ pub fn not_renewable(why: NotRenewable, link: &Link) -> SlackMessageContent {
     sentences(&match why {
         NotRenewable::Connected => format!("{name} is connected, so it doesn't need a new link."),
         NotRenewable::Cancelled => {
-            format!("The request to connect {name} was cancelled. Request it again if you still need it.")
+            format!("{name} was cancelled or removed in Fivetran. Request it again if you still need it.")
         }
         NotRenewable::Replaced => format!("A newer link for {name} has been posted; use that one."),
     })

@@ -11,7 +11,7 @@ use slack_morphism::prelude::{
 };
 
 use super::markup::{Mrkdwn, cut, plain_section, sentences};
-use super::{services, usage_sentence};
+use super::{NOT_ACCEPTED, services, usage_sentence};
 use crate::command::form::{Choice, Fault, Field};
 use crate::command::services::Found;
 use crate::command::surface::Surface;
@@ -163,9 +163,7 @@ pub fn already_on_it(request: &Request) -> SlackViewSubmissionResponse {
 /// The database did not take it.
 #[must_use]
 pub fn not_accepted() -> SlackViewSubmissionResponse {
-    at_schema(
-        "I couldn't save your request, so nothing was created. Please try again in a minute.".to_owned(),
-    )
+    at_schema(NOT_ACCEPTED.to_owned())
 }
 
 fn at_schema(sentence: String) -> SlackViewSubmissionResponse {

@@ -95,9 +95,8 @@ pub fn settled(link: &Link) -> SlackMessageContent {
     let name = link.request.service_name.as_str();
     let (lead, text, button) = match link.state {
         State::Connected => {
-            let lead =
-                Mrkdwn::default().raw(":white_check_mark: ").bold(name).raw(" has been connected since ");
-            let lead = lead.raw(&local_time(link.changed_at)).raw(". Its data is on its way.");
+            let lead = Mrkdwn::default().raw(":white_check_mark: ").bold(name).raw(" is connected (since ");
+            let lead = lead.raw(&local_time(link.changed_at)).raw(").");
             (lead, format!("{name} is connected."), None)
         }
         State::Waiting | State::Expired => {
@@ -121,11 +120,11 @@ pub fn settled(link: &Link) -> SlackMessageContent {
             )
         }
         State::Cancelled => {
+            // The state is the same for a connection that is gone, whoever deleted it.
             let lead = Mrkdwn::default()
-                .raw("The request to connect ")
                 .bold(name)
-                .raw(" was cancelled; its link no longer works.");
-            (lead, format!("The request to connect {name} was cancelled."), None)
+                .raw(" was cancelled or removed in Fivetran; its link no longer works.");
+            (lead, format!("{name} was cancelled or removed in Fivetran."), None)
         }
         State::Replaced => {
             let lead = Mrkdwn::default().raw("A newer link for ").bold(name).raw(" has been posted.");
@@ -162,7 +161,7 @@ pub fn news(news: News, link: &Link) -> SlackMessageContent {
             link.detail.as_deref().map_or("Fivetran can't reach it".into(), |it| cut(it, 300))
         )),
         News::Fixed => say(&format!("{name} is working again.")),
-        News::Gone => say(&format!("{name} was removed in Fivetran, so its link no longer works.")),
+        News::Gone => say(&format!("{name} was removed in Fivetran.")),
         News::ReminderBefore => {
             say(&format!("Reminder: the link for {name} stops working soon, and nobody has finished yet."))
         }

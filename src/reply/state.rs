@@ -23,7 +23,7 @@ pub(super) fn state_words(state: State) -> &'static str {
         State::Expired => "the link expired before anyone finished",
         State::Waiting => "waiting for your customer",
         State::Connected => "connected",
-        State::Cancelled => "cancelled; its link no longer works",
+        State::Cancelled => "cancelled or removed in Fivetran; its link no longer works",
         State::Replaced => "replaced by a newer link",
     }
 }

@@ -87,7 +87,7 @@ async fn a_day_in_the_life_of_a_link_is_one_true_message_and_its_thread() {
             Your sign-in is complete, and there's nothing more to do. You can close this window and go back
             to where you found the link.
         bot edits message 1:
-            :white_check_mark: *Google Ads* has been connected since T+24h. Its data is on its way.
+            :white_check_mark: *Google Ads* is connected (since T+24h).
             Requested by @alice · The data goes to schema `customer_schema` · Ref R1
           in the thread of message 1:
               Google Ads is connected, and its first sync has started. (requested by @alice)
@@ -113,7 +113,7 @@ async fn a_day_in_the_life_of_a_link_is_one_true_message_and_its_thread() {
         the customer finishes the setup
         … 1 min later …
         bot edits message 1:
-            :white_check_mark: *Google Ads* has been connected since T+25h. Its data is on its way.
+            :white_check_mark: *Google Ads* is connected (since T+25h).
             Requested by @alice · The data goes to schema `customer_schema` · Ref R1
           in the thread of message 1:
               Google Ads is connected, and its first sync has started. (requested by @alice)
@@ -223,7 +223,7 @@ async fn a_connected_one_is_authorised_again_only_when_its_person_says_so() {
             Your sign-in is complete, and there's nothing more to do. You can close this window and go back
             to where you found the link.
         bot edits message 1:
-            :white_check_mark: *Google Ads* has been connected since T. Its data is on its way.
+            :white_check_mark: *Google Ads* is connected (since T).
             Requested by @alice · The data goes to schema `acme` · Ref R2
           in the thread of message 1:
               Google Ads is connected, and its first sync has started. (requested by @alice)
@@ -273,11 +273,11 @@ async fn an_unfinished_connection_is_cancelled_and_a_connected_one_is_not() {
             was deleted: data already in the destination stays there.
             Ref R2
         bot edits message 1:
-            The request to connect *Google Ads* was cancelled; its link no longer works.
+            *Google Ads* was cancelled or removed in Fivetran; its link no longer works.
             Requested by @alice · The data goes to schema `acme` · Ref R1
         alice: /connect-card renew acme
           only alice sees:
-              The request to connect Google Ads was cancelled. Request it again if you still need it.
+              Google Ads was cancelled or removed in Fivetran. Request it again if you still need it.
         alice: /connect-card stripe other
           only alice sees:
               Making a link for Stripe now. It will appear in this channel.
@@ -362,7 +362,7 @@ async fn a_message_that_could_not_be_edited_is_edited_later() {
         Slack refuses an edit
         … 1 min later …
         bot edits message 1:
-            :white_check_mark: *Google Ads* has been connected since T. Its data is on its way.
+            :white_check_mark: *Google Ads* is connected (since T).
             Requested by @alice · The data goes to schema `acme` · Ref R1
           in the thread of message 1:
               Google Ads is connected, and its first sync has started. (requested by @alice)

@@ -153,7 +153,7 @@ async fn a_link_is_looked_after_by_whoever_comes_after_a_kill() {
         let message = until(&format!("{schema}, acknowledged, to be looked after"), async || {
             let message = message_of(&outside, schema)?;
             let is_true = if is_finished {
-                message.rendered().contains("has been connected since") && link_of(&message).is_none()
+                message.rendered().contains(" is connected (since ") && link_of(&message).is_none()
             } else {
                 link_of(&message).is_some_and(|link| Some(link) != link_of(first))
             };
@@ -298,7 +298,7 @@ async fn two_replicas_tell_a_links_news_once_and_one_goes_on_for_the_other() {
         until("it is connected", async || {
             let message = message_of(&outside, &schemas[at])?;
             let told = !told(&outside, &message, "is connected").is_empty();
-            (told && message.rendered().contains("has been connected since")).then_some(message)
+            (told && message.rendered().contains(" is connected (since ")).then_some(message)
         })
         .await
     };

@@ -52,7 +52,7 @@ async fn a_command_that_cannot_be_noted_down_is_refused_and_never_happens() {
         #customer-acme
         alice: /connect-card google_ads while_locked
           only alice sees:
-              I couldn't save your request, so nothing was created. Please try again in a minute.
+              I couldn't save your request, so I didn't do anything. Please try again in a minute.
         alice: /connect-card google_ads afterwards
           only alice sees:
               Making a link for Google Ads now. It will appear in this channel.
@@ -123,7 +123,7 @@ async fn the_card_leads_the_customer_back_to_the_landing_page() {
             Your sign-in is complete, and there's nothing more to do. You can close this window and go back
             to where you found the link.
         bot edits message 1:
-            :white_check_mark: *Google Ads* has been connected since T. Its data is on its way.
+            :white_check_mark: *Google Ads* is connected (since T).
             Requested by @alice · The data goes to schema `customer_schema` · Ref R1
           in the thread of message 1:
               Google Ads is connected, and its first sync has started. (requested by @alice)

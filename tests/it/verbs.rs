@@ -60,7 +60,7 @@ async fn services_are_found_in_the_acknowledgement() {
               To request one: `/connect-card google_ads customer_schema`
         alice: /connect-card SERVICES
           only alice sees:
-              The most requested services:
+              Popular services:
               • `google_ads` — Google Ads
               • `facebook_ads` — Facebook Ads
               • `salesforce` — Salesforce
@@ -260,7 +260,7 @@ async fn status_says_what_the_database_and_fivetran_know() {
               Fivetran says: set up and working; a sync is running; the first load isn't finished yet.
               Requested by @alice · Link made T, T · Connection `amber_anchor` · Ref R1
         bot edits message 1:
-            :white_check_mark: *Google Ads* has been connected since T. Its data is on its way.
+            :white_check_mark: *Google Ads* is connected (since T).
             Requested by @alice · The data goes to schema `acme` · Ref R1
           in the thread of message 1:
               Google Ads is connected, and its first sync has started. (requested by @alice)
@@ -441,7 +441,7 @@ async fn the_buttons_of_a_status_renew_and_cancel() {
               If you need it, type the command yourself.
         bob presses [Get a new link]
           only bob sees instead:
-              Making a new link for Google Ads now. It will replace the old one in its message.
+              Making a new link for Google Ads now. It will replace the old one.
               Ref R2
         bot edits message 1:
             Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
@@ -461,12 +461,12 @@ async fn the_buttons_of_a_status_renew_and_cancel() {
             was deleted: data already in the destination stays there.
             Ref R3
         bot edits message 1:
-            The request to connect *Google Ads* was cancelled; its link no longer works.
+            *Google Ads* was cancelled or removed in Fivetran; its link no longer works.
             Requested by @alice · The data goes to schema `acme` · Ref R1
         alice: /connect-card status acme
           only alice sees:
               :no_entry_sign: *Google Ads* into `acme`
-              cancelled; its link no longer works · since T
+              cancelled or removed in Fivetran; its link no longer works · since T
               The connection has been deleted in Fivetran.
               Requested by @alice · Link made T, T · Connection `amber_anchor` · Ref R1
     "#]])
