@@ -27,7 +27,7 @@ use slack_morphism::prelude::{SlackBlockPlainText, SlackMessageContent};
 use crate::command::VERBS;
 use crate::command::surface::Surface;
 use crate::work::{Request, Work};
-use markup::{Mrkdwn, content, context, plain_section, reference_line, sentences};
+use markup::{Mrkdwn, content, context, cut, plain_section, reference_line, sentences};
 pub use markup::{escape, utc};
 pub use problem::{notice, notice_sentence, unreachable};
 pub use refused::refused;
@@ -70,17 +70,24 @@ pub fn accepted(work: &Work, reference: &str) -> SlackMessageContent {
 /// The acknowledgement of a command that is under way already.
 #[must_use]
 pub fn already_on_it(work: &Work) -> SlackMessageContent {
-    let Request { service_name, target, .. } = work.request();
+    let service_name = work.request().service_name.as_str();
     sentences(&match work {
-        Work::Connect(_) => format!(
-            "Already on it: I'm making a link for {service_name} into {} right now. If it doesn't appear in this channel, it was requested in another one.",
-            target.connection_name()
-        ),
+        Work::Connect(request) => being_made(request),
         Work::Renew { .. } => format!("Already on it: I'm making a new link for {service_name}."),
         Work::Cancel { .. } => {
             format!("Already on it: I'm cancelling the connection for {service_name}.")
         }
     })
+}
+
+/// What is said when a link for the same is being made, maybe for another channel.
+fn being_made(request: &Request) -> String {
+    format!(
+        "Already on it: I'm making a link for {} (schema {}). If it doesn't show up here, it was requested in another \
+         channel.",
+        cut(&request.service_name, 100),
+        request.target.connection_name()
+    )
 }
 
 /// The acknowledgement when the database did not take the command.
@@ -108,5 +115,5 @@ pub fn help(slash: Surface<'_>) -> SlackMessageContent {
 }
 
 fn renamed(retired: &str, request: &Request) -> String {
-    format!("({retired} is called {} now; I used that.)", request.service)
+    format!("({retired} is now called {}, so I used that.)", request.service)
 }

@@ -69,7 +69,7 @@ pub async fn run(
         }
     };
     if let Some(retired) = &request.retired {
-        remark(&format!("{retired} is called {} now; using that", request.service));
+        remark(&format!("{retired} is now called {}; using that", request.service));
     }
     match make(&request, &Provision::new(fivetran, config.landing), &clock).await {
         Ok(made) => {

@@ -6,7 +6,7 @@
 use slack_morphism::prelude::SlackMessageContent;
 
 use super::ask;
-use super::markup::{content, cut, plain_section, plainly, reference_line};
+use super::markup::{content, cut, plain_section, plainly, reference_line, unstopped};
 use super::usage::misfit_words;
 use crate::command::surface::Surface;
 use crate::fivetran::model::ApiMessage;
@@ -81,7 +81,7 @@ fn problem_sentence(problem: &Problem, work: &Work) -> String {
             slash.to_destination(request.destination.as_deref())
         ),
         Problem::NameTaken(said) => format!(
-            "Fivetran says {schema} is taken{}, by a connection that this API key can't see. Choose another \
+            "Fivetran says {schema} is already taken{} by a connection that this API key can't see. Choose another \
              schema.",
             quoted(said)
         ),
@@ -193,7 +193,7 @@ fn quoted(said: &ApiMessage) -> String {
     if said.message.is_empty() {
         String::new()
     } else {
-        format!(" (“{}”)", cut(said.message.trim_end_matches('.'), 300))
+        format!(" (“{}”)", cut(unstopped(&said.message), 300))
     }
 }
 

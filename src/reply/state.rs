@@ -20,7 +20,7 @@ pub(super) fn mark(state: State) -> &'static str {
 pub(super) fn state_words(state: State) -> &'static str {
     match state {
         State::Broken => "needs attention",
-        State::Expired => "the link expired before anyone finished",
+        State::Expired => "the link expired before the setup was finished",
         State::Waiting => "waiting for your customer",
         State::Connected => "connected",
         State::Cancelled => "cancelled or removed in Fivetran; its link no longer works",
