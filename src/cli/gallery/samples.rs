@@ -99,7 +99,7 @@ impl Sample {
             choices: choices(long),
             typed: long.text("google", "<!channel> ", 4000),
             sealed: long.text("sealed", "A", 3000),
-            detail: long.text("Reconnect", "Reconnect & <sign in> ", 5000),
+            detail: long.text("Reconnect.", "Reconnect & <sign in> ", 5000),
             connection: long.text("calm_delta", "calm_", 250),
             tasks: vec![
                 Task { message: long.text("Reconnect", "Sign in <!here> & ", 5000) };
