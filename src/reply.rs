@@ -27,7 +27,7 @@ use slack_morphism::prelude::{SlackBlockPlainText, SlackMessageContent};
 use crate::command::VERBS;
 use crate::command::surface::Surface;
 use crate::work::{Request, Work};
-use markup::{Mrkdwn, content, context, plain_section, reference_line, sentences};
+use markup::{Mrkdwn, content, context, cut, plain_section, reference_line, sentences};
 pub use markup::{escape, utc};
 pub use problem::{notice, notice_sentence, unreachable};
 pub use refused::refused;
@@ -43,6 +43,10 @@ pub enum Audience {
     Requester,
 }
 
+/// What is said when the database did not take a command.
+const NOT_ACCEPTED: &str =
+    "I couldn't save your request, so I didn't do anything. Please try again in a minute.";
+
 /// The acknowledgement of a command that was accepted; for the person alone.
 #[must_use]
 pub fn accepted(work: &Work, reference: &str) -> SlackMessageContent {
@@ -51,7 +55,7 @@ pub fn accepted(work: &Work, reference: &str) -> SlackMessageContent {
     let mut text = match work {
         Work::Connect(_) => format!("Making a link for {name} now. It will appear in this channel."),
         Work::Renew { .. } => {
-            format!("Making a new link for {name} now. It will replace the old one in its message.")
+            format!("Making a new link for {name} now. It will replace the old one.")
         }
         Work::Cancel { .. } => {
             format!("Cancelling the connection for {name} now. I'll tell you when it's done.")
@@ -66,12 +70,9 @@ pub fn accepted(work: &Work, reference: &str) -> SlackMessageContent {
 /// The acknowledgement of a command that is under way already.
 #[must_use]
 pub fn already_on_it(work: &Work) -> SlackMessageContent {
-    let Request { service_name, target, .. } = work.request();
+    let service_name = work.request().service_name.as_str();
     sentences(&match work {
-        Work::Connect(_) => format!(
-            "Already on it: I'm making a link for {service_name} into {} right now. If it doesn't appear in this channel, it was requested in another one.",
-            target.connection_name()
-        ),
+        Work::Connect(request) => being_made(request),
         Work::Renew { .. } => format!("Already on it: I'm making a new link for {service_name}."),
         Work::Cancel { .. } => {
             format!("Already on it: I'm cancelling the connection for {service_name}.")
@@ -79,10 +80,20 @@ pub fn already_on_it(work: &Work) -> SlackMessageContent {
     })
 }
 
+/// What is said when a link for the same is being made, maybe for another channel.
+fn being_made(request: &Request) -> String {
+    format!(
+        "Already on it: I'm making a link for {} (schema {}). If it doesn't show up here, it was requested in another \
+         channel.",
+        cut(&request.service_name, 100),
+        request.target.connection_name()
+    )
+}
+
 /// The acknowledgement when the database did not take the command.
 #[must_use]
 pub fn not_accepted() -> SlackMessageContent {
-    sentences("I couldn't save your request, so nothing was created. Please try again in a minute.")
+    sentences(NOT_ACCEPTED)
 }
 
 /// All that can be typed, after `slash` (the slash command as this workspace calls it).
@@ -104,5 +115,5 @@ pub fn help(slash: Surface<'_>) -> SlackMessageContent {
 }
 
 fn renamed(retired: &str, request: &Request) -> String {
-    format!("({retired} is called {} now; I used that.)", request.service)
+    format!("({retired} is now called {}, so I used that.)", request.service)
 }

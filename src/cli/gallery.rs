@@ -25,7 +25,6 @@ use crate::reply::live::{Note, Waiting};
 use crate::reply::{
     self, Audience, ask, form, list as list_reply, live, services as services_reply, status as status_reply,
 };
-use crate::work::Work;
 
 /// What kind of thing an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -122,10 +121,12 @@ impl Gallery<'_> {
 
     fn problems(&mut self) {
         let sample = self.sample;
-        let work = Work::Connect(sample.request.clone());
-        for (name, notice) in &sample.problems {
-            let content = reply::notice(notice, &work, &sample.reference);
-            self.message(&format!("problem-{name}"), content);
+        for work in &sample.works {
+            let of_work = sample.problems.iter().filter(|(_, verb, _)| *verb == work.verb());
+            for (name, _, notice) in of_work {
+                let content = reply::notice(notice, work, &sample.reference);
+                self.message(&format!("problem-{name}"), content);
+            }
         }
     }
 
@@ -227,7 +228,7 @@ impl Gallery<'_> {
     fn status(&mut self) {
         let sample = self.sample;
         let views = |state: State| match state {
-            State::Cancelled | State::Replaced => View::Gone,
+            State::Cancelled => View::Gone,
             state => sample.view(state),
         };
         for state in State::ALL {

@@ -20,7 +20,7 @@ use crate::fivetran::live::fetch_catalog;
 use crate::fivetran::model::ConnectCard;
 use crate::journal::{Act, Failure, Journal, Message, Notice, Outcome, Problem, Progress, Step, Terms, Turn};
 use crate::provision::{self, Provision};
-use crate::work::{Intent, Request};
+use crate::work::{Intent, Request, Work};
 use crate::{outbound, reply};
 
 /// How long a person at a shell is kept waiting for Fivetran to come back.
@@ -69,7 +69,7 @@ pub async fn run(
         }
     };
     if let Some(retired) = &request.retired {
-        remark(&format!("{retired} is called {} now; using that", request.service));
+        remark(&format!("{retired} is now called {}; using that", request.service));
     }
     match make(&request, &Provision::new(fivetran, config.landing), &clock).await {
         Ok(made) => {
@@ -81,7 +81,7 @@ pub async fn run(
             show(&request, &made, json, &clock)
         }
         Err(Trouble::Notice(notice)) => {
-            remark(&reply::notice_sentence(&notice, &request));
+            remark(&reply::notice_sentence(&notice, &Work::Connect(request)));
             Exit::Failed
         }
         Err(Trouble::Unreachable) => {

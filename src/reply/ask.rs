@@ -32,7 +32,7 @@ pub(super) fn about(problem: &Problem, reference: &str) -> Vec<SlackBlock> {
     match problem {
         Problem::AlreadyConnected { origin } => {
             let mut blocks: Vec<_> = origin.iter().map(made_by).collect();
-            blocks.push(actions(button(REAUTHORISE, "Re-authorise here", reference), reference));
+            blocks.push(actions(button(REAUTHORISE, "Post a sign-in link here", reference), reference));
             blocks
         }
         Problem::Elsewhere { origin } => {
@@ -132,7 +132,7 @@ pub fn not_renewable(why: NotRenewable, link: &Link) -> SlackMessageContent {
     sentences(&match why {
         NotRenewable::Connected => format!("{name} is connected, so it doesn't need a new link."),
         NotRenewable::Cancelled => {
-            format!("The request to connect {name} was cancelled. Request it again if you still need it.")
+            format!("{name} was cancelled or removed in Fivetran. Request it again if you still need it.")
         }
         NotRenewable::Replaced => format!("A newer link for {name} has been posted; use that one."),
     })
@@ -151,7 +151,7 @@ pub fn not_cancellable(link: &Link) -> SlackMessageContent {
 #[must_use]
 pub fn not_yours() -> SlackMessageContent {
     sentences(
-        "This button isn't yours to press, or it no longer belongs to this message, so nothing was done. If you need it, type the command yourself.",
+        "This button isn't for you, or it's out of date, so I didn't do anything. If you need it, type the command yourself.",
     )
 }
 
@@ -160,14 +160,14 @@ pub fn not_yours() -> SlackMessageContent {
 pub fn invite() -> SlackMessageContent {
     sentences(
         "The link is posted, but I'm not in this channel, so the message won't update when your customer finishes. \
-         /invite me, and the next ones will.",
+         /invite me, and future ones will.",
     )
 }
 
 /// A question that was answered, or dismissed.
 #[must_use]
 pub fn dismissed() -> SlackMessageContent {
-    sentences("All right, nothing was done.")
+    sentences("OK, I didn't do anything.")
 }
 
 /// The question is too old to be answered.

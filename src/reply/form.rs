@@ -11,7 +11,7 @@ use slack_morphism::prelude::{
 };
 
 use super::markup::{Mrkdwn, cut, plain_section, sentences};
-use super::{services, usage_sentence};
+use super::{NOT_ACCEPTED, being_made, services, usage_sentence};
 use crate::command::form::{Choice, Fault, Field};
 use crate::command::services::Found;
 use crate::command::surface::Surface;
@@ -53,7 +53,7 @@ pub fn form(form: Form<'_>) -> SlackView {
         Mrkdwn::default().raw("The link will appear in <#").text(channel_id).raw(">, for your customer.");
     let service = SlackBlockExternalSelectElement::new()
         .with_action_id(Field::Service.id().into())
-        .with_placeholder(text("Type part of its name"))
+        .with_placeholder(text("Type part of a name"))
         .with_min_query_length(0);
     let typed = |field: Field, placeholder: &str| {
         SlackBlockPlainTextInputElement::new()
@@ -153,19 +153,13 @@ fn fault_sentence(Fault { field, error }: &Fault, slash: &str) -> String {
 /// The same is already being done.
 #[must_use]
 pub fn already_on_it(request: &Request) -> SlackViewSubmissionResponse {
-    at_schema(format!(
-        "Already on it: I'm making a link for {} into {} right now. If it doesn't appear in your channel, it was requested in another one.",
-        cut(&request.service_name, 100),
-        request.target.connection_name()
-    ))
+    at_schema(being_made(request))
 }
 
 /// The database did not take it.
 #[must_use]
 pub fn not_accepted() -> SlackViewSubmissionResponse {
-    at_schema(
-        "I couldn't save your request, so nothing was created. Please try again in a minute.".to_owned(),
-    )
+    at_schema(NOT_ACCEPTED.to_owned())
 }
 
 fn at_schema(sentence: String) -> SlackViewSubmissionResponse {

@@ -48,7 +48,7 @@ fn row(link: &Link) -> SlackBlock {
 }
 
 fn commands(slash: &str) -> SlackBlock {
-    let line = Mrkdwn::default().raw("To act on one, type ").code(&format!("{slash} status SCHEMA"));
+    let line = Mrkdwn::default().raw("For details or changes, type ").code(&format!("{slash} status SCHEMA"));
     let line = line.raw(", ").code(&format!("{slash} renew SCHEMA")).raw(" or ");
     context(vec![line.code(&format!("{slash} cancel SCHEMA")).object().into()])
 }

@@ -11,7 +11,7 @@ use slack_morphism::prelude::{
 };
 
 use super::Audience;
-use super::markup::{BUTTON_LIMIT, Mrkdwn, content, context, cut, local_time, utc};
+use super::markup::{BUTTON_LIMIT, Mrkdwn, content, context, cut, local_time, unstopped, utc};
 use crate::fivetran::model::ConnectCard;
 use crate::fivetran::schema::SchemaKind;
 use crate::life::{Link, News, State};
@@ -58,14 +58,17 @@ pub fn waiting(waiting: &Waiting<'_>, now: Timestamp) -> SlackMessageContent {
     let name = request.service_name.as_str();
     let expires = card.expires_at(now);
     let mut lead = Mrkdwn::default().raw("Please connect ").bold(name).raw(
-        ": press the button and sign in on the page that opens. Your password stays on that page; neither we nor this channel can see it.",
+        ": click the button and sign in on the page that opens. Your password stays on that page; neither we nor anyone in this channel can see it.",
     );
     lead = match note {
         Note::None => lead,
-        Note::Existed => lead.raw("\nThis link replaces an earlier one that nobody finished."),
-        Note::Reauthorise => {
-            lead.raw("\nIt has been connected before; signing in now replaces the earlier sign-in.")
+        Note::Existed => {
+            lead.raw("\nThis link replaces an earlier one that was never used to finish the setup.")
         }
+        Note::Reauthorise => lead
+            .raw("\n")
+            .text(name)
+            .raw(" was connected before. Signing in again replaces the earlier sign-in."),
         Note::Renewed => lead.raw("\nThis is a fresh link; it replaces the earlier one."),
     };
     let label = cut(&format!("Connect {name}"), BUTTON_LIMIT);
@@ -95,14 +98,13 @@ pub fn settled(link: &Link) -> SlackMessageContent {
     let name = link.request.service_name.as_str();
     let (lead, text, button) = match link.state {
         State::Connected => {
-            let lead =
-                Mrkdwn::default().raw(":white_check_mark: ").bold(name).raw(" has been connected since ");
-            let lead = lead.raw(&local_time(link.changed_at)).raw(". Its data is on its way.");
+            let lead = Mrkdwn::default().raw(":white_check_mark: ").bold(name).raw(" is connected (since ");
+            let lead = lead.raw(&local_time(link.changed_at)).raw(").");
             (lead, format!("{name} is connected."), None)
         }
         State::Waiting | State::Expired => {
             let lead = Mrkdwn::default().raw(":hourglass: The link for ").bold(name).raw(" expired ");
-            let lead = lead.raw(&local_time(link.expires_at)).raw(", before anyone finished.");
+            let lead = lead.raw(&local_time(link.expires_at)).raw(" before the setup was finished.");
             (lead, format!("The link for {name} has expired."), Some(renew(link, "Get a new link", None)))
         }
         State::Broken => {
@@ -121,11 +123,11 @@ pub fn settled(link: &Link) -> SlackMessageContent {
             )
         }
         State::Cancelled => {
+            // The state is the same for a connection that is gone, whoever deleted it.
             let lead = Mrkdwn::default()
-                .raw("The request to connect ")
                 .bold(name)
-                .raw(" was cancelled; its link no longer works.");
-            (lead, format!("The request to connect {name} was cancelled."), None)
+                .raw(" was cancelled or removed in Fivetran; its link no longer works.");
+            (lead, format!("{name} was cancelled or removed in Fivetran."), None)
         }
         State::Replaced => {
             let lead = Mrkdwn::default().raw("A newer link for ").bold(name).raw(" has been posted.");
@@ -155,23 +157,23 @@ pub fn news(news: News, link: &Link) -> SlackMessageContent {
         }
         News::Connected { first_sync: false } => say(&format!("{name} is connected.")),
         News::Expired => say(&format!(
-            "The link for {name} expired before anyone finished. The button above makes a new one."
+            "The link for {name} expired before the setup was finished. Use the button above to get a new one."
         )),
         News::Broken => say(&format!(
             "{name} needs attention: {}.",
-            link.detail.as_deref().map_or("Fivetran can't reach it".into(), |it| cut(it, 300))
+            link.detail.as_deref().map_or("Fivetran can't reach it".into(), |it| cut(unstopped(it), 300))
         )),
         News::Fixed => say(&format!("{name} is working again.")),
-        News::Gone => say(&format!("{name} was removed in Fivetran, so its link no longer works.")),
+        News::Gone => say(&format!("{name} was removed in Fivetran.")),
         News::ReminderBefore => {
-            say(&format!("Reminder: the link for {name} stops working soon, and nobody has finished yet."))
+            say(&format!("Reminder: the link for {name} expires soon, and the setup isn't finished yet."))
         }
         News::ReminderAfter => say(&format!(
-            "Reminder: the link for {name} has expired, and nobody has finished yet. The button above makes a new one. This is the last reminder."
+            "Reminder: the link for {name} has expired, and the setup isn't finished yet. Use the button above to get a new one. This is the last reminder."
         )),
     }
     if matches!(news, News::Connected { .. } | News::Broken) {
-        lead = lead.raw(" (requested by <@").text(requester).raw(">)");
+        lead = lead.raw(" (Requested by <@").text(requester).raw(">.)");
     }
     content(&text, vec![lead.section()])
 }
@@ -196,7 +198,7 @@ fn facts(request: &Request, requester: &str, reference: &str) -> Vec<Mrkdwn> {
     };
     fills = match request.kind {
         Some(SchemaKind::Prefix) => fills.raw("schemas starting with ").code(schema),
-        _ => fills.raw("schema ").code(schema),
+        _ => fills.code(schema),
     };
     if let Some(destination) = &request.destination {
         fills = fills.raw(" in ").text(destination);

@@ -78,6 +78,11 @@ pub(super) fn cut(text: &str, limit: usize) -> String {
     short
 }
 
+/// Fivetran's words without the full stop at their end, since ours go on after them.
+pub(super) fn unstopped(said: &str) -> &str {
+    said.trim_end_matches('.')
+}
+
 pub(super) fn plain_section(text: &str) -> SlackBlock {
     SlackSectionBlock::new().with_text(SlackBlockPlainText::new(cut(text, TEXT_LIMIT)).into()).into()
 }
@@ -98,7 +103,7 @@ pub(super) fn sentences(text: &str) -> SlackMessageContent {
 /// A moment in the reader's own time zone, and in UTC where Slack cannot tell it.
 /// <https://docs.slack.dev/messaging/formatting-message-text#date-formatting>
 pub(super) fn local_time(moment: Timestamp) -> String {
-    format!("<!date^{}^{{date_short_pretty}} {{time}}|{}>", moment.as_second(), utc(moment))
+    format!("<!date^{}^{{date_short_pretty}} at {{time}}|{}>", moment.as_second(), utc(moment))
 }
 
 /// A moment as `2026-11-22 14:05 UTC`.

@@ -6,7 +6,7 @@
 use slack_morphism::prelude::SlackMessageContent;
 
 use super::ask;
-use super::markup::{content, cut, plain_section, plainly, reference_line};
+use super::markup::{content, cut, plain_section, plainly, reference_line, unstopped};
 use super::usage::misfit_words;
 use crate::command::surface::Surface;
 use crate::fivetran::model::ApiMessage;
@@ -19,28 +19,30 @@ use crate::work::{Request, Work};
 #[must_use]
 pub fn notice(notice: &Notice, work: &Work, reference: &str) -> SlackMessageContent {
     match (notice, work) {
-        (Notice::Problem(why), Work::Connect(request)) => problem(why, request, reference),
-        (notice, work) => plainly(&notice_sentence(notice, work.request()), reference),
+        (Notice::Problem(why), Work::Connect(_)) => problem(why, work, reference),
+        (notice, work) => plainly(&notice_sentence(notice, work), reference),
     }
 }
 
 /// [`notice`] as plain sentences.
 #[must_use]
-pub fn notice_sentence(notice: &Notice, request: &Request) -> String {
+pub fn notice_sentence(notice: &Notice, work: &Work) -> String {
     match notice {
-        Notice::Problem(problem) => problem_sentence(problem, request),
-        Notice::Cancelled => format!(
-            "The connection for {} into {} is deleted, and its link no longer works. Nothing else was deleted: data \
-             already in the destination stays there.",
-            request.service_name,
-            request.target.connection_name()
-        ),
+        Notice::Problem(problem) => problem_sentence(problem, work),
+        Notice::Cancelled => {
+            let Request { service_name, target, .. } = work.request();
+            format!(
+                "The connection for {service_name} into {} is deleted, and its link no longer works. Nothing else \
+                 was deleted: data already in the destination stays there.",
+                target.connection_name()
+            )
+        }
     }
 }
 
 /// Why there is no link, with the choices that there are.
-fn problem(problem: &Problem, request: &Request, reference: &str) -> SlackMessageContent {
-    let text = problem_sentence(problem, request);
+fn problem(problem: &Problem, work: &Work, reference: &str) -> SlackMessageContent {
+    let text = problem_sentence(problem, work);
     let mut blocks = vec![plain_section(&text)];
     blocks.extend(ask::about(problem, reference));
     blocks.push(reference_line(reference));
@@ -48,7 +50,8 @@ fn problem(problem: &Problem, request: &Request, reference: &str) -> SlackMessag
 }
 
 /// [`problem`] as plain sentences: what happened, then what to do.
-fn problem_sentence(problem: &Problem, request: &Request) -> String {
+fn problem_sentence(problem: &Problem, work: &Work) -> String {
+    let request = work.request();
     let slash = Surface::of(&request.slash);
     let name = request.service_name.as_str();
     let schema = request.target.connection_name();
@@ -57,8 +60,8 @@ fn problem_sentence(problem: &Problem, request: &Request) -> String {
             FIVETRAN_API_KEY and FIVETRAN_API_SECRET to a valid key."
             .to_owned(),
         Problem::Forbidden(said) => format!(
-            "The Fivetran API key isn't allowed to do this{}. Its role needs permission to create connections in \
-             this destination.",
+            "The Fivetran API key isn't allowed to do this{}. Its role needs permission to create, read and \
+             delete connections in this destination.",
             quoted(said)
         ),
         Problem::GroupUnknown(said) => format!(
@@ -69,20 +72,7 @@ fn problem_sentence(problem: &Problem, request: &Request) -> String {
                 None => "FIVETRAN_GROUP_ID".to_owned(),
             }
         ),
-        Problem::Refused(said) => {
-            let log = match slash {
-                Surface::Slack(_) => {
-                    " If both are right, whoever runs connect-card can look up the reference in the log."
-                }
-                // There the log is on the same screen.
-                Surface::Shell(_) => "",
-            };
-            format!(
-                "Fivetran refused to create a connection for {name}{}, so there's no link. Check the service and the \
-                 schema ({schema}).{log}",
-                quoted(said)
-            )
-        }
+        Problem::Refused(said) => refused(said, work),
         Problem::SchemaTaken { service } => format!(
             "The schema {schema} belongs to a connection for another service ({service}). Choose another schema, for \
              example: {slash} {} {}{}",
@@ -91,10 +81,13 @@ fn problem_sentence(problem: &Problem, request: &Request) -> String {
             slash.to_destination(request.destination.as_deref())
         ),
         Problem::NameTaken(said) => format!(
-            "Fivetran says {schema} is taken{}, by a connection that this API key can't see. Choose another \
+            "Fivetran says {schema} is already taken{} by a connection that this API key can't see. Choose another \
              schema.",
             quoted(said)
         ),
+        Problem::AlreadyConnected { .. } if matches!(work, Work::Renew { .. }) => {
+            format!("{name} is already connected, so it doesn't need a new link.")
+        }
         Problem::AlreadyConnected { .. } => format!(
             "{name} is already connected to {schema}, so I didn't post a link here: it would let anyone in \
              this channel sign in again. If you meant another customer, choose another schema."
@@ -104,9 +97,7 @@ fn problem_sentence(problem: &Problem, request: &Request) -> String {
              reach the wrong customer. If you meant another customer, choose another schema."
         ),
         Problem::Gone => format!(
-            "The connection for {name} into {schema} was deleted in Fivetran, so I can't make a new link for it. To \
-             start over: {slash} {} {schema}",
-            request.service
+            "{name} was removed in Fivetran, so there can't be a new link. Ask whoever requested it to start over."
         ),
         Problem::NotCancelled => format!(
             "{name} is connected to {schema} now, so I didn't delete anything. A connection in use can only be deleted in Fivetran."
@@ -122,10 +113,7 @@ fn problem_sentence(problem: &Problem, request: &Request) -> String {
         Problem::RateLimited { retry_after_s: None } => {
             "Fivetran's rate limit has been reached. Try again in an hour.".to_owned()
         }
-        Problem::NoAnswer => format!(
-            "Fivetran couldn't be reached, or didn't answer in time. Try the same command again in a while: if the \
-             connection for {name} was created after all, you'll get a link for it, not a second connection."
-        ),
+        Problem::NoAnswer => no_answer(work),
         Problem::CannotPost { slack_says } => cannot_post(name, slack_says),
         Problem::Unconfirmed => format!(
             "The connection for {name} is ready, but Slack never confirmed the message with its link. The link may \
@@ -142,6 +130,42 @@ pub fn unreachable(api_url: &str) -> String {
         "Fivetran is not reachable (no connection) at {api_url}; nothing was created. Check the network and \
          FIVETRAN_API_URL."
     )
+}
+
+/// Fivetran's refusal, which only the words of a new connection can be the cause of.
+fn refused(said: &ApiMessage, work: &Work) -> String {
+    let request = work.request();
+    let name = request.service_name.as_str();
+    let said = quoted(said);
+    let Work::Connect(_) = work else { return format!("Fivetran refused the request for {name}{said}.") };
+    let log = match Surface::of(&request.slash) {
+        Surface::Slack(_) => {
+            " If both are right, whoever runs connect-card can look up the reference in the log."
+        }
+        // There the log is on the same screen.
+        Surface::Shell(_) => "",
+    };
+    format!(
+        "Fivetran refused to create a connection for {name}{said}, so there's no link. Check the service and the \
+         schema ({}).{log}",
+        request.target.connection_name()
+    )
+}
+
+/// Fivetran's silence, and what may have become of the command.
+fn no_answer(work: &Work) -> String {
+    let name = work.request().service_name.as_str();
+    let silence = "Fivetran couldn't be reached, or didn't answer in time";
+    match work {
+        Work::Connect(_) => format!(
+            "{silence}. Try the same command again in a while: if the connection for {name} was created after all, \
+             you'll get a link for it, not a second connection."
+        ),
+        Work::Renew { .. } => format!("{silence}, so I couldn't make a new link. Try again later."),
+        Work::Cancel { .. } => {
+            format!("{silence}, so the connection for {name} may not have been deleted. Try again later.")
+        }
+    }
 }
 
 /// Why the link is not in the channel, by Slack's word for it.
@@ -169,7 +193,7 @@ fn quoted(said: &ApiMessage) -> String {
     if said.message.is_empty() {
         String::new()
     } else {
-        format!(" (“{}”)", cut(said.message.trim_end_matches('.'), 300))
+        format!(" (“{}”)", cut(unstopped(&said.message), 300))
     }
 }
 

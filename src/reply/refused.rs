@@ -30,15 +30,15 @@ pub(super) fn section(refused: &Refused) -> SlackBlock {
 /// What happened, and what to ask for, as the end of a sentence.
 fn words(reason: &Reason) -> (String, String) {
     let (happened, ask_to) = match reason {
-        Reason::Channel => ("I'm not allowed in this channel, so I did nothing.", "to allow it here"),
+        Reason::Channel => ("This bot isn't allowed in this channel, so I did nothing.", "to allow it here"),
         Reason::NotListed => {
-            ("You're not on the list of people who can use me, so I did nothing.", "to add you")
+            ("You're not on the list of people who can use this bot, so I did nothing.", "to add you")
         }
         Reason::Guest => {
-            ("Guests can't use me, so I did nothing.", "to do it for you, or to give you access")
+            ("Guests can't use this bot, so I did nothing.", "to do it for you, or to give you access")
         }
         Reason::Outsider => {
-            ("Only people from the workspace I belong to can use me, so I did nothing.", "to do it for you")
+            ("Only people from this bot's own workspace can use it, so I did nothing.", "to do it for you")
         }
         Reason::Deleted => ("Slack says your account is deactivated, so I did nothing.", "to do it for you"),
         Reason::Unknown => (
@@ -72,7 +72,7 @@ fn unclear_words(unclear: &Unclear) -> (String, String) {
         }
     };
     let happened = format!(
-        "Only certain user groups can use me, and I couldn't check whether you're in one: {because}. So I did \
+        "Only certain user groups can use this bot, and I couldn't check whether you're in one: {because}. So I did \
          nothing."
     );
     (happened, ask_to)
@@ -92,7 +92,7 @@ mod tests {
         let section = shown["blocks"][0]["text"]["text"].as_str().unwrap();
         assert_eq!(
             section,
-            "Guests can't use me, so I did nothing. Ask the people who run this bot (for example <@U1>, <@U2>) \
+            "Guests can't use this bot, so I did nothing. Ask the people who run this bot (for example <@U1>, <@U2>) \
              to do it for you, or to give you access."
         );
         assert!(!shown["text"].as_str().unwrap().contains("U1"), "{shown}");

@@ -18,7 +18,7 @@ pub fn services(found: &Found, words: &str, slash: &str) -> SlackMessageContent 
     let Found { how, services, more } = found;
     let words = cut(words, 40);
     let head = match how {
-        How::Popular => "The most requested services:".to_owned(),
+        How::Popular => "Popular services:".to_owned(),
         How::Matching => format!("Services matching “{words}”:"),
         How::Retired => format!("“{words}” is the old name of this service:"),
         How::Nearest if services.is_empty() => {

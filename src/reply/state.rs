@@ -20,10 +20,10 @@ pub(super) fn mark(state: State) -> &'static str {
 pub(super) fn state_words(state: State) -> &'static str {
     match state {
         State::Broken => "needs attention",
-        State::Expired => "the link expired before anyone finished",
+        State::Expired => "the link expired before the setup was finished",
         State::Waiting => "waiting for your customer",
         State::Connected => "connected",
-        State::Cancelled => "cancelled; its link no longer works",
+        State::Cancelled => "cancelled or removed in Fivetran; its link no longer works",
         State::Replaced => "replaced by a newer link",
     }
 }

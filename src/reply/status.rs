@@ -7,7 +7,7 @@ use super::markup::{Mrkdwn, content, context, cut, local_time, plain_section, se
 use super::state::{mark, state_words, when};
 use crate::command::status::{Choices, Report, View};
 use crate::fivetran::model::{SetupState, Status, SyncState, Task};
-use crate::life::Link;
+use crate::life::{Link, State};
 
 /// How many tasks, and how many warnings, are shown at most.
 const TASKS: usize = 5;
@@ -22,7 +22,7 @@ pub fn status(report: &Report) -> SlackMessageContent {
     let lead = Mrkdwn::default().raw(mark(link.state)).raw(" ").bold(name).raw(" into ").code(&schema);
     let lead = when(lead.raw("\n").raw(state_words(link.state)), link).section();
     let mut blocks = vec![lead];
-    blocks.extend(fivetran(view));
+    blocks.extend(fivetran(view, link.state));
     blocks.push(facts(link));
     blocks.extend(ask::choices(link, Choices::of(link.state)));
     content(&format!("{name} into {schema}: {}", state_words(link.state)), blocks)
@@ -38,7 +38,7 @@ fn facts(link: &Link) -> SlackBlock {
     let posted = link.posted_at.as_second();
     let asked = Mrkdwn::default().raw("Requested by <@").text(&link.requester).raw(">");
     let age = Mrkdwn::default()
-        .raw("Link made ")
+        .raw("Link created ")
         .raw(&local_time(link.posted_at))
         .raw(&format!(", <!date^{posted}^{{ago}}|earlier>"));
     let mut facts = vec![asked, age];
@@ -51,16 +51,18 @@ fn facts(link: &Link) -> SlackBlock {
 }
 
 /// Fivetran's view in words, and what it wants done.
-fn fivetran(view: &View) -> Vec<SlackBlock> {
+fn fivetran(view: &View, state: State) -> Vec<SlackBlock> {
     match view {
         View::Status(status) => {
             let mut blocks = vec![plain_section(&format!("Fivetran says: {}.", in_words(status)))];
-            blocks.extend(tasks("What needs doing:", &status.tasks));
+            blocks.extend(tasks("To do:", &status.tasks));
             blocks.extend(tasks("Warnings:", &status.warnings));
             blocks
         }
+        // Of a replaced link, the newer one's status says so.
+        View::Gone if state != State::Cancelled => Vec::new(),
         View::Gone => vec![plain_section("The connection has been deleted in Fivetran.")],
-        View::Silent => vec![plain_section("Fivetran didn't answer in time; this is the last I knew.")],
+        View::Silent => vec![plain_section("Fivetran didn't answer in time; this is the last known status.")],
     }
 }
 
@@ -78,7 +80,7 @@ fn in_words(status: &Status) -> String {
         SyncState::Rescheduled => "; the sync has been rescheduled",
         SyncState::Unknown => "",
     };
-    let first = if status.is_historical_sync { "; the first load isn't finished yet" } else { "" };
+    let first = if status.is_historical_sync { "; the first sync isn't finished yet" } else { "" };
     format!("{setup}{sync}{first}")
 }
 

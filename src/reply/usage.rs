@@ -82,7 +82,7 @@ pub fn usage_sentence(error: &UsageError, slash: Surface<'_>) -> String {
             )
         }
         UsageError::UnknownDestination { typed, known } => {
-            format!("I don't know a destination called “{typed}”. Known: {}.", listed(known))
+            format!("I don't know a destination called “{typed}”. I know {}.", listed(known))
         }
         UsageError::NoDestination { known } => {
             let (how, name) = match slash {
@@ -91,7 +91,7 @@ pub fn usage_sentence(error: &UsageError, slash: Surface<'_>) -> String {
             };
             let which = match known.as_slice() {
                 [] => name.to_owned(),
-                known => format!("one of these: {}", listed(known)),
+                known => format!("one of these: {}", any_of(known)),
             };
             format!("Where should the data go? Add {how} and {which}.")
         }
@@ -100,11 +100,7 @@ pub fn usage_sentence(error: &UsageError, slash: Surface<'_>) -> String {
 
 fn alternatives(services: &[Service]) -> String {
     let names: Vec<_> = services.iter().map(|service| format!("{} ({})", service.id, service.name)).collect();
-    match names.split_last() {
-        Some((last, [])) => last.clone(),
-        Some((last, rest)) => format!("{} or {last}", rest.join(", ")),
-        None => String::new(),
-    }
+    any_of(&names)
 }
 
 /// The first of many services, and how many more there are.
@@ -118,9 +114,17 @@ fn some(services: &[Service]) -> String {
 }
 
 fn listed(names: &[String]) -> String {
+    joined(names, "and")
+}
+
+fn any_of(names: &[String]) -> String {
+    joined(names, "or")
+}
+
+fn joined(names: &[String], word: &str) -> String {
     match names.split_last() {
         Some((last, [])) => last.clone(),
-        Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
+        Some((last, rest)) => format!("{} {word} {last}", rest.join(", ")),
         None => String::new(),
     }
 }

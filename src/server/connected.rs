@@ -90,8 +90,8 @@ impl Connected {
             },
             life::State::Cancelled => Page {
                 mark: "open",
-                title: "This request was cancelled".to_owned(),
-                text: "Nothing was connected. If you didn't expect that, ask whoever sent you the link.",
+                title: "This link no longer works".to_owned(),
+                text: "The request was cancelled, or the connection was removed. If you didn't expect that, ask whoever sent you the link.",
             },
             life::State::Replaced => unknown,
         }

@@ -44,11 +44,11 @@ async fn the_channel_knows_the_schema_and_the_destination() {
               Making a link for Google Ads now. It will appear in this channel.
               Ref R1
         bot posts:
-            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
-            stays on that page; neither we nor this channel can see it.
+            Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor anyone in this channel can see it.
             [Connect Google Ads → card 1]
-            Requested by @alice · The data goes to schema `acme` in prod · Works until T+24h · Everyone here
-            can see this link, and anyone who has it can use it · Ref R1
+            Requested by @alice · The data goes to `acme` in prod · Works until T+24h · Everyone here can
+            see this link, and anyone who has it can use it · Ref R1
     "#]])
         .await;
 }
@@ -65,11 +65,11 @@ async fn what_is_typed_is_stronger_than_the_channel() {
               Making a link for Google Ads now. It will appear in this channel.
               Ref R1
         bot posts:
-            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
-            stays on that page; neither we nor this channel can see it.
+            Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor anyone in this channel can see it.
             [Connect Google Ads → card 1]
-            Requested by @alice · The data goes to schema `other` in prod · Works until T+24h · Everyone
-            here can see this link, and anyone who has it can use it · Ref R1
+            Requested by @alice · The data goes to `other` in prod · Works until T+24h · Everyone here can
+            see this link, and anyone who has it can use it · Ref R1
     "#]])
         .await;
 }
@@ -124,7 +124,7 @@ async fn of_two_destinations_one_must_be_said() {
         #customer-acme
         alice: /connect-card google_ads acme
           only alice sees:
-              Where should the data go? Add “to” and one of these: a and b.
+              Where should the data go? Add “to” and one of these: a or b.
     "#]])
         .await;
 }

@@ -63,7 +63,7 @@ async fn link_remarks_on_a_retired_name_beside_the_link() {
     let fivetran = Outside::start().await.fivetran;
     let output = linker(&fivetran).run(&["link", "adwords", "customer_schema"]).await;
     assert_link_alone(&output, &fivetran);
-    assert!(output.stderr.contains("adwords is called google_ads now"), "{output:?}");
+    assert!(output.stderr.contains("adwords is now called google_ads"), "{output:?}");
 }
 
 #[tokio::test]

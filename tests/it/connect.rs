@@ -29,11 +29,11 @@ async fn a_command_is_acknowledged_before_fivetran_has_answered() {
               Ref R1
         Fivetran is slow
         bot posts:
-            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
-            stays on that page; neither we nor this channel can see it.
+            Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor anyone in this channel can see it.
             [Connect Google Ads → card 1]
-            Requested by @alice · The data goes to schema `customer_schema` · Works until T+24h · Everyone
-            here can see this link, and anyone who has it can use it · Ref R1
+            Requested by @alice · The data goes to `customer_schema` · Works until T+24h · Everyone here can
+            see this link, and anyone who has it can use it · Ref R1
     "#]])
         .await;
 }
@@ -109,11 +109,11 @@ async fn without_a_token_the_link_comes_by_the_response_url() {
               Making a link for Google Ads now. It will appear in this channel.
               Ref R1
         bot posts:
-            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
-            stays on that page; neither we nor this channel can see it.
+            Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor anyone in this channel can see it.
             [Connect Google Ads → card 1]
-            Requested by @alice · The data goes to schema `customer_schema` · Works until T+24h · Everyone
-            here can see this link, and anyone who has it can use it · Ref R1
+            Requested by @alice · The data goes to `customer_schema` · Works until T+24h · Everyone here can
+            see this link, and anyone who has it can use it · Ref R1
     "#]])
         .await;
 }
@@ -132,14 +132,14 @@ async fn where_the_bot_is_not_a_member_the_response_url_serves() {
               Making a link for Google Ads now. It will appear in this channel.
               Ref R1
         bot posts:
-            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
-            stays on that page; neither we nor this channel can see it.
+            Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor anyone in this channel can see it.
             [Connect Google Ads → card 1]
-            Requested by @alice · The data goes to schema `customer_schema` · Works until T+24h · Everyone
-            here can see this link, and anyone who has it can use it · Ref R1
+            Requested by @alice · The data goes to `customer_schema` · Works until T+24h · Everyone here can
+            see this link, and anyone who has it can use it · Ref R1
         bot tells alice alone:
             The link is posted, but I'm not in this channel, so the message won't update when your customer
-            finishes. /invite me, and the next ones will.
+            finishes. /invite me, and future ones will.
     "#]])
         .await;
 }
@@ -161,12 +161,12 @@ async fn an_unfinished_connection_gets_a_fresh_link() {
               Making a link for Google Ads now. It will appear in this channel.
               Ref R1
         bot posts:
-            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
-            stays on that page; neither we nor this channel can see it.
-            This link replaces an earlier one that nobody finished.
+            Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor anyone in this channel can see it.
+            This link replaces an earlier one that was never used to finish the setup.
             [Connect Google Ads → card 1]
-            Requested by @alice · The data goes to schema `customer_schema` · Works until T+24h · Everyone
-            here can see this link, and anyone who has it can use it · Ref R1
+            Requested by @alice · The data goes to `customer_schema` · Works until T+24h · Everyone here can
+            see this link, and anyone who has it can use it · Ref R1
     "#]])
         .await;
 }
@@ -189,7 +189,7 @@ async fn a_connected_connection_is_refused_in_private() {
         bot tells alice alone:
             Google Ads is already connected to customer_schema, so I didn't post a link here: it would let
             anyone in this channel sign in again. If you meant another customer, choose another schema.
-            [Re-authorise here]
+            [Post a sign-in link here]
             [Never mind]
             Ref R1
         alice: /connect-card google_ads broken_schema
@@ -199,7 +199,7 @@ async fn a_connected_connection_is_refused_in_private() {
         bot tells alice alone:
             Google Ads is already connected to broken_schema, so I didn't post a link here: it would let
             anyone in this channel sign in again. If you meant another customer, choose another schema.
-            [Re-authorise here]
+            [Post a sign-in link here]
             [Never mind]
             Ref R2
     "#]])
@@ -236,15 +236,15 @@ async fn a_retired_name_becomes_its_successor_and_only_the_private_reply_says_so
         #customer-acme
         alice: /connect-card adwords customer_schema
           only alice sees:
-              Making a link for Google Ads now. It will appear in this channel. (adwords is called google_ads
-              now; I used that.)
+              Making a link for Google Ads now. It will appear in this channel. (adwords is now called
+              google_ads, so I used that.)
               Ref R1
         bot posts:
-            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
-            stays on that page; neither we nor this channel can see it.
+            Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor anyone in this channel can see it.
             [Connect Google Ads → card 1]
-            Requested by @alice · The data goes to schema `customer_schema` · Works until T+24h · Everyone
-            here can see this link, and anyone who has it can use it · Ref R1
+            Requested by @alice · The data goes to `customer_schema` · Works until T+24h · Everyone here can
+            see this link, and anyone who has it can use it · Ref R1
     "#]])
         .await;
 }
@@ -264,11 +264,11 @@ async fn a_retired_name_that_the_catalogue_lists_is_taken_at_its_word() {
               Making a link for AdWords now. It will appear in this channel.
               Ref R1
         bot posts:
-            Please connect *AdWords*: press the button and sign in on the page that opens. Your password
-            stays on that page; neither we nor this channel can see it.
+            Please connect *AdWords*: click the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor anyone in this channel can see it.
             [Connect AdWords → card 1]
-            Requested by @alice · The data goes to schema `customer_schema` · Works until T+24h · Everyone
-            here can see this link, and anyone who has it can use it · Ref R1
+            Requested by @alice · The data goes to `customer_schema` · Works until T+24h · Everyone here can
+            see this link, and anyone who has it can use it · Ref R1
     "#]])
         .await;
 }
@@ -293,20 +293,20 @@ async fn the_same_words_again_while_the_first_are_at_work_are_not_done_twice() {
               Ref R1
         alice: /connect-card google_ads customer_schema
           only alice sees:
-              Already on it: I'm making a link for Google Ads into customer_schema right now. If it doesn't
-              appear in this channel, it was requested in another one.
+              Already on it: I'm making a link for Google Ads (schema customer_schema). If it doesn't show up
+              here, it was requested in another channel.
         #shared-acme
         alice: /connect-card google_ads customer_schema
           only alice sees:
-              Already on it: I'm making a link for Google Ads into customer_schema right now. If it doesn't
-              appear in this channel, it was requested in another one.
+              Already on it: I'm making a link for Google Ads (schema customer_schema). If it doesn't show up
+              here, it was requested in another channel.
         #customer-acme
         bot posts:
-            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
-            stays on that page; neither we nor this channel can see it.
+            Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor anyone in this channel can see it.
             [Connect Google Ads → card 1]
-            Requested by @alice · The data goes to schema `customer_schema` · Works until T+24h · Everyone
-            here can see this link, and anyone who has it can use it · Ref R1
+            Requested by @alice · The data goes to `customer_schema` · Works until T+24h · Everyone here can
+            see this link, and anyone who has it can use it · Ref R1
     "#]])
         .await;
 }

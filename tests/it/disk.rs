@@ -49,7 +49,7 @@ async fn type_in(process: &Process, outside: &Outside, schema: &str) -> Result<S
 /// That nothing was done for a schema, and its person was told so.
 fn assert_refused(answer: Result<String, String>, outside: &Outside, schema: &str) {
     let sentence = answer.expect_err("not accepted without a commit");
-    assert!(sentence.contains("nothing was created") && sentence.contains("try again"), "{sentence}");
+    assert!(sentence.contains("I didn't do anything") && sentence.contains("try again"), "{sentence}");
     assert!(!outside.connections_by_name().contains_key(schema), "{schema} was made all the same");
 }
 

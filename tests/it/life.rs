@@ -46,25 +46,26 @@ async fn a_day_in_the_life_of_a_link_is_one_true_message_and_its_thread() {
         #customer-acme
         alice: /connect-card adwords customer_schema
           only alice sees:
-              Making a link for Google Ads now. It will appear in this channel. (adwords is called google_ads
-              now; I used that.)
+              Making a link for Google Ads now. It will appear in this channel. (adwords is now called
+              google_ads, so I used that.)
               Ref R1
         bot posts message 1:
-            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
-            stays on that page; neither we nor this channel can see it.
+            Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor anyone in this channel can see it.
             [Connect Google Ads → card 1]
-            Requested by @alice · The data goes to schema `customer_schema` · Works until T+24h · Everyone
-            here can see this link, and anyone who has it can use it · Ref R1
+            Requested by @alice · The data goes to `customer_schema` · Works until T+24h · Everyone here can
+            see this link, and anyone who has it can use it · Ref R1
         the customer comes back, and sees:
             Google Ads isn't connected yet
             Go back to your link and finish signing in there; this page will open again when you're done.
         … 24 h later …
         bot edits message 1:
-            :hourglass: The link for *Google Ads* expired T+24h, before anyone finished.
+            :hourglass: The link for *Google Ads* expired T+24h before the setup was finished.
             [Get a new link]
-            Requested by @alice · The data goes to schema `customer_schema` · Ref R1
+            Requested by @alice · The data goes to `customer_schema` · Ref R1
           in the thread of message 1:
-              The link for Google Ads expired before anyone finished. The button above makes a new one.
+              The link for Google Ads expired before the setup was finished. Use the button above to get a new
+              one.
         the customer comes back, and sees:
             Google Ads isn't connected
             Your link has expired. Ask whoever sent it to you for a new one.
@@ -73,12 +74,12 @@ async fn a_day_in_the_life_of_a_link_is_one_true_message_and_its_thread() {
           only outsider sees:
               Already on it: I'm making a new link for Google Ads.
         bot edits message 1:
-            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
-            stays on that page; neither we nor this channel can see it.
+            Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor anyone in this channel can see it.
             This is a fresh link; it replaces the earlier one.
             [Connect Google Ads → card 2]
-            Requested by @alice · The data goes to schema `customer_schema` · Works until T+48h · Everyone
-            here can see this link, and anyone who has it can use it · Ref R1
+            Requested by @alice · The data goes to `customer_schema` · Works until T+48h · Everyone here can
+            see this link, and anyone who has it can use it · Ref R1
           in the thread of message 1:
               @bob asked for a new link; it's in the message above.
         the customer finishes the setup
@@ -87,36 +88,36 @@ async fn a_day_in_the_life_of_a_link_is_one_true_message_and_its_thread() {
             Your sign-in is complete, and there's nothing more to do. You can close this window and go back
             to where you found the link.
         bot edits message 1:
-            :white_check_mark: *Google Ads* has been connected since T+24h. Its data is on its way.
-            Requested by @alice · The data goes to schema `customer_schema` · Ref R1
+            :white_check_mark: *Google Ads* is connected (since T+24h).
+            Requested by @alice · The data goes to `customer_schema` · Ref R1
           in the thread of message 1:
-              Google Ads is connected, and its first sync has started. (requested by @alice)
+              Google Ads is connected, and its first sync has started. (Requested by @alice.)
         the connection breaks; Fivetran says: Reconnect
         … 1 h later …
         bot edits message 1:
             :warning: *Google Ads* was connected, but now needs attention. Fivetran says: Reconnect
             [Get a link to fix it]
-            Requested by @alice · The data goes to schema `customer_schema` · Ref R1
+            Requested by @alice · The data goes to `customer_schema` · Ref R1
           in the thread of message 1:
-              Google Ads needs attention: Reconnect. (requested by @alice)
+              Google Ads needs attention: Reconnect. (Requested by @alice.)
         bob presses [Get a link to fix it] of message 1
         bot edits message 1:
-            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
-            stays on that page; neither we nor this channel can see it.
+            Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor anyone in this channel can see it.
             This is a fresh link; it replaces the earlier one.
             [Connect Google Ads → card 3]
-            Requested by @alice · The data goes to schema `customer_schema` · Works until T+49h · Everyone
-            here can see this link, and anyone who has it can use it · Ref R1
+            Requested by @alice · The data goes to `customer_schema` · Works until T+49h · Everyone here can
+            see this link, and anyone who has it can use it · Ref R1
           in the thread of message 1:
               @bob asked for a new link; it's in the message above.
         … 30 s later …
         the customer finishes the setup
         … 1 min later …
         bot edits message 1:
-            :white_check_mark: *Google Ads* has been connected since T+25h. Its data is on its way.
-            Requested by @alice · The data goes to schema `customer_schema` · Ref R1
+            :white_check_mark: *Google Ads* is connected (since T+25h).
+            Requested by @alice · The data goes to `customer_schema` · Ref R1
           in the thread of message 1:
-              Google Ads is connected, and its first sync has started. (requested by @alice)
+              Google Ads is connected, and its first sync has started. (Requested by @alice.)
     "#]])
         .await;
 }
@@ -140,11 +141,11 @@ async fn no_link_crosses_customers_by_a_typo() {
               Making a link for Google Ads now. It will appear in this channel.
               Ref R1
         bot posts message 1:
-            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
-            stays on that page; neither we nor this channel can see it.
+            Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor anyone in this channel can see it.
             [Connect Google Ads → card 1]
-            Requested by @alice · The data goes to schema `acme` · Works until T+24h · Everyone here can see
-            this link, and anyone who has it can use it · Ref R1
+            Requested by @alice · The data goes to `acme` · Works until T+24h · Everyone here can see this
+            link, and anyone who has it can use it · Ref R1
         #shared-acme
         alice: /connect-card google_ads acme
           only alice sees:
@@ -159,27 +160,27 @@ async fn no_link_crosses_customers_by_a_typo() {
             Ref R2
         bob presses [Post a fresh link here]
           only bob sees:
-              This button isn't yours to press, or it no longer belongs to this message, so nothing was done.
-              If you need it, type the command yourself.
+              This button isn't for you, or it's out of date, so I didn't do anything. If you need it, type
+              the command yourself.
         outsider presses [Post a fresh link here]
           only outsider sees:
-              This button isn't yours to press, or it no longer belongs to this message, so nothing was done.
-              If you need it, type the command yourself.
+              This button isn't for you, or it's out of date, so I didn't do anything. If you need it, type
+              the command yourself.
         alice presses [Post a fresh link here]
           only alice sees instead:
               Making a link for Google Ads now. It will appear in this channel.
               Ref R3
         bot posts:
-            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
-            stays on that page; neither we nor this channel can see it.
-            This link replaces an earlier one that nobody finished.
+            Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor anyone in this channel can see it.
+            This link replaces an earlier one that was never used to finish the setup.
             [Connect Google Ads → card 2]
-            Requested by @alice · The data goes to schema `acme` · Works until T+24h · Everyone here can see
-            this link, and anyone who has it can use it · Ref R3
+            Requested by @alice · The data goes to `acme` · Works until T+24h · Everyone here can see this
+            link, and anyone who has it can use it · Ref R3
         #customer-acme
         bot edits message 1:
             A newer link for *Google Ads* has been posted.
-            Requested by @alice · The data goes to schema `acme` · Ref R1
+            Requested by @alice · The data goes to `acme` · Ref R1
     "#]])
         .await;
 }
@@ -203,30 +204,30 @@ async fn a_connected_one_is_authorised_again_only_when_its_person_says_so() {
         bot tells alice alone:
             Google Ads is already connected to acme, so I didn't post a link here: it would let anyone in
             this channel sign in again. If you meant another customer, choose another schema.
-            [Re-authorise here]
+            [Post a sign-in link here]
             [Never mind]
             Ref R1
-        alice presses [Re-authorise here]
+        alice presses [Post a sign-in link here]
           only alice sees instead:
               Making a link for Google Ads now. It will appear in this channel.
               Ref R2
         bot posts message 1:
-            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
-            stays on that page; neither we nor this channel can see it.
-            It has been connected before; signing in now replaces the earlier sign-in.
+            Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor anyone in this channel can see it.
+            Google Ads was connected before. Signing in again replaces the earlier sign-in.
             [Connect Google Ads → card 1]
-            Requested by @alice · The data goes to schema `acme` · Works until T+24h · Everyone here can see
-            this link, and anyone who has it can use it · Ref R2
+            Requested by @alice · The data goes to `acme` · Works until T+24h · Everyone here can see this
+            link, and anyone who has it can use it · Ref R2
         … 30 s later …
         the customer comes back, and sees:
             Google Ads is connected
             Your sign-in is complete, and there's nothing more to do. You can close this window and go back
             to where you found the link.
         bot edits message 1:
-            :white_check_mark: *Google Ads* has been connected since T. Its data is on its way.
-            Requested by @alice · The data goes to schema `acme` · Ref R2
+            :white_check_mark: *Google Ads* is connected (since T).
+            Requested by @alice · The data goes to `acme` · Ref R2
           in the thread of message 1:
-              Google Ads is connected, and its first sync has started. (requested by @alice)
+              Google Ads is connected, and its first sync has started. (Requested by @alice.)
     "#]])
         .await;
 }
@@ -253,11 +254,11 @@ async fn an_unfinished_connection_is_cancelled_and_a_connected_one_is_not() {
               Making a link for Google Ads now. It will appear in this channel.
               Ref R1
         bot posts message 1:
-            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
-            stays on that page; neither we nor this channel can see it.
+            Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor anyone in this channel can see it.
             [Connect Google Ads → card 1]
-            Requested by @alice · The data goes to schema `acme` · Works until T+24h · Everyone here can see
-            this link, and anyone who has it can use it · Ref R1
+            Requested by @alice · The data goes to `acme` · Works until T+24h · Everyone here can see this
+            link, and anyone who has it can use it · Ref R1
         alice: /connect-card cancel acme
           only alice sees:
               Delete the connection for Google Ads into acme? Its link will stop working. Nothing else is
@@ -273,21 +274,21 @@ async fn an_unfinished_connection_is_cancelled_and_a_connected_one_is_not() {
             was deleted: data already in the destination stays there.
             Ref R2
         bot edits message 1:
-            The request to connect *Google Ads* was cancelled; its link no longer works.
-            Requested by @alice · The data goes to schema `acme` · Ref R1
+            *Google Ads* was cancelled or removed in Fivetran; its link no longer works.
+            Requested by @alice · The data goes to `acme` · Ref R1
         alice: /connect-card renew acme
           only alice sees:
-              The request to connect Google Ads was cancelled. Request it again if you still need it.
+              Google Ads was cancelled or removed in Fivetran. Request it again if you still need it.
         alice: /connect-card stripe other
           only alice sees:
               Making a link for Stripe now. It will appear in this channel.
               Ref R3
         bot posts:
-            Please connect *Stripe*: press the button and sign in on the page that opens. Your password
-            stays on that page; neither we nor this channel can see it.
+            Please connect *Stripe*: click the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor anyone in this channel can see it.
             [Connect Stripe → card 2]
-            Requested by @alice · The data goes to schema `other` · Works until T+24h · Everyone here can
-            see this link, and anyone who has it can use it · Ref R3
+            Requested by @alice · The data goes to `other` · Works until T+24h · Everyone here can see this
+            link, and anyone who has it can use it · Ref R3
         the customer finishes the setup
         alice: /connect-card cancel other
           only alice sees:
@@ -319,7 +320,7 @@ async fn a_forged_or_misplaced_press_has_no_effect() {
     for value in ["", "0123456789", "x' OR 1=1 --", &"9".repeat(2000)] {
         forged.payload = serde_json::from_str(&json.replace(&reference, value)).unwrap();
         let answer = bot.presses(USER, &forged, RENEW).await;
-        assert!(answer["text"].as_str().unwrap().contains("isn't yours"), "{value}: {answer}");
+        assert!(answer["text"].as_str().unwrap().contains("isn't for you"), "{value}: {answer}");
     }
     // The right value from another message, or another channel.
     let mut elsewhere = expired.clone();
@@ -328,7 +329,7 @@ async fn a_forged_or_misplaced_press_has_no_effect() {
     other.ts = "1.000001".to_owned();
     for misplaced in [elsewhere, other] {
         let answer = bot.presses(USER, &misplaced, RENEW).await;
-        assert!(answer["text"].as_str().unwrap().contains("isn't yours"), "{answer}");
+        assert!(answer["text"].as_str().unwrap().contains("isn't for you"), "{answer}");
     }
     assert_eq!(bot.fivetran.calls_to("connect_card"), 0);
     assert_eq!(bot.link_message().payload, expired.payload);
@@ -352,20 +353,20 @@ async fn a_message_that_could_not_be_edited_is_edited_later() {
               Making a link for Google Ads now. It will appear in this channel.
               Ref R1
         bot posts message 1:
-            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
-            stays on that page; neither we nor this channel can see it.
+            Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor anyone in this channel can see it.
             [Connect Google Ads → card 1]
-            Requested by @alice · The data goes to schema `acme` · Works until T+24h · Everyone here can see
-            this link, and anyone who has it can use it · Ref R1
+            Requested by @alice · The data goes to `acme` · Works until T+24h · Everyone here can see this
+            link, and anyone who has it can use it · Ref R1
         the customer finishes the setup
         … 21 s later …
         Slack refuses an edit
         … 1 min later …
         bot edits message 1:
-            :white_check_mark: *Google Ads* has been connected since T. Its data is on its way.
-            Requested by @alice · The data goes to schema `acme` · Ref R1
+            :white_check_mark: *Google Ads* is connected (since T).
+            Requested by @alice · The data goes to `acme` · Ref R1
           in the thread of message 1:
-              Google Ads is connected, and its first sync has started. (requested by @alice)
+              Google Ads is connected, and its first sync has started. (Requested by @alice.)
     "#]])
         .await;
 }
@@ -444,24 +445,24 @@ async fn where_the_bot_is_no_member_the_hint_to_invite_it_comes_once_and_private
               Making a link for Google Ads now. It will appear in this channel.
               Ref R1
         bot posts:
-            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
-            stays on that page; neither we nor this channel can see it.
+            Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor anyone in this channel can see it.
             [Connect Google Ads → card 1]
-            Requested by @alice · The data goes to schema `acme` · Works until T+24h · Everyone here can see
-            this link, and anyone who has it can use it · Ref R1
+            Requested by @alice · The data goes to `acme` · Works until T+24h · Everyone here can see this
+            link, and anyone who has it can use it · Ref R1
         bot tells alice alone:
             The link is posted, but I'm not in this channel, so the message won't update when your customer
-            finishes. /invite me, and the next ones will.
+            finishes. /invite me, and future ones will.
         alice: /connect-card google_ads other
           only alice sees:
               Making a link for Google Ads now. It will appear in this channel.
               Ref R2
         bot posts:
-            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
-            stays on that page; neither we nor this channel can see it.
+            Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor anyone in this channel can see it.
             [Connect Google Ads → card 2]
-            Requested by @alice · The data goes to schema `other` · Works until T+24h · Everyone here can
-            see this link, and anyone who has it can use it · Ref R2
+            Requested by @alice · The data goes to `other` · Works until T+24h · Everyone here can see this
+            link, and anyone who has it can use it · Ref R2
     "#]])
         .await;
 }

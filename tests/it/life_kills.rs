@@ -161,7 +161,7 @@ async fn a_link_is_looked_after_by_whoever_comes_after_a_kill() {
         let message = until(&format!("{schema}, acknowledged, to be looked after"), async || {
             let message = message_of(&outside, schema)?;
             let is_true = if is_finished {
-                message.rendered().contains("has been connected since") && link_of(&message).is_none()
+                message.rendered().contains(" is connected (since ") && link_of(&message).is_none()
             } else {
                 link_of(&message).is_some_and(|link| Some(link) != link_of(first))
             };
@@ -246,7 +246,7 @@ async fn a_link_that_expires_while_nobody_is_there_is_renewed_through_kills() {
     for schema in &schemas {
         let message = until(&format!("{schema} to be seen to have expired"), async || {
             let message = message_of(&outside, schema)?;
-            let told = !told(&outside, &message, "expired before anyone finished").is_empty();
+            let told = !told(&outside, &message, "expired before the setup was finished").is_empty();
             (told && message.rendered().contains("expired") && link_of(&message).is_none()).then_some(message)
         })
         .await;
@@ -280,7 +280,7 @@ async fn a_link_that_expires_while_nobody_is_there_is_renewed_through_kills() {
         .await;
         assert_ne!(link_of(&message), link_of(first), "{schema}");
         assert_eq!(message.ts, first.ts, "{schema}: it is the same message");
-        for news in ["expired before anyone finished", "asked for a new link"] {
+        for news in ["expired before the setup was finished", "asked for a new link"] {
             assert_told_once(&outside, &message, news, &breaks);
         }
         renewed += usize::from(*acknowledged);
@@ -309,7 +309,7 @@ async fn two_replicas_tell_a_links_news_once_and_one_goes_on_for_the_other() {
         until("it is connected", async || {
             let message = message_of(&outside, &schemas[at])?;
             let told = !told(&outside, &message, "is connected").is_empty();
-            (told && message.rendered().contains("has been connected since")).then_some(message)
+            (told && message.rendered().contains(" is connected (since ")).then_some(message)
         })
         .await
     };

@@ -78,11 +78,11 @@ async fn the_message_says_who_asked_what_it_fills_and_until_when() {
               Making a link for Google Ads now. It will appear in this channel.
               Ref R1
         bot posts:
-            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
-            stays on that page; neither we nor this channel can see it.
+            Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor anyone in this channel can see it.
             [Connect Google Ads → card 1]
-            Requested by @alice · The data goes to schema `customer_schema` · Works until T+24h · Everyone
-            here can see this link, and anyone who has it can use it · Ref R1
+            Requested by @alice · The data goes to `customer_schema` · Works until T+24h · Everyone here can
+            see this link, and anyone who has it can use it · Ref R1
     "#]])
         .await;
 }
@@ -102,11 +102,11 @@ async fn an_expiry_follows_the_tokens_own_time() {
               Making a link for Google Ads now. It will appear in this channel.
               Ref R1
         bot posts:
-            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
-            stays on that page; neither we nor this channel can see it.
+            Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor anyone in this channel can see it.
             [Connect Google Ads → card 1]
-            Requested by @alice · The data goes to schema `customer_schema` · Works until T+25h · Everyone
-            here can see this link, and anyone who has it can use it · Ref R1
+            Requested by @alice · The data goes to `customer_schema` · Works until T+25h · Everyone here can
+            see this link, and anyone who has it can use it · Ref R1
     "#]])
         .await;
 }

@@ -50,7 +50,7 @@ async fn a_bare_command_opens_the_form_and_the_form_makes_a_link() {
               Connect a source
               The link will appear in #customer-acme, for your customer.
               Service:
-              [Type part of its name ▾]
+              [Type part of a name ▾]
               Schema:
               [customer_schema ▾]
               Table:
@@ -58,11 +58,11 @@ async fn a_bare_command_opens_the_form_and_the_form_makes_a_link() {
         alice submits the form: service google_ads, schema acme
           the form closes
         bot posts:
-            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
-            stays on that page; neither we nor this channel can see it.
+            Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor anyone in this channel can see it.
             [Connect Google Ads → card 1]
-            Requested by @alice · The data goes to schema `acme` · Works until T+24h · Everyone here can see
-            this link, and anyone who has it can use it · Ref R1
+            Requested by @alice · The data goes to `acme` · Works until T+24h · Everyone here can see this
+            link, and anyone who has it can use it · Ref R1
     "#]])
         .await;
 }
@@ -161,11 +161,11 @@ async fn faults_appear_at_their_fields() {
           the form closes
         #customer-acme
         bot posts:
-            Please connect *Google Sheets*: press the button and sign in on the page that opens. Your
-            password stays on that page; neither we nor this channel can see it.
+            Please connect *Google Sheets*: click the button and sign in on the page that opens. Your
+            password stays on that page; neither we nor anyone in this channel can see it.
             [Connect Google Sheets → card 1]
-            Requested by @alice · The data goes to table `budget` in schema `acme` · Works until T+24h ·
-            Everyone here can see this link, and anyone who has it can use it · Ref R1
+            Requested by @alice · The data goes to table `budget` in `acme` · Works until T+24h · Everyone
+            here can see this link, and anyone who has it can use it · Ref R1
     "#]])
         .await;
 }

@@ -63,23 +63,23 @@ async fn guests_and_outsiders_are_refused_unless_they_ask_for_help() {
         #customer-acme
         guest: /connect-card google_ads acme
           only guest sees:
-              Guests can't use me, so I did nothing. Ask the people who run this bot to do it for you, or to
-              give you access.
+              Guests can't use this bot, so I did nothing. Ask the people who run this bot to do it for you,
+              or to give you access.
         guest: /connect-card
           only guest sees:
-              Guests can't use me, so I did nothing. Ask the people who run this bot to do it for you, or to
-              give you access.
+              Guests can't use this bot, so I did nothing. Ask the people who run this bot to do it for you,
+              or to give you access.
         guest: /connect-card no_such_service
           only guest sees:
-              Guests can't use me, so I did nothing. Ask the people who run this bot to do it for you, or to
-              give you access.
+              Guests can't use this bot, so I did nothing. Ask the people who run this bot to do it for you,
+              or to give you access.
         outsider: /connect-card google_ads acme
           only outsider sees:
-              Only people from the workspace I belong to can use me, so I did nothing. Ask the people who run
+              Only people from this bot's own workspace can use it, so I did nothing. Ask the people who run
               this bot to do it for you.
         U0NOBODY: /connect-card google_ads acme
           only U0NOBODY sees:
-              Only people from the workspace I belong to can use me, so I did nothing. Ask the people who run
+              Only people from this bot's own workspace can use it, so I did nothing. Ask the people who run
               this bot to do it for you.
         guest: /connect-card  Help
           only guest sees:
@@ -126,28 +126,28 @@ async fn a_list_of_people_keeps_the_others_out_and_names_whom_to_ask() {
         #customer-acme
         bob: /connect-card google_ads acme
           only bob sees:
-              You're not on the list of people who can use me, so I did nothing. Ask the people who run this
-              bot (for example @alice, @guest, @W0CAROL) to add you.
+              You're not on the list of people who can use this bot, so I did nothing. Ask the people who run
+              this bot (for example @alice, @guest, @W0CAROL) to add you.
         alice: /connect-card google_ads acme
           only alice sees:
               Making a link for Google Ads now. It will appear in this channel.
               Ref R1
         bot posts:
-            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
-            stays on that page; neither we nor this channel can see it.
+            Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor anyone in this channel can see it.
             [Connect Google Ads → card 1]
-            Requested by @alice · The data goes to schema `acme` · Works until T+24h · Everyone here can see
-            this link, and anyone who has it can use it · Ref R1
+            Requested by @alice · The data goes to `acme` · Works until T+24h · Everyone here can see this
+            link, and anyone who has it can use it · Ref R1
         guest: /connect-card google_ads by_name
           only guest sees:
               Making a link for Google Ads now. It will appear in this channel.
               Ref R2
         bot posts:
-            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
-            stays on that page; neither we nor this channel can see it.
+            Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor anyone in this channel can see it.
             [Connect Google Ads → card 2]
-            Requested by @guest · The data goes to schema `by_name` · Works until T+24h · Everyone here can
-            see this link, and anyone who has it can use it · Ref R2
+            Requested by @guest · The data goes to `by_name` · Works until T+24h · Everyone here can see
+            this link, and anyone who has it can use it · Ref R2
     "#]])
         .await;
 }
@@ -180,22 +180,22 @@ async fn other_channels_are_refused() {
         #customer-acme
         alice: /connect-card google_ads acme
           only alice sees:
-              I'm not allowed in this channel, so I did nothing. Ask the people who run this bot to allow it
-              here.
+              This bot isn't allowed in this channel, so I did nothing. Ask the people who run this bot to
+              allow it here.
         #leadership
         alice: /connect-card google_ads acme
           only alice sees:
               Making a link for Google Ads now. It will appear in this channel.
               Ref R1
         bot posts:
-            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
-            stays on that page; neither we nor this channel can see it.
+            Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor anyone in this channel can see it.
             [Connect Google Ads → card 1]
-            Requested by @alice · The data goes to schema `acme` · Works until T+24h · Everyone here can see
-            this link, and anyone who has it can use it · Ref R1
+            Requested by @alice · The data goes to `acme` · Works until T+24h · Everyone here can see this
+            link, and anyone who has it can use it · Ref R1
         bot tells alice alone:
             The link is posted, but I'm not in this channel, so the message won't update when your customer
-            finishes. /invite me, and the next ones will.
+            finishes. /invite me, and future ones will.
     "#]])
         .await;
 }
@@ -282,9 +282,9 @@ async fn a_missing_scope_closes_only_what_needs_it() {
         #customer-acme
         alice: /connect-card google_ads acme
           only alice sees:
-              Only certain user groups can use me, and I couldn't check whether you're in one: Slack hasn't
-              granted me the scope usergroups:read. So I did nothing. Ask the people who run this bot to add
-              it to the app and reinstall it.
+              Only certain user groups can use this bot, and I couldn't check whether you're in one: Slack
+              hasn't granted me the scope usergroups:read. So I did nothing. Ask the people who run this bot
+              to add it to the app and reinstall it.
     "#]])
         .await;
 
@@ -295,8 +295,8 @@ async fn a_missing_scope_closes_only_what_needs_it() {
         #customer-acme
         alice: /connect-card google_ads acme
           only alice sees:
-              Only certain user groups can use me, and I couldn't check whether you're in one: one of those
-              groups doesn't exist. So I did nothing. Ask the people who run this bot to correct
+              Only certain user groups can use this bot, and I couldn't check whether you're in one: one of
+              those groups doesn't exist. So I did nothing. Ask the people who run this bot to correct
               ALLOWED_USER_GROUPS.
     "#]])
         .await;
@@ -315,8 +315,8 @@ async fn without_a_token_nobody_is_known_and_a_group_lets_nobody_in() {
         #customer-acme
         alice: /connect-card google_ads acme
           only alice sees:
-              Only certain user groups can use me, and I couldn't check whether you're in one: I have no token
-              to check with. So I did nothing. Ask the people who run this bot to set SLACK_BOT_TOKEN.
+              Only certain user groups can use this bot, and I couldn't check whether you're in one: I have no
+              token to check with. So I did nothing. Ask the people who run this bot to set SLACK_BOT_TOKEN.
     "#]])
         .await;
 }

@@ -52,17 +52,17 @@ async fn a_command_that_cannot_be_noted_down_is_refused_and_never_happens() {
         #customer-acme
         alice: /connect-card google_ads while_locked
           only alice sees:
-              I couldn't save your request, so nothing was created. Please try again in a minute.
+              I couldn't save your request, so I didn't do anything. Please try again in a minute.
         alice: /connect-card google_ads afterwards
           only alice sees:
               Making a link for Google Ads now. It will appear in this channel.
               Ref R1
         bot posts:
-            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
-            stays on that page; neither we nor this channel can see it.
+            Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor anyone in this channel can see it.
             [Connect Google Ads → card 1]
-            Requested by @alice · The data goes to schema `afterwards` · Works until T+24h · Everyone here
-            can see this link, and anyone who has it can use it · Ref R1
+            Requested by @alice · The data goes to `afterwards` · Works until T+24h · Everyone here can see
+            this link, and anyone who has it can use it · Ref R1
     "#]])
         .await;
 }
@@ -113,20 +113,20 @@ async fn the_card_leads_the_customer_back_to_the_landing_page() {
               Making a link for Google Ads now. It will appear in this channel.
               Ref R1
         bot posts message 1:
-            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
-            stays on that page; neither we nor this channel can see it.
+            Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor anyone in this channel can see it.
             [Connect Google Ads → card 1]
-            Requested by @alice · The data goes to schema `customer_schema` · Works until T+24h · Everyone
-            here can see this link, and anyone who has it can use it · Ref R1
+            Requested by @alice · The data goes to `customer_schema` · Works until T+24h · Everyone here can
+            see this link, and anyone who has it can use it · Ref R1
         the customer comes back, and sees:
             Google Ads is connected
             Your sign-in is complete, and there's nothing more to do. You can close this window and go back
             to where you found the link.
         bot edits message 1:
-            :white_check_mark: *Google Ads* has been connected since T. Its data is on its way.
-            Requested by @alice · The data goes to schema `customer_schema` · Ref R1
+            :white_check_mark: *Google Ads* is connected (since T).
+            Requested by @alice · The data goes to `customer_schema` · Ref R1
           in the thread of message 1:
-              Google Ads is connected, and its first sync has started. (requested by @alice)
+              Google Ads is connected, and its first sync has started. (Requested by @alice.)
     "#]])
         .await;
 }

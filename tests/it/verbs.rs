@@ -60,7 +60,7 @@ async fn services_are_found_in_the_acknowledgement() {
               To request one: `/connect-card google_ads customer_schema`
         alice: /connect-card SERVICES
           only alice sees:
-              The most requested services:
+              Popular services:
               • `google_ads` — Google Ads
               • `facebook_ads` — Facebook Ads
               • `salesforce` — Salesforce
@@ -170,7 +170,7 @@ async fn the_list_turns_its_pages_in_place() {
               waiting for your customer · works until T+24h · requested by @alice
               :hourglass_flowing_sand: *Google Ads* into `tenant_10`
               waiting for your customer · works until T+24h · requested by @alice
-              To act on one, type `/connect-card status SCHEMA`, `/connect-card renew SCHEMA` or
+              For details or changes, type `/connect-card status SCHEMA`, `/connect-card renew SCHEMA` or
               `/connect-card cancel SCHEMA`
               [Next]
         alice presses [Next]
@@ -180,7 +180,7 @@ async fn the_list_turns_its_pages_in_place() {
               waiting for your customer · works until T+24h · requested by @alice
               :white_check_mark: *Google Ads* into `tenant_03`
               connected · since T · requested by @alice
-              To act on one, type `/connect-card status SCHEMA`, `/connect-card renew SCHEMA` or
+              For details or changes, type `/connect-card status SCHEMA`, `/connect-card renew SCHEMA` or
               `/connect-card cancel SCHEMA`
               [Back]
         alice presses [Back]
@@ -206,7 +206,7 @@ async fn the_list_turns_its_pages_in_place() {
               waiting for your customer · works until T+24h · requested by @alice
               :hourglass_flowing_sand: *Google Ads* into `tenant_10`
               waiting for your customer · works until T+24h · requested by @alice
-              To act on one, type `/connect-card status SCHEMA`, `/connect-card renew SCHEMA` or
+              For details or changes, type `/connect-card status SCHEMA`, `/connect-card renew SCHEMA` or
               `/connect-card cancel SCHEMA`
               [Next]
         a page that is not there is the last one:
@@ -217,18 +217,18 @@ async fn the_list_turns_its_pages_in_place() {
               waiting for your customer · works until T+24h · requested by @alice
               :white_check_mark: *Google Ads* into `tenant_03`
               connected · since T · requested by @alice
-              To act on one, type `/connect-card status SCHEMA`, `/connect-card renew SCHEMA` or
+              For details or changes, type `/connect-card status SCHEMA`, `/connect-card renew SCHEMA` or
               `/connect-card cancel SCHEMA`
               [Back]
         what is no page is nothing:
         alice presses [Next]
           only alice sees:
-              This button isn't yours to press, or it no longer belongs to this message, so nothing was done.
-              If you need it, type the command yourself.
+              This button isn't for you, or it's out of date, so I didn't do anything. If you need it, type
+              the command yourself.
         outsider presses [Next]
           only outsider sees:
-              This button isn't yours to press, or it no longer belongs to this message, so nothing was done.
-              If you need it, type the command yourself.
+              This button isn't for you, or it's out of date, so I didn't do anything. If you need it, type
+              the command yourself.
     "#]])
         .await;
 }
@@ -249,7 +249,7 @@ async fn status_says_what_the_database_and_fivetran_know() {
               :hourglass_flowing_sand: *Google Ads* into `acme`
               waiting for your customer · works until T+24h
               Fivetran says: nobody has finished the setup yet.
-              Requested by @alice · Link made T, T · Connection `amber_anchor` · Ref R1
+              Requested by @alice · Link created T, T · Connection `amber_anchor` · Ref R1
               [Get a new link]
               [Delete the connection]
         the customer finishes the setup
@@ -257,31 +257,31 @@ async fn status_says_what_the_database_and_fivetran_know() {
           only alice sees:
               :white_check_mark: *Google Ads* into `acme`
               connected · since T
-              Fivetran says: set up and working; a sync is running; the first load isn't finished yet.
-              Requested by @alice · Link made T, T · Connection `amber_anchor` · Ref R1
+              Fivetran says: set up and working; a sync is running; the first sync isn't finished yet.
+              Requested by @alice · Link created T, T · Connection `amber_anchor` · Ref R1
         bot edits message 1:
-            :white_check_mark: *Google Ads* has been connected since T. Its data is on its way.
-            Requested by @alice · The data goes to schema `acme` · Ref R1
+            :white_check_mark: *Google Ads* is connected (since T).
+            Requested by @alice · The data goes to `acme` · Ref R1
           in the thread of message 1:
-              Google Ads is connected, and its first sync has started. (requested by @alice)
+              Google Ads is connected, and its first sync has started. (Requested by @alice.)
         the connection breaks; Fivetran says: Reconnect <!here> & sign in
         alice: /connect-card status acme
           only alice sees:
               :warning: *Google Ads* into `acme`
               needs attention · since T
-              Fivetran says: set up, but not working now; a sync is running; the first load isn't finished
+              Fivetran says: set up, but not working now; a sync is running; the first sync isn't finished
               yet.
-              What needs doing:
+              To do:
               • Reconnect <!here> & sign in
-              Requested by @alice · Link made T, T · Connection `amber_anchor` · Ref R1
+              Requested by @alice · Link created T, T · Connection `amber_anchor` · Ref R1
               [Get a link to fix it]
         bot edits message 1:
             :warning: *Google Ads* was connected, but now needs attention. Fivetran says: Reconnect <!here>
             & sign in
             [Get a link to fix it]
-            Requested by @alice · The data goes to schema `acme` · Ref R1
+            Requested by @alice · The data goes to `acme` · Ref R1
           in the thread of message 1:
-              Google Ads needs attention: Reconnect <!here> & sign in. (requested by @alice)
+              Google Ads needs attention: Reconnect <!here> & sign in. (Requested by @alice.)
     "#]])
         .await;
 }
@@ -304,8 +304,8 @@ async fn status_does_not_wait_for_a_slow_fivetran() {
           only alice sees:
               :hourglass_flowing_sand: *Google Ads* into `acme`
               waiting for your customer · works until T+24h
-              Fivetran didn't answer in time; this is the last I knew.
-              Requested by @alice · Link made T, T · Connection `amber_anchor` · Ref R1
+              Fivetran didn't answer in time; this is the last known status.
+              Requested by @alice · Link created T, T · Connection `amber_anchor` · Ref R1
               [Get a new link]
               [Delete the connection]
     "#]])
@@ -330,24 +330,25 @@ async fn a_link_whose_time_is_over_does_not_wait_any_more() {
         alice: /connect-card status acme
           only alice sees:
               :hourglass: *Google Ads* into `acme`
-              the link expired before anyone finished · worked until T+24h
-              Fivetran didn't answer in time; this is the last I knew.
-              Requested by @alice · Link made T, T · Connection `amber_anchor` · Ref R1
+              the link expired before the setup was finished · worked until T+24h
+              Fivetran didn't answer in time; this is the last known status.
+              Requested by @alice · Link created T, T · Connection `amber_anchor` · Ref R1
               [Get a new link]
               [Delete the connection]
         alice: /connect-card list
           only alice sees:
               One link in this channel:
               :hourglass: *Google Ads* into `acme`
-              the link expired before anyone finished · worked until T+24h · requested by @alice
-              To act on one, type `/connect-card status SCHEMA`, `/connect-card renew SCHEMA` or
+              the link expired before the setup was finished · worked until T+24h · requested by @alice
+              For details or changes, type `/connect-card status SCHEMA`, `/connect-card renew SCHEMA` or
               `/connect-card cancel SCHEMA`
         bot edits message 1:
-            :hourglass: The link for *Google Ads* expired T+24h, before anyone finished.
+            :hourglass: The link for *Google Ads* expired T+24h before the setup was finished.
             [Get a new link]
-            Requested by @alice · The data goes to schema `acme` · Ref R1
+            Requested by @alice · The data goes to `acme` · Ref R1
           in the thread of message 1:
-              The link for Google Ads expired before anyone finished. The button above makes a new one.
+              The link for Google Ads expired before the setup was finished. Use the button above to get a new
+              one.
     "#]])
         .await;
 }
@@ -403,7 +404,7 @@ async fn the_buttons_of_a_status_renew_and_cancel() {
         (with_value(status.clone(), "'; drop table link; --"), USER),
     ] {
         let answer = bot.presses(user, &message, RENEW_HERE).await;
-        assert!(answer["text"].as_str().unwrap().contains("nothing was done"), "{answer}");
+        assert!(answer["text"].as_str().unwrap().contains("I didn't do anything"), "{answer}");
     }
     assert_eq!(bot.fivetran.calls_to("connect_card"), 0);
 
@@ -418,38 +419,38 @@ async fn the_buttons_of_a_status_renew_and_cancel() {
               :hourglass_flowing_sand: *Google Ads* into `acme`
               waiting for your customer · works until T+24h
               Fivetran says: nobody has finished the setup yet.
-              Requested by @alice · Link made T, T · Connection `amber_anchor` · Ref R1
+              Requested by @alice · Link created T, T · Connection `amber_anchor` · Ref R1
               [Get a new link]
               [Delete the connection]
         #shared-acme
         alice presses [Get a new link]
           only alice sees:
-              This button isn't yours to press, or it no longer belongs to this message, so nothing was done.
-              If you need it, type the command yourself.
+              This button isn't for you, or it's out of date, so I didn't do anything. If you need it, type
+              the command yourself.
         #customer-acme
         outsider presses [Get a new link]
           only outsider sees:
-              This button isn't yours to press, or it no longer belongs to this message, so nothing was done.
-              If you need it, type the command yourself.
+              This button isn't for you, or it's out of date, so I didn't do anything. If you need it, type
+              the command yourself.
         alice presses [Get a new link]
           only alice sees:
-              This button isn't yours to press, or it no longer belongs to this message, so nothing was done.
-              If you need it, type the command yourself.
+              This button isn't for you, or it's out of date, so I didn't do anything. If you need it, type
+              the command yourself.
         alice presses [Get a new link]
           only alice sees:
-              This button isn't yours to press, or it no longer belongs to this message, so nothing was done.
-              If you need it, type the command yourself.
+              This button isn't for you, or it's out of date, so I didn't do anything. If you need it, type
+              the command yourself.
         bob presses [Get a new link]
           only bob sees instead:
-              Making a new link for Google Ads now. It will replace the old one in its message.
+              Making a new link for Google Ads now. It will replace the old one.
               Ref R2
         bot edits message 1:
-            Please connect *Google Ads*: press the button and sign in on the page that opens. Your password
-            stays on that page; neither we nor this channel can see it.
+            Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor anyone in this channel can see it.
             This is a fresh link; it replaces the earlier one.
             [Connect Google Ads → card 1]
-            Requested by @alice · The data goes to schema `acme` · Works until T+24h · Everyone here can see
-            this link, and anyone who has it can use it · Ref R1
+            Requested by @alice · The data goes to `acme` · Works until T+24h · Everyone here can see this
+            link, and anyone who has it can use it · Ref R1
           in the thread of message 1:
               @bob asked for a new link; it's in the message above.
         alice presses [Delete the connection]
@@ -461,14 +462,14 @@ async fn the_buttons_of_a_status_renew_and_cancel() {
             was deleted: data already in the destination stays there.
             Ref R3
         bot edits message 1:
-            The request to connect *Google Ads* was cancelled; its link no longer works.
-            Requested by @alice · The data goes to schema `acme` · Ref R1
+            *Google Ads* was cancelled or removed in Fivetran; its link no longer works.
+            Requested by @alice · The data goes to `acme` · Ref R1
         alice: /connect-card status acme
           only alice sees:
               :no_entry_sign: *Google Ads* into `acme`
-              cancelled; its link no longer works · since T
+              cancelled or removed in Fivetran; its link no longer works · since T
               The connection has been deleted in Fivetran.
-              Requested by @alice · Link made T, T · Connection `amber_anchor` · Ref R1
+              Requested by @alice · Link created T, T · Connection `amber_anchor` · Ref R1
     "#]])
         .await;
 }

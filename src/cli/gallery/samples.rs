@@ -58,7 +58,8 @@ pub(super) struct Sample {
     pub(super) card: ConnectCard,
     pub(super) works: Vec<Work>,
     pub(super) usage_errors: Vec<(&'static str, UsageError)>,
-    pub(super) problems: Vec<(&'static str, Notice)>,
+    /// Each with the verb that it is told after.
+    pub(super) problems: Vec<(&'static str, &'static str, Notice)>,
     pub(super) refusals: Vec<(&'static str, Reason)>,
     pub(super) services: Vec<Service>,
     pub(super) choices: Vec<Choice>,
@@ -98,7 +99,7 @@ impl Sample {
             choices: choices(long),
             typed: long.text("google", "<!channel> ", 4000),
             sealed: long.text("sealed", "A", 3000),
-            detail: long.text("Reconnect", "Reconnect & <sign in> ", 5000),
+            detail: long.text("Reconnect.", "Reconnect & <sign in> ", 5000),
             connection: long.text("calm_delta", "calm_", 250),
             tasks: vec![
                 Task { message: long.text("Reconnect", "Sign in <!here> & ", 5000) };
@@ -287,33 +288,44 @@ fn refusals(long: &Lengths) -> Vec<(&'static str, Reason)> {
     ]
 }
 
-fn problems(long: &Lengths, channel: &str, user: &str) -> Vec<(&'static str, Notice)> {
+fn problems(long: &Lengths, channel: &str, user: &str) -> Vec<(&'static str, &'static str, Notice)> {
     let said = || ApiMessage {
         code: long.text("Forbidden", "C", 500),
         message: long.text("You do not have access.", "<!channel> & ", 500),
     };
     let origin = || Origin { channel_id: channel.to_owned(), user_id: user.to_owned() };
     vec![
-        ("key-rejected", Problem::KeyRejected.into()),
-        ("forbidden", Problem::Forbidden(said()).into()),
-        ("group-unknown", Problem::GroupUnknown(said()).into()),
-        ("refused", Problem::Refused(said()).into()),
-        ("schema-taken", Problem::SchemaTaken { service: long.text("stripe", "s", 100) }.into()),
-        ("name-taken", Problem::NameTaken(said()).into()),
-        ("already-connected", Problem::AlreadyConnected { origin: None }.into()),
-        ("already-connected-here", Problem::AlreadyConnected { origin: Some(origin()) }.into()),
-        ("elsewhere", Problem::Elsewhere { origin: origin() }.into()),
-        ("cancelled", Notice::Cancelled),
-        ("not-cancelled", Problem::NotCancelled.into()),
-        ("table-missing", Problem::Misfit(MisfitKind::TableMissing).into()),
-        ("table-not-wanted", Problem::Misfit(MisfitKind::TableNotWanted).into()),
+        ("key-rejected", "connect", Problem::KeyRejected.into()),
+        ("forbidden", "connect", Problem::Forbidden(said()).into()),
+        ("group-unknown", "connect", Problem::GroupUnknown(said()).into()),
+        ("refused", "connect", Problem::Refused(said()).into()),
+        ("refused-cancel", "cancel", Problem::Refused(said()).into()),
+        ("refused-renew", "renew", Problem::Refused(said()).into()),
+        ("schema-taken", "connect", Problem::SchemaTaken { service: long.text("stripe", "s", 100) }.into()),
+        ("name-taken", "connect", Problem::NameTaken(said()).into()),
+        ("already-connected", "connect", Problem::AlreadyConnected { origin: None }.into()),
+        ("already-connected-here", "connect", Problem::AlreadyConnected { origin: Some(origin()) }.into()),
+        ("already-connected-renew", "renew", Problem::AlreadyConnected { origin: None }.into()),
+        ("gone", "renew", Problem::Gone.into()),
+        ("elsewhere", "connect", Problem::Elsewhere { origin: origin() }.into()),
+        ("cancelled", "cancel", Notice::Cancelled),
+        ("not-cancelled", "cancel", Problem::NotCancelled.into()),
+        ("table-missing", "connect", Problem::Misfit(MisfitKind::TableMissing).into()),
+        ("table-not-wanted", "connect", Problem::Misfit(MisfitKind::TableNotWanted).into()),
         (
             "rate-limited",
+            "connect",
             Problem::RateLimited { retry_after_s: Some(if long.longest { u64::MAX } else { 90 }) }.into(),
         ),
-        ("rate-limited-unsaid", Problem::RateLimited { retry_after_s: None }.into()),
-        ("no-answer", Problem::NoAnswer.into()),
-        ("cannot-post-unconfirmed", Problem::Unconfirmed.into()),
-        ("cannot-post", Problem::CannotPost { slack_says: long.text("channel_not_found", "w", 5000) }.into()),
+        ("rate-limited-unsaid", "connect", Problem::RateLimited { retry_after_s: None }.into()),
+        ("no-answer", "connect", Problem::NoAnswer.into()),
+        ("no-answer-cancel", "cancel", Problem::NoAnswer.into()),
+        ("no-answer-renew", "renew", Problem::NoAnswer.into()),
+        ("cannot-post-unconfirmed", "connect", Problem::Unconfirmed.into()),
+        (
+            "cannot-post",
+            "connect",
+            Problem::CannotPost { slack_says: long.text("channel_not_found", "w", 5000) }.into(),
+        ),
     ]
 }
