@@ -150,7 +150,9 @@ impl App {
 
     /// Says that the bot is not ready any more, while it still takes what balancers send it.
     pub fn announce_stop(&self) {
-        tracing::info!("shutting down");
+        if !self.stopping.is_cancelled() {
+            tracing::info!("shutting down");
+        }
         self.stopping.cancel();
     }
 

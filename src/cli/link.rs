@@ -75,7 +75,7 @@ pub async fn run(
         Ok(made) => {
             if made.existed {
                 remark(
-                    "the connection already existed; this is a fresh link for it (whoever uses it signs in again)",
+                    "the connection already existed; this is a fresh link for it (if it was connected, signing in replaces the earlier sign-in)",
                 );
             }
             show(&request, &made, json, &clock)
