@@ -1,5 +1,8 @@
 //! Each rule of the journal by itself.
 
+mod intents;
+mod pauses;
+
 use super::pause::{BACKOFF, UNCLEAR_DELAYS};
 use super::*;
 use crate::fivetran::model::ApiMessage;
@@ -305,118 +308,6 @@ fn whoever_takes_a_command_over_goes_on_from_its_stage() {
     }
 }
 
-#[test]
-fn a_cancellation_ends_in_what_came_of_it() {
-    let cancelling = || {
-        let stage = Stage::Cancel { connection: "ours".to_owned() };
-        let terms = Terms { intent: Intent::Cancel, ..terms(WEB_API) };
-        let mut life = Life::with(terms, Progress::of(stage));
-        assert_eq!(life.next(Outcome::Accepted), Step::Cancel);
-        life
-    };
-    for (outcome, notice) in [
-        (Outcome::Cancelled, Notice::Cancelled),
-        (Outcome::NotCancelled, Problem::NotCancelled.into()),
-        (failed(Failure::Final(Problem::KeyRejected)), Problem::KeyRejected.into()),
-    ] {
-        let mut life = cancelling();
-        assert_eq!(life.next(outcome), Step::Tell);
-        assert_eq!(life.journal.progress.stage.notice(), Some(&notice));
-        assert_eq!(life.next(Outcome::Told), Step::End);
-        assert_eq!((life.stage(), life.connection()), ("told", Some("ours")));
-    }
-    for failure in [Failure::Unclear, Failure::NotSent, Failure::Throttled(None)] {
-        let mut life = cancelling();
-        let step = life.next(failed(failure));
-        assert_eq!(life.after_wait(&step).1, Step::Cancel);
-    }
-}
-
-#[test]
-fn a_renewal_is_for_its_own_connection_and_no_other() {
-    let renewing = || {
-        let stage = Stage::Deliver { connection: "ours".to_owned(), existed: true };
-        let terms = Terms { intent: Intent::Renew, ..terms(WEB_API) };
-        let mut life = Life::with(terms, Progress::of(stage));
-        assert_eq!(life.next(Outcome::Accepted), Step::Look);
-        life
-    };
-    let found = |connection: &str, broken| {
-        Outcome::Found(Found::Finished { connection: connection.to_owned(), origin: None, broken })
-    };
-    let unfinished = |connection: &str| {
-        Outcome::Found(Found::Unfinished { connection: connection.to_owned(), created_at: None })
-    };
-    for (outcome, step, problem) in [
-        (unfinished("ours"), Step::Mint, None),
-        (unfinished("another"), Step::Tell, Some(Problem::Gone)),
-        (found("ours", true), Step::Mint, None),
-        (found("ours", false), Step::Tell, Some(Problem::AlreadyConnected { origin: None })),
-        (found("another", true), Step::Tell, Some(Problem::Gone)),
-        (nothing(), Step::Tell, Some(Problem::Gone)),
-    ] {
-        let mut life = renewing();
-        assert_eq!(life.next(outcome.clone()), step, "{outcome:?}");
-        assert_eq!(life.problem(), problem.as_ref(), "{outcome:?}");
-    }
-}
-
-/// What this process knows of a command is used only if nobody else has had it.
-#[test]
-fn a_command_is_gone_on_with_only_if_it_was_in_no_other_hands() {
-    let rested = || {
-        let mut life = Life::new(RESPONSE_URL);
-        life.next(Outcome::Accepted);
-        assert!(matches!(life.next(failed(Failure::Unclear)), Step::Wait(_)));
-        life.journal
-    };
-    let progress = Progress::default;
-    for (fence, expected) in [(1, "Accepted"), (7, "TakenOver"), (8, "Woken"), (9, "TakenOver")] {
-        let mut resting = Resting::default();
-        resting.put_down("a", 7, rested());
-        let (_, outcome) = resting.take_up("a", fence, terms(RESPONSE_URL), progress());
-        assert_eq!(format!("{outcome:?}"), expected, "{fence}");
-        // It is taken up once.
-        let (_, outcome) = resting.take_up("a", 8, terms(RESPONSE_URL), progress());
-        assert_eq!(format!("{outcome:?}"), "TakenOver");
-    }
-    let mut resting = Resting::default();
-    for id in ["a", "b", "c"] {
-        resting.put_down(id, 7, rested());
-    }
-    resting.forget("a");
-    let outcome = |resting: &mut Resting<_>, id| {
-        format!("{:?}", resting.take_up(id, 8, terms(RESPONSE_URL), progress()).1)
-    };
-    assert_eq!(outcome(&mut resting, "a"), "TakenOver");
-    resting.forget_old(start() + RESPONSE_URL_DEADLINE - SignedDuration::from_secs(1));
-    assert_eq!(outcome(&mut resting, "b"), "Woken");
-    resting.forget_old(start() + RESPONSE_URL_DEADLINE);
-    assert_eq!(outcome(&mut resting, "c"), "TakenOver");
-}
-
-#[test]
-fn a_short_throttle_is_waited_out_and_a_long_one_is_told() {
-    for (asked, waits) in [(0, true), (30, true), (60, true), (61, false), (u64::MAX, false)] {
-        let mut life = Life::new(RESPONSE_URL);
-        life.next(Outcome::Accepted);
-        let step = life.next(failed(Failure::Throttled(Some(seconds(asked)))));
-        if waits {
-            let (pause, step) = life.after_wait(&step);
-            assert_eq!(step, Step::Create);
-            assert!(pause > seconds(asked) && pause <= seconds(asked + 1), "{pause:?}");
-        } else {
-            assert_eq!(step, Step::Tell);
-            assert_eq!(life.problem(), Some(&Problem::RateLimited { retry_after_s: Some(asked) }));
-        }
-    }
-    let mut life = Life::posting(RESPONSE_URL);
-    let step = life.next(post_failed(PostFailure::Throttled(Some(Duration::MAX))));
-    let (pause, step) = life.after_wait(&step);
-    assert!(pause >= THROTTLE_LIMIT && pause <= THROTTLE_LIMIT + seconds(1), "{pause:?}");
-    assert_eq!(step, Step::Look);
-}
-
 /// Fails until the end, and returns how often something was tried, and the last moment.
 fn fail_for_ever(life: &mut Life, mut step: Step, fails: impl Fn(&Step) -> Outcome) -> u32 {
     let mut tries = 0;
@@ -555,21 +446,6 @@ fn a_refused_link_is_told_and_a_refused_problem_is_the_end() {
 }
 
 #[test]
-fn a_step_that_is_held_back_comes_again_and_is_no_failure() {
-    let mut life = Life::new(RESPONSE_URL);
-    life.next(Outcome::Accepted);
-    let step = life.next(Outcome::Postponed);
-    let (pause, step) = life.after_wait(&step);
-    assert_eq!((pause, step), (seconds(1), Step::Create));
-    assert!(!life.again);
-    let step = life.next(failed(Failure::Unclear));
-    assert!(life.again);
-    life.after_wait(&step);
-    let step = life.next(Outcome::Postponed);
-    assert_eq!(life.after_wait(&step).1, Step::Look);
-}
-
-#[test]
 fn a_connection_that_vanishes_is_made_anew_twice() {
     let mut life = Life::new(RESPONSE_URL);
     let mut step = life.next(Outcome::Accepted);
@@ -583,30 +459,6 @@ fn a_connection_that_vanishes_is_made_anew_twice() {
     life.next(Outcome::Created { connection: "ours".to_owned(), card: None });
     assert_eq!(life.next(Outcome::Vanished), Step::Tell);
     assert_eq!(life.problem(), Some(&Problem::NoAnswer));
-}
-
-#[test]
-fn the_backoff_doubles_up_to_a_minute_within_its_jitter() {
-    let mut life = Life::new(RESPONSE_URL);
-    life.next(Outcome::Accepted);
-    for tries in 0..12 {
-        let whole = (BACKOFF.0 * (1 << tries)).min(BACKOFF.1);
-        let step = life.next(failed(Failure::NotSent));
-        let (pause, _) = life.after_wait(&step);
-        assert!(pause >= whole / 2 && pause <= whole, "{pause:?} of {whole:?}");
-    }
-}
-
-#[test]
-fn commands_do_not_wait_in_step() {
-    let waits: std::collections::BTreeSet<_> = (0..100)
-        .map(|spread| {
-            let mut life = Life::with(Terms { spread, ..terms(RESPONSE_URL) }, Progress::default());
-            life.next(Outcome::Accepted);
-            format!("{:?}", life.next(failed(Failure::NotSent)))
-        })
-        .collect();
-    assert!(waits.len() > 50, "{waits:?}");
 }
 
 #[test]

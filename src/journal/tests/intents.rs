@@ -1,0 +1,93 @@
+//! What differs by what is wanted, and whose memory of a command counts.
+
+use super::*;
+
+#[test]
+fn a_cancellation_ends_in_what_came_of_it() {
+    let cancelling = || {
+        let stage = Stage::Cancel { connection: "ours".to_owned() };
+        let terms = Terms { intent: Intent::Cancel, ..terms(WEB_API) };
+        let mut life = Life::with(terms, Progress::of(stage));
+        assert_eq!(life.next(Outcome::Accepted), Step::Cancel);
+        life
+    };
+    for (outcome, notice) in [
+        (Outcome::Cancelled, Notice::Cancelled),
+        (Outcome::NotCancelled, Problem::NotCancelled.into()),
+        (failed(Failure::Final(Problem::KeyRejected)), Problem::KeyRejected.into()),
+    ] {
+        let mut life = cancelling();
+        assert_eq!(life.next(outcome), Step::Tell);
+        assert_eq!(life.journal.progress.stage.notice(), Some(&notice));
+        assert_eq!(life.next(Outcome::Told), Step::End);
+        assert_eq!((life.stage(), life.connection()), ("told", Some("ours")));
+    }
+    for failure in [Failure::Unclear, Failure::NotSent, Failure::Throttled(None)] {
+        let mut life = cancelling();
+        let step = life.next(failed(failure));
+        assert_eq!(life.after_wait(&step).1, Step::Cancel);
+    }
+}
+
+#[test]
+fn a_renewal_is_for_its_own_connection_and_no_other() {
+    let renewing = || {
+        let stage = Stage::Deliver { connection: "ours".to_owned(), existed: true };
+        let terms = Terms { intent: Intent::Renew, ..terms(WEB_API) };
+        let mut life = Life::with(terms, Progress::of(stage));
+        assert_eq!(life.next(Outcome::Accepted), Step::Look);
+        life
+    };
+    let found = |connection: &str, broken| {
+        Outcome::Found(Found::Finished { connection: connection.to_owned(), origin: None, broken })
+    };
+    let unfinished = |connection: &str| {
+        Outcome::Found(Found::Unfinished { connection: connection.to_owned(), created_at: None })
+    };
+    for (outcome, step, problem) in [
+        (unfinished("ours"), Step::Mint, None),
+        (unfinished("another"), Step::Tell, Some(Problem::Gone)),
+        (found("ours", true), Step::Mint, None),
+        (found("ours", false), Step::Tell, Some(Problem::AlreadyConnected { origin: None })),
+        (found("another", true), Step::Tell, Some(Problem::Gone)),
+        (nothing(), Step::Tell, Some(Problem::Gone)),
+    ] {
+        let mut life = renewing();
+        assert_eq!(life.next(outcome.clone()), step, "{outcome:?}");
+        assert_eq!(life.problem(), problem.as_ref(), "{outcome:?}");
+    }
+}
+
+/// What this process knows of a command is used only if nobody else has had it.
+#[test]
+fn a_command_is_gone_on_with_only_if_it_was_in_no_other_hands() {
+    let rested = || {
+        let mut life = Life::new(RESPONSE_URL);
+        life.next(Outcome::Accepted);
+        assert!(matches!(life.next(failed(Failure::Unclear)), Step::Wait(_)));
+        life.journal
+    };
+    let progress = Progress::default;
+    for (fence, expected) in [(1, "Accepted"), (7, "TakenOver"), (8, "Woken"), (9, "TakenOver")] {
+        let mut resting = Resting::default();
+        resting.put_down("a", 7, rested());
+        let (_, outcome) = resting.take_up("a", fence, terms(RESPONSE_URL), progress());
+        assert_eq!(format!("{outcome:?}"), expected, "{fence}");
+        // It is taken up once.
+        let (_, outcome) = resting.take_up("a", 8, terms(RESPONSE_URL), progress());
+        assert_eq!(format!("{outcome:?}"), "TakenOver");
+    }
+    let mut resting = Resting::default();
+    for id in ["a", "b", "c"] {
+        resting.put_down(id, 7, rested());
+    }
+    resting.forget("a");
+    let outcome = |resting: &mut Resting<_>, id| {
+        format!("{:?}", resting.take_up(id, 8, terms(RESPONSE_URL), progress()).1)
+    };
+    assert_eq!(outcome(&mut resting, "a"), "TakenOver");
+    resting.forget_old(start() + RESPONSE_URL_DEADLINE - SignedDuration::from_secs(1));
+    assert_eq!(outcome(&mut resting, "b"), "Woken");
+    resting.forget_old(start() + RESPONSE_URL_DEADLINE);
+    assert_eq!(outcome(&mut resting, "c"), "TakenOver");
+}

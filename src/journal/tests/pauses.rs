@@ -1,0 +1,64 @@
+//! How long a command rests.
+
+use super::*;
+
+#[test]
+fn a_short_throttle_is_waited_out_and_a_long_one_is_told() {
+    for (asked, waits) in [(0, true), (30, true), (60, true), (61, false), (u64::MAX, false)] {
+        let mut life = Life::new(RESPONSE_URL);
+        life.next(Outcome::Accepted);
+        let step = life.next(failed(Failure::Throttled(Some(seconds(asked)))));
+        if waits {
+            let (pause, step) = life.after_wait(&step);
+            assert_eq!(step, Step::Create);
+            assert!(pause > seconds(asked) && pause <= seconds(asked + 1), "{pause:?}");
+        } else {
+            assert_eq!(step, Step::Tell);
+            assert_eq!(life.problem(), Some(&Problem::RateLimited { retry_after_s: Some(asked) }));
+        }
+    }
+    let mut life = Life::posting(RESPONSE_URL);
+    let step = life.next(post_failed(PostFailure::Throttled(Some(Duration::MAX))));
+    let (pause, step) = life.after_wait(&step);
+    assert!(pause >= THROTTLE_LIMIT && pause <= THROTTLE_LIMIT + seconds(1), "{pause:?}");
+    assert_eq!(step, Step::Look);
+}
+
+#[test]
+fn the_backoff_doubles_up_to_a_minute_within_its_jitter() {
+    let mut life = Life::new(RESPONSE_URL);
+    life.next(Outcome::Accepted);
+    for tries in 0..12 {
+        let whole = (BACKOFF.0 * (1 << tries)).min(BACKOFF.1);
+        let step = life.next(failed(Failure::NotSent));
+        let (pause, _) = life.after_wait(&step);
+        assert!(pause >= whole / 2 && pause <= whole, "{pause:?} of {whole:?}");
+    }
+}
+
+#[test]
+fn commands_do_not_wait_in_step() {
+    let waits: std::collections::BTreeSet<_> = (0..100)
+        .map(|spread| {
+            let mut life = Life::with(Terms { spread, ..terms(RESPONSE_URL) }, Progress::default());
+            life.next(Outcome::Accepted);
+            format!("{:?}", life.next(failed(Failure::NotSent)))
+        })
+        .collect();
+    assert!(waits.len() > 50, "{waits:?}");
+}
+
+#[test]
+fn a_step_that_is_held_back_comes_again_and_is_no_failure() {
+    let mut life = Life::new(RESPONSE_URL);
+    life.next(Outcome::Accepted);
+    let step = life.next(Outcome::Postponed);
+    let (pause, step) = life.after_wait(&step);
+    assert_eq!((pause, step), (seconds(1), Step::Create));
+    assert!(!life.again);
+    let step = life.next(failed(Failure::Unclear));
+    assert!(life.again);
+    life.after_wait(&step);
+    let step = life.next(Outcome::Postponed);
+    assert_eq!(life.after_wait(&step).1, Step::Look);
+}
