@@ -6,6 +6,7 @@
 
 pub mod catalog;
 pub mod error;
+pub mod listed;
 pub mod live;
 pub mod model;
 pub mod schema;
@@ -21,6 +22,7 @@ use serde_json::{Value, json};
 use crate::outbound::{self, CallError};
 use catalog::ServiceId;
 use error::Error;
+use listed::Page;
 use model::{Account, ConnectCard, Connection, ConnectorType, Created, Group};
 use schema::{SchemaKind, Target};
 
@@ -28,6 +30,12 @@ use schema::{SchemaKind, Target};
 const ACCEPT: &str = "application/json;version=2";
 /// Largest catalogue that is read; it has about 1 MB. A service's metadata may be large as well.
 const CATALOGUE_LIMIT: usize = 4 * 1024 * 1024;
+/// Connections on one page of a list, the most that Fivetran gives: what it counts is calls.
+/// <https://fivetran.com/docs/rest-api/pagination>
+const PAGE_ITEMS: &str = "1000";
+/// Largest page that is read, in bytes. A connection has about 1 KB, and its config, which some
+/// services fill with every table or account, several more: 1000 of 16 KB.
+const PAGE_LIMIT: usize = 16 * 1024 * 1024;
 
 /// What is needed to call Fivetran. No `Debug`: it holds the key.
 #[derive(Clone)]
@@ -109,14 +117,33 @@ impl Fivetran {
             .append_pair("schema", name)
             .append_pair("limit", "100")
             .finish();
-        let page: model::Page<Connection> =
+        let found: model::Items<Connection> =
             self.send(self.request(Method::GET, &format!("/v1/connections?{query}"))).await?;
         // The filter is exact, and a stranger's connection is never to be taken for ours.
-        Ok(page
+        Ok(found
             .items
             .into_iter()
             .filter(|found| found.schema == name && found.group_id == group_id)
             .collect())
+    }
+
+    /// A page of the connections of a destination, in Fivetran's order: the first one, or the one
+    /// that `cursor` names. `GET /v1/connections?group_id&limit&cursor`
+    ///
+    /// # Errors
+    /// [`Error`]; [`Error::Unclear`] also where the next page would be this one again.
+    pub async fn connections_of(&self, group_id: &str, cursor: Option<&str>) -> Result<Page, Error> {
+        let mut query = form_urlencoded::Serializer::new(String::new());
+        query.append_pair("group_id", group_id).append_pair("limit", PAGE_ITEMS);
+        if let Some(cursor) = cursor {
+            query.append_pair("cursor", cursor);
+        }
+        let request = self.request(Method::GET, &format!("/v1/connections?{}", query.finish()));
+        let page = self.read::<listed::Raw>(request, PAGE_LIMIT).await?.of_group(group_id);
+        if page.next_cursor.is_some() && page.next_cursor.as_deref() == cursor {
+            return Err(Error::Unclear(CallError::Unanswered("a list without an end")));
+        }
+        Ok(page)
     }
 
     /// One connection. `GET /v1/connections/{id}`

@@ -1,18 +1,22 @@
-//! The steps at Fivetran: create, look, mint, cancel, and seeing how a connection stands.
+//! The steps at Fivetran: create, look, mint, cancel, and seeing how one connection or a
+//! destination's all stand.
 //!
 //! Owns what each answer of Fivetran's means for a command. What is done next is
 //! [`crate::journal`]'s decision. Must not know Slack or the database.
 
 mod landing;
+mod sweep;
 
 use crate::fivetran::catalog::ServiceId;
 use crate::fivetran::error::Error;
+use crate::fivetran::listed::Page;
 use crate::fivetran::model::{ConnectCard, Connection, SetupState};
 use crate::fivetran::schema::SchemaKind;
 use crate::fivetran::{Fivetran, NewConnection};
 use crate::journal::{self, Failure, Found, Problem};
 use crate::work::Request;
 pub use landing::Landing;
+pub use sweep::List;
 
 /// What came of a step at Fivetran, with the card itself if it gave one.
 pub type Outcome = journal::Outcome<ConnectCard>;
@@ -123,6 +127,22 @@ impl Provision {
             Err(Error::NotFound(said)) if said.is_of_connection() => Ok(None),
             Err(error) => Err(error),
         }
+    }
+
+    /// All connections of a destination, page by page. For whoever stays until the end: it cannot go
+    /// round in circles.
+    #[must_use]
+    pub fn list<'a>(&'a self, group_id: &'a str) -> List<'a> {
+        List::new(&self.fivetran, group_id)
+    }
+
+    /// One page of the connections of a destination: the first, or the one that `cursor` names. For
+    /// whoever keeps the place by itself.
+    ///
+    /// # Errors
+    /// [`Error`]; a group that is not there is one.
+    pub async fn page(&self, group_id: &str, cursor: Option<&str>) -> Result<Page, Error> {
+        self.fivetran.connections_of(group_id, cursor).await
     }
 }
 

@@ -26,10 +26,10 @@ pub(super) struct Answer<T> {
     pub(super) data: T,
 }
 
-/// One page of a list.
+/// A list that fits on one page.
 #[derive(Deserialize)]
 #[serde(bound = "T: Deserialize<'de>")]
-pub(super) struct Page<T> {
+pub(super) struct Items<T> {
     #[serde(default = "Vec::new", deserialize_with = "null_as_default")]
     pub(super) items: Vec<T>,
 }
