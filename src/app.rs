@@ -18,6 +18,7 @@ use crate::config::Config;
 use crate::fivetran::Fivetran;
 use crate::fivetran::catalog::Catalog;
 use crate::fivetran::live::CurrentCatalog;
+use crate::outbox::{self, Outbox};
 use crate::permission::Gate;
 use crate::provision::Provision;
 use crate::reply::Audience;
@@ -36,7 +37,7 @@ use crate::slack::web_api::WebApi;
 use crate::store::{Claimed, OpenError, Options, Store};
 use crate::telemetry::Metrics;
 use crate::watch::{self, Watcher};
-use crate::worker::{self, Delivery, Hints};
+use crate::worker::{self, Delivery, Hints, Links};
 use crate::{outbound, server};
 
 /// How long giving the leases up may take at a shutdown.
@@ -71,8 +72,10 @@ pub struct App {
     pub store: Store,
     /// The services as they are now.
     pub catalog: Arc<CurrentCatalog>,
-    /// Whoever keeps messages true.
+    /// Whoever knows how connections stand.
     pub watcher: Arc<Watcher>,
+    /// Whoever brings that to Slack.
+    pub outbox: Arc<Outbox>,
     /// Set when the bot shuts down.
     pub stopping: CancellationToken,
     /// Set when a part of it has failed that it cannot do without.
@@ -80,6 +83,7 @@ pub struct App {
     listeners: Vec<JoinHandle<()>>,
     worker: worker::Handle,
     watching: watch::Handle,
+    editing: outbox::Handle,
     close_listeners: CancellationToken,
 }
 
@@ -118,7 +122,15 @@ impl App {
             None => None,
         };
         let (accepted, fresh) = mpsc::unbounded_channel();
-        let worker = parts.start_worker(config.visibility, fresh);
+        // What the release before has kept is watched, and guarded, like everything else.
+        let taken = parts.store.take_links_over(parts.clock.now()).await;
+        match taken.map_err(OpenError::Unreachable)? {
+            0 => {}
+            links => tracing::info!(links, "took over the links of the release before"),
+        }
+        let outbox = parts.outbox();
+        let worker = parts.start_worker(config.visibility, Arc::clone(&outbox), fresh);
+        let editing = outbox::start(Arc::clone(&outbox), parts.failed.clone());
         let watcher = parts.watcher();
         let watching = watch::start(Arc::clone(&watcher), parts.failed.clone());
         parts.keep_catalog_fresh(fivetran);
@@ -139,11 +151,13 @@ impl App {
             store,
             catalog,
             watcher,
+            outbox,
             stopping,
             failed,
             listeners,
             worker,
             watching,
+            editing,
             close_listeners,
         })
     }
@@ -165,7 +179,7 @@ impl App {
         for listener in self.listeners {
             let _ = listener.await;
         }
-        tokio::join!(self.worker.stop(), self.watching.stop());
+        tokio::join!(self.worker.stop(), self.watching.stop(), self.editing.stop());
         match tokio::time::timeout(RELEASE_LIMIT, self.store.release()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "could not give up the leases; they end by themselves"),
@@ -193,7 +207,12 @@ struct Parts {
 }
 
 impl Parts {
-    fn start_worker(&self, audience: Audience, fresh: mpsc::UnboundedReceiver<Claimed>) -> worker::Handle {
+    fn start_worker(
+        &self,
+        audience: Audience,
+        outbox: Arc<Outbox>,
+        fresh: mpsc::UnboundedReceiver<Claimed>,
+    ) -> worker::Handle {
         let delivery = Delivery {
             clock: self.clock.clone(),
             metrics: self.metrics.clone(),
@@ -209,7 +228,12 @@ impl Parts {
             metrics: self.metrics.clone(),
             store: self.store.clone(),
             provision: self.provision.clone(),
-            delivery,
+            links: Links {
+                delivery,
+                store: self.store.clone(),
+                outbox,
+                channels: Arc::clone(&self.channels),
+            },
             stopping: self.stopping.clone(),
             failed: self.failed.clone(),
         };
@@ -221,10 +245,18 @@ impl Parts {
             clock: self.clock.clone(),
             store: self.store.clone(),
             provision: self.provision.clone(),
-            web_api: self.web_api.clone(),
             channels: Arc::clone(&self.channels),
             stopping: self.stopping.clone(),
         }))
+    }
+
+    fn outbox(&self) -> Arc<Outbox> {
+        Arc::new(Outbox {
+            clock: self.clock.clone(),
+            store: self.store.clone(),
+            web_api: self.web_api.clone(),
+            stopping: self.stopping.clone(),
+        })
     }
 
     fn keep_catalog_fresh(&self, fivetran: Fivetran) {

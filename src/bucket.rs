@@ -29,7 +29,8 @@ impl Bucket {
         self.filled_until = Some(now);
         self.put(since * per_second);
         // Rounds down: a part of a token buys nothing yet.
-        let taken = wanted.clamp(0, self.left as i64);
+        // What was spent unasked is owed.
+        let taken = wanted.clamp(0, (self.left as i64).max(0));
         self.left -= taken as f64;
         taken
     }

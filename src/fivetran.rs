@@ -133,12 +133,11 @@ impl Fivetran {
     /// # Errors
     /// [`Error`]; [`Error::Unclear`] also where the next page would be this one again.
     pub async fn connections_of(&self, group_id: &str, cursor: Option<&str>) -> Result<Page, Error> {
-        let mut query = form_urlencoded::Serializer::new(String::new());
-        query.append_pair("group_id", group_id).append_pair("limit", PAGE_ITEMS);
-        if let Some(cursor) = cursor {
-            query.append_pair("cursor", cursor);
-        }
-        let request = self.request(Method::GET, &format!("/v1/connections?{}", query.finish()));
+        let pairs = [("group_id", group_id), ("limit", PAGE_ITEMS)].into_iter();
+        let query: String = form_urlencoded::Serializer::new(String::new())
+            .extend_pairs(pairs.chain(cursor.map(|cursor| ("cursor", cursor))))
+            .finish();
+        let request = self.request(Method::GET, &format!("/v1/connections?{query}"));
         let page = self.read::<listed::Raw>(request, PAGE_LIMIT).await?.of_group(group_id);
         if page.next_cursor.is_some() && page.next_cursor.as_deref() == cursor {
             return Err(Error::Unclear(CallError::Unanswered("a list without an end")));

@@ -17,6 +17,8 @@ pub mod server;
 pub mod watch;
 pub mod worker;
 
+pub mod outbox;
+
 pub mod reply;
 
 pub mod command;

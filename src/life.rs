@@ -1,69 +1,94 @@
-//! The life of a posted link: waiting, connected, expired, broken, cancelled.
+//! The life of a connection: which link of it stands where, and how that stands.
 //!
-//! Owns what a look at Fivetran means for a link's message, and when to look again. Pure: must not
-//! know a clock, a socket, a database or a sentence.
+//! Owns every rule about a link: where it may be posted, what a look at Fivetran means for it, when to
+//! look again, and when its message has to be edited. Pure: must not know a clock, a socket, a
+//! database or a sentence.
+//!
+//! The rule behind the rules: a link may work for whoever sees it, so at most one is on show for each
+//! connection, and a connection stays in the channel that it belongs to. Whatever has been sent to
+//! Slack without an answer may be there, and nothing that one odd answer says is for good.
 
-use std::time::Duration;
+mod intend;
+mod seen;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::fivetran::model::{Connection, SetupState, Status};
 // The database keeps a link's place with it, and must not know Slack.
 pub use crate::slack::Place;
-use crate::work::Request;
+use crate::work::{Key, Request};
+pub use intend::{Ask, At, Intention, Post, Refusal, intend};
+pub use seen::{FEW, Seen};
 
-/// Share of Fivetran's hourly rate limit that watching may use: a tenth and a bit less, so that
-/// the 20,000 requests of a paying account leave it at about 1,800.
-const SHARE_OF_LIMIT: u64 = 11;
-/// Fivetran's hourly limit where it has not said its own yet.
-/// <https://fivetran.com/docs/rest-api/rate-limiting>
-pub const USUAL_LIMIT: u64 = 20_000;
 /// How long an unfinished link is looked at after it has expired: somebody may finish the setup
 /// in Fivetran's dashboard.
 const AFTER_EXPIRY: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// How long a connected one is watched for breaking.
 const AFTER_CONNECTED: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// How long one that is gone is watched for coming back: Fivetran may have been wrong.
+const AFTER_GONE: SignedDuration = SignedDuration::from_hours(7 * 24);
+/// How long a broken one is watched for being fixed: it is what its message asks for.
+const AFTER_BROKEN: SignedDuration = SignedDuration::from_hours(365 * 24);
 /// How long before a link expires its reminder is due.
 const REMINDER_BEFORE: SignedDuration = SignedDuration::from_hours(4);
 /// How long after it has expired the other one is due.
 const REMINDER_AFTER: SignedDuration = SignedDuration::from_hours(2);
-
-/// Longest text of Fivetran's tasks that is kept, in characters: a message shows less.
-const TASKS_LIMIT: usize = 1000;
+/// For how long after a customer's return Fivetran is asked again and again: it may need a moment
+/// to notice what the customer has done.
+pub const LANDING_WINDOW: SignedDuration = SignedDuration::from_mins(5);
+/// Pauses between the looks after a landing, in seconds; the last one repeats.
+const QUICK_LOOKS: [i64; 6] = [1, 2, 4, 8, 15, 30];
 
 /// How a link stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
+    /// There is none: the only post of it was refused.
+    Unposted,
     /// It works, and the customer has not finished.
     Waiting,
     /// The customer has finished.
     Connected,
     /// It does not work any more, and the customer had not finished.
     Expired,
+    /// It was to authorise a connection again, and nobody used it: the connection works as before.
+    Lapsed,
     /// The connection was set up and needs to be fixed.
     Broken,
-    /// The connection was deleted before it was finished.
+    /// The connection was deleted at somebody's command.
     Cancelled,
-    /// A newer link for the same connection stands elsewhere.
+    /// Fivetran says that there is no such connection any more.
+    Gone,
+    /// The link was taken back for a newer one.
     Replaced,
 }
 
 impl State {
     /// Every state, the most urgent first: the order of a list.
-    pub const ALL: [Self; 6] =
-        [Self::Broken, Self::Expired, Self::Waiting, Self::Connected, Self::Cancelled, Self::Replaced];
+    pub const ALL: [Self; 9] = [
+        Self::Broken,
+        Self::Expired,
+        Self::Waiting,
+        Self::Connected,
+        Self::Lapsed,
+        Self::Gone,
+        Self::Cancelled,
+        Self::Replaced,
+        Self::Unposted,
+    ];
 
     /// Its name in the database.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
+            Self::Unposted => "unposted",
             Self::Waiting => "waiting",
             Self::Connected => "connected",
             Self::Expired => "expired",
+            Self::Lapsed => "lapsed",
             Self::Broken => "broken",
             Self::Cancelled => "cancelled",
+            Self::Gone => "gone",
             Self::Replaced => "replaced",
         }
     }
@@ -74,15 +99,21 @@ impl State {
         Self::ALL.into_iter().find(|state| state.name() == name)
     }
 
-    /// Whether nothing can happen to it any more.
+    /// Where it stands in a list, from 0, the most urgent.
+    #[must_use]
+    pub fn urgency(self) -> usize {
+        Self::ALL.iter().position(|&other| other == self).unwrap_or(Self::ALL.len())
+    }
+
+    /// Whether there is no link any more that anything could happen to.
     #[must_use]
     pub fn is_over(self) -> bool {
-        matches!(self, Self::Cancelled | Self::Replaced)
+        matches!(self, Self::Unposted | Self::Cancelled | Self::Gone | Self::Replaced)
     }
 }
 
 /// Which reminders were sent.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reminded {
     /// The one before the link expires.
     pub before: bool,
@@ -91,7 +122,8 @@ pub struct Reminded {
 }
 
 /// What a link was made for, if its connection had been set up before.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Purpose {
     /// To repair one that is broken.
     Repair,
@@ -116,22 +148,26 @@ impl Purpose {
     }
 }
 
-/// A posted link.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A connection's link: the newest one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Link {
-    /// Its reference, and the last part of the landing page's address.
+    /// Its reference, and the last part of the landing page's address: that of the command which
+    /// posted it first.
     pub id: String,
-    /// Its connection.
+    /// Its connection at Fivetran.
     pub connection_id: String,
     /// The workspace.
     pub team_id: String,
-    /// The channel in which it was asked for.
+    /// The channel that the connection belongs to: the one in which the link was asked for.
     pub channel_id: String,
     /// Who asked.
     pub requester: String,
     /// What was asked for.
     pub request: Request,
-    /// Where its message stands, if that can be edited.
+    /// The message that shows it, by its id in the database.
+    pub message_id: String,
+    /// Where that message stands, if it can be edited.
+    #[serde(skip)]
     pub message: Option<Place>,
     /// How it stands.
     pub state: State,
@@ -145,10 +181,10 @@ pub struct Link {
     pub changed_at: Timestamp,
     /// Which reminders were sent.
     pub reminded: Reminded,
-    /// Whether the message does not show the state yet.
-    pub stale: bool,
     /// What the link was made for, if its connection had been set up before.
     pub purpose: Option<Purpose>,
+    /// When its customer's browser came back last.
+    pub landed_at: Option<Timestamp>,
 }
 
 impl Link {
@@ -157,49 +193,98 @@ impl Link {
     #[must_use]
     pub fn state_at(&self, now: Timestamp) -> State {
         match self.state {
-            State::Waiting if now >= self.expires_at => State::Expired,
+            State::Waiting if now >= self.expires_at => match self.purpose {
+                Some(Purpose::Reauthorise) => State::Lapsed,
+                _ => State::Expired,
+            },
             state => state,
         }
     }
+
+    /// Whether its customer has come back so recently that Fivetran may yet confirm it.
+    #[must_use]
+    pub fn may_be_confirmed(&self, now: Timestamp) -> bool {
+        self.landed_at.is_some_and(|landed| {
+            let since = now.duration_since(landed);
+            !since.is_negative() && since < LANDING_WINDOW
+        })
+    }
 }
 
-/// What Fivetran shows of a link's connection.
+/// A link that is on its way to Slack, or of which it is not known whether it arrived.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Posting {
+    /// The command that posts it.
+    pub command: String,
+    /// Whether an earlier post of it may have arrived.
+    pub unclear: bool,
+    /// Whether it is put into a message that is there already.
+    pub in_place: bool,
+    /// The link before it, to go back to if the post was surely refused; `None`: there was none.
+    pub before: Option<Box<Link>>,
+}
+
+/// A connection, as far as the bot has to do with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Seen {
-    /// The connection.
-    Setup {
-        /// How far its setup is.
-        state: SetupState,
-        /// What Fivetran asks for, in its own words.
-        tasks: Option<String>,
-        /// Whether its first sync is under way.
-        first_sync: bool,
-    },
-    /// It is gone.
-    Gone,
+pub struct Connection {
+    /// What names it; unique at Fivetran.
+    pub key: Key,
+    /// Its newest link. While that is being posted, already the one that is posted: whoever sees it
+    /// may ask about it at once.
+    pub link: Link,
+    /// How many links there were; what was begun for one is nothing to the next.
+    pub generation: i64,
+    /// The post that is not settled yet.
+    pub posting: Option<Posting>,
+    /// When to look at this one connection alone.
+    pub look_at: Option<Timestamp>,
+    /// Looks since the customer's browser came back.
+    pub looks: u32,
+    /// Since when Fivetran says that it is not there.
+    pub missing_since: Option<Timestamp>,
+    /// What was seen last, in short; what looks the same needs no second thought.
+    pub seen: Option<String>,
 }
 
-impl From<&Connection> for Seen {
-    fn from(connection: &Connection) -> Self {
-        Self::from(&connection.status)
-    }
+/// Something that happens to a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// The post that was intended has arrived.
+    Posted,
+    /// It surely has not.
+    NotPosted,
+    /// Nobody tries any more, and it may have.
+    MaybePosted,
+    /// The customer's browser has come back: a hint, which Fivetran has to confirm.
+    Landed,
+    /// Somebody wants to know.
+    Asked,
+    /// What Fivetran says, of this one connection or in a list.
+    Seen(Seen),
+    /// Fivetran was asked about this one connection and did not answer.
+    NotSeen,
+    /// Time has passed, and Fivetran cannot be asked.
+    Passed,
+    /// The connection was deleted at somebody's command.
+    Cancelled,
+    /// The message was put back to what it showed before the link that works.
+    Hidden,
 }
 
-impl From<&Status> for Seen {
-    fn from(status: &Status) -> Self {
-        let tasks: Vec<_> = status.tasks.iter().map(|task| task.message.as_str()).collect();
-        // Kept in the database and shown: no control characters, and no more than can be read.
-        let tasks: String = tasks.join("; ").chars().filter(|c| !c.is_control()).take(TASKS_LIMIT).collect();
-        Self::Setup {
-            state: status.setup_state,
-            tasks: (!tasks.is_empty()).then_some(tasks),
-            first_sync: status.is_historical_sync,
-        }
-    }
+/// What became of a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Change {
+    /// The connection from now on.
+    pub connection: Connection,
+    /// The messages that have to be edited, by their ids.
+    pub show: Vec<String>,
+    /// What the thread of the link's message is told.
+    pub news: Option<News>,
 }
 
 /// Something that the thread of a link's message tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum News {
     /// The customer has finished.
     Connected {
@@ -208,6 +293,8 @@ pub enum News {
     },
     /// The link has expired unfinished.
     Expired,
+    /// The link by which a connection could be authorised again has expired unused.
+    Lapsed,
     /// The connection needs to be fixed.
     Broken,
     /// It works again.
@@ -220,140 +307,178 @@ pub enum News {
     ReminderAfter,
 }
 
-/// Takes note of what was seen. Returns what there is to tell, if anything has changed; the
-/// message has to be edited then, except for a reminder. `landed`: the customer's browser has just
-/// come back.
-pub fn observe(link: &mut Link, seen: &Seen, landed: bool, reminders: bool, now: Timestamp) -> Option<News> {
-    let before = link.state;
-    if is_what_it_was_made_for(link, seen, landed, now) {
-        return if reminders { remind(link, now) } else { None };
-    }
-    let (state, detail, news) = match seen {
-        _ if before.is_over() => return None,
-        Seen::Gone => (State::Cancelled, None, News::Gone),
-        Seen::Setup { state: SetupState::Connected, first_sync, .. } => {
-            let news = if before == State::Broken {
-                News::Fixed
-            } else {
-                News::Connected { first_sync: *first_sync }
-            };
-            (State::Connected, None, news)
+impl News {
+    /// Whether it is still so: what has been overtaken is not told any more.
+    #[must_use]
+    pub fn holds(self, link: &Link) -> bool {
+        match self {
+            Self::Connected { .. } | Self::Fixed => link.state == State::Connected,
+            Self::Expired | Self::ReminderAfter => link.state == State::Expired,
+            Self::Lapsed => link.state == State::Lapsed,
+            Self::Broken => link.state == State::Broken,
+            Self::Gone => link.state == State::Gone,
+            Self::ReminderBefore => link.state == State::Waiting,
         }
-        Seen::Setup { state: SetupState::Broken, tasks, .. } => (State::Broken, tasks.clone(), News::Broken),
-        Seen::Setup { state: SetupState::Unknown, .. } if before != State::Waiting => return None,
-        // It was set up once and is not now, whatever Fivetran calls that.
-        Seen::Setup { tasks, .. } if matches!(before, State::Connected | State::Broken) => {
-            (State::Broken, tasks.clone(), News::Broken)
-        }
-        Seen::Setup { .. } if now >= link.expires_at => (State::Expired, None, News::Expired),
-        // Only from waiting: a link that has expired stays so until it is renewed.
-        Seen::Setup { .. } => return if reminders { remind(link, now) } else { None },
-    };
-    if state == before {
-        link.detail = detail;
-        return if reminders { remind(link, now) } else { None };
-    }
-    link.state = state;
-    link.detail = detail;
-    link.changed_at = now;
-    link.purpose = None;
-    Some(news)
-}
-
-/// Whether what is seen is just what the link was made to change, so that nothing has happened yet.
-/// Of a connection that works and is authorised again, only its customer's return says that it was.
-fn is_what_it_was_made_for(link: &Link, seen: &Seen, landed: bool, now: Timestamp) -> bool {
-    let Seen::Setup { state, .. } = seen else { return false };
-    if link.state != State::Waiting || now >= link.expires_at {
-        return false;
-    }
-    match (link.purpose, state) {
-        (Some(_), SetupState::Broken) => true,
-        (Some(Purpose::Reauthorise), SetupState::Connected) => !landed,
-        _ => false,
     }
 }
 
-/// The reminder that is due, if one is: one before the link expires, one after, never more.
-fn remind(link: &mut Link, now: Timestamp) -> Option<News> {
-    match link.state {
-        State::Waiting if !link.reminded.before && now >= later(link.expires_at, -REMINDER_BEFORE) => {
-            link.reminded.before = true;
-            Some(News::ReminderBefore)
-        }
-        State::Expired if !link.reminded.after && now >= later(link.expires_at, REMINDER_AFTER) => {
-            link.reminded.after = true;
-            Some(News::ReminderAfter)
-        }
-        _ => None,
-    }
-}
-
-/// Requests an hour that watching may use of a `limit`.
+/// What becomes of a connection to which something happens. `reminders`: whether its channel wants
+/// them.
 #[must_use]
-pub fn share(limit: u64) -> u64 {
-    (limit / SHARE_OF_LIMIT).max(1)
+pub fn next(connection: &Connection, event: Event, reminders: bool, now: Timestamp) -> Change {
+    let mut change = Change { connection: connection.clone(), show: Vec::new(), news: None };
+    match event {
+        Event::Posted => change.connection.posting = None,
+        Event::NotPosted => change.not_posted(now),
+        Event::MaybePosted => change.maybe_posted(now),
+        Event::Landed => change.connection.landed(now),
+        Event::Asked => change.connection.look_soon(now),
+        Event::Seen(seen) => change.seen(&seen, reminders, now),
+        Event::NotSeen => {
+            change.connection.look_again(now);
+            change.passed(reminders, now);
+        }
+        Event::Passed => change.passed(reminders, now),
+        Event::Cancelled => {
+            change.connection.posting = None;
+            change.becomes(State::Cancelled, now);
+        }
+        Event::Hidden => change.hide(now),
+    }
+    change
 }
 
-/// When to look for the first time.
-#[must_use]
-pub fn first_look(now: Timestamp) -> Timestamp {
-    later(now, SignedDuration::from_secs(20))
-}
-
-/// When to look next; `None`: never again. `watched` is how many links are being watched in all,
-/// `limit` the requests an hour that Fivetran grants: together the links never use more than their
-/// share of it.
-#[must_use]
-pub fn next_look(
-    link: &Link,
-    reminders: bool,
-    watched: u64,
-    limit: u64,
-    now: Timestamp,
-) -> Option<Timestamp> {
-    let age = now.duration_since(link.posted_at);
-    let since = now.duration_since(link.changed_at);
-    let base = match link.state {
-        State::Cancelled | State::Replaced => return None,
-        State::Expired if now > later(link.expires_at, AFTER_EXPIRY) => return None,
-        State::Connected if since > AFTER_CONNECTED => return None,
-        State::Waiting if age < SignedDuration::from_mins(10) => Duration::from_secs(20),
-        State::Waiting if age < SignedDuration::from_hours(1) => Duration::from_secs(60),
-        State::Waiting if age < SignedDuration::from_hours(6) => Duration::from_secs(5 * 60),
-        State::Waiting => Duration::from_secs(15 * 60),
-        State::Broken if since < SignedDuration::from_hours(1) => Duration::from_secs(60),
-        State::Broken => Duration::from_secs(30 * 60),
-        State::Expired => Duration::from_secs(6 * 60 * 60),
-        State::Connected if since < SignedDuration::from_hours(24) => Duration::from_secs(60 * 60),
-        State::Connected => Duration::from_secs(12 * 60 * 60),
-    };
-    let fair = Duration::from_millis((watched.max(1) * 3_600_000).div_ceil(share(limit)));
-    let next = later(now, SignedDuration::try_from(base.max(fair)).unwrap_or(SignedDuration::MAX));
-    // The moments at which something is due without Fivetran having done anything.
-    let mut due = vec![];
-    if link.state == State::Waiting {
-        due.push(link.expires_at);
-        if reminders && !link.reminded.before {
-            due.push(later(link.expires_at, -REMINDER_BEFORE));
+impl Change {
+    /// The link that stood before stands again.
+    fn not_posted(&mut self, now: Timestamp) {
+        match self.connection.posting.take() {
+            // An earlier try may be there all the same.
+            Some(posting) if posting.unclear => {
+                self.connection.posting = Some(posting);
+                self.maybe_posted(now);
+            }
+            Some(Posting { before: Some(before), .. }) => {
+                self.show.push(before.message_id.clone());
+                self.connection.link = *before;
+                // What was seen meanwhile was judged for the other link.
+                self.connection.seen = None;
+            }
+            Some(Posting { before: None, .. }) => self.connection.link.state = State::Unposted,
+            None => {}
         }
     }
-    if link.state == State::Expired && reminders && !link.reminded.after {
-        due.push(later(link.expires_at, REMINDER_AFTER));
+
+    fn maybe_posted(&mut self, now: Timestamp) {
+        // A message of its own can only be waited for; one that is there can be put right.
+        if self.connection.posting.take().is_some_and(|posting| posting.in_place) {
+            self.hide(now);
+        }
     }
-    Some(due.into_iter().filter(|&moment| moment > now).fold(next, Timestamp::min))
+
+    /// A link that nobody can see any more has no use: its message offers another one.
+    fn hide(&mut self, now: Timestamp) {
+        let link = &mut self.connection.link;
+        if link.state == State::Waiting {
+            link.expires_at = link.expires_at.min(now);
+            let state = link.state_at(now);
+            self.becomes(state, now);
+        }
+    }
+
+    fn becomes(&mut self, state: State, now: Timestamp) {
+        let link = &mut self.connection.link;
+        link.state = state;
+        link.changed_at = now;
+        link.detail = None;
+        self.show.push(link.message_id.clone());
+        if state.is_over() {
+            self.connection.look_at = None;
+        }
+    }
+
+    /// What follows from the clock alone.
+    fn passed(&mut self, reminders: bool, now: Timestamp) {
+        let link = &self.connection.link;
+        let state = link.state_at(now);
+        if state != link.state {
+            self.news = Some(if state == State::Lapsed { News::Lapsed } else { News::Expired });
+            self.becomes(state, now);
+        } else if reminders {
+            self.news = self.connection.link.remind(now);
+        }
+    }
 }
 
-/// Makes a link that was renewed wait again.
-pub fn renewed(link: &mut Link, expires_at: Timestamp, now: Timestamp) {
-    link.purpose = (link.state == State::Broken).then_some(Purpose::Repair);
-    link.state = State::Waiting;
-    link.stale = false;
-    link.detail = None;
-    link.posted_at = now;
-    link.changed_at = now;
-    link.expires_at = expires_at;
-    link.reminded = Reminded::default();
+impl Connection {
+    fn landed(&mut self, now: Timestamp) {
+        // Whoever loads the page again does not begin the looks anew: what they cost is shared.
+        let again = self.link.may_be_confirmed(now);
+        if !again {
+            self.link.landed_at = Some(now);
+            self.looks = 0;
+        }
+        let next = later(now, SignedDuration::from_secs(QUICK_LOOKS[0]));
+        self.look_at = Some(self.look_at.filter(|_| again).map_or(next, |at| at.min(next)));
+    }
+
+    /// One look, now, at what is still watched.
+    fn look_soon(&mut self, now: Timestamp) {
+        if self.watch_until().is_some_and(|until| until > now) {
+            self.look_at = Some(self.look_at.map_or(now, |at| at.min(now)));
+        }
+    }
+
+    /// Plans the look after one that has just been made.
+    fn look_again(&mut self, now: Timestamp) {
+        let pause = QUICK_LOOKS.get(self.looks as usize).or(QUICK_LOOKS.last()).copied();
+        let quick = self.link.may_be_confirmed(now) && !self.link.state.is_over();
+        self.looks = self.looks.saturating_add(1);
+        self.look_at = pause.filter(|_| quick).map(|pause| later(now, SignedDuration::from_secs(pause)));
+    }
+
+    /// Until when the lists of its group are searched for it; `None`: not at all.
+    #[must_use]
+    pub fn watch_until(&self) -> Option<Timestamp> {
+        let Link { state, expires_at, changed_at, .. } = self.link;
+        match state {
+            State::Unposted | State::Cancelled | State::Replaced => None,
+            State::Waiting | State::Expired => Some(later(expires_at, AFTER_EXPIRY)),
+            State::Connected | State::Lapsed => Some(later(changed_at, AFTER_CONNECTED)),
+            State::Broken => Some(later(changed_at, AFTER_BROKEN)),
+            State::Gone => Some(later(changed_at, AFTER_GONE)),
+        }
+    }
+
+    /// The next moment at which something is due without Fivetran having done anything.
+    #[must_use]
+    pub fn tick_at(&self, reminders: bool) -> Option<Timestamp> {
+        let Link { state, expires_at, reminded, .. } = self.link;
+        match state {
+            State::Waiting if reminders && !reminded.before => {
+                Some(later(expires_at, -REMINDER_BEFORE).min(expires_at))
+            }
+            State::Waiting => Some(expires_at),
+            State::Expired if reminders && !reminded.after => Some(later(expires_at, REMINDER_AFTER)),
+            _ => None,
+        }
+    }
+}
+
+impl Link {
+    /// The reminder that is due, if one is: one before the link expires, one after, never more.
+    fn remind(&mut self, now: Timestamp) -> Option<News> {
+        match self.state {
+            State::Waiting if !self.reminded.before && now >= later(self.expires_at, -REMINDER_BEFORE) => {
+                self.reminded.before = true;
+                Some(News::ReminderBefore)
+            }
+            State::Expired if !self.reminded.after && now >= later(self.expires_at, REMINDER_AFTER) => {
+                self.reminded.after = true;
+                Some(News::ReminderAfter)
+            }
+            _ => None,
+        }
+    }
 }
 
 fn later(moment: Timestamp, by: SignedDuration) -> Timestamp {

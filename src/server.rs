@@ -10,6 +10,7 @@ pub mod connected;
 pub mod form;
 pub mod health;
 pub mod interactivity;
+mod list;
 pub mod signed;
 pub mod state;
 pub mod words;

@@ -4,17 +4,20 @@
 //! "on disk". Must not know Slack or Fivetran, nor what a stage means: that is
 //! [`crate::journal`]'s.
 //!
-//! Every statement commits by itself, and no operation needs two of them to be right. The three
-//! writes that commands wait for (accepting a command, recording its progress, keeping its link)
-//! each go through a writer of their own, which puts all rows that are waiting into one statement,
-//! so that many commands share one sync of the disk.
+//! The two writes that commands wait for, accepting a command and recording what became of it and of
+//! its connection, each go through a writer of their own, which puts all rows that are waiting into
+//! one commit, so that many commands share one sync of the disk. Every other statement commits by
+//! itself.
 
+mod change;
 mod commands;
+mod connections;
 mod lease;
-mod links;
+mod messages;
 mod migrations;
 mod open;
 mod statements;
+mod takeover;
 mod writer;
 
 use std::sync::Arc;
@@ -27,13 +30,14 @@ use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::seal::Sealer;
-pub use commands::{Accepted, Claimed, NewCommand};
+pub use change::{MessageWrite, Recorded, Write, Written};
+pub use commands::{Accepted, Claimed, CommandRow, NewCommand};
+pub use connections::{Stored, Sweep, Watched};
 pub use lease::LeaseGuard;
 use lease::Leases;
-pub use links::{ClaimedLink, CommandRow, NewLink};
+pub use messages::{Brought, ClaimedMessage, PendingNews};
 pub use open::{DatabaseUrl, OpenError, Options, undeliverable_beside};
 use statements::Statements;
-pub use writer::Recorded;
 
 /// Longest wait for a commit before the person is told that nothing was accepted: Slack gives the
 /// whole acknowledgement 3 s.
@@ -106,9 +110,10 @@ struct Inner {
     owner: String,
     lease: Duration,
     accepts: mpsc::UnboundedSender<writer::Accept>,
-    records: mpsc::UnboundedSender<writer::Record>,
-    kept: mpsc::UnboundedSender<writer::Keep>,
+    records: mpsc::UnboundedSender<change::Job>,
     leases: Arc<Leases>,
+    /// A message may be behind.
+    behind: tokio::sync::Notify,
     progress: Arc<writer::Progressing>,
     /// Commands whose acceptance was not promised, and that are still to be voided.
     voiding: Arc<AtomicUsize>,
@@ -193,6 +198,18 @@ impl Store {
         self.0.lease.saturating_sub(age)
     }
 
+    /// Until this process has written something that makes a message behind.
+    pub async fn behind(&self) {
+        self.0.behind.notified().await;
+    }
+
+    /// Whether a command is surely ours for so long from now on.
+    #[must_use]
+    pub fn holds_for(&self, claimed: &Claimed, time: Duration) -> bool {
+        // A lease that is set shorter than that can at best be fresh.
+        claimed.lease.is_held() && self.lease_left() >= time.min(self.lease() / 2)
+    }
+
     fn elapsed_ms(&self) -> u64 {
         u64::try_from(self.0.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
@@ -204,7 +221,10 @@ impl Store {
     pub async fn release(&self) -> Result<(), StoreError> {
         on!(&self.0.pool, db => {
             sqlx::query(self.0.sql.release).bind(&self.0.owner).execute(&mut *db).await?;
-            sqlx::query(self.0.sql.release_links).bind(&self.0.owner).execute(&mut *db).await?;
+            let sql = &self.0.sql.connections;
+            for statement in [sql.release_messages, sql.release_sweeps] {
+                sqlx::query(statement).bind(&self.0.owner).execute(&mut *db).await?;
+            }
             Ok(())
         })
     }
@@ -228,10 +248,7 @@ impl Store {
                 break;
             }
         }
-        on!(&self.0.pool, db => {
-            let done = sqlx::query(self.0.sql.purge_links).bind(before).execute(db).await?;
-            Ok(purged + done.rows_affected())
-        })
+        Ok(purged + self.purge_connections(now).await?)
     }
 
     /// Counts for the metrics.

@@ -32,6 +32,24 @@ pub struct Request {
     pub confirmed: Confirmed,
 }
 
+/// What names a connection: Fivetran keeps it unique in a destination.
+/// <https://fivetran.com/docs/core-concepts/no-renaming>
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Key {
+    /// The destination's group id.
+    pub group_id: String,
+    /// The connection's name.
+    pub name: String,
+}
+
+impl Request {
+    /// What names its connection.
+    #[must_use]
+    pub fn key(&self) -> Key {
+        Key { group_id: self.group_id.clone(), name: self.target.connection_name() }
+    }
+}
+
 /// What a person has said to posting a link for a connection that was there already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -102,17 +120,12 @@ impl Work {
         }
     }
 
-    /// What no two open commands may be about: one connection, wherever it was asked for. While a
-    /// link for it is on its way to one customer's channel, another channel must not get one too.
+    /// What no two open commands may be about: one connection, whatever is wanted of it and wherever
+    /// it was asked for. While one is at work on its link, no other may be.
     #[must_use]
     pub fn subject(&self) -> String {
-        match self {
-            Self::Connect(request) => {
-                format!("{} {} {}", request.group_id, request.service, request.target.connection_name())
-            }
-            Self::Renew { link, .. } => format!("renew {link}"),
-            Self::Cancel { link, .. } => format!("cancel {link}"),
-        }
+        let Key { group_id, name } = self.request().key();
+        format!("{group_id} {name}")
     }
 }
 

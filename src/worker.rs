@@ -6,6 +6,7 @@
 mod budget;
 mod deliver;
 mod home;
+mod link;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -28,8 +29,10 @@ use crate::store::{Claimed, Recorded, Store};
 use crate::telemetry::{self, Metrics, Party};
 use crate::work::Work;
 use budget::RetryBudget;
+use deliver::Job;
 pub use deliver::{Delivery, Hints};
-use deliver::{Job, Posting};
+pub use link::Links;
+use link::{Delivered, Landed, Posting};
 
 /// Calls to one party at a time. A party that hangs holds each for [`CALL_TIMEOUT`] at the most,
 /// and none of the other party's.
@@ -64,7 +67,7 @@ pub struct Parts {
     /// Fivetran.
     pub provision: Provision,
     /// Slack.
-    pub delivery: Delivery,
+    pub links: Links,
     /// Set when the bot shuts down: nothing new is taken.
     pub stopping: CancellationToken,
     /// Set by the worker when a part of it has failed that the bot cannot do without.
@@ -222,13 +225,14 @@ impl Worker {
         };
         let terms = Terms {
             accepted_at: claimed.accepted_at,
-            web_api: self.parts.delivery.has_web_api(),
+            web_api: self.parts.links.delivery.has_web_api(),
             intent: work.intent(),
             spread: spread(&claimed.id),
         };
         let taken_up = self.resting().take_up(&claimed.id, claimed.fence, terms, claimed.progress.clone());
         let (mut journal, mut outcome) = taken_up;
         let job = Job { claimed: &claimed, work: &work };
+        let mut posted = None;
         loop {
             let cause = cause(&outcome);
             let Turn { record, act, again } = journal.next(outcome, self.parts.clock.now());
@@ -243,19 +247,26 @@ impl Worker {
                     crash_point(answered);
                     outcome
                 }
-                Act::Deliver(message) => {
-                    let (recorded, before, answered) = match message {
-                        Message::Link { .. } => {
-                            ("deliver: recorded", "post: before the call", "post: answered")
+                Act::Deliver(Message::Link { connection, existed, card }) => {
+                    let posting = Posting { connection: &connection, existed, card: &card };
+                    // Never closed, so always granted.
+                    let _call = self.slack_calls.acquire().await.ok();
+                    match self.parts.links.post(job, &posting, record, again).await {
+                        Delivered::Posted(landed) => {
+                            posted = Some(landed);
+                            Outcome::Posted
                         }
-                        Message::Notice(_) => ("tell: recorded", "tell: before the call", "tell: answered"),
-                    };
-                    if !self.record(&claimed, record, recorded).await {
+                        Delivered::Not(outcome) => outcome,
+                        Delivered::LeaseLost => return self.lost(&claimed),
+                    }
+                }
+                Act::Deliver(Message::Notice(notice)) => {
+                    if !self.record(&claimed, record, "tell: recorded").await {
                         return;
                     }
-                    crash_point(before);
-                    let outcome = self.deliver(job, message, again).await;
-                    crash_point(answered);
+                    crash_point("tell: before the call");
+                    let outcome = self.tell(job, &notice, again).await;
+                    crash_point("tell: answered");
                     outcome
                 }
                 Act::Rest(pause) => {
@@ -268,7 +279,8 @@ impl Worker {
                     return;
                 }
                 Act::End(ending) => {
-                    if self.record(&claimed, record, "end: recorded").await {
+                    if self.end(job, posted.take(), record).await {
+                        crash_point("end: recorded");
                         self.ended(job, ending, &journal.progress().stage);
                     }
                     return;
@@ -287,12 +299,34 @@ impl Worker {
                 true
             }
             Recorded::LeaseLost => {
-                self.resting().forget(&claimed.id);
-                self.parts.metrics.lease_lost();
-                tracing::warn!(command = claimed.id, "another process has taken this command over");
+                self.lost(claimed);
                 false
             }
         }
+    }
+
+    fn lost(&self, claimed: &Claimed) {
+        self.resting().forget(&claimed.id);
+        self.parts.metrics.lease_lost();
+        tracing::warn!(command = claimed.id, "another process has taken this command over");
+    }
+
+    /// Puts the end of a command on disk, with what it has posted; false if somebody else has it.
+    async fn end(&self, job: Job<'_>, posted: Option<Box<Landed>>, record: Option<Record>) -> bool {
+        let Some(record) = record else { return true };
+        let links = &self.parts.links;
+        let ours = match (posted, job.work) {
+            (Some(landed), _) => links.settle(job, *landed, &record).await,
+            (None, Work::Cancel { .. }) => {
+                let Record { progress, then } = &record;
+                self.parts.store.record(job.claimed, progress, *then).await == Recorded::Committed
+            }
+            (None, _) => links.give_up(job, &record.progress, record.then).await,
+        };
+        if !ours {
+            self.lost(job.claimed);
+        }
+        ours
     }
 
     /// Takes one step at Fivetran. `again`: it repeats one that failed.
@@ -338,24 +372,15 @@ impl Worker {
         }
     }
 
-    /// Sends one message to Slack. `again`: it repeats one that failed.
-    async fn deliver(&self, job: Job<'_>, message: Message<ConnectCard>, again: bool) -> Outcome {
-        if self.may_be_lost(job.claimed) {
-            return Outcome::Postponed;
-        }
+    /// Tells the person what came of the command. `again`: it repeats a try that failed.
+    async fn tell(&self, job: Job<'_>, notice: &Notice, again: bool) -> Outcome {
         // Never closed, so always granted.
         let _call = self.slack_calls.acquire().await.ok();
-        let delivery = &self.parts.delivery;
-        match message {
-            Message::Link { connection, existed, card } => match job.work {
-                Work::Renew { link, .. } => delivery.renew_link(job.claimed, link, &card, again).await,
-                work => {
-                    let posted = Posting { connection: &connection, existed, card: &card };
-                    delivery.post_link(job.claimed, work.request(), posted, again).await
-                }
-            },
-            Message::Notice(notice) => delivery.tell(job, &notice, again).await,
+        let links = &self.parts.links;
+        if *notice == Notice::Cancelled && !links.cancelled(job).await {
+            return Outcome::Postponed;
         }
+        links.delivery.tell(job, notice, again).await
     }
 
     /// Whether somebody else may have the command by now.

@@ -157,6 +157,7 @@ impl Gallery<'_> {
             ("connected-first-sync", News::Connected { first_sync: true }),
             ("connected", News::Connected { first_sync: false }),
             ("expired", News::Expired),
+            ("lapsed", News::Lapsed),
             ("broken", News::Broken),
             ("fixed", News::Fixed),
             ("gone", News::Gone),
@@ -174,11 +175,7 @@ impl Gallery<'_> {
         self.message("ask-cancel", ask::cancel(&link));
         self.message("not-cancellable", ask::not_cancellable(&link));
         self.message("no-link", ask::no_link(&sample.request.target.connection_name(), &sample.slash));
-        for (name, why) in [
-            ("connected", NotRenewable::Connected),
-            ("cancelled", NotRenewable::Cancelled),
-            ("replaced", NotRenewable::Replaced),
-        ] {
+        for (name, why) in [("connected", NotRenewable::Connected), ("cancelled", NotRenewable::Cancelled)] {
             self.message(&format!("not-renewable-{name}"), ask::not_renewable(why, &link));
         }
         self.message("not-yours", ask::not_yours());
@@ -201,11 +198,13 @@ impl Gallery<'_> {
     fn lists(&mut self) {
         let sample = self.sample;
         let links = |number: usize| -> Vec<_> {
-            let state = |n: usize| State::ALL.get(n % 4).copied().unwrap_or(State::Waiting);
+            // Most urgent first, as they are read.
+            let state = |n: usize| State::ALL.get(n * 4 / number.max(1)).copied().unwrap_or(State::Waiting);
             (0..number).map(|n| sample.link(state(n))).collect()
         };
         for (name, number, page) in [("empty", 0, 0), ("one", 1, 0), ("page", 25, 1), ("last-page", 25, 2)] {
-            let page = list::page(links(number), page, sample.now);
+            let shown = links(number).into_iter().skip(page * list::PER_PAGE).take(list::PER_PAGE);
+            let page = list::page(shown.collect(), page, number, sample.now);
             self.message(&format!("list-{name}"), list_reply::list(&page, Some(&sample.slash)));
         }
         let some = |how: How, number: usize, more: usize| Found {

@@ -5,7 +5,7 @@
 use jiff::Timestamp;
 
 use crate::command::Verb;
-use crate::life::{Link, State};
+use crate::life::Link;
 
 /// Its line in help.
 pub const VERB: Verb =
@@ -13,6 +13,8 @@ pub const VERB: Verb =
 
 /// Links on a page.
 pub const PER_PAGE: usize = 10;
+/// How many links of a channel are counted and can be turned to.
+pub const MOST: usize = 500;
 
 /// Some of a channel's links.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,28 +25,26 @@ pub struct Page {
     pub number: usize,
     /// How many pages there are; at least 1.
     pub pages: usize,
-    /// How many links there are.
+    /// How many links there are, up to [`MOST`].
     pub total: usize,
 }
 
-/// The page of that number, or the last one if there are not so many: the list may have become
+/// The number of a page, or that of the last one if there are not so many: the list may have become
 /// shorter since its buttons were made.
 #[must_use]
-pub fn page(mut links: Vec<Link>, number: usize, now: Timestamp) -> Page {
+pub fn number(number: usize, total: usize) -> usize {
+    number.min(total.div_ceil(PER_PAGE).max(1) - 1)
+}
+
+/// The page that shows these of `total` links.
+#[must_use]
+pub fn page(mut links: Vec<Link>, number: usize, total: usize, now: Timestamp) -> Page {
     for link in &mut links {
         link.state = link.state_at(now);
     }
-    links.retain(|link| !link.state.is_over());
+    // What has expired since it was looked at is more urgent than its row says.
     links.sort_by(|a, b| {
-        (urgency(a.state), a.expires_at, &a.id).cmp(&(urgency(b.state), b.expires_at, &b.id))
+        (a.state.urgency(), a.expires_at, &a.id).cmp(&(b.state.urgency(), b.expires_at, &b.id))
     });
-    let total = links.len();
-    let pages = total.div_ceil(PER_PAGE).max(1);
-    let number = number.min(pages - 1);
-    let links = links.into_iter().skip(number * PER_PAGE).take(PER_PAGE).collect();
-    Page { links, number, pages, total }
-}
-
-fn urgency(state: State) -> usize {
-    State::ALL.iter().position(|&other| other == state).unwrap_or(State::ALL.len())
+    Page { links, number, pages: total.div_ceil(PER_PAGE).max(1), total }
 }

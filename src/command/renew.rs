@@ -23,8 +23,6 @@ pub enum NotRenewable {
     Connected,
     /// It was cancelled.
     Cancelled,
-    /// A newer link is in another message.
-    Replaced,
 }
 
 /// The command that renews a link, and where it begins: the connection is known.
@@ -33,10 +31,10 @@ pub enum NotRenewable {
 /// [`NotRenewable`].
 pub fn work(link: &Link) -> Result<(Work, Progress), NotRenewable> {
     match link.state {
-        State::Waiting | State::Expired | State::Broken => {}
-        State::Connected => return Err(NotRenewable::Connected),
-        State::Cancelled => return Err(NotRenewable::Cancelled),
-        State::Replaced => return Err(NotRenewable::Replaced),
+        // One that was taken back for a newer link which never came may be had again where it stood.
+        State::Waiting | State::Expired | State::Broken | State::Replaced => {}
+        State::Connected | State::Lapsed => return Err(NotRenewable::Connected),
+        State::Cancelled | State::Gone | State::Unposted => return Err(NotRenewable::Cancelled),
     }
     let work = Work::Renew { link: link.id.clone(), request: link.request.clone() };
     Ok((work, Progress::of(Stage::Deliver { connection: link.connection_id.clone(), existed: true })))

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::command::Verb;
 use crate::fivetran::model::Status;
-use crate::life::{self, Link, Seen, State};
+use crate::life::{self, Connection, Event, Link, Seen, State};
 
 /// Its line in help.
 pub const VERB: Verb = Verb {
@@ -53,23 +53,26 @@ impl Choices {
         match state {
             State::Waiting | State::Expired => Self { renew: true, cancel: true },
             State::Broken => Self { renew: true, cancel: false },
-            State::Connected | State::Cancelled | State::Replaced => Self::default(),
+            State::Connected
+            | State::Lapsed
+            | State::Cancelled
+            | State::Gone
+            | State::Replaced
+            | State::Unposted => Self::default(),
         }
     }
 }
 
-/// What the database and Fivetran know together. Changes nothing: the link's message is the
-/// watcher's.
+/// What the database and Fivetran know together. Changes nothing: how a connection stands is the
+/// watcher's to say.
 #[must_use]
-pub fn report(mut link: Link, view: View, now: Timestamp) -> Report {
-    let seen = match &view {
-        View::Status(status) => Some(Seen::from(status)),
-        View::Gone => Some(Seen::Gone),
-        View::Silent => None,
+pub fn report(connection: &Connection, view: View, now: Timestamp) -> Report {
+    let link = match &view {
+        View::Status(status) => {
+            life::next(connection, Event::Seen(Seen::from(status)), false, now).connection.link
+        }
+        View::Gone | View::Silent => connection.link.clone(),
     };
-    if let Some(seen) = seen {
-        life::observe(&mut link, &seen, false, false, now);
-    }
-    link.state = link.state_at(now);
-    Report { link, view }
+    let state = link.state_at(now);
+    Report { link: Link { state, ..link }, view }
 }

@@ -134,7 +134,6 @@ pub fn not_renewable(why: NotRenewable, link: &Link) -> SlackMessageContent {
         NotRenewable::Cancelled => {
             format!("{name} was cancelled or removed in Fivetran. Request it again if you still need it.")
         }
-        NotRenewable::Replaced => format!("A newer link for {name} has been posted; use that one."),
     })
 }
 

@@ -122,16 +122,26 @@ pub fn settled(link: &Link) -> SlackMessageContent {
                 Some(renew(link, "Get a link to fix it", Some(confirm))),
             )
         }
-        State::Cancelled => {
-            // The state is the same for a connection that is gone, whoever deleted it.
-            let lead = Mrkdwn::default()
-                .bold(name)
-                .raw(" was cancelled or removed in Fivetran; its link no longer works.");
-            (lead, format!("{name} was cancelled or removed in Fivetran."), None)
+        State::Lapsed => {
+            let lead =
+                Mrkdwn::default().raw(":white_check_mark: ").bold(name).raw(" is connected as before.");
+            let lead = lead.raw(" The link to sign in again expired ").raw(&local_time(link.expires_at));
+            (lead.raw(" without being used."), format!("The link for {name} has expired."), None)
         }
-        State::Replaced => {
-            let lead = Mrkdwn::default().raw("A newer link for ").bold(name).raw(" has been posted.");
-            (lead, format!("A newer link for {name} has been posted."), None)
+        State::Cancelled => {
+            let lead = Mrkdwn::default().bold(name).raw(" was cancelled; its link no longer works.");
+            (lead, format!("{name} was cancelled."), None)
+        }
+        State::Gone => {
+            let lead =
+                Mrkdwn::default().bold(name).raw(" was removed in Fivetran; its link no longer works.");
+            (lead, format!("{name} was removed in Fivetran."), None)
+        }
+        // True already while the newer link is on its way, and if it never arrives.
+        State::Replaced | State::Unposted => {
+            let lead = Mrkdwn::default().raw("A newer link for ").bold(name);
+            let lead = lead.raw(" was requested, so this one is no longer in use.");
+            (lead, format!("A newer link for {name} was requested."), None)
         }
     };
     let mut blocks = vec![lead.section()];
@@ -158,6 +168,9 @@ pub fn news(news: News, link: &Link) -> SlackMessageContent {
         News::Connected { first_sync: false } => say(&format!("{name} is connected.")),
         News::Expired => say(&format!(
             "The link for {name} expired before the setup was finished. Use the button above to get a new one."
+        )),
+        News::Lapsed => say(&format!(
+            "The link to sign in to {name} again expired without being used. {name} is connected as before."
         )),
         News::Broken => say(&format!(
             "{name} needs attention: {}.",

@@ -11,8 +11,8 @@ pub(super) fn mark(state: State) -> &'static str {
         State::Broken => ":warning:",
         State::Expired => ":hourglass:",
         State::Waiting => ":hourglass_flowing_sand:",
-        State::Connected => ":white_check_mark:",
-        State::Cancelled | State::Replaced => ":no_entry_sign:",
+        State::Connected | State::Lapsed => ":white_check_mark:",
+        State::Cancelled | State::Gone | State::Replaced | State::Unposted => ":no_entry_sign:",
     }
 }
 
@@ -23,8 +23,11 @@ pub(super) fn state_words(state: State) -> &'static str {
         State::Expired => "the link expired before the setup was finished",
         State::Waiting => "waiting for your customer",
         State::Connected => "connected",
-        State::Cancelled => "cancelled or removed in Fivetran; its link no longer works",
-        State::Replaced => "replaced by a newer link",
+        State::Lapsed => "connected; the link to sign in again expired unused",
+        State::Cancelled => "cancelled; its link no longer works",
+        State::Gone => "removed in Fivetran; its link no longer works",
+        State::Replaced => "no longer in use; a newer link was requested",
+        State::Unposted => "no link could be posted",
     }
 }
 
@@ -34,8 +37,12 @@ pub(super) fn when(line: Mrkdwn, link: &Link) -> Mrkdwn {
     line.raw(&match link.state {
         State::Waiting => moment("works until", link.expires_at),
         State::Expired => moment("worked until", link.expires_at),
-        State::Connected | State::Broken | State::Cancelled | State::Replaced => {
-            moment("since", link.changed_at)
-        }
+        State::Connected
+        | State::Lapsed
+        | State::Broken
+        | State::Cancelled
+        | State::Gone
+        | State::Replaced
+        | State::Unposted => moment("since", link.changed_at),
     })
 }

@@ -59,9 +59,13 @@ fn fivetran(view: &View, state: State) -> Vec<SlackBlock> {
             blocks.extend(tasks("Warnings:", &status.warnings));
             blocks
         }
-        // Of a replaced link, the newer one's status says so.
-        View::Gone if state != State::Cancelled => Vec::new(),
-        View::Gone => vec![plain_section("The connection has been deleted in Fivetran.")],
+        // The state says it.
+        View::Gone if state.is_over() => Vec::new(),
+        // One answer is not enough to believe it.
+        View::Gone => vec![plain_section(
+            "Fivetran doesn't show this connection right now. I'm checking again; if it's really gone, the message \
+             with the link will say so in a few minutes.",
+        )],
         View::Silent => vec![plain_section("Fivetran didn't answer in time; this is the last known status.")],
     }
 }

@@ -12,26 +12,28 @@ use std::time::Duration;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
+use jiff::Timestamp;
 use slack_morphism::prelude::{SlackCommandEventResponse, SlackMessageContent, SlackMessageResponseType};
 use tokio::time::{Instant, timeout_at};
 
 use super::accept::{Answered, Asked, Intake};
 use super::form::Forms;
 use super::json;
+use super::list::page as page_of;
 use super::signed::{self, Signed};
 use super::words::Words;
 use crate::clock::Clock;
 use crate::command::status::View;
 use crate::command::surface::Surface;
-use crate::command::{self, Command, UsageError, list, renew, services, status};
+use crate::command::{self, Command, UsageError, renew, services, status};
 use crate::fivetran::schema::Target;
 use crate::journal::Progress;
-use crate::life::{Link, State as LinkState};
+use crate::life::{self, Event, Link, State as LinkState};
 use crate::permission::{Gate, Person};
 use crate::provision::Provision;
 use crate::reply::{self, ask, list as list_reply, services as services_reply, status as status_reply};
 use crate::slack::{self, SlashCommand};
-use crate::store::Store;
+use crate::store::{MessageWrite, Store, Stored, Write};
 use crate::telemetry::{Answer, Metrics};
 use crate::work::Work;
 
@@ -151,8 +153,8 @@ impl Commands {
             }
             Command::List => return replied(self.links(&typed).await),
             Command::Status(target) => {
-                return replied(match self.link(&typed, &target, status_reply::unavailable).await {
-                    Ok(link) => self.how(link, began).await,
+                return replied(match self.stored(&typed, &target, status_reply::unavailable).await {
+                    Ok(stored) => self.how(stored, began).await,
                     Err(content) => content,
                 });
             }
@@ -185,8 +187,9 @@ impl Commands {
 
     /// The links of the channel of the command.
     async fn links(&self, typed: &SlashCommand) -> SlackMessageContent {
-        match self.store.links_of_channel(&typed.team_id, &typed.channel_id).await {
-            Ok(links) => list_reply::list(&list::page(links, 0, self.clock.now()), Some(&typed.command)),
+        let page = page_of(&self.store, &typed.team_id, &typed.channel_id, 0, self.clock.now()).await;
+        match page {
+            Ok(page) => list_reply::list(&page, Some(&typed.command)),
             Err(error) => {
                 tracing::error!(%error, "could not look the links of a channel up");
                 status_reply::unavailable()
@@ -195,16 +198,27 @@ impl Commands {
     }
 
     /// How a link stands. If Fivetran knows better than its message, that is looked after soon.
-    async fn how(&self, link: Link, began: Instant) -> SlackMessageContent {
-        let (id, known) = (link.id.clone(), link.state);
-        let view = self.view(&link, began).await;
-        let report = status::report(link, view, self.clock.now());
-        if report.link.state != known
-            && let Err(error) = self.store.make_link_due(&id, self.clock.now()).await
-        {
-            tracing::warn!(link = id, %error, "could not look sooner");
+    async fn how(&self, stored: Stored, began: Instant) -> SlackMessageContent {
+        let view = self.view(&stored.connection.link, began).await;
+        let now = self.clock.now();
+        let report = status::report(&stored.connection, view, now);
+        if report.link.state != stored.connection.link.state || matches!(report.view, View::Gone) {
+            self.ask_about(&stored, now).await;
         }
         status_reply::status(&report)
+    }
+
+    /// Has a connection looked at soon.
+    async fn ask_about(&self, stored: &Stored, now: Timestamp) {
+        let change = life::next(&stored.connection, Event::Asked, false, now);
+        let reminders = self.words.channels.of(&change.connection.link.channel_id).reminders;
+        let version = stored.version;
+        let message = MessageWrite::None;
+        let write = Write { change: &change, version, held: None, progress: None, message, reminders, now };
+        // Whatever else has just happened to it is as good a look.
+        if let Err(error) = self.store.write(write).await {
+            tracing::warn!(link = change.connection.link.id, %error, "could not look sooner");
+        }
     }
 
     /// What Fivetran says of a link's connection, in the time there is.
@@ -232,9 +246,19 @@ impl Commands {
         target: &Target,
         failed: fn() -> SlackMessageContent,
     ) -> Result<Link, SlackMessageContent> {
+        self.stored(typed, target, failed).await.map(|stored| stored.connection.link)
+    }
+
+    /// The same with all that is known of its connection.
+    async fn stored(
+        &self,
+        typed: &SlashCommand,
+        target: &Target,
+        failed: fn() -> SlackMessageContent,
+    ) -> Result<Stored, SlackMessageContent> {
         let schema = target.connection_name();
-        match self.store.link_of_schema(&typed.team_id, &typed.channel_id, &schema).await {
-            Ok(Some(link)) => Ok(link),
+        match self.store.connection_of_schema(&typed.team_id, &typed.channel_id, &schema).await {
+            Ok(Some(stored)) => Ok(stored),
             Ok(None) => Err(ask::no_link(&schema, &typed.command)),
             Err(error) => {
                 tracing::error!(%error, "could not look a link up");

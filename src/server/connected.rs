@@ -12,7 +12,7 @@ use axum::response::{Html, IntoResponse};
 
 use crate::life;
 use crate::store::Store;
-use crate::watch::Watcher;
+use crate::watch::{Landing, Watcher};
 
 /// What the route uses.
 pub struct Connected {
@@ -60,15 +60,17 @@ impl Connected {
             text: "If you've finished signing in, there's nothing more to do. You can close this window.",
         };
         // Ours are ten characters; anything longer is not worth a look in the database.
-        let link = if id.len() <= 16 { self.store.link(id).await.ok().flatten() } else { None };
-        let Some(link) = link else { return unknown };
-        let name = &link.request.service_name;
-        let state = match link.state {
-            life::State::Connected | life::State::Cancelled => link.state,
-            _ => self.watcher.look_now(&link).await,
+        let stored =
+            if id.len() <= 16 { self.store.connection_of_any_link(id).await.ok().flatten() } else { None };
+        let Some(stored) = stored else { return unknown };
+        let link = &stored.connection.link;
+        let name = link.request.service_name.clone();
+        let landing = match link.state {
+            state if state == life::State::Connected || state.is_over() => Landing { state, checking: false },
+            _ => self.watcher.landed(stored).await,
         };
-        match state {
-            life::State::Connected => Page {
+        match landing.state {
+            life::State::Connected | life::State::Lapsed => Page {
                 mark: "done",
                 title: format!("{name} is connected"),
                 text: "Your sign-in is complete, and there's nothing more to do. You can close this window and go back to where you found the link.",
@@ -88,12 +90,12 @@ impl Connected {
                 title: format!("{name} needs another look"),
                 text: "Your sign-in was saved, but something isn't working yet. Go back to your link and try again.",
             },
-            life::State::Cancelled => Page {
+            life::State::Cancelled | life::State::Gone => Page {
                 mark: "open",
                 title: "This link no longer works".to_owned(),
                 text: "The request was cancelled, or the connection was removed. If you didn't expect that, ask whoever sent you the link.",
             },
-            life::State::Replaced => unknown,
+            life::State::Replaced | life::State::Unposted => unknown,
         }
     }
 }

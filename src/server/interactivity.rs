@@ -16,9 +16,10 @@ use slack_morphism::prelude::{SlackMessageContent, SlackMessageResponseType};
 use super::accept::{Answered, Asked, Intake};
 use super::form::Forms;
 use super::json;
+use super::list::page as page_of;
 use super::signed::{self, Signed};
 use crate::clock::Clock;
-use crate::command::{cancel, list, renew};
+use crate::command::{cancel, renew};
 use crate::journal::Progress;
 use crate::life::{Link, State};
 use crate::permission::{Gate, Person, Refused};
@@ -201,7 +202,7 @@ impl Press {
     /// Anyone who sees a link's own message may ask for a new link in it, people of the customer's
     /// workspace too: the new one appears where the old one was.
     async fn renew(&self, route: &Interactivity, key: &[u8]) -> Result<Feedback, StoreError> {
-        let link = route.store.link(&self.value).await?;
+        let link = route.store.connection_of_link(&self.value).await?.map(|stored| stored.connection.link);
         let Some(link) = link.filter(|link| self.is_in_message_of(link)) else {
             return Ok(Feedback::Ephemeral(ask::not_yours()));
         };
@@ -240,7 +241,9 @@ impl Press {
                 && asked.team_id == self.team_id
         });
         let work = asked.as_ref().and_then(|asked| serde_json::from_str::<Work>(&asked.request).ok());
-        let (Some(asked), Some(Work::Connect(mut request))) = (asked, work) else {
+        // A renewal asks the same question when its link has moved to another channel.
+        let (Some(asked), Some(Work::Connect(mut request) | Work::Renew { mut request, .. })) = (asked, work)
+        else {
             return Ok(Feedback::Ephemeral(ask::not_yours()));
         };
         if route.clock.now().duration_since(asked.accepted_at) > QUESTION_LIFE {
@@ -252,7 +255,7 @@ impl Press {
 
     /// The link that a button is about, only in the channel that it was asked for in.
     async fn link_here(&self, route: &Interactivity) -> Result<Option<Link>, StoreError> {
-        let link = route.store.link(&self.value).await?;
+        let link = route.store.connection_of_link(&self.value).await?.map(|stored| stored.connection.link);
         Ok(link.filter(|link| link.team_id == self.team_id && link.channel_id == self.channel_id))
     }
 
@@ -270,8 +273,9 @@ impl Press {
     /// Another page of the list of this channel; the value is nothing but its number.
     async fn turn(&self, route: &Interactivity) -> Result<Feedback, StoreError> {
         let Ok(number) = self.value.parse() else { return Ok(Feedback::Ephemeral(ask::not_yours())) };
-        let links = route.store.links_of_channel(&self.team_id, &self.channel_id).await?;
-        Ok(Feedback::Replace(reply::list::list(&list::page(links, number, route.clock.now()), None)))
+        let now = route.clock.now();
+        let page = page_of(&route.store, &self.team_id, &self.channel_id, number, now).await?;
+        Ok(Feedback::Replace(reply::list::list(&page, None)))
     }
 
     async fn cancel(&self, route: &Interactivity, key: &[u8]) -> Result<Feedback, StoreError> {

@@ -5,7 +5,6 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -13,7 +12,8 @@ use serde::Serialize;
 use sqlx::Row as _;
 use tokio::sync::oneshot;
 
-use super::writer::{self, NewRow, ProgressRow, Recorded};
+use super::change::ProgressRow;
+use super::writer::{self, NewRow};
 use super::{ACCEPT_LIMIT, LeaseGuard, Pool, Store, StoreError, millis, on};
 use crate::journal::{FIRST_FENCE, Notice, Progress, Stage, Then};
 
@@ -75,6 +75,23 @@ pub struct Claimed {
     pub accepted_at: Timestamp,
 }
 
+/// What is kept of a command for those who refer to it later.
+#[derive(Clone, Debug)]
+pub struct CommandRow {
+    /// The workspace.
+    pub team_id: String,
+    /// The channel.
+    pub channel_id: String,
+    /// The person.
+    pub user_id: String,
+    /// What was asked for, as JSON.
+    pub request: String,
+    /// The connection, once known.
+    pub connection_id: Option<String>,
+    /// When it was accepted.
+    pub accepted_at: Timestamp,
+}
+
 impl Store {
     /// Commits a command and takes its lease, or finds its twin. When this fails, nothing of the
     /// command happens later: what may have been committed all the same is voided.
@@ -109,28 +126,6 @@ impl Store {
             }
         };
         Ok(if committed? { Accepted::Committed(claimed) } else { Accepted::Twin })
-    }
-
-    /// Commits how a command stands. A failure of the database is tried again until it works or
-    /// the lease is lost: what happened outside has happened.
-    pub async fn record(&self, claimed: &Claimed, progress: &Progress, then: Then) -> Recorded {
-        let row = progress_row(claimed, progress, then);
-        let mut pause = Duration::from_millis(50);
-        loop {
-            let (reply, committed) = oneshot::channel();
-            if self.0.records.send(writer::Record { row: row.clone(), reply }).is_err() {
-                return Recorded::LeaseLost;
-            }
-            match committed.await {
-                Ok(Ok(recorded)) => return recorded,
-                Ok(Err(error)) => {
-                    tracing::warn!(command = claimed.id, %error, "could not record, trying again")
-                }
-                Err(_) => return Recorded::LeaseLost,
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_secs(2));
-        }
     }
 
     /// Takes up to `limit` commands that are due at `now` and that nobody is at work on.
@@ -204,6 +199,28 @@ impl Store {
         })
     }
 
+    /// What is kept of a command.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn command(&self, id: &str) -> Result<Option<CommandRow>, StoreError> {
+        on!(&self.0.pool, db => {
+            let Some(row) = sqlx::query(self.0.sql.command).bind(id).fetch_optional(db).await? else {
+                return Ok(None);
+            };
+            let accepted_at: i64 = row.try_get("accepted_at")?;
+            Ok(Some(CommandRow {
+                team_id: row.try_get("team_id")?,
+                channel_id: row.try_get("channel_id")?,
+                user_id: row.try_get("user_id")?,
+                request: row.try_get("request")?,
+                connection_id: row.try_get("connection_id")?,
+                accepted_at: Timestamp::from_millisecond(accepted_at)
+                    .map_err(|_| StoreError::Unreadable(id.to_owned()))?,
+            }))
+        })
+    }
+
     /// Prolongs the leases of all commands in hand, and tells the guards of those that somebody
     /// else has taken.
     ///
@@ -249,7 +266,7 @@ fn new_row(new: NewCommand, response_url: String) -> NewRow {
 }
 
 /// How a command stands, as the writer takes it.
-fn progress_row(claimed: &Claimed, progress: &Progress, then: Then) -> ProgressRow {
+pub(super) fn progress_row(claimed: &Claimed, progress: &Progress, then: Then) -> ProgressRow {
     let (run_at, ended_at, keep) = match then {
         Then::GoOn => (claimed.accepted_at, None, 1),
         Then::WaitUntil(time) => (time, None, 0),

@@ -16,11 +16,19 @@ macro_rules! step {
     };
 }
 
-const SQLITE: [Step; 3] =
-    [step!("0001_command.sql"), step!("sqlite/0002_commands_view.sql"), step!("0003_link.sql")];
+const SQLITE: [Step; 4] = [
+    step!("0001_command.sql"),
+    step!("sqlite/0002_commands_view.sql"),
+    step!("0003_link.sql"),
+    step!("0004_connection.sql"),
+];
 
-const POSTGRES: [Step; 3] =
-    [step!("0001_command.sql"), step!("postgres/0002_commands_view.sql"), step!("0003_link.sql")];
+const POSTGRES: [Step; 4] = [
+    step!("0001_command.sql"),
+    step!("postgres/0002_commands_view.sql"),
+    step!("0003_link.sql"),
+    step!("0004_connection.sql"),
+];
 
 /// The steps on SQLite.
 pub(super) fn sqlite() -> Migrator {

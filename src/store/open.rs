@@ -18,7 +18,7 @@ use sqlx::{Executor, Row as _};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
-use super::{Inner, Pool, Store, StoreError, Undeliverable, migrations, statements, writer};
+use super::{Inner, Pool, Store, StoreError, Undeliverable, change, migrations, statements, writer};
 use crate::crash::without_sync;
 use crate::seal::{Purpose, Sealer};
 
@@ -29,9 +29,9 @@ const SQLITE_OLDEST: (u32, u32, u32) = (3, 51, 3);
 const QUEUE_LIMIT: Duration = Duration::from_secs(5);
 /// Longest wait for a free connection to Postgres.
 const ACQUIRE_LIMIT: Duration = Duration::from_secs(2);
-/// Connections to Postgres: one for each of the three writers, and two for all other statements,
-/// such as claims and renewals, which are short.
-const POSTGRES_CONNECTIONS: u32 = 5;
+/// Connections to Postgres: one for each of the two writers, and four for all other statements, such as
+/// claims and renewals, which are short.
+const POSTGRES_CONNECTIONS: u32 = 6;
 
 /// `DATABASE_URL`. No `Debug`: it can hold a password.
 #[derive(Clone)]
@@ -114,7 +114,6 @@ impl Store {
         let owner = owner()?;
         let (accepts, new) = mpsc::unbounded_channel();
         let (records, changed) = mpsc::unbounded_channel();
-        let (kept, posted) = mpsc::unbounded_channel();
         let (voiding, progress) = (Arc::default(), Arc::default());
         let accepting = writer::Accepting {
             pool: pool.clone(),
@@ -125,8 +124,7 @@ impl Store {
             progress: Arc::clone(&progress),
         };
         tokio::spawn(accepting.run(new));
-        tokio::spawn(writer::record(changed, pool.clone(), sql));
-        tokio::spawn(writer::keep(posted, pool.clone(), sql));
+        tokio::spawn(change::run(changed, pool.clone(), sql));
         Ok(Self(Arc::new(Inner {
             pool,
             sql,
@@ -135,8 +133,8 @@ impl Store {
             lease: options.lease,
             accepts,
             records,
-            kept,
             leases: Arc::default(),
+            behind: tokio::sync::Notify::new(),
             progress,
             voiding,
             renewed_ms: 0.into(),
@@ -223,9 +221,11 @@ async fn sqlite(path: &Path) -> Result<(sqlx::SqlitePool, File), OpenError> {
     }
     migrations::sqlite().run(&pool).await.map_err(|error| OpenError::Migration(migration_word(error)))?;
     // The lock says that whoever held these leases is gone.
-    for leases in
-        ["UPDATE command SET lease_until = 0 WHERE ended_at IS NULL", "UPDATE link SET lease_until = 0"]
-    {
+    for leases in [
+        "UPDATE command SET lease_until = 0 WHERE ended_at IS NULL",
+        "UPDATE message SET lease_until = 0 WHERE lease_until > 0",
+        "UPDATE sweep SET lease_until = 0",
+    ] {
         pool.execute(leases).await.map_err(|error| unreachable(path, error))?;
     }
     Ok((pool, lock))

@@ -1,56 +1,83 @@
-//! How fast links may be looked at.
+//! How fast Fivetran may be asked how connections stand.
 //!
-//! Owns the share of Fivetran's hourly limit that each kind of look may use, and the pause that
-//! Fivetran asks for. Pure: must not know which link is looked at.
+//! Owns the share of Fivetran's hourly limit that lists and single looks may use, and the pause that
+//! Fivetran asks for. Pure: must not know what is asked about.
 
 use std::sync::Mutex;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::bucket::Bucket;
 
-/// Looks that may be made at once after a rest; after that they go by the hourly share.
-const BURST: u32 = 60;
-/// Share of the hourly share that customers' browsers may use for looks ahead of time.
-const HASTY_SHARE: f64 = 0.1;
+/// Fivetran's hourly limit where it has not said its own yet.
+/// <https://fivetran.com/docs/rest-api/rate-limiting>
+pub const USUAL_LIMIT: u64 = 20_000;
+/// Share of the hourly limit that lists may use. More than half is left to commands: a paying
+/// account's 20,000 calls list 100,000 connections every 45 s by 8,000 of them.
+const LIST_SHARE: f64 = 0.4;
+/// Share of the hourly limit that single looks may use.
+const LOOK_SHARE: f64 = 0.1;
+/// Lists that may be read at once after a rest.
+const LIST_BURST: u32 = 60;
+/// Single looks that may be made at once after a rest.
+const LOOK_BURST: u32 = 30;
+/// Shortest time between two lists of a group. A customer who finishes without coming back is seen
+/// within that, and one list every so often costs a trial account a quarter of its 500 calls.
+const SHORTEST_TICK: SignedDuration = SignedDuration::from_secs(30);
 
-/// How many looks may be made now: a bucket that fills with time.
+/// How many calls may be made now: a bucket that fills with time.
 #[derive(Debug)]
 pub(super) struct Pace {
-    looks: Bucket,
+    calls: Bucket,
     share: f64,
     /// Fivetran asked for a pause until then.
     paused_until: Option<Timestamp>,
 }
 
 impl Pace {
-    /// For the looks that the rows say are due.
+    /// For lists.
     pub(super) fn steady() -> Mutex<Self> {
-        Mutex::new(Self { looks: Bucket::full(BURST), share: 1.0, paused_until: None })
+        Mutex::new(Self { calls: Bucket::full(LIST_BURST), share: LIST_SHARE, paused_until: None })
     }
 
-    /// For the looks that customers' browsers ask for.
+    /// For single looks.
     pub(super) fn hasty() -> Mutex<Self> {
-        Mutex::new(Self { looks: Bucket::full(BURST / 2), share: HASTY_SHARE, paused_until: None })
+        Mutex::new(Self { calls: Bucket::full(LOOK_BURST), share: LOOK_SHARE, paused_until: None })
     }
 
-    /// Takes up to `wanted` looks of those that `per_hour` allows; returns how many there were.
+    /// Takes up to `wanted` calls of those that a limit of `per_hour` allows; returns how many there
+    /// were.
     pub(super) fn take(&mut self, wanted: i64, per_hour: u64, now: Timestamp) -> i64 {
         if self.paused_until.is_some_and(|until| now < until) {
             return 0;
         }
-        self.looks.take(wanted, self.share * per_hour as f64 / 3600.0, now)
+        self.calls.take(wanted, self.share * per_hour as f64 / 3600.0, now)
     }
 
-    /// Looks that were taken and not made.
+    /// Calls that were taken and not made.
     pub(super) fn give_back(&mut self, unused: i64) {
-        self.looks.put(unused as f64);
+        self.calls.put(unused as f64);
     }
 
-    /// Makes no looks until then.
-    pub(super) fn pause(&mut self, until: Timestamp) {
-        self.paused_until = Some(until);
+    /// Calls that had to be made, allowed or not: those after them wait the longer.
+    pub(super) fn spend(&mut self, made: u64) {
+        self.calls.put(-(made as f64));
     }
+
+    /// Makes no calls until then.
+    pub(super) fn pause(&mut self, until: Timestamp) {
+        self.paused_until = Some(self.paused_until.map_or(until, |paused| paused.max(until)));
+    }
+}
+
+/// How long after a list of a group the next one is due, where the lists of all groups have so many
+/// pages: all of them together keep to their share of the limit.
+#[must_use]
+pub(super) fn tick(pages: u64, per_hour: u64) -> SignedDuration {
+    let allowed = (per_hour as f64 * LIST_SHARE).max(1.0);
+    let seconds = (pages as f64 * 3600.0 / allowed).ceil();
+    // Far less than what an i64 holds; a limit of nothing is listed once a day.
+    SignedDuration::from_secs(seconds.min(86_400.0) as i64).max(SHORTEST_TICK)
 }
 
 #[cfg(test)]
@@ -62,28 +89,43 @@ mod tests {
     }
 
     #[test]
-    fn after_a_burst_looks_go_by_the_hourly_share() {
-        for (pace, burst, an_hour) in [(Pace::steady(), 60, 1800), (Pace::hasty(), 30, 180)] {
+    fn after_a_burst_calls_go_by_their_share_of_the_limit() {
+        for (pace, burst, an_hour) in [(Pace::steady(), 60, 800), (Pace::hasty(), 30, 200)] {
             let mut pace = pace.into_inner().unwrap();
-            assert_eq!(pace.take(1000, 1800, at(0)), burst);
-            let looks: i64 = (1..=3600).map(|second| pace.take(1000, 1800, at(second))).sum();
-            assert!((an_hour - 1..=an_hour).contains(&looks), "{looks}");
+            assert_eq!(pace.take(1000, 2000, at(0)), burst);
+            let calls: i64 = (1..=3600).map(|second| pace.take(1000, 2000, at(second))).sum();
+            assert!((an_hour - 1..=an_hour).contains(&calls), "{calls}");
         }
     }
 
     #[test]
-    fn nothing_is_looked_at_before_a_pause_is_over() {
+    fn nothing_is_asked_before_a_pause_is_over_and_a_shorter_one_does_not_end_it() {
         let mut pace = Pace::steady().into_inner().unwrap();
         pace.pause(at(60));
+        pace.pause(at(30));
         assert_eq!(pace.take(5, 1800, at(59)), 0);
         assert_eq!(pace.take(5, 1800, at(60)), 5);
     }
 
     #[test]
-    fn looks_that_were_not_made_are_there_again() {
+    fn calls_that_were_not_made_are_there_again_and_those_made_unasked_are_owed() {
         let mut pace = Pace::steady().into_inner().unwrap();
         assert_eq!(pace.take(60, 0, at(0)), 60);
         pace.give_back(16);
         assert_eq!(pace.take(60, 0, at(0)), 16);
+        pace.give_back(10);
+        pace.spend(12);
+        assert_eq!(pace.take(60, 0, at(0)), 0);
+        pace.give_back(3);
+        assert_eq!(pace.take(60, 0, at(0)), 1);
+    }
+
+    #[test]
+    fn all_lists_together_keep_to_their_share() {
+        for (pages, limit, seconds) in
+            [(1, 20_000, 30), (100, 20_000, 45), (1, 500, 30), (10, 500, 180), (1, 0, 3600)]
+        {
+            assert_eq!(tick(pages, limit), SignedDuration::from_secs(seconds), "{pages} of {limit}");
+        }
     }
 }

@@ -6,28 +6,23 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
-use jiff::Timestamp;
 use secrecy::ExposeSecret as _;
 use slack_morphism::prelude::{SlackMessageContent, SlackMessageResponseType};
 
 use super::Outcome;
 use crate::clock::Clock;
-use crate::fivetran::model::ConnectCard;
 use crate::journal::{Notice, PostFailure};
-use crate::life::{self, Place, Purpose};
-use crate::reply::live::{self, Note, Waiting};
-use crate::reply::{self, Audience, ask};
+use crate::life::Place;
+use crate::outbound::CALL_TIMEOUT;
+use crate::reply::live;
+use crate::reply::{self, Audience};
 use crate::slack::ResponseUrl;
 use crate::slack::respond::{self, PostError};
 use crate::slack::web_api::WebApi;
-use crate::store::{Claimed, ClaimedLink, NewLink, Recorded, Store};
+use crate::store::{Claimed, Store};
 use crate::telemetry::{Metrics, Party};
-use crate::work::{Confirmed, Request, Work};
-
-/// First pause before a link that could not be kept is tried again.
-const KEEP_PAUSE: Duration = Duration::from_millis(50);
+use crate::work::Work;
 
 /// A command in hand.
 #[derive(Clone, Copy)]
@@ -38,21 +33,13 @@ pub(super) struct Job<'a> {
     pub(super) work: &'a Work,
 }
 
-/// A link that is to be posted.
-pub(super) struct Posting<'a> {
-    pub(super) connection: &'a str,
-    /// Whether the connection was there before this command.
-    pub(super) existed: bool,
-    pub(super) card: &'a ConnectCard,
-}
-
-/// The ways to Slack, and where posted links are kept. No `Debug`: it holds the token.
+/// The ways to Slack. No `Debug`: it holds the token.
 pub struct Delivery {
     /// The time.
     pub clock: Clock,
     /// The numbers.
     pub metrics: Metrics,
-    /// The links.
+    /// Who knows for how long a command is ours.
     pub store: Store,
     /// The HTTP client, for response_urls.
     pub http: reqwest::Client,
@@ -73,46 +60,12 @@ impl Delivery {
         self.web_api.is_some()
     }
 
-    /// Posts the link in the channel, and keeps it to be watched.
-    pub(super) async fn post_link(
+    /// Posts by the Web API, else by the response_url, after which the message cannot be edited.
+    pub(super) async fn post(
         &self,
         claimed: &Claimed,
-        request: &Request,
-        posting: Posting<'_>,
-        again: bool,
-    ) -> Outcome {
-        let now = self.clock.now();
-        let note = match (posting.existed, request.confirmed) {
-            (_, Confirmed::Reauthorise) => Note::Reauthorise,
-            (true, _) => Note::Existed,
-            (false, _) => Note::None,
-        };
-        let waiting = Waiting {
-            request,
-            requester: &claimed.user_id,
-            card: posting.card,
-            note,
-            audience: self.audience,
-            reference: &claimed.id,
-        };
-        let expires_at = posting.card.expires_at(now);
-        self.count_retry(again);
-        let message = match self.post(claimed, live::waiting(&waiting, now)).await {
-            Ok(message) => message,
-            Err(failed) => return failed,
-        };
-        // With a token, only where the bot is not a member; elsewhere its message can be edited.
-        let outside = self.has_web_api() && message.is_none() && self.audience == Audience::Channel;
-        self.keep(claimed, request, &posting, message, expires_at).await;
-        if outside && self.hints.first_time(&claimed.channel_id) {
-            // The link is there; a hint that is lost is given the next time.
-            let _ = self.respond(claimed, &ask::invite(), SlackMessageResponseType::Ephemeral).await;
-        }
-        Outcome::Posted
-    }
-
-    /// Posts by the Web API, else by the response_url, after which the message cannot be edited.
-    async fn post(&self, claimed: &Claimed, content: SlackMessageContent) -> Result<Option<Place>, Outcome> {
+        content: SlackMessageContent,
+    ) -> Result<Option<Place>, PostError> {
         if self.audience == Audience::Requester {
             return self.post_privately(claimed, content).await;
         }
@@ -128,16 +81,15 @@ impl Delivery {
                     );
                     refused = Some(word);
                 }
-                Err(error) => return Err(failed(claimed, error)),
+                Err(error) => return Err(error),
             }
         }
+        self.is_ours(claimed)?;
         match self.respond(claimed, &content, SlackMessageResponseType::InChannel).await {
             Ok(()) => Ok(None),
             // The first refusal is the one that somebody can do something about.
-            Err(PostError::Refused(word)) => {
-                Err(Outcome::PostFailed(PostFailure::Refused(refused.unwrap_or(word))))
-            }
-            Err(error) => Err(failed(claimed, error)),
+            Err(PostError::Refused(word)) => Err(PostError::Refused(refused.unwrap_or(word))),
+            Err(error) => Err(error),
         }
     }
 
@@ -147,206 +99,51 @@ impl Delivery {
         &self,
         claimed: &Claimed,
         content: SlackMessageContent,
-    ) -> Result<Option<Place>, Outcome> {
+    ) -> Result<Option<Place>, PostError> {
         match self.respond(claimed, &content, SlackMessageResponseType::Ephemeral).await {
             Ok(()) => return Ok(None),
             Err(PostError::Refused(word)) => {
                 tracing::info!(command = claimed.id, slack_says = word, "the response_url is dead");
             }
-            Err(error) => return Err(failed(claimed, error)),
+            Err(error) => return Err(error),
         }
-        let Some(web_api) = &self.web_api else { return Err(dead_response_url()) };
-        match web_api.post_message(&claimed.user_id, content).await {
-            Ok(place) => Ok(Some(place)),
-            Err(error) => Err(failed(claimed, error)),
+        let dead = || PostError::Refused(DEAD_RESPONSE_URL.to_owned());
+        let web_api = self.web_api.as_ref().ok_or_else(dead)?;
+        self.is_ours(claimed)?;
+        web_api.post_message(&claimed.user_id, content).await.map(Some)
+    }
+
+    /// Puts something else in the place of a message.
+    pub(super) async fn update(&self, place: &Place, content: &SlackMessageContent) -> Result<(), PostError> {
+        match &self.web_api {
+            Some(web_api) => web_api.update(place, content).await,
+            None => Err(PostError::NotSent("without a token")),
         }
     }
 
-    /// Keeps a posted link, so that its message stays true. What was posted was posted: this is tried
-    /// until it works, as every record of it is.
-    async fn keep(
-        &self,
-        claimed: &Claimed,
-        request: &Request,
-        posting: &Posting<'_>,
-        message: Option<Place>,
-        expires_at: Timestamp,
-    ) {
-        let mut pause = KEEP_PAUSE;
-        loop {
-            let now = self.clock.now();
-            let kept = self.store.keep_link(NewLink {
-                id: &claimed.id,
-                connection_id: posting.connection,
-                team_id: &claimed.team_id,
-                channel_id: &claimed.channel_id,
-                requester: &claimed.user_id,
-                request,
-                message: message.clone(),
-                purpose: (request.confirmed == Confirmed::Reauthorise).then_some(Purpose::Reauthorise),
-                posted_at: now,
-                expires_at,
-                check_at: life::first_look(now),
-            });
-            let replaced = async {
-                // A connection that was there before may have an older link somewhere.
-                if posting.existed {
-                    self.store.replace_links(posting.connection, &claimed.id, now).await
-                } else {
-                    Ok(())
-                }
-            };
-            match kept.await {
-                Ok(()) => match replaced.await {
-                    Ok(()) => return,
-                    Err(error) => {
-                        tracing::warn!(command = claimed.id, %error, "could not retire older links, trying again")
-                    }
-                },
-                Err(error) => {
-                    tracing::warn!(command = claimed.id, %error, "could not keep the link, trying again")
-                }
-            }
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(KEEP_PAUSE * 40);
+    /// Says in the thread of a message who asked for the new link in it.
+    pub(super) async fn say_who_renewed(&self, claimed: &Claimed, place: &Place) {
+        if let Some(web_api) = &self.web_api {
+            // The message says it; without a word in the thread it is as true.
+            let _ = web_api.post_in_thread(place, live::renewed_by(&claimed.user_id)).await;
         }
     }
 
-    /// Puts a new link into the message of an old one. If that message cannot be edited, the link is
-    /// posted anew.
-    pub(super) async fn renew_link(
-        &self,
-        claimed: &Claimed,
-        link: &str,
-        card: &ConnectCard,
-        again: bool,
-    ) -> Outcome {
-        let mut old = match self.store.claim_link(link).await {
-            Ok(Some(old)) => old,
-            // Somebody is editing its message at this moment, or the database is busy.
-            Ok(None) | Err(_) => return Outcome::Postponed,
-        };
-        let now = self.clock.now();
-        if old.link.state == life::State::Waiting
-            && old.link.posted_at > claimed.accepted_at
-            && now < old.link.expires_at
-        {
-            // Somebody else's press has made one since.
-            return self.give_back(&old, Outcome::Posted).await;
-        }
-        let waiting = Waiting {
-            request: &old.link.request,
-            requester: &old.link.requester,
-            card,
-            note: Note::Renewed,
-            audience: self.audience,
-            reference: link,
-        };
-        let (content, expires_at) = (live::waiting(&waiting, now), card.expires_at(now));
-        self.count_retry(again);
-        let edited = match self.renew_in_place(claimed, &old, &content).await {
-            Ok(edited) => edited,
-            Err(error) => return self.give_back(&old, failed(claimed, error)).await,
-        };
-        if !edited {
-            match self.post(claimed, content).await {
-                Ok(place) => old.link.message = place,
-                Err(failed) => return self.give_back(&old, failed).await,
-            }
-        }
-        life::renewed(&mut old.link, expires_at, now);
-        self.record(&old, life::first_look(now)).await;
-        Outcome::Posted
-    }
-
-    /// Edits the message of an old link to show the new one; false if that has to be posted anew.
-    async fn renew_in_place(
-        &self,
-        claimed: &Claimed,
-        old: &ClaimedLink,
-        content: &SlackMessageContent,
-    ) -> Result<bool, PostError> {
-        let (Some(web_api), Some(at)) = (&self.web_api, &old.link.message) else { return Ok(false) };
-        if self.audience == Audience::Requester {
-            // What the whole channel can see must not show a link that is for one person.
-            let replaced = life::Link { state: life::State::Replaced, ..old.link.clone() };
-            return match web_api.update(at, &live::settled(&replaced)).await {
-                Ok(()) => Ok(false),
-                Err(error) if error.message_is_out_of_reach() => Ok(false),
-                Err(error) => Err(error),
-            };
-        }
-        match web_api.update(at, content).await {
-            Ok(()) => {
-                // The message says it; without a word in the thread it is as true.
-                let _ = web_api.post_in_thread(at, live::renewed_by(&claimed.user_id)).await;
-                Ok(true)
-            }
-            Err(error) if error.message_is_out_of_reach() => Ok(false),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Ends the lease of a link whose message was not edited.
-    async fn give_back(&self, old: &ClaimedLink, outcome: Outcome) -> Outcome {
-        // Whoever has taken it since knows better how it stands; a lease that cannot be given back ends.
-        if let Err(error) = self.store.record_link(old, Some(self.clock.now())).await {
-            tracing::warn!(link = old.link.id, %error, "could not give a link back");
-        }
-        outcome
-    }
-
-    /// Marks a link as cancelled; its message is edited by whoever watches it next. False if somebody
-    /// is editing it at this moment.
-    async fn mark_cancelled(&self, link: &str) -> bool {
-        match self.store.claim_link(link).await {
-            Ok(Some(mut old)) => {
-                old.link.state = life::State::Cancelled;
-                old.link.stale = true;
-                old.link.changed_at = self.clock.now();
-                self.record(&old, self.clock.now()).await;
-                true
-            }
-            Ok(None) | Err(_) => false,
-        }
-    }
-
-    /// Records how a link stands, tried until it works: what happened outside has happened.
-    async fn record(&self, old: &ClaimedLink, check_at: Timestamp) {
-        let mut held = old.clone();
-        loop {
-            match self.store.record_link(&held, Some(check_at)).await {
-                Ok(Recorded::Committed) => return,
-                // Taken over while Slack was slow: what we have just shown is newer all the same.
-                Ok(Recorded::LeaseLost) => {
-                    if let Ok(Some(again)) = self.store.claim_link(&held.link.id).await {
-                        let mut link = held.link;
-                        if again.link.state.is_over() {
-                            // A newer link stands elsewhere, or the connection is gone: the message, which
-                            // says otherwise now, is to say so again.
-                            (link.state, link.stale) = (again.link.state, true);
-                        }
-                        held = again.showing(link);
-                        continue;
-                    }
-                }
-                Err(error) => {
-                    tracing::warn!(link = held.link.id, %error, "could not record a link, trying again")
-                }
-            }
-            tokio::time::sleep(KEEP_PAUSE * 10).await;
+    /// Says once in a channel what would keep its messages up to date.
+    pub(super) async fn hint_to_invite(&self, claimed: &Claimed, hint: &SlackMessageContent) {
+        if self.audience == Audience::Channel && self.hints.first_time(&claimed.channel_id) {
+            // The link is there; a hint that is lost is given the next time.
+            let _ = self.respond(claimed, hint, SlackMessageResponseType::Ephemeral).await;
         }
     }
 
     /// Tells the person what came of the command in the place of a link.
     pub(super) async fn tell(&self, job: Job<'_>, notice: &Notice, again: bool) -> Outcome {
         let Job { claimed, work } = job;
-        if let (Notice::Cancelled, Work::Cancel { link, .. }) = (notice, work)
-            && !self.mark_cancelled(link).await
-        {
-            return Outcome::Postponed;
-        }
         let content = reply::notice(notice, work, &claimed.id);
+        if let Err(error) = self.is_ours(claimed) {
+            return failed(claimed, error);
+        }
         self.count_retry(again);
         match self.respond(claimed, &content, SlackMessageResponseType::Ephemeral).await {
             Ok(()) => return Outcome::Told,
@@ -356,10 +153,16 @@ impl Delivery {
             Err(error) => return failed(claimed, error),
         }
         let Some(web_api) = &self.web_api else { return dead_response_url() };
+        if let Err(error) = self.is_ours(claimed) {
+            return failed(claimed, error);
+        }
         match web_api.post_ephemeral(&claimed.channel_id, &claimed.user_id, &content).await {
             Ok(()) => return Outcome::Told,
             Err(PostError::Refused(_)) => {}
             Err(error) => return failed(claimed, error),
+        }
+        if let Err(error) = self.is_ours(claimed) {
+            return failed(claimed, error);
         }
         // In the channel it cannot be; a direct message can.
         match web_api.post_message(&claimed.user_id, content).await {
@@ -381,6 +184,14 @@ impl Delivery {
         let url =
             ResponseUrl::parse(url.expose_secret(), &self.response_url_origins).ok_or_else(sealed_away)?;
         respond::post(&self.http, &url, content, response_type).await
+    }
+
+    /// Whether one more call can be made before anybody else may have the command: each takes its time.
+    fn is_ours(&self, claimed: &Claimed) -> Result<(), PostError> {
+        match self.store.holds_for(claimed, CALL_TIMEOUT) {
+            true => Ok(()),
+            false => Err(PostError::NotSent("not ours any more")),
+        }
     }
 
     fn count_retry(&self, again: bool) {
@@ -408,11 +219,14 @@ impl Hints {
     }
 }
 
+/// What stands for Slack's word where there is nobody left to ask.
+const DEAD_RESPONSE_URL: &str = "the response_url is dead";
+
 fn dead_response_url() -> Outcome {
-    Outcome::PostFailed(PostFailure::Refused("the response_url is dead".to_owned()))
+    Outcome::PostFailed(PostFailure::Refused(DEAD_RESPONSE_URL.to_owned()))
 }
 
-fn failed(claimed: &Claimed, error: PostError) -> Outcome {
+pub(super) fn failed(claimed: &Claimed, error: PostError) -> Outcome {
     tracing::warn!(command = claimed.id, %error, "a message did not reach Slack");
     Outcome::PostFailed(match error {
         PostError::Refused(word) => PostFailure::Refused(word),

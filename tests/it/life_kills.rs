@@ -150,7 +150,7 @@ async fn a_link_is_looked_after_by_whoever_comes_after_a_kill() {
         renewals.extend(acknowledged);
         process = next;
     }
-    twenty_seconds_pass(&program).await;
+    thirty_seconds_pass(&program).await;
     let mut acknowledged = renewals.iter();
     for (at, (schema, first)) in schemas.iter().zip(&first).enumerate() {
         let is_finished = at % AT_A_TIME < AT_A_TIME / 2;
@@ -194,11 +194,11 @@ async fn sqlite(program: &Program) -> sqlx::SqliteConnection {
     sqlx::SqliteConnection::connect(&format!("sqlite:{}", program.database().display())).await.unwrap()
 }
 
-/// Makes every look due that a link's row asks for within twenty seconds, the time until the first
-/// one: a landing that died with the bot is made up for by the next of these, and must not be later.
-async fn twenty_seconds_pass(program: &Program) {
+/// Makes every list due that is to be read within thirty seconds, the time between two: a landing
+/// that died with the bot is made up for by the next of these, and must not be later.
+async fn thirty_seconds_pass(program: &Program) {
     let mut db = sqlite(program).await;
-    let done = sqlx::query("UPDATE link SET check_at = check_at - 20000 WHERE check_at IS NOT NULL")
+    let done = sqlx::query("UPDATE sweep SET next_at = next_at - 30000 WHERE next_at IS NOT NULL")
         .execute(&mut db)
         .await;
     assert!(done.unwrap().rows_affected() > 0);
@@ -209,9 +209,11 @@ async fn twenty_seconds_pass(program: &Program) {
 async fn expire(program: &Program) {
     let mut db = sqlite(program).await;
     let past = Clock::default().now().as_millisecond() - 1;
-    let done =
-        sqlx::query("UPDATE link SET expires_at = $1, check_at = $1").bind(past).execute(&mut db).await;
-    assert!(done.unwrap().rows_affected() > 0);
+    for statement in ["UPDATE connection SET expires_at = $1, tick_at = $1", "UPDATE sweep SET next_at = $1"]
+    {
+        let done = sqlx::query(statement).bind(past).execute(&mut db).await;
+        assert!(done.unwrap().rows_affected() > 0);
+    }
     db.close().await.unwrap();
 }
 

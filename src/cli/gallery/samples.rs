@@ -14,7 +14,7 @@ use crate::fivetran::catalog::{Service, ServiceId, ServiceStatus};
 use crate::fivetran::model::{ApiMessage, ConnectCard, SetupState, Status, SyncState, Task};
 use crate::fivetran::schema::{Misfit, SchemaKind, SchemaName, Target};
 use crate::journal::{MisfitKind, Notice, Origin, Problem};
-use crate::life::{Link, Place, Reminded, State};
+use crate::life::{Connection, Link, Place, Reminded, State};
 use crate::permission::{Reason, Unclear};
 use crate::reply::status;
 use crate::work::{Confirmed, Request, Work};
@@ -136,8 +136,23 @@ impl Sample {
             expires_at: expires,
             changed_at: ago(2),
             reminded: Reminded::default(),
-            stale: false,
+            message_id: self.reference.clone(),
+            landed_at: None,
             purpose: None,
+        }
+    }
+
+    /// The connection of the link in a state.
+    fn connection(&self, state: State) -> Connection {
+        Connection {
+            key: self.request.key(),
+            link: self.link(state),
+            generation: 1,
+            posting: None,
+            look_at: None,
+            looks: 0,
+            missing_since: None,
+            seen: None,
         }
     }
 
@@ -160,7 +175,7 @@ impl Sample {
 
     /// The answer of `status`.
     pub(super) fn status(&self, state: State, view: View) -> SlackMessageContent {
-        status::status(&report(self.link(state), view, NOW))
+        status::status(&report(&self.connection(state), view, NOW))
     }
 }
 

@@ -153,10 +153,10 @@ impl TestBot {
         self.folder
     }
 
-    /// Looks at every link that is due, as the bot's own watcher does once a second until a stop is
-    /// announced.
+    /// Looks at everything that is due and brings it to Slack, as the bot's own watcher and outbox do
+    /// until a stop is announced.
     pub(crate) async fn look_at_due_links(&self) {
-        while self.app.watcher.step().await > 0 {}
+        while self.app.watcher.step().await + self.app.outbox.step().await > 0 {}
     }
 
     /// Whether `/readyz` says yes.

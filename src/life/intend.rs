@@ -1,0 +1,203 @@
+//! Before a link is posted: whether it still may be, and how its connection stands from then on.
+//!
+//! Owns the rule that a connection belongs to one channel, and that the link on show is taken back
+//! before another one takes its place. What is decided here is on disk before Slack hears of it.
+
+use jiff::Timestamp;
+
+use super::{Change, Connection, Link, Place, Posting, Purpose, Reminded, Seen, State};
+use crate::fivetran::model::SetupState;
+use crate::work::{Intent, Request};
+
+/// What a command wants to post.
+#[derive(Clone, Copy, Debug)]
+pub struct Ask<'a> {
+    /// The command.
+    pub command: &'a str,
+    /// What it wants.
+    pub intent: Intent,
+    /// The link that it renews, by its reference.
+    pub renews: Option<&'a str>,
+    /// The connection at Fivetran.
+    pub connection_id: &'a str,
+    /// The workspace.
+    pub team_id: &'a str,
+    /// The channel.
+    pub channel_id: &'a str,
+    /// Who asks.
+    pub requester: &'a str,
+    /// What was asked for.
+    pub request: &'a Request,
+    /// When the new link stops working.
+    pub expires_at: Timestamp,
+    /// Whether messages can be edited so that the channel sees the link.
+    pub edits: bool,
+}
+
+/// What may be done about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Intention {
+    /// The link may be posted once this is on disk.
+    Post(Post),
+    /// First the link that is on show has to be taken back.
+    TakeBack(Change),
+    /// The link on show is being taken back; until its message shows that, nothing may be posted.
+    Wait {
+        /// Its message.
+        message_id: String,
+    },
+    /// It may not be posted.
+    Refused(Refusal),
+}
+
+/// A link that may be posted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Post {
+    /// How its connection stands from now on.
+    pub change: Change,
+    /// The message of its own that it gets, or the one that it is put into.
+    pub at: At,
+}
+
+/// Where a link goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum At {
+    /// Into a new message.
+    New,
+    /// Into the message that stands there.
+    Place(Place),
+}
+
+/// Why a link may not be posted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The connection belongs to another channel.
+    Elsewhere {
+        /// Which.
+        channel_id: String,
+        /// Who asked for it there.
+        user_id: String,
+    },
+    /// The link that was to be renewed is over.
+    Over,
+}
+
+/// Judges a post by how the connection stands; `None`: it is not known yet. `behind`: its message does
+/// not show yet how its link stands.
+#[must_use]
+pub fn intend(connection: Option<&Connection>, behind: bool, ask: &Ask<'_>, now: Timestamp) -> Intention {
+    let Some(connection) = connection else { return post(None, ask, now) };
+    let link = &connection.link;
+    if let Some(refusal) = refuse(link, ask) {
+        return Intention::Refused(refusal);
+    }
+    let in_place = ask.renews.is_some() && ask.edits && link.message.is_some();
+    if link.message.is_some() && !in_place {
+        // One that has expired by the clock still shows its button.
+        if link.state == State::Waiting {
+            let mut change = Change { connection: connection.clone(), show: Vec::new(), news: None };
+            change.connection.posting = None;
+            change.becomes(State::Replaced, now);
+            return Intention::TakeBack(change);
+        }
+        if link.state == State::Replaced && behind {
+            return Intention::Wait { message_id: link.message_id.clone() };
+        }
+    }
+    post(Some(connection), ask, now)
+}
+
+fn refuse(link: &Link, ask: &Ask<'_>) -> Option<Refusal> {
+    match ask.renews {
+        Some(renewed) if link.id != renewed => Some(if link.belongs_to(ask) {
+            Refusal::Over
+        } else {
+            Refusal::Elsewhere { channel_id: link.channel_id.clone(), user_id: link.requester.clone() }
+        }),
+        // A post that failed after the link on show was taken back leaves it to be renewed.
+        Some(_) if matches!(link.state, State::Cancelled | State::Gone) => Some(Refusal::Over),
+        Some(_) => None,
+        None if ask.intent == Intent::Connect && link.has_home() && !link.belongs_to(ask) => {
+            Some(Refusal::Elsewhere { channel_id: link.channel_id.clone(), user_id: link.requester.clone() })
+        }
+        None => None,
+    }
+}
+
+impl Link {
+    /// Whether its connection belongs to its channel: a link was asked for there, and stood there or
+    /// may have.
+    #[must_use]
+    pub fn has_home(&self) -> bool {
+        !matches!(self.state, State::Unposted | State::Cancelled | State::Gone)
+    }
+
+    fn belongs_to(&self, ask: &Ask<'_>) -> bool {
+        self.team_id == ask.team_id && self.channel_id == ask.channel_id
+    }
+}
+
+fn post(before: Option<&Connection>, ask: &Ask<'_>, now: Timestamp) -> Intention {
+    let generation = before.map_or(0, |before| before.generation) + 1;
+    // An earlier try of which nothing was heard may be there; what stood before it, stood before this.
+    let (unclear, stood) = match before {
+        Some(Connection { posting: Some(posting), .. }) => (true, posting.before.clone()),
+        Some(Connection { link, .. }) => (false, link.has_home().then(|| Box::new(link.clone()))),
+        None => (false, None),
+    };
+    let old = before.map(|before| &before.link);
+    let renewed = old.filter(|_| ask.renews.is_some());
+    let place = renewed.filter(|_| ask.edits).and_then(|link| link.message.clone());
+    let was = stood.as_ref().map(|link| (link.state, link.purpose));
+    let purpose = match (ask.intent, was) {
+        (Intent::Reauthorise, _) => Some(Purpose::Reauthorise),
+        (Intent::Renew, Some((State::Broken, _))) => Some(Purpose::Repair),
+        (Intent::Renew, Some((State::Waiting, purpose))) => purpose,
+        _ => None,
+    };
+    let message_id = match (&place, old) {
+        (Some(_), Some(old)) => old.message_id.clone(),
+        _ => format!("{}-{generation}", ask.command),
+    };
+    let link = Link {
+        id: ask.renews.unwrap_or(ask.command).to_owned(),
+        connection_id: ask.connection_id.to_owned(),
+        // Whoever asks for a new link in the old one's place does not move the connection.
+        team_id: renewed.map_or(ask.team_id, |old| &old.team_id).to_owned(),
+        channel_id: renewed.map_or(ask.channel_id, |old| &old.channel_id).to_owned(),
+        requester: renewed.map_or(ask.requester, |old| &old.requester).to_owned(),
+        request: renewed.map_or(ask.request, |old| &old.request).clone(),
+        message_id,
+        message: place.clone(),
+        state: State::Waiting,
+        detail: None,
+        posted_at: now,
+        expires_at: ask.expires_at,
+        changed_at: now,
+        reminded: Reminded::default(),
+        purpose,
+        landed_at: None,
+    };
+    let incomplete = Seen::Setup { state: SetupState::Incomplete, tasks: None, first_sync: false };
+    let connection = Connection {
+        key: ask.request.key(),
+        link,
+        generation,
+        posting: Some(Posting {
+            command: ask.command.to_owned(),
+            unclear,
+            in_place: place.is_some(),
+            before: stood,
+        }),
+        look_at: None,
+        looks: 0,
+        missing_since: None,
+        // Nobody posts a link for one that is finished but to repair it or to authorise it again.
+        seen: purpose.is_none().then(|| incomplete.digest()),
+    };
+    // What the message before says is over once another one has the link.
+    let left = old.filter(|old| place.is_none() && old.message.is_some() && old.state != State::Replaced);
+    let show = left.map(|old| old.message_id.clone()).into_iter().collect();
+    let at = place.map_or(At::New, At::Place);
+    Intention::Post(Post { change: Change { connection, show, news: None }, at })
+}

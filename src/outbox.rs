@@ -1,0 +1,280 @@
+//! The outbox: brings what Slack shows to what it should show.
+//!
+//! Owns the edits of messages whose link has moved on, and what their threads are told. The rows say
+//! which messages are behind, so that nothing is forgotten, and edits need no answer of Fivetran's.
+//! Must not call Fivetran, and never shows a link: that only the command can that made it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::Clock;
+use crate::life::{self, Event, Link, Place, State};
+use crate::outbound::CALL_TIMEOUT;
+use crate::reply::live;
+use crate::slack::respond::PostError;
+use crate::slack::web_api::WebApi;
+use crate::store::{
+    Brought, ClaimedMessage, MessageWrite, Recorded, Store, StoreError, Stored, Write, Written,
+};
+
+/// How often the database is asked for messages that are behind.
+const POLL: Duration = Duration::from_secs(1);
+/// Messages taken at a time, each of which waits for its own answers of Slack's.
+const CLAIM: i64 = 16;
+/// Longest pause before a message is tried again.
+const PAUSE_LIMIT: i64 = 300;
+/// The pause that a rate limit without one is given.
+const THROTTLED_PAUSE: Duration = Duration::from_secs(30);
+/// How long edits in flight may take at a shutdown before they are abandoned.
+const FINISH_LIMIT: Duration = Duration::from_secs(12);
+
+/// Whoever edits messages. No `Debug`: it holds the token.
+pub struct Outbox {
+    /// The time.
+    pub clock: Clock,
+    /// The messages.
+    pub store: Store,
+    /// Slack's Web API, with a bot token.
+    pub web_api: Option<WebApi>,
+    /// Set when the bot shuts down.
+    pub stopping: CancellationToken,
+}
+
+/// An outbox at work.
+pub struct Handle {
+    working: JoinHandle<()>,
+    abandon: CancellationToken,
+}
+
+/// Starts bringing messages up to date. `failed` is set if that ends before the bot stops: messages
+/// would become untrue.
+#[must_use]
+pub fn start(outbox: Arc<Outbox>, failed: CancellationToken) -> Handle {
+    let abandon = CancellationToken::new();
+    let working = tokio::spawn({
+        let abandon = abandon.clone();
+        async move {
+            let run = tokio::spawn(async move {
+                let _ = abandon.run_until_cancelled(outbox.run()).await;
+            });
+            if run.await.is_err() {
+                tracing::error!("the outbox has ended");
+                failed.cancel();
+            }
+        }
+    });
+    Handle { working, abandon }
+}
+
+impl Handle {
+    /// Lets the edits in flight finish, within 12 s. `stopping` must have been set.
+    pub async fn stop(mut self) {
+        if tokio::time::timeout(FINISH_LIMIT, &mut self.working).await.is_err() {
+            tracing::warn!("leaving messages to the next process");
+            self.abandon.cancel();
+            let _ = self.working.await;
+        }
+    }
+}
+
+impl Outbox {
+    async fn run(&self) {
+        while !self.stopping.is_cancelled() {
+            if self.step().await > 0 {
+                continue;
+            }
+            tokio::select! {
+                () = self.stopping.cancelled() => {}
+                () = self.store.behind() => {}
+                () = tokio::time::sleep(POLL) => {}
+            }
+        }
+    }
+
+    /// Brings some of the messages that are behind to what they should show. Returns how many were
+    /// taken.
+    pub async fn step(&self) -> usize {
+        match self.store.claim_messages(self.clock.now(), CLAIM).await {
+            Ok(claimed) => {
+                let taken = claimed.len();
+                futures_util::future::join_all(claimed.iter().map(|message| self.bring(message))).await;
+                taken
+            }
+            Err(error) => {
+                tracing::warn!(%error, "could not ask for messages that are behind");
+                0
+            }
+        }
+    }
+
+    /// Brings one message to what it should show, now. Returns whether it does.
+    pub async fn show_now(&self, message: &str) -> bool {
+        match self.store.claim_message(message).await {
+            Ok(Some(claimed)) => self.bring(&claimed).await,
+            // Somebody is at work on it, or the database is busy.
+            Ok(None) | Err(_) => false,
+        }
+    }
+
+    /// Returns whether the message shows what it should, as far as it can be edited at all.
+    async fn bring(&self, message: &ClaimedMessage) -> bool {
+        let brought = match self.edit(message).await {
+            Ok(brought) => brought,
+            Err(error) => {
+                tracing::warn!(message = message.id, %error, "could not look up what a message should show");
+                self.again(message, None)
+            }
+        };
+        match self.store.record_message(message, brought, self.clock.now()).await {
+            Ok(Recorded::Committed) => {}
+            Ok(Recorded::LeaseLost) => {
+                self.make_good(message).await;
+                return false;
+            }
+            // It is brought again, once the lease has ended.
+            Err(error) => {
+                tracing::warn!(message = message.id, %error, "could not record what a message shows");
+                return false;
+            }
+        }
+        !matches!(brought, Brought::Again(_))
+    }
+
+    async fn edit(&self, message: &ClaimedMessage) -> Result<Brought, StoreError> {
+        let (Some(web_api), Some(place)) = (&self.web_api, &message.place) else { return Ok(Brought::Shown) };
+        let connections = self.store.connections_of(message).await?;
+        if message.wanted > message.shown
+            && let Some(link) = shown_by(message, &connections)
+        {
+            if message.lease_left() < CALL_TIMEOUT {
+                return Ok(self.again(message, None));
+            }
+            if let Err(error) = web_api.update(place, &live::settled(&link)).await {
+                return Ok(self.failed(message, &error));
+            }
+        }
+        self.tell(message, place, web_api, &connections).await
+    }
+
+    /// Tells the thread of a message what happened.
+    async fn tell(
+        &self,
+        message: &ClaimedMessage,
+        place: &Place,
+        web_api: &WebApi,
+        connections: &[Stored],
+    ) -> Result<Brought, StoreError> {
+        for pending in self.store.news_of(&message.id).await? {
+            let about = connections.iter().find(|stored| stored.connection.key == pending.key);
+            if let Some(Stored { connection, .. }) = about
+                && pending.news.holds(&connection.link)
+            {
+                if message.lease_left() < CALL_TIMEOUT {
+                    return Ok(self.again(message, None));
+                }
+                match web_api.post_in_thread(place, live::news(pending.news, &connection.link)).await {
+                    // It may be there; the message says it in any case, and saying it twice would be worse.
+                    Ok(()) | Err(PostError::Unclear(_)) => {}
+                    Err(PostError::Refused(word)) => {
+                        tracing::info!(message = message.id, slack_says = word, "the thread cannot be told");
+                    }
+                    Err(error) => return Ok(self.failed(message, &error)),
+                }
+            }
+            self.store.forget_news(&pending.id).await?;
+        }
+        Ok(Brought::Shown)
+    }
+
+    fn failed(&self, message: &ClaimedMessage, error: &PostError) -> Brought {
+        match error {
+            PostError::Refused(word) if error.message_is_out_of_reach() => {
+                tracing::info!(
+                    message = message.id,
+                    slack_says = word,
+                    "a message cannot be edited any more"
+                );
+                Brought::OutOfReach
+            }
+            // A token that is being replaced, say: it will work again.
+            error => {
+                tracing::debug!(message = message.id, %error, "a message could not be edited");
+                let pause = match error {
+                    PostError::Throttled(pause) => Some(pause.unwrap_or(THROTTLED_PAUSE)),
+                    _ => None,
+                };
+                self.again(message, pause)
+            }
+        }
+    }
+
+    fn again(&self, message: &ClaimedMessage, pause: Option<Duration>) -> Brought {
+        let doubled = SignedDuration::from_secs((1_i64 << message.tries.min(9)).min(PAUSE_LIMIT));
+        let pause = pause.and_then(|pause| SignedDuration::try_from(pause).ok()).unwrap_or(doubled);
+        Brought::Again(self.clock.now().saturating_add(pause).unwrap_or(Timestamp::MAX))
+    }
+
+    /// Somebody else has had the message since: what they showed may lie under what we have shown.
+    async fn make_good(&self, message: &ClaimedMessage) {
+        tracing::info!(message = message.id, "somebody else is at work on this message");
+        let mut pause = Duration::from_millis(50);
+        while let Err(error) = self.try_to_make_good(message).await {
+            if self.stopping.is_cancelled() {
+                tracing::error!(message = message.id, %error, "a message may show what is not so");
+                return;
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(2));
+        }
+    }
+
+    async fn try_to_make_good(&self, message: &ClaimedMessage) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        self.store.disturb_message(&message.id, now).await?;
+        for stored in self.store.connections_of(message).await? {
+            let mut stored = stored;
+            while stored.connection.link.message_id == message.id {
+                // The link is not to be had any more: the message offers another one.
+                let change = life::next(&stored.connection, Event::Hidden, false, now);
+                if change.connection == stored.connection {
+                    break;
+                }
+                let write = Write {
+                    change: &change,
+                    version: stored.version,
+                    held: None,
+                    progress: None,
+                    message: MessageWrite::None,
+                    reminders: false,
+                    now,
+                };
+                match self.store.write(write).await? {
+                    Written::Committed | Written::LeaseLost => break,
+                    Written::Conflict => match self.store.connection(&stored.connection.key).await? {
+                        Some(again) => stored = again,
+                        None => break,
+                    },
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What a message should show; `None` if that is a link, which stands there already.
+fn shown_by(message: &ClaimedMessage, connections: &[Stored]) -> Option<Link> {
+    let links = connections.iter().map(|stored| &stored.connection.link);
+    if let Some(link) = links.clone().find(|link| link.message_id == message.id) {
+        return (link.state != State::Waiting).then(|| link.clone());
+    }
+    // It has moved on, or was posted by a try that nobody waited for.
+    let mut left = links.clone().next()?.clone();
+    left.state = State::Replaced;
+    left.id.clone_from(&message.link);
+    left.requester.clone_from(&message.requester);
+    Some(left)
+}

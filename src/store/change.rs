@@ -1,0 +1,502 @@
+//! Recording: how commands and connections stand, many of them in one commit.
+//!
+//! Owns what goes into one commit together, and whose word still counts: a command's by its fence, a
+//! connection's by its version. What is posted and that the command has ended are one commit, so
+//! that no crash can come between them.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use sqlx::{Connection as _, Row as _};
+use tokio::sync::{mpsc, oneshot};
+
+use super::commands::progress_row;
+use super::connections::{bits, place_of};
+use super::messages::ClaimedMessage;
+use super::statements::Statements;
+use super::{Claimed, Pool, Store, StoreError, on};
+use crate::journal::{Progress, Then};
+use crate::life::{Change, Place, Purpose};
+use crate::work::Key;
+
+/// Most rows of one commit. A commit of this size takes a few milliseconds; a larger one would keep
+/// the acknowledgements behind it waiting.
+const BATCH: usize = 256;
+/// First pause before a record that failed is tried again.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// What came of recording how a command stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    /// It is on disk.
+    Committed,
+    /// Somebody else has taken the command since; drop everything about it.
+    LeaseLost,
+}
+
+/// What came of recording how a connection stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Written {
+    /// It is on disk.
+    Committed,
+    /// Somebody else has taken the command, or the message, since.
+    LeaseLost,
+    /// The connection does not stand any more as it did: read it and judge again.
+    Conflict,
+}
+
+/// What becomes of a connection, and what goes with it into one commit.
+pub struct Write<'a> {
+    /// What becomes of it.
+    pub change: &'a Change,
+    /// The version that this was judged by; 0: there was no row.
+    pub version: i64,
+    /// The command that must still be ours.
+    pub held: Option<&'a Claimed>,
+    /// How that command stands from now on.
+    pub progress: Option<(&'a Progress, Then)>,
+    /// What becomes known of the link's message.
+    pub message: MessageWrite<'a>,
+    /// Whether the channel wants reminders.
+    pub reminders: bool,
+    /// Now.
+    pub now: Timestamp,
+}
+
+/// What becomes known of a link's message.
+pub enum MessageWrite<'a> {
+    /// Nothing.
+    None,
+    /// It may come to stand somewhere.
+    New,
+    /// It stands there, or nowhere where it could be edited.
+    Placed(Option<&'a Place>),
+    /// The message of which we hold the lease shows the link.
+    Shown(&'a ClaimedMessage),
+    /// The message of which we hold the lease shows what it showed before.
+    Untouched(&'a ClaimedMessage),
+}
+
+impl Store {
+    /// Commits what becomes of a connection.
+    ///
+    /// # Errors
+    /// [`StoreError`]; unless it is [`StoreError::Refused`], it may have been done all the same.
+    pub async fn write(&self, write: Write<'_>) -> Result<Written, StoreError> {
+        let rows = Rows::of(&write).ok_or_else(|| StoreError::Refused("no JSON".to_owned()))?;
+        let progress = match (write.held, write.progress) {
+            (Some(held), Some((progress, then))) => Some(progress_row(held, progress, then)),
+            _ => None,
+        };
+        let (reply, written) = oneshot::channel();
+        let closed = || StoreError::Refused("closed".to_owned());
+        let job = Job { change: Some(rows), progress, reply };
+        self.0.records.send(job).map_err(|_| closed())?;
+        match written.await.map_err(|_| closed())?? {
+            Done { changed: true, recorded: true } => {
+                if !write.change.show.is_empty() || write.change.news.is_some() {
+                    self.0.behind.notify_one();
+                }
+                Ok(Written::Committed)
+            }
+            Done { changed: true, recorded: false } => Ok(Written::LeaseLost),
+            Done { changed: false, .. } => {
+                let stands = self.connection(&write.change.connection.key).await?;
+                let version = stands.map_or(0, |stored| stored.version);
+                // It stands as it did: then it was the command that is not ours any more.
+                Ok(if version == write.version { Written::LeaseLost } else { Written::Conflict })
+            }
+        }
+    }
+
+    /// Commits how a command stands. A failure of the database is tried again until it works or
+    /// the lease is lost: what happened outside has happened.
+    pub async fn record(&self, claimed: &Claimed, progress: &Progress, then: Then) -> Recorded {
+        let row = progress_row(claimed, progress, then);
+        let mut pause = PAUSE;
+        loop {
+            let (reply, committed) = oneshot::channel();
+            let job = Job { change: None, progress: Some(row.clone()), reply };
+            if self.0.records.send(job).is_err() {
+                return Recorded::LeaseLost;
+            }
+            match committed.await {
+                Ok(Ok(Done { recorded: true, .. })) => return Recorded::Committed,
+                Ok(Ok(_)) => return Recorded::LeaseLost,
+                Ok(Err(error)) => {
+                    tracing::warn!(command = claimed.id, %error, "could not record, trying again")
+                }
+                Err(_) => return Recorded::LeaseLost,
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(Duration::from_secs(2));
+        }
+    }
+}
+
+/// Something to commit.
+pub(super) struct Job {
+    change: Option<Rows>,
+    progress: Option<ProgressRow>,
+    reply: oneshot::Sender<Result<Done, StoreError>>,
+}
+
+/// What of a job was done. Without its change, its progress is not recorded either.
+#[derive(Clone, Copy)]
+struct Done {
+    changed: bool,
+    recorded: bool,
+}
+
+/// How a command stands, as the statement reads it.
+#[derive(Clone, Serialize)]
+pub(super) struct ProgressRow {
+    pub(super) id: String,
+    pub(super) fence: i64,
+    pub(super) stage: &'static str,
+    pub(super) connection_id: Option<String>,
+    pub(super) existed: u8,
+    pub(super) problem: Option<String>,
+    pub(super) tries: u32,
+    pub(super) posts: u32,
+    pub(super) run_at: i64,
+    pub(super) ended_at: Option<i64>,
+    /// 1 while this process goes on.
+    pub(super) keep: u8,
+}
+
+/// The rows of one change.
+struct Rows {
+    connection: ConnectionRow,
+    new: Option<NewMessage>,
+    placed: Option<PlacedMessage>,
+    shown: Vec<ShownMessage>,
+    news: Option<NewsRow>,
+    group: Option<GroupRow>,
+    now: i64,
+}
+
+#[derive(Serialize)]
+struct ConnectionRow {
+    group_id: String,
+    name: String,
+    connection_id: String,
+    team_id: String,
+    channel_id: String,
+    requester: String,
+    request: String,
+    link: String,
+    generation: i64,
+    message: String,
+    posting: Option<String>,
+    state: &'static str,
+    purpose: Option<&'static str>,
+    detail: Option<String>,
+    posted_at: i64,
+    expires_at: i64,
+    changed_at: i64,
+    reminded: i64,
+    landed_at: Option<i64>,
+    looks: u32,
+    look_at: Option<i64>,
+    missing_since: Option<i64>,
+    seen: Option<String>,
+    tick_at: Option<i64>,
+    watch_until: i64,
+    urgency: usize,
+    expected: i64,
+    command: Option<String>,
+    fence: Option<i64>,
+}
+
+#[derive(Serialize)]
+struct NewMessage {
+    id: String,
+    group_id: String,
+    name: String,
+    link: String,
+    requester: String,
+    wanted: i64,
+    due: Option<i64>,
+    posted_at: i64,
+    place_channel: Option<String>,
+    place_ts: Option<String>,
+}
+
+#[derive(Serialize)]
+struct PlacedMessage {
+    id: String,
+    fence: Option<i64>,
+    place_channel: Option<String>,
+    place_ts: Option<String>,
+    shown: Option<i64>,
+    at: i64,
+}
+
+#[derive(Serialize)]
+struct ShownMessage {
+    id: String,
+    /// 1 if what it should show has changed; 0 if only its thread is to be told.
+    changed: u8,
+}
+
+#[derive(Serialize)]
+struct NewsRow {
+    id: String,
+    message: String,
+    body: String,
+}
+
+#[derive(Serialize)]
+struct GroupRow {
+    group_id: String,
+    next_at: i64,
+}
+
+/// How long after a link is posted in a group in which nothing was watched its list is read, in ms:
+/// nobody finishes a setup sooner.
+const FIRST_SWEEP_MS: i64 = 20_000;
+
+/// The place in a list of a link that stands in none.
+const UNLISTED: usize = 9;
+
+impl Rows {
+    fn of(write: &Write<'_>) -> Option<Self> {
+        let Write { change, version, held, ref message, reminders, now, .. } = *write;
+        let (connection, link) = (&change.connection, &change.connection.link);
+        let ms = |moment: Timestamp| moment.as_millisecond();
+        let now_ms = ms(now);
+        let watch_until = connection.watch_until();
+        let posting = connection.posting.as_ref().map(serde_json::to_string).transpose().ok()?;
+        let row = ConnectionRow {
+            group_id: connection.key.group_id.clone(),
+            name: connection.key.name.clone(),
+            connection_id: link.connection_id.clone(),
+            team_id: link.team_id.clone(),
+            channel_id: link.channel_id.clone(),
+            requester: link.requester.clone(),
+            request: serde_json::to_string(&link.request).ok()?,
+            link: link.id.clone(),
+            generation: connection.generation,
+            message: link.message_id.clone(),
+            posting,
+            state: link.state.name(),
+            purpose: link.purpose.map(Purpose::name),
+            detail: link.detail.clone(),
+            posted_at: ms(link.posted_at),
+            expires_at: ms(link.expires_at),
+            changed_at: ms(link.changed_at),
+            reminded: bits(link.reminded),
+            landed_at: link.landed_at.map(ms),
+            looks: connection.looks,
+            look_at: connection.look_at.map(ms),
+            missing_since: connection.missing_since.map(ms),
+            seen: connection.seen.clone(),
+            tick_at: connection.tick_at(reminders).map(ms),
+            watch_until: watch_until.map_or(0, ms),
+            urgency: if link.state.is_over() { UNLISTED } else { link.state.urgency() },
+            expected: version,
+            command: held.map(|held| held.id.clone()),
+            fence: held.map(|held| held.fence),
+        };
+        let mut shown: Vec<_> =
+            change.show.iter().map(|id| ShownMessage { id: id.clone(), changed: 1 }).collect();
+        if change.news.is_some() && !change.show.contains(&link.message_id) {
+            shown.push(ShownMessage { id: link.message_id.clone(), changed: 0 });
+        }
+        shown.sort_by(|a, b| a.id.cmp(&b.id));
+        let news = change.news.map(|news| -> Option<_> {
+            Some(NewsRow {
+                id: format!("{} {} {}", row.group_id, row.name, version + 1),
+                message: link.message_id.clone(),
+                body: serde_json::to_string(&News { connection: &connection.key, news }).ok()?,
+            })
+        });
+        // A group is listed from its first link on.
+        let group = (version == 0 || connection.posting.is_some())
+            .then(|| GroupRow { group_id: row.group_id.clone(), next_at: now_ms + FIRST_SWEEP_MS });
+        Some(Self {
+            new: matches!(message, MessageWrite::New).then(|| NewMessage {
+                id: link.message_id.clone(),
+                group_id: row.group_id.clone(),
+                name: row.name.clone(),
+                link: link.id.clone(),
+                requester: link.requester.clone(),
+                wanted: 1,
+                due: None,
+                posted_at: now_ms,
+                place_channel: None,
+                place_ts: None,
+            }),
+            placed: PlacedMessage::of(message, &link.message_id, now_ms),
+            shown,
+            news: match news {
+                Some(news) => Some(news?),
+                None => None,
+            },
+            group,
+            connection: row,
+            now: now_ms,
+        })
+    }
+
+    fn key(&self) -> (&str, &str) {
+        (&self.connection.group_id, &self.connection.name)
+    }
+}
+
+/// News as it is kept.
+#[derive(Serialize)]
+struct News<'a> {
+    connection: &'a Key,
+    news: crate::life::News,
+}
+
+impl PlacedMessage {
+    fn of(message: &MessageWrite<'_>, id: &str, at: i64) -> Option<Self> {
+        let (fence, place, shown) = match message {
+            MessageWrite::None | MessageWrite::New => return None,
+            MessageWrite::Placed(place) => (None, *place, None),
+            MessageWrite::Shown(held) => (Some(held.fence), held.place.as_ref(), Some(held.wanted)),
+            MessageWrite::Untouched(held) => (Some(held.fence), held.place.as_ref(), None),
+        };
+        let (place_channel, place_ts) = place_of(place);
+        Some(Self { id: id.to_owned(), fence, place_channel, place_ts, shown, at })
+    }
+}
+
+/// Records until the last [`Store`] is gone.
+pub(super) async fn run(mut waiting: mpsc::UnboundedReceiver<Job>, pool: Pool, sql: &'static Statements) {
+    let mut jobs = Vec::with_capacity(BATCH);
+    // Those about a connection that the batch before was about too.
+    let mut later = Vec::new();
+    loop {
+        jobs.append(&mut later);
+        if jobs.is_empty() && waiting.recv_many(&mut jobs, BATCH).await == 0 {
+            return;
+        }
+        while jobs.len() < BATCH
+            && let Ok(job) = waiting.try_recv()
+        {
+            jobs.push(job);
+        }
+        // One statement cannot change a row twice, and who comes second has to know what the first did.
+        let mut keys = HashSet::new();
+        let (batch, second): (Vec<_>, Vec<_>) =
+            std::mem::take(&mut jobs).into_iter().partition(|job: &Job| {
+                job.change.as_ref().is_none_or(|change| {
+                    let (group_id, name) = change.key();
+                    keys.insert((group_id.to_owned(), name.to_owned()))
+                })
+            });
+        later = second;
+        let results = match commit(&batch, &pool, sql).await {
+            // One must not suffer for another that the database does not take.
+            Err(StoreError::Refused(_)) if batch.len() > 1 => {
+                let mut results = Vec::with_capacity(batch.len());
+                for job in &batch {
+                    let one = commit(std::slice::from_ref(job), &pool, sql).await;
+                    results.push(one.map(|mut done| done.remove(0)));
+                }
+                results
+            }
+            Ok(done) => done.into_iter().map(Ok).collect(),
+            Err(error) => batch.iter().map(|_| Err(error.clone())).collect(),
+        };
+        for (Job { reply, .. }, result) in batch.into_iter().zip(results) {
+            // A caller that is gone has been shut down; what is stored is stored.
+            let _ = reply.send(result);
+        }
+    }
+}
+
+async fn commit(jobs: &[Job], pool: &Pool, sql: &'static Statements) -> Result<Vec<Done>, StoreError> {
+    let mut changes: Vec<_> = jobs.iter().filter_map(|job| job.change.as_ref()).collect();
+    changes.sort_by_key(|change| change.key());
+    if changes.is_empty() {
+        let rows: Vec<_> = jobs.iter().filter_map(|job| job.progress.as_ref()).collect();
+        let recorded = record(&rows, pool, sql).await?;
+        let done = |job: &Job| Done {
+            changed: true,
+            recorded: job.progress.as_ref().is_none_or(|row| recorded.contains(&row.id)),
+        };
+        return Ok(jobs.iter().map(done).collect());
+    }
+    let (changed, recorded) = on!(pool, db => {
+        let statements = &sql.connections;
+        let mut tx = db.begin().await?;
+        let connections = json(&changes.iter().map(|change| &change.connection).collect::<Vec<_>>())?;
+        let rows = sqlx::query(statements.change).bind(connections).fetch_all(&mut *tx).await?;
+        let mut changed = HashSet::new();
+        for row in &rows {
+            changed.insert((row.try_get::<String, _>("group_id")?, row.try_get::<String, _>("name")?));
+        }
+        let is_changed = |rows: &Rows| {
+            let (group_id, name) = rows.key();
+            changed.contains(&(group_id.to_owned(), name.to_owned()))
+        };
+        let done: Vec<_> = changes.iter().copied().filter(|rows| is_changed(rows)).collect();
+        let new: Vec<_> = done.iter().filter_map(|rows| rows.new.as_ref()).collect();
+        if !new.is_empty() {
+            sqlx::query(statements.new_messages).bind(json(&new)?).execute(&mut *tx).await?;
+        }
+        let placed: Vec<_> = done.iter().filter_map(|rows| rows.placed.as_ref()).collect();
+        if !placed.is_empty() {
+            sqlx::query(statements.place_messages).bind(json(&placed)?).execute(&mut *tx).await?;
+        }
+        let now = done.iter().map(|rows| rows.now).max().unwrap_or_default();
+        let shown: Vec<_> = done.iter().flat_map(|rows| &rows.shown).collect();
+        if !shown.is_empty() {
+            sqlx::query(statements.show_messages).bind(json(&shown)?).bind(now).execute(&mut *tx).await?;
+        }
+        let news: Vec<_> = done.iter().filter_map(|rows| rows.news.as_ref()).collect();
+        if !news.is_empty() {
+            sqlx::query(statements.tell).bind(json(&news)?).bind(now).execute(&mut *tx).await?;
+        }
+        let mut groups: Vec<_> = done.iter().filter_map(|rows| rows.group.as_ref()).collect();
+        groups.sort_by(|a, b| a.group_id.cmp(&b.group_id));
+        groups.dedup_by(|a, b| a.group_id == b.group_id);
+        if !groups.is_empty() {
+            sqlx::query(statements.sweep_groups).bind(json(&groups)?).execute(&mut *tx).await?;
+        }
+        let progress: Vec<_> = jobs
+            .iter()
+            .filter(|job| job.change.as_ref().is_none_or(&is_changed))
+            .filter_map(|job| job.progress.as_ref())
+            .collect();
+        let mut recorded = HashSet::new();
+        if !progress.is_empty() {
+            for row in sqlx::query(sql.record).bind(json(&progress)?).fetch_all(&mut *tx).await? {
+                recorded.insert(row.try_get::<String, _>("id")?);
+            }
+        }
+        tx.commit().await?;
+        Ok((changed, recorded))
+    })?;
+    let done = |job: &Job| Done {
+        changed: job.change.as_ref().is_none_or(|rows| {
+            let (group_id, name) = rows.key();
+            changed.contains(&(group_id.to_owned(), name.to_owned()))
+        }),
+        recorded: job.progress.as_ref().is_none_or(|row| recorded.contains(&row.id)),
+    };
+    Ok(jobs.iter().map(done).collect())
+}
+
+async fn record(
+    rows: &[&ProgressRow],
+    pool: &Pool,
+    sql: &'static Statements,
+) -> Result<HashSet<String>, StoreError> {
+    let json = json(rows)?;
+    on!(pool, db => {
+        let rows = sqlx::query(sql.record).bind(json).fetch_all(db).await?;
+        rows.iter().map(|row| Ok(row.try_get("id")?)).collect()
+    })
+}
+
+fn json<T: Serialize>(rows: &[T]) -> Result<String, StoreError> {
+    serde_json::to_string(rows).map_err(|_| StoreError::Refused("a row that is no JSON".to_owned()))
+}

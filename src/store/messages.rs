@@ -1,0 +1,247 @@
+//! The messages in the database: what they show, what they should, and who is at work on one.
+//!
+//! Owns the rows and their leases. A message that is there is only edited by whoever holds its
+//! lease; an edit that comes too late all the same is noticed by its fence, and made good.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Deserialize;
+use sqlx::Row as _;
+use tokio::time::Instant;
+
+use super::connections::{Stored, connection};
+use super::{Pool, Recorded, Store, StoreError, millis, on};
+use crate::life::{News, Place};
+use crate::work::Key;
+
+/// How long a message's lease lasts at the least: longer than an edit and what its thread is told,
+/// since it is not prolonged.
+const MESSAGE_LEASE: Duration = Duration::from_secs(90);
+
+/// A message of which this process holds the lease.
+#[derive(Clone, Debug)]
+pub struct ClaimedMessage {
+    /// Its id in the database.
+    pub id: String,
+    /// The connection that it was posted for.
+    pub key: Key,
+    /// The link that it was posted with, by its reference.
+    pub link: String,
+    /// Who asked for that.
+    pub requester: String,
+    /// Where it stands, if that is known and it can be edited.
+    pub place: Option<Place>,
+    /// How often what it should show has changed.
+    pub wanted: i64,
+    /// Which of those it shows.
+    pub shown: i64,
+    /// Edits that failed since one worked.
+    pub tries: u32,
+    pub(super) fence: i64,
+    until: Instant,
+}
+
+impl ClaimedMessage {
+    /// How long it is surely still ours.
+    #[must_use]
+    pub fn lease_left(&self) -> Duration {
+        self.until.saturating_duration_since(Instant::now())
+    }
+}
+
+/// Something that a thread is still to be told.
+#[derive(Clone, Debug)]
+pub struct PendingNews {
+    /// Its id in the database.
+    pub id: String,
+    /// The connection.
+    pub key: Key,
+    /// What happened.
+    pub news: News,
+}
+
+/// What came of bringing a message to what it should show.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Brought {
+    /// It shows what was wanted when it was taken.
+    Shown,
+    /// It cannot be edited any more.
+    OutOfReach,
+    /// Not yet; again at that time.
+    Again(Timestamp),
+}
+
+macro_rules! message {
+    ($row:expr, $until:expr) => {{
+        let row = $row;
+        let channel: Option<String> = row.try_get("place_channel")?;
+        let ts: Option<String> = row.try_get("place_ts")?;
+        Ok::<_, StoreError>(ClaimedMessage {
+            id: row.try_get("id")?,
+            key: Key { group_id: row.try_get("group_id")?, name: row.try_get("name")? },
+            link: row.try_get("link")?,
+            requester: row.try_get("requester")?,
+            place: channel.zip(ts).map(|(channel, ts)| Place { channel, ts }),
+            wanted: row.try_get("wanted")?,
+            shown: row.try_get("shown")?,
+            tries: u32::try_from(row.try_get::<i64, _>("tries")?).unwrap_or(u32::MAX),
+            fence: row.try_get("fence")?,
+            until: $until,
+        })
+    }};
+}
+
+/// News as they are kept.
+#[derive(Deserialize)]
+struct Kept {
+    connection: Key,
+    news: News,
+}
+
+impl Store {
+    fn message_lease(&self) -> Duration {
+        self.0.lease.max(MESSAGE_LEASE)
+    }
+
+    /// Takes up to `limit` messages that are due at `now` and that nobody is at work on.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn claim_messages(
+        &self,
+        now: Timestamp,
+        limit: i64,
+    ) -> Result<Vec<ClaimedMessage>, StoreError> {
+        let until = Instant::now() + self.message_lease();
+        on!(&self.0.pool, db => {
+            let rows = sqlx::query(self.0.sql.connections.claim_messages)
+                .bind(&self.0.owner)
+                .bind(millis(self.message_lease()))
+                .bind(now.as_millisecond())
+                .bind(limit)
+                .fetch_all(db)
+                .await?;
+            rows.iter().map(|row| message!(row, until)).collect()
+        })
+    }
+
+    /// Takes one message, due or not; `None` if it is not there or somebody is at work on it.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn claim_message(&self, id: &str) -> Result<Option<ClaimedMessage>, StoreError> {
+        let until = Instant::now() + self.message_lease();
+        on!(&self.0.pool, db => {
+            let query = sqlx::query(self.0.sql.connections.claim_message);
+            let query = query.bind(&self.0.owner).bind(millis(self.message_lease())).bind(id);
+            let row = query.fetch_optional(db).await?;
+            row.map(|row| message!(&row, until)).transpose()
+        })
+    }
+
+    /// The connections that a message is about: those whose link it shows, and the one that it was
+    /// posted for.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn connections_of(&self, message: &ClaimedMessage) -> Result<Vec<Stored>, StoreError> {
+        on!(&self.0.pool, db => {
+            let Key { group_id, name } = &message.key;
+            let query = sqlx::query(self.0.sql.connections.of_message).bind(&message.id).bind(group_id).bind(name);
+            let rows = query.fetch_all(db).await?;
+            rows.iter().map(|row| connection!(row)).collect()
+        })
+    }
+
+    /// What the thread of a message is still to be told, the oldest first.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn news_of(&self, message: &str) -> Result<Vec<PendingNews>, StoreError> {
+        on!(&self.0.pool, db => {
+            let rows = sqlx::query(self.0.sql.connections.news).bind(message).fetch_all(db).await?;
+            rows.iter()
+                .map(|row| {
+                    let (id, body): (String, String) = (row.try_get("id")?, row.try_get("body")?);
+                    let Kept { connection, news } =
+                        serde_json::from_str(&body).map_err(|_| StoreError::Unreadable(id.clone()))?;
+                    Ok(PendingNews { id, key: connection, news })
+                })
+                .collect()
+        })
+    }
+
+    /// Forgets news that were told.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn forget_news(&self, id: &str) -> Result<(), StoreError> {
+        on!(&self.0.pool, db => {
+            sqlx::query(self.0.sql.connections.forget_news).bind(id).execute(db).await?;
+            Ok(())
+        })
+    }
+
+    /// Stores what a claimed message shows and gives it back.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn record_message(
+        &self,
+        message: &ClaimedMessage,
+        brought: Brought,
+        now: Timestamp,
+    ) -> Result<Recorded, StoreError> {
+        let (shown, due, gone, tries) = match brought {
+            Brought::Shown => (message.wanted, None, 0, 0),
+            Brought::OutOfReach => (message.wanted, None, 1, 0),
+            Brought::Again(at) => {
+                (message.shown, Some(at.as_millisecond()), 0, message.tries.saturating_add(1))
+            }
+        };
+        on!(&self.0.pool, db => {
+            let done = sqlx::query(self.0.sql.connections.record_message)
+                .bind(&message.id)
+                .bind(message.fence)
+                .bind(shown)
+                .bind(due)
+                .bind(gone)
+                .bind(i64::from(tries))
+                .bind(now.as_millisecond())
+                .execute(db)
+                .await?;
+            Ok(if done.rows_affected() == 1 { Recorded::Committed } else { Recorded::LeaseLost })
+        })
+    }
+
+    /// Makes a message due whatever it is thought to show: something else may have come to stand
+    /// there.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn disturb_message(&self, id: &str, now: Timestamp) -> Result<(), StoreError> {
+        on!(&self.0.pool, db => {
+            let query = sqlx::query(self.0.sql.connections.disturb_message).bind(id).bind(now.as_millisecond());
+            query.execute(db).await?;
+            Ok(())
+        })
+    }
+
+    /// Notes where a message came to stand that nobody waits for any more, to be brought to what it
+    /// should show.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn found_message(&self, id: &str, place: &Place, now: Timestamp) -> Result<(), StoreError> {
+        let row = serde_json::json!([{
+            "id": id, "fence": null, "place_channel": place.channel, "place_ts": place.ts, "shown": 0,
+            "at": now.as_millisecond(),
+        }]);
+        on!(&self.0.pool, db => {
+            let query = sqlx::query(self.0.sql.connections.place_messages).bind(row.to_string());
+            query.execute(db).await?;
+            Ok(())
+        })
+    }
+}

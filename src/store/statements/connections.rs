@@ -1,0 +1,260 @@
+//! The SQL of connections, their messages, and what is to be told of them.
+//!
+//! Owns the text for both engines from one source. A change of a connection is several statements in
+//! one transaction, always in the order connection, message, news, command, so that no two of them
+//! wait for each other.
+
+/// The statements of one engine.
+pub(in crate::store) struct ConnectionStatements {
+    /// Inserts connections, or changes those whose version is the one before. `$1` rows. Whoever
+    /// names a command must hold it. Returns the names of those that went in.
+    pub(in crate::store) change: &'static str,
+    /// Makes messages that may come to stand in Slack. `$1` rows.
+    pub(in crate::store) new_messages: &'static str,
+    /// Notes where messages stand. `$1` rows.
+    pub(in crate::store) place_messages: &'static str,
+    /// Makes messages due. `$1` rows, `$2` now.
+    pub(in crate::store) show_messages: &'static str,
+    /// Keeps what threads are to be told. `$1` rows, `$2` now.
+    pub(in crate::store) tell: &'static str,
+    /// Makes sure that groups are listed. `$1` rows.
+    pub(in crate::store) sweep_groups: &'static str,
+    /// One connection. `$1` group, `$2` name.
+    pub(in crate::store) by_key: &'static str,
+    /// The connection of a link. `$1` its reference.
+    pub(in crate::store) by_link: &'static str,
+    /// The connection of a channel by name, the newest link first. `$1` workspace, `$2` channel, `$3` name.
+    pub(in crate::store) by_schema: &'static str,
+    /// Connections of a channel whose link is not over, the most urgent first. `$1` workspace, `$2`
+    /// channel, `$3` how many to pass over, `$4` how many.
+    pub(in crate::store) of_channel: &'static str,
+    /// How many those are, up to `$3`.
+    pub(in crate::store) count_of_channel: &'static str,
+    /// The connections that a message is about. `$1` its id, `$2` and `$3` the group and name in its row.
+    pub(in crate::store) of_message: &'static str,
+    /// The watched ones of a group, in short. `$1` group, `$2` now, `$3` after which name, `$4` how many.
+    pub(in crate::store) watched: &'static str,
+    /// Takes those whose look is due, and puts it off. `$1` now, `$2` until when, `$3` how many.
+    pub(in crate::store) claim_looks: &'static str,
+    /// Those whose moment has passed. `$1` before, `$2` how many.
+    pub(in crate::store) ticked: &'static str,
+    /// How many are missing, up to `$1`.
+    pub(in crate::store) missing: &'static str,
+    /// Deletes the rows of connections that are over since before `$1`, at most `$2`.
+    pub(in crate::store) purge_connections: &'static str,
+    /// Takes groups that are due. `$1` owner, `$2` lease in ms, `$3` now, `$4` how many.
+    pub(in crate::store) claim_sweeps: &'static str,
+    /// How many pages the lists of all groups have.
+    pub(in crate::store) sweep_pages: &'static str,
+    /// Stores when a group is due next. `$1` group, `$2` fence, `$3` when, `$4` how many pages it has.
+    pub(in crate::store) record_sweep: &'static str,
+    /// Gives up the leases of a process's groups. `$1` owner.
+    pub(in crate::store) release_sweeps: &'static str,
+    /// Takes messages that are due. `$1` owner, `$2` lease in ms, `$3` now, `$4` how many.
+    pub(in crate::store) claim_messages: &'static str,
+    /// Takes one message, due or not. `$1` owner, `$2` lease in ms, `$3` its id.
+    pub(in crate::store) claim_message: &'static str,
+    /// What the thread of a message is to be told. `$1` its id.
+    pub(in crate::store) news: &'static str,
+    /// Forgets one that was told. `$1` its id.
+    pub(in crate::store) forget_news: &'static str,
+    /// Stores what a message shows and gives it back. `$1` id, `$2` fence, `$3` shown, `$4` when it is
+    /// due again if nothing else is wanted, `$5` 1 if it is out of reach, `$6` tries, `$7` now.
+    pub(in crate::store) record_message: &'static str,
+    /// Makes a message due whatever it shows. `$1` id, `$2` now.
+    pub(in crate::store) disturb_message: &'static str,
+    /// Gives up the leases of a process's messages. `$1` owner.
+    pub(in crate::store) release_messages: &'static str,
+    /// Deletes messages of no connection, posted before `$1`, at most `$2`.
+    pub(in crate::store) purge_messages: &'static str,
+    /// Deletes news of no message, at most `$1`.
+    pub(in crate::store) purge_news: &'static str,
+    /// Links of the release before that are not taken over. `$1` how many.
+    pub(in crate::store) links_left: &'static str,
+    /// Marks links as taken over, and leaves watching them to us. `$1` rows.
+    pub(in crate::store) links_taken: &'static str,
+}
+
+/// What is read of a connection, with where its message stands.
+macro_rules! columns {
+    () => {
+        "SELECT c.group_id, c.name, c.connection_id, c.team_id, c.channel_id, c.requester, c.request, c.link, \
+         c.generation, c.message, c.posting, c.state, c.purpose, c.detail, c.posted_at, c.expires_at, c.changed_at, \
+         c.reminded, c.landed_at, c.looks, c.look_at, c.missing_since, c.seen, c.version, \
+         m.place_channel, m.place_ts, \
+         CASE WHEN m.place_ts IS NOT NULL AND m.wanted > m.shown THEN 1 ELSE 0 END AS behind \
+         FROM connection AS c LEFT JOIN message AS m ON m.id = c.message "
+    };
+}
+
+macro_rules! message_columns {
+    () => {
+        "id, group_id, name, link, requester, place_channel, place_ts, wanted, shown, tries, fence"
+    };
+}
+
+macro_rules! connection_statements {
+    (now: $now:literal, skip: $skip:literal, changes: $changes:literal, new: $new:literal, placed: $placed:literal,
+     shown: $shown:literal, news: $news:literal, groups: $groups:literal, taken: $taken:literal) => {
+        ConnectionStatements {
+            change: concat!(
+                "INSERT INTO connection (group_id, name, connection_id, team_id, channel_id, requester, request, link, \
+                 generation, message, posting, state, purpose, detail, posted_at, expires_at, changed_at, reminded, \
+                 landed_at, looks, look_at, missing_since, seen, tick_at, watch_until, urgency, version) \
+                 SELECT v.group_id, v.name, v.connection_id, v.team_id, v.channel_id, v.requester, v.request, v.link, \
+                 v.generation, v.message, v.posting, v.state, v.purpose, v.detail, v.posted_at, v.expires_at, \
+                 v.changed_at, v.reminded, v.landed_at, v.looks, v.look_at, v.missing_since, v.seen, v.tick_at, \
+                 v.watch_until, v.urgency, v.expected + 1 FROM ", $changes,
+                " WHERE (v.expected = 0 OR EXISTS (SELECT 1 FROM connection AS o WHERE o.group_id = v.group_id \
+                 AND o.name = v.name)) \
+                 AND (v.command IS NULL OR EXISTS (SELECT 1 FROM command AS k WHERE k.id = v.command \
+                 AND k.fence = v.fence AND k.ended_at IS NULL)) ORDER BY v.group_id, v.name \
+                 ON CONFLICT (group_id, name) DO UPDATE SET connection_id = excluded.connection_id, \
+                 team_id = excluded.team_id, channel_id = excluded.channel_id, requester = excluded.requester, \
+                 request = excluded.request, link = excluded.link, generation = excluded.generation, \
+                 message = excluded.message, posting = excluded.posting, state = excluded.state, \
+                 purpose = excluded.purpose, detail = excluded.detail, posted_at = excluded.posted_at, \
+                 expires_at = excluded.expires_at, changed_at = excluded.changed_at, reminded = excluded.reminded, \
+                 landed_at = excluded.landed_at, looks = excluded.looks, look_at = excluded.look_at, \
+                 missing_since = excluded.missing_since, seen = excluded.seen, tick_at = excluded.tick_at, \
+                 watch_until = excluded.watch_until, urgency = excluded.urgency, version = excluded.version \
+                 WHERE connection.version = excluded.version - 1 RETURNING group_id, name"
+            ),
+            new_messages: concat!(
+                "INSERT INTO message (id, group_id, name, link, requester, wanted, shown, due, tries, posted_at, \
+                 place_channel, place_ts) SELECT v.id, v.group_id, v.name, v.link, v.requester, v.wanted, 1, v.due, 0, v.posted_at, v.place_channel, v.place_ts FROM ", $new,
+                " WHERE true ORDER BY v.id ON CONFLICT (id) DO NOTHING"
+            ),
+            place_messages: concat!(
+                "UPDATE message SET place_channel = v.place_channel, place_ts = v.place_ts, \
+                 shown = coalesce(v.shown, message.shown), lease_until = 0, \
+                 due = CASE WHEN v.place_ts IS NOT NULL AND message.wanted > coalesce(v.shown, message.shown) THEN v.at \
+                 ELSE message.due END \
+                 FROM ", $placed, " WHERE message.id = v.id AND (v.fence IS NULL OR message.fence = v.fence)"
+            ),
+            show_messages: concat!(
+                "UPDATE message SET wanted = message.wanted + v.changed, \
+                 due = CASE WHEN message.place_ts IS NULL THEN NULL ELSE $2 END \
+                 FROM ", $shown, " WHERE message.id = v.id"
+            ),
+            tell: concat!(
+                "INSERT INTO news (id, message, body, at) SELECT v.id, v.message, v.body, $2 FROM ", $news,
+                " WHERE true ON CONFLICT (id) DO NOTHING"
+            ),
+            sweep_groups: concat!(
+                "INSERT INTO sweep (group_id, next_at) SELECT v.group_id, v.next_at FROM ", $groups,
+                " WHERE true ORDER BY v.group_id ON CONFLICT (group_id) DO UPDATE SET next_at = excluded.next_at \
+                 WHERE sweep.next_at IS NULL"
+            ),
+            by_key: concat!(columns!(), "WHERE c.group_id = $1 AND c.name = $2"),
+            by_link: concat!(columns!(), "WHERE c.link = $1 ORDER BY c.posted_at DESC LIMIT 1"),
+            by_schema: concat!(
+                columns!(),
+                "WHERE c.team_id = $1 AND c.channel_id = $2 AND c.name = $3 AND c.state <> 'unposted' \
+                 ORDER BY c.posted_at DESC LIMIT 1"
+            ),
+            of_channel: concat!(
+                columns!(),
+                "WHERE c.team_id = $1 AND c.channel_id = $2 AND c.urgency < 9 \
+                 ORDER BY c.urgency, c.expires_at, c.name LIMIT $4 OFFSET $3"
+            ),
+            count_of_channel: "SELECT count(*) AS n FROM (SELECT 1 FROM connection WHERE team_id = $1 AND channel_id = $2 \
+                               AND urgency < 9 LIMIT $3) AS some",
+            of_message: concat!(
+                columns!(),
+                "WHERE c.message = $1 OR (c.group_id = $2 AND c.name = $3) ORDER BY c.group_id, c.name"
+            ),
+            watched: "SELECT name, connection_id, version, seen, tick_at FROM connection \
+                      WHERE group_id = $1 AND watch_until > $2 AND name > $3 ORDER BY name LIMIT $4",
+            claim_looks: concat!(
+                "UPDATE connection SET look_at = $2 WHERE (group_id, name) IN \
+                 (SELECT group_id, name FROM connection WHERE look_at <= $1 ORDER BY look_at LIMIT $3", $skip, ") \
+                 RETURNING group_id, name"
+            ),
+            ticked: "SELECT group_id, name FROM connection WHERE tick_at <= $1 ORDER BY tick_at LIMIT $2",
+            missing: "SELECT count(*) AS n FROM (SELECT 1 FROM connection WHERE missing_since IS NOT NULL \
+                      AND state <> 'gone' LIMIT $1) AS some",
+            purge_connections: "DELETE FROM connection WHERE (group_id, name) IN (SELECT group_id, name FROM connection \
+                                WHERE watch_until = 0 AND changed_at < $1 AND state IN ('cancelled', 'unposted') \
+                                AND posting IS NULL LIMIT $2)",
+            claim_sweeps: concat!(
+                "UPDATE sweep SET owner = $1, fence = fence + 1, lease_until = ", $now, " + $2 \
+                 WHERE group_id IN (SELECT group_id FROM sweep WHERE next_at <= $3 AND lease_until <= ", $now,
+                " ORDER BY next_at LIMIT $4", $skip, ") RETURNING group_id, fence, pages"
+            ),
+            sweep_pages: "SELECT CAST(coalesce(sum(pages), 0) AS BIGINT) AS n FROM sweep WHERE next_at IS NOT NULL",
+            record_sweep: "UPDATE sweep SET next_at = $3, pages = $4, lease_until = 0 WHERE group_id = $1 AND fence = $2",
+            release_sweeps: "UPDATE sweep SET lease_until = 0 WHERE owner = $1",
+            claim_messages: concat!(
+                "UPDATE message SET owner = $1, fence = fence + 1, lease_until = ", $now, " + $2 \
+                 WHERE id IN (SELECT id FROM message WHERE due <= $3 AND lease_until <= ", $now,
+                " ORDER BY due LIMIT $4", $skip, ") RETURNING ", message_columns!()
+            ),
+            claim_message: concat!(
+                "UPDATE message SET owner = $1, fence = fence + 1, lease_until = ", $now, " + $2 \
+                 WHERE id = $3 AND lease_until <= ", $now, " RETURNING ", message_columns!()
+            ),
+            news: "SELECT id, body FROM news WHERE message = $1 ORDER BY at, id LIMIT 20",
+            forget_news: "DELETE FROM news WHERE id = $1",
+            record_message: "UPDATE message SET shown = $3, tries = $6, lease_until = 0, \
+                             place_channel = CASE WHEN $5 = 1 THEN NULL ELSE place_channel END, \
+                             place_ts = CASE WHEN $5 = 1 THEN NULL ELSE place_ts END, \
+                             due = CASE WHEN $5 = 1 THEN NULL WHEN wanted > $3 AND $4 IS NULL THEN $7 ELSE $4 END \
+                             WHERE id = $1 AND fence = $2",
+            disturb_message: "UPDATE message SET wanted = wanted + 1, due = $2 WHERE id = $1 AND place_ts IS NOT NULL",
+            release_messages: "UPDATE message SET lease_until = 0 WHERE owner = $1 AND lease_until > 0",
+            purge_messages: "DELETE FROM message WHERE id IN (SELECT m.id FROM message AS m WHERE m.posted_at < $1 \
+                             AND m.due IS NULL AND NOT EXISTS (SELECT 1 FROM connection AS c WHERE c.message = m.id) \
+                             LIMIT $2)",
+            purge_news: "DELETE FROM news WHERE id IN (SELECT n.id FROM news AS n WHERE n.at < $2 LIMIT $1)",
+            links_left: "SELECT id, connection_id, team_id, channel_id, requester, request, message_channel, message_ts, \
+                         state, made_over, detail, posted_at, expires_at, changed_at, reminded, stale, fence \
+                         FROM link WHERE taken <> fence ORDER BY posted_at, id LIMIT $1",
+            links_taken: concat!(
+                "UPDATE link SET taken = v.fence, check_at = NULL FROM ", $taken, " WHERE link.id = v.id AND link.fence = v.fence"
+            ),
+        }
+    };
+}
+
+pub(super) const SQLITE: ConnectionStatements = connection_statements! {
+    now: "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
+    skip: "",
+    changes: "(SELECT value ->> 'group_id' AS group_id, value ->> 'name' AS name, value ->> 'connection_id' AS connection_id, \
+              value ->> 'team_id' AS team_id, value ->> 'channel_id' AS channel_id, value ->> 'requester' AS requester, \
+              value ->> 'request' AS request, value ->> 'link' AS link, value ->> 'generation' AS generation, \
+              value ->> 'message' AS message, value ->> 'posting' AS posting, value ->> 'state' AS state, \
+              value ->> 'purpose' AS purpose, value ->> 'detail' AS detail, value ->> 'posted_at' AS posted_at, \
+              value ->> 'expires_at' AS expires_at, value ->> 'changed_at' AS changed_at, value ->> 'reminded' AS reminded, \
+              value ->> 'landed_at' AS landed_at, value ->> 'looks' AS looks, value ->> 'look_at' AS look_at, \
+              value ->> 'missing_since' AS missing_since, value ->> 'seen' AS seen, value ->> 'tick_at' AS tick_at, \
+              value ->> 'watch_until' AS watch_until, value ->> 'urgency' AS urgency, value ->> 'expected' AS expected, \
+              value ->> 'command' AS command, value ->> 'fence' AS fence FROM json_each($1)) AS v",
+    new: "(SELECT value ->> 'id' AS id, value ->> 'group_id' AS group_id, value ->> 'name' AS name, \
+          value ->> 'link' AS link, value ->> 'requester' AS requester, \
+          value ->> 'wanted' AS wanted, value ->> 'due' AS due, value ->> 'posted_at' AS posted_at, \
+          value ->> 'place_channel' AS place_channel, value ->> 'place_ts' AS place_ts FROM json_each($1)) AS v",
+    placed: "(SELECT value ->> 'id' AS id, value ->> 'fence' AS fence, value ->> 'place_channel' AS place_channel, \
+             value ->> 'place_ts' AS place_ts, value ->> 'shown' AS shown, value ->> 'at' AS at FROM json_each($1)) AS v",
+    shown: "(SELECT value ->> 'id' AS id, value ->> 'changed' AS changed FROM json_each($1)) AS v",
+    news: "(SELECT value ->> 'id' AS id, value ->> 'message' AS message, value ->> 'body' AS body FROM json_each($1)) AS v",
+    groups: "(SELECT value ->> 'group_id' AS group_id, value ->> 'next_at' AS next_at FROM json_each($1)) AS v",
+    taken: "(SELECT value ->> 'id' AS id, value ->> 'fence' AS fence FROM json_each($1)) AS v"
+};
+
+pub(super) const POSTGRES: ConnectionStatements = connection_statements! {
+    now: "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
+    skip: " FOR UPDATE SKIP LOCKED",
+    changes: "json_to_recordset($1::json) AS v(group_id text, name text, connection_id text, team_id text, channel_id text, \
+              requester text, request text, link text, generation bigint, message text, posting text, state text, \
+              purpose text, detail text, posted_at bigint, expires_at bigint, changed_at bigint, reminded bigint, \
+              landed_at bigint, looks bigint, look_at bigint, missing_since bigint, seen text, tick_at bigint, \
+              watch_until bigint, urgency bigint, expected bigint, command text, fence bigint)",
+    new: "json_to_recordset($1::json) AS v(id text, group_id text, name text, link text, requester text, wanted bigint, due bigint, \
+          posted_at bigint, place_channel text, place_ts text)",
+    placed: "json_to_recordset($1::json) AS v(id text, fence bigint, place_channel text, place_ts text, shown bigint, at bigint)",
+    shown: "json_to_recordset($1::json) AS v(id text, changed bigint)",
+    news: "json_to_recordset($1::json) AS v(id text, message text, body text)",
+    groups: "json_to_recordset($1::json) AS v(group_id text, next_at bigint)",
+    taken: "json_to_recordset($1::json) AS v(id text, fence bigint)"
+};

@@ -1,0 +1,185 @@
+//! Sweeping: how all watched connections of a group stand, by its list.
+//!
+//! Owns what of a list is worth a thought, and when the group is due again. The cost goes by the
+//! thousands of connections at Fivetran, whoever made them, and not by links.
+
+use std::collections::HashMap;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::{Parts, Watcher, lock, pace};
+use crate::fivetran::error::Error;
+use crate::life::{Event, Seen};
+use crate::store::{StoreError, Sweep, Watched};
+use crate::work::Key;
+
+/// Groups listed at a time.
+const GROUPS: i64 = 4;
+/// Rows of a group that are read at a time, so that nothing waits for them long.
+const ROWS: usize = 500;
+/// When a group is listed again whose list failed.
+const AGAIN: SignedDuration = SignedDuration::from_secs(60);
+/// When a group is listed again that this key cannot see.
+const UNSEEN_AGAIN: SignedDuration = SignedDuration::from_mins(10);
+
+/// Why a group could not be swept.
+enum Failed {
+    Fivetran(Error),
+    Store(StoreError),
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self::Fivetran(error)
+    }
+}
+
+impl From<StoreError> for Failed {
+    fn from(error: StoreError) -> Self {
+        Self::Store(error)
+    }
+}
+
+impl Watcher {
+    /// Lists the groups that are due, as far as the pace allows. Returns how many.
+    pub(super) async fn sweep(&self) -> usize {
+        let Parts { clock, store, .. } = &self.parts;
+        let (now, mut swept) = (clock.now(), 0);
+        loop {
+            let allowed = lock(&self.pace).take(GROUPS, self.limit(), now);
+            if allowed == 0 {
+                return swept;
+            }
+            let claimed = match store.claim_sweeps(now, allowed).await {
+                Ok(claimed) => claimed,
+                Err(error) => {
+                    tracing::warn!(%error, "could not ask for due groups");
+                    Vec::new()
+                }
+            };
+            lock(&self.pace).give_back(allowed - i64::try_from(claimed.len()).unwrap_or(allowed));
+            if claimed.is_empty() {
+                return swept;
+            }
+            swept += claimed.len();
+            futures_util::future::join_all(claimed.into_iter().map(|group| self.sweep_group(group))).await;
+            if self.parts.stopping.is_cancelled() {
+                return swept;
+            }
+        }
+    }
+
+    async fn sweep_group(&self, mut group: Sweep) {
+        let Parts { clock, store, .. } = &self.parts;
+        let pause = match self.list(&mut group).await {
+            Ok(true) => {
+                let pages = store.sweep_pages().await.unwrap_or(group.pages).max(group.pages);
+                Some(pace::tick(pages, self.limit()))
+            }
+            Ok(false) => None,
+            Err(Failed::Fivetran(error)) => {
+                self.rest_if_throttled(&error);
+                Some(match &error {
+                    Error::NotFound(_) | Error::Forbidden(_) | Error::KeyRejected(_) => {
+                        tracing::warn!(group = group.group_id, %error, "this key can't list the destination's connections");
+                        UNSEEN_AGAIN
+                    }
+                    error => {
+                        tracing::info!(group = group.group_id, %error, "could not list a destination's connections");
+                        AGAIN
+                    }
+                })
+            }
+            Err(Failed::Store(error)) => {
+                tracing::warn!(group = group.group_id, %error, "could not read what is watched");
+                Some(AGAIN)
+            }
+        };
+        let next = pause.map(|pause| clock.now().saturating_add(pause).unwrap_or(Timestamp::MAX));
+        // One that somebody else lists by now is theirs; one that cannot be given back is when its lease ends.
+        if let Err(error) = store.record_sweep(&group, next).await {
+            tracing::warn!(group = group.group_id, %error, "could not record that a group was listed");
+        }
+    }
+
+    /// Reads the list of a group. False if nothing in it is watched any more.
+    async fn list(&self, group: &mut Sweep) -> Result<bool, Failed> {
+        let now = self.parts.clock.now();
+        // Read before Fivetran is asked: a row that changes meanwhile knows better than the list.
+        let mut unlisted = self.watched_in(&group.group_id, now).await?;
+        if unlisted.is_empty() {
+            return Ok(false);
+        }
+        let mut list = self.parts.provision.list(&group.group_id);
+        let (mut pages, mut whole) = (0_u64, true);
+        while let Some(page) = list.next().await? {
+            pages += 1;
+            whole &= !page.hides();
+            let mut changed = Vec::new();
+            for item in &page.items {
+                if let Some(row) = unlisted.remove(&item.id) {
+                    let seen = Seen::from(&item.status);
+                    if is_worth_a_thought(&row, &seen, now) {
+                        changed.push((row, seen));
+                    }
+                }
+            }
+            for id in &page.unreadable {
+                unlisted.remove(id);
+            }
+            self.think_about(group, changed).await;
+        }
+        // The first page was paid for when the group was taken.
+        lock(&self.pace).spend(pages.saturating_sub(1));
+        group.pages = pages;
+        if whole && !unlisted.is_empty() {
+            let others = self.missing().await?;
+            let missing = |row: Watched| (row, Seen::Missing { others });
+            let new: Vec<_> = unlisted.into_values().map(missing).collect();
+            let new = new.into_iter().filter(|(row, seen)| is_worth_a_thought(row, seen, now)).collect();
+            self.think_about(group, new).await;
+        }
+        Ok(true)
+    }
+
+    async fn watched_in(
+        &self,
+        group_id: &str,
+        now: Timestamp,
+    ) -> Result<HashMap<String, Watched>, StoreError> {
+        let mut all = HashMap::new();
+        let mut after = String::new();
+        loop {
+            let rows = self.parts.store.watched(group_id, now, &after, ROWS).await?;
+            let last = rows.last().map(|row| row.name.clone());
+            let more = rows.len() == ROWS;
+            all.extend(rows.into_iter().map(|row| (row.connection_id.clone(), row)));
+            match last {
+                Some(last) if more => after = last,
+                _ => return Ok(all),
+            }
+        }
+    }
+
+    async fn think_about(&self, group: &Sweep, changed: Vec<(Watched, Seen)>) {
+        for portion in changed.chunks(ROWS) {
+            let thoughts = portion.iter().map(async |(row, seen)| {
+                let key = Key { group_id: group.group_id.clone(), name: row.name.clone() };
+                match self.parts.store.connection(&key).await {
+                    // One that has changed since is thought about by the next list.
+                    Ok(Some(stored)) if stored.version == row.version => {
+                        self.happens(&stored, Event::Seen(seen.clone())).await;
+                    }
+                    Ok(_) => {}
+                    Err(error) => tracing::warn!(%error, "could not read a connection"),
+                }
+            });
+            futures_util::future::join_all(thoughts).await;
+        }
+    }
+}
+
+/// Whether a list says something new of a connection, or a moment of its own has come.
+fn is_worth_a_thought(row: &Watched, seen: &Seen, now: Timestamp) -> bool {
+    row.seen.as_deref() != Some(seen.digest().as_str()) || row.tick_at.is_some_and(|at| at <= now)
+}

@@ -1,0 +1,480 @@
+//! A link on its way to Slack.
+//!
+//! Owns the order of things: what is intended is on disk before Slack hears of it, the link on show
+//! is taken back before another one takes its place, and that a link was posted and that its command
+//! has ended are one commit. Whether it may be posted is [`life::intend`]'s decision.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use slack_morphism::prelude::SlackMessageContent;
+
+use super::Outcome;
+use super::deliver::{Delivery, Job, failed};
+use crate::command::places::Channels;
+use crate::crash::crash_point;
+use crate::fivetran::model::ConnectCard;
+use crate::journal::{Found, Origin, Progress, Record, Then};
+use crate::life::{self, Ask, At, Change, Event, Intention, Place, Refusal};
+use crate::outbound::CALL_TIMEOUT;
+use crate::outbox::Outbox;
+use crate::reply::Audience;
+use crate::reply::ask;
+use crate::reply::live::{self, Note, Waiting};
+use crate::slack::respond::PostError;
+use crate::store::{
+    Brought, ClaimedMessage, MessageWrite, Recorded, Store, StoreError, Stored, Write, Written,
+};
+use crate::telemetry::Party;
+use crate::work::{Confirmed, Work};
+
+/// First pause before something that must be on disk is tried again.
+const PAUSE: Duration = Duration::from_millis(50);
+/// How often what was judged is judged anew before the command waits a second: others that are at
+/// work on the connection have their own say in between.
+const JUDGEMENTS: u32 = 16;
+
+/// A link that is to be posted.
+pub(super) struct Posting<'a> {
+    pub(super) connection: &'a str,
+    /// Whether the connection was there before this command.
+    pub(super) existed: bool,
+    pub(super) card: &'a ConnectCard,
+}
+
+/// What became of it.
+pub(super) enum Delivered {
+    /// It is there; this is still to be put on disk, with the end of the command.
+    Posted(Box<Landed>),
+    /// Something else, and the command goes on by it.
+    Not(Outcome),
+    /// Somebody else has the command.
+    LeaseLost,
+}
+
+/// A link that has come to stand somewhere.
+pub(super) struct Landed {
+    /// How its connection stands by what was intended.
+    connection: life::Connection,
+    version: i64,
+    place: Option<Place>,
+    /// The message that it was put into.
+    held: Option<ClaimedMessage>,
+}
+
+/// The ways of a link. No `Debug`: it holds the token.
+pub struct Links {
+    /// The ways to Slack.
+    pub delivery: Delivery,
+    /// The connections.
+    pub store: Store,
+    /// Who brings other messages to what they should show.
+    pub outbox: Arc<Outbox>,
+    /// What holds in which channel.
+    pub channels: Arc<Channels>,
+}
+
+/// A link that may be posted.
+struct Allowed {
+    change: Change,
+    version: i64,
+    at: At,
+    held: Option<ClaimedMessage>,
+}
+
+/// What came of asking whether a link may be posted.
+enum Asked {
+    Allowed(Box<Allowed>),
+    Not(Outcome),
+    LeaseLost,
+}
+
+impl Links {
+    /// Posts a link. `record` is how the command stands by now, and is on disk before anything is
+    /// sent; `again`: it repeats a post that failed.
+    pub(super) async fn post(
+        &self,
+        job: Job<'_>,
+        posting: &Posting<'_>,
+        mut record: Option<Record>,
+        again: bool,
+    ) -> Delivered {
+        loop {
+            let allowed = match self.ask(job, posting, &mut record).await {
+                Asked::Allowed(allowed) => allowed,
+                Asked::LeaseLost => return Delivered::LeaseLost,
+                Asked::Not(outcome) => {
+                    // The journal takes it that what it said is on disk.
+                    if let Some(Record { progress, then }) = &record
+                        && self.store.record(job.claimed, progress, *then).await == Recorded::LeaseLost
+                    {
+                        return Delivered::LeaseLost;
+                    }
+                    return Delivered::Not(outcome);
+                }
+            };
+            crash_point("deliver: recorded");
+            crash_point("post: before the call");
+            if again {
+                self.delivery.metrics.retried(Party::Slack);
+            }
+            let Allowed { change, version, at, held } = *allowed;
+            let content = self.content(job, posting, &change.connection.link);
+            let sent = match (&at, &held) {
+                (At::Place(place), Some(held)) => self.edit(job, place, held, &content).await,
+                _ => self.delivery.post(job.claimed, content).await,
+            };
+            crash_point("post: answered");
+            match sent {
+                Ok(place) => {
+                    self.after(job, &at, place.is_some()).await;
+                    let place = match at {
+                        At::New => place,
+                        At::Place(place) => Some(place),
+                    };
+                    return Delivered::Posted(Box::new(Landed {
+                        connection: change.connection,
+                        version: version + 1,
+                        place,
+                        held,
+                    }));
+                }
+                // It may be there: that stays on disk until it is known.
+                Err(PostError::Unclear(why)) => {
+                    if let Some(held) = &held {
+                        self.release(held).await;
+                    }
+                    return Delivered::Not(failed(job.claimed, PostError::Unclear(why)));
+                }
+                Err(error) => {
+                    if !self.take_back_intent(job, &change, version + 1, held.as_ref()).await {
+                        return Delivered::LeaseLost;
+                    }
+                    match (held, error.message_is_out_of_reach()) {
+                        // Then it gets a message of its own.
+                        (Some(held), true) => self.give_up_place(&held).await,
+                        _ => return Delivered::Not(failed(job.claimed, error)),
+                    }
+                }
+            }
+        }
+    }
+
+    /// Asks whether the link may be posted, and puts on disk that it will be.
+    async fn ask(&self, job: Job<'_>, posting: &Posting<'_>, record: &mut Option<Record>) -> Asked {
+        for _ in 0..JUDGEMENTS {
+            // After every wait: whoever was stopped in between must not go on as if nothing was.
+            if !self.store.holds_for(job.claimed, CALL_TIMEOUT * 2) {
+                return Asked::Not(Outcome::Postponed);
+            }
+            match self.judge(job, posting, record).await {
+                Ok(Some(asked)) => return asked,
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::warn!(command = job.claimed.id, %error, "could not prepare a link");
+                    return Asked::Not(Outcome::Postponed);
+                }
+            }
+        }
+        Asked::Not(Outcome::Postponed)
+    }
+
+    /// One judgement; `None`: things have changed meanwhile, judge again.
+    async fn judge(
+        &self,
+        job: Job<'_>,
+        posting: &Posting<'_>,
+        record: &mut Option<Record>,
+    ) -> Result<Option<Asked>, StoreError> {
+        let (claimed, request) = (job.claimed, job.work.request());
+        let now = self.delivery.clock.now();
+        let stored = self.store.connection(&request.key()).await?;
+        let behind = stored.as_ref().is_some_and(|stored| stored.behind);
+        let ask = Ask {
+            command: &claimed.id,
+            intent: job.work.intent(),
+            renews: match job.work {
+                Work::Renew { link, .. } => Some(link),
+                _ => None,
+            },
+            connection_id: posting.connection,
+            team_id: &claimed.team_id,
+            channel_id: &claimed.channel_id,
+            requester: &claimed.user_id,
+            request,
+            expires_at: posting.card.expires_at(now),
+            edits: self.delivery.has_web_api() && self.delivery.audience == Audience::Channel,
+        };
+        match life::intend(stored.as_ref().map(|stored| &stored.connection), behind, &ask, now) {
+            Intention::Refused(Refusal::Over) => Ok(Some(Asked::Not(Outcome::Vanished))),
+            Intention::Refused(Refusal::Elsewhere { channel_id, user_id }) => {
+                let origin = Origin { channel_id, user_id };
+                let connection = posting.connection.to_owned();
+                Ok(Some(Asked::Not(Outcome::Found(Found::Elsewhere { connection, origin }))))
+            }
+            Intention::Wait { message_id } => {
+                let shown = self.outbox.show_now(&message_id).await;
+                Ok((!shown).then_some(Asked::Not(Outcome::Postponed)))
+            }
+            Intention::TakeBack(change) => {
+                let version = stored.map_or(0, |stored| stored.version);
+                match self.write(job, &change, version, MessageWrite::None, None).await? {
+                    Written::LeaseLost => Ok(Some(Asked::LeaseLost)),
+                    Written::Committed | Written::Conflict => Ok(None),
+                }
+            }
+            Intention::Post(life::Post { change, at }) => {
+                let held = match &at {
+                    At::New => None,
+                    At::Place(_) => match self.store.claim_message(&change.connection.link.message_id).await?
+                    {
+                        Some(held) => Some(held),
+                        // Somebody is editing it at this moment.
+                        None => return Ok(Some(Asked::Not(Outcome::Postponed))),
+                    },
+                };
+                let version = stored.map_or(0, |stored| stored.version);
+                let message = if held.is_some() { MessageWrite::None } else { MessageWrite::New };
+                let progress = record.as_ref().map(|record| (&record.progress, record.then));
+                let written = self.write(job, &change, version, message, progress).await;
+                if !matches!(written, Ok(Written::Committed))
+                    && let Some(held) = &held
+                {
+                    self.release(held).await;
+                }
+                match written? {
+                    Written::LeaseLost => Ok(Some(Asked::LeaseLost)),
+                    Written::Conflict => Ok(None),
+                    Written::Committed => {
+                        *record = None;
+                        Ok(Some(Asked::Allowed(Box::new(Allowed { change, version, at, held }))))
+                    }
+                }
+            }
+        }
+    }
+
+    fn content(&self, job: Job<'_>, posting: &Posting<'_>, link: &life::Link) -> SlackMessageContent {
+        let renews = matches!(job.work, Work::Renew { .. });
+        let note = match (renews, posting.existed, job.work.request().confirmed) {
+            (true, ..) => Note::Renewed,
+            (false, _, Confirmed::Reauthorise) => Note::Reauthorise,
+            (false, true, _) => Note::Existed,
+            (false, false, _) => Note::None,
+        };
+        let waiting = Waiting {
+            request: &link.request,
+            requester: &link.requester,
+            card: posting.card,
+            note,
+            audience: self.delivery.audience,
+            reference: &link.id,
+        };
+        live::waiting(&waiting, self.delivery.clock.now())
+    }
+
+    /// Puts the link into the message that stands there.
+    async fn edit(
+        &self,
+        job: Job<'_>,
+        place: &Place,
+        held: &ClaimedMessage,
+        content: &SlackMessageContent,
+    ) -> Result<Option<Place>, PostError> {
+        if held.lease_left() < CALL_TIMEOUT * 2 || !self.store.holds_for(job.claimed, CALL_TIMEOUT) {
+            return Err(PostError::NotSent("not ours any more"));
+        }
+        self.delivery.update(place, content).await.map(|()| None)
+    }
+
+    /// What is said beside the link; without it, it is as true.
+    async fn after(&self, job: Job<'_>, at: &At, editable: bool) {
+        match at {
+            At::Place(place) => self.delivery.say_who_renewed(job.claimed, place).await,
+            // With a token, only where the bot is not a member; elsewhere its message can be edited.
+            At::New if self.delivery.has_web_api() && !editable => {
+                self.delivery.hint_to_invite(job.claimed, &ask::invite()).await;
+            }
+            At::New => {}
+        }
+    }
+
+    /// A post that surely did not arrive: the connection stands as before. False if the command is
+    /// somebody else's by now.
+    async fn take_back_intent(
+        &self,
+        job: Job<'_>,
+        change: &Change,
+        version: i64,
+        held: Option<&ClaimedMessage>,
+    ) -> bool {
+        let mut stands = (change.connection.clone(), version);
+        let generation = stands.0.generation;
+        let mut pause = PAUSE;
+        loop {
+            let now = self.delivery.clock.now();
+            let next = life::next(&stands.0, Event::NotPosted, false, now);
+            let message = held.map_or(MessageWrite::None, MessageWrite::Untouched);
+            // An edit holds its message under the name that the link had then.
+            match self.write(job, &next, stands.1, message, None).await {
+                Ok(Written::Committed) => return true,
+                Ok(Written::LeaseLost) => return false,
+                Ok(Written::Conflict) => {}
+                Err(error) => {
+                    tracing::warn!(command = job.claimed.id, %error, "could not record a link, trying again");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(PAUSE * 40);
+                }
+            }
+            match self.store.connection(&stands.0.key).await {
+                Ok(Some(Stored { connection, version, .. })) if connection.generation == generation => {
+                    stands = (connection, version);
+                }
+                Ok(_) => return true,
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Puts on disk that a link was posted and that its command has ended. False if the command is
+    /// somebody else's by now; the message is brought to what it should show all the same.
+    pub(super) async fn settle(&self, job: Job<'_>, landed: Landed, record: &Record) -> bool {
+        let Landed { mut connection, mut version, place, held } = landed;
+        let generation = connection.generation;
+        let mut pause = PAUSE;
+        loop {
+            let now = self.delivery.clock.now();
+            let change = life::next(&connection, Event::Posted, false, now);
+            let message = match &held {
+                Some(held) => MessageWrite::Shown(held),
+                None => MessageWrite::Placed(place.as_ref()),
+            };
+            let progress = Some((&record.progress, record.then));
+            match self.write(job, &change, version, message, progress).await {
+                Ok(Written::Committed) => return true,
+                Ok(Written::LeaseLost) => {
+                    self.leave(&connection.link.message_id, place.as_ref()).await;
+                    return false;
+                }
+                Ok(Written::Conflict) => {}
+                Err(error) => {
+                    tracing::warn!(command = job.claimed.id, %error, "could not record a link, trying again");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(PAUSE * 40);
+                }
+            }
+            match self.store.connection(&connection.key).await {
+                Ok(Some(stored)) if stored.connection.generation == generation => {
+                    (connection, version) = (stored.connection, stored.version);
+                }
+                // Another link has taken its place while Slack was slow.
+                Ok(_) => {
+                    self.leave(&connection.link.message_id, place.as_ref()).await;
+                    let Record { progress, then } = record;
+                    return self.store.record(job.claimed, progress, *then).await == Recorded::Committed;
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    /// Ends a command whose link may stand somewhere or not. False if it is somebody else's by now.
+    pub(super) async fn give_up(&self, job: Job<'_>, progress: &Progress, then: Then) -> bool {
+        let mut pause = PAUSE;
+        loop {
+            match self.try_to_give_up(job, progress, then).await {
+                Ok(Some(ours)) => return ours,
+                Ok(None) => {}
+                Err(error) => {
+                    tracing::warn!(command = job.claimed.id, %error, "could not record a link, trying again");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(PAUSE * 40);
+                }
+            }
+        }
+    }
+
+    async fn try_to_give_up(
+        &self,
+        job: Job<'_>,
+        progress: &Progress,
+        then: Then,
+    ) -> Result<Option<bool>, StoreError> {
+        let stored = self.store.connection(&job.work.request().key()).await?;
+        let ours = stored.filter(|stored| {
+            let posting = stored.connection.posting.as_ref();
+            posting.is_some_and(|posting| posting.command == job.claimed.id)
+        });
+        let Some(stored) = ours else {
+            return Ok(Some(self.store.record(job.claimed, progress, then).await == Recorded::Committed));
+        };
+        let change = life::next(&stored.connection, Event::MaybePosted, false, self.delivery.clock.now());
+        let progress = Some((progress, then));
+        Ok(match self.write(job, &change, stored.version, MessageWrite::None, progress).await? {
+            Written::Committed => Some(true),
+            Written::LeaseLost => Some(false),
+            Written::Conflict => None,
+        })
+    }
+
+    /// Notes that a connection was deleted. False if that is not on disk yet.
+    pub(super) async fn cancelled(&self, job: Job<'_>) -> bool {
+        for _ in 0..JUDGEMENTS {
+            let stored = match self.store.connection(&job.work.request().key()).await {
+                Ok(Some(stored)) => stored,
+                Ok(None) => return true,
+                Err(_) => return false,
+            };
+            let change = life::next(&stored.connection, Event::Cancelled, false, self.delivery.clock.now());
+            match self.write(job, &change, stored.version, MessageWrite::None, None).await {
+                Ok(Written::Committed) => return true,
+                Ok(Written::Conflict) => {}
+                Ok(Written::LeaseLost) | Err(_) => return false,
+            }
+        }
+        false
+    }
+
+    /// A message that was posted or edited although its link is not the newest any more.
+    async fn leave(&self, message: &str, place: Option<&Place>) {
+        let Some(place) = place else { return };
+        let mut pause = PAUSE;
+        while let Err(error) = self.store.found_message(message, place, self.delivery.clock.now()).await {
+            tracing::warn!(message, %error, "could not record a message, trying again");
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(PAUSE * 40);
+        }
+    }
+
+    async fn give_up_place(&self, held: &ClaimedMessage) {
+        // Not again for the lease that was given back with the intent: whoever claims it next sees it too.
+        if let Ok(Some(held)) = self.store.claim_message(&held.id).await {
+            let now = self.delivery.clock.now();
+            if let Err(error) = self.store.record_message(&held, Brought::OutOfReach, now).await {
+                tracing::warn!(message = held.id, %error, "could not record that a message is out of reach");
+            }
+        }
+    }
+
+    async fn release(&self, held: &ClaimedMessage) {
+        let now = self.delivery.clock.now();
+        if let Err(error) = self.store.record_message(held, Brought::Again(now), now).await {
+            tracing::warn!(message = held.id, %error, "could not give a message back");
+        }
+    }
+
+    async fn write(
+        &self,
+        job: Job<'_>,
+        change: &Change,
+        version: i64,
+        message: MessageWrite<'_>,
+        progress: Option<(&Progress, Then)>,
+    ) -> Result<Written, StoreError> {
+        let reminders = self.channels.of(&change.connection.link.channel_id).reminders;
+        let now: Timestamp = self.delivery.clock.now();
+        let held = Some(job.claimed);
+        self.store.write(Write { change, version, held, progress, message, reminders, now }).await
+    }
+}
