@@ -18,6 +18,7 @@ mod disk;
 mod faults;
 mod gallery;
 mod harness;
+mod herd;
 mod hostile;
 mod kills;
 mod life;
