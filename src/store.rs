@@ -112,9 +112,6 @@ struct Inner {
     progress: Arc<writer::Progressing>,
     /// Commands whose acceptance was not promised, and that are still to be voided.
     voiding: Arc<AtomicUsize>,
-    /// When the leases were last prolonged, in ms since `started`.
-    renewed_ms: std::sync::atomic::AtomicU64,
-    started: Instant,
     /// The last answer of the readiness probe.
     probed: tokio::sync::Mutex<Option<(Instant, bool)>>,
     /// Keeps a second process off an SQLite file until this one closes it or dies.
@@ -183,18 +180,6 @@ impl Store {
     #[must_use]
     pub fn lease(&self) -> Duration {
         self.0.lease
-    }
-
-    /// For how long this process's leases hold at the least.
-    #[must_use]
-    pub fn lease_left(&self) -> Duration {
-        let renewed = self.0.renewed_ms.load(Ordering::Relaxed);
-        let age = Duration::from_millis(self.elapsed_ms().saturating_sub(renewed));
-        self.0.lease.saturating_sub(age)
-    }
-
-    fn elapsed_ms(&self) -> u64 {
-        u64::try_from(self.0.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Gives up every lease of this process, so that the next one need not wait for them to end.

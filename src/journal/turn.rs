@@ -171,6 +171,18 @@ impl<C> Resting<C> {
         }
     }
 
+    /// How many have been put down.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
     /// Forgets a command that somebody else has taken.
     pub fn forget(&mut self, id: &str) {
         self.0.remove(id);

@@ -16,8 +16,8 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Executor, Row as _};
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 
+use super::lease::Leases;
 use super::{Inner, Pool, Store, StoreError, Undeliverable, migrations, statements, writer};
 use crate::crash::without_sync;
 use crate::seal::{Purpose, Sealer};
@@ -136,11 +136,9 @@ impl Store {
             accepts,
             records,
             kept,
-            leases: Arc::default(),
+            leases: Leases::new(options.lease),
             progress,
             voiding,
-            renewed_ms: 0.into(),
-            started: Instant::now(),
             probed: tokio::sync::Mutex::new(None),
             lock,
         })))

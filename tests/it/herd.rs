@@ -13,7 +13,7 @@ use sqlx::Connection as _;
 use stand_ins::fault::Fault;
 use tokio::time::Instant;
 
-use crate::harness::{CHANNEL, Engine, Outside, Process, Program, USER, accepted, number, postgres, say};
+use crate::harness::{CHANNEL, Engine, Outside, Process, Program, accepted, number, postgres, say};
 
 /// Commands of the suite's herd.
 const HERD: usize = 200;
@@ -82,7 +82,9 @@ impl Counter<'_> {
             // Only Linux tells; elsewhere the table has a zero.
             Engine::Sqlite => std::fs::read_to_string(format!("/proc/{}/io", self.process.id()))
                 .ok()
-                .and_then(|text| text.lines().find_map(|line| line.strip_prefix("write_bytes: ")?.parse().ok()))
+                .and_then(|text| {
+                    text.lines().find_map(|line| line.strip_prefix("write_bytes: ")?.parse().ok())
+                })
                 .unwrap_or_default(),
             Engine::Postgres(_) => {
                 let position = self.number("pg_current_wal_lsn() - '0/0'").await;
@@ -184,7 +186,12 @@ async fn a_herd_waits_out_an_outage(engine: Engine) {
     assert_eq!(all.len(), size + late.references.len(), "each command has its reference");
     let messages = outside.messages_by_reference();
     let without: Vec<_> = all.iter().filter(|it| messages.get(*it) != Some(&(1, 0))).collect();
-    assert!(without.is_empty(), "{} commands have not one link each, such as {:?}", without.len(), without[0]);
+    assert!(
+        without.is_empty(),
+        "{} commands have not one link each, such as {:?}",
+        without.len(),
+        without[0]
+    );
     let doubled = outside.connections_by_name().into_values().filter(|&count| count != 1).count();
     assert_eq!(doubled, 0, "no connection was made twice");
 
