@@ -32,4 +32,5 @@ mod replicas;
 mod serve;
 mod signature;
 mod sync;
+mod turns;
 mod verbs;
