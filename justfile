@@ -30,6 +30,10 @@ ci:
 kills KILLS="200":
     CONNECT_CARD_KILLS={{ KILLS }} cargo test --test it kills -- --nocapture
 
+# A herd of commands through an outage of Fivetran's of so many seconds, with a table of rates.
+herd HERD="8000" OUTAGE="300":
+    CONNECT_CARD_HERD={{ HERD }} CONNECT_CARD_OUTAGE={{ OUTAGE }} cargo test --release --test it herd -- --nocapture --test-threads 1
+
 # The bot against stand-ins for Slack and Fivetran; type commands, or `quit`.
 sandbox *ARGS:
     cargo run --release -- sandbox "$@"

@@ -36,6 +36,9 @@ pub const GRACE: SignedDuration = SignedDuration::from_secs(3);
 const RESPONSE_URL_POSTS: u32 = 5;
 /// How often to look for the connection that a "name is taken" speaks of: the list can lag.
 const CONFLICT_LOOKS: u32 = 3;
+/// How long a card that could not be posted is still good to post: its link works for a day, and
+/// whoever gets it is to have nearly all of that.
+const CARD_KEPT: SignedDuration = SignedDuration::from_mins(15);
 /// How often a connection that vanishes between its creation and its card is made anew.
 const VANISH_LIMIT: u32 = 2;
 
@@ -66,8 +69,10 @@ pub struct Journal<C> {
     looked_at: Option<Timestamp>,
     /// What a creation was refused with, until it is clear whether something was there already.
     refused: Option<Refusal>,
-    /// A card that is still to be posted.
-    card: Option<C>,
+    /// A card that is still to be posted, and since when it is here. It is a secret, so that it is in
+    /// this process's memory and nowhere else; through a rest too, or a message that is held up would
+    /// have a fresh card made, and so one more link that works, each time it is tried.
+    card: Option<(C, Timestamp)>,
     due: Due,
     vanished: u32,
 }
@@ -147,7 +152,7 @@ impl<C> Journal<C> {
                 self.rest(POSTPONED_PAUSE, now)
             }
             Outcome::Created { connection, card } => {
-                self.card = card;
+                self.card = card.map(|card| (card, now));
                 self.deliver(connection, false, now)
             }
             Outcome::CreateRefused { problem, conflict } => {
@@ -156,7 +161,7 @@ impl<C> Journal<C> {
             }
             Outcome::Found(found) => self.found(found, now),
             Outcome::Minted(card) => {
-                self.card = Some(card);
+                self.card = Some((card, now));
                 self.begin(Due::Post, now)
             }
             Outcome::Vanished => self.vanished(now),
@@ -180,8 +185,13 @@ impl<C> Journal<C> {
             }
             Found::Unfinished { connection, created_at } => {
                 if let Stage::Deliver { connection: known, .. } = &mut self.progress.stage {
-                    *known = connection;
-                    return self.begin(Due::Mint, now);
+                    if *known != connection {
+                        *known = connection;
+                        self.card = None;
+                    }
+                    let fresh = |(_, since): &(C, Timestamp)| now < after(*since, CARD_KEPT);
+                    let due = if self.card.as_ref().is_some_and(fresh) { Due::Post } else { Due::Mint };
+                    return self.begin(due, now);
                 }
                 let existed = match (self.maybe_sent, created_at) {
                     (None, _) => true,
@@ -250,6 +260,7 @@ impl<C> Journal<C> {
         }
         self.progress = Progress { posts: self.progress.posts, ..Progress::default() };
         self.maybe_sent = None;
+        self.card = None;
         self.begin(Due::Create, now)
     }
 

@@ -41,21 +41,27 @@ impl Provision {
         self.fivetran.hourly_limit()
     }
 
-    /// Creates the connection with its card. `landing` is the last part of the address at which the
-    /// customer lands. Not repeatable after [`Failure::Unclear`]: look first.
-    pub async fn create(&self, request: &Request, landing: &str) -> Outcome {
-        let kind = match request.kind {
-            Some(kind) => kind,
-            // Nothing has been created yet, so whatever goes wrong here is clear.
+    /// Which config keys the service wants, asked of Fivetran unless the request knows. May be repeated.
+    ///
+    /// # Errors
+    /// [`Failure`]; nothing has been created yet, so whatever goes wrong is clear.
+    pub async fn kind(&self, request: &Request) -> Result<SchemaKind, Failure> {
+        match request.kind {
+            Some(kind) => Ok(kind),
             None => match self.fivetran.schema_kind(&request.service).await {
-                Ok(kind) => kind,
-                Err(Error::Unclear(_)) => return Outcome::Failed(Failure::NotSent),
+                Ok(kind) => Ok(kind),
+                Err(Error::Unclear(_)) => Err(Failure::NotSent),
                 // A service without metadata of its own takes what nearly all take; if not, Fivetran
                 // says so in its own words.
-                Err(Error::NotFound(_)) => SchemaKind::Schema,
-                Err(error) => return Outcome::Failed(failure(error)),
+                Err(Error::NotFound(_)) => Ok(SchemaKind::Schema),
+                Err(error) => Err(failure(error)),
             },
-        };
+        }
+    }
+
+    /// Creates the connection with its card. `landing` is the last part of the address at which the
+    /// customer lands. Not repeatable after [`Failure::Unclear`]: look first.
+    pub async fn create(&self, request: &Request, kind: SchemaKind, landing: &str) -> Outcome {
         if let Err(misfit) = request.target.fits(kind) {
             return Outcome::Failed(Failure::Final(Problem::Misfit(misfit.into())));
         }

@@ -117,9 +117,6 @@ struct Inner {
     progress: Arc<writer::Progressing>,
     /// Commands whose acceptance was not promised, and that are still to be voided.
     voiding: Arc<AtomicUsize>,
-    /// When the leases were last prolonged, in ms since `started`.
-    renewed_ms: std::sync::atomic::AtomicU64,
-    started: Instant,
     /// The last answer of the readiness probe.
     probed: tokio::sync::Mutex<Option<(Instant, bool)>>,
     /// Keeps a second process off an SQLite file until this one closes it or dies.
@@ -190,14 +187,6 @@ impl Store {
         self.0.lease
     }
 
-    /// For how long this process's leases hold at the least.
-    #[must_use]
-    pub fn lease_left(&self) -> Duration {
-        let renewed = self.0.renewed_ms.load(Ordering::Relaxed);
-        let age = Duration::from_millis(self.elapsed_ms().saturating_sub(renewed));
-        self.0.lease.saturating_sub(age)
-    }
-
     /// Until this process has written something that makes a message behind.
     pub async fn behind(&self) {
         self.0.behind.notified().await;
@@ -207,11 +196,7 @@ impl Store {
     #[must_use]
     pub fn holds_for(&self, claimed: &Claimed, time: Duration) -> bool {
         // A lease that is set shorter than that can at best be fresh.
-        claimed.lease.is_held() && self.lease_left() >= time.min(self.lease() / 2)
-    }
-
-    fn elapsed_ms(&self) -> u64 {
-        u64::try_from(self.0.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+        claimed.lease.left() >= time.min(self.lease() * 3 / 5)
     }
 
     /// Gives up every lease of this process, so that the next one need not wait for them to end.

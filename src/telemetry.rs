@@ -176,6 +176,8 @@ pub struct Metrics {
     refusal_logged_at: Arc<AtomicI64>,
     /// Commands that this process holds and has not finished.
     pub in_hand: Gauge,
+    /// Those of them that wait for their turn at Fivetran.
+    pub waiting: Gauge,
     /// Commands of the database, at the last count, that nobody could be told about.
     pub undeliverable: Gauge,
     /// Seconds since the oldest unfinished command was accepted, at the last count.
@@ -209,6 +211,7 @@ impl Default for Metrics {
             lease_lost: Counter::default(),
             refusal_logged_at: Arc::default(),
             in_hand: Gauge::default(),
+            waiting: Gauge::default(),
             undeliverable: Gauge::default(),
             oldest_open_seconds: Gauge::default(),
         }
@@ -258,6 +261,7 @@ impl Metrics {
         registry.register("command_seconds", "Time from acceptance to the end", self.command_seconds.clone());
         registry.register("lease_lost", "Results dropped for a lost lease", self.lease_lost.clone());
         registry.register("in_hand", "Commands held by this process", self.in_hand.clone());
+        registry.register("waiting", "Commands that wait for their turn at Fivetran", self.waiting.clone());
         registry.register(
             "undeliverable",
             "Commands whose person could not be told",

@@ -3,10 +3,13 @@
 //! Owns who is at work on what, how many at a time, and that progress is on disk before the action
 //! that it allows. What to do next is [`crate::journal`]'s decision.
 
-mod budget;
 mod deliver;
+mod flow;
 mod home;
 mod link;
+mod step;
+mod trouble;
+mod turns;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -20,32 +23,41 @@ use tokio_util::task::TaskTracker;
 use crate::clock::Clock;
 use crate::crash::crash_point;
 use crate::fivetran::model::ConnectCard;
-use crate::journal::{
-    self, Act, Ending, Failure, Message, Notice, PostFailure, Record, Resting, Stage, Step, Terms, Then, Turn,
-};
+use crate::journal::{self, Act, Ending, Message, Notice, Record, Resting, Stage, Step, Terms, Then, Turn};
 use crate::outbound::CALL_TIMEOUT;
 use crate::provision::Provision;
 use crate::store::{Claimed, Recorded, Store};
 use crate::telemetry::{self, Metrics, Party};
 use crate::work::Work;
-use budget::RetryBudget;
 use deliver::Job;
 pub use deliver::{Delivery, Hints};
 pub use link::Links;
 use link::{Delivered, Landed, Posting};
+use trouble::{TroubleLog, cause};
+use turns::Turns;
 
 /// Calls to one party at a time. A party that hangs holds each for [`CALL_TIMEOUT`] at the most,
 /// and none of the other party's.
-const CALLS: usize = 256;
-/// Commands in hand beyond which no more are taken from the database: others may be free.
+const CALLS: u32 = 256;
+/// Commands at work beyond which no more are taken from the database: others may be free. Those that
+/// wait for their turn at Fivetran do not count: a command that has something to tell its person
+/// must not be left lying because of them.
 const ENOUGH: i64 = 4096;
+/// Commands in hand, those that wait included, beyond which no more are taken: a bound on memory, at
+/// some 10 KB each. The others lie in the database, and are taken as these end.
+const MOST: i64 = 32_768;
 /// How often the database is asked for due commands that nobody is at work on: those of a process
 /// that died, and those that another replica has put down.
 const POLL: Duration = Duration::from_millis(500);
 /// Commands taken over at a time.
 const CLAIM: i64 = 64;
-/// What must be left of the lease, beyond the longest call, before a connection is created.
+/// What must be left of the lease, beyond the longest call, before a call is made.
 const LEASE_MARGIN: Duration = Duration::from_secs(2);
+/// Leases are prolonged when this part of them is gone, which is asked ten times as often: where the
+/// database answers, there are always three fifths of a lease left.
+const LEASE_PART: u32 = 3;
+/// How often the log is told what goes on with the outside parties.
+const REPORT: Duration = Duration::from_secs(5);
 /// How long actions in flight may take at a shutdown before they are abandoned.
 const FINISH_LIMIT: Duration = Duration::from_secs(12);
 /// How long a command that this version cannot read is left to one that can, counted from its
@@ -82,7 +94,8 @@ pub struct Handle {
 
 struct Worker {
     parts: Parts,
-    fivetran_calls: Semaphore,
+    /// Who may call Fivetran.
+    fivetran: Arc<Turns>,
     slack_calls: Semaphore,
     /// Something may be due.
     due: Notify,
@@ -90,26 +103,29 @@ struct Worker {
     /// Ends the tasks that are still at work when the time for finishing is over.
     abandon: CancellationToken,
     resting: Mutex<Resting<ConnectCard>>,
-    budget: Mutex<RetryBudget>,
+    trouble: TroubleLog,
 }
 
 /// Starts the worker. `fresh` are commands whose lease this process has had since their commit.
 pub fn start(parts: Parts, fresh: mpsc::UnboundedReceiver<Claimed>) -> Handle {
     let (stopping, failed) = (parts.stopping.clone(), parts.failed.clone());
+    let fivetran = Turns::new(CALLS, parts.clock.clone(), parts.metrics.waiting.clone());
     let worker = Arc::new(Worker {
+        fivetran: Arc::clone(&fivetran),
+        trouble: TroubleLog::new(parts.clock.clone()),
         parts,
-        fivetran_calls: Semaphore::new(CALLS),
-        slack_calls: Semaphore::new(CALLS),
+        slack_calls: Semaphore::new(CALLS as usize),
         due: Notify::new(),
         tasks: TaskTracker::new(),
         abandon: CancellationToken::new(),
         resting: Mutex::default(),
-        budget: Mutex::new(RetryBudget::new()),
     });
     let mut loops = JoinSet::new();
     loops.spawn(Arc::clone(&worker).take_fresh(fresh));
     loops.spawn(Arc::clone(&worker).take_due());
     loops.spawn(Arc::clone(&worker).prolong_leases());
+    loops.spawn(fivetran.keep_order());
+    loops.spawn(Arc::clone(&worker).report());
     loops.spawn(Arc::clone(&worker).clean_up());
     let supervisor = tokio::spawn(supervise(loops, stopping, failed));
     Handle { worker, supervisor }
@@ -155,7 +171,8 @@ impl Worker {
         let Parts { clock, metrics, store, stopping, .. } = &self.parts;
         while !stopping.is_cancelled() {
             let mut more = false;
-            if metrics.in_hand.get() < ENOUGH {
+            let in_hand = metrics.in_hand.get();
+            if in_hand - metrics.waiting.get() < ENOUGH && in_hand < MOST {
                 match store.claim(clock.now(), CLAIM).await {
                     Ok(claimed) => {
                         more = i64::try_from(claimed.len()) == Ok(CLAIM);
@@ -177,11 +194,28 @@ impl Worker {
 
     /// Prolongs the leases in a task of its own, so that busy hands never look dead.
     async fn prolong_leases(self: Arc<Self>) {
+        let age = self.parts.store.lease() / LEASE_PART;
         loop {
-            tokio::time::sleep(self.parts.store.lease() / 3).await;
-            if let Err(error) = self.parts.store.renew().await {
+            tokio::time::sleep(age / 10).await;
+            if let Err(error) = self.parts.store.renew(age).await {
                 tracing::warn!(%error, "could not prolong the leases");
             }
+        }
+    }
+
+    /// Tells the log what goes on with the outside parties.
+    async fn report(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(REPORT).await;
+            self.trouble.pass(|party| self.waiting_for(party));
+        }
+    }
+
+    /// How many commands wait for a party, for the log.
+    fn waiting_for(&self, party: Party) -> usize {
+        match party {
+            Party::Fivetran => self.fivetran.waiting(),
+            Party::Slack => self.resting().len(),
         }
     }
 
@@ -235,6 +269,7 @@ impl Worker {
         let mut posted = None;
         loop {
             let cause = cause(&outcome);
+            self.trouble.note(&outcome, |party| self.waiting_for(party));
             let Turn { record, act, again } = journal.next(outcome, self.parts.clock.now());
             outcome = match act {
                 Act::Provision(step) => {
@@ -243,7 +278,11 @@ impl Worker {
                     }
                     let (before, answered) = crash_points(&step);
                     crash_point(before);
-                    let outcome = self.provision(job, step, again).await;
+                    let until = journal.turn_limit(self.parts.clock.now());
+                    let Some(outcome) = self.provision(job, step, until, again).await else {
+                        // Its lease is given up with the others; the next process goes on.
+                        return;
+                    };
                     crash_point(answered);
                     outcome
                 }
@@ -273,7 +312,7 @@ impl Worker {
                     let (tries, wait_s) = (journal.progress().tries, pause.as_secs_f64());
                     self.resting().put_down(&claimed.id, claimed.fence, journal);
                     if self.record(&claimed, record, "wait: recorded").await {
-                        tracing::warn!(command = claimed.id, cause, tries, wait_s, "a command waits");
+                        tracing::debug!(command = claimed.id, cause, tries, wait_s, "a command waits");
                         self.wake_after(pause);
                     }
                     return;
@@ -308,7 +347,7 @@ impl Worker {
     fn lost(&self, claimed: &Claimed) {
         self.resting().forget(&claimed.id);
         self.parts.metrics.lease_lost();
-        tracing::warn!(command = claimed.id, "another process has taken this command over");
+        tracing::debug!(command = claimed.id, "another process has taken this command over");
     }
 
     /// Puts the end of a command on disk, with what it has posted; false if somebody else has it.
@@ -329,53 +368,14 @@ impl Worker {
         ours
     }
 
-    /// Takes one step at Fivetran. `again`: it repeats one that failed.
-    async fn provision(&self, job: Job<'_>, step: Step, again: bool) -> Outcome {
-        if self.may_be_lost(job.claimed) {
-            return Outcome::Postponed;
-        }
-        // Never closed, so always granted.
-        let _call = self.fivetran_calls.acquire().await.ok();
-        if again {
-            if !self.budget().try_retry(self.parts.clock.now()) {
-                return Outcome::Postponed;
-            }
-            self.parts.metrics.retried(Party::Fivetran);
-        }
-        if step == Step::Create && !self.lease_is_long_enough() {
-            return Outcome::Postponed;
-        }
-        let outcome = self.take_step(job, &step).await;
-        tracing::debug!(command = job.claimed.id, ?step, ?outcome, "a step at Fivetran");
-        if !matches!(outcome, Outcome::Failed(_)) {
-            self.budget().succeeded();
-        }
-        outcome
-    }
-
-    async fn take_step(&self, job: Job<'_>, step: &Step) -> Outcome {
-        let provision = &self.parts.provision;
-        let request = job.work.request();
-        // A renewed link brings its customer back to where the first one would have.
-        let landing = match job.work {
-            Work::Renew { link, .. } => link,
-            _ => &job.claimed.id,
-        };
-        match step {
-            Step::Create => provision.create(request, landing).await,
-            Step::Look => match provision.look(request).await {
-                Ok(found) => home::with_origin(found, job, &self.parts.store).await,
-                Err(failure) => Outcome::Failed(failure),
-            },
-            Step::Mint { connection } => provision.mint(connection, landing).await,
-            Step::Cancel { connection } => provision.cancel(connection).await,
-        }
-    }
-
     /// Tells the person what came of the command. `again`: it repeats a try that failed.
     async fn tell(&self, job: Job<'_>, notice: &Notice, again: bool) -> Outcome {
         // Never closed, so always granted.
         let _call = self.slack_calls.acquire().await.ok();
+        // Asked now, since the wait may have been a long one.
+        if !self.lease_outlasts(job.claimed, 1) {
+            return Outcome::Postponed;
+        }
         let links = &self.parts.links;
         if *notice == Notice::Cancelled && !links.cancelled(job).await {
             return Outcome::Postponed;
@@ -383,21 +383,22 @@ impl Worker {
         links.delivery.tell(job, notice, again).await
     }
 
-    /// Whether somebody else may have the command by now.
-    fn may_be_lost(&self, claimed: &Claimed) -> bool {
-        !claimed.lease.is_held() || self.parts.store.lease_left().is_zero()
-    }
-
-    fn budget(&self) -> MutexGuard<'_, RetryBudget> {
-        self.budget.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// A creation must be over before anyone else can take the command.
-    fn lease_is_long_enough(&self) -> bool {
-        let store = &self.parts.store;
-        // A lease that is set shorter than a call can take can at best be fresh.
-        let needed = (CALL_TIMEOUT + LEASE_MARGIN).min(store.lease() / 2);
-        store.lease_left() >= needed
+    /// Whether so many calls, one after another, are over before anybody else can take the command.
+    fn lease_outlasts(&self, claimed: &Claimed, calls: u32) -> bool {
+        // A lease that is set shorter than that can at best be fresh.
+        let fresh = self.parts.store.lease() * 3 / 5;
+        let needed = (CALL_TIMEOUT * calls + LEASE_MARGIN).min(fresh);
+        let left = claimed.lease.left();
+        let outlasts = left >= needed;
+        if !outlasts {
+            let left_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+            tracing::debug!(
+                command = claimed.id,
+                left_ms,
+                "its lease is too short for a call; nothing was sent"
+            );
+        }
+        outlasts
     }
 
     /// Asks for due commands once a short pause is over; the poll would be up to [`POLL`] late.
@@ -467,20 +468,6 @@ impl InHand {
 impl Drop for InHand {
     fn drop(&mut self) {
         self.0.dec();
-    }
-}
-
-/// Why a command may have to wait, for the log.
-fn cause(outcome: &Outcome) -> &'static str {
-    match outcome {
-        Outcome::Failed(Failure::Throttled(_)) => "Fivetran asks for a pause",
-        Outcome::Failed(Failure::NotSent) => "Fivetran is not reachable",
-        Outcome::Failed(_) => "Fivetran gives no clear answer",
-        Outcome::PostFailed(PostFailure::Throttled(_)) => "Slack asks for a pause",
-        Outcome::PostFailed(PostFailure::NotSent) => "Slack is not reachable",
-        Outcome::PostFailed(_) => "Slack gives no clear answer",
-        Outcome::Postponed => "too much is being repeated, or somebody else is at work on it",
-        _ => "a connection may yet appear",
     }
 }
 

@@ -153,7 +153,10 @@ async fn make(request: &Request, provision: &Provision, clock: &Clock) -> Result
 
 async fn take(step: &Step, request: &Request, provision: &Provision) -> provision::Outcome {
     match step {
-        Step::Create => provision.create(request, LANDING).await,
+        Step::Create => match provision.kind(request).await {
+            Ok(kind) => provision.create(request, kind, LANDING).await,
+            Err(failure) => Outcome::Failed(failure),
+        },
         Step::Look => provision.look(request).await.map_or_else(Outcome::Failed, Outcome::Found),
         Step::Mint { connection } => provision.mint(connection, LANDING).await,
         // Nothing is ever deleted from here, whatever the journal asks for.

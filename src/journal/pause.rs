@@ -18,6 +18,8 @@ pub const RESPONSE_URL_DEADLINE: SignedDuration = SignedDuration::from_secs(29 *
 pub const WEB_API_DEADLINE: SignedDuration = SignedDuration::from_hours(2);
 /// Longest `Retry-After` that is waited out in silence. Fivetran's can be an hour.
 pub const THROTTLE_LIMIT: Duration = Duration::from_secs(60);
+/// How long a step at Fivetran waits for its turn even after [`CREATE_DEADLINE`].
+const TURN_PATIENCE: SignedDuration = SignedDuration::from_mins(1);
 /// First and longest delay of the exponential backoff.
 pub(super) const BACKOFF: (Duration, Duration) = (Duration::from_millis(500), Duration::from_secs(60));
 /// How soon a command that must not be worked on now is looked at again.
@@ -73,6 +75,15 @@ impl<C> Journal<C> {
     pub(super) fn rest(&self, delay: Duration, now: Timestamp) -> Next {
         let left = Duration::try_from(self.limit().duration_since(now)).unwrap_or_default();
         Next::Rest(delay.min(left))
+    }
+
+    /// Until when a step at Fivetran may wait for its turn. Whoever has waited so long in vain has had
+    /// a call that could not be sent. What is begun late, as by a link that Slack held up for an hour,
+    /// has [`TURN_PATIENCE`] all the same: to wait behind others is no failure yet.
+    #[must_use]
+    pub fn turn_limit(&self, now: Timestamp) -> Timestamp {
+        let usual = after(self.terms.accepted_at, CREATE_DEADLINE);
+        usual.max(after(now, TURN_PATIENCE)).min(self.limit())
     }
 
     /// From when on nothing of this stage is begun any more.

@@ -95,14 +95,12 @@ pub enum Message<C> {
     Notice(Notice),
 }
 
-impl<C> Journal<C> {
+impl<C: Clone> Journal<C> {
     /// Takes note of what happened and says what to do next.
     pub fn next(&mut self, outcome: Outcome<C>, now: Timestamp) -> Turn<C> {
         let (then, act) = match self.judge(outcome, now) {
             Next::Act => (Then::GoOn, self.act()),
             Next::Rest(pause) => {
-                // A card is not kept through a rest: it is a secret, and a fresh one is a call away.
-                self.card = None;
                 (Then::WaitUntil(now.saturating_add(pause).unwrap_or(now)), Act::Rest(pause))
             }
             Next::End(ending) => {
@@ -118,16 +116,17 @@ impl<C> Journal<C> {
     }
 
     /// The action that is due, with what the stage knows.
-    fn act(&mut self) -> Act<C> {
+    fn act(&self) -> Act<C> {
         Act::Provision(match &self.progress.stage {
             Stage::Create if self.due == Due::Create => Step::Create,
             Stage::Create => Step::Look,
             Stage::Cancel { connection } => Step::Cancel { connection: connection.clone() },
             Stage::Deliver { connection, existed } => {
                 let connection = connection.clone();
-                match (self.due, self.card.take()) {
-                    (Due::Post, Some(card)) => {
-                        return Act::Deliver(Message::Link { connection, existed: *existed, card });
+                match (self.due, &self.card) {
+                    (Due::Post, Some((card, _))) => {
+                        let (existed, card) = (*existed, card.clone());
+                        return Act::Deliver(Message::Link { connection, existed, card });
                     }
                     (Due::Look, _) => Step::Look,
                     _ => Step::Mint { connection },
@@ -170,6 +169,18 @@ impl<C> Resting<C> {
             _ if fence == FIRST_FENCE => (Journal::new(terms, progress), Outcome::Accepted),
             _ => (Journal::new(terms, progress), Outcome::TakenOver),
         }
+    }
+
+    /// How many have been put down.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// Forgets a command that somebody else has taken.

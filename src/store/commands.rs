@@ -4,7 +4,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -16,6 +16,9 @@ use super::change::ProgressRow;
 use super::writer::{self, NewRow};
 use super::{ACCEPT_LIMIT, LeaseGuard, Pool, Store, StoreError, millis, on};
 use crate::journal::{FIRST_FENCE, Notice, Progress, Stage, Then};
+
+/// Leases that one statement prolongs. It takes a few milliseconds for so many.
+const RENEWED_AT_A_TIME: usize = 256;
 
 /// A command to accept.
 pub struct NewCommand {
@@ -102,7 +105,7 @@ impl Store {
         let sealed = self.0.sealer.seal(new.response_url.expose_secret(), &new.id);
         let sealed = sealed.map_err(|error| StoreError::Refused(error.to_string()))?;
         let claimed = Claimed {
-            lease: self.0.leases.guard(&new.id, FIRST_FENCE),
+            lease: self.0.leases.guard(&new.id, FIRST_FENCE, self.0.leases.now_ms()),
             id: new.id.clone(),
             fence: FIRST_FENCE,
             team_id: new.team_id.clone(),
@@ -133,6 +136,7 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn claim(&self, now: Timestamp, limit: i64) -> Result<Vec<Claimed>, StoreError> {
+        let asked_ms = self.0.leases.now_ms();
         let in_hand: Vec<_> = self.0.leases.all();
         let in_hand: Vec<_> = in_hand.iter().map(|guard| guard.key().0).collect();
         let in_hand =
@@ -168,7 +172,7 @@ impl Store {
                 .collect::<Result<_, StoreError>>()
         })?;
         // A row that this version cannot read is left, until its lease ends, to one that can.
-        let read = rows.into_iter().map(|row| self.claimed(row));
+        let read = rows.into_iter().map(|row| self.claimed(row, asked_ms));
         Ok(read
             .filter_map(|row| {
                 row.inspect_err(|error| tracing::error!(%error, "left a command as it is")).ok()
@@ -176,7 +180,7 @@ impl Store {
             .collect())
     }
 
-    fn claimed(&self, row: Stored) -> Result<Claimed, StoreError> {
+    fn claimed(&self, row: Stored, asked_ms: u64) -> Result<Claimed, StoreError> {
         let unreadable = || StoreError::Unreadable(row.id.clone());
         let notice = row.problem.as_deref().map(|json| Notice::from_json(json).ok_or_else(unreadable));
         let stage = Stage::stored(&row.stage, row.connection_id, row.existed != 0, notice.transpose()?);
@@ -188,7 +192,7 @@ impl Store {
         Ok(Claimed {
             response_url: row.response_url.as_deref().and_then(|sealed| self.0.sealer.open(sealed, &row.id)),
             accepted_at: Timestamp::from_millisecond(row.accepted_at).map_err(|_| unreadable())?,
-            lease: self.0.leases.guard(&row.id, row.fence),
+            lease: self.0.leases.guard(&row.id, row.fence, asked_ms),
             fence: row.fence,
             team_id: row.team_id,
             channel_id: row.channel_id,
@@ -221,27 +225,33 @@ impl Store {
         })
     }
 
-    /// Prolongs the leases of all commands in hand, and tells the guards of those that somebody
-    /// else has taken.
+    /// Prolongs those leases of commands in hand that have not been prolonged for `age`, and tells the
+    /// guards of those that somebody else has taken. A portion at a time, so that an acknowledgement
+    /// waits for no more than one of them.
     ///
     /// # Errors
-    /// [`StoreError`].
-    pub async fn renew(&self) -> Result<(), StoreError> {
-        let asked = self.elapsed_ms();
-        let held = self.0.leases.all();
-        if !held.is_empty() {
+    /// [`StoreError`]; those that come after the failed portion are left as they are.
+    pub async fn renew(&self, age: Duration) -> Result<(), StoreError> {
+        for portion in self.0.leases.older_than(age).chunks(RENEWED_AT_A_TIME) {
+            let asked_ms = self.0.leases.now_ms();
             let keys: Vec<_> =
-                held.iter().map(|guard| guard.key()).map(|(id, fence)| Key { id, fence }).collect();
+                portion.iter().map(|guard| guard.key()).map(|(id, fence)| Key { id, fence }).collect();
             let json = serde_json::to_string(&keys).map_err(|_| StoreError::Refused("no JSON".to_owned()))?;
             let ours: HashSet<String> = on!(&self.0.pool, db => {
-                let query = sqlx::query(self.0.sql.renew).bind(&self.0.owner).bind(millis(self.0.lease)).bind(json);
+                let query =
+                    sqlx::query(self.0.sql.renew).bind(&self.0.owner).bind(millis(self.0.lease)).bind(json);
                 let rows = query.fetch_all(db).await?;
                 rows.iter().map(|row| Ok(row.try_get("id")?)).collect::<Result<_, StoreError>>()
             })?;
-            // One that has ended or was put down meanwhile is not ours either, and nobody minds.
-            held.iter().filter(|guard| !ours.contains(guard.key().0)).for_each(|guard| guard.lose());
+            for guard in portion {
+                if ours.contains(guard.key().0) {
+                    guard.prolonged(asked_ms);
+                } else {
+                    // One that has ended or was put down meanwhile is not ours either, and nobody minds.
+                    guard.lose();
+                }
+            }
         }
-        self.0.renewed_ms.store(asked, Ordering::Relaxed);
         Ok(())
     }
 }

@@ -16,8 +16,8 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Executor, Row as _};
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 
+use super::lease::Leases;
 use super::{Inner, Pool, Store, StoreError, Undeliverable, change, migrations, statements, writer};
 use crate::crash::without_sync;
 use crate::seal::{Purpose, Sealer};
@@ -133,12 +133,10 @@ impl Store {
             lease: options.lease,
             accepts,
             records,
-            leases: Arc::default(),
+            leases: Leases::new(options.lease),
             behind: tokio::sync::Notify::new(),
             progress,
             voiding,
-            renewed_ms: 0.into(),
-            started: Instant::now(),
             probed: tokio::sync::Mutex::new(None),
             lock,
         })))

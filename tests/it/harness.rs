@@ -25,7 +25,7 @@ use tokio::net::TcpSocket;
 use tokio::time::Instant;
 
 pub(crate) use bot::{Setup, TestBot};
-pub(crate) use chance::{Random, kills, seed};
+pub(crate) use chance::{Random, kills, number, seed};
 pub(crate) use look::{accepted, link_of, objects, post, reference, signed_headers, strings, token_of};
 pub(crate) use outside::Outside;
 pub(crate) use program::{Engine, Output, Process, Program};

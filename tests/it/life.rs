@@ -8,7 +8,7 @@ use connect_card::reply::live::RENEW;
 use expect_test::expect;
 use stand_ins::fault::Fault;
 
-use crate::harness::{COLLEAGUE, OUTSIDER, PRIVATE, SHARED, Setup, TestBot, Trick, USER, Wire, link_of, say};
+use crate::harness::{COLLEAGUE, OUTSIDER, PRIVATE, SHARED, Setup, TestBot, Trick, USER, Wire, link_of};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 

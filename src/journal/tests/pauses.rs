@@ -62,3 +62,56 @@ fn a_step_that_is_held_back_comes_again_and_is_no_failure() {
     let step = life.next(Outcome::Postponed);
     assert_eq!(life.after_wait(&step).1, Step::Look);
 }
+
+#[test]
+fn a_message_that_is_held_up_keeps_its_card() {
+    let held_up = [
+        Outcome::Postponed,
+        post_failed(PostFailure::NotSent),
+        post_failed(PostFailure::Throttled(Some(seconds(1)))),
+        post_failed(PostFailure::Unclear),
+    ];
+    for outcome in held_up {
+        let mut life = Life::posting(WEB_API);
+        for _ in 0..2 {
+            let step = life.next(outcome.clone());
+            // In case the customer has finished, or somebody has deleted it.
+            assert_eq!(life.after_wait(&step).1, Step::Look);
+            let ours = Found::Unfinished { connection: "ours".to_owned(), created_at: None };
+            assert_eq!(life.next(Outcome::Found(ours)), Step::Post, "{outcome:?}");
+        }
+    }
+}
+
+#[test]
+fn a_card_is_not_posted_for_another_connection_nor_after_a_quarter_of_an_hour() {
+    let mut life = Life::posting(WEB_API);
+    let step = life.next(Outcome::Postponed);
+    assert_eq!(life.after_wait(&step).1, Step::Look);
+    assert_eq!(life.next(unfinished(None)), Step::Mint, "it was made for another");
+
+    let mut life = Life::posting(WEB_API);
+    life.next(Outcome::Postponed);
+    life.pass(Duration::try_from(CARD_KEPT).unwrap());
+    assert_eq!(life.next(Outcome::Woken), Step::Look);
+    let ours = Found::Unfinished { connection: "ours".to_owned(), created_at: None };
+    assert_eq!(life.next(Outcome::Found(ours)), Step::Mint);
+}
+
+#[test]
+fn a_step_may_wait_for_its_turn_until_nothing_is_made_any_more() {
+    let made_until = after(start(), CREATE_DEADLINE);
+    let mut life = Life::new(WEB_API);
+    life.next(Outcome::Accepted);
+    assert_eq!(life.journal.turn_limit(life.now), made_until);
+    // Who has waited in vain until then is told so at once.
+    life.now = made_until;
+    assert_eq!(life.next(failed(Failure::NotSent)), Step::Tell);
+    assert_eq!(life.problem(), Some(&Problem::NoAnswer));
+
+    // A card that is wanted later than that may still stand in line for a moment.
+    let life = Life::posting(WEB_API);
+    let late = after(start(), SignedDuration::from_hours(1));
+    assert_eq!(life.journal.turn_limit(late), after(late, SignedDuration::from_mins(1)));
+    assert_eq!(life.journal.turn_limit(life.journal.deadline()), life.journal.deadline());
+}

@@ -24,7 +24,12 @@ pub(crate) fn seed() -> u64 {
 
 /// How many kills a run has: `usual` in the suite, or what `CONNECT_CARD_KILLS` says.
 pub(crate) fn kills(usual: usize) -> usize {
-    variable("CONNECT_CARD_KILLS").unwrap_or(usual)
+    number("CONNECT_CARD_KILLS", usual)
+}
+
+/// How large a run is: `usual` in the suite, or what a variable says.
+pub(crate) fn number(name: &str, usual: usize) -> usize {
+    variable(name).unwrap_or(usual)
 }
 
 #[expect(clippy::disallowed_methods, reason = "the tests' own variables")]

@@ -1,0 +1,90 @@
+//! One step at Fivetran: its turn, what is asked once more before it, and its calls.
+//!
+//! Owns what a step's outcome says of Fivetran's health. What an answer means for the command is
+//! [`crate::provision`]'s, what follows from it [`crate::journal`]'s. Must not call Slack.
+
+use jiff::Timestamp;
+
+use super::deliver::Job;
+use super::flow::Answer;
+use super::turns::{Missed, Turn};
+use super::{Outcome, Worker, home};
+use crate::journal::{Failure, Step};
+use crate::telemetry::Party;
+use crate::work::{Request, Work};
+
+impl Worker {
+    /// Takes one step at Fivetran when its turn comes. `again`: it repeats one that failed. `None`:
+    /// the bot shuts down, and nothing was sent.
+    pub(super) async fn provision(
+        &self,
+        job: Job<'_>,
+        step: Step,
+        until: Timestamp,
+        again: bool,
+    ) -> Option<Outcome> {
+        let turn = match self.fivetran.wait(&job.claimed.lease, until, &self.parts.stopping).await {
+            Ok(turn) => turn,
+            Err(Missed::Stopping) => return None,
+            Err(Missed::Lost) => return Some(Outcome::Postponed),
+            Err(Missed::Late) => return Some(Outcome::Failed(Failure::NotSent)),
+            Err(Missed::Paused(left)) => return Some(Outcome::Failed(Failure::Throttled(Some(left)))),
+        };
+        // Asked now, since the wait may have been a long one.
+        if !self.lease_outlasts(job.claimed, calls_of(&step, job.work.request())) {
+            return Some(Outcome::Postponed);
+        }
+        if again {
+            self.parts.metrics.retried(Party::Fivetran);
+        }
+        let outcome = self.take_step(job, &step, turn).await;
+        tracing::debug!(command = job.claimed.id, ?step, ?outcome, "a step at Fivetran");
+        Some(outcome)
+    }
+
+    async fn take_step(&self, job: Job<'_>, step: &Step, turn: Turn) -> Outcome {
+        let provision = &self.parts.provision;
+        let request = job.work.request();
+        // A renewed link brings its customer back to where the first one would have.
+        let landing = match job.work {
+            Work::Renew { link, .. } => link,
+            _ => &job.claimed.id,
+        };
+        let outcome = match step {
+            Step::Create => match provision.kind(request).await {
+                // The lease has gone on while Fivetran was asked.
+                Ok(_) if !self.lease_outlasts(job.claimed, 1) => return Outcome::Postponed,
+                Ok(kind) => provision.create(request, kind, landing).await,
+                Err(failure) => Outcome::Failed(failure),
+            },
+            Step::Look => provision.look(request).await.map_or_else(Outcome::Failed, Outcome::Found),
+            Step::Mint { connection } => provision.mint(connection, landing).await,
+            Step::Cancel { connection } => provision.cancel(connection).await,
+        };
+        turn.came_to(answer(&outcome));
+        match outcome {
+            Outcome::Found(found) => home::with_origin(found, job, &self.parts.store).await,
+            outcome => outcome,
+        }
+    }
+}
+
+/// How many calls a step at Fivetran makes at the most, one after another.
+fn calls_of(step: &Step, request: &Request) -> u32 {
+    match step {
+        // Its service's config keys are read first.
+        Step::Create if request.kind.is_none() => 2,
+        // It is looked at before it is deleted.
+        Step::Cancel { .. } => 2,
+        Step::Create | Step::Look | Step::Mint { .. } => 1,
+    }
+}
+
+/// What an outcome says of Fivetran's health.
+fn answer(outcome: &Outcome) -> Answer {
+    match outcome {
+        Outcome::Failed(Failure::Throttled(pause)) => Answer::Throttled(*pause),
+        Outcome::Failed(Failure::NotSent | Failure::Unclear) => Answer::Failed,
+        _ => Answer::Answered,
+    }
+}
