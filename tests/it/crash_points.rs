@@ -133,8 +133,9 @@ async fn is_cancelled(engine: Engine, by: By, point: &'static str) {
     let mut process = crashing.start().await;
     process.send(&outside.slack, "google_ads acme").await;
     let link = until("the link", async || outside.slack.messages().first().cloned()).await;
-    // The question is the acknowledgement itself. What there is to cancel is known as soon as the
-    // link's row is kept, a moment after its message is there.
+    // The question is the acknowledgement itself. It is answered once the link's own command has ended:
+    // until then another one about the same connection is turned away.
+    until("the command to end", async || process.log().contains("command ended").then_some(())).await;
     let mut question = link;
     question.payload = until("the question", async || {
         let asked = process.send(&outside.slack, "cancel acme").await.json();

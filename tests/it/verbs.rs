@@ -462,13 +462,12 @@ async fn the_buttons_of_a_status_renew_and_cancel() {
             was deleted: data already in the destination stays there.
             Ref R3
         bot edits message 1:
-            *Google Ads* was cancelled or removed in Fivetran; its link no longer works.
+            *Google Ads* was cancelled; its link no longer works.
             Requested by @alice · The data goes to `acme` · Ref R1
         alice: /connect-card status acme
           only alice sees:
               :no_entry_sign: *Google Ads* into `acme`
-              cancelled or removed in Fivetran; its link no longer works · since T
-              The connection has been deleted in Fivetran.
+              cancelled; its link no longer works · since T
               Requested by @alice · Link created T, T · Connection `amber_anchor` · Ref R1
     "#]])
         .await;
