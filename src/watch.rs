@@ -78,8 +78,8 @@ pub struct Handle {
 pub struct Landing {
     /// Its state.
     pub state: State,
-    /// Whether Fivetran may yet confirm that the customer has finished.
-    pub checking: bool,
+    /// How long ago the browser came back, if Fivetran may yet confirm that the customer has finished.
+    pub open_for: Option<SignedDuration>,
 }
 
 /// Starts watching. `failed` is set if that ends before the bot stops: messages would become untrue.
@@ -250,8 +250,12 @@ impl Watcher {
     pub fn landing(&self, link: &Link) -> Landing {
         let now = self.parts.clock.now();
         let state = link.state_at(now);
-        let open = matches!(state, State::Waiting | State::Broken | State::Expired | State::Lapsed);
-        Landing { state, checking: open && link.may_be_confirmed(now) }
+        let landed = match state {
+            State::Waiting | State::Broken => link.landed_at,
+            State::Expired | State::Lapsed => link.landed_at.filter(|_| link.may_be_confirmed(now)),
+            _ => None,
+        };
+        Landing { state, open_for: landed.map(|landed| now.duration_since(landed)) }
     }
 
     async fn look_for_browser(self: Arc<Self>, mut stored: Stored) -> Option<Link> {

@@ -6,9 +6,10 @@
 
 use std::sync::Arc;
 
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderName, header};
 use axum::response::{Html, IntoResponse};
+use jiff::SignedDuration;
 
 use crate::life;
 use crate::store::Store;
@@ -40,12 +41,33 @@ struct Page {
     mark: &'static str,
     title: String,
     text: &'static str,
+    /// After how many seconds it asks again by itself, if it does.
+    asks_again: Option<u32>,
+}
+
+/// How a page says that it was loaded by itself: then the customer has not come back once more.
+const AGAIN: &str = "again";
+/// How long Fivetran is given to notice what the customer has done, before the page says that they
+/// have not finished.
+const NOTICING: SignedDuration = SignedDuration::from_secs(30);
+/// From when on nobody waits at the page, and it asks less often.
+const WAITING: SignedDuration = SignedDuration::from_mins(5);
+
+/// What makes the browser load the page again: its policy allows no script.
+fn refresh(seconds: Option<u32>) -> String {
+    let tag = |seconds| format!("<meta http-equiv=\"refresh\" content=\"{seconds}; url=?{AGAIN}\">\n");
+    seconds.map(tag).unwrap_or_default()
 }
 
 /// The page for one link.
-pub async fn handle(State(connected): State<Arc<Connected>>, Path(id): Path<String>) -> impl IntoResponse {
-    let page = connected.page(&id).await;
+pub async fn handle(
+    State(connected): State<Arc<Connected>>,
+    Path(id): Path<String>,
+    RawQuery(query): RawQuery,
+) -> impl IntoResponse {
+    let page = connected.page(&id, query.as_deref() == Some(AGAIN)).await;
     let html = include_str!("connected.html")
+        .replace("{refresh}", &refresh(page.asks_again))
         .replace("{mark}", page.mark)
         .replace("{text}", page.text)
         .replace("{title}", &escape(&page.title));
@@ -53,11 +75,12 @@ pub async fn handle(State(connected): State<Arc<Connected>>, Path(id): Path<Stri
 }
 
 impl Connected {
-    async fn page(&self, id: &str) -> Page {
+    async fn page(&self, id: &str, again: bool) -> Page {
         let unknown = Page {
             mark: "done",
             title: "Thank you".to_owned(),
             text: "If you've finished signing in, there's nothing more to do. You can close this window.",
+            asks_again: None,
         };
         // Ours are ten characters; anything longer is not worth a look in the database.
         let stored =
@@ -66,37 +89,54 @@ impl Connected {
         let link = &stored.connection.link;
         let name = link.request.service_name.clone();
         let landing = match link.state {
-            state if state == life::State::Connected || state.is_over() => Landing { state, checking: false },
+            state if state == life::State::Connected || state.is_over() => Landing { state, open_for: None },
+            // The quick looks that the landing began go on by themselves.
+            _ if again => self.watcher.landing(link),
             _ => self.watcher.landed(stored).await,
         };
-        match landing.state {
-            life::State::Connected | life::State::Lapsed => Page {
-                mark: "done",
-                title: format!("{name} is connected"),
-                text: "Your sign-in is complete, and there's nothing more to do. You can close this window and go back to where you found the link.",
-            },
-            life::State::Waiting => Page {
+        if landing.open_for.is_some_and(|open| open < NOTICING) {
+            return Page {
                 mark: "open",
-                title: format!("{name} isn't connected yet"),
-                text: "Go back to your link and finish signing in there; this page will open again when you're done.",
-            },
-            life::State::Expired => Page {
-                mark: "open",
-                title: format!("{name} isn't connected"),
-                text: "Your link has expired. Ask whoever sent it to you for a new one.",
-            },
-            life::State::Broken => Page {
-                mark: "open",
-                title: format!("{name} needs another look"),
-                text: "Your sign-in was saved, but something isn't working yet. Go back to your link and try again.",
-            },
-            life::State::Cancelled | life::State::Gone => Page {
-                mark: "open",
-                title: "This link no longer works".to_owned(),
-                text: "The request was cancelled, or the connection was removed. If you didn't expect that, ask whoever sent you the link.",
-            },
-            life::State::Replaced | life::State::Unposted => unknown,
+                title: format!("Checking {name}"),
+                text: "This takes a moment, and the page updates by itself. If you've finished signing in, you can also close it.",
+                asks_again: Some(2),
+            };
         }
+        let asks_again = landing.open_for.map(|open| if open < WAITING { 10 } else { 30 });
+        let (mark, title, text) = match landing.state {
+            life::State::Lapsed => (
+                "done",
+                format!("{name} is connected"),
+                "Your link has expired, and everything works as before. If you meant to sign in again, ask whoever sent you the link for a new one.",
+            ),
+            life::State::Connected => (
+                "done",
+                format!("{name} is connected"),
+                "Your sign-in is complete, and there's nothing more to do. You can close this window and go back to where you found the link.",
+            ),
+            life::State::Waiting => (
+                "open",
+                format!("{name} isn't connected yet"),
+                "Go back to your link and finish signing in there; this page updates when you're done.",
+            ),
+            life::State::Expired => (
+                "open",
+                format!("{name} isn't connected"),
+                "Your link has expired. Ask whoever sent it to you for a new one.",
+            ),
+            life::State::Broken => (
+                "open",
+                format!("{name} needs another look"),
+                "Your sign-in was saved, but something isn't working yet. Go back to your link and try again.",
+            ),
+            life::State::Cancelled | life::State::Gone => (
+                "open",
+                "This link no longer works".to_owned(),
+                "The request was cancelled, or the connection was removed. If you didn't expect that, ask whoever sent you the link.",
+            ),
+            life::State::Replaced | life::State::Unposted => return unknown,
+        };
+        Page { mark, title, text, asks_again }
     }
 }
 

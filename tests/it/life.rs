@@ -56,8 +56,9 @@ async fn a_day_in_the_life_of_a_link_is_one_true_message_and_its_thread() {
             Requested by @alice · The data goes to `customer_schema` · Works until T+24h · Everyone here can
             see this link, and anyone who has it can use it · Ref R1
         the customer comes back, and sees:
-            Google Ads isn't connected yet
-            Go back to your link and finish signing in there; this page will open again when you're done.
+            Checking Google Ads
+            This takes a moment, and the page updates by itself. If you've finished signing in, you can also
+            close it.
         … 24 h later …
         bot edits message 1:
             :hourglass: The link for *Google Ads* expired T+24h before the setup was finished.
@@ -67,8 +68,9 @@ async fn a_day_in_the_life_of_a_link_is_one_true_message_and_its_thread() {
               The link for Google Ads expired before the setup was finished. Use the button above to get a new
               one.
         the customer comes back, and sees:
-            Google Ads isn't connected
-            Your link has expired. Ask whoever sent it to you for a new one.
+            Checking Google Ads
+            This takes a moment, and the page updates by itself. If you've finished signing in, you can also
+            close it.
         bob presses [Get a new link] of message 1
         outsider presses [Get a new link] of message 1
           only outsider sees:
