@@ -165,6 +165,7 @@ impl<C> Journal<C> {
                 self.begin(Due::Post, now)
             }
             Outcome::Vanished => self.vanished(now),
+            Outcome::Superseded => self.tell(Problem::Superseded, now),
             Outcome::Cancelled => self.tell(Notice::Cancelled, now),
             Outcome::NotCancelled => self.tell(Problem::NotCancelled, now),
             Outcome::Posted => self.end(Ending::Delivered),
@@ -250,6 +251,11 @@ impl<C> Journal<C> {
     }
 
     fn vanished(&mut self, now: Timestamp) -> Next {
+        if let Stage::Cancel { .. } = self.progress.stage {
+            // Gone by an earlier try of ours, which was not heard of; else one answer is no proof.
+            let ours = self.maybe_sent.is_some();
+            return if ours { self.tell(Notice::Cancelled, now) } else { self.tell(Problem::Gone, now) };
+        }
         if self.terms.intent == Intent::Renew {
             // A new one would be another connection than the message speaks of.
             return self.tell(Problem::Gone, now);
@@ -273,6 +279,10 @@ impl<C> Journal<C> {
             }
             Failure::Throttled(pause) => self.throttled(pause, now),
             Failure::NotSent => self.again(self.due, now),
+            Failure::Unclear if matches!(self.progress.stage, Stage::Cancel { .. }) => {
+                self.maybe_sent = Some(now);
+                self.again(self.due, now)
+            }
             Failure::Unclear if self.progress.stage == Stage::Create && self.due == Due::Create => {
                 self.maybe_sent = Some(now);
                 self.again(Due::Look, now)

@@ -106,19 +106,20 @@ impl Provision {
     }
 
     /// Deletes a connection unless it has been connected: what it has loaded, and whoever relies on
-    /// it, is nothing that a chat command should end. May be repeated.
+    /// it, is nothing that a chat command should end. May be repeated: whether [`Outcome::Vanished`] is
+    /// the doing of an earlier try, the journal knows.
     pub async fn cancel(&self, connection: &str) -> Outcome {
         match self.see(connection).await {
             Ok(Some(found)) if found.status.setup_state != SetupState::Incomplete => {
                 return Outcome::NotCancelled;
             }
             Ok(Some(_)) => {}
-            Ok(None) => return Outcome::Cancelled,
+            Ok(None) => return Outcome::Vanished,
             Err(error) => return Outcome::Failed(failure(error)),
         }
         match self.fivetran.delete_connection(connection).await {
             Ok(()) => Outcome::Cancelled,
-            Err(Error::NotFound(said)) if said.is_of_connection() => Outcome::Cancelled,
+            Err(Error::NotFound(said)) if said.is_of_connection() => Outcome::Vanished,
             Err(error) => Outcome::Failed(failure(error)),
         }
     }

@@ -36,8 +36,10 @@ pub enum Outcome<C> {
     Found(Found),
     /// There is a card to post.
     Minted(C),
-    /// The connection is no longer there.
+    /// Fivetran says that the connection is not there.
     Vanished,
+    /// The link that was to be renewed is not the connection's newest any more.
+    Superseded,
     /// The connection is deleted.
     Cancelled,
     /// The connection has been connected by now, so it was not deleted.

@@ -38,7 +38,7 @@ pub enum Problem {
         /// Where.
         origin: Origin,
     },
-    /// The connection whose link is to be renewed is no longer there.
+    /// Fivetran does not show the connection whose link is to be renewed, or that is to be cancelled.
     Gone,
     /// The connection is not cancelled, since it has been connected.
     NotCancelled,
@@ -58,6 +58,8 @@ pub enum Problem {
     },
     /// Slack never confirmed the message with the link, which may be there.
     Unconfirmed,
+    /// The link that was to be renewed has made way for a newer one in the same channel.
+    Superseded,
 }
 
 impl Problem {
@@ -79,7 +81,7 @@ impl Problem {
             Self::RateLimited { .. } => "rate_limited",
             Self::NoAnswer => "no_answer",
             // As it is stored.
-            Self::CannotPost { .. } | Self::Unconfirmed => "cannot_post",
+            Self::CannotPost { .. } | Self::Unconfirmed | Self::Superseded => "cannot_post",
         }
     }
 }
@@ -98,6 +100,8 @@ const CANCELLED: &str = r#"{"problem":"cancelled"}"#;
 /// [`Problem::Unconfirmed`] is stored as a [`Problem::CannotPost`] with these words in the place of
 /// Slack's, which every version reads.
 const UNCONFIRMED: &str = "no clear answer";
+/// The same for [`Problem::Superseded`].
+const SUPERSEDED: &str = "a newer link has been posted";
 
 impl Notice {
     /// Its name in the log.
@@ -117,6 +121,9 @@ impl Notice {
             Self::Problem(Problem::Unconfirmed) => {
                 Self::Problem(Problem::CannotPost { slack_says: UNCONFIRMED.to_owned() }).to_json()
             }
+            Self::Problem(Problem::Superseded) => {
+                Self::Problem(Problem::CannotPost { slack_says: SUPERSEDED.to_owned() }).to_json()
+            }
             // A type of ours, made of strings and numbers: this cannot fail.
             Self::Problem(problem) => serde_json::to_string(problem).ok(),
         }
@@ -130,6 +137,7 @@ impl Notice {
         }
         Some(Self::Problem(match serde_json::from_str(json).ok()? {
             Problem::CannotPost { slack_says } if slack_says == UNCONFIRMED => Problem::Unconfirmed,
+            Problem::CannotPost { slack_says } if slack_says == SUPERSEDED => Problem::Superseded,
             problem => problem,
         }))
     }
@@ -178,6 +186,7 @@ mod tests {
         for notice in [
             Notice::Cancelled,
             Notice::Problem(Problem::Unconfirmed),
+            Notice::Problem(Problem::Superseded),
             Notice::Problem(Problem::NoAnswer),
             Notice::Problem(Problem::SchemaTaken { service: "stripe".to_owned() }),
             Notice::Problem(Problem::CannotPost { slack_says: "is_archived".to_owned() }),

@@ -78,7 +78,9 @@ pub enum Refusal {
         /// Who asked for it there.
         user_id: String,
     },
-    /// The link that was to be renewed is over.
+    /// The link that was to be renewed has made way for a newer one.
+    Superseded,
+    /// Its connection is gone.
     Over,
 }
 
@@ -110,7 +112,7 @@ pub fn intend(connection: Option<&Connection>, behind: bool, ask: &Ask<'_>, now:
 fn refuse(link: &Link, ask: &Ask<'_>) -> Option<Refusal> {
     match ask.renews {
         Some(renewed) if link.id != renewed => Some(if link.belongs_to(ask) {
-            Refusal::Over
+            Refusal::Superseded
         } else {
             Refusal::Elsewhere { channel_id: link.channel_id.clone(), user_id: link.requester.clone() }
         }),

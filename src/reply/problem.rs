@@ -96,9 +96,17 @@ fn problem_sentence(problem: &Problem, work: &Work) -> String {
             "{name} for {schema} was already requested in another channel, so I didn't post a link here: it could \
              reach the wrong customer. If you meant another customer, choose another schema."
         ),
-        Problem::Gone => format!(
-            "{name} was removed in Fivetran, so there can't be a new link. Ask whoever requested it to start over."
+        Problem::Gone if matches!(work, Work::Cancel { .. }) => format!(
+            "Fivetran doesn't show the connection for {name} into {schema}, so there was nothing to delete. If it's \
+             really gone, the message with its link will say so in a few minutes."
         ),
+        Problem::Gone => format!(
+            "Fivetran doesn't show the connection for {name}, so there can't be a new link. If it was removed, ask \
+             whoever requested it to start over; if not, try again in a few minutes."
+        ),
+        Problem::Superseded => {
+            format!("A newer link for {name} has been posted in this channel; use that one.")
+        }
         Problem::NotCancelled => format!(
             "{name} is connected to {schema} now, so I didn't delete anything. A connection in use can only be deleted in Fivetran."
         ),

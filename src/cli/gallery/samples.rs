@@ -322,6 +322,8 @@ fn problems(long: &Lengths, channel: &str, user: &str) -> Vec<(&'static str, &'s
         ("already-connected-here", "connect", Problem::AlreadyConnected { origin: Some(origin()) }.into()),
         ("already-connected-renew", "renew", Problem::AlreadyConnected { origin: None }.into()),
         ("gone", "renew", Problem::Gone.into()),
+        ("gone-cancel", "cancel", Problem::Gone.into()),
+        ("superseded", "renew", Problem::Superseded.into()),
         ("elsewhere", "connect", Problem::Elsewhere { origin: origin() }.into()),
         ("cancelled", "cancel", Notice::Cancelled),
         ("not-cancelled", "cancel", Problem::NotCancelled.into()),
