@@ -102,17 +102,13 @@ impl Work {
         }
     }
 
-    /// What no two open commands may be about: one connection, wherever it was asked for. While a
-    /// link for it is on its way to one customer's channel, another channel must not get one too.
+    /// What no two open commands may be about: one connection, whatever is wanted of it and wherever
+    /// it was asked for. While a link for it is on its way to one customer's channel, another channel
+    /// must not get one too; and while it is being cancelled, none must be made.
     #[must_use]
     pub fn subject(&self) -> String {
-        match self {
-            Self::Connect(request) => {
-                format!("{} {} {}", request.group_id, request.service, request.target.connection_name())
-            }
-            Self::Renew { link, .. } => format!("renew {link}"),
-            Self::Cancel { link, .. } => format!("cancel {link}"),
-        }
+        let request = self.request();
+        format!("{} {}", request.group_id, request.target.connection_name())
     }
 }
 

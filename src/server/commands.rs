@@ -1,21 +1,21 @@
 //! `POST /slack/commands`: from a request of Slack's to a committed command and its
 //! acknowledgement.
 //!
-//! Owns the order of things before the acknowledgement, which has to arrive within three seconds.
-//! Only three things wait for an outside party: whether the person may
-//! ([`Gate::authorize`](crate::permission::Gate::authorize), 0.8 s at most); `status`, for Fivetran, and the
-//! form, for Slack, until two seconds after the request came.
+//! Owns the order of things before the acknowledgement, which share one [`Deadline`]. Only three things
+//! wait for an outside party: whether the person may
+//! ([`Gate::authorize`](crate::permission::Gate::authorize), 0.8 s at most); `status`, for Fivetran; and the
+//! form, for Slack.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use slack_morphism::prelude::{SlackCommandEventResponse, SlackMessageContent, SlackMessageResponseType};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 
 use super::accept::{Answered, Asked, Intake};
+use super::deadline::Deadline;
 use super::form::Forms;
 use super::json;
 use super::signed::{self, Signed};
@@ -31,13 +31,9 @@ use crate::permission::{Gate, Person};
 use crate::provision::Provision;
 use crate::reply::{self, ask, list as list_reply, services as services_reply, status as status_reply};
 use crate::slack::{self, SlashCommand};
-use crate::store::Store;
+use crate::store::{Store, StoreError};
 use crate::telemetry::{Answer, Metrics};
 use crate::work::Work;
-
-/// How long after the request has begun Fivetran's answer is waited for: Slack gives the whole
-/// acknowledgement 3 s.
-const STATUS_LIMIT: Duration = Duration::from_secs(2);
 
 /// What the route uses. No `Debug`: it holds secrets.
 pub struct Commands {
@@ -65,15 +61,15 @@ pub struct Commands {
 
 /// Answers one slash command.
 pub async fn handle(State(commands): State<Arc<Commands>>, request: Request) -> Response {
-    let began = Instant::now();
-    let (answer, response) = match commands.receive(request, began).await {
+    let deadline = Deadline::of(request.extensions());
+    let (answer, response) = match commands.receive(request, deadline).await {
         Ok((answer, Some(content))) => (answer, ephemeral(content)),
         Ok((answer, None)) => (answer, StatusCode::OK.into_response()),
         // Slack's certificate probe is neither answered nor refused.
         Err(response) if response.status().is_success() => return response,
         Err(response) => (Answer::Refused, response),
     };
-    commands.metrics.answered(answer, began.elapsed().as_secs_f64());
+    commands.metrics.answered(answer, deadline.began().elapsed().as_secs_f64());
     response
 }
 
@@ -82,10 +78,10 @@ impl Commands {
     async fn receive(
         &self,
         request: Request,
-        began: Instant,
+        deadline: Deadline,
     ) -> Result<(Answer, Option<SlackMessageContent>), Response> {
         let (head, body) = request.into_parts();
-        let body = signed::read(body).await.map_err(|status| status.into_response())?;
+        let body = signed::read(body, deadline).await.map_err(|status| status.into_response())?;
         if slack::is_ssl_check(&body) {
             return Err(StatusCode::OK.into_response());
         }
@@ -94,7 +90,7 @@ impl Commands {
             tracing::warn!(reason = %error, "a signed request is no slash command");
             StatusCode::BAD_REQUEST.into_response()
         })?;
-        Ok(self.respond(&signature, typed, began).await)
+        Ok(self.respond(&signature, typed, deadline).await)
     }
 
     /// From a command that is Slack's, whichever way it came in, to what there is to say. `key` names
@@ -103,7 +99,7 @@ impl Commands {
         &self,
         key: &[u8],
         typed: SlashCommand,
-        began: Instant,
+        deadline: Deadline,
     ) -> (Answer, Option<SlackMessageContent>) {
         let catalog = self.words.catalog.current();
         if command::asks_for_help(&typed.text, &catalog) {
@@ -111,7 +107,8 @@ impl Commands {
         }
         let SlashCommand { team_id, channel_id, user_id, .. } = &typed;
         let person = Person { team_id, enterprise_id: typed.enterprise_id.as_deref(), user_id };
-        if let Err(refused) = self.gate.authorize(&person, channel_id, self.clock.now()).await {
+        let allowed = self.gate.authorize(&person, channel_id, self.clock.now(), deadline.early());
+        if let Err(refused) = allowed.await {
             tracing::info!(
                 team = team_id,
                 channel = channel_id,
@@ -124,11 +121,11 @@ impl Commands {
         let vocabulary = self.words.in_channel(&catalog, &typed.command, &typed.channel_id);
         match command::parse(&typed.text, &vocabulary) {
             Ok(command) => {
-                let (answer, content) = self.answer(key, typed, command, began).await;
+                let (answer, content) = self.answer(key, typed, command, deadline).await;
                 (answer, Some(content))
             }
             Err(UsageError::Incomplete) if self.forms.can_open(&typed) => {
-                (Answer::Replied, self.forms.open(&typed, began).await.err())
+                (Answer::Replied, self.forms.open(&typed, deadline).await.err())
             }
             Err(error) => (Answer::Replied, Some(reply::usage(&error, Surface::of(&typed.command)))),
         }
@@ -140,7 +137,7 @@ impl Commands {
         key: &[u8],
         typed: SlashCommand,
         command: Command,
-        began: Instant,
+        deadline: Deadline,
     ) -> (Answer, SlackMessageContent) {
         let replied = |content| (Answer::Replied, content);
         let (work, progress) = match command {
@@ -149,15 +146,17 @@ impl Commands {
                 let found = services::find(&words, &self.words.catalog.current(), services::SHOWN);
                 return replied(services_reply::services(&found, &words, &typed.command));
             }
-            Command::List => return replied(self.links(&typed).await),
+            Command::List => return replied(self.links(&typed, deadline).await),
             Command::Status(target) => {
-                return replied(match self.link(&typed, &target, status_reply::unavailable).await {
-                    Ok(link) => self.how(link, began).await,
-                    Err(content) => content,
-                });
+                return replied(
+                    match self.link(&typed, &target, deadline, status_reply::unavailable).await {
+                        Ok(link) => self.how(link, deadline).await,
+                        Err(content) => content,
+                    },
+                );
             }
             Command::Connect(request) => (Work::Connect(request), Progress::default()),
-            Command::Renew(target) => match self.link(&typed, &target, reply::not_accepted).await {
+            Command::Renew(target) => match self.link(&typed, &target, deadline, reply::not_accepted).await {
                 Ok(link) => match renew::work(&link) {
                     Ok(renewal) => renewal,
                     Err(why) => return replied(ask::not_renewable(why, &link)),
@@ -165,7 +164,7 @@ impl Commands {
                 Err(content) => return replied(content),
             },
             Command::Cancel(target) => {
-                return replied(match self.link(&typed, &target, reply::not_accepted).await {
+                return replied(match self.link(&typed, &target, deadline, reply::not_accepted).await {
                     Ok(link) if matches!(link.state, LinkState::Connected | LinkState::Broken) => {
                         ask::not_cancellable(&link)
                     }
@@ -176,16 +175,19 @@ impl Commands {
         };
         let SlashCommand { team_id, channel_id, user_id, response_url, .. } = typed;
         let asked = Asked { team_id, channel_id, user_id, response_url };
-        match self.intake.accept(key, asked, &work, progress).await {
+        match self.intake.accept(key, asked, &work, progress, deadline).await {
             Answered::Accepted(id) => (Answer::Accepted, reply::accepted(&work, &id)),
-            Answered::AlreadyOnIt => replied(reply::already_on_it(&work)),
+            Answered::AlreadyOnIt(under_way) => replied(reply::already_on_it(&work, &under_way)),
             Answered::NotAccepted => (Answer::NotAccepted, reply::not_accepted()),
+            Answered::Unsure => (Answer::NotAccepted, reply::unsure()),
         }
     }
 
     /// The links of the channel of the command.
-    async fn links(&self, typed: &SlashCommand) -> SlackMessageContent {
-        match self.store.links_of_channel(&typed.team_id, &typed.channel_id).await {
+    async fn links(&self, typed: &SlashCommand, deadline: Deadline) -> SlackMessageContent {
+        let (store, team, channel) = (self.store.clone(), typed.team_id.clone(), typed.channel_id.clone());
+        let links = deadline.wait_for(async move { store.links_of_channel(&team, &channel).await }).await;
+        match links.unwrap_or(Err(StoreError::Unanswered)) {
             Ok(links) => list_reply::list(&list::page(links, 0, self.clock.now()), Some(&typed.command)),
             Err(error) => {
                 tracing::error!(%error, "could not look the links of a channel up");
@@ -195,25 +197,29 @@ impl Commands {
     }
 
     /// How a link stands. If Fivetran knows better than its message, that is looked after soon.
-    async fn how(&self, link: Link, began: Instant) -> SlackMessageContent {
+    async fn how(&self, link: Link, deadline: Deadline) -> SlackMessageContent {
         let (id, known) = (link.id.clone(), link.state);
-        let view = self.view(&link, began).await;
+        let view = self.view(&link, deadline).await;
         let report = status::report(link, view, self.clock.now());
-        if report.link.state != known
-            && let Err(error) = self.store.make_link_due(&id, self.clock.now()).await
-        {
-            tracing::warn!(link = id, %error, "could not look sooner");
+        if report.link.state != known {
+            let (store, now) = (self.store.clone(), self.clock.now());
+            // Nobody is told of it, so nobody waits for it.
+            tokio::spawn(async move {
+                if let Err(error) = store.make_link_due(&id, now).await {
+                    tracing::warn!(link = id, %error, "could not look sooner");
+                }
+            });
         }
         status_reply::status(&report)
     }
 
     /// What Fivetran says of a link's connection, in the time there is.
-    async fn view(&self, link: &Link, began: Instant) -> View {
+    async fn view(&self, link: &Link, deadline: Deadline) -> View {
         // Its connection is deleted; there is nobody to ask about.
         if link.state.is_over() {
             return View::Gone;
         }
-        match timeout_at(began + STATUS_LIMIT, self.provision.see(&link.connection_id)).await {
+        match timeout_at(deadline.early(), self.provision.see(&link.connection_id)).await {
             Ok(Ok(Some(connection))) => View::Status(connection.status),
             Ok(Ok(None)) => View::Gone,
             Ok(Err(error)) => {
@@ -230,10 +236,14 @@ impl Commands {
         &self,
         typed: &SlashCommand,
         target: &Target,
+        deadline: Deadline,
         failed: fn() -> SlackMessageContent,
     ) -> Result<Link, SlackMessageContent> {
         let schema = target.connection_name();
-        match self.store.link_of_schema(&typed.team_id, &typed.channel_id, &schema).await {
+        let (store, name) = (self.store.clone(), schema.clone());
+        let (team, channel) = (typed.team_id.clone(), typed.channel_id.clone());
+        let link = deadline.wait_for(async move { store.link_of_schema(&team, &channel, &name).await }).await;
+        match link.unwrap_or(Err(StoreError::Unanswered)) {
             Ok(Some(link)) => Ok(link),
             Ok(None) => Err(ask::no_link(&schema, &typed.command)),
             Err(error) => {
