@@ -5,9 +5,9 @@
 //! [`crate::journal`]'s.
 //!
 //! Every statement commits by itself, and no operation needs two of them to be right, but one: see
-//! [`tombstone`]. The three writes that commands wait for (accepting a command, recording its progress, keeping its link)
-//! each go through a writer of their own, which puts all rows that are waiting into one statement,
-//! so that many commands share one sync of the disk.
+//! `store/tombstone.rs`. The three writes that commands wait for (accepting a command, recording its
+//! progress, keeping its link) each go through a writer of their own, which puts all rows that are
+//! waiting into one statement, so that many commands share one sync of the disk.
 
 mod accept;
 mod commands;

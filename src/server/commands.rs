@@ -1,7 +1,7 @@
 //! `POST /slack/commands`: from a request of Slack's to a committed command and its
 //! acknowledgement.
 //!
-//! Owns the order of things before the acknowledgement, which share one [`Deadline`]. Only three things
+//! Owns the order of things before the acknowledgement, which share one deadline. Only three things
 //! wait for an outside party: whether the person may
 //! ([`Gate::authorize`](crate::permission::Gate::authorize), 0.8 s at most); `status`, for Fivetran; and the
 //! form, for Slack.
