@@ -133,6 +133,7 @@ impl App {
         let editing = outbox::start(Arc::clone(&outbox), parts.failed.clone());
         let watcher = parts.watcher();
         let watching = watch::start(Arc::clone(&watcher), parts.failed.clone());
+        parts.mind_the_writers();
         parts.keep_catalog_fresh(fivetran);
         tokio::spawn({
             let gate = Arc::clone(&parts.gate);
@@ -257,6 +258,19 @@ impl Parts {
             web_api: self.web_api.clone(),
             stopping: self.stopping.clone(),
         })
+    }
+
+    /// Without one of the store's writers, what is accepted could not be kept, or not come to its end.
+    fn mind_the_writers(&self) {
+        let (store, stopping, failed) = (self.store.clone(), self.stopping.clone(), self.failed.clone());
+        tokio::spawn(async move {
+            let ended = stopping.run_until_cancelled(store.a_writer_ended()).await.is_some();
+            drop(store);
+            if ended {
+                tracing::error!("a writer of the database has ended");
+                failed.cancel();
+            }
+        });
     }
 
     fn keep_catalog_fresh(&self, fivetran: Fivetran) {

@@ -115,7 +115,8 @@ impl Gate {
         Self { permissions, directory: Directory::new(web_api) }
     }
 
-    /// Whether this person may use the bot in this channel. Takes 800 ms at most.
+    /// Whether this person may use the bot in this channel. Takes 800 ms at most, and until `limit` at
+    /// most.
     ///
     /// # Errors
     /// [`Refused`].
@@ -124,14 +125,22 @@ impl Gate {
         person: &Person<'_>,
         channel_id: &str,
         now: Timestamp,
+        limit: Instant,
     ) -> Result<(), Refused> {
-        self.judge(person, channel_id, now).await.map_err(|reason| {
+        let end = limit.min(Instant::now() + PATIENCE);
+        self.judge(person, channel_id, now, end).await.map_err(|reason| {
             let ask = self.permissions.users.iter().take(ASKED).cloned().collect();
             Refused { reason, ask }
         })
     }
 
-    async fn judge(&self, person: &Person<'_>, channel_id: &str, now: Timestamp) -> Result<(), Reason> {
+    async fn judge(
+        &self,
+        person: &Person<'_>,
+        channel_id: &str,
+        now: Timestamp,
+        end: Instant,
+    ) -> Result<(), Reason> {
         let Permissions { users, user_groups, channels } = &self.permissions;
         if !channels.is_empty() && !channels.iter().any(|id| id == channel_id) {
             return Err(Reason::Channel);
@@ -141,7 +150,6 @@ impl Gate {
         if !named && !anybody && user_groups.is_empty() {
             return Err(Reason::NotListed);
         }
-        let end = Instant::now() + PATIENCE;
         let in_a_group = async {
             if named || anybody {
                 return Ok(true);

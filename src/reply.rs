@@ -18,6 +18,7 @@ mod refused;
 pub mod services;
 mod state;
 pub mod status;
+mod under_way;
 mod usage;
 
 use std::fmt::Write as _;
@@ -27,10 +28,11 @@ use slack_morphism::prelude::{SlackBlockPlainText, SlackMessageContent};
 use crate::command::VERBS;
 use crate::command::surface::Surface;
 use crate::work::{Request, Work};
-use markup::{Mrkdwn, content, context, cut, plain_section, reference_line, sentences};
+use markup::{Mrkdwn, content, context, plain_section, reference_line, sentences};
 pub use markup::{escape, utc};
 pub use problem::{notice, notice_sentence, unreachable};
 pub use refused::refused;
+pub use under_way::{UnderWay, already_on_it, already_on_it_sentence};
 pub use usage::{usage, usage_sentence};
 
 /// Who sees a message: `LINK_VISIBILITY` says it of those with a link.
@@ -43,9 +45,12 @@ pub enum Audience {
     Requester,
 }
 
-/// What is said when the database did not take a command.
+/// What is said when it is certain that the database did not take a command, and never will.
 const NOT_ACCEPTED: &str =
     "I couldn't save your request, so I didn't do anything. Please try again in a minute.";
+/// What is said when it may have taken it, or may yet.
+const UNSURE: &str = "I couldn't save your request in time, so don't count on it. If nothing comes of it here in a few \
+                      minutes, please try again.";
 
 /// The acknowledgement of a command that was accepted; for the person alone.
 #[must_use]
@@ -67,33 +72,16 @@ pub fn accepted(work: &Work, reference: &str) -> SlackMessageContent {
     content(&text, vec![plain_section(&text), reference_line(reference)])
 }
 
-/// The acknowledgement of a command that is under way already.
-#[must_use]
-pub fn already_on_it(work: &Work) -> SlackMessageContent {
-    let service_name = work.request().service_name.as_str();
-    sentences(&match work {
-        Work::Connect(request) => being_made(request),
-        Work::Renew { .. } => format!("Already on it: I'm making a new link for {service_name}."),
-        Work::Cancel { .. } => {
-            format!("Already on it: I'm cancelling the connection for {service_name}.")
-        }
-    })
-}
-
-/// What is said when a link for the same is being made, maybe for another channel.
-fn being_made(request: &Request) -> String {
-    format!(
-        "Already on it: I'm making a link for {} (schema {}). If it doesn't show up here, it was requested in another \
-         channel.",
-        cut(&request.service_name, 100),
-        request.target.connection_name()
-    )
-}
-
 /// The acknowledgement when the database did not take the command.
 #[must_use]
 pub fn not_accepted() -> SlackMessageContent {
     sentences(NOT_ACCEPTED)
+}
+
+/// The acknowledgement when it is not known whether the database took the command.
+#[must_use]
+pub fn unsure() -> SlackMessageContent {
+    sentences(UNSURE)
 }
 
 /// All that can be typed, after `slash` (the slash command as this workspace calls it).

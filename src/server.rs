@@ -7,6 +7,7 @@
 pub mod accept;
 pub mod commands;
 pub mod connected;
+mod deadline;
 pub mod form;
 pub mod health;
 pub mod interactivity;
@@ -116,7 +117,10 @@ pub async fn serve(listener: TcpListener, routes: Router, stop: CancellationToke
         let Some((stream, place)) = accepted else { continue };
         // Without it an acknowledgement can wait 40 ms for the peer's delayed ack.
         let _ = stream.set_nodelay(true);
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service.clone()));
+        let connection = {
+            let (stream, service) = deadline::noted(stream, service.clone());
+            graceful.watch(http.serve_connection(TokioIo::new(stream), service))
+        };
         tokio::spawn(async move {
             // A connection that breaks off is the peer's business; the request was logged.
             let _ = connection.await;

@@ -7,41 +7,45 @@
 //! The two writes that commands wait for, accepting a command and recording what became of it and of
 //! its connection, each go through a writer of their own, which puts all rows that are waiting into
 //! one commit, so that many commands share one sync of the disk. Every other statement commits by
-//! itself.
+//! itself, and no other operation needs two of them to be right, but one: see `store/tombstone.rs`.
 
+mod accept;
 mod change;
 mod commands;
 mod connections;
+mod failure;
 mod lease;
 mod messages;
 mod migrations;
 mod open;
+mod row;
+mod sessions;
 mod statements;
 mod takeover;
-mod writer;
+mod tombstone;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use sqlx::Row as _;
 use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::seal::Sealer;
 pub use change::{MessageWrite, Recorded, Write, Written};
-pub use commands::{Accepted, Claimed, CommandRow, NewCommand};
+pub use commands::{Accepted, Claimed, CommandRow, NewCommand, Twin};
 pub use connections::{Stored, Sweep, Watched};
+pub use failure::{OpenError, StoreError};
 pub use lease::LeaseGuard;
 use lease::Leases;
 pub use messages::{Brought, ClaimedMessage, PendingNews};
-pub use open::{DatabaseUrl, OpenError, Options, undeliverable_beside};
+pub use open::{DatabaseUrl, Options, undeliverable_beside};
+use sessions::Sessions;
 use statements::Statements;
+use tombstone::Graveyard;
 
-/// Longest wait for a commit before the person is told that nothing was accepted: Slack gives the
-/// whole acknowledgement 3 s.
-pub const ACCEPT_LIMIT: Duration = Duration::from_secs(2);
 /// Longest wait for the database to close.
 const CLOSE_LIMIT: Duration = Duration::from_secs(3);
 /// How long ended commands are kept.
@@ -51,14 +55,14 @@ pub const KEEP: jiff::SignedDuration = jiff::SignedDuration::from_hours(30 * 24)
 #[derive(Clone)]
 enum Pool {
     Sqlite(sqlx::SqlitePool),
-    Postgres(sqlx::PgPool),
+    Postgres(Sessions),
 }
 
 impl Pool {
     fn is_closed(&self) -> bool {
         match self {
             Self::Sqlite(pool) => pool.is_closed(),
-            Self::Postgres(pool) => pool.is_closed(),
+            Self::Postgres(sessions) => sessions.is_closed(),
         }
     }
 }
@@ -72,28 +76,34 @@ async fn failing<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Resu
     answer.await
 }
 
-/// Runs the same expression on a connection of either engine, within [`STATEMENT_LIMIT`].
+/// Runs the same expression on a connection of either engine, within [`STATEMENT_LIMIT`]. A connection
+/// that is of no use after it is given up.
 macro_rules! on {
     ($pool:expr, $connection:ident => $body:expr) => {
         match $pool {
-            Pool::Sqlite(pool) => on!(@bounded pool, $connection => $body),
-            Pool::Postgres(pool) => on!(@bounded pool, $connection => $body),
-        }
-    };
-    (@bounded $pool:ident, $connection:ident => $body:expr) => {{
-        let mut held = $pool.acquire().await.map_err(StoreError::from)?;
-        let answer = {
-            let $connection = &mut *held;
-            let answer = async { $body };
-            tokio::time::timeout(crate::store::STATEMENT_LIMIT, crate::store::failing(answer)).await
-        };
-        match answer {
-            Ok(answer) => answer,
-            Err(_) => {
-                held.close_on_drop();
-                Err(StoreError::Unanswered)
+            Pool::Sqlite(pool) => {
+                let mut held = pool.acquire().await.map_err(StoreError::without_session)?;
+                let answer = on!(@bounded held, $connection => $body);
+                if matches!(answer, Err(StoreError::Unanswered)) {
+                    held.close_on_drop();
+                }
+                answer
+            }
+            Pool::Postgres(sessions) => {
+                let mut held = sessions.acquire().await?;
+                let answer = on!(@bounded held, $connection => $body);
+                if !answer.as_ref().is_err_and(|error| sessions.gives_up(error)) {
+                    held.keep();
+                }
+                answer
             }
         }
+    };
+    (@bounded $held:ident, $connection:ident => $body:expr) => {{
+        let $connection = &mut *$held;
+        let answer = async { $body };
+        let answer = tokio::time::timeout(crate::store::STATEMENT_LIMIT, crate::store::failing(answer)).await;
+        answer.unwrap_or(Err(StoreError::Unanswered))
     }};
 }
 use on;
@@ -109,53 +119,26 @@ struct Inner {
     /// This process, for its lifetime; random, so that no other one is ever mistaken for it.
     owner: String,
     lease: Duration,
-    accepts: mpsc::UnboundedSender<writer::Accept>,
+    accepts: mpsc::UnboundedSender<accept::Accept>,
     records: mpsc::UnboundedSender<change::Job>,
     leases: Arc<Leases>,
     /// A message may be behind.
     behind: tokio::sync::Notify,
-    progress: Arc<writer::Progressing>,
-    /// Commands whose acceptance was not promised, and that are still to be voided.
-    voiding: Arc<AtomicUsize>,
-    /// The last answer of the readiness probe.
-    probed: tokio::sync::Mutex<Option<(Instant, bool)>>,
+    progress: Arc<accept::Progressing>,
+    /// Where commands go whose acceptance was not promised.
+    graveyard: Graveyard,
+    probe: tokio::sync::Mutex<Probe>,
     /// Keeps a second process off an SQLite file until this one closes it or dies.
     lock: Option<std::fs::File>,
 }
 
-/// A database operation failed. Carries no text of the database's, which can repeat values.
-#[derive(Clone, Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The database refused; nothing was done.
-    #[error("the database refused ({0})")]
-    Refused(String),
-    /// The connection broke off; what was asked for may have been done.
-    #[error("the database failed ({0})")]
-    Database(String),
-    /// The database did not answer; what was asked for may have been done.
-    #[error("the database does not answer")]
-    Unanswered,
-    /// No commit within [`ACCEPT_LIMIT`].
-    #[error("the database did not commit in time")]
-    Slow,
-    /// Something in a row cannot be read.
-    #[error("the row of {0} cannot be read")]
-    Unreadable(String),
-}
-
-impl From<sqlx::Error> for StoreError {
-    fn from(error: sqlx::Error) -> Self {
-        Self::Database(match error {
-            sqlx::Error::Database(error) => {
-                let code = error.code().map_or_else(|| "no code".to_owned(), |code| format!("code {code}"));
-                return Self::Refused(code);
-            }
-            sqlx::Error::PoolTimedOut => "no connection free".to_owned(),
-            sqlx::Error::Io(error) => error.kind().to_string(),
-            sqlx::Error::PoolClosed => "closed".to_owned(),
-            _ => "unexpected answer".to_owned(),
-        })
-    }
+/// The readiness probe.
+#[derive(Default)]
+struct Probe {
+    /// The last answer.
+    answered: Option<(Instant, bool)>,
+    /// A question that has no answer yet: no second one is asked beside it.
+    asked: Option<JoinHandle<bool>>,
 }
 
 /// The open commands and the lost ones, as the metrics show them.
@@ -265,35 +248,59 @@ impl Store {
     /// often it is called.
     pub async fn is_writable(&self, now: Timestamp) -> bool {
         const FRESH: Duration = Duration::from_secs(1);
-        let mut probed = self.0.probed.lock().await;
-        if let Some((at, answer)) = *probed
+        let Inner { accepts, records, graveyard, .. } = &*self.0;
+        if accepts.is_closed() || records.is_closed() || graveyard.is_closed() {
+            return false;
+        }
+        let mut probe = self.0.probe.lock().await;
+        if let Some((at, answer)) = probe.answered
             && at.elapsed() < FRESH
         {
             return answer;
         }
-        let write = async {
-            on!(&self.0.pool, db => {
-                let query = sqlx::query(self.0.sql.probe).bind(now.as_millisecond());
-                query.execute(db).await?;
-                Ok(())
-            })
+        let store = self.clone();
+        let mut asked = probe
+            .asked
+            .take()
+            .unwrap_or_else(|| tokio::spawn(async move { store.write_probe(now).await.is_ok() }));
+        let writes = match tokio::time::timeout(FRESH, &mut asked).await {
+            Ok(writes) => writes.unwrap_or(false),
+            Err(_) => {
+                probe.asked = Some(asked);
+                false
+            }
         };
-        let writes = matches!(tokio::time::timeout(FRESH, write).await, Ok(Ok(())));
         let answer = writes && self.0.progress.moves();
-        *probed = Some((Instant::now(), answer));
+        probe.answered = Some((Instant::now(), answer));
         answer
+    }
+
+    async fn write_probe(&self, now: Timestamp) -> Result<(), StoreError> {
+        on!(&self.0.pool, db => {
+            sqlx::query(self.0.sql.probe).bind(now.as_millisecond()).execute(db).await?;
+            Ok(())
+        })
+    }
+
+    /// Waits until one of the writers has ended. While there is a store that happens by a panic alone;
+    /// nothing that is accepted afterwards could come to its end.
+    pub async fn a_writer_ended(&self) {
+        let Inner { accepts, records, graveyard, .. } = &*self.0;
+        tokio::select! {
+            () = accepts.closed() => {}
+            () = records.closed() => {}
+            () = graveyard.closed() => {}
+        }
     }
 
     /// Closes the database; an SQLite file is left without its write-ahead log, and free for others.
     /// Waits a little for what is still to be voided, and no longer for a server that has gone.
     pub async fn close(&self) {
         let settle = async {
-            while self.0.voiding.load(Ordering::Relaxed) > 0 {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
+            self.0.graveyard.at_rest().await;
             match &self.0.pool {
                 Pool::Sqlite(pool) => pool.close().await,
-                Pool::Postgres(pool) => pool.close().await,
+                Pool::Postgres(sessions) => sessions.close().await,
             }
         };
         if tokio::time::timeout(CLOSE_LIMIT, settle).await.is_err() {
@@ -320,4 +327,32 @@ async fn undeliverable(pool: &Pool, sql: &Statements, limit: i64) -> Result<Vec<
 
 fn millis(duration: Duration) -> i64 {
     i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::SecretString;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn without_one_of_its_writers_the_store_is_not_writable_and_says_so() {
+        for writer in ["accepts", "records"] {
+            let folder = tempfile::tempdir().unwrap();
+            let url = DatabaseUrl::Sqlite(folder.path().join("bot.db"));
+            let secrets = [SecretString::from("secret")];
+            let options = Options { url: &url, secrets: &secrets, lease: Duration::from_secs(30) };
+            let mut store = Store::open(options).await.unwrap();
+            assert!(store.is_writable(Timestamp::UNIX_EPOCH).await);
+            assert!(tokio::time::timeout(Duration::from_millis(10), store.a_writer_ended()).await.is_err());
+            // As after a panic: nobody receives any more.
+            let inner = Arc::get_mut(&mut store.0).unwrap();
+            match writer {
+                "accepts" => inner.accepts = mpsc::unbounded_channel().0,
+                _ => inner.records = mpsc::unbounded_channel().0,
+            }
+            store.a_writer_ended().await;
+            assert!(!store.is_writable(Timestamp::UNIX_EPOCH).await, "{writer}");
+        }
+    }
 }

@@ -43,12 +43,15 @@ pub struct LogConfig {
     pub filter: String,
 }
 
-/// Lets through everything of our own, and of other crates only warnings and errors.
+/// Lets through everything of our own, and of other crates only warnings and errors that say something
+/// new.
 ///
 /// HTTP crates print header blocks and paths at DEBUG and TRACE; a response_url is nothing but a
 /// path. No value of `RUST_LOG` may turn that on.
 fn ours_or_harmless(line: &Metadata<'_>) -> bool {
-    line.target().starts_with("connect_card") || *line.level() <= Level::WARN
+    // The pool says every hundredth of a second that a session was rejected; the store says it once.
+    let repeats = line.target().starts_with("sqlx_core::pool");
+    line.target().starts_with("connect_card") || (*line.level() <= Level::WARN && !repeats)
 }
 
 /// Starts logging to standard error. `filter` has the syntax of `RUST_LOG`; one that cannot be read

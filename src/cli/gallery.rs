@@ -23,8 +23,10 @@ use crate::life::{News, State};
 use crate::permission::Refused;
 use crate::reply::live::{Note, Waiting};
 use crate::reply::{
-    self, Audience, ask, form, list as list_reply, live, services as services_reply, status as status_reply,
+    self, Audience, UnderWay, ask, form, list as list_reply, live, services as services_reply,
+    status as status_reply,
 };
+use crate::work::Work;
 
 /// What kind of thing an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -106,9 +108,18 @@ impl Gallery<'_> {
         for work in &sample.works {
             let verb = work.verb();
             self.message(&format!("accepted-{verb}"), reply::accepted(work, &sample.reference));
-            self.message(&format!("already-on-it-{verb}"), reply::already_on_it(work));
+            self.message(&format!("already-on-it-{verb}"), reply::already_on_it(work, &UnderWay::Same));
+        }
+        let work = Work::Connect(sample.request.clone());
+        for (name, under_way) in [
+            ("another", UnderWay::Another(Box::new(sample.request.clone()))),
+            ("elsewhere", UnderWay::Elsewhere),
+            ("unknown", UnderWay::Unknown),
+        ] {
+            self.message(&format!("already-on-it-{name}"), reply::already_on_it(&work, &under_way));
         }
         self.message("not-accepted", reply::not_accepted());
+        self.message("unsure", reply::unsure());
         self.message("help", reply::help(Surface::of(&sample.slash)));
     }
 

@@ -11,7 +11,7 @@ use slack_morphism::prelude::{
 };
 
 use super::markup::{Mrkdwn, cut, plain_section, sentences};
-use super::{NOT_ACCEPTED, being_made, services, usage_sentence};
+use super::{NOT_ACCEPTED, UNSURE, UnderWay, already_on_it_sentence, services, usage_sentence};
 use crate::command::form::{Choice, Fault, Field};
 use crate::command::services::Found;
 use crate::command::surface::Surface;
@@ -19,7 +19,7 @@ use crate::command::{UsageError, VERBS};
 use crate::fivetran::catalog::Service;
 use crate::fivetran::schema::{Misfit, SchemaKind};
 use crate::permission::Refused;
-use crate::work::Request;
+use crate::work::Work;
 
 /// Identifies the form among views.
 pub const CALLBACK: &str = "connect_form";
@@ -150,16 +150,22 @@ fn fault_sentence(Fault { field, error }: &Fault, slash: &str) -> String {
     }
 }
 
-/// The same is already being done.
+/// Something is under way for the same connection.
 #[must_use]
-pub fn already_on_it(request: &Request) -> SlackViewSubmissionResponse {
-    at_schema(being_made(request))
+pub fn already_on_it(work: &Work, under_way: &UnderWay) -> SlackViewSubmissionResponse {
+    at_schema(already_on_it_sentence(work, under_way))
 }
 
-/// The database did not take it.
+/// The database did not take it, and never will.
 #[must_use]
 pub fn not_accepted() -> SlackViewSubmissionResponse {
     at_schema(NOT_ACCEPTED.to_owned())
+}
+
+/// The database may have taken it.
+#[must_use]
+pub fn unsure() -> SlackViewSubmissionResponse {
+    at_schema(UNSURE.to_owned())
 }
 
 fn at_schema(sentence: String) -> SlackViewSubmissionResponse {

@@ -7,12 +7,14 @@ use ring::rand::{SecureRandom as _, SystemRandom};
 use secrecy::SecretString;
 use tokio::sync::mpsc;
 
+use super::deadline::Deadline;
 use crate::clock::Clock;
 use crate::crash::crash_point;
 use crate::journal::Progress;
+use crate::reply::UnderWay;
 use crate::slack::ResponseUrl;
-use crate::store::{Accepted, Claimed, NewCommand, Store, StoreError};
-use crate::work::Work;
+use crate::store::{Accepted, Claimed, NewCommand, Store, StoreError, Twin};
+use crate::work::{Intent, Work};
 
 /// Where commands come in: into the database, and from there to the worker. Clones share it.
 #[derive(Clone)]
@@ -36,10 +38,18 @@ pub(super) struct Asked {
 pub(super) enum Answered {
     /// It is committed, under this reference.
     Accepted(String),
-    /// The same is being done already.
-    AlreadyOnIt,
-    /// The database did not take it; nothing will happen.
+    /// Something is under way for the same connection.
+    AlreadyOnIt(UnderWay),
+    /// The database did not take it; it is certain that nothing was done and nothing will be.
     NotAccepted,
+    /// The database may have taken it. It is being made void, but that is not certain yet.
+    Unsure,
+}
+
+/// Whether a command was committed, or what it met, as far as that can be told.
+enum Committed {
+    Yes,
+    No(Option<Twin>),
 }
 
 impl Intake {
@@ -49,9 +59,16 @@ impl Intake {
         Self { clock, store, accepted, random: SystemRandom::new() }
     }
 
-    /// Commits a command and hands it to the worker. `key` names the request, so that a replay, which
-    /// has the same, is no second command; `progress` is where it begins.
-    pub(super) async fn accept(&self, key: &[u8], asked: Asked, work: &Work, progress: Progress) -> Answered {
+    /// Commits a command and hands it to the worker, until the deadline. `key` names the request, so
+    /// that a replay, which has the same, is no second command; `progress` is where it begins.
+    pub(super) async fn accept(
+        &self,
+        key: &[u8],
+        asked: Asked,
+        work: &Work,
+        progress: Progress,
+        deadline: Deadline,
+    ) -> Answered {
         let (Ok(json), Some(id)) = (serde_json::to_string(work), self.reference()) else {
             return Answered::NotAccepted;
         };
@@ -68,33 +85,38 @@ impl Intake {
             progress,
             accepted_at: self.clock.now(),
         };
+        let here = (new.team_id.clone(), new.channel_id.clone());
         // A task of its own: when Slack hangs up, this future is dropped, and a command must not be
         // left committed with nobody at work on it.
-        match tokio::spawn(self.clone().commit(new)).await {
-            Ok(Ok(true)) => {
+        match tokio::spawn(self.clone().commit(new, deadline)).await {
+            Ok(Ok(Committed::Yes)) => {
                 crash_point("accept: acknowledging");
                 Answered::Accepted(id)
             }
-            Ok(Ok(false)) => Answered::AlreadyOnIt,
-            Ok(Err(error)) => {
+            Ok(Ok(Committed::No(twin))) => Answered::AlreadyOnIt(under_way(work, (&here.0, &here.1), twin)),
+            Ok(Err(error)) if error.proves_nothing_done() => {
                 tracing::error!(command = id, %error, "a command was not accepted");
                 Answered::NotAccepted
             }
-            Err(_) => Answered::NotAccepted,
+            Ok(Err(error)) => {
+                tracing::error!(command = id, %error, "a command may not have been accepted");
+                Answered::Unsure
+            }
+            Err(_) => Answered::Unsure,
         }
     }
 
-    /// Commits a command; false if it has a twin.
-    async fn commit(self, new: NewCommand) -> Result<bool, StoreError> {
+    /// Commits a command and hands it on, unless it has a twin.
+    async fn commit(self, new: NewCommand, deadline: Deadline) -> Result<Committed, StoreError> {
         crash_point("accept: before the commit");
-        match self.store.accept(new).await? {
+        match self.store.accept(new, deadline.end()).await? {
             Accepted::Committed(claimed) => {
                 crash_point("accept: committed");
                 // The receiver is gone only at the very end of a shutdown; the next process looks.
                 let _ = self.accepted.send(claimed);
-                Ok(true)
+                Ok(Committed::Yes)
             }
-            Accepted::Twin => Ok(false),
+            Accepted::Twin(twin) => Ok(Committed::No(twin)),
         }
     }
 
@@ -106,6 +128,24 @@ impl Intake {
         let mut bytes = [0_u8; 10];
         self.random.fill(&mut bytes).ok()?;
         bytes.iter().map(|byte| DIGITS.get(usize::from(byte % 32)).map(|&digit| char::from(digit))).collect()
+    }
+}
+
+/// What an open command about the same connection is to somebody who wants `work` in a workspace and
+/// channel.
+fn under_way(work: &Work, here: (&str, &str), twin: Option<Twin>) -> UnderWay {
+    let Some(twin) = twin else { return UnderWay::Unknown };
+    if (twin.team_id.as_str(), twin.channel_id.as_str()) != here {
+        return UnderWay::Elsewhere;
+    }
+    let Ok(open) = serde_json::from_str::<Work>(&twin.request) else { return UnderWay::Unknown };
+    // Whoever asks for a link gets it by another's consent too; the reverse would promise too much.
+    let same =
+        open.intent() == work.intent() || (open.verb() == work.verb() && work.intent() == Intent::Connect);
+    if same && open.request().service == work.request().service {
+        UnderWay::Same
+    } else {
+        UnderWay::Another(Box::new(open.request().clone()))
     }
 }
 

@@ -1,22 +1,22 @@
 //! `POST /slack/commands`: from a request of Slack's to a committed command and its
 //! acknowledgement.
 //!
-//! Owns the order of things before the acknowledgement, which has to arrive within three seconds.
-//! Only three things wait for an outside party: whether the person may
-//! ([`Gate::authorize`](crate::permission::Gate::authorize), 0.8 s at most); `status`, for Fivetran, and the
-//! form, for Slack, until two seconds after the request came.
+//! Owns the order of things before the acknowledgement, which share one deadline. Only three things
+//! wait for an outside party: whether the person may
+//! ([`Gate::authorize`](crate::permission::Gate::authorize), 0.8 s at most); `status`, for Fivetran; and the
+//! form, for Slack.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use jiff::Timestamp;
 use slack_morphism::prelude::{SlackCommandEventResponse, SlackMessageContent, SlackMessageResponseType};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 
 use super::accept::{Answered, Asked, Intake};
+use super::deadline::Deadline;
 use super::form::Forms;
 use super::json;
 use super::list::page as page_of;
@@ -33,13 +33,9 @@ use crate::permission::{Gate, Person};
 use crate::provision::Provision;
 use crate::reply::{self, ask, list as list_reply, services as services_reply, status as status_reply};
 use crate::slack::{self, SlashCommand};
-use crate::store::{MessageWrite, Store, Stored, Write};
+use crate::store::{MessageWrite, Store, StoreError, Stored, Write};
 use crate::telemetry::{Answer, Metrics};
 use crate::work::Work;
-
-/// How long after the request has begun Fivetran's answer is waited for: Slack gives the whole
-/// acknowledgement 3 s.
-const STATUS_LIMIT: Duration = Duration::from_secs(2);
 
 /// What the route uses. No `Debug`: it holds secrets.
 pub struct Commands {
@@ -67,15 +63,15 @@ pub struct Commands {
 
 /// Answers one slash command.
 pub async fn handle(State(commands): State<Arc<Commands>>, request: Request) -> Response {
-    let began = Instant::now();
-    let (answer, response) = match commands.receive(request, began).await {
+    let deadline = Deadline::of(request.extensions());
+    let (answer, response) = match commands.receive(request, deadline).await {
         Ok((answer, Some(content))) => (answer, ephemeral(content)),
         Ok((answer, None)) => (answer, StatusCode::OK.into_response()),
         // Slack's certificate probe is neither answered nor refused.
         Err(response) if response.status().is_success() => return response,
         Err(response) => (Answer::Refused, response),
     };
-    commands.metrics.answered(answer, began.elapsed().as_secs_f64());
+    commands.metrics.answered(answer, deadline.began().elapsed().as_secs_f64());
     response
 }
 
@@ -84,10 +80,10 @@ impl Commands {
     async fn receive(
         &self,
         request: Request,
-        began: Instant,
+        deadline: Deadline,
     ) -> Result<(Answer, Option<SlackMessageContent>), Response> {
         let (head, body) = request.into_parts();
-        let body = signed::read(body).await.map_err(|status| status.into_response())?;
+        let body = signed::read(body, deadline).await.map_err(|status| status.into_response())?;
         if slack::is_ssl_check(&body) {
             return Err(StatusCode::OK.into_response());
         }
@@ -96,7 +92,7 @@ impl Commands {
             tracing::warn!(reason = %error, "a signed request is no slash command");
             StatusCode::BAD_REQUEST.into_response()
         })?;
-        Ok(self.respond(&signature, typed, began).await)
+        Ok(self.respond(&signature, typed, deadline).await)
     }
 
     /// From a command that is Slack's, whichever way it came in, to what there is to say. `key` names
@@ -105,7 +101,7 @@ impl Commands {
         &self,
         key: &[u8],
         typed: SlashCommand,
-        began: Instant,
+        deadline: Deadline,
     ) -> (Answer, Option<SlackMessageContent>) {
         let catalog = self.words.catalog.current();
         if command::asks_for_help(&typed.text, &catalog) {
@@ -113,7 +109,8 @@ impl Commands {
         }
         let SlashCommand { team_id, channel_id, user_id, .. } = &typed;
         let person = Person { team_id, enterprise_id: typed.enterprise_id.as_deref(), user_id };
-        if let Err(refused) = self.gate.authorize(&person, channel_id, self.clock.now()).await {
+        let allowed = self.gate.authorize(&person, channel_id, self.clock.now(), deadline.early());
+        if let Err(refused) = allowed.await {
             tracing::info!(
                 team = team_id,
                 channel = channel_id,
@@ -126,11 +123,11 @@ impl Commands {
         let vocabulary = self.words.in_channel(&catalog, &typed.command, &typed.channel_id);
         match command::parse(&typed.text, &vocabulary) {
             Ok(command) => {
-                let (answer, content) = self.answer(key, typed, command, began).await;
+                let (answer, content) = self.answer(key, typed, command, deadline).await;
                 (answer, Some(content))
             }
             Err(UsageError::Incomplete) if self.forms.can_open(&typed) => {
-                (Answer::Replied, self.forms.open(&typed, began).await.err())
+                (Answer::Replied, self.forms.open(&typed, deadline).await.err())
             }
             Err(error) => (Answer::Replied, Some(reply::usage(&error, Surface::of(&typed.command)))),
         }
@@ -142,7 +139,7 @@ impl Commands {
         key: &[u8],
         typed: SlashCommand,
         command: Command,
-        began: Instant,
+        deadline: Deadline,
     ) -> (Answer, SlackMessageContent) {
         let replied = |content| (Answer::Replied, content);
         let (work, progress) = match command {
@@ -151,15 +148,17 @@ impl Commands {
                 let found = services::find(&words, &self.words.catalog.current(), services::SHOWN);
                 return replied(services_reply::services(&found, &words, &typed.command));
             }
-            Command::List => return replied(self.links(&typed).await),
+            Command::List => return replied(self.links(&typed, deadline).await),
             Command::Status(target) => {
-                return replied(match self.stored(&typed, &target, status_reply::unavailable).await {
-                    Ok(stored) => self.how(stored, began).await,
-                    Err(content) => content,
-                });
+                return replied(
+                    match self.stored(&typed, &target, deadline, status_reply::unavailable).await {
+                        Ok(stored) => self.how(stored, deadline).await,
+                        Err(content) => content,
+                    },
+                );
             }
             Command::Connect(request) => (Work::Connect(request), Progress::default()),
-            Command::Renew(target) => match self.link(&typed, &target, reply::not_accepted).await {
+            Command::Renew(target) => match self.link(&typed, &target, deadline, reply::not_accepted).await {
                 Ok(link) => match renew::work(&link) {
                     Ok(renewal) => renewal,
                     Err(why) => return replied(ask::not_renewable(why, &link)),
@@ -167,7 +166,7 @@ impl Commands {
                 Err(content) => return replied(content),
             },
             Command::Cancel(target) => {
-                return replied(match self.link(&typed, &target, reply::not_accepted).await {
+                return replied(match self.link(&typed, &target, deadline, reply::not_accepted).await {
                     Ok(link) if matches!(link.state, LinkState::Connected | LinkState::Broken) => {
                         ask::not_cancellable(&link)
                     }
@@ -178,17 +177,20 @@ impl Commands {
         };
         let SlashCommand { team_id, channel_id, user_id, response_url, .. } = typed;
         let asked = Asked { team_id, channel_id, user_id, response_url };
-        match self.intake.accept(key, asked, &work, progress).await {
+        match self.intake.accept(key, asked, &work, progress, deadline).await {
             Answered::Accepted(id) => (Answer::Accepted, reply::accepted(&work, &id)),
-            Answered::AlreadyOnIt => replied(reply::already_on_it(&work)),
+            Answered::AlreadyOnIt(under_way) => replied(reply::already_on_it(&work, &under_way)),
             Answered::NotAccepted => (Answer::NotAccepted, reply::not_accepted()),
+            Answered::Unsure => (Answer::NotAccepted, reply::unsure()),
         }
     }
 
     /// The links of the channel of the command.
-    async fn links(&self, typed: &SlashCommand) -> SlackMessageContent {
-        let page = page_of(&self.store, &typed.team_id, &typed.channel_id, 0, self.clock.now()).await;
-        match page {
+    async fn links(&self, typed: &SlashCommand, deadline: Deadline) -> SlackMessageContent {
+        let (store, team, channel) = (self.store.clone(), typed.team_id.clone(), typed.channel_id.clone());
+        let now = self.clock.now();
+        let page = deadline.wait_for(async move { page_of(&store, &team, &channel, 0, now).await }).await;
+        match page.unwrap_or(Err(StoreError::Unanswered)) {
             Ok(page) => list_reply::list(&page, Some(&typed.command)),
             Err(error) => {
                 tracing::error!(%error, "could not look the links of a channel up");
@@ -198,36 +200,39 @@ impl Commands {
     }
 
     /// How a link stands. If Fivetran knows better than its message, that is looked after soon.
-    async fn how(&self, stored: Stored, began: Instant) -> SlackMessageContent {
-        let view = self.view(&stored.connection.link, began).await;
+    async fn how(&self, stored: Stored, deadline: Deadline) -> SlackMessageContent {
+        let view = self.view(&stored.connection.link, deadline).await;
         let now = self.clock.now();
         let report = status::report(&stored.connection, view, now);
         if report.link.state != stored.connection.link.state || matches!(report.view, View::Gone) {
-            self.ask_about(&stored, now).await;
+            self.ask_about(stored, now);
         }
         status_reply::status(&report)
     }
 
-    /// Has a connection looked at soon.
-    async fn ask_about(&self, stored: &Stored, now: Timestamp) {
+    /// Has a connection looked at soon. Nobody is told of it, so nobody waits for it.
+    fn ask_about(&self, stored: Stored, now: Timestamp) {
         let change = life::next(&stored.connection, Event::Asked, false, now);
         let reminders = self.words.channels.of(&change.connection.link.channel_id).reminders;
-        let version = stored.version;
-        let message = MessageWrite::None;
-        let write = Write { change: &change, version, held: None, progress: None, message, reminders, now };
-        // Whatever else has just happened to it is as good a look.
-        if let Err(error) = self.store.write(write).await {
-            tracing::warn!(link = change.connection.link.id, %error, "could not look sooner");
-        }
+        let store = self.store.clone();
+        tokio::spawn(async move {
+            let (version, message) = (stored.version, MessageWrite::None);
+            let write =
+                Write { change: &change, version, held: None, progress: None, message, reminders, now };
+            // Whatever else has just happened to it is as good a look.
+            if let Err(error) = store.write(write).await {
+                tracing::warn!(link = change.connection.link.id, %error, "could not look sooner");
+            }
+        });
     }
 
     /// What Fivetran says of a link's connection, in the time there is.
-    async fn view(&self, link: &Link, began: Instant) -> View {
+    async fn view(&self, link: &Link, deadline: Deadline) -> View {
         // Its connection is deleted; there is nobody to ask about.
         if link.state.is_over() {
             return View::Gone;
         }
-        match timeout_at(began + STATUS_LIMIT, self.provision.see(&link.connection_id)).await {
+        match timeout_at(deadline.early(), self.provision.see(&link.connection_id)).await {
             Ok(Ok(Some(connection))) => View::Status(connection.status),
             Ok(Ok(None)) => View::Gone,
             Ok(Err(error)) => {
@@ -244,9 +249,10 @@ impl Commands {
         &self,
         typed: &SlashCommand,
         target: &Target,
+        deadline: Deadline,
         failed: fn() -> SlackMessageContent,
     ) -> Result<Link, SlackMessageContent> {
-        self.stored(typed, target, failed).await.map(|stored| stored.connection.link)
+        self.stored(typed, target, deadline, failed).await.map(|stored| stored.connection.link)
     }
 
     /// The same with all that is known of its connection.
@@ -254,10 +260,14 @@ impl Commands {
         &self,
         typed: &SlashCommand,
         target: &Target,
+        deadline: Deadline,
         failed: fn() -> SlackMessageContent,
     ) -> Result<Stored, SlackMessageContent> {
         let schema = target.connection_name();
-        match self.store.connection_of_schema(&typed.team_id, &typed.channel_id, &schema).await {
+        let (store, name) = (self.store.clone(), schema.clone());
+        let (team, channel) = (typed.team_id.clone(), typed.channel_id.clone());
+        let stored = async move { store.connection_of_schema(&team, &channel, &name).await };
+        match deadline.wait_for(stored).await.unwrap_or(Err(StoreError::Unanswered)) {
             Ok(Some(stored)) => Ok(stored),
             Ok(None) => Err(ask::no_link(&schema, &typed.command)),
             Err(error) => {

@@ -6,7 +6,6 @@
 //! it was opened for: nobody can write one, read one, or submit another's.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::ExposeSecret as _;
@@ -14,9 +13,10 @@ use serde::{Deserialize, Serialize};
 use slack_morphism::prelude::{
     SlackBlockSuggestionOptions, SlackMessageContent, SlackViewSubmissionResponse,
 };
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout_at;
 
 use super::accept::{Answered, Asked, Intake};
+use super::deadline::Deadline;
 use super::words::Words;
 use crate::clock::Clock;
 use crate::command::form::{self, Field, Values};
@@ -48,9 +48,6 @@ pub struct Forms {
     pub intake: Intake,
 }
 
-/// How long after the request has come Slack may take to open the form: the acknowledgement has to
-/// arrive within 3 s, and so has the trigger.
-const OPEN_LIMIT: Duration = Duration::from_secs(2);
 /// How long a form may stay open. Its response_url lives 30 minutes, and the command needs some.
 const LIFE: SignedDuration = SignedDuration::from_mins(25);
 /// Slack's limit for what a view brings back, in characters.
@@ -74,11 +71,16 @@ impl Forms {
         self.web_api.is_some() && typed.trigger_id.is_some()
     }
 
-    /// Opens the form. What there is to say instead if it cannot be opened.
+    /// Opens the form; the trigger lives no longer than the acknowledgement may take. What there is to
+    /// say instead if it cannot be opened.
     ///
     /// # Errors
     /// The words for the person.
-    pub(super) async fn open(&self, typed: &SlashCommand, began: Instant) -> Result<(), SlackMessageContent> {
+    pub(super) async fn open(
+        &self,
+        typed: &SlashCommand,
+        deadline: Deadline,
+    ) -> Result<(), SlackMessageContent> {
         let failed = || reply::not_opened(&typed.command);
         let (Some(web_api), Some(trigger)) = (&self.web_api, &typed.trigger_id) else { return Err(failed()) };
         let draft = Draft {
@@ -99,7 +101,7 @@ impl Forms {
             destinations: &form::choices(&self.words.destinations, channel),
             sealed,
         });
-        match timeout_at(began + OPEN_LIMIT, web_api.open_view(trigger, &view)).await {
+        match timeout_at(deadline.early(), web_api.open_view(trigger, &view)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => {
                 tracing::info!(%error, "a form could not be opened");
@@ -134,6 +136,7 @@ impl Forms {
         &self,
         key: &[u8],
         interaction: &Interaction,
+        deadline: Deadline,
     ) -> Option<SlackViewSubmissionResponse> {
         let view = interaction.view.as_ref().filter(|view| view.callback_id == reply::CALLBACK)?;
         let Some(draft) = self.draft(interaction, view) else {
@@ -158,7 +161,8 @@ impl Forms {
             enterprise_id: draft.enterprise_id.as_deref(),
             user_id: &draft.user_id,
         };
-        if let Err(refused) = self.gate.authorize(&person, &draft.channel_id, self.clock.now()).await {
+        let allowed = self.gate.authorize(&person, &draft.channel_id, self.clock.now(), deadline.early());
+        if let Err(refused) = allowed.await {
             tracing::info!(
                 team = draft.team_id,
                 channel = draft.channel_id,
@@ -177,10 +181,11 @@ impl Forms {
         let Draft { team_id, channel_id, user_id, .. } = draft;
         let asked = Asked { team_id, channel_id, user_id, response_url };
         let work = Work::Connect(request);
-        Some(match self.intake.accept(key, asked, &work, Progress::default()).await {
+        Some(match self.intake.accept(key, asked, &work, Progress::default(), deadline).await {
             Answered::Accepted(_) => reply::close(),
-            Answered::AlreadyOnIt => reply::already_on_it(work.request()),
+            Answered::AlreadyOnIt(under_way) => reply::already_on_it(&work, &under_way),
             Answered::NotAccepted => reply::not_accepted(),
+            Answered::Unsure => reply::unsure(),
         })
     }
 

@@ -14,6 +14,7 @@ use serde_json::Value;
 use slack_morphism::prelude::{SlackMessageContent, SlackMessageResponseType};
 
 use super::accept::{Answered, Asked, Intake};
+use super::deadline::Deadline;
 use super::form::Forms;
 use super::json;
 use super::list::page as page_of;
@@ -69,7 +70,8 @@ pub async fn handle(Shared(interactivity): Shared<Arc<Interactivity>>, request: 
 
 async fn receive(route: &Interactivity, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let body = match signed::read(body).await {
+    let deadline = Deadline::of(&head.extensions);
+    let body = match signed::read(body, deadline).await {
         Ok(body) => body,
         Err(status) => return status.into_response(),
     };
@@ -81,7 +83,7 @@ async fn receive(route: &Interactivity, request: Request) -> Response {
         tracing::warn!(bytes = body.len(), "an interaction that cannot be read");
         return StatusCode::OK.into_response();
     };
-    match respond(route, &signature, interaction).await {
+    match respond(route, &signature, interaction, deadline).await {
         Some(answer) => json(&answer),
         None => StatusCode::OK.into_response(),
     }
@@ -89,13 +91,20 @@ async fn receive(route: &Interactivity, request: Request) -> Response {
 
 /// From an interaction that is Slack's, whichever way it came in, to the answer, if it has one. `key`
 /// names the request: a replay has the same.
-async fn respond(route: &Interactivity, key: &[u8], interaction: Interaction) -> Option<Value> {
+async fn respond(
+    route: &Interactivity,
+    key: &[u8],
+    interaction: Interaction,
+    deadline: Deadline,
+) -> Option<Value> {
     tracing::debug!(kind = interaction.kind, "an interaction");
     match interaction.kind.as_str() {
         "block_suggestion" => serde_json::to_value(route.forms.suggest(&interaction)).ok(),
-        "view_submission" => serde_json::to_value(route.forms.submit(key, &interaction).await?).ok(),
+        "view_submission" => {
+            serde_json::to_value(route.forms.submit(key, &interaction, deadline).await?).ok()
+        }
         "block_actions" => {
-            Press::of(route, interaction)?.answer(route, key).await;
+            Press::of(route, interaction, deadline)?.answer(route, key).await;
             None
         }
         _ => None,
@@ -115,6 +124,7 @@ struct Press {
     /// Whether the person is of another workspace than the one that the app is installed in.
     outsider: bool,
     response_url: ResponseUrl,
+    deadline: Deadline,
 }
 
 /// How the person learns what came of a press.
@@ -129,7 +139,7 @@ enum Feedback {
 
 impl Press {
     /// `None` for a press that needs no answer: of a button that opens a link, or of none of ours.
-    fn of(route: &Interactivity, interaction: Interaction) -> Option<Self> {
+    fn of(route: &Interactivity, interaction: Interaction, deadline: Deadline) -> Option<Self> {
         let response_url = interaction.response_url(&route.response_url_origins)?;
         let Interaction { user, team, channel, container, actions, .. } = interaction;
         let user = user?;
@@ -149,6 +159,7 @@ impl Press {
             home,
             outsider,
             response_url,
+            deadline,
         })
     }
 
@@ -196,13 +207,13 @@ impl Press {
             enterprise_id: None,
             user_id: &self.user_id,
         };
-        route.gate.authorize(&person, &self.channel_id, route.clock.now()).await
+        route.gate.authorize(&person, &self.channel_id, route.clock.now(), self.deadline.early()).await
     }
 
     /// Anyone who sees a link's own message may ask for a new link in it, people of the customer's
     /// workspace too: the new one appears where the old one was.
     async fn renew(&self, route: &Interactivity, key: &[u8]) -> Result<Feedback, StoreError> {
-        let link = route.store.connection_of_link(&self.value).await?.map(|stored| stored.connection.link);
+        let link = self.look_up(route).await?;
         let Some(link) = link.filter(|link| self.is_in_message_of(link)) else {
             return Ok(Feedback::Ephemeral(ask::not_yours()));
         };
@@ -213,8 +224,11 @@ impl Press {
         Ok(match renew::work(&link) {
             Ok((work, progress)) => match self.accept(route, key, &work, progress).await {
                 Answered::Accepted(_) => Feedback::None,
-                Answered::AlreadyOnIt => Feedback::Ephemeral(reply::already_on_it(&work)),
+                Answered::AlreadyOnIt(under_way) => {
+                    Feedback::Ephemeral(reply::already_on_it(&work, &under_way))
+                }
                 Answered::NotAccepted => Feedback::Ephemeral(reply::not_accepted()),
+                Answered::Unsure => Feedback::Ephemeral(reply::unsure()),
             },
             Err(why) => Feedback::Ephemeral(ask::not_renewable(why, &link)),
         })
@@ -235,7 +249,9 @@ impl Press {
         key: &[u8],
         confirmed: Confirmed,
     ) -> Result<Feedback, StoreError> {
-        let asked = route.store.command(&self.value).await?.filter(|asked| {
+        let (store, id) = (route.store.clone(), self.value.clone());
+        let asked = self.deadline.wait_for(async move { store.command(&id).await }).await;
+        let asked = asked.unwrap_or(Err(StoreError::Unanswered))?.filter(|asked| {
             asked.user_id == self.user_id
                 && asked.channel_id == self.channel_id
                 && asked.team_id == self.team_id
@@ -253,9 +269,17 @@ impl Press {
         self.carry_out(route, key, Work::Connect(request), Progress::default()).await
     }
 
+    /// The link that a button is about.
+    async fn look_up(&self, route: &Interactivity) -> Result<Option<Link>, StoreError> {
+        let (store, id) = (route.store.clone(), self.value.clone());
+        let stored = self.deadline.wait_for(async move { store.connection_of_link(&id).await }).await;
+        let stored = stored.unwrap_or(Err(StoreError::Unanswered))?;
+        Ok(stored.map(|stored| stored.connection.link))
+    }
+
     /// The link that a button is about, only in the channel that it was asked for in.
     async fn link_here(&self, route: &Interactivity) -> Result<Option<Link>, StoreError> {
-        let link = route.store.connection_of_link(&self.value).await?.map(|stored| stored.connection.link);
+        let link = self.look_up(route).await?;
         Ok(link.filter(|link| link.team_id == self.team_id && link.channel_id == self.channel_id))
     }
 
@@ -273,8 +297,10 @@ impl Press {
     /// Another page of the list of this channel; the value is nothing but its number.
     async fn turn(&self, route: &Interactivity) -> Result<Feedback, StoreError> {
         let Ok(number) = self.value.parse() else { return Ok(Feedback::Ephemeral(ask::not_yours())) };
+        let (store, team, channel) = (route.store.clone(), self.team_id.clone(), self.channel_id.clone());
         let now = route.clock.now();
-        let page = page_of(&route.store, &self.team_id, &self.channel_id, number, now).await?;
+        let page = self.deadline.wait_for(async move { page_of(&store, &team, &channel, number, now).await });
+        let page = page.await.unwrap_or(Err(StoreError::Unanswered))?;
         Ok(Feedback::Replace(reply::list::list(&page, None)))
     }
 
@@ -305,8 +331,9 @@ impl Press {
     ) -> Result<Feedback, StoreError> {
         Ok(Feedback::Replace(match self.accept(route, key, &work, progress).await {
             Answered::Accepted(id) => reply::accepted(&work, &id),
-            Answered::AlreadyOnIt => reply::already_on_it(&work),
+            Answered::AlreadyOnIt(under_way) => reply::already_on_it(&work, &under_way),
             Answered::NotAccepted => reply::not_accepted(),
+            Answered::Unsure => reply::unsure(),
         }))
     }
 
@@ -317,6 +344,6 @@ impl Press {
             user_id: self.user_id.clone(),
             response_url: self.response_url.clone(),
         };
-        route.intake.accept(key, asked, work, progress).await
+        route.intake.accept(key, asked, work, progress, self.deadline).await
     }
 }

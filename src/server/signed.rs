@@ -3,29 +3,26 @@
 //! Owns the bounds on what a stranger can make us read, and the order of the checks: size and
 //! time first, then the signature, and only then may anybody look at the content.
 
-use std::time::Duration;
-
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
 use hyper::body::Bytes;
 
+use super::deadline::Deadline;
 use crate::clock::Clock;
 use crate::slack::signature::{SIGNATURE_HEADER, TIMESTAMP_HEADER, Verifier};
 use crate::telemetry::Metrics;
 
 /// Largest body, in bytes. Slack's largest are interactions with a whole modal in them.
 const BODY_LIMIT: usize = 64 * 1024;
-/// Longest wait for a whole body; Slack gives up on the answer after 3 s.
-const BODY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Reads a body within the bounds.
 ///
 /// # Errors
 /// 413, 408, or 400 when the connection breaks off.
-pub(super) async fn read(body: Body) -> Result<Bytes, StatusCode> {
-    match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, BODY_LIMIT).collect()).await {
+pub(super) async fn read(body: Body, deadline: Deadline) -> Result<Bytes, StatusCode> {
+    match tokio::time::timeout_at(deadline.early(), Limited::new(body, BODY_LIMIT).collect()).await {
         Ok(Ok(whole)) => Ok(whole.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(StatusCode::PAYLOAD_TOO_LARGE),
         Ok(Err(_)) => Err(StatusCode::BAD_REQUEST),

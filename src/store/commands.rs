@@ -11,10 +11,12 @@ use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 use sqlx::Row as _;
 use tokio::sync::oneshot;
+use tokio::time::Instant;
 
+use super::accept::{self, Turn};
 use super::change::ProgressRow;
-use super::writer::{self, NewRow};
-use super::{ACCEPT_LIMIT, LeaseGuard, Pool, Store, StoreError, millis, on};
+use super::row::NewRow;
+use super::{LeaseGuard, Pool, Store, StoreError, millis, on};
 use crate::journal::{FIRST_FENCE, Notice, Progress, Stage, Then};
 
 /// Leases that one statement prolongs. It takes a few milliseconds for so many.
@@ -45,12 +47,23 @@ pub struct NewCommand {
 }
 
 /// What came of accepting.
-#[expect(clippy::large_enum_variant, reason = "it is taken apart at once")]
 pub enum Accepted {
     /// It is on disk, and this process has it in hand.
     Committed(Claimed),
-    /// The same request, or another about the same thing that has not ended, is there already.
-    Twin,
+    /// The same request, or another about the same thing that has not ended, was there already; the
+    /// open one, unless it has ended meanwhile or cannot be told in time.
+    Twin(Option<Twin>),
+}
+
+/// An open command about the same thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Twin {
+    /// What was asked for, as JSON.
+    pub request: String,
+    /// The workspace.
+    pub team_id: String,
+    /// The channel.
+    pub channel_id: String,
 }
 
 /// A command of which this process holds the lease.
@@ -96,16 +109,18 @@ pub struct CommandRow {
 }
 
 impl Store {
-    /// Commits a command and takes its lease, or finds its twin. When this fails, nothing of the
-    /// command happens later: what may have been committed all the same is voided.
+    /// Commits a command and takes its lease, or finds its twin, until the deadline. When this fails,
+    /// nothing of the command happens later, as far as that can be made sure: what may have been
+    /// committed all the same is voided. Whether that is certain already, the error tells.
     ///
     /// # Errors
-    /// [`StoreError`].
-    pub async fn accept(&self, new: NewCommand) -> Result<Accepted, StoreError> {
+    /// [`StoreError`]; see [`StoreError::proves_nothing_done`].
+    pub async fn accept(&self, new: NewCommand, until: Instant) -> Result<Accepted, StoreError> {
         let sealed = self.0.sealer.seal(new.response_url.expose_secret(), &new.id);
         let sealed = sealed.map_err(|error| StoreError::Refused(error.to_string()))?;
+        let lease = self.0.leases.guard(&new.id, FIRST_FENCE, self.0.leases.now_ms());
         let claimed = Claimed {
-            lease: self.0.leases.guard(&new.id, FIRST_FENCE, self.0.leases.now_ms()),
+            lease: Arc::clone(&lease),
             id: new.id.clone(),
             fence: FIRST_FENCE,
             team_id: new.team_id.clone(),
@@ -116,19 +131,61 @@ impl Store {
             progress: new.progress.clone(),
             accepted_at: new.accepted_at,
         };
-        let (reply, mut answer) = oneshot::channel();
-        let row = new_row(new, sealed);
-        let closed = || StoreError::Refused("closed".to_owned());
-        self.0.accepts.send(writer::Accept { row, reply }).map_err(|_| closed())?;
-        let committed = match tokio::time::timeout(ACCEPT_LIMIT, &mut answer).await {
-            Ok(committed) => committed.map_err(|_| closed())?,
+        let subject = new.subject.clone();
+        if self.committed(new_row(new, sealed), lease, until).await? {
+            return Ok(Accepted::Committed(claimed));
+        }
+        // A task of its own: a statement that is dropped half-way leaves its session in disorder.
+        let store = self.clone();
+        let twin = tokio::spawn(async move { store.twin(&subject).await });
+        Ok(Accepted::Twin(match tokio::time::timeout_at(until, twin).await {
+            Ok(Ok(Ok(twin))) => twin,
+            Ok(Ok(Err(error))) => {
+                tracing::warn!(%error, "could not look a twin up");
+                None
+            }
+            Ok(Err(_)) | Err(_) => None,
+        }))
+    }
+
+    /// Commits a row; false if it has a twin.
+    async fn committed(
+        &self,
+        row: NewRow,
+        lease: Arc<LeaseGuard>,
+        until: Instant,
+    ) -> Result<bool, StoreError> {
+        if until <= Instant::now() {
+            return Err(StoreError::Withdrawn);
+        }
+        let (turn, (reply, mut answer)) = (Turn::default(), oneshot::channel());
+        let accept = accept::Accept { row, turn: turn.clone(), lease, reply };
+        if self.0.accepts.send(accept).is_err() {
+            return Err(StoreError::Withdrawn);
+        }
+        match tokio::time::timeout_at(until, &mut answer).await {
+            Ok(Ok(committed)) => committed,
+            // The writer ends before its time by a panic alone.
+            Ok(Err(_)) if !turn.take() => Err(StoreError::Database("the writer has ended".to_owned())),
+            Ok(Err(_)) => Err(StoreError::Withdrawn),
+            Err(_) if turn.take() => Err(StoreError::Withdrawn),
             Err(_) => {
                 // From here on the writer sees that nobody waits; what it said before that counts.
                 answer.close();
-                answer.try_recv().map_err(|_| StoreError::Slow)?
+                answer.try_recv().unwrap_or(Err(StoreError::Slow))
             }
-        };
-        Ok(if committed? { Accepted::Committed(claimed) } else { Accepted::Twin })
+        }
+    }
+
+    async fn twin(&self, subject: &str) -> Result<Option<Twin>, StoreError> {
+        on!(&self.0.pool, db => {
+            let row = sqlx::query(self.0.sql.twin).bind(subject).fetch_optional(db).await?;
+            row.map(|row| Ok(Twin {
+                request: row.try_get("request")?,
+                team_id: row.try_get("team_id")?,
+                channel_id: row.try_get("channel_id")?,
+            })).transpose()
+        })
     }
 
     /// Takes up to `limit` commands that are due at `now` and that nobody is at work on.

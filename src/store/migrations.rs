@@ -2,10 +2,13 @@
 //!
 //! Owns which files make them on which engine, and in which order. A file that was released is never
 //! changed, only followed by another one: each database keeps the checksums of the steps it has
-//! taken, and one that differs keeps it from being opened.
+//! taken, and one that differs keeps it from being opened. A step that this release does not know
+//! does not: whoever goes back to it after the next one must not be locked out.
 
 use sqlx::SqlSafeStr as _;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
+use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+
+use super::{OpenError, StoreError};
 
 /// A file of the folder: its path there, and what is in it.
 type Step = (&'static str, &'static str);
@@ -16,37 +19,76 @@ macro_rules! step {
     };
 }
 
-const SQLITE: [Step; 4] = [
-    step!("0001_command.sql"),
-    step!("sqlite/0002_commands_view.sql"),
-    step!("0003_link.sql"),
-    step!("0004_connection.sql"),
-];
+/// The steps that the first release knew. It refuses a database with any other step in the table
+/// that the driver uses by default, so there are none to come.
+const FIRST_ON_SQLITE: [Step; 3] =
+    [step!("0001_command.sql"), step!("sqlite/0002_commands_view.sql"), step!("0003_link.sql")];
 
-const POSTGRES: [Step; 4] = [
-    step!("0001_command.sql"),
-    step!("postgres/0002_commands_view.sql"),
-    step!("0003_link.sql"),
-    step!("0004_connection.sql"),
-];
+const FIRST_ON_POSTGRES: [Step; 3] =
+    [step!("0001_command.sql"), step!("postgres/0002_commands_view.sql"), step!("0003_link.sql")];
 
-/// The steps on SQLite.
-pub(super) fn sqlite() -> Migrator {
-    migrator(&SQLITE)
+/// The steps since, from the fourth on. A release passes over those that it does not know: it must be
+/// able to work on the tables as the next one leaves them.
+const LATER_ON_SQLITE: &[Step] = &[step!("0004_connection.sql")];
+
+const LATER_ON_POSTGRES: &[Step] = &[step!("0004_connection.sql")];
+
+/// Where it is written which of the later steps were taken.
+const LATER_TABLE: &str = "connect_card_steps";
+
+/// Takes the steps that an SQLite file lacks.
+///
+/// # Errors
+/// [`OpenError::Migration`].
+pub(super) async fn sqlite(pool: &sqlx::SqlitePool) -> Result<(), OpenError> {
+    for migrator in [first(&FIRST_ON_SQLITE), later(LATER_ON_SQLITE)] {
+        migrator.run(pool).await.map_err(failure)?;
+    }
+    Ok(())
 }
 
-/// The steps on Postgres.
-pub(super) fn postgres() -> Migrator {
-    migrator(&POSTGRES)
+/// Takes the steps that a Postgres database lacks. Holds an advisory lock meanwhile, so that
+/// replicas that start together do this one after another.
+///
+/// # Errors
+/// [`OpenError::Migration`].
+pub(super) async fn postgres(session: &mut sqlx::PgConnection) -> Result<(), OpenError> {
+    for migrator in [first(&FIRST_ON_POSTGRES), later(LATER_ON_POSTGRES)] {
+        migrator.run(&mut *session).await.map_err(failure)?;
+    }
+    Ok(())
+}
+
+fn first(steps: &[Step]) -> Migrator {
+    migrator(steps, 1)
+}
+
+fn later(steps: &[Step]) -> Migrator {
+    let mut migrator = migrator(steps, 4);
+    // Set before it was ever run, as the driver asks.
+    migrator.dangerous_set_table_name(LATER_TABLE);
+    migrator
+}
+
+/// A failure without the database's own text.
+fn failure(error: MigrateError) -> OpenError {
+    OpenError::Migration(match error {
+        MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
+            StoreError::from(error).to_string()
+        }
+        error => error.to_string(),
+    })
 }
 
 /// A step's version is its place, which is also the number in its name.
-fn migrator(steps: &[Step]) -> Migrator {
-    let migrations = steps.iter().zip(1..).map(|((_, sql), version)| {
+fn migrator(steps: &[Step], from: i64) -> Migrator {
+    let migrations = steps.iter().zip(from..).map(|((_, sql), version)| {
         // Without a description: databases that are in use have none.
         Migration::new(version, "".into(), MigrationType::Simple, sql.into_sql_str(), false)
     });
-    Migrator::with_migrations(migrations.collect())
+    let mut migrator = Migrator::with_migrations(migrations.collect());
+    migrator.set_ignore_missing(true);
+    migrator
 }
 
 #[cfg(test)]
@@ -75,14 +117,19 @@ mod tests {
     #[test]
     fn databases_that_are_in_use_still_open() {
         let expected = |view: &str| vec![(1, COMMAND.to_owned()), (2, view.to_owned()), (3, LINK.to_owned())];
-        assert_eq!(steps(&sqlite()), expected(VIEW_ON_SQLITE));
-        assert_eq!(steps(&postgres()), expected(VIEW_ON_POSTGRES));
+        assert_eq!(steps(&first(&FIRST_ON_SQLITE)), expected(VIEW_ON_SQLITE));
+        assert_eq!(steps(&first(&FIRST_ON_POSTGRES)), expected(VIEW_ON_POSTGRES));
     }
 
     #[test]
     fn every_file_of_the_folder_is_a_step_under_its_number() {
-        for steps in [&SQLITE, &POSTGRES] {
-            for ((path, _), version) in steps.iter().zip(1..) {
+        for (steps, from) in [
+            (FIRST_ON_SQLITE.as_slice(), 1),
+            (&FIRST_ON_POSTGRES, 1),
+            (LATER_ON_SQLITE, 4),
+            (LATER_ON_POSTGRES, 4),
+        ] {
+            for ((path, _), version) in steps.iter().zip(from..) {
                 let name = path.rsplit('/').next().unwrap();
                 assert!(name.starts_with(&format!("{version:04}_")), "{path} is step {version}");
             }
@@ -96,7 +143,8 @@ mod tests {
                 }
             }
         }
-        let taken: BTreeSet<_> = SQLITE.iter().chain(&POSTGRES).map(|(path, _)| (*path).to_owned()).collect();
-        assert_eq!(there, taken);
+        let first = FIRST_ON_SQLITE.iter().chain(&FIRST_ON_POSTGRES);
+        let taken = first.chain(LATER_ON_SQLITE).chain(LATER_ON_POSTGRES);
+        assert_eq!(there, taken.map(|(path, _)| (*path).to_owned()).collect());
     }
 }

@@ -6,19 +6,20 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
-use std::str::FromStr as _;
 use std::sync::Arc;
 use std::time::Duration;
 
 use ring::rand::SecureRandom as _;
-use secrecy::{ExposeSecret, SecretString};
-use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
+use secrecy::SecretString;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
 use sqlx::{Executor, Row as _};
 use tokio::sync::mpsc;
 
+use super::accept::Accepting;
 use super::lease::Leases;
-use super::{Inner, Pool, Store, StoreError, Undeliverable, change, migrations, statements, writer};
+use super::sessions::{Servers, Sessions};
+use super::tombstone::Graveyard;
+use super::{Inner, OpenError, Pool, Store, StoreError, Undeliverable, change, migrations, statements};
 use crate::crash::without_sync;
 use crate::seal::{Purpose, Sealer};
 
@@ -27,18 +28,13 @@ use crate::seal::{Purpose, Sealer};
 const SQLITE_OLDEST: (u32, u32, u32) = (3, 51, 3);
 /// Longest wait for SQLite's one connection.
 const QUEUE_LIMIT: Duration = Duration::from_secs(5);
-/// Longest wait for a free connection to Postgres.
-const ACQUIRE_LIMIT: Duration = Duration::from_secs(2);
-/// Connections to Postgres: one for each of the two writers, and four for all other statements, such as
-/// claims and renewals, which are short.
-const POSTGRES_CONNECTIONS: u32 = 6;
 
 /// `DATABASE_URL`. No `Debug`: it can hold a password.
 #[derive(Clone)]
 pub enum DatabaseUrl {
     /// A file.
     Sqlite(PathBuf),
-    /// A whole `postgres://` URL.
+    /// A whole `postgres://` URL, of one server or of several.
     Postgres(SecretString),
 }
 
@@ -50,51 +46,6 @@ pub struct Options<'a> {
     pub secrets: &'a [SecretString],
     /// How long a lease lasts when it is not prolonged.
     pub lease: Duration,
-}
-
-/// Why the database cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum OpenError {
-    /// Another process has the file.
-    #[error(
-        "another connect-card is already using {file} (process {holder}): stop it, or give this one its own DATABASE_URL"
-    )]
-    Locked {
-        /// The database file.
-        file: String,
-        /// Its process id, as it wrote it.
-        holder: String,
-    },
-    /// The file or its folder cannot be used.
-    #[error(
-        "{file} cannot be opened ({cause}): DATABASE_URL must name a file in a folder that this user can write to"
-    )]
-    File {
-        /// The database file or its lock.
-        file: String,
-        /// The system's word for it.
-        cause: std::io::ErrorKind,
-    },
-    /// Postgres cannot be reached or does not let us in.
-    #[error(
-        "the database cannot be reached ({0}): check DATABASE_URL, and that the server is running and lets this user in"
-    )]
-    Unreachable(StoreError),
-    /// The tables could not be made or brought up to date.
-    #[error(
-        "the tables could not be created or updated ({0}): check the database user's permissions, and that no newer version has used this database"
-    )]
-    Migration(String),
-    /// A setting without which an acknowledged command could be lost.
-    #[error("{setting} is {found}, which could lose acknowledged commands: {remedy}")]
-    Unsafe {
-        /// The setting.
-        setting: &'static str,
-        /// Its value.
-        found: String,
-        /// What to do.
-        remedy: &'static str,
-    },
 }
 
 impl Store {
@@ -109,18 +60,22 @@ impl Store {
                 let (pool, lock) = sqlite(path).await?;
                 (Pool::Sqlite(pool), &statements::SQLITE, Some(lock))
             }
-            DatabaseUrl::Postgres(url) => (Pool::Postgres(postgres(url).await?), &statements::POSTGRES, None),
+            DatabaseUrl::Postgres(url) => {
+                let servers = Servers::read(url)?;
+                let place = servers.prepare().await?;
+                (Pool::Postgres(Sessions::open(servers, place)?), &statements::POSTGRES, None)
+            }
         };
         let owner = owner()?;
         let (accepts, new) = mpsc::unbounded_channel();
         let (records, changed) = mpsc::unbounded_channel();
-        let (voiding, progress) = (Arc::default(), Arc::default());
-        let accepting = writer::Accepting {
+        let (graveyard, progress) = (Graveyard::open(pool.clone(), sql), Arc::default());
+        let accepting = Accepting {
             pool: pool.clone(),
             sql,
             owner: owner.clone(),
             lease: options.lease,
-            voiding: Arc::clone(&voiding),
+            graveyard: graveyard.clone(),
             progress: Arc::clone(&progress),
         };
         tokio::spawn(accepting.run(new));
@@ -136,8 +91,8 @@ impl Store {
             leases: Leases::new(options.lease),
             behind: tokio::sync::Notify::new(),
             progress,
-            voiding,
-            probed: tokio::sync::Mutex::new(None),
+            graveyard,
+            probe: tokio::sync::Mutex::default(),
             lock,
         })))
     }
@@ -217,7 +172,7 @@ async fn sqlite(path: &Path) -> Result<(sqlx::SqlitePool, File), OpenError> {
             return Err(OpenError::Unsafe { setting, found, remedy });
         }
     }
-    migrations::sqlite().run(&pool).await.map_err(|error| OpenError::Migration(migration_word(error)))?;
+    migrations::sqlite(&pool).await?;
     // The lock says that whoever held these leases is gone.
     for leases in [
         "UPDATE command SET lease_until = 0 WHERE ended_at IS NULL",
@@ -289,37 +244,4 @@ where
 {
     let row = sqlx::query(sql).fetch_one(pool).await;
     row.and_then(|row| row.try_get(0)).map_err(|error| OpenError::Unreachable(error.into()))
-}
-
-async fn postgres(url: &SecretString) -> Result<sqlx::PgPool, OpenError> {
-    let refused = |error: sqlx::Error| OpenError::Unreachable(error.into());
-    let options = PgConnectOptions::from_str(url.expose_secret()).map_err(refused)?.options([
-        ("statement_timeout", "5s"),
-        ("lock_timeout", "2s"),
-        ("idle_in_transaction_session_timeout", "10s"),
-    ]);
-    let pool = PgPoolOptions::new().max_connections(POSTGRES_CONNECTIONS).acquire_timeout(ACQUIRE_LIMIT);
-    let pool = pool.connect_with(options).await.map_err(refused)?;
-    for (setting, sql, remedy) in [
-        ("fsync", "SHOW fsync", "turn it on in postgresql.conf and reload"),
-        ("synchronous_commit", "SHOW synchronous_commit", "turn it on for this database or user"),
-    ] {
-        let row = sqlx::query(sql).fetch_one(&pool).await.map_err(refused)?;
-        let found: String = row.try_get(0).map_err(refused)?;
-        if found == "off" {
-            return Err(OpenError::Unsafe { setting, found, remedy });
-        }
-    }
-    // Takes an advisory lock, so that replicas that start together do this one after another.
-    migrations::postgres().run(&pool).await.map_err(|error| OpenError::Migration(migration_word(error)))?;
-    Ok(pool)
-}
-
-/// A migration's failure without the database's own text.
-fn migration_word(error: sqlx::migrate::MigrateError) -> String {
-    match error {
-        sqlx::migrate::MigrateError::Execute(error)
-        | sqlx::migrate::MigrateError::ExecuteMigration(error, _) => StoreError::from(error).to_string(),
-        error => error.to_string(),
-    }
 }

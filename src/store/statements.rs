@@ -13,6 +13,14 @@ pub(super) struct Statements {
     /// Inserts new commands, leased to their process. `$1` rows, `$2` owner, `$3` lease in ms.
     /// Returns the ids that went in; the others are twins or replays.
     pub(super) accept: &'static str,
+    /// Puts tombstones in the places of new commands. `$1` rows.
+    pub(super) bury: &'static str,
+    /// Ends new commands that nobody has taken since. `$1` rows.
+    pub(super) void: &'static str,
+    /// The ids of new commands that are there and not void. `$1` rows.
+    pub(super) alive: &'static str,
+    /// The open command about something. `$1` subject.
+    pub(super) twin: &'static str,
     /// Stores how commands stand. `$1` rows. Returns the ids whose fence still held.
     pub(super) record: &'static str,
     /// Takes due commands. `$1` owner, `$2` lease in ms, `$3` now, `$4` how many at most, `$5` ids in
@@ -48,6 +56,22 @@ macro_rules! statements {
                  v.stage, v.connection_id, v.existed, v.accepted_at, v.accepted_at, $2, 1, ", $now, " + $3 FROM ", $new,
                 " WHERE true ON CONFLICT DO NOTHING RETURNING id"
             ),
+            bury: concat!(
+                "INSERT INTO command (id, dedup, team_id, channel_id, user_id, request, stage, accepted_at, run_at, \
+                 ended_at, owner, fence, lease_until) \
+                 SELECT v.id, v.dedup, v.team_id, v.channel_id, v.user_id, v.request, 'void', v.accepted_at, \
+                 v.accepted_at, v.accepted_at, '', 1, 0 FROM ", $new, " WHERE true ON CONFLICT DO NOTHING"
+            ),
+            void: concat!(
+                "UPDATE command SET stage = 'void', ended_at = v.accepted_at, subject = NULL, response_url = NULL, \
+                 lease_until = 0 FROM ", $new,
+                " WHERE command.id = v.id AND command.fence = 1 AND command.ended_at IS NULL"
+            ),
+            alive: concat!(
+                "SELECT command.id FROM command JOIN ", $new,
+                " ON command.id = v.id WHERE command.stage <> 'void'"
+            ),
+            twin: "SELECT request, team_id, channel_id FROM command WHERE subject = $1",
             record: concat!(
                 "UPDATE command SET stage = v.stage, connection_id = v.connection_id, existed = v.existed, \
                  problem = v.problem, tries = v.tries, posts = v.posts, run_at = v.run_at, ended_at = v.ended_at, \

@@ -143,6 +143,8 @@ async fn is_cancelled(engine: Engine, by: By, point: &'static str) {
     })
     .await;
     question.visibility = Visibility::Ephemeral;
+    // Until the command that posted the link has ended, nothing else is done to its connection.
+    until("the command's end", async || process.log().contains("command ended").then_some(())).await;
     // The process may be at the point, and dead, before its answer is on its way.
     let pressed = outside.slack.press(&process.url(), &question, CANCEL, USER).await;
     assert!(pressed.map_or(by == By::Kill, |ack| ack.status == 200), "{what}");

@@ -9,6 +9,7 @@
     reason = "a test that meets what it did not expect fails by a panic"
 )]
 
+mod acceptance;
 mod canary;
 mod channels;
 mod cli;
@@ -30,6 +31,7 @@ mod permission;
 mod replay;
 mod replicas;
 mod serve;
+mod sessions;
 mod signature;
 mod sync;
 mod turns;

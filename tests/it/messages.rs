@@ -12,7 +12,7 @@ use connect_card::fivetran::model::{ApiMessage, ConnectCard};
 use connect_card::fivetran::schema::{SchemaKind, Target};
 use connect_card::journal::{MisfitKind, Notice, Origin, Problem};
 use connect_card::reply::live::{self, Note};
-use connect_card::reply::{self, Audience};
+use connect_card::reply::{self, Audience, UnderWay};
 use connect_card::work::{Confirmed, Request, Work};
 use expect_test::expect;
 use jiff::Timestamp;
@@ -176,7 +176,10 @@ fn every_reply_keeps_slacks_limits_with_the_longest_of_everything() {
             Work::Cancel { link, request: request.clone() },
         ] {
             assert_fits(reply::accepted(&work, "0123456789"), "accepted");
-            assert_fits(reply::already_on_it(&work), "already on it");
+            let another = UnderWay::Another(Box::new(request.clone()));
+            for under_way in [UnderWay::Same, another, UnderWay::Elsewhere, UnderWay::Unknown] {
+                assert_fits(reply::already_on_it(&work, &under_way), "already on it");
+            }
         }
         let origin = || Origin { channel_id: "C".repeat(64), user_id: "U".repeat(64) };
         for problem in [
@@ -205,6 +208,7 @@ fn every_reply_keeps_slacks_limits_with_the_longest_of_everything() {
         assert_fits(reply::notice(&Notice::Cancelled, &work, "0123456789"), "cancelled");
     }
     assert_fits(reply::not_accepted(), "not accepted");
+    assert_fits(reply::unsure(), "unsure");
     assert_fits(reply::help(Surface::Slack(&format!("/{}", "c".repeat(31)))), "help");
 }
 

@@ -274,7 +274,9 @@ async fn a_submission_counts_once() {
     wire.release();
     bot.until_all_ended().await;
     // Long after the end of the command the replay still counts for nothing.
-    is_there_already(send().await.json());
+    let body = send().await.json();
+    let said = body["errors"]["schema"].as_str().unwrap();
+    assert!(said.starts_with("There was an earlier request"), "{body}");
     assert_eq!(bot.created(), 1);
     bot.finish_with_link().await;
 }

@@ -52,7 +52,8 @@ async fn a_command_that_cannot_be_noted_down_is_refused_and_never_happens() {
         #customer-acme
         alice: /connect-card google_ads while_locked
           only alice sees:
-              I couldn't save your request, so I didn't do anything. Please try again in a minute.
+              I couldn't save your request in time, so don't count on it. If nothing comes of it here in a few
+              minutes, please try again.
         alice: /connect-card google_ads afterwards
           only alice sees:
               Making a link for Google Ads now. It will appear in this channel.

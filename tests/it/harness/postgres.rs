@@ -104,6 +104,24 @@ impl Postgres {
         assert!(start.success(), "{}", fs::read_to_string(self.folder.join("log")).unwrap_or_default());
     }
 
+    /// Sets something in the server's configuration, and waits until it is in force for new sessions.
+    pub(crate) fn set(&self, setting: &str, value: &str) {
+        for sql in [format!("ALTER SYSTEM SET {setting} = '{value}'"), "SELECT pg_reload_conf()".to_owned()] {
+            let (done, output) = self.psql("postgres", &sql);
+            assert!(done, "{output}");
+        }
+        let deadline = std::time::Instant::now() + PATIENCE;
+        while self.psql("postgres", &format!("SHOW {setting}")).1 != value {
+            assert!(std::time::Instant::now() < deadline, "{setting} does not become {value:?}");
+            std::thread::yield_now();
+        }
+    }
+
+    /// Where it listens.
+    pub(crate) fn port(&self) -> u16 {
+        self.port
+    }
+
     /// The URL of a new, empty database.
     pub(crate) fn database(&self) -> String {
         let name = format!("t{}", self.databases.fetch_add(1, Ordering::Relaxed));

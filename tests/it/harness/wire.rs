@@ -17,6 +17,8 @@ pub(crate) enum Trick {
     Silence,
     /// Answers wait until [`Wire::release`]. Each time, until then.
     Hold,
+    /// It arrives only after [`Wire::release`], whether or not the bot is still there. Once.
+    Late,
 }
 
 /// A wire that plays a trick on the connection that carries a word.
@@ -30,6 +32,8 @@ struct State {
     trick: Mutex<Option<Trick>>,
     /// How many connections a trick was played on, and whether those that are held may go on.
     played: watch::Sender<usize>,
+    /// How many words that were late have arrived, and been answered.
+    arrived: watch::Sender<usize>,
     released: watch::Sender<bool>,
 }
 
@@ -42,6 +46,7 @@ impl Wire {
             word: word.as_bytes().to_vec(),
             trick: Mutex::default(),
             played: watch::Sender::new(0),
+            arrived: watch::Sender::new(0),
             released: watch::Sender::new(false),
         });
         let shared = Arc::clone(&state);
@@ -72,6 +77,11 @@ impl Wire {
     /// How many times a trick has been played.
     pub(crate) fn played(&self) -> usize {
         *self.state.played.borrow()
+    }
+
+    /// How many words that were late have arrived, and been answered.
+    pub(crate) fn arrived(&self) -> usize {
+        *self.state.arrived.borrow()
     }
 
     /// Lets all go on that is held, and holds nothing more.
@@ -110,7 +120,16 @@ async fn carry(client: TcpStream, server: TcpStream, state: Arc<State>) {
                     // Kept open, and deaf.
                     std::future::pending::<()>().await;
                 }
+                if met == Some(Trick::Late) {
+                    let mut released = state.released.subscribe();
+                    if released.wait_for(|released| *released).await.is_err() { return }
+                }
                 if to_server.write_all(&up[..length]).await.is_err() { return }
+                if met.take_if(|met| *met == Trick::Late).is_some() {
+                    let answered = from_server.read(&mut down).await.is_ok_and(|length| length > 0);
+                    state.arrived.send_modify(|arrived| *arrived += usize::from(answered));
+                    return;
+                }
             }
             read = from_server.read(&mut down) => {
                 let Ok(length @ 1..) = read else { return };
@@ -120,7 +139,7 @@ async fn carry(client: TcpStream, server: TcpStream, state: Arc<State>) {
                         let mut released = state.released.subscribe();
                         if released.wait_for(|released| *released).await.is_err() { return }
                     }
-                    Some(Trick::Silence) | None => {}
+                    Some(Trick::Silence | Trick::Late) | None => {}
                 }
                 if to_client.write_all(&down[..length]).await.is_err() { return }
             }

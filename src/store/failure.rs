@@ -1,0 +1,283 @@
+//! What goes wrong with the database, and what that proves.
+//!
+//! Owns one question above all: can what was asked for have been done all the same? Only a code that says
+//! otherwise is believed; silence, a broken connection and every code that is not on the list
+//! leave it open. Must not know what was asked for.
+
+/// A database operation failed. Carries no text of the database's, which can repeat values.
+#[derive(Clone, Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The database refused; nothing was done.
+    #[error("the database refused ({0})")]
+    Refused(String),
+    /// There was no session to ask on; nothing was done.
+    #[error("the database cannot be reached ({0})")]
+    Unreached(String),
+    /// The time was over before the database was asked; nothing was done, and nothing will be.
+    #[error("the database was not asked in time")]
+    Withdrawn,
+    /// Whether it was done was not clear; it has been made sure that it was not, and will not be.
+    #[error("the database failed, and what it may have done is void")]
+    Voided,
+    /// The connection broke off; what was asked for may have been done.
+    #[error("the database failed ({0})")]
+    Database(String),
+    /// The database did not answer; what was asked for may have been done.
+    #[error("the database does not answer")]
+    Unanswered,
+    /// No commit until the deadline; there may be one yet.
+    #[error("the database did not commit in time")]
+    Slow,
+    /// Something in a row cannot be read.
+    #[error("the row of {0} cannot be read")]
+    Unreadable(String),
+}
+
+/// Why the database cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Another process has the file.
+    #[error(
+        "another connect-card is already using {file} (process {holder}): stop it, or give this one its own DATABASE_URL"
+    )]
+    Locked {
+        /// The database file.
+        file: String,
+        /// Its process id, as it wrote it.
+        holder: String,
+    },
+    /// The file or its folder cannot be used.
+    #[error(
+        "{file} cannot be opened ({cause}): DATABASE_URL must name a file in a folder that this user can write to"
+    )]
+    File {
+        /// The database file or its lock.
+        file: String,
+        /// The system's word for it.
+        cause: std::io::ErrorKind,
+    },
+    /// Postgres cannot be reached or does not let us in.
+    #[error(
+        "the database cannot be reached ({0}): check DATABASE_URL, and that the server is running and lets this user in"
+    )]
+    Unreachable(StoreError),
+    /// The server, or each of them, takes no writes.
+    #[error(
+        "the database takes no writes: DATABASE_URL must name a server, or several of which one is, that is no standby and not read-only"
+    )]
+    ReadOnly,
+    /// `DATABASE_URL` cannot mean what it says.
+    #[error("DATABASE_URL {0}")]
+    Address(&'static str),
+    /// The tables could not be made or brought up to date.
+    #[error(
+        "the tables could not be created or updated ({0}): check the database user's permissions, and that nothing else has changed the tables"
+    )]
+    Migration(String),
+    /// A setting without which an acknowledged command could be lost.
+    #[error("{setting} is {found}, which could lose acknowledged commands: {remedy}")]
+    Unsafe {
+        /// The setting.
+        setting: &'static str,
+        /// Its value.
+        found: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+}
+
+impl StoreError {
+    /// Whether it is certain that nothing was done, and that nothing will be.
+    #[must_use]
+    pub fn proves_nothing_done(&self) -> bool {
+        match self {
+            Self::Refused(_) | Self::Unreached(_) | Self::Withdrawn | Self::Voided => true,
+            Self::Database(_) | Self::Unanswered | Self::Slow | Self::Unreadable(_) => false,
+        }
+    }
+
+    /// Whether the session on which it came is not to be used again: it is broken, or its server
+    /// takes no writes (any more).
+    pub(super) fn spoils_its_session(&self) -> bool {
+        match self {
+            Self::Database(_) | Self::Unanswered => true,
+            Self::Refused(_) => self.is_read_only() || self.code().starts_with("57"),
+            Self::Unreached(_) | Self::Withdrawn | Self::Voided | Self::Slow | Self::Unreadable(_) => false,
+        }
+    }
+
+    /// Whether a Postgres server said that it takes no writes.
+    pub(super) fn is_read_only(&self) -> bool {
+        self.code() == "25006"
+    }
+
+    /// Whether one row of many may be the reason. What says nothing of rows (a full disk, a server
+    /// that takes no writes) is the same for each of them.
+    pub(super) fn may_be_one_rows_fault(&self) -> bool {
+        let code = self.code();
+        match code.len() {
+            0 => false,
+            5 => ["21", "22", "23", "40", "54", "55"].iter().any(|class| code.starts_with(class)),
+            _ => true,
+        }
+    }
+
+    /// The code of a refusal, else nothing.
+    fn code(&self) -> &str {
+        match self {
+            Self::Refused(word) => word.strip_prefix("code ").unwrap_or_default(),
+            _ => "",
+        }
+    }
+
+    /// What came of asking for a session: no statement was sent on it.
+    pub(super) fn without_session(error: sqlx::Error) -> Self {
+        match error.into() {
+            Self::Database(word) | Self::Refused(word) => Self::Unreached(word),
+            other => other,
+        }
+    }
+}
+
+impl From<sqlx::Error> for StoreError {
+    fn from(error: sqlx::Error) -> Self {
+        Self::Database(match error {
+            sqlx::Error::Database(error) => {
+                let code = error.code();
+                let word =
+                    code.as_deref().map_or_else(|| "no code".to_owned(), |code| format!("code {code}"));
+                if code.is_some_and(|code| code_proves_nothing_done(&code)) {
+                    return Self::Refused(word);
+                }
+                word
+            }
+            sqlx::Error::PoolTimedOut => "no connection free".to_owned(),
+            sqlx::Error::Io(error) => error.kind().to_string(),
+            sqlx::Error::PoolClosed => "closed".to_owned(),
+            _ => "unexpected answer".to_owned(),
+        })
+    }
+}
+
+/// Whether a statement that ends in this code, and that is its own transaction, has done nothing. A
+/// code of Postgres has five characters; SQLite's is a number below that.
+fn code_proves_nothing_done(code: &str) -> bool {
+    match code.len() {
+        5 => sqlstate_proves_nothing_done(code),
+        _ => code.parse().is_ok_and(sqlite_code_proves_nothing_done),
+    }
+}
+
+/// By <https://www.postgresql.org/docs/current/errcodes-appendix.html>. What is raised before the
+/// commit is written aborts the transaction. Not on the list are the codes that may follow a commit:
+/// the session was ended, or the server is going down, while it waited for a standby (57P01, 57P02,
+/// 57P05); the connection broke (08), the system failed (58, XX); and 40003, which says so itself.
+fn sqlstate_proves_nothing_done(code: &str) -> bool {
+    const CLASSES: [&str; 16] =
+        ["0A", "21", "22", "23", "25", "26", "28", "3D", "3F", "40", "42", "44", "53", "54", "55", "P0"];
+    match code {
+        "40003" => false,
+        // A statement that was cancelled while it waited for a standby succeeds, with a warning.
+        "57014" | "57P03" | "57P04" => true,
+        code => CLASSES.iter().any(|class| code.starts_with(class)),
+    }
+}
+
+/// By <https://www.sqlite.org/rescode.html>; the last eight bits are the code, the others tell more.
+/// After an error of the disk (10) or a damaged file (11) nobody knows what it holds.
+fn sqlite_code_proves_nothing_done(code: u32) -> bool {
+    /// In this order: a statement that makes no sense, no permission, aborted, busy, locked,
+    /// read-only, interrupted, full, cannot be opened, too big, constraint, mismatch, not authorised,
+    /// a parameter out of range, no database.
+    const CODES: [u32; 15] = [1, 3, 4, 5, 6, 8, 9, 13, 14, 18, 19, 20, 23, 25, 26];
+    CODES.contains(&(code & 0xff))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_code_of_postgres_proves_only_what_it_says() {
+        for (code, proof) in [
+            ("22001", true),  // too long
+            ("23505", true),  // not unique
+            ("25006", true),  // read-only
+            ("25P03", true),  // idle in a transaction for too long
+            ("28P01", true),  // the wrong password
+            ("40001", true),  // could not be serialised
+            ("40P01", true),  // a deadlock
+            ("40003", false), // completion unknown
+            ("42P01", true),  // no such table
+            ("53100", true),  // a full disk
+            ("53300", true),  // too many connections
+            ("54000", true),  // a limit of the program
+            ("55P03", true),  // a lock that could not be had
+            ("57014", true),  // cancelled
+            ("57P01", false), // ended by an administrator, maybe while it waited for a standby
+            ("57P02", false), // the server crashed
+            ("57P03", true),  // the server starts
+            ("57P05", false), // the session was idle
+            ("08006", false), // the connection failed
+            ("08P01", false), // the protocol was broken
+            ("58030", false), // an error of the disk
+            ("XX000", false), // an error of the server's own
+            ("XX001", false), // a damaged file
+            ("ZZ999", false), // unknown
+        ] {
+            assert_eq!(code_proves_nothing_done(code), proof, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_code_of_sqlite_proves_only_what_it_says() {
+        for (code, proof) in [
+            ("1", true),     // a statement that makes no sense
+            ("5", true),     // busy
+            ("517", true),   // busy, its snapshot is old
+            ("8", true),     // read-only
+            ("1032", true),  // read-only, the file was moved
+            ("13", true),    // full
+            ("2067", true),  // not unique
+            ("10", false),   // an error of the disk
+            ("778", false),  // of a write
+            ("1034", false), // of a sync
+            ("11", false),   // damaged
+            ("2", false),    // an error of SQLite's own
+            ("7", false),    // no memory
+            ("99", false),   // unknown
+            ("", false),
+        ] {
+            assert_eq!(code_proves_nothing_done(code), proof, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_session_is_given_up_where_it_or_its_server_is_of_no_use() {
+        let refused = |code: &str| StoreError::Refused(format!("code {code}"));
+        for (error, spoilt, read_only, one_row) in [
+            (refused("25006"), true, true, false),
+            (refused("57014"), true, false, false),
+            (refused("23505"), false, false, true),
+            (refused("55P03"), false, false, true),
+            (refused("53100"), false, false, false),
+            (refused("2067"), false, false, true),
+            (StoreError::Refused("no JSON".to_owned()), false, false, false),
+            (StoreError::Database("code 57P01".to_owned()), true, false, false),
+            (StoreError::Unanswered, true, false, false),
+            (StoreError::Unreached("no connection free".to_owned()), false, false, false),
+        ] {
+            let found = (error.spoils_its_session(), error.is_read_only(), error.may_be_one_rows_fault());
+            assert_eq!(found, (spoilt, read_only, one_row), "{error}");
+        }
+    }
+
+    #[test]
+    fn without_a_session_nothing_was_done() {
+        for error in [sqlx::Error::PoolTimedOut, sqlx::Error::Io(std::io::ErrorKind::BrokenPipe.into())] {
+            let before = error.to_string();
+            assert!(StoreError::without_session(error).proves_nothing_done(), "{before}");
+        }
+        assert!(!StoreError::from(sqlx::Error::PoolTimedOut).proves_nothing_done());
+    }
+}
