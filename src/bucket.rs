@@ -1,7 +1,7 @@
 //! A bucket of tokens: how much may be done now of what may be done over time.
 //!
 //! Pure: time is handed in, so that it is the bot's clock and not the machine's. Must not know what
-//! a token buys. (The crates for this go by a clock of their own, and none lets success add tokens.)
+//! a token buys. (The crates for this go by a clock of their own, and none takes tokens back.)
 
 use jiff::Timestamp;
 
@@ -35,7 +35,7 @@ impl Bucket {
         taken
     }
 
-    /// Puts tokens in, as many as there is room for: earned, or taken and not used.
+    /// Puts tokens in, as many as there is room for: those that were taken and not used.
     pub fn put(&mut self, tokens: f64) {
         self.left = (self.left + tokens).min(self.room);
     }

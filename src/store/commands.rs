@@ -20,7 +20,7 @@ use super::{LeaseGuard, Pool, Store, StoreError, millis, on};
 use crate::journal::{FIRST_FENCE, Notice, Progress, Stage, Then};
 
 /// Leases that one statement prolongs. It takes a few milliseconds for so many.
-const RENEWED_AT_A_TIME: usize = 256;
+const RENEWED_AT_A_TIME: usize = 128;
 
 /// A command to accept.
 pub struct NewCommand {

@@ -13,6 +13,8 @@ use jiff::Timestamp;
 const PROBE: Duration = Duration::from_secs(1);
 /// The pause that is kept where none is named, and the shortest.
 const PAUSE: Duration = Duration::from_secs(1);
+/// How often a call is let through in a long pause: it may be a proxy's word, or over early.
+const PAUSE_PROBE: Duration = Duration::from_secs(60);
 /// The longest pause: Fivetran's limits are hourly, and a longer one is an error or a proxy's.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 
@@ -36,7 +38,16 @@ pub(super) struct Flow {
     width: f64,
     under_way: u32,
     last_begun: Option<Timestamp>,
-    pause: Option<(Timestamp, Duration)>,
+    pause: Option<Pause>,
+}
+
+/// A pause that the party asked for.
+#[derive(Clone, Copy, Debug)]
+struct Pause {
+    since: Timestamp,
+    lasts: Duration,
+    /// Whether a call was let through since.
+    probed: bool,
 }
 
 impl Flow {
@@ -48,13 +59,18 @@ impl Flow {
     /// Begins a call, if one may begin now. Each that was begun is to be [`Self::ended`].
     pub(super) fn begin(&mut self, now: Timestamp) -> bool {
         let under_way = f64::from(self.under_way);
-        let may = self.pause_left(now).is_zero()
-            && under_way < self.most
-            && (under_way + 1.0 <= self.width
-                || self.last_begun.is_none_or(|last| is_past(last, PROBE, now)));
+        let idle_for = |wait| self.last_begun.is_none_or(|last| is_past(last, wait, now));
+        let may = under_way < self.most
+            && match self.pause.filter(|pause| !pause.is_over(now)) {
+                Some(pause) => is_past(pause.since, PAUSE_PROBE, now) && idle_for(PAUSE_PROBE),
+                None => under_way + 1.0 <= self.width || idle_for(PROBE),
+            };
         if may {
             self.under_way += 1;
             self.last_begun = Some(now);
+            if let Some(pause) = &mut self.pause {
+                pause.probed = true;
+            }
         }
         may
     }
@@ -64,7 +80,8 @@ impl Flow {
         self.under_way = self.under_way.saturating_sub(1);
         match answer {
             // What was begun before a pause says nothing of the time after it.
-            Some(Answer::Answered) if self.pause_left(now).is_zero() => {
+            Some(Answer::Answered) if self.pause.is_none_or(|pause| pause.is_over(now) || pause.probed) => {
+                self.pause = None;
                 self.width = (self.width.max(1.0) + 1.0).min(self.most);
             }
             Some(Answer::Answered) | None => {}
@@ -74,7 +91,7 @@ impl Flow {
             Some(Answer::Throttled(pause)) => {
                 let pause = pause.unwrap_or(PAUSE).clamp(PAUSE, LONGEST_PAUSE);
                 if pause > self.pause_left(now) {
-                    self.pause = Some((now, pause));
+                    self.pause = Some(Pause { since: now, lasts: pause, probed: false });
                 }
                 // Whoever has waited must not arrive all at once.
                 self.width = self.width.min(1.0);
@@ -84,13 +101,15 @@ impl Flow {
 
     /// How long the party has asked to be left alone from now on.
     pub(super) fn pause_left(&self, now: Timestamp) -> Duration {
-        match self.pause {
-            Some((since, pause)) if !is_past(since, pause, now) => {
-                let gone = Duration::try_from(now.duration_since(since)).unwrap_or_default();
-                pause.saturating_sub(gone)
-            }
-            _ => Duration::ZERO,
-        }
+        let Some(pause) = self.pause.filter(|pause| !pause.is_over(now)) else { return Duration::ZERO };
+        let gone = Duration::try_from(now.duration_since(pause.since)).unwrap_or_default();
+        pause.lasts.saturating_sub(gone)
+    }
+}
+
+impl Pause {
+    fn is_over(&self, now: Timestamp) -> bool {
+        is_past(self.since, self.lasts, now)
     }
 }
 
@@ -217,9 +236,29 @@ mod tests {
             flow.ended(Some(Throttled(asked)), at(1));
             assert_eq!(flow.pause_left(at(1)), Duration::from_secs(kept_s), "{asked:?}");
             let kept_s = i64::try_from(kept_s).unwrap();
-            assert!(!flow.begin(at_ms(kept_s * 1000 + 999)), "{asked:?}");
+            // In a long one, one a minute finds out whether it is over already.
+            let begun = (1000..1000 + kept_s * 1000).step_by(100).filter(|&ms| {
+                let may = flow.begin(at_ms(ms));
+                if may {
+                    flow.ended(None, at_ms(ms));
+                }
+                may
+            });
+            assert_eq!(begun.count(), usize::try_from(kept_s.max(1) - 1).unwrap() / 60, "{asked:?}");
             assert!(flow.begin(at(1 + kept_s)), "{asked:?}");
         }
+    }
+
+    #[test]
+    fn a_long_pause_ends_when_the_party_answers_all_the_same() {
+        let mut flow = Flow::wide(MOST);
+        assert!(flow.begin(at(0)) && flow.begin(at(0)));
+        flow.ended(Some(Throttled(Some(Duration::from_secs(900)))), at(0));
+        flow.ended(Some(Answered), at(1));
+        assert!(!flow.begin(at(59)), "what was begun before it says nothing");
+        assert!(flow.begin(at(60)) && !flow.begin(at(60)));
+        flow.ended(Some(Answered), at(61));
+        assert_eq!((begin_all(&mut flow, at(61)), flow.pause_left(at(61))), (2, Duration::ZERO));
     }
 
     #[test]

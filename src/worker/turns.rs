@@ -79,11 +79,11 @@ impl Turns {
         let called = {
             let now = self.clock.now();
             let mut line = self.line();
-            if let Some(pause) = line.long_pause(now) {
-                return Err(Missed::Paused(pause));
-            }
             if line.waiting.is_empty() && line.flow.begin(now) {
                 return Ok(self.turn());
+            }
+            if let Some(pause) = line.long_pause(now) {
+                return Err(Missed::Paused(pause));
             }
             let (called, answer) = oneshot::channel();
             line.waiting.push_back(Waiter { lease: Arc::clone(lease), until, called });
