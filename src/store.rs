@@ -34,7 +34,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::seal::Sealer;
-pub use change::{MessageWrite, Recorded, Write, Written};
+pub use change::{MessageWrite, Write, Written};
 pub use commands::{Accepted, Claimed, CommandRow, NewCommand, Twin};
 pub use connections::{Stored, Sweep, Watched};
 pub use failure::{OpenError, StoreError};
@@ -139,6 +139,15 @@ struct Probe {
     answered: Option<(Instant, bool)>,
     /// A question that has no answer yet: no second one is asked beside it.
     asked: Option<JoinHandle<bool>>,
+}
+
+/// What came of recording how a command stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Recorded {
+    /// It is on disk.
+    Committed,
+    /// Somebody else has taken the command since; drop everything about it.
+    LeaseLost,
 }
 
 /// The open commands and the lost ones, as the metrics show them.

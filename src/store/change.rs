@@ -9,14 +9,13 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde::Serialize;
-use sqlx::{Connection as _, Row as _};
+use sqlx::Row as _;
 use tokio::sync::{mpsc, oneshot};
 
-use super::commands::progress_row;
-use super::connections::{bits, place_of};
 use super::messages::ClaimedMessage;
+use super::row::{ProgressRow, bits, json, place_of};
 use super::statements::Statements;
-use super::{Claimed, Pool, Store, StoreError, on};
+use super::{Claimed, Pool, Recorded, Store, StoreError, on};
 use crate::journal::{Progress, Then};
 use crate::life::{Change, Place, Purpose};
 use crate::work::Key;
@@ -26,15 +25,6 @@ use crate::work::Key;
 const BATCH: usize = 256;
 /// First pause before a record that failed is tried again.
 const PAUSE: Duration = Duration::from_millis(50);
-
-/// What came of recording how a command stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Recorded {
-    /// It is on disk.
-    Committed,
-    /// Somebody else has taken the command since; drop everything about it.
-    LeaseLost,
-}
 
 /// What came of recording how a connection stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,7 +77,9 @@ impl Store {
     pub async fn write(&self, write: Write<'_>) -> Result<Written, StoreError> {
         let rows = Rows::of(&write).ok_or_else(|| StoreError::Refused("no JSON".to_owned()))?;
         let progress = match (write.held, write.progress) {
-            (Some(held), Some((progress, then))) => Some(progress_row(held, progress, then)),
+            (Some(held), Some((progress, then))) => {
+                Some(ProgressRow::of((&held.id, held.fence), held.accepted_at, progress, then))
+            }
             _ => None,
         };
         let (reply, written) = oneshot::channel();
@@ -114,7 +106,7 @@ impl Store {
     /// Commits how a command stands. A failure of the database is tried again until it works or
     /// the lease is lost: what happened outside has happened.
     pub async fn record(&self, claimed: &Claimed, progress: &Progress, then: Then) -> Recorded {
-        let row = progress_row(claimed, progress, then);
+        let row = ProgressRow::of((&claimed.id, claimed.fence), claimed.accepted_at, progress, then);
         let mut pause = PAUSE;
         loop {
             let (reply, committed) = oneshot::channel();
@@ -125,9 +117,11 @@ impl Store {
             match committed.await {
                 Ok(Ok(Done { recorded: true, .. })) => return Recorded::Committed,
                 Ok(Ok(_)) => return Recorded::LeaseLost,
-                Ok(Err(error)) => {
+                // Once: a database that is down is down for every command.
+                Ok(Err(error)) if pause == PAUSE => {
                     tracing::warn!(command = claimed.id, %error, "could not record, trying again")
                 }
+                Ok(Err(_)) => {}
                 Err(_) => return Recorded::LeaseLost,
             }
             tokio::time::sleep(pause).await;
@@ -148,23 +142,6 @@ pub(super) struct Job {
 struct Done {
     changed: bool,
     recorded: bool,
-}
-
-/// How a command stands, as the statement reads it.
-#[derive(Clone, Serialize)]
-pub(super) struct ProgressRow {
-    pub(super) id: String,
-    pub(super) fence: i64,
-    pub(super) stage: &'static str,
-    pub(super) connection_id: Option<String>,
-    pub(super) existed: u8,
-    pub(super) problem: Option<String>,
-    pub(super) tries: u32,
-    pub(super) posts: u32,
-    pub(super) run_at: i64,
-    pub(super) ended_at: Option<i64>,
-    /// 1 while this process goes on.
-    pub(super) keep: u8,
 }
 
 /// The rows of one change.
@@ -394,7 +371,7 @@ pub(super) async fn run(mut waiting: mpsc::UnboundedReceiver<Job>, pool: Pool, s
         later = second;
         let results = match commit(&batch, &pool, sql).await {
             // One must not suffer for another that the database does not take.
-            Err(StoreError::Refused(_)) if batch.len() > 1 => {
+            Err(error) if batch.len() > 1 && error.may_be_one_rows_fault() => {
                 let mut results = Vec::with_capacity(batch.len());
                 for job in &batch {
                     let one = commit(std::slice::from_ref(job), &pool, sql).await;
@@ -426,9 +403,12 @@ async fn commit(jobs: &[Job], pool: &Pool, sql: &'static Statements) -> Result<V
     }
     let (changed, recorded) = on!(pool, db => {
         let statements = &sql.connections;
-        let mut tx = db.begin().await?;
+        // By hand: after a full disk SQLite has ended the transaction itself, which the driver would not
+        // notice, and everything after it would go into one that nobody ever commits.
+        sqlx::query("BEGIN").execute(&mut *db).await?;
+        let done = async {
         let connections = json(&changes.iter().map(|change| &change.connection).collect::<Vec<_>>())?;
-        let rows = sqlx::query(statements.change).bind(connections).fetch_all(&mut *tx).await?;
+        let rows = sqlx::query(statements.change).bind(connections).fetch_all(&mut *db).await?;
         let mut changed = HashSet::new();
         for row in &rows {
             changed.insert((row.try_get::<String, _>("group_id")?, row.try_get::<String, _>("name")?));
@@ -440,26 +420,26 @@ async fn commit(jobs: &[Job], pool: &Pool, sql: &'static Statements) -> Result<V
         let done: Vec<_> = changes.iter().copied().filter(|rows| is_changed(rows)).collect();
         let new: Vec<_> = done.iter().filter_map(|rows| rows.new.as_ref()).collect();
         if !new.is_empty() {
-            sqlx::query(statements.new_messages).bind(json(&new)?).execute(&mut *tx).await?;
+            sqlx::query(statements.new_messages).bind(json(&new)?).execute(&mut *db).await?;
         }
         let placed: Vec<_> = done.iter().filter_map(|rows| rows.placed.as_ref()).collect();
         if !placed.is_empty() {
-            sqlx::query(statements.place_messages).bind(json(&placed)?).execute(&mut *tx).await?;
+            sqlx::query(statements.place_messages).bind(json(&placed)?).execute(&mut *db).await?;
         }
         let now = done.iter().map(|rows| rows.now).max().unwrap_or_default();
         let shown: Vec<_> = done.iter().flat_map(|rows| &rows.shown).collect();
         if !shown.is_empty() {
-            sqlx::query(statements.show_messages).bind(json(&shown)?).bind(now).execute(&mut *tx).await?;
+            sqlx::query(statements.show_messages).bind(json(&shown)?).bind(now).execute(&mut *db).await?;
         }
         let news: Vec<_> = done.iter().filter_map(|rows| rows.news.as_ref()).collect();
         if !news.is_empty() {
-            sqlx::query(statements.tell).bind(json(&news)?).bind(now).execute(&mut *tx).await?;
+            sqlx::query(statements.tell).bind(json(&news)?).bind(now).execute(&mut *db).await?;
         }
         let mut groups: Vec<_> = done.iter().filter_map(|rows| rows.group.as_ref()).collect();
         groups.sort_by(|a, b| a.group_id.cmp(&b.group_id));
         groups.dedup_by(|a, b| a.group_id == b.group_id);
         if !groups.is_empty() {
-            sqlx::query(statements.sweep_groups).bind(json(&groups)?).execute(&mut *tx).await?;
+            sqlx::query(statements.sweep_groups).bind(json(&groups)?).execute(&mut *db).await?;
         }
         let progress: Vec<_> = jobs
             .iter()
@@ -468,12 +448,19 @@ async fn commit(jobs: &[Job], pool: &Pool, sql: &'static Statements) -> Result<V
             .collect();
         let mut recorded = HashSet::new();
         if !progress.is_empty() {
-            for row in sqlx::query(sql.record).bind(json(&progress)?).fetch_all(&mut *tx).await? {
+            for row in sqlx::query(sql.record).bind(json(&progress)?).fetch_all(&mut *db).await? {
                 recorded.insert(row.try_get::<String, _>("id")?);
             }
         }
-        tx.commit().await?;
-        Ok((changed, recorded))
+            sqlx::query("COMMIT").execute(&mut *db).await?;
+            Ok::<_, StoreError>((changed, recorded))
+        };
+        let done = done.await;
+        if done.is_err() {
+            // Where there is nothing left to undo, it is refused.
+            let _ = sqlx::query("ROLLBACK").execute(&mut *db).await;
+        }
+        done
     })?;
     let done = |job: &Job| Done {
         changed: job.change.as_ref().is_none_or(|rows| {
@@ -495,8 +482,4 @@ async fn record(
         let rows = sqlx::query(sql.record).bind(json).fetch_all(db).await?;
         rows.iter().map(|row| Ok(row.try_get("id")?)).collect()
     })
-}
-
-fn json<T: Serialize>(rows: &[T]) -> Result<String, StoreError> {
-    serde_json::to_string(rows).map_err(|_| StoreError::Refused("a row that is no JSON".to_owned()))
 }

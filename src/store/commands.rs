@@ -14,10 +14,9 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::accept::{self, Turn};
-use super::change::ProgressRow;
 use super::row::NewRow;
 use super::{LeaseGuard, Pool, Store, StoreError, millis, on};
-use crate::journal::{FIRST_FENCE, Notice, Progress, Stage, Then};
+use crate::journal::{FIRST_FENCE, Notice, Progress, Stage};
 
 /// Leases that one statement prolongs. It takes a few milliseconds for so many.
 const RENEWED_AT_A_TIME: usize = 128;
@@ -329,28 +328,6 @@ fn new_row(new: NewCommand, response_url: String) -> NewRow {
         connection_id: stage.connection().map(str::to_owned),
         existed: stage.existed().into(),
         accepted_at: new.accepted_at.as_millisecond(),
-    }
-}
-
-/// How a command stands, as the writer takes it.
-pub(super) fn progress_row(claimed: &Claimed, progress: &Progress, then: Then) -> ProgressRow {
-    let (run_at, ended_at, keep) = match then {
-        Then::GoOn => (claimed.accepted_at, None, 1),
-        Then::WaitUntil(time) => (time, None, 0),
-        Then::End(time) => (time, Some(time.as_millisecond()), 0),
-    };
-    ProgressRow {
-        id: claimed.id.clone(),
-        fence: claimed.fence,
-        stage: progress.stage.name(),
-        connection_id: progress.stage.connection().map(str::to_owned),
-        existed: progress.stage.existed().into(),
-        problem: progress.stage.notice().and_then(Notice::to_json),
-        tries: progress.tries,
-        posts: progress.posts,
-        run_at: run_at.as_millisecond(),
-        ended_at,
-        keep,
     }
 }
 

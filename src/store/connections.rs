@@ -8,8 +8,9 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sqlx::Row as _;
 
+use super::row::reminded;
 use super::{KEEP, Pool, Recorded, Store, StoreError, millis, on};
-use crate::life::{Connection, Link, Place, Posting, Purpose, Reminded, State};
+use crate::life::{Connection, Link, Place, Posting, Purpose, State};
 use crate::work::{Key, Work};
 
 /// How long the lease of a group lasts at the least: longer than a list of many pages.
@@ -159,21 +160,6 @@ impl Columns {
         };
         Ok(Stored { connection, version: self.version, behind: self.behind != 0 })
     }
-}
-
-/// Which reminders were sent, as it is stored.
-pub(super) fn bits(reminded: Reminded) -> i64 {
-    i64::from(reminded.before) | i64::from(reminded.after) << 1
-}
-
-/// From how it is stored.
-pub(super) fn reminded(bits: i64) -> Reminded {
-    Reminded { before: bits & 1 != 0, after: bits & 2 != 0 }
-}
-
-/// A place as it is stored.
-pub(super) fn place_of(place: Option<&Place>) -> (Option<String>, Option<String>) {
-    place.map(|place| (place.channel.clone(), place.ts.clone())).unzip()
 }
 
 impl Store {

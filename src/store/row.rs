@@ -1,10 +1,13 @@
-//! A new command as the statements read it that insert it, or make sure that it is not there.
+//! Rows as the statements read them, and values as they are stored.
 //!
-//! Owns the names of its columns in JSON. Must not know what is done with it.
+//! Owns the names of their columns in JSON. Must not know what is done with them.
 
+use jiff::Timestamp;
 use serde::Serialize;
 
 use super::StoreError;
+use crate::journal::{Notice, Progress, Then};
+use crate::life::{Place, Reminded};
 
 /// A new row, as the statement reads it.
 #[derive(Clone, Serialize)]
@@ -21,6 +24,67 @@ pub(super) struct NewRow {
     pub(super) connection_id: Option<String>,
     pub(super) existed: u8,
     pub(super) accepted_at: i64,
+}
+
+/// How a command stands, as the statement reads it.
+#[derive(Clone, Serialize)]
+pub(super) struct ProgressRow {
+    pub(super) id: String,
+    pub(super) fence: i64,
+    pub(super) stage: &'static str,
+    pub(super) connection_id: Option<String>,
+    pub(super) existed: u8,
+    pub(super) problem: Option<String>,
+    pub(super) tries: u32,
+    pub(super) posts: u32,
+    pub(super) run_at: i64,
+    pub(super) ended_at: Option<i64>,
+    /// 1 while this process goes on.
+    pub(super) keep: u8,
+}
+
+impl ProgressRow {
+    /// As the writer takes it: the command by its id and fence.
+    pub(super) fn of(
+        (id, fence): (&str, i64),
+        accepted_at: Timestamp,
+        progress: &Progress,
+        then: Then,
+    ) -> Self {
+        let (run_at, ended_at, keep) = match then {
+            Then::GoOn => (accepted_at, None, 1),
+            Then::WaitUntil(time) => (time, None, 0),
+            Then::End(time) => (time, Some(time.as_millisecond()), 0),
+        };
+        Self {
+            id: id.to_owned(),
+            fence,
+            stage: progress.stage.name(),
+            connection_id: progress.stage.connection().map(str::to_owned),
+            existed: progress.stage.existed().into(),
+            problem: progress.stage.notice().and_then(Notice::to_json),
+            tries: progress.tries,
+            posts: progress.posts,
+            run_at: run_at.as_millisecond(),
+            ended_at,
+            keep,
+        }
+    }
+}
+
+/// Which reminders were sent, as it is stored.
+pub(super) fn bits(reminded: Reminded) -> i64 {
+    i64::from(reminded.before) | i64::from(reminded.after) << 1
+}
+
+/// From how it is stored.
+pub(super) fn reminded(bits: i64) -> Reminded {
+    Reminded { before: bits & 1 != 0, after: bits & 2 != 0 }
+}
+
+/// A place as it is stored.
+pub(super) fn place_of(place: Option<&Place>) -> (Option<String>, Option<String>) {
+    place.map(|place| (place.channel.clone(), place.ts.clone())).unzip()
 }
 
 /// Rows as the parameter of a statement.

@@ -8,7 +8,7 @@ use serde::Serialize;
 use sqlx::Row as _;
 
 use super::change::{MessageWrite, Write, Written};
-use super::connections::reminded;
+use super::row::reminded;
 use super::{Pool, Store, StoreError, on};
 use crate::life::{Change, Connection, Link, Place, Purpose, State};
 use crate::work::Request;

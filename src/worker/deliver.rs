@@ -227,7 +227,7 @@ fn dead_response_url() -> Outcome {
 }
 
 pub(super) fn failed(claimed: &Claimed, error: PostError) -> Outcome {
-    tracing::warn!(command = claimed.id, %error, "a message did not reach Slack");
+    tracing::debug!(command = claimed.id, %error, "a message did not reach Slack");
     Outcome::PostFailed(match error {
         PostError::Refused(word) => PostFailure::Refused(word),
         PostError::Throttled(pause) => PostFailure::Throttled(pause),

@@ -290,7 +290,7 @@ async fn who_wants_something_of_a_connection_at_work_is_told_what_is_under_way()
             was deleted: data already in the destination stays there.
             Ref R1
         bot edits message 1:
-            *Google Ads* was cancelled or removed in Fivetran; its link no longer works.
+            *Google Ads* was cancelled; its link no longer works.
             Requested by @alice · The data goes to `acme` · Ref R2
     "#]])
         .await;

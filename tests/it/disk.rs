@@ -68,14 +68,14 @@ async fn on(folder: &Path) -> (Outside, Program) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_disk_accepts_nothing_and_says_so_until_there_is_room() {
-    let Some(disk) = Disk::mount(512) else { return without_root().await };
+    let Some(disk) = Disk::mount(4096) else { return without_root().await };
     let (outside, program) = on(disk.path()).await;
     let process = program.start().await;
     let first = type_in(&process, &outside, "before").await.unwrap();
     outside.until_all_ended(&[first].into()).await;
 
     let filler = disk.path().join("filler");
-    let _ = std::fs::write(&filler, vec![0; 1024 * 1024]);
+    let _ = std::fs::write(&filler, vec![0; 8 * 1024 * 1024]);
     let mut refused = 0;
     // The write-ahead log may have room for some rows yet.
     for at in 0..400 {
