@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::life::Purpose;
 use crate::work::Intent;
 pub use outcome::{Failure, Found, Outcome, PostFailure};
 pub use pause::{CREATE_DEADLINE, RESPONSE_URL_DEADLINE, THROTTLE_LIMIT, WEB_API_DEADLINE};
@@ -73,6 +74,8 @@ pub struct Journal<C> {
     /// this process's memory and nowhere else; through a rest too, or a message that is held up would
     /// have a fresh card made, and so one more link that works, each time it is tried.
     card: Option<(C, Timestamp)>,
+    /// What a link is for, if the last look has shown that the connection had been set up.
+    purpose: Option<Purpose>,
     due: Due,
     vanished: u32,
 }
@@ -116,6 +119,7 @@ impl<C> Journal<C> {
             looked_at: None,
             refused: None,
             card: None,
+            purpose: None,
             due: Due::Look,
             vanished: 0,
         }
@@ -148,11 +152,14 @@ impl<C> Journal<C> {
             Outcome::Postponed => {
                 if self.is_posting() {
                     self.progress.posts = self.progress.posts.saturating_sub(1);
+                    // What holds it up may last, and each new try costs a look and a card.
+                    return self.again(self.due, now);
                 }
                 self.rest(POSTPONED_PAUSE, now)
             }
             Outcome::Created { connection, card } => {
                 self.card = card.map(|card| (card, now));
+                self.purpose = None;
                 self.deliver(connection, false, now)
             }
             Outcome::CreateRefused { problem, conflict } => {
@@ -177,6 +184,11 @@ impl<C> Journal<C> {
 
     fn found(&mut self, found: Found, now: Timestamp) -> Next {
         let renewing = self.terms.intent == Intent::Renew;
+        self.purpose = match found {
+            Found::Finished { broken: true, .. } => Some(Purpose::Repair),
+            Found::Finished { broken: false, .. } => Some(Purpose::Reauthorise),
+            _ => None,
+        };
         match found {
             Found::Nothing => self.found_nothing(now),
             Found::Unfinished { connection, .. } | Found::Finished { connection, .. }
@@ -369,8 +381,11 @@ impl<C> Journal<C> {
     }
 
     fn deliver(&mut self, connection: String, existed: bool, now: Timestamp) -> Next {
+        // Another look is no new beginning: a post that goes on failing is repeated ever less often.
+        if !matches!(self.progress.stage, Stage::Deliver { .. }) {
+            self.progress.tries = 0;
+        }
         self.progress.stage = Stage::Deliver { connection, existed };
-        self.progress.tries = 0;
         self.refused = None;
         self.maybe_sent = None;
         self.begin(if self.card.is_some() { Due::Post } else { Due::Mint }, now)

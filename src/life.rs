@@ -336,6 +336,7 @@ pub fn next(connection: &Connection, event: Event, reminders: bool, now: Timesta
         Event::Seen(seen) => change.seen(&seen, reminders, now),
         Event::NotSeen => {
             change.connection.look_again(now);
+            change.connection.ask_again_if_missing(now);
             change.passed(reminders, now);
         }
         Event::Passed => change.passed(reminders, now),
@@ -381,8 +382,14 @@ impl Change {
         if link.state == State::Waiting {
             link.expires_at = link.expires_at.min(now);
             let state = link.state_at(now);
-            self.becomes(state, now);
+            self.ends_unused(state, now);
         }
+    }
+
+    fn ends_unused(&mut self, state: State, now: Timestamp) {
+        self.becomes(state, now);
+        // What a look said of a link that waited may mean something else now.
+        self.connection.seen = None;
     }
 
     fn becomes(&mut self, state: State, now: Timestamp) {
@@ -402,7 +409,7 @@ impl Change {
         let state = link.state_at(now);
         if state != link.state {
             self.news = Some(if state == State::Lapsed { News::Lapsed } else { News::Expired });
-            self.becomes(state, now);
+            self.ends_unused(state, now);
         } else if reminders {
             self.news = self.connection.link.remind(now);
         }

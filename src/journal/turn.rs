@@ -11,6 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Due, Ending, Journal, Next, Notice, Outcome, Progress, Stage, Terms};
+use crate::life::Purpose;
 
 /// The fence of a command that was never taken from the store.
 pub const FIRST_FENCE: i64 = 1;
@@ -88,6 +89,8 @@ pub enum Message<C> {
         connection: String,
         /// Whether it was there before this command.
         existed: bool,
+        /// What the link is for, if the connection had been set up when Fivetran was asked last.
+        purpose: Option<Purpose>,
         /// The card.
         card: C,
     },
@@ -125,8 +128,8 @@ impl<C: Clone> Journal<C> {
                 let connection = connection.clone();
                 match (self.due, &self.card) {
                     (Due::Post, Some((card, _))) => {
-                        let (existed, card) = (*existed, card.clone());
-                        return Act::Deliver(Message::Link { connection, existed, card });
+                        let (existed, purpose, card) = (*existed, self.purpose, card.clone());
+                        return Act::Deliver(Message::Link { connection, existed, purpose, card });
                     }
                     (Due::Look, _) => Step::Look,
                     _ => Step::Mint { connection },

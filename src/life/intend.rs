@@ -20,6 +20,8 @@ pub struct Ask<'a> {
     pub renews: Option<&'a str>,
     /// The connection at Fivetran.
     pub connection_id: &'a str,
+    /// What the link is for, if the connection had been set up when Fivetran was asked last.
+    pub purpose: Option<Purpose>,
     /// The workspace.
     pub team_id: &'a str,
     /// The channel.
@@ -102,7 +104,8 @@ pub fn intend(connection: Option<&Connection>, behind: bool, ask: &Ask<'_>, now:
             change.becomes(State::Replaced, now);
             return Intention::TakeBack(change);
         }
-        if link.state == State::Replaced && behind {
+        // Whatever it is to show by now, it may still show the link.
+        if behind {
             return Intention::Wait { message_id: link.message_id.clone() };
         }
     }
@@ -150,13 +153,6 @@ fn post(before: Option<&Connection>, ask: &Ask<'_>, now: Timestamp) -> Intention
     let old = before.map(|before| &before.link);
     let renewed = old.filter(|_| ask.renews.is_some());
     let place = renewed.filter(|_| ask.edits).and_then(|link| link.message.clone());
-    let was = stood.as_ref().map(|link| (link.state, link.purpose));
-    let purpose = match (ask.intent, was) {
-        (Intent::Reauthorise, _) => Some(Purpose::Reauthorise),
-        (Intent::Renew, Some((State::Broken, _))) => Some(Purpose::Repair),
-        (Intent::Renew, Some((State::Waiting, purpose))) => purpose,
-        _ => None,
-    };
     let message_id = match (&place, old) {
         (Some(_), Some(old)) => old.message_id.clone(),
         _ => format!("{}-{generation}", ask.command),
@@ -177,7 +173,7 @@ fn post(before: Option<&Connection>, ask: &Ask<'_>, now: Timestamp) -> Intention
         expires_at: ask.expires_at,
         changed_at: now,
         reminded: Reminded::default(),
-        purpose,
+        purpose: ask.purpose,
         landed_at: None,
     };
     let incomplete = Seen::Setup { state: SetupState::Incomplete, tasks: None, first_sync: false };
@@ -195,10 +191,11 @@ fn post(before: Option<&Connection>, ask: &Ask<'_>, now: Timestamp) -> Intention
         looks: 0,
         missing_since: None,
         // Nobody posts a link for one that is finished but to repair it or to authorise it again.
-        seen: purpose.is_none().then(|| incomplete.digest()),
+        seen: ask.purpose.is_none().then(|| incomplete.digest()),
     };
-    // What the message before says is over once another one has the link.
-    let left = old.filter(|old| place.is_none() && old.message.is_some() && old.state != State::Replaced);
+    // What the message before says is over once another one has the link. Where it stands may become
+    // known only at this moment: by the row it might be nowhere.
+    let left = old.filter(|old| place.is_none() && old.state != State::Replaced);
     let show = left.map(|old| old.message_id.clone()).into_iter().collect();
     let at = place.map_or(At::New, At::Place);
     Intention::Post(Post { change: Change { connection, show, news: None }, at })

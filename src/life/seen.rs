@@ -5,7 +5,7 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Change, Link, News, Purpose, State, later};
+use super::{Change, Connection, Link, News, Purpose, State, later};
 use crate::fivetran::model::{SetupState, Status};
 
 /// How many other connections may be missing while one is believed to be gone. When more are, it is
@@ -74,6 +74,16 @@ fn fingerprint(text: &str) -> u64 {
         .fold(0xcbf2_9ce4_8422_2325, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3))
 }
 
+impl Connection {
+    /// An absence is still to be confirmed, whatever came of a look.
+    pub(super) fn ask_again_if_missing(&mut self, now: Timestamp) {
+        if self.missing_since.is_some() && !self.link.state.is_over() {
+            let next = later(now, ASK_AGAIN);
+            self.look_at = Some(self.look_at.map_or(next, |at| at.min(next)));
+        }
+    }
+}
+
 impl Change {
     /// Takes note of what was seen.
     pub(super) fn seen(&mut self, seen: &Seen, reminders: bool, now: Timestamp) {
@@ -119,6 +129,14 @@ impl Change {
         reminders: bool,
         now: Timestamp,
     ) {
+        if self.connection.link.purpose == Some(Purpose::Reauthorise) {
+            // Unless it works, there is nothing to go back to when nobody uses the link.
+            self.connection.link.purpose = match state {
+                SetupState::Incomplete => None,
+                SetupState::Broken => Some(Purpose::Repair),
+                SetupState::Connected | SetupState::Unknown => Some(Purpose::Reauthorise),
+            };
+        }
         let link = &self.connection.link;
         let before = link.state;
         if link.is_what_it_was_made_for(state, now) {
