@@ -4,7 +4,8 @@ pub(super) struct Dice(u64);
 
 impl Dice {
     pub(super) fn new(seed: u64) -> Self {
-        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15))
+        // Mixed first, or each seed would throw what the one before it throws, one throw later.
+        Self(crate::journal::pause::mix(seed.wrapping_add(1)))
     }
 
     fn roll(&mut self) -> u64 {

@@ -1,27 +1,92 @@
-//! Fivetran as a model: connections by name, and calls that go wrong in every known way.
+//! Fivetran as a model: connections by name, the cards made for them, and calls that go wrong, or
+//! answer what is not so, in every known way.
 
 use std::time::Duration;
 
 use super::dice::Dice;
-use super::{CALL_TIMEOUT, Fate, Outcome, Says, Weather, stamp};
-use crate::fivetran::model::ApiMessage;
-use crate::journal::{Failure, Found, Problem, Step};
+use super::{CALL_TIMEOUT, Fate, HOUR, MINUTE, SECOND, Weather, group_of, stamp};
+use crate::fivetran::model::{ApiMessage, SetupState};
+use crate::journal::{Failure, Found, Problem};
+use crate::life::Seen;
+
+/// How a connection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Is {
+    Incomplete,
+    Connected,
+    Broken,
+    Deleted,
+}
 
 pub(super) struct Connection {
-    pub(super) name: i64,
+    pub(super) name: usize,
     pub(super) ours: bool,
-    pub(super) finished: bool,
+    /// Since when it was how.
+    pub(super) history: Vec<(i64, Is)>,
+    /// The customer went through a card, at these times.
+    pub(super) finished: Vec<i64>,
     /// Somebody had finished it before any command.
     pub(super) finished_before_all: bool,
     /// The command whose creation made it.
     pub(super) made_by: Option<usize>,
-    pub(super) made_at: i64,
+    made_at: i64,
     listed_at: i64,
-    pub(super) deleted: bool,
+    /// When an answer said how it is.
+    pub(super) seen: Vec<i64>,
+    /// When an answer said that it is not there although it is.
+    pub(super) denied: Vec<i64>,
+}
+
+impl Connection {
+    pub(super) fn is(&self) -> Is {
+        self.history.last().map_or(Is::Deleted, |(_, is)| *is)
+    }
+
+    pub(super) fn is_deleted(&self) -> bool {
+        self.is() == Is::Deleted
+    }
+
+    /// Whether it was so at any moment since `since`.
+    pub(super) fn was(&self, is: Is, since: i64) -> bool {
+        let ends = self.history.iter().skip(1).map(|(at, _)| *at).chain([i64::MAX]);
+        self.history.iter().zip(ends).any(|((_, was), end)| *was == is && end >= since)
+    }
+}
+
+/// A link's card.
+pub(super) struct Card {
+    /// The connection that it is for.
+    pub(super) connection: usize,
+    /// When its link stops working.
+    pub(super) expires_at: i64,
+}
+
+/// From when to when answers deny connections: all of them, or the one of a name.
+pub(super) struct Lie {
+    pub(super) from: i64,
+    pub(super) to: i64,
+    name: Option<usize>,
+    /// In lists too.
+    lists: bool,
+}
+
+/// What a call asks for, as far as its fate goes by it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Call {
+    Create,
+    Other,
+}
+
+/// What a caller hears in the place of the truth.
+#[derive(Clone, Debug)]
+pub(super) enum Instead {
+    Failed(Failure),
+    Refused,
 }
 
 pub(super) struct Fivetran {
     pub(super) connections: Vec<Connection>,
+    pub(super) cards: Vec<Card>,
     pub(super) weather: Weather,
     /// Fivetran's promise under `FIVETRAN_NAMING`. Where it is broken, work is done within the grace
     /// and lists do not lag: then looking alone must be enough.
@@ -29,17 +94,28 @@ pub(super) struct Fivetran {
     /// A name that is taken is said to be so; otherwise it is refused like anything else.
     pub(super) conflict: bool,
     lag: i64,
+    /// How long a card's link works.
+    life: i64,
+    pub(super) lies: Vec<Lie>,
+    /// How long after a list of a group the next one is due, by the account's limit.
+    pub(super) tick: i64,
 }
 
 impl Fivetran {
-    pub(super) fn new(dice: &mut Dice) -> Self {
+    /// Clocks that differ by minutes are no match for cards that live for minutes.
+    pub(super) fn new(skewed: bool, dice: &mut Dice) -> Self {
         let names_are_unique = !dice.one_in(4);
+        let life = dice.pick(&[24 * HOUR, 24 * HOUR, 5 * MINUTE, 12 * MINUTE, 90 * SECOND]);
         Self {
             connections: Vec::new(),
+            cards: Vec::new(),
             weather: Weather::new(dice),
             names_are_unique,
             conflict: dice.one_in(2),
             lag: if names_are_unique && dice.one_in(4) { 1500 } else { 0 },
+            life: if skewed { 24 * HOUR } else { life },
+            lies: Vec::new(),
+            tick: dice.pick(&[30 * SECOND, 2 * MINUTE, 4 * MINUTE, 6 * MINUTE, 8 * MINUTE, 8 * MINUTE]),
         }
     }
 
@@ -47,29 +123,40 @@ impl Fivetran {
         self.lag > 0
     }
 
-    /// Adds one that somebody made elsewhere.
-    pub(super) fn seed(&mut self, name: i64, ours: bool, finished: bool) {
+    /// Adds one that somebody made before all this.
+    pub(super) fn seed(&mut self, name: usize, ours: bool, is: Is) -> usize {
         self.connections.push(Connection {
             name,
             ours,
-            finished,
-            finished_before_all: finished,
+            history: vec![(-24 * HOUR, is)],
+            finished: Vec::new(),
+            finished_before_all: is != Is::Incomplete,
             made_by: None,
-            made_at: -86_400_000,
+            made_at: -24 * HOUR,
             listed_at: 0,
-            deleted: false,
+            seen: Vec::new(),
+            denied: Vec::new(),
         });
+        self.connections.len() - 1
+    }
+
+    /// Lets answers deny what is there for a while.
+    pub(super) fn lie(&mut self, names: usize, dice: &mut Dice) {
+        let from = dice.below(10 * MINUTE);
+        let long = dice.pick(&[SECOND, 20 * SECOND, 4 * MINUTE, 12 * MINUTE]);
+        let name =
+            if dice.one_in(2) { None } else { Some(usize::try_from(dice.below(names as i64)).unwrap()) };
+        self.lies.push(Lie { from, to: from + dice.below(long) + 1, name, lists: dice.one_in(2) });
     }
 
     /// What will become of a call that is sent now.
-    pub(super) fn fate(&self, step: &Step, now: i64, dice: &mut Dice) -> Fate {
+    pub(super) fn fate(&self, call: Call, now: i64, dice: &mut Dice) -> Fate<Instead> {
         let answer_at = now + dice.between(20, 1500);
         let work_at = dice.between(now, answer_at);
-        let truth = Fate { work_at: Some(work_at), answer_at, says: Says::Truth };
         let instead = |work_at, answer_at, failure| Fate {
             work_at,
             answer_at,
-            says: Says::Instead(Outcome::Failed(failure)),
+            instead: Some(Instead::Failed(failure)),
         };
         let too_late = now + CALL_TIMEOUT;
         if self.weather.is_out(now) {
@@ -83,83 +170,135 @@ impl Fivetran {
                 },
             };
         }
-        if !dice.one_in(self.weather.trouble) {
-            return truth;
+        if !self.weather.troubles(now, dice) {
+            return Fate { work_at: Some(work_at), answer_at, instead: None };
         }
         // When the work of a request may be done at the latest, even if its caller has gone.
         let latest = now + if self.names_are_unique { 35_000 } else { 2_500 };
         match dice.below(12) {
             0 | 1 => instead(None, now + 5, Failure::NotSent),
             2 | 3 => {
-                let pause =
-                    dice.pick(&[None, Some(0), Some(1), Some(30), Some(60), Some(61), Some(u64::MAX)]);
+                let pause = dice.pick(&[None, Some(0), Some(1), Some(30), Some(60), Some(61), Some(600)]);
                 instead(None, answer_at, Failure::Throttled(pause.map(Duration::from_secs)))
             }
             4 | 5 => instead(None, answer_at, Failure::Unclear),
             6 | 7 => instead(Some(work_at), answer_at, Failure::Unclear),
             8 => instead(Some(dice.between(now, latest)), too_late, Failure::Unclear),
             9 => instead(Some(dice.between(answer_at, latest)), answer_at, Failure::Unclear),
-            10 if *step == Step::Create => Fate {
-                work_at: None,
-                answer_at,
-                says: Says::Instead(Outcome::CreateRefused {
-                    problem: Problem::Refused(ApiMessage::default()),
-                    conflict: false,
-                }),
-            },
+            10 if call == Call::Create => Fate { work_at: None, answer_at, instead: Some(Instead::Refused) },
             10 => instead(None, answer_at, Failure::Final(Problem::Forbidden(ApiMessage::default()))),
-            _ => Fate { answer_at: now + CALL_TIMEOUT - 1, ..truth },
+            _ => Fate { work_at: Some(work_at), answer_at: too_late - 1, instead: None },
         }
     }
 
-    /// Does the work of a call, and says what the answer would be.
-    pub(super) fn work(&mut self, step: &Step, command: usize, name: i64, now: i64) -> Outcome {
-        match step {
-            Step::Create => {
-                if self.names_are_unique && self.bearing(name).next().is_some() {
-                    let problem = Problem::NameTaken(ApiMessage::default());
-                    return Outcome::CreateRefused { problem, conflict: self.conflict };
-                }
-                self.connections.push(Connection {
-                    name,
-                    ours: true,
-                    finished: false,
-                    finished_before_all: false,
-                    made_by: Some(command),
-                    made_at: now,
-                    listed_at: now + self.lag,
-                    deleted: false,
-                });
-                let id = self.connections.len() - 1;
-                // Now and then the card does not come along.
-                Outcome::Created { connection: id.to_string(), card: (now % 16 != 0).then_some(id) }
+    /// Makes a connection: its number, and its card if that comes along.
+    pub(super) fn create(&mut self, name: usize, command: usize, now: i64) -> Option<(usize, Option<usize>)> {
+        if self.names_are_unique && self.bearing(name).next().is_some() {
+            return None;
+        }
+        self.connections.push(Connection {
+            name,
+            ours: true,
+            history: vec![(now, Is::Incomplete)],
+            finished: Vec::new(),
+            finished_before_all: false,
+            made_by: Some(command),
+            made_at: now,
+            listed_at: now + self.lag,
+            seen: Vec::new(),
+            denied: Vec::new(),
+        });
+        let id = self.connections.len() - 1;
+        // Now and then the card does not come along.
+        Some((id, (now % 16 != 0).then(|| self.card(id, now))))
+    }
+
+    /// `provision::judge`: what bears the name.
+    pub(super) fn look(&self, name: usize, now: i64) -> Found {
+        match self.bearing(name).find(|(_, found)| found.listed_at <= now) {
+            None => Found::Nothing,
+            Some((_, found)) if !found.ours => Found::OtherService { service: "stripe".to_owned() },
+            Some((id, found)) if found.is() == Is::Incomplete => {
+                Found::Unfinished { connection: id.to_string(), created_at: Some(stamp(found.made_at)) }
             }
-            Step::Look => {
-                let found = self.bearing(name).find(|(_, found)| found.listed_at <= now);
-                Outcome::Found(match found {
-                    None => Found::Nothing,
-                    Some((_, found)) if !found.ours => Found::OtherService { service: "stripe".to_owned() },
-                    Some((id, found)) if found.finished => {
-                        Found::Finished { connection: id.to_string(), origin: None, broken: false }
-                    }
-                    Some((id, found)) => Found::Unfinished {
-                        connection: id.to_string(),
-                        created_at: Some(stamp(found.made_at)),
-                    },
-                })
-            }
-            Step::Mint { connection } | Step::Cancel { connection } => {
-                let id: usize = connection.parse().unwrap();
-                match self.connections.get(id) {
-                    Some(found) if !found.deleted => Outcome::Minted(id),
-                    _ => Outcome::Vanished,
-                }
+            Some((id, found)) => {
+                let broken = found.is() == Is::Broken;
+                Found::Finished { connection: id.to_string(), origin: None, broken }
             }
         }
+    }
+
+    pub(super) fn card(&mut self, connection: usize, now: i64) -> usize {
+        self.cards.push(Card { connection, expires_at: now + self.life });
+        self.cards.len() - 1
+    }
+
+    pub(super) fn mint(&mut self, connection: usize, now: i64) -> Option<usize> {
+        self.exists(connection).then(|| self.card(connection, now))
+    }
+
+    /// What one look at one connection shows; `None`: it is not there.
+    pub(super) fn see(&mut self, connection: usize, now: i64) -> Option<Seen> {
+        self.shows(connection, now, false)
+    }
+
+    /// What a list of a group shows.
+    pub(super) fn list(&mut self, group: usize, now: i64) -> Vec<(usize, Seen)> {
+        let of_group = (0..self.connections.len()).filter(|&id| group_of(self.connections[id].name) == group);
+        let (listed, hidden): (Vec<_>, Vec<_>) =
+            of_group.partition(|&id| self.connections[id].listed_at <= now);
+        for id in hidden.into_iter().filter(|&id| self.exists(id)).collect::<Vec<_>>() {
+            self.connections[id].denied.push(now);
+        }
+        listed.into_iter().filter_map(|id| Some((id, self.shows(id, now, true)?))).collect()
+    }
+
+    fn shows(&mut self, id: usize, now: i64, listed: bool) -> Option<Seen> {
+        let found = self.connections.get_mut(id)?;
+        let state = match found.is() {
+            Is::Deleted => return None,
+            Is::Incomplete => SetupState::Incomplete,
+            Is::Connected => SetupState::Connected,
+            Is::Broken => SetupState::Broken,
+        };
+        let denies = |lie: &&Lie| {
+            (lie.from..lie.to).contains(&now)
+                && lie.name.is_none_or(|name| name == found.name)
+                && (lie.lists || !listed)
+        };
+        if self.lies.iter().any(|lie| denies(&lie)) {
+            found.denied.push(now);
+            return None;
+        }
+        found.seen.push(now);
+        let tasks = (state == SetupState::Broken).then(|| "sign in".to_owned());
+        Some(Seen::Setup { state, tasks, first_sync: false })
+    }
+
+    pub(super) fn becomes(&mut self, connection: usize, is: Is, now: i64) {
+        let found = &mut self.connections[connection];
+        if !found.is_deleted() && found.is() != is {
+            found.history.push((now, is));
+        }
+    }
+
+    /// The customer goes through a card.
+    pub(super) fn finish(&mut self, connection: usize, now: i64) {
+        if self.exists(connection) {
+            self.becomes(connection, Is::Connected, now);
+            self.connections[connection].finished.push(now);
+        }
+    }
+
+    pub(super) fn exists(&self, connection: usize) -> bool {
+        self.connections.get(connection).is_some_and(|found| !found.is_deleted())
     }
 
     /// The connections of a name that exist.
-    pub(super) fn bearing(&self, name: i64) -> impl Iterator<Item = (usize, &Connection)> {
-        self.connections.iter().enumerate().filter(move |(_, found)| found.name == name && !found.deleted)
+    pub(super) fn bearing(&self, name: usize) -> impl Iterator<Item = (usize, &Connection)> {
+        self.connections
+            .iter()
+            .enumerate()
+            .filter(move |(_, found)| found.name == name && !found.is_deleted())
     }
 }

@@ -1,67 +1,107 @@
-//! Slack as a model: response_urls with five uses and half an hour, the Web API with or without a
-//! place in the channel, and every known kind of trouble.
+//! Slack as a model: response_urls with five uses and half an hour, channels with and without the bot,
+//! messages that can be edited or not, threads, and every known kind of trouble.
 
 use std::time::Duration;
 
 use super::dice::Dice;
-use super::{CALL_TIMEOUT, Fate, Outcome, Says, Weather};
+use super::{CALL_TIMEOUT, CHANNELS, Fate, MINUTE, Weather};
 use crate::journal::PostFailure;
+use crate::life::State;
 
 const USES: u32 = 5;
-const LIFE: i64 = 30 * 60 * 1000;
+const LIFE: i64 = 30 * MINUTE;
+/// Channels, and then the direct messages of each person.
+pub(super) const PLACES: usize = CHANNELS.len() + super::PEOPLE.len();
 
-/// A message that has come to be seen.
+/// What a message shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    /// A link that works, until its card expires.
+    Link { card: usize, link: usize },
+    /// How a link stands.
+    Settled { state: State, link: usize, connection: usize },
+}
+
+pub(super) struct Message {
+    /// Where: a channel, or the direct messages of a person.
+    pub(super) place: usize,
+    pub(super) content: Content,
+    /// When it came to show that.
+    pub(super) since: i64,
+    /// Whether it can be edited at all.
+    pub(super) editable: bool,
+    pub(super) deleted: bool,
+    /// The post that made it.
+    pub(super) post: usize,
+    /// The edit or post that shows its link now.
+    pub(super) shown_by: usize,
+}
+
+/// A link or a sentence that has come to be seen.
 pub(super) struct Post {
     pub(super) command: usize,
-    /// Whose link it shows; `None` for a problem.
-    pub(super) link: Option<usize>,
+    /// The card behind the link; `None` for a sentence.
+    pub(super) card: Option<usize>,
+    pub(super) place: usize,
     pub(super) at: i64,
-    /// The task that posted it.
-    pub(super) task: usize,
-    /// Whether that task was told so.
+    /// The hand that posted it.
+    pub(super) hand: usize,
+    /// Whether that hand was told so.
     pub(super) clear: bool,
+    /// Whether it was sent by somebody who had lost the command, or the message, by then.
+    pub(super) late: bool,
+    /// Whether the answer reached a process, which has not died before it wrote the place down.
+    pub(super) heard: bool,
+    pub(super) written: bool,
+    /// It was written down by a process that had lost the command: to be taken away.
+    pub(super) left: bool,
 }
 
 pub(super) struct Slack {
     pub(super) weather: Weather,
     pub(super) web_api: bool,
-    in_channel: bool,
+    /// Links go to the person alone.
+    pub(super) private: bool,
+    /// Where the bot is.
+    pub(super) member: [bool; CHANNELS.len()],
+    pub(super) archived: [bool; CHANNELS.len()],
     /// Response_urls are dead from the start.
     pub(super) dead: bool,
     /// Per command: since when the response_url exists, and how often it was used.
     urls: Vec<(i64, u32)>,
+    pub(super) messages: Vec<Message>,
     pub(super) posts: Vec<Post>,
 }
 
 impl Slack {
     pub(super) fn new(dice: &mut Dice) -> Self {
+        let web_api = !dice.one_in(3);
         Self {
             weather: Weather::new(dice),
-            web_api: dice.one_in(2),
-            in_channel: !dice.one_in(4),
-            dead: dice.one_in(32),
+            web_api,
+            private: dice.one_in(8),
+            member: [!dice.one_in(5), !dice.one_in(5)],
+            archived: [false; 2],
+            dead: dice.one_in(if web_api { 10 } else { 32 }),
             urls: Vec::new(),
+            messages: Vec::new(),
             posts: Vec::new(),
         }
+    }
+
+    /// Whether messages of links can be edited so that the channel sees the link.
+    pub(super) fn edits(&self) -> bool {
+        self.web_api && !self.private
     }
 
     pub(super) fn open_url(&mut self, now: i64) {
         self.urls.push((now, 0));
     }
 
-    /// Whether a message goes to the response_url first: one that tells, or a link.
-    pub(super) fn by_url(&self, telling: bool) -> bool {
-        telling || !self.web_api || !self.in_channel
-    }
-
-    pub(super) fn fate(&self, now: i64, dice: &mut Dice) -> Fate {
+    pub(super) fn fate(&self, now: i64, dice: &mut Dice) -> Fate<PostFailure> {
         let answer_at = now + dice.between(20, 800);
         let work_at = Some(dice.between(now, answer_at));
-        let instead = |work_at, answer_at, failure| Fate {
-            work_at,
-            answer_at,
-            says: Says::Instead(Outcome::PostFailed(failure)),
-        };
+        let instead = |work_at, answer_at, failure| Fate { work_at, answer_at, instead: Some(failure) };
         let too_late = now + CALL_TIMEOUT;
         if self.weather.is_out(now) {
             return match self.weather.kind {
@@ -75,42 +115,68 @@ impl Slack {
                 },
             };
         }
-        if !dice.one_in(self.weather.trouble) {
-            return Fate { work_at, answer_at, says: Says::Truth };
+        if !self.weather.troubles(now, dice) {
+            return Fate { work_at, answer_at, instead: None };
         }
-        match dice.below(8) {
+        match dice.below(9) {
             0 => instead(None, now + 5, PostFailure::NotSent),
             1 => {
                 let pause = dice.pick(&[None, Some(0), Some(1), Some(30), Some(u64::MAX)]);
                 instead(None, answer_at, PostFailure::Throttled(pause.map(Duration::from_secs)))
             }
             2 => instead(None, answer_at, PostFailure::Unclear),
-            3 => instead(None, answer_at, PostFailure::Refused("channel_is_archived".to_owned())),
+            3 => instead(None, answer_at, PostFailure::Refused("invalid_auth".to_owned())),
             4 | 5 => instead(work_at, answer_at, PostFailure::Unclear),
             6 => instead(Some(dice.between(now, too_late + 3_000)), too_late, PostFailure::Unclear),
-            _ => Fate { work_at, answer_at: too_late - 1, says: Says::Truth },
+            7 => instead(Some(dice.between(now, too_late)), too_late, PostFailure::Unclear),
+            _ => Fate { work_at, answer_at: too_late - 1, instead: None },
         }
     }
 
-    /// Does the work of a post as `worker::deliver` asks for it, and says what the answer would be.
-    pub(super) fn work(&mut self, post: Post) -> Outcome {
-        let told = post.link.is_none();
-        let by_url = self.by_url(told);
-        let seen = (!by_url && self.web_api)
-            || self.use_url(post.command, post.at)
-            // In the channel if it can be, else as a direct message.
-            || (told && self.web_api);
-        if !seen {
-            return Outcome::PostFailed(PostFailure::Refused("used_url".to_owned()));
+    /// Why nothing can be posted there by the Web API.
+    pub(super) fn refuses(&self, place: usize) -> Option<&'static str> {
+        match place {
+            channel if channel >= CHANNELS.len() => None,
+            channel if self.archived[channel] => Some("is_archived"),
+            channel if !self.member[channel] => Some("channel_not_found"),
+            _ => None,
         }
-        self.posts.push(post);
-        if told { Outcome::Told } else { Outcome::Posted }
     }
 
-    fn use_url(&mut self, command: usize, now: i64) -> bool {
+    /// `chat.postMessage`.
+    pub(super) fn post(&mut self, place: usize) -> Result<(), PostFailure> {
+        self.refuses(place).map_or(Ok(()), |word| Err(PostFailure::Refused(word.to_owned())))
+    }
+
+    /// A post to the response_url of a command.
+    pub(super) fn use_url(&mut self, command: usize, now: i64) -> Result<(), PostFailure> {
         let (since, uses) = &mut self.urls[command];
         let alive = !self.dead && now < *since + LIFE && *uses < USES;
         *uses += u32::from(alive);
-        alive
+        if alive { Ok(()) } else { Err(PostFailure::Refused("used_url".to_owned())) }
     }
+
+    /// `chat.update`, as far as it is refused.
+    pub(super) fn update(&self, message: usize) -> Result<(), PostFailure> {
+        let there = &self.messages[message];
+        let word = match self.refuses(there.place) {
+            Some(word) => word,
+            None if there.deleted => "message_not_found",
+            None => return Ok(()),
+        };
+        Err(PostFailure::Refused(word.to_owned()))
+    }
+}
+
+/// `PostError::message_is_out_of_reach`.
+pub(super) fn is_out_of_reach(failure: &PostFailure) -> bool {
+    let PostFailure::Refused(word) = failure else { return false };
+    matches!(
+        word.as_str(),
+        "message_not_found"
+            | "cant_update_message"
+            | "edit_window_closed"
+            | "channel_not_found"
+            | "is_archived"
+    )
 }

@@ -1,474 +1,447 @@
-//! The processes of a run, and the virtual time in which they and the outside parties act.
+//! The virtual time, what is to happen in it, and who is there: processes as tasks that are polled one
+//! at a time, and outside parties that work by themselves.
 
 mod faults;
+mod people;
+mod scene;
 
+use std::cell::RefCell;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
-use std::time::Duration;
+use std::pin::Pin;
+use std::rc::{Rc, Weak};
+use std::task::{Context, Waker};
 
 use super::dice::Dice;
 use super::fivetran::Fivetran;
-use super::slack::{Post, Slack};
+use super::slack::Slack;
 use super::statistics::{Ended, Statistics};
-use super::store::Store;
-use super::{Fate, MINUTE, Outcome, Says, stamp};
-use crate::journal::{Act, FIRST_FENCE, Journal, Message, PostFailure, Resting, Terms, Turn};
-use crate::work::Intent;
+use super::store::{NewCommand, Store};
+use super::{MINUTE, stamp};
+use crate::journal::Resting;
+use people::Action;
 
-/// As in `worker`, in ms.
-const LEASE: i64 = 30_000;
-
+/// What a process does again and again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Event {
-    /// A command is accepted by a replica.
-    Accept {
-        replica: usize,
-    },
-    /// A replica asks for a due command.
-    Claim {
-        replica: usize,
-        command: usize,
-    },
-    /// A process that was slow sends its call at last.
-    Send {
-        task: usize,
-    },
-    /// The outside party does the work of a call.
-    Work {
-        call: usize,
-    },
-    /// The answer, or its absence, reaches the process.
-    Answer {
-        call: usize,
-    },
-    Crash {
-        replica: usize,
-    },
-    Start {
-        replica: usize,
-    },
-    /// A process that stood still goes on.
-    GoOn {
-        replica: usize,
-    },
-    /// Somebody deletes a connection by hand.
-    Delete,
-    /// Customers finish what they have links of.
-    Finish,
+pub(super) enum Chore {
+    /// `worker::take_due`.
+    Commands,
+    /// `outbox::run`.
+    Messages,
+    /// `watch::look_at_due`.
+    Looks,
+    /// `watch::sweep`.
+    Sweeps,
+    /// `watch::let_time_pass`.
+    Ticks,
 }
 
-struct Replica {
+pub(super) const CHORES: [Chore; 5] =
+    [Chore::Commands, Chore::Messages, Chore::Looks, Chore::Sweeps, Chore::Ticks];
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Event {
+    /// A task goes on.
+    Wake { task: usize },
+    /// A process looks for what is due.
+    Poll { replica: usize, chore: Chore },
+    /// The outside party does the work of a call.
+    Work { call: usize },
+    /// Somebody does something.
+    Action { action: usize },
+    /// A process dies.
+    Crash { replica: usize },
+    /// A process starts.
+    Start { replica: usize },
+    /// A process that stood still prolongs its leases again.
+    GoOn { replica: usize },
+    /// A clock is set.
+    SetClock { replica: usize, ahead: i64 },
+}
+
+type Work = Box<dyn FnOnce(&mut World)>;
+type Flow = Pin<Box<dyn Future<Output = ()>>>;
+
+struct Task {
+    replica: usize,
+    life: usize,
+    /// `None` while it is polled, and once it has ended.
+    flow: Option<Flow>,
+}
+
+/// A chore of a process.
+#[derive(Clone, Copy)]
+pub(super) struct Plan {
+    /// What is due next, as the store says.
+    due: i64,
+    /// When it is looked for.
+    at: i64,
+    pub(super) busy: bool,
+    /// Not before.
+    pub(super) earliest: i64,
+}
+
+const NO_PLAN: Plan = Plan { due: i64::MAX, at: i64::MAX, busy: false, earliest: 0 };
+
+pub(super) struct Replica {
     /// Which process this is: an owner of leases. `None`: it is down.
-    life: Option<usize>,
-    ahead: i64,
+    pub(super) life: Option<usize>,
+    pub(super) ahead: i64,
     /// Until when it stands still, its renewals too.
-    slow_until: i64,
-    resting: Resting<usize>,
+    pub(super) still_until: i64,
+    /// When it began to.
+    pub(super) stood_at: i64,
+    /// When it prolonged its leases last, if it is not doing so all the time.
+    pub(super) renewed_at: Option<i64>,
+    pub(super) resting: Resting<usize>,
+    pub(super) plans: [Plan; CHORES.len()],
+    /// Fivetran asked the watcher for a pause until then, by its clock.
+    pub(super) paused_until: i64,
 }
 
 /// A process at work on a command, from a claim to its end, a wait or its death.
-pub(super) struct Task {
+pub(super) struct Hand {
     pub(super) command: usize,
-    replica: usize,
-    life: usize,
-    fence: i64,
-    journal: Journal<usize>,
-    /// What it is about to send, or has sent.
-    act: Option<Act<usize>>,
-    last: Outcome,
-    at_work: bool,
+    pub(super) replica: usize,
+    pub(super) life: usize,
+    pub(super) fence: i64,
+    pub(super) at_work: bool,
     /// Its process died, or lost the lease: it has told nobody what it did.
     pub(super) cut_off: bool,
-}
-
-struct Call {
-    task: usize,
-    act: Act<usize>,
-    truth: Option<Outcome>,
-    says: Says,
+    /// The database said that somebody else has the command.
+    pub(super) lost: bool,
+    /// When it made sure last that it has enough of the lease.
+    pub(super) checked_at: i64,
 }
 
 /// What the run knows of a command besides the store.
 pub(super) struct Command {
-    pub(super) name: i64,
+    pub(super) new: NewCommand,
     pub(super) accepted_at: i64,
-    pub(super) ended: Option<Ended>,
+    /// The first hand that had it.
+    pub(super) began: usize,
+    /// The person was told that it was accepted; otherwise that nothing will happen.
+    pub(super) promised: bool,
+    /// Whoever met its twin, or the silence, was told so.
+    pub(super) refused: bool,
+    /// How each fence of it saw its end.
+    pub(super) ends: Vec<(i64, Ended)>,
     pub(super) fivetran_calls: u32,
     pub(super) posts: u32,
     /// Posts to the response_url, for a link and for a problem, that it may have counted.
     pub(super) url_links: u32,
     pub(super) url_problems: u32,
-    /// Tasks that died or lost the lease.
+    /// Hands that died or lost the lease.
     pub(super) cut_offs: u32,
-    idle_waits: u32,
+    pub(super) idle_waits: u32,
+    /// From before the run: its link was there already.
+    pub(super) prior: bool,
 }
 
 pub(super) struct World {
-    now: i64,
-    dice: Dice,
+    me: Weak<RefCell<World>>,
+    pub(super) now: i64,
+    pub(super) dice: Dice,
     queue: BinaryHeap<Reverse<(i64, usize, Event)>>,
     scheduled: usize,
-    replicas: Vec<Replica>,
+    tasks: Vec<Task>,
+    current: usize,
+    works: Vec<Option<Work>>,
+    actions: Vec<Action>,
+    actions_left: usize,
+    pub(super) replicas: Vec<Replica>,
     lives: usize,
-    /// One drive or call in so many meets a crash.
+    /// One call in so many meets a crash.
     crash_rate: i64,
+    /// Until when processes die and stand still.
+    faults_until: i64,
     crashes_left: u32,
-    slow_left: u32,
+    stills_left: u32,
+    /// One answer of the database in so many is lost.
+    pub(super) database_trouble: i64,
+    pub(super) database_until: i64,
     pub(super) store: Store,
     pub(super) fivetran: Fivetran,
     pub(super) slack: Slack,
-    pub(super) tasks: Vec<Task>,
-    calls: Vec<Call>,
+    pub(super) hands: Vec<Hand>,
     pub(super) commands: Vec<Command>,
+    pub(super) reminders: bool,
+    pub(super) landings: Vec<(usize, i64)>,
     pub(super) statistics: Statistics,
     /// For how long processes were down or stood still.
     pub(super) lost_time: i64,
+    /// When the last fault has ended, as far as is known.
+    pub(super) calm_from: i64,
+    /// The largest difference between two clocks.
+    pub(super) skew: i64,
     pub(super) violation: Option<String>,
-    traced: bool,
+    pub(super) traced: bool,
 }
 
+/// Events after which a world is taken not to end.
+const EVENTS: usize = 60_000;
+
 impl World {
-    pub(super) fn new(seed: u64, traced: bool) -> Self {
-        let mut dice = Dice::new(seed);
-        let replicas = dice.between(1, 3);
-        let skew = dice.pick(&[0, 0, 2_000, 10 * MINUTE]);
-        let replicas = (0..usize::try_from(replicas).unwrap())
-            .map(|life| Replica {
-                life: Some(life),
-                ahead: dice.between(0, skew),
-                slow_until: 0,
-                resting: Resting::default(),
-            })
-            .collect::<Vec<_>>();
-        let (fivetran, slack) = (Fivetran::new(&mut dice), Slack::new(&mut dice));
-        let mut world = Self {
-            now: 0,
-            queue: BinaryHeap::new(),
-            scheduled: 0,
-            lives: replicas.len(),
-            replicas,
-            crash_rate: dice.pick(&[i64::MAX, 32, 8, 3]),
-            crashes_left: 6,
-            slow_left: if fivetran.names_are_unique { 2 } else { 0 },
-            store: Store::default(),
-            fivetran,
-            slack,
-            tasks: Vec::new(),
-            calls: Vec::new(),
-            commands: Vec::new(),
-            statistics: Statistics::default(),
-            lost_time: 0,
-            violation: None,
-            traced,
-            dice,
+    /// Lives through one seed.
+    pub(super) fn live(seed: u64, traced: bool) -> Result<Statistics, String> {
+        let world = Self::new(seed, traced);
+        let ended = Self::run(&world);
+        let mut world = world.borrow_mut();
+        // They hold the world.
+        let tasks = std::mem::take(&mut world.tasks);
+        let works = std::mem::take(&mut world.works);
+        let judged = ended.and_then(|()| world.judge());
+        drop(world);
+        drop((tasks, works));
+        judged
+    }
+
+    fn run(world: &Rc<RefCell<Self>>) -> Result<(), String> {
+        loop {
+            let event = {
+                let mut this = world.borrow_mut();
+                if let Some(violation) = this.violation.take() {
+                    return Err(violation);
+                }
+                if this.scheduled > EVENTS {
+                    return Err("it does not end".to_owned());
+                }
+                this.plan();
+                if this.is_over() {
+                    return Ok(());
+                }
+                let Some(Reverse((now, _, event))) = this.queue.pop() else { return Ok(()) };
+                this.now = now;
+                event
+            };
+            match event {
+                Event::Wake { task } => Self::go_on(world, task),
+                event => world.borrow_mut().happen(event),
+            }
+        }
+    }
+
+    fn go_on(world: &Rc<RefCell<Self>>, id: usize) {
+        let flow = {
+            let mut this = world.borrow_mut();
+            let Task { replica, life, .. } = this.tasks[id];
+            let still_until = this.replicas[replica].still_until;
+            if this.replicas[replica].life == Some(life) && this.now < still_until {
+                return this.at(still_until, Event::Wake { task: id });
+            }
+            this.current = id;
+            let flow = this.tasks[id].flow.take();
+            if this.replicas[replica].life == Some(life) { flow } else { None }
         };
-        world.populate();
-        world
-    }
-
-    fn populate(&mut self) {
-        let commands = self.dice.between(1, 2);
-        for _ in 0..commands {
-            let replica = self.dice.below(self.replicas.len() as i64);
-            let at = self.dice.below(10_000);
-            self.at(at, Event::Accept { replica: usize::try_from(replica).unwrap() });
+        let Some(mut flow) = flow else { return };
+        let ended = flow.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
+        let mut this = world.borrow_mut();
+        let Task { replica, life, .. } = this.tasks[id];
+        if !ended && this.replicas[replica].life == Some(life) {
+            this.tasks[id].flow = Some(flow);
+        } else {
+            drop(this);
+            drop(flow);
         }
-        if self.fivetran.names_are_unique && self.dice.one_in(3) {
-            let (ours, finished) = (!self.dice.one_in(3), self.dice.one_in(2));
-            self.fivetran.seed(0, ours, finished);
-        }
-        if self.dice.one_in(8) {
-            let at = self.dice.below(20_000);
-            self.at(at, Event::Delete);
-        }
-        if self.dice.one_in(4) {
-            let at = self.dice.below(5 * MINUTE);
-            self.at(at, Event::Finish);
-        }
-    }
-
-    pub(super) fn run(mut self) -> Result<Statistics, String> {
-        while let Some(Reverse((now, _, event))) = self.queue.pop() {
-            self.now = now;
-            self.happen(event);
-            if self.scheduled > 50_000 {
-                self.violation = Some("it does not end".to_owned());
-            }
-            if let Some(violation) = self.violation {
-                return Err(violation);
-            }
-        }
-        self.judge()
     }
 
     fn happen(&mut self, event: Event) {
         match event {
-            Event::Accept { replica } => self.accept(replica),
-            Event::Claim { replica, command } => self.claim(replica, command),
-            Event::Send { task } if self.is_alive(task) => self.send(task),
-            Event::Send { .. } => {}
-            Event::Work { call } => self.work(call),
-            Event::Answer { call } => self.answer(call),
+            Event::Wake { .. } => {}
+            Event::Poll { replica, chore } => self.poll(replica, chore),
+            Event::Work { call } => {
+                if let Some(work) = self.works[call].take() {
+                    work(self);
+                }
+            }
+            Event::Action { action } => {
+                self.actions_left -= 1;
+                self.act(action);
+            }
             Event::Crash { replica } => self.crash(replica),
-            Event::Start { replica } => {
-                self.trace(|| format!("replica {replica} starts"));
-                self.replicas[replica].life = Some(self.lives);
-                self.lives += 1;
-                self.offer_all();
-            }
-            Event::GoOn { replica } => {
-                if let Some(life) = self.replicas[replica].life {
-                    self.store.renew(life);
-                }
-            }
-            Event::Delete => {
-                self.trace(|| "somebody deletes the connections".to_owned());
-                self.fivetran.connections.iter_mut().for_each(|connection| connection.deleted = true);
-            }
-            Event::Finish => {
-                for link in self.slack.posts.iter().filter_map(|post| post.link) {
-                    self.fivetran.connections[link].finished = true;
-                }
+            Event::Start { replica } => self.start(replica),
+            Event::GoOn { replica } => self.prolong(replica),
+            Event::SetClock { replica, ahead } => {
+                self.statistics.clock_steps += 1;
+                self.trace(|| format!("the clock of replica {replica} is set to {ahead} ms ahead"));
+                self.replicas[replica].ahead = ahead;
+                self.store.changed = true;
             }
         }
     }
 
-    fn accept(&mut self, replica: usize) {
+    fn poll(&mut self, replica: usize, chore: Chore) {
         let Some(life) = self.replicas[replica].life else { return };
-        let clock = self.clock(replica);
-        // Only where Fivetran keeps names unique can two commands have one name.
-        let unique = self.fivetran.names_are_unique;
-        let name = if unique { self.dice.below(2) } else { self.commands.len() as i64 };
-        let command = self.store.accept(life, clock);
-        self.slack.open_url(self.now);
-        self.commands.push(Command {
-            name,
-            accepted_at: self.now,
-            ended: None,
+        let still_until = self.replicas[replica].still_until;
+        let plan = &mut self.replicas[replica].plans[chore as usize];
+        if plan.busy || plan.at != self.now {
+            return;
+        }
+        if self.now < still_until {
+            plan.at = still_until;
+            return self.at(still_until, Event::Poll { replica, chore });
+        }
+        *plan = Plan { busy: true, ..NO_PLAN };
+        let me = self.me();
+        self.attend(me, replica, life, chore);
+    }
+
+    pub(super) fn me(&self) -> Rc<RefCell<Self>> {
+        self.me.upgrade().expect("the world is there while it runs")
+    }
+
+    /// A chore is over for now.
+    pub(super) fn rest(&mut self, replica: usize, life: usize, chore: Chore) {
+        if self.replicas[replica].life == Some(life) {
+            let earliest = self.now + chore.pause();
+            self.replicas[replica].plans[chore as usize] = Plan { earliest, ..NO_PLAN };
+            self.store.changed = true;
+        }
+    }
+
+    /// Plans when each process looks for what is due.
+    fn plan(&mut self) {
+        if !std::mem::take(&mut self.store.changed) {
+            return;
+        }
+        for replica in 0..self.replicas.len() {
+            if self.replicas[replica].life.is_none() {
+                continue;
+            }
+            for chore in CHORES {
+                let due = self.due(replica, chore);
+                let plan = self.replicas[replica].plans[chore as usize];
+                if plan.busy || (plan.due == due && plan.at < i64::MAX) || due == i64::MAX {
+                    continue;
+                }
+                let jitter = self.dice.below(chore.pause());
+                let at = due.max(plan.earliest).max(self.now).saturating_add(jitter);
+                self.replicas[replica].plans[chore as usize] = Plan { due, at, ..plan };
+                self.at(at, Event::Poll { replica, chore });
+            }
+        }
+    }
+
+    fn due(&self, replica: usize, chore: Chore) -> i64 {
+        let Replica { ahead, paused_until, life, .. } = self.replicas[replica];
+        let paused = |due: i64| if due == i64::MAX { due } else { due.max(paused_until - ahead) };
+        match chore {
+            Chore::Commands => {
+                let in_hand = self.in_hand(life);
+                self.store.command_due(ahead, &in_hand)
+            }
+            Chore::Messages => self.store.message_due(ahead),
+            Chore::Looks => paused(self.store.look_due(ahead)),
+            Chore::Sweeps => paused(self.store.sweep_due(ahead)),
+            Chore::Ticks => self.store.tick_due(ahead).saturating_add(super::UNLISTED),
+        }
+    }
+
+    /// The commands that a process has in hand.
+    pub(super) fn in_hand(&self, life: Option<usize>) -> Vec<usize> {
+        let theirs = self.hands.iter().filter(|hand| hand.at_work && Some(hand.life) == life);
+        theirs.map(|hand| hand.command).collect()
+    }
+
+    /// Starts a task of a process.
+    pub(super) fn spawn(&mut self, replica: usize, life: usize, flow: Flow) {
+        self.tasks.push(Task { replica, life, flow: Some(flow) });
+        self.at(self.now, Event::Wake { task: self.tasks.len() - 1 });
+    }
+
+    /// The task that is being polled goes on at `time`.
+    pub(super) fn wake_at(&mut self, time: i64) {
+        let task = self.current;
+        self.at(time, Event::Wake { task });
+    }
+
+    /// Work that an outside party does at `time`, whatever becomes of its caller.
+    pub(super) fn work_at(&mut self, time: i64, work: Work) {
+        self.works.push(Some(work));
+        self.at(time, Event::Work { call: self.works.len() - 1 });
+    }
+
+    pub(super) fn is_alive(&self, replica: usize, life: usize) -> bool {
+        self.replicas[replica].life == Some(life)
+    }
+
+    /// A process's time.
+    pub(super) fn clock(&self, replica: usize) -> i64 {
+        self.now + self.replicas[replica].ahead
+    }
+
+    pub(super) fn at(&mut self, time: i64, event: Event) {
+        self.scheduled += 1;
+        self.queue.push(Reverse((time.max(self.now), self.scheduled, event)));
+    }
+
+    /// Notes that something is wrong until then.
+    pub(super) fn is_troubled(&mut self, until: i64) {
+        self.calm_from = self.calm_from.max(until);
+    }
+
+    /// Whether everything has happened, and all the time has passed within which all must be well.
+    fn is_over(&self) -> bool {
+        self.actions_left == 0
+            && self.now >= self.calm_from + self.bound()
+            && self.store.is_done()
+            && self.replicas.iter().all(|replica| replica.life.is_some() && replica.still_until <= self.now)
+    }
+
+    /// Within what time after the last fault all must be well: an edit that is not tried again for
+    /// 5 min and a lease of 2; lists at their slowest, twice, and an absence that has to be confirmed;
+    /// and what a clock that is ahead has put off for those that are not.
+    pub(super) fn bound(&self) -> i64 {
+        10 * MINUTE + 3 * self.fivetran.tick + self.skew
+    }
+
+    pub(super) fn events(&self) -> usize {
+        self.scheduled
+    }
+
+    pub(super) fn violate(&mut self, violation: impl FnOnce() -> String) {
+        if self.violation.is_none() {
+            let violation = violation();
+            self.trace(|| violation.clone());
+            self.violation = Some(violation);
+        }
+    }
+
+    pub(super) fn trace(&self, line: impl FnOnce() -> String) {
+        if self.traced {
+            println!("{:>9} {}", self.now, line());
+        }
+    }
+}
+
+impl Command {
+    pub(super) fn new(new: NewCommand, accepted_at: i64) -> Self {
+        Self {
+            new,
+            accepted_at,
+            began: usize::MAX,
+            promised: false,
+            refused: false,
+            ends: Vec::new(),
             fivetran_calls: 0,
             posts: 0,
             url_links: 0,
             url_problems: 0,
             cut_offs: 0,
             idle_waits: 0,
-        });
-        self.trace(|| format!("command {command} for name {name} is accepted by replica {replica}"));
-        self.take_up(replica, life, command, FIRST_FENCE);
+            prior: false,
+        }
     }
+}
 
-    fn claim(&mut self, replica: usize, command: usize) {
-        let Some(life) = self.replicas[replica].life else { return };
-        if self.now < self.replicas[replica].slow_until {
-            return self.at(self.replicas[replica].slow_until, Event::Claim { replica, command });
-        }
-        let clock = self.clock(replica);
-        let Some(fence) = self.store.claim(command, life, clock, self.now) else { return };
-        self.trace(|| format!("replica {replica} claims command {command}"));
-        self.take_up(replica, life, command, fence);
+impl Chore {
+    /// How long it rests at most when nothing is due, in ms; as in each module's `POLL`.
+    fn pause(self) -> i64 {
+        if self == Self::Commands { 500 } else { 1_000 }
     }
+}
 
-    /// The beginning of `worker::take_turns`.
-    fn take_up(&mut self, replica: usize, life: usize, command: usize, fence: i64) {
-        let row = &self.store.rows[command];
-        let terms = Terms {
-            accepted_at: stamp(row.accepted_at),
-            web_api: self.slack.web_api,
-            intent: Intent::Connect,
-            spread: super::super::pause::mix(command as u64 + 1),
-        };
-        let resting = &mut self.replicas[replica].resting;
-        let (journal, outcome) = resting.take_up(&command.to_string(), fence, terms, row.progress.clone());
-        self.tasks.push(Task {
-            command,
-            replica,
-            life,
-            fence,
-            journal,
-            act: None,
-            last: outcome.clone(),
-            at_work: true,
-            cut_off: false,
-        });
-        self.drive(self.tasks.len() - 1, outcome);
-    }
-
-    /// The loop of `worker::take_turns`, from an outcome to the next call. A process can die between
-    /// any two of its effects.
-    fn drive(&mut self, id: usize, outcome: Outcome) {
-        self.trace(|| format!("  task {id}: {outcome:?}"));
-        if self.dies(id) {
-            return;
-        }
-        let task = &mut self.tasks[id];
-        task.last = outcome.clone();
-        let (replica, command, fence) = (task.replica, task.command, task.fence);
-        let now = stamp(self.now + self.replicas[replica].ahead);
-        let Turn { record, act, again } = task.journal.next(outcome, now);
-        self.trace(|| format!("  task {id}: -> {act:?}"));
-        let goes_on = matches!(act, Act::Provision(_) | Act::Deliver(_));
-        if let Act::Rest(_) = act {
-            let journal = self.tasks[id].journal.clone();
-            self.replicas[replica].resting.put_down(&command.to_string(), fence, journal);
-        }
-        if let Some(record) = record {
-            if !self.store.record(command, fence, &record) {
-                self.trace(|| format!("  task {id} has lost its lease"));
-                self.replicas[replica].resting.forget(&command.to_string());
-                self.statistics.leases_lost += 1;
-                return self.cut_off(id);
-            }
-            if goes_on && self.dies(id) {
-                return;
-            }
-        }
-        self.tasks[id].at_work = goes_on;
-        self.check_wait(command, &act);
-        match act {
-            Act::Rest(_) => self.offer(command),
-            Act::End(_) => self.end(id),
-            act => self.take(id, act, again),
-        }
-    }
-
-    /// `worker::provision` and `worker::deliver`, up to the call.
-    fn take(&mut self, id: usize, act: Act<usize>, again: bool) {
-        let task = &mut self.tasks[id];
-        let replica = task.replica;
-        let provisions = matches!(act, Act::Provision(_));
-        task.act = Some(act);
-        if provisions && again && self.dice.one_in(16) {
-            return self.drive(id, Outcome::Postponed);
-        }
-        if self.slow_left > 0 && self.crash_rate < i64::MAX && self.dice.one_in(16) {
-            self.slow_left -= 1;
-            let pause = self.dice.pick(&[1_000, LEASE + 5_000, 3 * MINUTE]);
-            self.stand_still(replica, pause);
-            return self.at(self.now + pause, Event::Send { task: id });
-        }
-        self.send(id);
-    }
-
-    fn send(&mut self, id: usize) {
-        let task = &self.tasks[id];
-        let (replica, command) = (task.replica, &mut self.commands[task.command]);
-        let act = task.act.clone().expect("a task sends what it is to take");
-        let fate: Fate = match &act {
-            Act::Provision(step) => {
-                command.fivetran_calls += 1;
-                self.fivetran.fate(step, self.now, &mut self.dice)
-            }
-            act => {
-                command.posts += 1;
-                let telling = matches!(act, Act::Deliver(Message::Notice(_)));
-                let fate = self.slack.fate(self.now, &mut self.dice);
-                let unsent = matches!(&fate.says, Says::Instead(Outcome::PostFailed(failure))
-                    if !matches!(failure, PostFailure::Unclear));
-                if self.slack.by_url(telling) && !unsent {
-                    *(if telling { &mut command.url_problems } else { &mut command.url_links }) += 1;
-                }
-                fate
-            }
-        };
-        let call = self.calls.len();
-        self.calls.push(Call { task: id, act, truth: None, says: fate.says });
-        if let Some(at) = fate.work_at {
-            self.at(at, Event::Work { call });
-        }
-        self.at(fate.answer_at, Event::Answer { call });
-        if self.dice.one_in(self.crash_rate) {
-            let at = self.dice.between(self.now, fate.answer_at);
-            self.at(at, Event::Crash { replica });
-        } else if self.slow_left > 0 && self.dice.one_in(64) {
-            self.slow_left -= 1;
-            self.stand_still(replica, LEASE + 5_000);
-        }
-    }
-
-    fn work(&mut self, id: usize) {
-        let call = &self.calls[id];
-        let (task, command) = (call.task, self.tasks[call.task].command);
-        let truth = match &call.act {
-            Act::Provision(step) => {
-                let name = self.commands[command].name;
-                self.fivetran.work(step, command, name, self.now)
-            }
-            act => {
-                let clear = matches!(call.says, Says::Truth);
-                let link = match act {
-                    Act::Deliver(Message::Link { card, connection, .. }) => {
-                        assert_eq!(card.to_string(), *connection, "a link is its connection's");
-                        Some(*card)
-                    }
-                    _ => None,
-                };
-                self.slack.work(Post { command, link, at: self.now, task, clear })
-            }
-        };
-        self.trace(|| format!("    at work for task {task}: {:?} -> {truth:?}", self.calls[id].act));
-        self.calls[id].truth = Some(truth);
-        self.check_connections(command);
-    }
-
-    fn answer(&mut self, id: usize) {
-        let task = self.calls[id].task;
-        if !self.is_alive(task) {
-            return;
-        }
-        let replica = self.tasks[task].replica;
-        if self.now < self.replicas[replica].slow_until {
-            return self.at(self.replicas[replica].slow_until, Event::Answer { call: id });
-        }
-        let call = &mut self.calls[id];
-        let outcome = match &call.says {
-            Says::Truth => call.truth.take().expect("the work comes before its answer"),
-            Says::Instead(outcome) => outcome.clone(),
-        };
-        self.drive(task, outcome);
-    }
-
-    fn end(&mut self, id: usize) {
-        let Task { command, ref journal, ref last, replica, .. } = self.tasks[id];
-        let ended = Ended {
-            stage: journal.progress().stage.clone(),
-            at: self.now,
-            past_deadline: stamp(self.clock(replica)) >= journal.deadline(),
-            last: last.clone(),
-        };
-        self.trace(|| format!("command {command} has ended as {:?}", ended.stage));
-        if self.commands[command].ended.replace(ended).is_some() {
-            self.violation = Some(format!("command {command} has ended twice"));
-        }
-    }
-
-    fn is_alive(&self, task: usize) -> bool {
-        let task = &self.tasks[task];
-        self.replicas[task.replica].life == Some(task.life) && task.at_work
-    }
-
-    fn clock(&self, replica: usize) -> i64 {
-        self.now + self.replicas[replica].ahead
-    }
-
-    fn at(&mut self, time: i64, event: Event) {
-        self.scheduled += 1;
-        self.queue.push(Reverse((time, self.scheduled, event)));
-    }
-
-    fn check_wait(&mut self, command: usize, act: &Act<usize>) {
-        let idle = &mut self.commands[command].idle_waits;
-        match act {
-            Act::Rest(Duration::ZERO) => *idle += 1,
-            Act::Rest(_) => *idle = 0,
-            _ => return,
-        }
-        if *idle > 1 {
-            self.violation = Some(format!("command {command} waits for nothing, again and again"));
-        }
-    }
-
-    fn trace(&self, line: impl FnOnce() -> String) {
-        if self.traced {
-            println!("{:>9} {}", self.now, line());
-        }
-    }
+/// The moment at which a process's clock shows this.
+pub(super) fn shown(clock: i64) -> jiff::Timestamp {
+    stamp(clock)
 }

@@ -1,0 +1,266 @@
+//! Mirrors `worker::deliver` and the edits of `outbox`: the ways to Slack. What has come to be seen is
+//! shown to the witness at once.
+
+use super::job::{Job, place_name};
+use super::process::{Bot, Sent};
+use super::slack::{Content, Message, Post};
+use super::store::ClaimedMessage;
+use super::world::World;
+use super::{CALL_TIMEOUT, CHANNELS, Outcome, number, stamp};
+use crate::journal::{Notice, PostFailure};
+use crate::life::{Link, News, Place, State};
+
+/// The message that stands at a place.
+pub(super) fn edited(place: &Place) -> usize {
+    place.ts.parse().unwrap()
+}
+
+/// Where a link or a sentence is sent.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    /// `chat.postMessage`, to a channel or a person.
+    WebApi(usize),
+    /// The response_url, for all or for the person.
+    Url,
+}
+
+impl Bot {
+    /// `Delivery::post` and `Delivery::post_privately`: the post, and where it can be edited.
+    pub(super) async fn deliver_link(
+        &self,
+        job: &Job,
+        card: usize,
+        link: &str,
+    ) -> Result<(usize, Option<Place>), PostFailure> {
+        self.world().commands[job.command].posts += 1;
+        let (web_api, private) = {
+            let world = self.world();
+            (world.slack.web_api, world.slack.private)
+        };
+        let person = CHANNELS.len() + job.user;
+        let (first, second) = match (private, web_api) {
+            (true, true) => (Way::Url, Some(Way::WebApi(person))),
+            (false, true) => (Way::WebApi(job.channel), Some(Way::Url)),
+            (_, false) => (Way::Url, None),
+        };
+        match (self.post_link_by(job, card, link, first).await, second) {
+            (Err(PostFailure::Refused(word)), Some(second)) => {
+                if !self.holds_for(job.hand, CALL_TIMEOUT) {
+                    return Err(PostFailure::NotSent);
+                }
+                let sent = self.post_link_by(job, card, link, second).await;
+                sent.map_err(|error| match error {
+                    PostFailure::Refused(_) => PostFailure::Refused(word),
+                    error => error,
+                })
+            }
+            (sent, _) => sent,
+        }
+    }
+
+    async fn post_link_by(
+        &self,
+        job: &Job,
+        card: usize,
+        link: &str,
+        way: Way,
+    ) -> Result<(usize, Option<Place>), PostFailure> {
+        let (command, hand, link, channel) = (job.command, job.hand, number(link), job.channel);
+        let sent = self
+            .slack(Some(job), None, move |world, sent| {
+                let place = if let Way::WebApi(place) = way { place } else { channel };
+                world.reaches(way, command)?;
+                let post = world.posted(command, Some(card), place, hand, sent);
+                world.slack.messages.push(Message {
+                    place,
+                    content: Content::Link { card, link },
+                    since: world.now,
+                    editable: way != Way::Url,
+                    deleted: false,
+                    post,
+                    shown_by: post,
+                });
+                world.witness_link(world.slack.messages.len() - 1);
+                Ok((post, world.slack.messages.len() - 1))
+            })
+            .await;
+        if way == Way::Url {
+            self.count_url(job, &sent, false);
+        }
+        let (post, message) = sent?;
+        self.world().slack.posts[post].heard = true;
+        let place = if let Way::WebApi(place) = way { Some(place) } else { None };
+        Ok((post, place.map(|place| Place { channel: place_name(place), ts: message.to_string() })))
+    }
+
+    /// Puts a link into the message that stands there.
+    pub(super) async fn put_link(
+        &self,
+        job: &Job,
+        message: usize,
+        held: &ClaimedMessage,
+        card: usize,
+    ) -> Result<usize, PostFailure> {
+        self.world().commands[job.command].posts += 1;
+        let (command, hand, link) = (job.command, job.hand, number(&held.link));
+        let sent = self
+            .slack(Some(job), Some(held), move |world, sent| {
+                world.slack.update(message)?;
+                let post = world.posted(command, Some(card), world.slack.messages[message].place, hand, sent);
+                world.statistics.late_edits += u64::from(sent.late);
+                world.slack.messages[message].shown_by = post;
+                world.shows(message, Content::Link { card, link });
+                world.witness_link(message);
+                Ok(post)
+            })
+            .await;
+        let post = sent?;
+        self.world().slack.posts[post].heard = true;
+        Ok(post)
+    }
+
+    /// `Delivery::tell`.
+    pub(super) async fn deliver_notice(&self, job: &Job, notice: &Notice) -> Outcome {
+        self.world().commands[job.command].posts += 1;
+        let person = CHANNELS.len() + job.user;
+        let mut ways = vec![Way::Url];
+        if self.world().slack.web_api {
+            ways.extend([Way::WebApi(job.channel), Way::WebApi(person)]);
+        }
+        for way in ways {
+            if !self.holds_for(job.hand, CALL_TIMEOUT) {
+                return Outcome::PostFailed(PostFailure::NotSent);
+            }
+            let (command, hand, notice) = (job.command, job.hand, notice.clone());
+            let sent = self
+                .slack(Some(job), None, move |world, sent| {
+                    world.reaches(way, command)?;
+                    world.posted(command, None, person, hand, sent);
+                    world.witness_notice(command, &notice, sent.late);
+                    Ok(())
+                })
+                .await;
+            if way == Way::Url {
+                self.count_url(job, &sent, true);
+            }
+            match sent {
+                Ok(()) => return Outcome::Told,
+                Err(PostFailure::Refused(_)) => {}
+                Err(error) => return Outcome::PostFailed(error),
+            }
+        }
+        Outcome::PostFailed(PostFailure::Refused("the response_url is dead".to_owned()))
+    }
+
+    fn count_url<T>(&self, job: &Job, sent: &Result<T, PostFailure>, telling: bool) {
+        // What was surely not sent, or turned away, costs none of its uses.
+        if matches!(sent, Err(PostFailure::NotSent | PostFailure::Throttled(_) | PostFailure::Refused(_))) {
+            return;
+        }
+        let command = &mut self.world().commands[job.command];
+        *(if telling { &mut command.url_problems } else { &mut command.url_links }) += 1;
+    }
+
+    /// `WebApi::update`, as the outbox calls it.
+    pub(super) async fn put_settled(
+        &self,
+        place: &Place,
+        held: &ClaimedMessage,
+        link: &Link,
+    ) -> Result<(), PostFailure> {
+        let message = edited(place);
+        let (state, id, connection) = (link.state, number(&link.id), link.connection_id.parse().unwrap());
+        self.slack(None, Some(held), move |world, sent| {
+            world.slack.update(message)?;
+            world.statistics.edits += 1;
+            world.statistics.late_edits += u64::from(sent.late);
+            world.count_shown(state);
+            world.shows(message, Content::Settled { state, link: id, connection });
+            world.witness_settled(message, sent.late);
+            Ok(())
+        })
+        .await
+    }
+
+    /// `WebApi::post_in_thread`.
+    pub(super) async fn put_news(&self, place: &Place, news: News, link: &Link) -> Result<(), PostFailure> {
+        let (message, connection) = (edited(place), link.connection_id.parse().unwrap());
+        self.slack(None, None, move |world, _| {
+            world.slack.update(message)?;
+            world.statistics.told_threads += 1;
+            world.witness_news(message, news, connection);
+            Ok(())
+        })
+        .await
+    }
+}
+
+impl World {
+    fn reaches(&mut self, way: Way, command: usize) -> Result<(), PostFailure> {
+        match way {
+            Way::WebApi(place) => self.slack.post(place),
+            Way::Url => self.slack.use_url(command, self.now),
+        }
+    }
+
+    fn posted(
+        &mut self,
+        command: usize,
+        card: Option<usize>,
+        place: usize,
+        hand: usize,
+        sent: Sent,
+    ) -> usize {
+        self.trace(|| {
+            format!("    Slack shows command {command}'s {card:?} in {place}, late: {}", sent.late)
+        });
+        self.statistics.late_posts += u64::from(sent.late);
+        let at = self.now;
+        let Sent { clear, late } = sent;
+        self.slack.posts.push(Post {
+            command,
+            card,
+            place,
+            at,
+            hand,
+            clear,
+            late,
+            heard: false,
+            written: false,
+            left: false,
+        });
+        self.slack.posts.len() - 1
+    }
+
+    fn shows(&mut self, message: usize, content: Content) {
+        self.trace(|| format!("    Slack's message {message} shows {content:?}"));
+        let now = self.now;
+        let message = &mut self.slack.messages[message];
+        (message.content, message.since) = (content, now);
+    }
+
+    /// A process has written down where a post stands, or left it to the outbox.
+    pub(super) fn wrote_down(&mut self, post: usize, left: bool) {
+        self.slack.posts[post].written = true;
+        self.slack.posts[post].left = left;
+    }
+
+    fn count_shown(&mut self, state: State) {
+        let sum = &mut self.statistics;
+        match state {
+            State::Connected => sum.shown_connected += 1,
+            State::Expired => sum.shown_expired += 1,
+            State::Lapsed => sum.shown_lapsed += 1,
+            State::Broken => sum.shown_broken += 1,
+            State::Cancelled => sum.shown_cancelled += 1,
+            State::Gone => sum.shown_gone += 1,
+            State::Replaced => sum.shown_replaced += 1,
+            State::Unposted | State::Waiting => {}
+        }
+    }
+
+    /// When a link stops working, as the machines take it.
+    pub(super) fn expiry(&self, card: usize) -> jiff::Timestamp {
+        stamp(self.fivetran.cards[card].expires_at)
+    }
+}

@@ -1,0 +1,196 @@
+//! Mirrors `outbox`: bringing what Slack shows to what it should show.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use super::process::{Bot, StoreError, Written};
+use super::slack::is_out_of_reach;
+use super::store::{Brought, ClaimedMessage, MessageWrite, Stored, Write};
+use super::world::Chore;
+use super::{CALL_TIMEOUT, span};
+use crate::journal::PostFailure;
+use crate::life::{self, Event, Link, Place, State};
+
+/// As in `outbox`, in s.
+const PAUSE_LIMIT: i64 = 300;
+const THROTTLED_PAUSE: Duration = Duration::from_secs(30);
+
+impl Bot {
+    /// `Outbox::step`.
+    pub(super) async fn bring_due(self) {
+        let (clock, life, asked) = (self.clock(), self.life, self.moment());
+        let claimed = self.db(|store, now| store.claim_messages(life, clock, now)).await.unwrap_or_default();
+        if claimed.is_empty() {
+            return self.world().rest(self.replica, self.life, Chore::Messages);
+        }
+        let left = Rc::new(Cell::new(claimed.len()));
+        for message in claimed {
+            let (left, message) = (Rc::clone(&left), message.counted_from(asked));
+            self.spawn(|bot| async move {
+                bot.bring(&message).await;
+                left.set(left.get() - 1);
+                if left.get() == 0 {
+                    bot.world().rest(bot.replica, bot.life, Chore::Messages);
+                }
+            });
+        }
+    }
+
+    /// `Outbox::show_now`.
+    pub(super) async fn show_now(&self, message: &str) -> bool {
+        match self.claim_message(message).await {
+            Ok(Some(claimed)) => self.bring(&claimed).await,
+            Ok(None) | Err(StoreError) => false,
+        }
+    }
+
+    /// `Outbox::bring`.
+    async fn bring(&self, message: &ClaimedMessage) -> bool {
+        let brought = match self.edit(message).await {
+            Ok(brought) => brought,
+            Err(StoreError) => self.again(message, None),
+        };
+        self.trace(|| format!("message {}: {brought:?}", message.id));
+        let clock = self.clock();
+        match self.db(|store, _| store.record_message(message, brought, clock)).await {
+            Ok(true) => {}
+            Ok(false) => {
+                self.world().statistics.messages_lost += 1;
+                self.make_good(message).await;
+                return false;
+            }
+            Err(StoreError) => return false,
+        }
+        !matches!(brought, Brought::Again(_))
+    }
+
+    /// `Outbox::edit`.
+    async fn edit(&self, message: &ClaimedMessage) -> Result<Brought, StoreError> {
+        let web_api = self.world().slack.web_api;
+        let (true, Some(place)) = (web_api, &message.place) else { return Ok(Brought::Shown) };
+        let connections = self.connections_of(message).await?;
+        if message.wanted > message.shown
+            && let Some(link) = shown_by(message, &connections)
+        {
+            if self.lease_left(message) < CALL_TIMEOUT {
+                return Ok(self.again(message, None));
+            }
+            if let Err(error) = self.put_settled(place, message, &link).await {
+                return Ok(self.failed(message, &error));
+            }
+        }
+        self.tell_thread(message, place, &connections).await
+    }
+
+    async fn connections_of(&self, message: &ClaimedMessage) -> Result<Vec<Stored>, StoreError> {
+        self.db(|store, _| store.connections_of(&message.id, message.name)).await
+    }
+
+    /// `Outbox::tell`.
+    async fn tell_thread(
+        &self,
+        message: &ClaimedMessage,
+        place: &Place,
+        connections: &[Stored],
+    ) -> Result<Brought, StoreError> {
+        for pending in self.db(|store, _| store.news_of(&message.id)).await? {
+            let about = connections
+                .iter()
+                .find(|stored| super::name_of(&stored.connection.key) == pending.name)
+                .filter(|stored| pending.news.holds(&stored.connection.link));
+            if let Some(Stored { connection, .. }) = about {
+                if self.lease_left(message) < CALL_TIMEOUT {
+                    return Ok(self.again(message, None));
+                }
+                match self.put_news(place, pending.news, &connection.link).await {
+                    Ok(()) | Err(PostFailure::Unclear | PostFailure::Refused(_)) => {}
+                    Err(error) => return Ok(self.failed(message, &error)),
+                }
+            } else {
+                self.world().statistics.overtaken_news += 1;
+            }
+            self.db(|store, _| store.forget_news(pending.id)).await?;
+        }
+        Ok(Brought::Shown)
+    }
+
+    /// `Outbox::failed`.
+    fn failed(&self, message: &ClaimedMessage, error: &PostFailure) -> Brought {
+        if is_out_of_reach(error) {
+            self.world().statistics.edits_refused += 1;
+            return Brought::OutOfReach;
+        }
+        let pause = match error {
+            PostFailure::Throttled(pause) => Some(pause.unwrap_or(THROTTLED_PAUSE)),
+            _ => None,
+        };
+        self.again(message, pause)
+    }
+
+    /// `Outbox::again`.
+    fn again(&self, message: &ClaimedMessage, pause: Option<Duration>) -> Brought {
+        let doubled = (1_i64 << message.tries.min(9)).min(PAUSE_LIMIT) * 1000;
+        // A pause that no clock can hold is none, and one of nothing must not be the only rest.
+        let pause = pause.filter(|pause| SignedDuration::try_from(*pause).is_ok());
+        Brought::Again(self.clock() + pause.map_or(doubled, |pause| span(pause).max(doubled)))
+    }
+
+    /// `Outbox::make_good`.
+    async fn make_good(&self, message: &ClaimedMessage) {
+        self.world().statistics.made_good += 1;
+        self.trace(|| format!("message {} is somebody else's; made good", message.id));
+        let mut pause = 50;
+        while self.try_to_make_good(message).await.is_err() {
+            self.sleep(pause).await;
+            pause = (pause * 2).min(2_000);
+        }
+    }
+
+    /// `Outbox::try_to_make_good`.
+    async fn try_to_make_good(&self, message: &ClaimedMessage) -> Result<(), StoreError> {
+        let clock = self.clock();
+        self.db(|store, _| store.disturb_message(&message.id, clock)).await?;
+        for mut stored in self.connections_of(message).await? {
+            while stored.connection.link.message_id == message.id {
+                let change = life::next(&stored.connection, Event::Hidden, false, self.now());
+                if change.connection == stored.connection {
+                    break;
+                }
+                let write = Write {
+                    change: &change,
+                    version: stored.version,
+                    held: None,
+                    progress: None,
+                    message: MessageWrite::None,
+                    reminders: false,
+                    now: clock,
+                };
+                match self.write(write).await? {
+                    Written::Committed | Written::LeaseLost => break,
+                    Written::Conflict => match self.connection(super::name_of(&stored.connection.key)).await?
+                    {
+                        Some(again) => stored = again,
+                        None => break,
+                    },
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `outbox::shown_by`.
+fn shown_by(message: &ClaimedMessage, connections: &[Stored]) -> Option<Link> {
+    let links = connections.iter().map(|stored| &stored.connection.link);
+    if let Some(link) = links.clone().find(|link| link.message_id == message.id) {
+        return (link.state != State::Waiting).then(|| link.clone());
+    }
+    let mut left = links.clone().next()?.clone();
+    left.state = State::Replaced;
+    left.id.clone_from(&message.link);
+    left.requester.clone_from(&message.requester);
+    Some(left)
+}

@@ -1,0 +1,267 @@
+//! The rows of messages and of news, with their leases.
+
+use super::Store;
+use crate::journal::simulation::MINUTE;
+use crate::life::{Link, News as Told, Place};
+
+/// How long the lease of a message lasts, in ms.
+const MESSAGE_LEASE: i64 = 90_000;
+
+pub(super) struct Row {
+    pub(super) id: String,
+    name: usize,
+    link: String,
+    requester: String,
+    pub(super) place: Option<Place>,
+    pub(super) wanted: i64,
+    pub(super) shown: i64,
+    due: Option<i64>,
+    tries: u32,
+    fence: i64,
+    pub(super) owner: usize,
+    pub(super) lease_until: i64,
+}
+
+pub(super) struct News {
+    id: usize,
+    message: String,
+    name: usize,
+    news: Told,
+}
+
+/// A message of which a process holds the lease.
+#[derive(Clone)]
+pub(in crate::journal::simulation) struct ClaimedMessage {
+    pub(in crate::journal::simulation) id: String,
+    pub(in crate::journal::simulation) name: usize,
+    pub(in crate::journal::simulation) link: String,
+    pub(in crate::journal::simulation) requester: String,
+    pub(in crate::journal::simulation) place: Option<Place>,
+    pub(in crate::journal::simulation) wanted: i64,
+    pub(in crate::journal::simulation) shown: i64,
+    pub(in crate::journal::simulation) tries: u32,
+    pub(in crate::journal::simulation) fence: i64,
+    pub(in crate::journal::simulation) until: i64,
+}
+
+/// Something that a thread is still to be told.
+#[derive(Clone)]
+pub(in crate::journal::simulation) struct PendingNews {
+    pub(in crate::journal::simulation) id: usize,
+    pub(in crate::journal::simulation) name: usize,
+    pub(in crate::journal::simulation) news: Told,
+}
+
+/// `store::messages::Brought`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::journal::simulation) enum Brought {
+    Shown,
+    OutOfReach,
+    Again(i64),
+}
+
+/// `store::change::MessageWrite`.
+pub(in crate::journal::simulation) enum MessageWrite<'a> {
+    None,
+    New,
+    Placed(Option<&'a Place>),
+    Shown(&'a ClaimedMessage),
+    Untouched(&'a ClaimedMessage),
+}
+
+impl Store {
+    /// `new_messages` and `place_messages`, as a change brings them along.
+    pub(super) fn place(&mut self, message: &MessageWrite<'_>, link: &Link, name: usize, now: i64) {
+        let (fence, place, shown) = match message {
+            MessageWrite::None => return,
+            MessageWrite::New => {
+                if !self.messages.iter().any(|row| row.id == link.message_id) {
+                    self.messages.push(Row {
+                        id: link.message_id.clone(),
+                        name,
+                        link: link.id.clone(),
+                        requester: link.requester.clone(),
+                        place: None,
+                        wanted: 1,
+                        shown: 1,
+                        due: None,
+                        tries: 0,
+                        fence: 0,
+                        owner: 0,
+                        lease_until: 0,
+                    });
+                }
+                return;
+            }
+            MessageWrite::Placed(place) => (None, *place, None),
+            MessageWrite::Shown(held) => (Some(held.fence), held.place.as_ref(), Some(held.wanted)),
+            MessageWrite::Untouched(held) => (Some(held.fence), held.place.as_ref(), None),
+        };
+        self.place_message(&link.message_id, fence, place, shown, now);
+    }
+
+    fn place_message(
+        &mut self,
+        id: &str,
+        fence: Option<i64>,
+        place: Option<&Place>,
+        shown: Option<i64>,
+        at: i64,
+    ) {
+        let Some(row) = self.messages.iter_mut().find(|row| row.id == id) else { return };
+        if fence.is_some_and(|fence| fence != row.fence) {
+            return;
+        }
+        row.place = place.cloned();
+        row.shown = shown.unwrap_or(row.shown);
+        row.lease_until = 0;
+        if place.is_some() && row.wanted > row.shown {
+            row.due = Some(at);
+        }
+    }
+
+    /// `show_messages`.
+    pub(super) fn want(&mut self, id: &str, changed: bool, now: i64) {
+        if let Some(row) = self.messages.iter_mut().find(|row| row.id == id) {
+            row.wanted += i64::from(changed);
+            row.due = row.place.is_some().then_some(now);
+        }
+    }
+
+    /// `tell`.
+    pub(super) fn keep_news(&mut self, message: &str, name: usize, news: Told) {
+        let id = self.news.last().map_or(0, |last| last.id) + 1;
+        self.news.push(News { id, message: message.to_owned(), name, news });
+    }
+
+    /// `claim_messages`.
+    pub(in crate::journal::simulation) fn claim_messages(
+        &mut self,
+        owner: usize,
+        clock: i64,
+        now: i64,
+    ) -> Vec<ClaimedMessage> {
+        self.changed = true;
+        let due = |row: &&mut Row| row.due.is_some_and(|due| due <= clock) && row.lease_until <= now;
+        self.messages.iter_mut().filter(due).map(|row| row.claim(owner, now)).collect()
+    }
+
+    /// `claim_message`.
+    pub(in crate::journal::simulation) fn claim_message(
+        &mut self,
+        id: &str,
+        owner: usize,
+        now: i64,
+    ) -> Option<ClaimedMessage> {
+        self.changed = true;
+        let row = self.messages.iter_mut().find(|row| row.id == id && row.lease_until <= now)?;
+        Some(row.claim(owner, now))
+    }
+
+    /// `record_message`.
+    pub(in crate::journal::simulation) fn record_message(
+        &mut self,
+        message: &ClaimedMessage,
+        brought: Brought,
+        clock: i64,
+    ) -> bool {
+        self.changed = true;
+        let (shown, due, gone, tries) = match brought {
+            Brought::Shown => (message.wanted, None, false, 0),
+            Brought::OutOfReach => (message.wanted, None, true, 0),
+            Brought::Again(at) => (message.shown, Some(at), false, message.tries + 1),
+        };
+        let row = self.messages.iter_mut().find(|row| row.id == message.id);
+        let Some(row) = row.filter(|row| row.fence == message.fence) else { return false };
+        (row.shown, row.tries, row.lease_until) = (shown, tries, 0);
+        row.due = match due {
+            _ if gone => None,
+            None if row.wanted > shown => Some(clock),
+            due => due,
+        };
+        if gone {
+            row.place = None;
+        }
+        true
+    }
+
+    /// `disturb_message`.
+    pub(in crate::journal::simulation) fn disturb_message(&mut self, id: &str, clock: i64) {
+        self.changed = true;
+        if let Some(row) = self.messages.iter_mut().find(|row| row.id == id && row.place.is_some()) {
+            row.wanted += 1;
+            row.due = Some(clock);
+        }
+    }
+
+    /// `found_message`.
+    pub(in crate::journal::simulation) fn found_message(&mut self, id: &str, place: &Place, clock: i64) {
+        self.changed = true;
+        self.place_message(id, None, Some(place), Some(0), clock);
+    }
+
+    /// `news`.
+    pub(in crate::journal::simulation) fn news_of(&self, message: &str) -> Vec<PendingNews> {
+        let of_message = self.news.iter().filter(|news| news.message == message);
+        of_message.map(|news| PendingNews { id: news.id, name: news.name, news: news.news }).collect()
+    }
+
+    /// `forget_news`.
+    pub(in crate::journal::simulation) fn forget_news(&mut self, id: usize) {
+        self.news.retain(|news| news.id != id);
+    }
+
+    pub(in crate::journal::simulation) fn message_due(&self, ahead: i64) -> i64 {
+        let due = |row: &Row| row.due.map(|due| row.lease_until.max(due - ahead));
+        self.messages.iter().filter_map(due).min().unwrap_or(i64::MAX)
+    }
+
+    /// Whether the fence is the message's last one.
+    pub(in crate::journal::simulation) fn holds_message(&self, message: &ClaimedMessage) -> bool {
+        self.messages.iter().any(|row| row.id == message.id && row.fence == message.fence)
+    }
+
+    /// How a message stands, for the trace.
+    pub(in crate::journal::simulation) fn describe(&self) -> String {
+        let of_message = |row: &Row| {
+            format!(
+                "{} at {:?} wanted {} shown {} due {:?}+{}",
+                row.id,
+                row.place.as_ref().map(|place| &place.ts),
+                row.wanted,
+                row.shown,
+                row.due.map(|due| due / MINUTE),
+                row.lease_until
+            )
+        };
+        self.messages.iter().map(of_message).collect::<Vec<_>>().join("; ")
+    }
+}
+
+impl Row {
+    fn claim(&mut self, owner: usize, now: i64) -> ClaimedMessage {
+        self.owner = owner;
+        self.fence += 1;
+        self.lease_until = now + MESSAGE_LEASE;
+        ClaimedMessage {
+            id: self.id.clone(),
+            name: self.name,
+            link: self.link.clone(),
+            requester: self.requester.clone(),
+            place: self.place.clone(),
+            wanted: self.wanted,
+            shown: self.shown,
+            tries: self.tries,
+            fence: self.fence,
+            until: self.lease_until,
+        }
+    }
+}
+
+impl ClaimedMessage {
+    /// What it is surely ours for counts from when it was asked for.
+    pub(in crate::journal::simulation) fn counted_from(mut self, asked: i64) -> Self {
+        self.until = asked + MESSAGE_LEASE;
+        self
+    }
+}

@@ -1,0 +1,212 @@
+//! What must hold at every moment, seen from outside: what stands in Slack and what people are told,
+//! against what Fivetran has.
+
+use super::fivetran::Is;
+use super::slack::Content;
+use super::world::World;
+use super::{CHANNELS, HOUR, MINUTE};
+use crate::journal::Notice;
+use crate::life::{News, State};
+use crate::work::Intent;
+
+impl World {
+    /// Names are borne once.
+    pub(super) fn witness_connections(&mut self, name: usize, _command: usize) {
+        if self.fivetran.bearing(name).count() > 1 {
+            self.violate(|| format!("two connections bear the name {name}"));
+        }
+    }
+
+    /// A link has come to be seen. At most one of a connection is on show where it can be edited.
+    /// Three kinds do not count. Of one whose answer was lost, or whose process died before it had
+    /// written the place down, nobody knows where it stands. One that was sent by a process that had
+    /// stood still until somebody else had its command, or the message, could not be held back: Slack
+    /// knows no fence; it is taken away once that process hears of it, which the verdict sees to. And
+    /// what cannot be edited cannot be taken back; of that, only the channel counts.
+    pub(super) fn witness_link(&mut self, message: usize) {
+        let Content::Link { card, .. } = self.slack.messages[message].content else { return };
+        let id = self.fivetran.cards[card].connection;
+        self.witness_channel(message, id);
+        let counts = |message: &&super::slack::Message| {
+            let (made, shown) = (&self.slack.posts[message.post], &self.slack.posts[message.shown_by]);
+            let known = (made.heard && made.written) || (made.clear && self.has_its_command(made));
+            let owned = shown.clear && !shown.late && !made.late && !made.left;
+            message.editable && known && owned && self.slack.refuses(message.place).is_none()
+        };
+        let live = self.slack.messages.iter().filter(counts).filter(|one| self.shows_live(one) == Some(id));
+        let live = live.count();
+        if live > 1 {
+            self.violate(|| format!("{live} links of connection {id} are on show"));
+        }
+    }
+
+    /// Whether whoever posted is still at work, and nobody else has taken the command.
+    fn has_its_command(&self, post: &super::slack::Post) -> bool {
+        let hand = &self.hands[post.hand];
+        hand.at_work && self.store.row(hand.command).fence == hand.fence
+    }
+
+    /// A second channel gets a link only if somebody said so there.
+    fn witness_channel(&mut self, message: usize, id: usize) {
+        let post = &self.slack.posts[self.slack.messages[message].shown_by];
+        let confirmed = |command: usize| {
+            let intent = self.commands[command].new.work.intent();
+            matches!(intent, Intent::PostHere | Intent::Reauthorise)
+        };
+        // Their numbers go by when they were typed, and not by whose turn came first.
+        let began = |post: &super::slack::Post| self.commands[post.command].began;
+        let of_same = self
+            .slack
+            .posts
+            .iter()
+            .filter(|other| other.card.is_some_and(|card| self.fivetran.cards[card].connection == id));
+        for other in of_same {
+            let (first, second) = if began(other) < began(post) { (other, post) } else { (post, other) };
+            let (here, there) = (&self.commands[first.command].new, &self.commands[second.command].new);
+            // Direct messages belong to the channel that was asked in.
+            let direct = here.channel.max(there.channel) >= CHANNELS.len();
+            if here.channel == there.channel || direct {
+                continue;
+            }
+            // Somebody has moved it there before.
+            let mut earlier = self.commands[..].iter().enumerate();
+            let moved = earlier.any(|(id, command)| {
+                confirmed(id) && command.new.channel == there.channel && command.began < began(second)
+            });
+            // What was believed to be gone belongs to nobody.
+            let gone = self.fivetran.connections[id].denied.len() > 1;
+            if !confirmed(second.command) && !moved && !gone {
+                let (from, to) = (first.command, second.command);
+                return self.violate(|| {
+                    format!("connection {id} crosses channels from command {from} to {to} unasked")
+                });
+            }
+        }
+    }
+
+    /// A message has come to show how its link stands.
+    pub(super) fn witness_settled(&mut self, message: usize, late: bool) {
+        let Content::Settled { state, connection, .. } = self.slack.messages[message].content else { return };
+        let now = self.now;
+        let one = &self.fivetran.connections[connection];
+        // What a look has shown may be this old when its edit arrives.
+        let old = now - 10 * MINUTE - self.skew - self.lost_time;
+        let so = match state {
+            State::Connected => one.was(Is::Connected, old),
+            // One that nobody could look at is judged by what the command was for.
+            State::Lapsed => one.was(Is::Connected, old) || !self.was_seen(message, connection),
+            State::Broken => one.was(Is::Broken, old) || one.was(Is::Incomplete, old),
+            State::Gone if one.is_deleted() => true,
+            State::Gone => {
+                let few = self.skew > 0 || !self.many_are_denied(connection);
+                one.was(Is::Deleted, old) || (few && self.was_denied_twice(connection))
+            }
+            State::Cancelled => one.was(Is::Deleted, old),
+            _ => true,
+        };
+        if !so && !late {
+            self.violate(|| {
+                format!("message {message} shows {state:?}, which connection {connection} never was")
+            });
+        }
+    }
+
+    /// Whether so many others are denied at the same time that none may be believed to be gone: the
+    /// last word of each was that it is not there, and others can know it by now.
+    fn many_are_denied(&self, connection: usize) -> bool {
+        let known = self.now - MINUTE;
+        let denied = |(id, one): &(usize, &super::fivetran::Connection)| {
+            let last = one.denied.last().copied().unwrap_or(i64::MIN);
+            let first =
+                one.denied.iter().copied().find(|&at| one.seen.iter().all(|&seen| seen < at || seen > last));
+            let shown_gone = self.slack.messages.iter().any(|message| {
+                matches!(message.content, Content::Settled { state: State::Gone, connection, .. } if connection == *id)
+            });
+            *id != connection
+                && !one.is_deleted()
+                && one.seen.last().is_none_or(|&seen| seen < last)
+                && first.is_some_and(|first| first < known)
+                && !shown_gone
+        };
+        self.fivetran.connections.iter().enumerate().filter(denied).count() as u64 > crate::life::FEW
+    }
+
+    /// A process sends something about a command that somebody else has. It cannot know that if it has
+    /// stood still since it made sure; otherwise it has not made sure since it waited.
+    pub(super) fn witness_late(&mut self, replica: usize, hand: usize) {
+        let command = self.hands[hand].command;
+        if self.replicas[replica].stood_at < self.hands[hand].checked_at {
+            self.violate(|| {
+                format!("replica {replica} sends something for command {command}, which it has lost")
+            });
+        }
+    }
+
+    /// Whether two answers denied a connection, minutes apart. By clocks that differ, minutes are not.
+    fn was_denied_twice(&self, connection: usize) -> bool {
+        let denied = &self.fivetran.connections[connection].denied;
+        let apart = if self.skew > 0 { 0 } else { MINUTE };
+        denied.iter().any(|&first| denied.iter().any(|&second| second > first && second - first >= apart))
+    }
+
+    /// A thread is told something.
+    pub(super) fn witness_news(&mut self, message: usize, news: News, connection: usize) {
+        let old = self.now - 10 * MINUTE - self.skew - self.lost_time;
+        let one = &self.fivetran.connections[connection];
+        let so = match news {
+            News::Connected { .. } | News::Fixed => {
+                one.was(Is::Connected, old) && self.was_used(message, connection)
+            }
+            News::Broken => one.was(Is::Broken, old) || one.was(Is::Incomplete, old),
+            News::Gone => one.was(Is::Deleted, old) || self.was_denied_twice(connection),
+            News::Lapsed => one.was(Is::Connected, old) || !self.was_seen(message, connection),
+            News::Expired | News::ReminderAfter => {
+                let shown = &self.slack.messages[message];
+                let fresh = self.slack.posts[shown.shown_by].clear && !self.slack.posts[shown.shown_by].late;
+                !(fresh && self.shows_live(shown).is_some() && self.works_for(message) > self.skew)
+            }
+            News::ReminderBefore => true,
+        };
+        if !so {
+            self.violate(|| format!("the thread of message {message} is told {news:?}, which is not so"));
+        }
+    }
+
+    /// Whether Fivetran has said anything of a connection since its link was put into a message.
+    fn was_seen(&self, message: usize, connection: usize) -> bool {
+        let since = self.slack.posts[self.slack.messages[message].shown_by].at;
+        self.fivetran.connections[connection].seen.iter().any(|&at| at >= since)
+    }
+
+    /// For how long the link in a message still works.
+    fn works_for(&self, message: usize) -> i64 {
+        match self.slack.messages[message].content {
+            Content::Link { card, .. } => self.fivetran.cards[card].expires_at - self.now,
+            Content::Settled { .. } => 0,
+        }
+    }
+
+    /// Whether a connection has come to work by a customer's doing, or again, since it was first shown:
+    /// a link that nobody used to authorise it again has connected nothing.
+    fn was_used(&self, message: usize, connection: usize) -> bool {
+        let since = self.slack.posts[self.slack.messages[message].shown_by].at;
+        let one = &self.fivetran.connections[connection];
+        let landed = self.landings.iter().any(|&(id, at)| id == connection && at >= since - HOUR);
+        let turned = one.history.iter().any(|&(at, is)| is == Is::Connected && at >= since - HOUR);
+        !one.denied.is_empty() || landed || turned
+    }
+
+    /// A person is told what came of a command.
+    pub(super) fn witness_notice(&mut self, command: usize, notice: &Notice, late: bool) {
+        self.may_answer(command, notice);
+        let cancelled = *notice == Notice::Cancelled;
+        let name = self.commands[command].new.name;
+        let link = self.commands[command].new.progress.stage.connection().map(str::to_owned);
+        let there = link.is_some_and(|id| self.fivetran.exists(id.parse().unwrap()));
+        if cancelled && there && !late {
+            self.violate(|| {
+                format!("the person of command {command} is told that {name} was cancelled, and it is there")
+            });
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! What people do: those who type and press, those who go through a card, and those who do something
+//! at Fivetran or in Slack by themselves.
+
+use super::World;
+use crate::journal::simulation::fivetran::Is;
+use crate::journal::simulation::slack::Content;
+use crate::journal::simulation::{CHANNELS, MINUTE, SECOND};
+use crate::journal::{Notice, Problem};
+use crate::life::State;
+use crate::work::Confirmed;
+
+/// What somebody does at some moment.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Action {
+    Connect {
+        name: usize,
+        channel: usize,
+        user: usize,
+    },
+    PostHere {
+        name: usize,
+        channel: usize,
+        user: usize,
+    },
+    Reauthorise {
+        name: usize,
+        channel: usize,
+        user: usize,
+    },
+    RenewTyped {
+        name: usize,
+        channel: usize,
+        user: usize,
+    },
+    RenewPressed {
+        name: usize,
+        user: usize,
+    },
+    Cancel {
+        name: usize,
+        channel: usize,
+        user: usize,
+    },
+    /// A customer goes through a card, and comes back to the landing page or not.
+    Finish {
+        name: usize,
+        lands: bool,
+    },
+    /// A customer comes back without having finished.
+    Land {
+        name: usize,
+    },
+    Break {
+        name: usize,
+    },
+    Fix {
+        name: usize,
+    },
+    /// Somebody deletes the connection in Fivetran's dashboard.
+    Delete {
+        name: usize,
+    },
+    /// Somebody asks for the status.
+    Ask {
+        name: usize,
+    },
+    Archive {
+        channel: usize,
+    },
+    /// Somebody deletes a message in Slack.
+    DeleteMessage,
+}
+
+impl World {
+    pub(super) fn act(&mut self, action: usize) {
+        let action = self.actions[action];
+        self.trace(|| format!("{action:?}"));
+        match action {
+            Action::Connect { name, channel, user } => {
+                self.served(move |bot| bot.connect(name, channel, user, Confirmed::No));
+            }
+            Action::PostHere { name, channel, user } => {
+                self.served(move |bot| bot.connect(name, channel, user, Confirmed::PostHere));
+            }
+            Action::Reauthorise { name, channel, user } => {
+                self.served(move |bot| bot.connect(name, channel, user, Confirmed::Reauthorise));
+            }
+            Action::RenewTyped { name, channel, user } => {
+                self.served(move |bot| bot.renew_typed(name, channel, user));
+            }
+            Action::RenewPressed { name, user } => self.press_renew(name, user),
+            Action::Cancel { name, channel, user } => {
+                self.served(move |bot| bot.cancel_typed(name, channel, user));
+            }
+            Action::Ask { name } => self.served(move |bot| bot.asked(name)),
+            Action::Finish { name, lands } => self.go_through(name, true, lands),
+            Action::Land { name } => self.go_through(name, false, true),
+            Action::Break { name } => self.becomes(name, Is::Connected, Is::Broken),
+            Action::Fix { name } => self.becomes(name, Is::Broken, Is::Connected),
+            Action::Delete { name } => {
+                let there: Vec<_> = self.fivetran.bearing(name).map(|(id, _)| id).collect();
+                there.into_iter().for_each(|id| self.fivetran.becomes(id, Is::Deleted, self.now));
+            }
+            Action::Archive { channel } => {
+                self.statistics.channels_archived += 1;
+                self.slack.archived[channel] = true;
+            }
+            Action::DeleteMessage => {
+                let many = self.slack.messages.len();
+                if many > 0 {
+                    self.statistics.messages_deleted += 1;
+                    let one = self.one_of(many);
+                    self.slack.messages[one].deleted = true;
+                }
+            }
+        }
+    }
+
+    /// Somebody presses the button of a message that offers a new link.
+    fn press_renew(&mut self, name: usize, user: usize) {
+        let offers = |content: &Content| match content {
+            Content::Settled {
+                state: State::Expired | State::Broken | State::Lapsed | State::Replaced,
+                link,
+                ..
+            } => Some(*link),
+            _ => None,
+        };
+        let fits = |link: &usize| self.commands[*link].new.name == name;
+        let messages = self.slack.messages.iter().enumerate().filter(|(_, message)| !message.deleted);
+        let pressed =
+            messages.filter_map(|(at, message)| Some((at, offers(&message.content).filter(fits)?))).last();
+        if let Some((message, link)) = pressed {
+            self.served(move |bot| bot.renew_pressed(link, message, user));
+        }
+    }
+
+    /// A customer uses the newest link that can be seen and still works.
+    fn go_through(&mut self, name: usize, finishes: bool, lands: bool) {
+        let seen = self.slack.messages.iter().rev().find_map(|message| match message.content {
+            Content::Link { card, link } if !message.deleted => {
+                let card = &self.fivetran.cards[card];
+                let theirs =
+                    self.fivetran.connections[card.connection].name == name && card.expires_at > self.now;
+                theirs.then_some((card.connection, link))
+            }
+            _ => None,
+        });
+        let Some((connection, link)) = seen else { return };
+        if finishes {
+            self.fivetran.finish(connection, self.now);
+        }
+        if lands && self.fivetran.exists(connection) {
+            self.served(move |bot| bot.landed(connection, format!("c{link}")));
+        }
+    }
+
+    fn becomes(&mut self, name: usize, from: Is, to: Is) {
+        let there: Vec<_> =
+            self.fivetran.bearing(name).filter(|(_, one)| one.is() == from).map(|(id, _)| id).collect();
+        there.into_iter().for_each(|id| self.fivetran.becomes(id, to, self.now));
+    }
+
+    /// Whoever is told something may press the button that comes with it.
+    pub(in crate::journal::simulation) fn may_answer(&mut self, command: usize, notice: &Notice) {
+        let (name, channel, user) = {
+            let new = &self.commands[command].new;
+            (new.name, new.channel, new.user)
+        };
+        if channel >= CHANNELS.len() || self.dice.one_in(3) {
+            return;
+        }
+        let action = match notice {
+            Notice::Problem(Problem::Elsewhere { .. }) => Action::PostHere { name, channel, user },
+            Notice::Problem(Problem::AlreadyConnected { .. }) => Action::Reauthorise { name, channel, user },
+            _ => return,
+        };
+        let at = self.now + SECOND + self.dice.below(MINUTE);
+        self.plan_action(at, action);
+    }
+}
