@@ -34,6 +34,10 @@ kills KILLS="200":
 herd HERD="8000" OUTAGE="300":
     CONNECT_CARD_HERD={{ HERD }} CONNECT_CARD_OUTAGE={{ OUTAGE }} cargo test --release --test it herd -- --nocapture --test-threads 1
 
+# The long run of the simulator: SEEDS worlds, where the suite has a hundred thousand.
+worlds SEEDS="10000000":
+    CONNECT_CARD_SEEDS={{ SEEDS }} cargo test --release --lib simulation -- --nocapture
+
 # The bot against stand-ins for Slack and Fivetran; type commands, or `quit`.
 sandbox *ARGS:
     cargo run --release -- sandbox "$@"
