@@ -286,8 +286,8 @@ impl Worker {
                     crash_point(answered);
                     outcome
                 }
-                Act::Deliver(Message::Link { connection, existed, card }) => {
-                    let posting = Posting { connection: &connection, existed, card: &card };
+                Act::Deliver(Message::Link { connection, existed, purpose, card }) => {
+                    let posting = Posting { connection: &connection, existed, purpose, card: &card };
                     // Never closed, so always granted.
                     let _call = self.slack_calls.acquire().await.ok();
                     match self.parts.links.post(job, &posting, record, again).await {

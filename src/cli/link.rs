@@ -138,7 +138,7 @@ async fn make(request: &Request, provision: &Provision, clock: &Clock) -> Result
                 tokio::time::sleep(pause).await;
                 Outcome::Woken
             }
-            Act::Deliver(Message::Link { connection, existed, card }) => {
+            Act::Deliver(Message::Link { connection, existed, card, .. }) => {
                 return Ok(Made { card, connection, existed });
             }
             Act::Deliver(Message::Notice(notice)) => return Err(Trouble::Notice(notice)),

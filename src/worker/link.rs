@@ -40,6 +40,8 @@ pub(super) struct Posting<'a> {
     pub(super) connection: &'a str,
     /// Whether the connection was there before this command.
     pub(super) existed: bool,
+    /// What the link is for, if the connection had been set up.
+    pub(super) purpose: Option<life::Purpose>,
     pub(super) card: &'a ConnectCard,
 }
 
@@ -199,6 +201,7 @@ impl Links {
                 _ => None,
             },
             connection_id: posting.connection,
+            purpose: posting.purpose,
             team_id: &claimed.team_id,
             channel_id: &claimed.channel_id,
             requester: &claimed.user_id,
