@@ -153,6 +153,7 @@ impl Bot {
             edits,
         };
         match life::intend(stored.as_ref().map(|stored| &stored.connection), behind, &ask, now) {
+            Intention::Refused(Refusal::Superseded) => Ok(Some(Asked::Not(Outcome::Superseded))),
             Intention::Refused(Refusal::Over) => Ok(Some(Asked::Not(Outcome::Vanished))),
             Intention::Refused(Refusal::Elsewhere { channel_id, user_id }) => {
                 let origin = Origin { channel_id, user_id };
