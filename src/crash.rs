@@ -1,11 +1,11 @@
-//! Named points at which a test can end the process.
+//! Named points at which a test can end or stop the process.
 //!
 //! Owns their names. Compiled to nothing unless the feature `crash-points` is on, which only this
 //! package's own tests switch on: a released binary has none of it.
 
 /// Every point, in the order in which a command passes them. Each lies on a boundary between a
 /// commit and an effect outside.
-pub const POINTS: [&str; 19] = [
+pub const POINTS: [&str; 20] = [
     "accept: before the commit",
     "accept: committed",
     "accept: acknowledging",
@@ -25,10 +25,12 @@ pub const POINTS: [&str; 19] = [
     "tell: recorded",
     "tell: before the call",
     "tell: answered",
+    "edit: before the call",
 ];
 
-/// Ends the process here if the test says so: `CRASH_AT` names the point, `CRASH_BY` is `kill` or
-/// `terminate`. A termination lets the process go on, as the signal does.
+/// Ends the process here if the test says so: `CRASH_AT` names the point, `CRASH_BY` is `kill`,
+/// `terminate` or `stop`. A termination lets the process go on, as the signal does; a stop lets it
+/// go on once somebody continues it.
 #[cfg(feature = "crash-points")]
 #[expect(clippy::disallowed_methods, reason = "a test's variable, not the bot's configuration")]
 pub fn crash_point(name: &str) {
@@ -36,10 +38,14 @@ pub fn crash_point(name: &str) {
     static DONE: AtomicBool = AtomicBool::new(false);
     debug_assert!(POINTS.contains(&name), "{name}");
     if std::env::var("CRASH_AT").is_ok_and(|at| at == name) && !DONE.swap(true, Ordering::SeqCst) {
-        let terminate = std::env::var("CRASH_BY").is_ok_and(|by| by == "terminate");
-        let signal = if terminate { "-TERM" } else { "-KILL" };
+        let by = std::env::var("CRASH_BY").unwrap_or_default();
+        let signal = match by.as_str() {
+            "terminate" => "-TERM",
+            "stop" => "-STOP",
+            _ => "-KILL",
+        };
         let _ = std::process::Command::new("kill").args([signal, &std::process::id().to_string()]).status();
-        if !terminate {
+        if signal == "-KILL" {
             // The signal is on its way; not one more instruction of the command is to be seen.
             loop {
                 std::thread::park();

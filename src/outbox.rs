@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
+use crate::crash::crash_point;
 use crate::life::{self, Event, Link, Place, State};
 use crate::outbound::CALL_TIMEOUT;
 use crate::reply::live;
@@ -153,6 +154,7 @@ impl Outbox {
             if message.lease_left() < CALL_TIMEOUT {
                 return Ok(self.again(message, None));
             }
+            crash_point("edit: before the call");
             if let Err(error) = web_api.update(place, &live::settled(&link)).await {
                 return Ok(self.failed(message, &error));
             }

@@ -14,6 +14,7 @@ mod channels;
 mod cli;
 mod connect;
 mod crash_points;
+mod crossing;
 mod disk;
 mod faults;
 mod gallery;

@@ -250,8 +250,17 @@ impl Process {
 
     /// Asks it to end (SIGTERM).
     pub(crate) async fn terminate(&self) {
+        self.signal("-TERM").await;
+    }
+
+    /// Wakes it after it was stopped (SIGCONT): for itself, no time has passed.
+    pub(crate) async fn wake(&self) {
+        self.signal("-CONT").await;
+    }
+
+    async fn signal(&self, signal: &str) {
         let id = self.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
+        assert!(Command::new("kill").args([signal, &id]).status().await.unwrap().success());
     }
 
     /// Asks it to end, and gives all that it printed until it has ended well.

@@ -74,6 +74,11 @@ impl Wire {
         *self.state.played.borrow()
     }
 
+    /// The trick is played on nobody else; what is held stays held.
+    pub(crate) fn spare_the_others(&self) {
+        *self.state.trick.lock().unwrap() = None;
+    }
+
     /// Lets all go on that is held, and holds nothing more.
     pub(crate) fn release(&self) {
         *self.state.trick.lock().unwrap() = None;
