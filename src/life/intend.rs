@@ -100,7 +100,9 @@ pub fn intend(connection: Option<&Connection>, behind: bool, ask: &Ask<'_>, now:
             change.becomes(State::Replaced, now);
             return Intention::TakeBack(change);
         }
-        if link.state == State::Replaced && behind {
+        // So does one whose message could not be edited yet, as long as its link works.
+        let works = matches!(link.state, State::Connected | State::Broken) && now < link.expires_at;
+        if behind && (link.state == State::Replaced || works) {
             return Intention::Wait { message_id: link.message_id.clone() };
         }
     }
