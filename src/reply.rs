@@ -70,21 +70,15 @@ pub fn accepted(work: &Work, reference: &str) -> SlackMessageContent {
 /// The acknowledgement of a command that is under way already.
 #[must_use]
 pub fn already_on_it(work: &Work) -> SlackMessageContent {
-    let service_name = work.request().service_name.as_str();
-    sentences(&match work {
-        Work::Connect(request) => being_made(request),
-        Work::Renew { .. } => format!("Already on it: I'm making a new link for {service_name}."),
-        Work::Cancel { .. } => {
-            format!("Already on it: I'm cancelling the connection for {service_name}.")
-        }
-    })
+    sentences(&at_work(work.request()))
 }
 
-/// What is said when a link for the same is being made, maybe for another channel.
-fn being_made(request: &Request) -> String {
+/// What is said when something about the same connection is under way, maybe for another channel and
+/// maybe something else than what is asked for now.
+fn at_work(request: &Request) -> String {
     format!(
-        "Already on it: I'm making a link for {} (schema {}). If it doesn't show up here, it was requested in another \
-         channel.",
+        "I'm already at work on {} (schema {}), so I didn't start anything else. If nothing shows up here, it was \
+         requested in another channel; try again in a minute.",
         cut(&request.service_name, 100),
         request.target.connection_name()
     )

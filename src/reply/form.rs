@@ -11,7 +11,7 @@ use slack_morphism::prelude::{
 };
 
 use super::markup::{Mrkdwn, cut, plain_section, sentences};
-use super::{NOT_ACCEPTED, being_made, services, usage_sentence};
+use super::{NOT_ACCEPTED, at_work, services, usage_sentence};
 use crate::command::form::{Choice, Fault, Field};
 use crate::command::services::Found;
 use crate::command::surface::Surface;
@@ -153,7 +153,7 @@ fn fault_sentence(Fault { field, error }: &Fault, slash: &str) -> String {
 /// The same is already being done.
 #[must_use]
 pub fn already_on_it(request: &Request) -> SlackViewSubmissionResponse {
-    at_schema(being_made(request))
+    at_schema(at_work(request))
 }
 
 /// The database did not take it.

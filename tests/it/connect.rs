@@ -293,13 +293,13 @@ async fn the_same_words_again_while_the_first_are_at_work_are_not_done_twice() {
               Ref R1
         alice: /connect-card google_ads customer_schema
           only alice sees:
-              Already on it: I'm making a link for Google Ads (schema customer_schema). If it doesn't show up
-              here, it was requested in another channel.
+              I'm already at work on Google Ads (schema customer_schema), so I didn't start anything else. If
+              nothing shows up here, it was requested in another channel; try again in a minute.
         #shared-acme
         alice: /connect-card google_ads customer_schema
           only alice sees:
-              Already on it: I'm making a link for Google Ads (schema customer_schema). If it doesn't show up
-              here, it was requested in another channel.
+              I'm already at work on Google Ads (schema customer_schema), so I didn't start anything else. If
+              nothing shows up here, it was requested in another channel; try again in a minute.
         #customer-acme
         bot posts:
             Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
