@@ -28,6 +28,18 @@ pub const POINTS: [&str; 20] = [
     "edit: before the call",
 ];
 
+/// Stops a process, and ends once it has been stopped and goes on: a signal may take its time, and not
+/// one more instruction of the command is to be seen before.
+#[cfg(feature = "crash-points")]
+const STOP: &str = r#"
+    is_stopped() {
+        case "$(cat "/proc/$1/stat" 2>/dev/null || ps -o state= -p "$1")" in *") T "*|T*) true;; *) false;; esac
+    }
+    kill -STOP "$1"
+    until is_stopped "$1"; do sleep 0.02; done
+    while is_stopped "$1"; do sleep 0.02; done
+"#;
+
 /// Ends the process here if the test says so: `CRASH_AT` names the point, `CRASH_BY` is `kill`,
 /// `terminate` or `stop`. A termination lets the process go on, as the signal does; a stop lets it
 /// go on once somebody continues it.
@@ -39,13 +51,14 @@ pub fn crash_point(name: &str) {
     debug_assert!(POINTS.contains(&name), "{name}");
     if std::env::var("CRASH_AT").is_ok_and(|at| at == name) && !DONE.swap(true, Ordering::SeqCst) {
         let by = std::env::var("CRASH_BY").unwrap_or_default();
-        let signal = match by.as_str() {
-            "terminate" => "-TERM",
-            "stop" => "-STOP",
-            _ => "-KILL",
+        let (program, arguments) = match by.as_str() {
+            "terminate" => ("kill", vec!["-TERM"]),
+            "stop" => ("sh", vec!["-c", STOP, "stop"]),
+            _ => ("kill", vec!["-KILL"]),
         };
-        let _ = std::process::Command::new("kill").args([signal, &std::process::id().to_string()]).status();
-        if signal == "-KILL" {
+        let id = std::process::id().to_string();
+        let _ = std::process::Command::new(program).args(arguments).arg(id).status();
+        if program == "kill" && by != "terminate" {
             // The signal is on its way; not one more instruction of the command is to be seen.
             loop {
                 std::thread::park();

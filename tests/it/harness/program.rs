@@ -258,6 +258,23 @@ impl Process {
         self.signal("-CONT").await;
     }
 
+    /// Waits until it has stopped itself (SIGSTOP).
+    pub(crate) async fn until_it_is_stopped(&self) {
+        let id = self.id().to_string();
+        until("the process to be stopped", async || {
+            let is_stopped = match std::fs::read_to_string(format!("/proc/{id}/stat")) {
+                Ok(stat) => stat.contains(") T "),
+                // Not on Linux.
+                Err(_) => {
+                    let shown = Command::new("ps").args(["-o", "state=", "-p", &id]).output().await.unwrap();
+                    shown.stdout.starts_with(b"T")
+                }
+            };
+            is_stopped.then_some(())
+        })
+        .await;
+    }
+
     async fn signal(&self, signal: &str) {
         let id = self.id().to_string();
         assert!(Command::new("kill").args([signal, &id]).status().await.unwrap().success());
