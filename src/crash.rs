@@ -1,11 +1,11 @@
-//! Named points at which a test can end the process.
+//! Named points at which a test can end or stop the process.
 //!
 //! Owns their names. Compiled to nothing unless the feature `crash-points` is on, which only this
 //! package's own tests switch on: a released binary has none of it.
 
 /// Every point, in the order in which a command passes them. Each lies on a boundary between a
 /// commit and an effect outside.
-pub const POINTS: [&str; 19] = [
+pub const POINTS: [&str; 20] = [
     "accept: before the commit",
     "accept: committed",
     "accept: acknowledging",
@@ -25,10 +25,24 @@ pub const POINTS: [&str; 19] = [
     "tell: recorded",
     "tell: before the call",
     "tell: answered",
+    "edit: before the call",
 ];
 
-/// Ends the process here if the test says so: `CRASH_AT` names the point, `CRASH_BY` is `kill` or
-/// `terminate`. A termination lets the process go on, as the signal does.
+/// Stops a process, and ends once it has been stopped and goes on: a signal may take its time, and not
+/// one more instruction of the command is to be seen before.
+#[cfg(feature = "crash-points")]
+const STOP: &str = r#"
+    is_stopped() {
+        case "$(cat "/proc/$1/stat" 2>/dev/null || ps -o state= -p "$1")" in *") T "*|T*) true;; *) false;; esac
+    }
+    kill -STOP "$1"
+    until is_stopped "$1"; do sleep 0.02; done
+    while is_stopped "$1"; do sleep 0.02; done
+"#;
+
+/// Ends the process here if the test says so: `CRASH_AT` names the point, `CRASH_BY` is `kill`,
+/// `terminate` or `stop`. A termination lets the process go on, as the signal does; a stop lets it
+/// go on once somebody continues it.
 #[cfg(feature = "crash-points")]
 #[expect(clippy::disallowed_methods, reason = "a test's variable, not the bot's configuration")]
 pub fn crash_point(name: &str) {
@@ -36,10 +50,15 @@ pub fn crash_point(name: &str) {
     static DONE: AtomicBool = AtomicBool::new(false);
     debug_assert!(POINTS.contains(&name), "{name}");
     if std::env::var("CRASH_AT").is_ok_and(|at| at == name) && !DONE.swap(true, Ordering::SeqCst) {
-        let terminate = std::env::var("CRASH_BY").is_ok_and(|by| by == "terminate");
-        let signal = if terminate { "-TERM" } else { "-KILL" };
-        let _ = std::process::Command::new("kill").args([signal, &std::process::id().to_string()]).status();
-        if !terminate {
+        let by = std::env::var("CRASH_BY").unwrap_or_default();
+        let (program, arguments) = match by.as_str() {
+            "terminate" => ("kill", vec!["-TERM"]),
+            "stop" => ("sh", vec!["-c", STOP, "stop"]),
+            _ => ("kill", vec!["-KILL"]),
+        };
+        let id = std::process::id().to_string();
+        let _ = std::process::Command::new(program).args(arguments).arg(id).status();
+        if program == "kill" && by != "terminate" {
             // The signal is on its way; not one more instruction of the command is to be seen.
             loop {
                 std::thread::park();

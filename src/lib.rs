@@ -40,4 +40,5 @@ pub mod clock;
 pub mod crash;
 pub mod outbound;
 pub mod seal;
+pub mod side_by_side;
 pub mod telemetry;

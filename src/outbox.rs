@@ -12,9 +12,11 @@ use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
+use crate::crash::crash_point;
 use crate::life::{self, Event, Link, Place, State};
 use crate::outbound::CALL_TIMEOUT;
 use crate::reply::live;
+use crate::side_by_side::SideBySide;
 use crate::slack::respond::PostError;
 use crate::slack::web_api::WebApi;
 use crate::store::{
@@ -23,8 +25,8 @@ use crate::store::{
 
 /// How often the database is asked for messages that are behind.
 const POLL: Duration = Duration::from_secs(1);
-/// Messages taken at a time, each of which waits for its own answers of Slack's.
-const CLAIM: i64 = 16;
+/// Messages at work at a time, each of which waits for its own answers of Slack's.
+const AT_A_TIME: usize = 16;
 /// Longest pause before a message is tried again.
 const PAUSE_LIMIT: i64 = 300;
 /// The pause that a rate limit without one is given.
@@ -82,31 +84,45 @@ impl Handle {
 }
 
 impl Outbox {
-    async fn run(&self) {
+    /// Until the bot stops. An edit that hangs keeps no other one waiting.
+    async fn run(self: Arc<Self>) {
+        let mut edits = SideBySide::new(AT_A_TIME);
         while !self.stopping.is_cancelled() {
-            if self.step().await > 0 {
-                continue;
+            let room = edits.room();
+            let messages = if room > 0 { self.take(room).await } else { Vec::new() };
+            let more = messages.len() == room;
+            for message in messages {
+                let outbox = Arc::clone(&self);
+                edits.begin(async move {
+                    outbox.bring(&message).await;
+                });
             }
             tokio::select! {
                 () = self.stopping.cancelled() => {}
+                () = edits.half_is_free(), if more => {}
                 () = self.store.behind() => {}
                 () = tokio::time::sleep(POLL) => {}
             }
         }
+        edits.finish().await;
     }
 
     /// Brings some of the messages that are behind to what they should show. Returns how many were
     /// taken.
     pub async fn step(&self) -> usize {
-        match self.store.claim_messages(self.clock.now(), CLAIM).await {
-            Ok(claimed) => {
-                let taken = claimed.len();
-                futures_util::future::join_all(claimed.iter().map(|message| self.bring(message))).await;
-                taken
-            }
+        let claimed = self.take(AT_A_TIME).await;
+        futures_util::future::join_all(claimed.iter().map(|message| self.bring(message))).await;
+        claimed.len()
+    }
+
+    /// Takes up to so many of the messages that are behind.
+    async fn take(&self, room: usize) -> Vec<ClaimedMessage> {
+        let room = i64::try_from(room).unwrap_or(i64::MAX);
+        match self.store.claim_messages(self.clock.now(), room).await {
+            Ok(claimed) => claimed,
             Err(error) => {
                 tracing::warn!(%error, "could not ask for messages that are behind");
-                0
+                Vec::new()
             }
         }
     }
@@ -153,6 +169,7 @@ impl Outbox {
             if message.lease_left() < CALL_TIMEOUT {
                 return Ok(self.again(message, None));
             }
+            crash_point("edit: before the call");
             if let Err(error) = web_api.update(place, &live::settled(&link)).await {
                 return Ok(self.failed(message, &error));
             }

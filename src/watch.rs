@@ -20,15 +20,19 @@ use crate::command::places::Channels;
 use crate::fivetran::error::Error;
 use crate::life::{self, Event, FEW, Link, Seen, State};
 use crate::provision::Provision;
+use crate::side_by_side::SideBySide;
 use crate::store::{MessageWrite, Store, StoreError, Stored, Write, Written};
 use crate::work::Key;
 use pace::Pace;
 pub use pace::USUAL_LIMIT;
+use sweep::GROUPS;
 
 /// How often the database is asked for what is due.
 const POLL: Duration = Duration::from_secs(1);
 /// Looks taken at a time, each of which waits for one answer of Fivetran's.
-const LOOKS: i64 = 16;
+const LOOKS: usize = 16;
+/// Links that time is let pass for at once.
+const TICKS: i64 = 16;
 /// When a look that was begun is begun again if nothing comes of it: longer than its call can take.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(30);
 /// How long a moment of a link's own may wait for a list, before it is decided by the clock alone.
@@ -118,15 +122,54 @@ impl Watcher {
         Self { parts, pace: Pace::steady(), hasty_pace: Pace::hasty(), told: Mutex::default() }
     }
 
-    /// Watches until the bot stops. A list that hangs does not keep a single look waiting.
-    async fn run(&self) {
-        tokio::join!(self.every(Self::look_at_due), self.every(Self::sweep), self.every(Self::let_time_pass));
+    /// Watches until the bot stops. A list or a look that hangs keeps no other one waiting.
+    async fn run(self: Arc<Self>) {
+        tokio::join!(Arc::clone(&self).keep_looking(), Arc::clone(&self).keep_listing(), self.keep_time());
     }
 
-    async fn every(&self, step: impl AsyncFn(&Self) -> usize) {
+    async fn keep_looking(self: Arc<Self>) {
+        let mut looks = SideBySide::new(LOOKS);
+        while !self.parts.stopping.is_cancelled() {
+            let room = looks.room();
+            let keys = self.take_looks(room).await;
+            let more = keys.len() == room;
+            for key in keys {
+                let watcher = Arc::clone(&self);
+                looks.begin(async move { watcher.look(&key).await });
+            }
+            self.pause(&mut looks, more).await;
+        }
+        looks.finish().await;
+    }
+
+    async fn keep_listing(self: Arc<Self>) {
+        let mut lists = SideBySide::new(GROUPS);
+        while !self.parts.stopping.is_cancelled() {
+            let room = lists.room();
+            let groups = self.take_groups(room).await;
+            let more = groups.len() == room;
+            for group in groups {
+                let watcher = Arc::clone(&self);
+                lists.begin(async move { watcher.sweep(group).await });
+            }
+            self.pause(&mut lists, more).await;
+        }
+        lists.finish().await;
+    }
+
+    /// Until more may be due, or there is room for more that is.
+    async fn pause(&self, under_way: &mut SideBySide, more: bool) {
+        tokio::select! {
+            () = self.parts.stopping.cancelled() => {}
+            () = under_way.half_is_free(), if more => {}
+            () = tokio::time::sleep(POLL) => {}
+        }
+    }
+
+    async fn keep_time(&self) {
         let stopping = &self.parts.stopping;
         while !stopping.is_cancelled() {
-            step(self).await;
+            self.let_time_pass().await;
             tokio::select! {
                 () = stopping.cancelled() => {}
                 () = tokio::time::sleep(POLL) => {}
@@ -137,16 +180,23 @@ impl Watcher {
     /// Does what is due now, as far as the pace allows. Returns how many connections and groups that
     /// was about.
     pub async fn step(&self) -> usize {
-        self.look_at_due().await + self.sweep().await + self.let_time_pass().await
+        let keys = self.take_looks(LOOKS).await;
+        let looked = keys.len();
+        futures_util::future::join_all(keys.iter().map(|key| self.look(key))).await;
+        let groups = self.take_groups(GROUPS).await;
+        let swept = groups.len();
+        futures_util::future::join_all(groups.into_iter().map(|group| self.sweep(group))).await;
+        looked + swept + self.let_time_pass().await
     }
 
-    /// Looks at the connections that something has hinted at.
-    async fn look_at_due(&self) -> usize {
+    /// Takes up to so many of the connections that something has hinted at.
+    async fn take_looks(&self, room: usize) -> Vec<Key> {
         let Parts { clock, store, .. } = &self.parts;
         let now = clock.now();
-        let allowed = lock(&self.hasty_pace).take(LOOKS, self.limit(), now);
-        if allowed == 0 {
-            return 0;
+        let room = i64::try_from(room).unwrap_or(i64::MAX);
+        let allowed = lock(&self.hasty_pace).take(room, self.limit(), now);
+        if allowed <= 0 {
+            return Vec::new();
         }
         let again = now.saturating_add(LOOK_AGAIN).unwrap_or(now);
         let keys = match store.claim_looks(now, again, allowed).await {
@@ -157,15 +207,14 @@ impl Watcher {
             }
         };
         lock(&self.hasty_pace).give_back(allowed - i64::try_from(keys.len()).unwrap_or(allowed));
-        futures_util::future::join_all(keys.iter().map(|key| self.look(key))).await;
-        keys.len()
+        keys
     }
 
     /// What follows from the clock alone, where no list has said anything for a while.
     async fn let_time_pass(&self) -> usize {
         let Parts { clock, store, .. } = &self.parts;
         let before = clock.now().saturating_sub(UNLISTED).unwrap_or(Timestamp::MIN);
-        let keys = match store.ticked(before, LOOKS).await {
+        let keys = match store.ticked(before, TICKS).await {
             Ok(keys) => keys,
             Err(error) => {
                 tracing::warn!(%error, "could not ask for what time has brought");

@@ -209,6 +209,8 @@ struct PlacedMessage {
     place_channel: Option<String>,
     place_ts: Option<String>,
     shown: Option<i64>,
+    /// 1 if nobody has waited for it.
+    found: u8,
     at: i64,
 }
 
@@ -340,7 +342,7 @@ impl PlacedMessage {
             MessageWrite::Untouched(held) => (Some(held.fence), held.place.as_ref(), None),
         };
         let (place_channel, place_ts) = place_of(place);
-        Some(Self { id: id.to_owned(), fence, place_channel, place_ts, shown, at })
+        Some(Self { id: id.to_owned(), fence, place_channel, place_ts, shown, found: 0, at })
     }
 }
 

@@ -228,15 +228,22 @@ impl Store {
         })
     }
 
-    /// Notes where a message came to stand that nobody waits for any more, to be brought to what it
-    /// should show.
+    /// Notes where a message came to stand, or was edited, that nobody waits for any more, to be
+    /// brought to what it should show. `held`: if we had its lease for that. Whoever has it now keeps
+    /// it, and what they note down does not undo this.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn found_message(&self, id: &str, place: &Place, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn found_message(
+        &self,
+        id: &str,
+        place: &Place,
+        held: Option<&ClaimedMessage>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let row = serde_json::json!([{
-            "id": id, "fence": null, "place_channel": place.channel, "place_ts": place.ts, "shown": 0,
-            "at": now.as_millisecond(),
+            "id": id, "fence": held.map(|held| held.fence), "place_channel": place.channel,
+            "place_ts": place.ts, "shown": null, "found": 1, "at": now.as_millisecond(),
         }]);
         on!(&self.0.pool, db => {
             let query = sqlx::query(self.0.sql.connections.place_messages).bind(row.to_string());

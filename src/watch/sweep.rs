@@ -14,7 +14,7 @@ use crate::store::{StoreError, Sweep, Watched};
 use crate::work::Key;
 
 /// Groups listed at a time.
-const GROUPS: i64 = 4;
+pub(super) const GROUPS: usize = 4;
 /// Rows of a group that are read at a time, so that nothing waits for them long.
 const ROWS: usize = 500;
 /// When a group is listed again whose list failed.
@@ -41,35 +41,28 @@ impl From<StoreError> for Failed {
 }
 
 impl Watcher {
-    /// Lists the groups that are due, as far as the pace allows. Returns how many.
-    pub(super) async fn sweep(&self) -> usize {
+    /// Takes up to so many of the groups whose list is due, as far as the pace allows.
+    pub(super) async fn take_groups(&self, room: usize) -> Vec<Sweep> {
         let Parts { clock, store, .. } = &self.parts;
-        let (now, mut swept) = (clock.now(), 0);
-        loop {
-            let allowed = lock(&self.pace).take(GROUPS, self.limit(), now);
-            if allowed == 0 {
-                return swept;
-            }
-            let claimed = match store.claim_sweeps(now, allowed).await {
-                Ok(claimed) => claimed,
-                Err(error) => {
-                    tracing::warn!(%error, "could not ask for due groups");
-                    Vec::new()
-                }
-            };
-            lock(&self.pace).give_back(allowed - i64::try_from(claimed.len()).unwrap_or(allowed));
-            if claimed.is_empty() {
-                return swept;
-            }
-            swept += claimed.len();
-            futures_util::future::join_all(claimed.into_iter().map(|group| self.sweep_group(group))).await;
-            if self.parts.stopping.is_cancelled() {
-                return swept;
-            }
+        let now = clock.now();
+        let room = i64::try_from(room).unwrap_or(i64::MAX);
+        let allowed = lock(&self.pace).take(room, self.limit(), now);
+        if allowed <= 0 {
+            return Vec::new();
         }
+        let claimed = match store.claim_sweeps(now, allowed).await {
+            Ok(claimed) => claimed,
+            Err(error) => {
+                tracing::warn!(%error, "could not ask for due groups");
+                Vec::new()
+            }
+        };
+        lock(&self.pace).give_back(allowed - i64::try_from(claimed.len()).unwrap_or(allowed));
+        claimed
     }
 
-    async fn sweep_group(&self, mut group: Sweep) {
+    /// Reads the list of a group, and says when it is due again.
+    pub(super) async fn sweep(&self, mut group: Sweep) {
         let Parts { clock, store, .. } = &self.parts;
         let pause = match self.list(&mut group).await {
             Ok(true) => {

@@ -66,6 +66,8 @@ impl Delivery {
         claimed: &Claimed,
         content: SlackMessageContent,
     ) -> Result<Option<Place>, PostError> {
+        // Whoever was stopped since that was asked last must not go on as if nothing was.
+        self.is_ours(claimed)?;
         if self.audience == Audience::Requester {
             return self.post_privately(claimed, content).await;
         }

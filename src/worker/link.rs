@@ -151,6 +151,9 @@ impl Links {
                 }
                 Err(error) => {
                     if !self.take_back_intent(job, &change, version + 1, held.as_ref()).await {
+                        if let Some(held) = &held {
+                            self.release(held).await;
+                        }
                         return Delivered::LeaseLost;
                     }
                     match (held, error.message_is_out_of_reach()) {
@@ -358,7 +361,7 @@ impl Links {
             match self.write(job, &change, version, message, progress).await {
                 Ok(Written::Committed) => return true,
                 Ok(Written::LeaseLost) => {
-                    self.leave(&connection.link.message_id, place.as_ref()).await;
+                    self.leave(&connection.link.message_id, place.as_ref(), held.as_ref()).await;
                     return false;
                 }
                 Ok(Written::Conflict) => {}
@@ -374,7 +377,7 @@ impl Links {
                 }
                 // Another link has taken its place while Slack was slow.
                 Ok(_) => {
-                    self.leave(&connection.link.message_id, place.as_ref()).await;
+                    self.leave(&connection.link.message_id, place.as_ref(), held.as_ref()).await;
                     let Record { progress, then } = record;
                     return self.store.record(job.claimed, progress, *then).await == Recorded::Committed;
                 }
@@ -441,10 +444,11 @@ impl Links {
     }
 
     /// A message that was posted or edited although its link is not the newest any more.
-    async fn leave(&self, message: &str, place: Option<&Place>) {
+    async fn leave(&self, message: &str, place: Option<&Place>, held: Option<&ClaimedMessage>) {
         let Some(place) = place else { return };
         let mut pause = PAUSE;
-        while let Err(error) = self.store.found_message(message, place, self.delivery.clock.now()).await {
+        while let Err(error) = self.store.found_message(message, place, held, self.delivery.clock.now()).await
+        {
             tracing::warn!(message, %error, "could not record a message, trying again");
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(PAUSE * 40);

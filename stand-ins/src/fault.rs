@@ -45,11 +45,16 @@ pub enum Fault {
     Oversized,
     /// Answered 302 to this address; the work is not done.
     Redirect(String),
+    /// Answered with this status and this body, be it a lie; the work is not done.
+    Says(u16, Value),
 }
 
 impl Fault {
     fn prevents_work(&self) -> bool {
-        matches!(self, Self::Status(_) | Self::Throttled { .. } | Self::DropBefore | Self::Redirect(_))
+        matches!(
+            self,
+            Self::Status(_) | Self::Throttled { .. } | Self::DropBefore | Self::Redirect(_) | Self::Says(..)
+        )
     }
 }
 
@@ -158,6 +163,7 @@ pub(crate) fn work_unless(
     match fault {
         Some(Fault::DropBefore) => None,
         Some(Fault::Status(status)) => Some(Answer::json(*status, &refusal(*status))),
+        Some(Fault::Says(status, body)) => Some(Answer::json(*status, body)),
         Some(Fault::Redirect(to)) => Some(Answer::redirect(302, to.clone())),
         Some(Fault::Throttled { retry_after }) => {
             let answer = Answer::json(429, &refusal(429));
@@ -189,7 +195,11 @@ pub(crate) async fn deliver(fault: Option<Fault>, answer: Option<Answer>) -> Out
         Fault::Oversized => {
             answer = Answer::json(answer.status, &json!({ "padding": "x".repeat(OVERSIZED) }));
         }
-        Fault::Status(_) | Fault::Throttled { .. } | Fault::DropBefore | Fault::Redirect(_) => {}
+        Fault::Status(_)
+        | Fault::Throttled { .. }
+        | Fault::DropBefore
+        | Fault::Redirect(_)
+        | Fault::Says(..) => {}
     }
     Ok(answer.into_response())
 }

@@ -197,6 +197,22 @@ impl FivetranStandIn {
         self.change(id, state::connect);
     }
 
+    /// Deletes a connection, as somebody does it in Fivetran's dashboard.
+    pub fn delete(&self, id: &str) {
+        let _ = lock(&self.0.state).delete(id);
+    }
+
+    /// Says from now on that there is no such connection, though there is: in every answer, or only
+    /// by leaving it out of lists.
+    pub fn deny(&self, id: &str, only_in_lists: bool) {
+        lock(&self.0.state).denied.insert(id.to_owned(), only_in_lists);
+    }
+
+    /// Denies nothing any more.
+    pub fn tell_the_truth(&self) {
+        lock(&self.0.state).denied.clear();
+    }
+
     /// Every answer takes this long, half of it before the work.
     pub fn set_latency(&self, latency: Duration) {
         lock(&self.0.settings).latency = latency;

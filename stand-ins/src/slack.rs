@@ -22,7 +22,7 @@ use serde_json::Value;
 pub use self::blocks::block_faults;
 pub use self::outbound::{Ack, Outgoing, post, sign, signed_headers};
 pub use self::render::render;
-pub use self::state::{Message, Via, Visibility};
+pub use self::state::{Message, Shown, Via, Visibility};
 
 use self::state::State;
 use crate::clock::Clock;
@@ -134,6 +134,12 @@ impl SlackStandIn {
     #[must_use]
     pub fn messages(&self) -> Vec<Message> {
         self.state().messages.clone()
+    }
+
+    /// What every message has shown, in the order in which Slack came to show it.
+    #[must_use]
+    pub fn history(&self) -> Vec<Shown> {
+        self.state().history.clone()
     }
 
     /// The calls so far as route and body, oldest first; the newest 200,000 are kept.

@@ -66,7 +66,7 @@ fn arrange(outside: &Outside, point: &str, schema: &str) -> bool {
 }
 
 async fn every_point(engine: Engine, by: By) {
-    let points = POINTS.into_iter().filter(|point| !is_of_a_cancellation(point));
+    let points = POINTS.into_iter().filter(|point| !is_of_a_cancellation(point) && !is_of_an_edit(point));
     each(points, async |point| survives(engine, by, point).await).await;
 }
 
@@ -116,6 +116,11 @@ async fn survives(engine: Engine, by: By, point: &'static str) {
 /// These are come by after a press on a button, not after a command that is typed.
 fn is_of_a_cancellation(point: &str) -> bool {
     point.starts_with("cancel")
+}
+
+/// Come by when a message is edited, which no command waits for.
+fn is_of_an_edit(point: &str) -> bool {
+    point.starts_with("edit")
 }
 
 async fn every_point_of_a_cancellation(engine: Engine) {

@@ -26,7 +26,10 @@ use tokio::time::Instant;
 
 pub(crate) use bot::{Setup, TestBot};
 pub(crate) use chance::{Random, kills, number, seed};
-pub(crate) use look::{accepted, link_of, objects, post, reference, signed_headers, strings, token_of};
+pub(crate) use look::{
+    accepted, channels_with_a_link, link_of, most_links_on_show, objects, post, reference, signed_headers,
+    strings, token_of,
+};
 pub(crate) use outside::Outside;
 pub(crate) use program::{Engine, Output, Process, Program};
 pub(crate) use talk::values;

@@ -11,7 +11,8 @@ pub(in crate::store) struct ConnectionStatements {
     pub(in crate::store) change: &'static str,
     /// Makes messages that may come to stand in Slack. `$1` rows.
     pub(in crate::store) new_messages: &'static str,
-    /// Notes where messages stand. `$1` rows.
+    /// Notes where messages stand. `$1` rows. One that was found, or that somebody else has taken
+    /// since, becomes due whatever they show there: who came last is not known.
     pub(in crate::store) place_messages: &'static str,
     /// Makes messages due. `$1` rows, `$2` now.
     pub(in crate::store) show_messages: &'static str,
@@ -126,11 +127,16 @@ macro_rules! connection_statements {
                 " WHERE true ORDER BY v.id ON CONFLICT (id) DO NOTHING"
             ),
             place_messages: concat!(
-                "UPDATE message SET place_channel = v.place_channel, place_ts = v.place_ts, \
-                 shown = coalesce(v.shown, message.shown), lease_until = 0, \
-                 due = CASE WHEN v.place_ts IS NOT NULL AND message.wanted > coalesce(v.shown, message.shown) THEN v.at \
+                "UPDATE message SET \
+                 place_channel = CASE WHEN v.fence IS NULL THEN v.place_channel ELSE message.place_channel END, \
+                 place_ts = CASE WHEN v.fence IS NULL THEN v.place_ts ELSE message.place_ts END, \
+                 wanted = message.wanted + CASE WHEN v.found = 1 OR message.fence <> v.fence THEN 1 ELSE 0 END, \
+                 shown = CASE WHEN message.fence <> v.fence THEN message.shown ELSE coalesce(v.shown, message.shown) END, \
+                 lease_until = CASE WHEN message.fence = v.fence THEN 0 ELSE message.lease_until END, \
+                 due = CASE WHEN v.found = 1 OR message.fence <> v.fence \
+                 OR (v.place_ts IS NOT NULL AND message.wanted > coalesce(v.shown, message.shown)) THEN v.at \
                  ELSE message.due END \
-                 FROM ", $placed, " WHERE message.id = v.id AND (v.fence IS NULL OR message.fence = v.fence)"
+                 FROM ", $placed, " WHERE message.id = v.id"
             ),
             show_messages: concat!(
                 "UPDATE message SET wanted = message.wanted + v.changed, \
@@ -159,7 +165,7 @@ macro_rules! connection_statements {
                  ORDER BY c.urgency, c.expires_at, c.name LIMIT $4 OFFSET $3"
             ),
             count_of_channel: "SELECT count(*) AS n FROM (SELECT 1 FROM connection WHERE team_id = $1 AND channel_id = $2 \
-                               AND urgency < 9 LIMIT $3) AS some",
+                               AND urgency < 9 LIMIT $3) AS counted",
             of_message: concat!(
                 columns!(),
                 "WHERE c.message = $1 OR (c.group_id = $2 AND c.name = $3) ORDER BY c.group_id, c.name"
@@ -173,7 +179,7 @@ macro_rules! connection_statements {
             ),
             ticked: "SELECT group_id, name FROM connection WHERE tick_at <= $1 ORDER BY tick_at LIMIT $2",
             missing: "SELECT count(*) AS n FROM (SELECT 1 FROM connection WHERE missing_since IS NOT NULL \
-                      AND state <> 'gone' LIMIT $1) AS some",
+                      AND state <> 'gone' LIMIT $1) AS counted",
             purge_connections: "DELETE FROM connection WHERE (group_id, name) IN (SELECT group_id, name FROM connection \
                                 WHERE watch_until = 0 AND changed_at < $1 AND state IN ('cancelled', 'unposted') \
                                 AND posting IS NULL LIMIT $2)",
@@ -235,7 +241,7 @@ pub(super) const SQLITE: ConnectionStatements = connection_statements! {
           value ->> 'wanted' AS wanted, value ->> 'due' AS due, value ->> 'posted_at' AS posted_at, \
           value ->> 'place_channel' AS place_channel, value ->> 'place_ts' AS place_ts FROM json_each($1)) AS v",
     placed: "(SELECT value ->> 'id' AS id, value ->> 'fence' AS fence, value ->> 'place_channel' AS place_channel, \
-             value ->> 'place_ts' AS place_ts, value ->> 'shown' AS shown, value ->> 'at' AS at FROM json_each($1)) AS v",
+             value ->> 'place_ts' AS place_ts, value ->> 'shown' AS shown, value ->> 'found' AS found, value ->> 'at' AS at FROM json_each($1)) AS v",
     shown: "(SELECT value ->> 'id' AS id, value ->> 'changed' AS changed FROM json_each($1)) AS v",
     news: "(SELECT value ->> 'id' AS id, value ->> 'message' AS message, value ->> 'body' AS body FROM json_each($1)) AS v",
     groups: "(SELECT value ->> 'group_id' AS group_id, value ->> 'next_at' AS next_at FROM json_each($1)) AS v",
@@ -252,7 +258,7 @@ pub(super) const POSTGRES: ConnectionStatements = connection_statements! {
               watch_until bigint, urgency bigint, expected bigint, command text, fence bigint)",
     new: "json_to_recordset($1::json) AS v(id text, group_id text, name text, link text, requester text, wanted bigint, due bigint, \
           posted_at bigint, place_channel text, place_ts text)",
-    placed: "json_to_recordset($1::json) AS v(id text, fence bigint, place_channel text, place_ts text, shown bigint, at bigint)",
+    placed: "json_to_recordset($1::json) AS v(id text, fence bigint, place_channel text, place_ts text, shown bigint, found bigint, at bigint)",
     shown: "json_to_recordset($1::json) AS v(id text, changed bigint)",
     news: "json_to_recordset($1::json) AS v(id text, message text, body text)",
     groups: "json_to_recordset($1::json) AS v(group_id text, next_at bigint)",

@@ -36,6 +36,8 @@ pub(crate) struct State {
     pub(crate) groups: BTreeMap<String, String>,
     pub(crate) services: Vec<Service>,
     pub(crate) duplicate_status: u16,
+    /// Connections that are not admitted to be there; true: only in lists.
+    pub(crate) denied: BTreeMap<String, bool>,
     made: u64,
     connections: BTreeMap<u64, Value>,
     by_id: HashMap<String, u64>,
@@ -48,6 +50,7 @@ impl State {
             groups: BTreeMap::from([(group_id.to_owned(), group_name.to_owned())]),
             services: catalogue::services(),
             duplicate_status: 409,
+            denied: BTreeMap::new(),
             made: 0,
             connections: BTreeMap::new(),
             by_id: HashMap::new(),
@@ -138,6 +141,7 @@ impl State {
     pub(crate) fn get(&self, id: &str) -> Result<&Value, Refusal> {
         self.by_id
             .get(id)
+            .filter(|_| self.denied.get(id) != Some(&false))
             .and_then(|serial| self.connections.get(serial))
             .ok_or_else(|| unknown_connection(id))
     }
@@ -189,6 +193,7 @@ impl State {
         }
         self.connections
             .values()
+            .filter(|connection| !connection["id"].as_str().is_some_and(|id| self.denied.contains_key(id)))
             .filter(|connection| group.is_none_or(|group| connection["group_id"] == group))
             .filter(|connection| schema.is_none_or(|schema| connection["schema"] == schema))
             .collect()

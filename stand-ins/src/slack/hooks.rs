@@ -27,17 +27,16 @@ pub(crate) fn answer(request: &Request, state: &mut State, now: Timestamp) -> An
         return Answer::text(400, "no_text");
     }
     let mut posted = None;
-    let earlier = original.and_then(|id| state.message(id));
+    let earlier = original.and_then(|id| state.message(id)).map(|message| message.id);
     match earlier {
         Some(message) if deletes => {
-            message.deleted = true;
+            state.delete(message);
             if has_content(&payload) {
                 posted = Some(post(state, &channel, &user, payload, now));
             }
         }
         Some(message) if truth(&payload["replace_original"]) == Some(true) => {
-            message.payload = payload.clone();
-            message.edits.push(payload);
+            state.edit(message, payload);
         }
         _ if has_content(&payload) => posted = Some(post(state, &channel, &user, payload, now)),
         _ => {}

@@ -72,6 +72,15 @@ impl Message {
     }
 }
 
+/// What a message shows from some moment on.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Shown {
+    /// Its place in the log of messages.
+    pub message: u64,
+    /// What it shows; `Null` once it was taken back.
+    pub payload: Value,
+}
+
 pub(crate) struct Hook {
     pub(crate) channel: String,
     pub(crate) user: String,
@@ -89,6 +98,8 @@ struct Trigger {
 pub(crate) struct State {
     pub(crate) directory: Directory,
     pub(crate) messages: Vec<Message>,
+    /// What was shown, oldest first.
+    pub(crate) history: Vec<Shown>,
     pub(crate) views: BTreeMap<String, Value>,
     pub(crate) scopes: Vec<String>,
     hooks: HashMap<String, Hook>,
@@ -102,6 +113,7 @@ impl State {
         Self {
             directory: Directory::new(),
             messages: Vec::new(),
+            history: Vec::new(),
             views: BTreeMap::new(),
             scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
             hooks: HashMap::new(),
@@ -208,8 +220,26 @@ impl State {
             payload,
         };
         let at = self.messages.len();
+        self.history.push(Shown { message: message.id, payload: message.payload.clone() });
         self.messages.push(message);
         &self.messages[at]
+    }
+
+    /// Puts something else in the place of a message.
+    pub(crate) fn edit(&mut self, id: u64, payload: Value) {
+        self.history.push(Shown { message: id, payload: payload.clone() });
+        if let Some(message) = self.message(id) {
+            message.payload = payload.clone();
+            message.edits.push(payload);
+        }
+    }
+
+    /// Takes a message back.
+    pub(crate) fn delete(&mut self, id: u64) {
+        self.history.push(Shown { message: id, payload: Value::Null });
+        if let Some(message) = self.message(id) {
+            message.deleted = true;
+        }
     }
 
     /// A message that is still there.

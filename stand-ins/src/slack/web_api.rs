@@ -175,12 +175,12 @@ fn update(arguments: &Value, state: &mut State) -> Success {
     if message.visibility == Visibility::Ephemeral {
         return Err("cant_update_message".into());
     }
-    message.payload = payload(arguments);
-    message.edits.push(message.payload.clone());
-    Ok(json!({
-        "channel": channel, "ts": ts, "text": text(arguments, "text"),
-        "message": shown(&message.payload, ts),
-    }))
+    let (id, payload) = (message.id, payload(arguments));
+    let answer = json!({
+        "channel": channel, "ts": ts, "text": text(arguments, "text"), "message": shown(&payload, ts),
+    });
+    state.edit(id, payload);
+    Ok(answer)
 }
 
 fn views_open(arguments: &Value, state: &mut State, now: Timestamp) -> Success {

@@ -1,8 +1,10 @@
 //! What tests look for in what Slack was sent, and what they send in Slack's place.
 
+use std::collections::HashSet;
+
 use connect_card::clock::Clock;
 use serde_json::Value;
-use stand_ins::slack::{self, Ack, Message};
+use stand_ins::slack::{self, Ack, Message, Shown, SlackStandIn, Visibility};
 
 use super::client;
 
@@ -20,9 +22,36 @@ pub(crate) fn accepted(ack: &Ack) -> Option<String> {
 
 /// The address behind the first button that has one.
 pub(crate) fn link_of(message: &Message) -> Option<String> {
-    let blocks = message.payload["blocks"].as_array().into_iter().flatten();
+    button_of(&message.payload)
+}
+
+fn button_of(payload: &Value) -> Option<String> {
+    let blocks = payload["blocks"].as_array().into_iter().flatten();
     let mut buttons = blocks.filter_map(|block| block["elements"].as_array()).flatten();
     buttons.find_map(|button| button["url"].as_str()).map(str::to_owned)
+}
+
+/// The most links that were on show at one moment, each for a whole channel.
+pub(crate) fn most_links_on_show(slack: &SlackStandIn) -> usize {
+    let messages = slack.messages();
+    let (mut on_show, mut most) = (HashSet::new(), 0);
+    for Shown { message, payload } in slack.history() {
+        let posted = messages.iter().find(|it| it.id == message).unwrap();
+        if posted.visibility == Visibility::Channel && button_of(&payload).is_some() {
+            on_show.insert(message);
+        } else {
+            on_show.remove(&message);
+        }
+        most = most.max(on_show.len());
+    }
+    most
+}
+
+/// The channels in which a link is on show now, one for each of its messages.
+pub(crate) fn channels_with_a_link(slack: &SlackStandIn) -> Vec<String> {
+    let messages = slack.messages().into_iter();
+    let shown = messages.filter(|it| it.visibility == Visibility::Channel && link_of(it).is_some());
+    shown.map(|message| message.channel).collect()
 }
 
 /// The Connect Card's token in a link.

@@ -250,8 +250,34 @@ impl Process {
 
     /// Asks it to end (SIGTERM).
     pub(crate) async fn terminate(&self) {
+        self.signal("-TERM").await;
+    }
+
+    /// Wakes it after it was stopped (SIGCONT): for itself, no time has passed.
+    pub(crate) async fn wake(&self) {
+        self.signal("-CONT").await;
+    }
+
+    /// Waits until it has stopped itself (SIGSTOP).
+    pub(crate) async fn until_it_is_stopped(&self) {
         let id = self.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &id]).status().await.unwrap().success());
+        until("the process to be stopped", async || {
+            let is_stopped = match std::fs::read_to_string(format!("/proc/{id}/stat")) {
+                Ok(stat) => stat.contains(") T "),
+                // Not on Linux.
+                Err(_) => {
+                    let shown = Command::new("ps").args(["-o", "state=", "-p", &id]).output().await.unwrap();
+                    shown.stdout.starts_with(b"T")
+                }
+            };
+            is_stopped.then_some(())
+        })
+        .await;
+    }
+
+    async fn signal(&self, signal: &str) {
+        let id = self.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().await.unwrap().success());
     }
 
     /// Asks it to end, and gives all that it printed until it has ended well.

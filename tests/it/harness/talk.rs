@@ -200,7 +200,11 @@ impl TestBot {
                 return None;
             }
             let now = self.clock.now().as_millisecond();
-            let at_work = format!("SELECT count(*) FROM link WHERE lease_until > 0 OR check_at <= {now}");
+            let at_work = format!(
+                "SELECT (SELECT count(*) FROM message WHERE lease_until > 0 OR due <= {now}) \
+                 + (SELECT count(*) FROM connection WHERE look_at <= {now}) \
+                 + (SELECT count(*) FROM sweep WHERE lease_until > 0 OR next_at <= {now})"
+            );
             (self.count(&at_work).await == 0).then_some(())
         })
         .await;

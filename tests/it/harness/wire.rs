@@ -2,6 +2,7 @@
 //! silent.
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -28,13 +29,15 @@ pub(crate) struct Wire {
 }
 
 struct State {
-    word: Vec<u8>,
+    word: Mutex<Vec<u8>>,
     trick: Mutex<Option<Trick>>,
     /// How many connections a trick was played on, and whether those that are held may go on.
     played: watch::Sender<usize>,
     /// How many words that were late have arrived, and been answered.
     arrived: watch::Sender<usize>,
     released: watch::Sender<bool>,
+    /// How many that were held were not waited for any more.
+    given_up: AtomicUsize,
 }
 
 impl Wire {
@@ -43,11 +46,12 @@ impl Wire {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let port = listener.local_addr().unwrap().port();
         let state = Arc::new(State {
-            word: word.as_bytes().to_vec(),
+            word: Mutex::new(word.as_bytes().to_vec()),
             trick: Mutex::default(),
             played: watch::Sender::new(0),
             arrived: watch::Sender::new(0),
             released: watch::Sender::new(false),
+            given_up: AtomicUsize::new(0),
         });
         let shared = Arc::clone(&state);
         tokio::spawn(async move {
@@ -84,6 +88,16 @@ impl Wire {
         *self.state.arrived.borrow()
     }
 
+    /// How many times somebody has stopped waiting for an answer that is held.
+    pub(crate) fn given_up(&self) -> usize {
+        self.state.given_up.load(Ordering::Relaxed)
+    }
+
+    /// Listens for another word from now on.
+    pub(crate) fn listen_for(&self, word: &str) {
+        *self.state.word.lock().unwrap() = word.as_bytes().to_vec();
+    }
+
     /// Lets all go on that is held, and holds nothing more.
     pub(crate) fn release(&self) {
         *self.state.trick.lock().unwrap() = None;
@@ -94,9 +108,11 @@ impl Wire {
 impl State {
     /// The trick that these bytes from the bot meet.
     fn meets(&self, bytes: &[u8]) -> Option<Trick> {
-        if !bytes.windows(self.word.len()).any(|part| part == self.word) {
+        let word = self.word.lock().unwrap();
+        if !bytes.windows(word.len()).any(|part| part == *word) {
             return None;
         }
+        drop(word);
         let mut trick = self.trick.lock().unwrap();
         let met = if *trick == Some(Trick::Hold) { *trick } else { trick.take() };
         if met.is_some() {
@@ -137,7 +153,16 @@ async fn carry(client: TcpStream, server: TcpStream, state: Arc<State>) {
                     Some(Trick::Cut) => return,
                     Some(Trick::Hold) => {
                         let mut released = state.released.subscribe();
-                        if released.wait_for(|released| *released).await.is_err() { return }
+                        tokio::select! {
+                            released = released.wait_for(|released| *released) => {
+                                if released.is_err() { return }
+                            }
+                            // It says nothing more before it is answered, so it has hung up.
+                            _ = from_client.read(&mut up) => {
+                                state.given_up.fetch_add(1, Ordering::Relaxed);
+                                return;
+                            }
+                        }
                     }
                     Some(Trick::Silence | Trick::Late) | None => {}
                 }

@@ -1,0 +1,229 @@
+//! What the customer does, and what people are told of it at once: a return is followed by quick
+//! looks, a link that nobody used is not called connected, and whoever sees a link can ask about it.
+
+use std::time::Duration;
+
+use connect_card::reply::ask::{CANCEL, REAUTHORISE};
+use expect_test::expect;
+use stand_ins::fault::Fault;
+
+use crate::harness::{
+    CHANNEL, Setup, TestBot, Trick, USER, Wire, channels_with_a_link, client, link_of, until,
+};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// The customer's browser comes back, and nobody waits for what that brings about.
+async fn land(bot: &TestBot, link: &str) -> String {
+    let (_, path) = link.split_once("/connected/").unwrap();
+    let id = path.split(['&', '?']).next().unwrap();
+    let page = client().get(format!("{}/connected/{id}", bot.url)).send().await.unwrap();
+    page.text().await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn fivetran_may_need_a_moment_after_two_landings_at_once() {
+    let bot = TestBot::start().await;
+    bot.types("google_ads acme").await;
+    bot.begins_here();
+    // No list is to tell what the looks do not.
+    bot.fivetran.faults(|faults| faults.fail_always("list_connections", Fault::Status(503)));
+    let link = link_of(&bot.link_message()).unwrap();
+    bot.notes("the customer finishes, and Fivetran has not noticed yet");
+    let (one, two) = tokio::join!(land(&bot, &link), land(&bot, &link));
+    assert!(one.contains("connected yet") && two.contains("connected yet"), "{one} {two}");
+    for _ in 0..3 {
+        bot.passes(Duration::from_secs(3)).await;
+        assert!(link_of(&bot.link_message()).is_some());
+    }
+    let looks = bot.fivetran.calls_to("get_connection");
+    assert!((4..=8).contains(&looks), "{looks} looks: quick ones, and not one for each second");
+    bot.customer_finishes("acme");
+    bot.notes("Fivetran has noticed");
+    bot.passes(Duration::from_secs(15)).await;
+    bot.ends(expect![[r#"
+        the customer finishes, and Fivetran has not noticed yet
+        … 3 s later …
+        … 3 s later …
+        … 3 s later …
+        the customer finishes the setup
+        Fivetran has noticed
+        … 15 s later …
+        #customer-acme
+        bot edits message 1:
+            :white_check_mark: *Google Ads* is connected (since T).
+            Requested by @alice · The data goes to `acme` · Ref R1
+          in the thread of message 1:
+              Google Ads is connected, and its first sync has started. (Requested by @alice.)
+    "#]])
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_to_authorise_again_that_nobody_used_expires_and_says_that_all_is_as_before() {
+    let bot = TestBot::start().await;
+    let _ = bot.fivetran.seed_connection("google_ads", "acme", "connected");
+    bot.types("google_ads acme").await;
+    bot.presses(USER, &bot.private_message(), REAUTHORISE).await;
+    bot.begins_here();
+    bot.passes(DAY).await;
+    bot.types("status acme").await;
+    bot.types("list").await;
+    // That it stays connected is no news either.
+    bot.passes(DAY).await;
+    // Another one is used.
+    bot.types("google_ads acme").await;
+    bot.presses(USER, &bot.private_message(), REAUTHORISE).await;
+    bot.lands(&link_of(&bot.link_message()).unwrap()).await;
+    bot.types("status acme").await;
+    bot.ends(expect![[r#"
+        … 24 h later …
+        #customer-acme
+        bot edits message 1:
+            :white_check_mark: *Google Ads* is connected as before. The link to sign in again expired T+24h
+            without being used.
+            Requested by @alice · The data goes to `acme` · Ref R1
+          in the thread of message 1:
+              The link to sign in to Google Ads again expired without being used. Google Ads is connected as
+              before.
+        alice: /connect-card status acme
+          only alice sees:
+              :white_check_mark: *Google Ads* into `acme`
+              connected; the link to sign in again expired unused · since T+24h
+              Fivetran says: set up and working; the next sync is scheduled; the first sync isn't finished
+              yet.
+              Requested by @alice · Link created T, T · Connection `amber_anchor` · Ref R1
+        alice: /connect-card list
+          only alice sees:
+              One link in this channel:
+              :white_check_mark: *Google Ads* into `acme`
+              connected; the link to sign in again expired unused · since T+24h · requested by @alice
+              For details or changes, type `/connect-card status SCHEMA`, `/connect-card renew SCHEMA` or
+              `/connect-card cancel SCHEMA`
+        … 24 h later …
+        alice: /connect-card google_ads acme
+          only alice sees:
+              Making a link for Google Ads now. It will appear in this channel.
+              Ref R2
+        bot tells alice alone:
+            Google Ads is already connected to acme, so I didn't post a link here: it would let anyone in
+            this channel sign in again. If you meant another customer, choose another schema.
+            It was requested in #customer-acme by @alice.
+            [Post a sign-in link here]
+            [Never mind]
+            Ref R2
+        alice presses [Post a sign-in link here]
+          only alice sees instead:
+              Making a link for Google Ads now. It will appear in this channel.
+              Ref R3
+        bot posts message 2:
+            Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor anyone in this channel can see it.
+            Google Ads was connected before. Signing in again replaces the earlier sign-in.
+            [Connect Google Ads → card 1]
+            Requested by @alice · The data goes to `acme` · Works until T+72h · Everyone here can see this
+            link, and anyone who has it can use it · Ref R3
+        bot edits message 1:
+            A newer link for *Google Ads* was requested, so this one is no longer in use.
+            Requested by @alice · The data goes to `acme` · Ref R1
+        the customer comes back, and sees:
+            Google Ads is connected
+            Your sign-in is complete, and there's nothing more to do. You can close this window and go back
+            to where you found the link.
+        bot edits message 2:
+            :white_check_mark: *Google Ads* is connected (since T+48h).
+            Requested by @alice · The data goes to `acme` · Ref R3
+          in the thread of message 2:
+              Google Ads is connected, and its first sync has started. (Requested by @alice.)
+        alice: /connect-card status acme
+          only alice sees:
+              :white_check_mark: *Google Ads* into `acme`
+              connected · since T+48h
+              Fivetran says: set up and working; the next sync is scheduled; the first sync isn't finished
+              yet.
+              Requested by @alice · Link created T+48h, T+48h · Connection `amber_anchor` · Ref R3
+    "#]])
+        .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_sees_a_link_can_ask_about_it_before_slack_has_said_that_it_is_there() {
+    let setup = Setup::new().await;
+    let wire = Wire::to(setup.slack.addr(), "chat.postMessage").await;
+    let bot = setup.with("SLACK_API_URL", &format!("{}/api/", wire.url())).start().await;
+    wire.arm(Trick::Hold);
+    bot.types_meanwhile(USER, CHANNEL, "google_ads acme").await;
+    until("the link to be visible", async || (channels_with_a_link(&bot.slack) == [CHANNEL]).then_some(()))
+        .await;
+    bot.notes("the link is visible, and Slack's answer on its way");
+    for typed in ["status acme", "list", "google_ads acme", "renew acme"] {
+        bot.types_meanwhile(USER, CHANNEL, typed).await;
+    }
+    let question = bot.private(&bot.types_meanwhile(USER, CHANNEL, "cancel acme").await);
+    bot.presses_meanwhile(USER, &question, CANCEL).await;
+    bot.notes("Slack's answer arrives");
+    wire.release();
+    bot.settle().await;
+    bot.presses(USER, &question, CANCEL).await;
+    assert_eq!(bot.fivetran.connections().len(), 0);
+    bot.ends(expect![[r#"
+        #customer-acme
+        alice: /connect-card google_ads acme
+          only alice sees:
+              Making a link for Google Ads now. It will appear in this channel.
+              Ref R1
+        the link is visible, and Slack's answer on its way
+        alice: /connect-card status acme
+          only alice sees:
+              :hourglass_flowing_sand: *Google Ads* into `acme`
+              waiting for your customer · works until T+24h
+              Fivetran says: nobody has finished the setup yet.
+              Requested by @alice · Link created T, T · Connection `amber_anchor` · Ref R1
+              [Get a new link]
+              [Delete the connection]
+        alice: /connect-card list
+          only alice sees:
+              One link in this channel:
+              :hourglass_flowing_sand: *Google Ads* into `acme`
+              waiting for your customer · works until T+24h · requested by @alice
+              For details or changes, type `/connect-card status SCHEMA`, `/connect-card renew SCHEMA` or
+              `/connect-card cancel SCHEMA`
+        alice: /connect-card google_ads acme
+          only alice sees:
+              I'm already at work on Google Ads (schema acme), so I didn't start anything else. If nothing
+              shows up here, it was requested in another channel; try again in a minute.
+        alice: /connect-card renew acme
+          only alice sees:
+              I'm already at work on Google Ads (schema acme), so I didn't start anything else. If nothing
+              shows up here, it was requested in another channel; try again in a minute.
+        alice: /connect-card cancel acme
+          only alice sees:
+              Delete the connection for Google Ads into acme? Its link will stop working. Nothing else is
+              deleted: data already in the destination stays there.
+              [Delete the connection]
+              [Never mind]
+        bot posts message 1:
+            Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor anyone in this channel can see it.
+            [Connect Google Ads → card 1]
+            Requested by @alice · The data goes to `acme` · Works until T+24h · Everyone here can see this
+            link, and anyone who has it can use it · Ref R1
+        alice presses [Delete the connection]
+          only alice sees instead:
+              I'm already at work on Google Ads (schema acme), so I didn't start anything else. If nothing
+              shows up here, it was requested in another channel; try again in a minute.
+        Slack's answer arrives
+        alice presses [Delete the connection]
+          only alice sees instead:
+              Cancelling the connection for Google Ads now. I'll tell you when it's done.
+              Ref R2
+        bot tells alice alone:
+            The connection for Google Ads into acme is deleted, and its link no longer works. Nothing else
+            was deleted: data already in the destination stays there.
+            Ref R2
+        bot edits message 1:
+            *Google Ads* was cancelled; its link no longer works.
+            Requested by @alice · The data goes to `acme` · Ref R1
+    "#]])
+        .await;
+}
