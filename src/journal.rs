@@ -308,6 +308,8 @@ impl<C> Journal<C> {
         match failure {
             PostFailure::Refused(_) if telling => self.end(Ending::Undeliverable),
             PostFailure::Refused(slack_says) => self.tell(Problem::CannotPost { slack_says }, now),
+            PostFailure::Unconfirmed if telling => self.end(Ending::Undeliverable),
+            PostFailure::Unconfirmed => self.tell(Problem::Unconfirmed, now),
             PostFailure::Throttled(pause) => {
                 self.progress.posts = self.progress.posts.saturating_sub(1);
                 self.throttled(pause, now)

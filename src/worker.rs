@@ -228,6 +228,12 @@ impl Worker {
                 Ok(rows) => tracing::info!(rows, "purged old commands"),
                 Err(error) => tracing::warn!(%error, "could not purge old commands"),
             }
+            // A replica of the release before may still post links.
+            match self.parts.store.take_links_over(now).await {
+                Ok(0) => {}
+                Ok(links) => tracing::info!(links, "took over links of the release before"),
+                Err(error) => tracing::warn!(%error, "could not take over links of the release before"),
+            }
             tokio::time::sleep(HOUSEKEEPING).await;
         }
     }

@@ -113,4 +113,6 @@ pub enum PostFailure {
     NotSent,
     /// It may be there.
     Unclear,
+    /// This try was refused for good; an earlier one, of which nothing was heard, may be there.
+    Unconfirmed,
 }

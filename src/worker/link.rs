@@ -15,7 +15,7 @@ use super::deliver::{Delivery, Job, failed};
 use crate::command::places::Channels;
 use crate::crash::crash_point;
 use crate::fivetran::model::ConnectCard;
-use crate::journal::{Found, Origin, Progress, Record, Then};
+use crate::journal::{Found, Origin, PostFailure, Progress, Record, Then};
 use crate::life::{self, Ask, At, Change, Event, Intention, Place, Refusal};
 use crate::outbound::CALL_TIMEOUT;
 use crate::outbox::Outbox;
@@ -159,7 +159,7 @@ impl Links {
                     match (held, error.message_is_out_of_reach()) {
                         // Then it gets a message of its own.
                         (Some(held), true) => self.give_up_place(&held).await,
-                        _ => return Delivered::Not(failed(job.claimed, error)),
+                        _ => return Delivered::Not(not_posted(job, &change, error)),
                     }
                 }
             }
@@ -484,5 +484,16 @@ impl Links {
         let now: Timestamp = self.delivery.clock.now();
         let held = Some(job.claimed);
         self.store.write(Write { change, version, held, progress, message, reminders, now }).await
+    }
+}
+
+/// What a post that did not arrive means for the command: an earlier one may have.
+fn not_posted(job: Job<'_>, change: &Change, error: PostError) -> Outcome {
+    let unclear = change.connection.posting.as_ref().is_some_and(|posting| posting.unclear);
+    match failed(job.claimed, error) {
+        Outcome::PostFailed(PostFailure::Refused(_)) if unclear => {
+            Outcome::PostFailed(PostFailure::Unconfirmed)
+        }
+        outcome => outcome,
     }
 }

@@ -74,7 +74,9 @@ fn well(outcome: &Outcome) -> Option<Party> {
         | Outcome::Cancelled
         | Outcome::NotCancelled
         | Outcome::Failed(Failure::Final(_)) => Some(Party::Fivetran),
-        Outcome::Posted | Outcome::Told | Outcome::PostFailed(PostFailure::Refused(_)) => Some(Party::Slack),
+        Outcome::Posted
+        | Outcome::Told
+        | Outcome::PostFailed(PostFailure::Refused(_) | PostFailure::Unconfirmed) => Some(Party::Slack),
         _ => None,
     }
 }

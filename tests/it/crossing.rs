@@ -58,8 +58,8 @@ async fn a_link_that_may_have_been_posted_is_asked_about_in_another_channel() {
             Requested by @alice · The data goes to `acme` · Works until T+24h · Everyone here can see this
             link, and anyone who has it can use it · Ref R1
         bot tells alice alone:
-            The connection for Google Ads is ready, but this channel is archived (is_archived), so I
-            couldn't post its link. Type the command again in an active channel.
+            The connection for Google Ads is ready, but Slack never confirmed the message with its link. The
+            link may already be in the channel; if it isn't, type the command again for a fresh one.
             Ref R1
         #shared-acme
         bob: /connect-card google_ads acme
@@ -223,8 +223,8 @@ async fn a_renewal_that_hangs_at_fivetran_never_revives_a_link_that_has_moved() 
         #shared-acme
         bob presses [Post a fresh link here]
           only bob sees instead:
-              I'm already at work on Google Ads (schema acme), so I didn't start anything else. If nothing
-              shows up here, it was requested in another channel; try again in a minute.
+              A request for the same connection (schema acme) is in progress in another channel. Please try
+              again in a minute.
         Fivetran answers
         #customer-acme
         bot edits message 1:

@@ -81,8 +81,9 @@ async fn one_answer_that_a_connection_is_not_there_changes_nothing() {
             Requested by @alice · The data goes to `in_a_look` · Works until T+24h · Everyone here can see
             this link, and anyone who has it can use it · Ref R2
         the customer comes back, and sees:
-            Google Ads isn't connected yet
-            Go back to your link and finish signing in there; this page will open again when you're done.
+            Checking Google Ads
+            This takes a moment, and the page updates by itself. If you've finished signing in, you can also
+            close it.
         the customer finishes the setup
         … 31 s later …
         bot edits message 2:

@@ -190,12 +190,11 @@ async fn whoever_sees_a_link_can_ask_about_it_before_slack_has_said_that_it_is_t
               `/connect-card cancel SCHEMA`
         alice: /connect-card google_ads acme
           only alice sees:
-              I'm already at work on Google Ads (schema acme), so I didn't start anything else. If nothing
-              shows up here, it was requested in another channel; try again in a minute.
+              Already on it: I'm making a link for Google Ads (schema acme).
         alice: /connect-card renew acme
           only alice sees:
-              I'm already at work on Google Ads (schema acme), so I didn't start anything else. If nothing
-              shows up here, it was requested in another channel; try again in a minute.
+              I'm still working on an earlier request for Google Ads (schema acme) here. Please try again when
+              it's done.
         alice: /connect-card cancel acme
           only alice sees:
               Delete the connection for Google Ads into acme? Its link will stop working. Nothing else is
@@ -210,8 +209,8 @@ async fn whoever_sees_a_link_can_ask_about_it_before_slack_has_said_that_it_is_t
             link, and anyone who has it can use it · Ref R1
         alice presses [Delete the connection]
           only alice sees instead:
-              I'm already at work on Google Ads (schema acme), so I didn't start anything else. If nothing
-              shows up here, it was requested in another channel; try again in a minute.
+              I'm still working on an earlier request for Google Ads (schema acme) here. Please try again when
+              it's done.
         Slack's answer arrives
         alice presses [Delete the connection]
           only alice sees instead:
