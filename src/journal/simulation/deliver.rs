@@ -220,7 +220,6 @@ impl World {
         self.slack.posts.push(Post {
             command,
             card,
-            place,
             at,
             hand,
             clear,

@@ -10,8 +10,6 @@ use crate::life::State;
 
 const USES: u32 = 5;
 const LIFE: i64 = 30 * MINUTE;
-/// Channels, and then the direct messages of each person.
-pub(super) const PLACES: usize = CHANNELS.len() + super::PEOPLE.len();
 
 /// What a message shows.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,7 +40,6 @@ pub(super) struct Post {
     pub(super) command: usize,
     /// The card behind the link; `None` for a sentence.
     pub(super) card: Option<usize>,
-    pub(super) place: usize,
     pub(super) at: i64,
     /// The hand that posted it.
     pub(super) hand: usize,

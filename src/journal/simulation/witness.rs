@@ -98,7 +98,10 @@ impl World {
             State::Broken => one.was(Is::Broken, old) || one.was(Is::Incomplete, old),
             State::Gone if one.is_deleted() => true,
             State::Gone => {
-                let few = self.skew > 0 || !self.many_are_denied(connection);
+                // An answer that was not heard, or not written down, has told nobody.
+                let heard =
+                    self.fivetran.weather.is_fair() && self.lost_time == 0 && self.database_until == 0;
+                let few = self.skew > 0 || !heard || !self.many_are_denied(connection);
                 one.was(Is::Deleted, old) || (few && self.was_denied_twice(connection))
             }
             State::Cancelled => one.was(Is::Deleted, old),

@@ -39,7 +39,6 @@ impl Bot {
             let row = world.store.row(command).clone();
             world.hands.push(Hand {
                 command,
-                replica: self.replica,
                 life: self.life,
                 fence,
                 at_work: true,
@@ -47,10 +46,12 @@ impl Bot {
                 lost: false,
                 checked_at: 0,
             });
-            if world.replicas[self.replica].renewed_at.is_none() {
-                world.store.keep(command, fence);
-            }
             let hand = world.hands.len() - 1;
+            // Its lease counts from when it was asked for: an answer that has been waiting for longer than
+            // that is looked at again first.
+            if world.replicas[self.replica].renewed_at.is_none() {
+                world.hands[hand].lost = !world.store.keep(command, fence);
+            }
             world.commands[command].began = world.commands[command].began.min(hand);
             let (name, channel, user, work) = (row.name, row.channel, row.user, Rc::new(row.work));
             Job { hand, command, fence, name, channel, user, work }

@@ -102,7 +102,6 @@ pub(super) struct Replica {
 /// A process at work on a command, from a claim to its end, a wait or its death.
 pub(super) struct Hand {
     pub(super) command: usize,
-    pub(super) replica: usize,
     pub(super) life: usize,
     pub(super) fence: i64,
     pub(super) at_work: bool,
@@ -359,10 +358,6 @@ impl World {
     pub(super) fn work_at(&mut self, time: i64, work: Work) {
         self.works.push(Some(work));
         self.at(time, Event::Work { call: self.works.len() - 1 });
-    }
-
-    pub(super) fn is_alive(&self, replica: usize, life: usize) -> bool {
-        self.replicas[replica].life == Some(life)
     }
 
     /// A process's time.

@@ -1,7 +1,6 @@
 //! The rows of messages and of news, with their leases.
 
 use super::Store;
-use crate::journal::simulation::MINUTE;
 use crate::life::{Link, News as Told, Place};
 
 /// How long the lease of a message lasts, in ms.
@@ -219,22 +218,6 @@ impl Store {
     /// Whether the fence is the message's last one.
     pub(in crate::journal::simulation) fn holds_message(&self, message: &ClaimedMessage) -> bool {
         self.messages.iter().any(|row| row.id == message.id && row.fence == message.fence)
-    }
-
-    /// How a message stands, for the trace.
-    pub(in crate::journal::simulation) fn describe(&self) -> String {
-        let of_message = |row: &Row| {
-            format!(
-                "{} at {:?} wanted {} shown {} due {:?}+{}",
-                row.id,
-                row.place.as_ref().map(|place| &place.ts),
-                row.wanted,
-                row.shown,
-                row.due.map(|due| due / MINUTE),
-                row.lease_until
-            )
-        };
-        self.messages.iter().map(of_message).collect::<Vec<_>>().join("; ")
     }
 }
 

@@ -127,9 +127,9 @@ impl World {
             _ => None,
         };
         let fits = |link: &usize| self.commands[*link].new.name == name;
-        let messages = self.slack.messages.iter().enumerate().filter(|(_, message)| !message.deleted);
+        let messages = self.slack.messages.iter().enumerate().rev().filter(|(_, message)| !message.deleted);
         let pressed =
-            messages.filter_map(|(at, message)| Some((at, offers(&message.content).filter(fits)?))).last();
+            messages.filter_map(|(at, message)| Some((at, offers(&message.content).filter(fits)?))).next();
         if let Some((message, link)) = pressed {
             self.served(move |bot| bot.renew_pressed(link, message, user));
         }

@@ -205,7 +205,6 @@ impl World {
         self.slack.open_url(at);
         self.hands.push(super::Hand {
             command,
-            replica: 0,
             life: usize::MAX,
             fence: 1,
             at_work: false,
@@ -216,7 +215,6 @@ impl World {
         let post = Post {
             command,
             card: Some(card),
-            place: channel,
             at,
             hand: self.hands.len() - 1,
             clear: true,
