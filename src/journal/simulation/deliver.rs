@@ -75,6 +75,7 @@ impl Bot {
                     place,
                     content: Content::Link { card, link },
                     since: world.now,
+                    settled_at: i64::MAX,
                     editable: way != Way::Url,
                     deleted: false,
                     post,
@@ -235,6 +236,9 @@ impl World {
         self.trace(|| format!("    Slack's message {message} shows {content:?}"));
         let now = self.now;
         let message = &mut self.slack.messages[message];
+        if matches!(message.content, Content::Link { .. }) {
+            message.settled_at = now;
+        }
         (message.content, message.since) = (content, now);
     }
 

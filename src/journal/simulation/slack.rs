@@ -26,6 +26,8 @@ pub(super) struct Message {
     pub(super) content: Content,
     /// When it came to show that.
     pub(super) since: i64,
+    /// When it ceased to show its last link.
+    pub(super) settled_at: i64,
     /// Whether it can be edited at all.
     pub(super) editable: bool,
     pub(super) deleted: bool,

@@ -311,7 +311,8 @@ impl World {
                     && self.is_in_reach(message)
             };
             for message in self.slack.messages.iter().filter(link) {
-                let told = matches!(message.content, Content::Settled { .. }) && message.since <= at + SOON;
+                let told =
+                    matches!(message.content, Content::Settled { .. }) && message.settled_at <= at + SOON;
                 must(told, "a customer who has finished and come back is not told so soon")?;
             }
         }

@@ -228,6 +228,7 @@ impl World {
             place: channel,
             content: Content::Link { card, link: command },
             since: at,
+            settled_at: i64::MAX,
             editable: self.slack.edits() && editable,
             deleted: false,
             post: self.slack.posts.len() - 1,
