@@ -149,6 +149,11 @@ impl Fivetran {
         self.lies.push(Lie { from, to: from + dice.below(long) + 1, name, lists: dice.one_in(2) });
     }
 
+    /// Lets every answer deny everything for a while, as to a key of another account.
+    pub(super) fn deny_all(&mut self) {
+        self.lies.push(Lie { from: MINUTE, to: 25 * MINUTE, name: None, lists: true });
+    }
+
     /// What will become of a call that is sent now.
     pub(super) fn fate(&self, call: Call, now: i64, dice: &mut Dice) -> Fate<Instead> {
         let answer_at = now + dice.between(20, 1500);

@@ -15,6 +15,9 @@ use crate::journal::{Progress, Resting};
 use crate::life::{self, Ask, Change, Intention, Place};
 use crate::work::{Intent, Work};
 
+/// Enough connections for so many to be missing that none is believed to be gone.
+const MANY: usize = 7;
+
 impl World {
     pub(super) fn new(seed: u64, traced: bool) -> Rc<RefCell<Self>> {
         let mut dice = Dice::new(seed);
@@ -76,14 +79,14 @@ impl World {
     fn populate(&mut self) {
         let unique = self.fivetran.names_are_unique;
         let names = if unique { self.dice.pick(&[1, 1, 1, 2, 2, 3]) } else { 1 };
-        let names = if unique && self.dice.one_in(24) { 7 } else { names };
+        let names = if unique && self.dice.one_in(24) { MANY } else { names };
         if unique && self.dice.one_in(6) {
             let (ours, is) =
                 (!self.dice.one_in(3), self.dice.pick(&[Is::Incomplete, Is::Connected, Is::Broken]));
             self.fivetran.seed(0, ours, is);
         } else if unique {
             for name in 0..names {
-                if names == 7 || self.dice.one_in(2) {
+                if names == MANY || self.dice.one_in(2) {
                     self.link_from_before(name);
                 }
             }
@@ -91,6 +94,9 @@ impl World {
         if unique && self.dice.one_in(4) {
             for _ in 0..self.dice.between(1, 3) {
                 self.fivetran.lie(names, &mut self.dice);
+            }
+            if names == MANY {
+                self.fivetran.deny_all();
             }
             let until = self.fivetran.lies.iter().map(|lie| lie.to).max().unwrap_or_default();
             self.is_troubled(until);
