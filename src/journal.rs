@@ -202,8 +202,7 @@ impl<C> Journal<C> {
                         *known = connection;
                         self.card = None;
                     }
-                    let fresh = |(_, since): &(C, Timestamp)| now < after(*since, CARD_KEPT);
-                    let due = if self.card.as_ref().is_some_and(fresh) { Due::Post } else { Due::Mint };
+                    let due = self.due_of_link(now);
                     return self.begin(due, now);
                 }
                 let existed = match (self.maybe_sent, created_at) {
@@ -387,10 +386,20 @@ impl<C> Journal<C> {
         if !matches!(self.progress.stage, Stage::Deliver { .. }) {
             self.progress.tries = 0;
         }
+        if self.progress.stage.connection().is_some_and(|known| known != connection) {
+            self.card = None;
+        }
         self.progress.stage = Stage::Deliver { connection, existed };
         self.refused = None;
         self.maybe_sent = None;
-        self.begin(if self.card.is_some() { Due::Post } else { Due::Mint }, now)
+        let due = self.due_of_link(now);
+        self.begin(due, now)
+    }
+
+    /// What is due of a link whose connection is known: a card that is fresh enough is posted.
+    fn due_of_link(&self, now: Timestamp) -> Due {
+        let fresh = |(_, since): &(C, Timestamp)| now < after(*since, CARD_KEPT);
+        if self.card.as_ref().is_some_and(fresh) { Due::Post } else { Due::Mint }
     }
 
     /// Ends the search for a link: the person is told instead.

@@ -231,7 +231,9 @@ impl Outbox {
 
     fn again(&self, message: &ClaimedMessage, pause: Option<Duration>) -> Brought {
         let doubled = SignedDuration::from_secs((1_i64 << message.tries.min(9)).min(PAUSE_LIMIT));
-        let pause = pause.and_then(|pause| SignedDuration::try_from(pause).ok()).unwrap_or(doubled);
+        // No shorter than the backoff: whoever goes on asking for nothing must not be asked without a rest.
+        let pause =
+            pause.and_then(|pause| SignedDuration::try_from(pause).ok()).unwrap_or(doubled).max(doubled);
         Brought::Again(self.clock.now().saturating_add(pause).unwrap_or(Timestamp::MAX))
     }
 

@@ -39,6 +39,9 @@ const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(30);
 const UNLISTED: SignedDuration = SignedDuration::from_secs(90);
 /// The pause that a rate limit without one is given.
 const THROTTLED_PAUSE: Duration = Duration::from_secs(60);
+/// Longest pause that is believed: Fivetran counts by the hour.
+/// <https://fivetran.com/docs/rest-api/rate-limiting>
+const PAUSE_LIMIT: SignedDuration = SignedDuration::from_hours(1);
 /// Longest that a customer's browser is kept waiting for Fivetran.
 const BROWSER_LIMIT: Duration = Duration::from_millis(2500);
 /// How long looks in flight may take at a shutdown before they are abandoned.
@@ -366,8 +369,9 @@ impl Watcher {
     /// What is left of the account's limit is for commands.
     fn rest_if_throttled(&self, error: &Error) {
         if let Error::Throttled(pause) = error {
-            let pause =
-                SignedDuration::try_from(pause.unwrap_or(THROTTLED_PAUSE)).unwrap_or(SignedDuration::MAX);
+            let pause = SignedDuration::try_from(pause.unwrap_or(THROTTLED_PAUSE))
+                .unwrap_or(PAUSE_LIMIT)
+                .min(PAUSE_LIMIT);
             let until = self.parts.clock.now().saturating_add(pause).unwrap_or(Timestamp::MAX);
             lock(&self.pace).pause(until);
             lock(&self.hasty_pace).pause(until);
