@@ -27,6 +27,7 @@ mod kills;
 mod landings;
 mod life;
 mod life_kills;
+mod listing;
 mod lost_answers;
 mod messages;
 mod modal;
