@@ -37,6 +37,9 @@ herd HERD="8000" OUTAGE="300":
 # The long run of the simulator: SEEDS worlds, where the suite has a hundred thousand.
 worlds SEEDS="10000000":
     CONNECT_CARD_SEEDS={{ SEEDS }} cargo test --release --lib simulation -- --nocapture
+# How soon customers are seen, and for how many calls, with so many CONNECTIONS in 50 destinations.
+sweep CONNECTIONS="100000":
+    CONNECT_CARD_SWEEP={{ CONNECTIONS }} cargo test --release --test it sweep -- --nocapture
 
 # The bot against stand-ins for Slack and Fivetran; type commands, or `quit`.
 sandbox *ARGS:

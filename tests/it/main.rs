@@ -37,6 +37,7 @@ mod replicas;
 mod serve;
 mod sessions;
 mod signature;
+mod sweep;
 mod sync;
 mod turns;
 mod unhurried;
