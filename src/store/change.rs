@@ -17,7 +17,7 @@ use super::row::{ProgressRow, bits, json, place_of};
 use super::statements::Statements;
 use super::{Claimed, Pool, Recorded, Store, StoreError, on};
 use crate::journal::{Progress, Then};
-use crate::life::{Change, Place, Purpose};
+use crate::life::{Change, Place, Purpose, State};
 use crate::work::Key;
 
 /// Most rows of one commit. A commit of this size takes a few milliseconds; a larger one would keep
@@ -198,6 +198,7 @@ struct NewMessage {
     wanted: i64,
     due: Option<i64>,
     posted_at: i64,
+    left_at: Option<i64>,
     place_channel: Option<String>,
     place_ts: Option<String>,
 }
@@ -219,6 +220,15 @@ struct ShownMessage {
     id: String,
     /// 1 if what it should show has changed; 0 if only its thread is to be told.
     changed: u8,
+}
+
+/// Which message shows a connection's link.
+#[derive(Serialize)]
+struct Stands<'a> {
+    group_id: &'a str,
+    name: &'a str,
+    /// Empty: none, since there is no connection, or no link.
+    message: &'a str,
 }
 
 #[derive(Serialize)]
@@ -306,6 +316,7 @@ impl Rows {
                 wanted: 1,
                 due: None,
                 posted_at: now_ms,
+                left_at: None,
                 place_channel: None,
                 place_ts: None,
             }),
@@ -323,6 +334,14 @@ impl Rows {
 
     fn key(&self) -> (&str, &str) {
         (&self.connection.group_id, &self.connection.name)
+    }
+}
+
+impl<'a> Stands<'a> {
+    fn of(row: &'a ConnectionRow) -> Self {
+        let ConnectionRow { group_id, name, message, .. } = row;
+        let none = [State::Cancelled, State::Unposted].map(State::name).contains(&row.state);
+        Self { group_id, name, message: if none { "" } else { message } }
     }
 }
 
@@ -432,6 +451,10 @@ async fn commit(jobs: &[Job], pool: &Pool, sql: &'static Statements) -> Result<V
         let shown: Vec<_> = done.iter().flat_map(|rows| &rows.shown).collect();
         if !shown.is_empty() {
             sqlx::query(statements.show_messages).bind(json(&shown)?).bind(now).execute(&mut *db).await?;
+        }
+        if !done.is_empty() {
+            let stands = json(&done.iter().map(|rows| Stands::of(&rows.connection)).collect::<Vec<_>>())?;
+            sqlx::query(statements.leave_messages).bind(stands).bind(now).execute(&mut *tx).await?;
         }
         let news: Vec<_> = done.iter().filter_map(|rows| rows.news.as_ref()).collect();
         if !news.is_empty() {

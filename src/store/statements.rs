@@ -8,6 +8,31 @@ mod connections;
 
 pub(super) use connections::ConnectionStatements;
 
+/// Declares statements, and lists them by their names, so that whoever looks at them forgets none.
+macro_rules! by_name {
+    ($(#[$about:meta])* $seen:vis struct $Name:ident {
+        $($(#[$what:meta])* $vis:vis $statement:ident: &'static str,)*
+    } $(and { $(#[$of:meta])* $rest:ident: $Rest:ty, })?) => {
+        $(#[$about])*
+        $seen struct $Name {
+            $($(#[$what])* $vis $statement: &'static str,)*
+            $($(#[$of])* pub(super) $rest: $Rest,)?
+        }
+
+        impl $Name {
+            /// Each with its name.
+            $seen fn by_name(&self) -> Vec<(&'static str, &'static str)> {
+                #[allow(unused_mut, reason = "only some have others in them")]
+                let mut all = vec![$((stringify!($statement), self.$statement)),*];
+                $(all.extend(self.$rest.by_name());)?
+                all
+            }
+        }
+    };
+}
+use by_name;
+
+by_name! {
 /// The statements of one engine.
 pub(super) struct Statements {
     /// Inserts new commands, leased to their process. `$1` rows, `$2` owner, `$3` lease in ms.
@@ -41,8 +66,10 @@ pub(super) struct Statements {
     pub(super) probe: &'static str,
     /// One command, ended or not. `$1` id.
     pub(super) command: &'static str,
+} and {
     /// Those of connections and messages.
-    pub(super) connections: ConnectionStatements,
+    connections: ConnectionStatements,
+}
 }
 
 macro_rules! statements {

@@ -146,15 +146,14 @@ impl Watcher {
         now: Timestamp,
     ) -> Result<HashMap<String, Watched>, StoreError> {
         let mut all = HashMap::new();
-        let mut after = String::new();
+        let mut after = None;
         loop {
-            let rows = self.parts.store.watched(group_id, now, &after, ROWS).await?;
-            let last = rows.last().map(|row| row.name.clone());
+            let rows = self.parts.store.watched(group_id, now, after.as_ref(), ROWS).await?;
             let more = rows.len() == ROWS;
+            after = rows.last().cloned();
             all.extend(rows.into_iter().map(|row| (row.connection_id.clone(), row)));
-            match last {
-                Some(last) if more => after = last,
-                _ => return Ok(all),
+            if !more {
+                return Ok(all);
             }
         }
     }

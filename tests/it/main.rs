@@ -32,6 +32,7 @@ mod lost_answers;
 mod messages;
 mod modal;
 mod permission;
+mod plans;
 mod replay;
 mod replicas;
 mod serve;
