@@ -103,7 +103,7 @@ fn faults_of(engine: Engine, plan: &[String]) -> Vec<String> {
 fn reads_all_on_sqlite(line: &str) -> bool {
     let Some(scanned) = line.strip_prefix("SCAN ") else { return false };
     let name = scanned.split(' ').next().unwrap_or_default();
-    let given = ["CONSTANT", "json_each", "v", "some", "sweep"].contains(&name) || name.starts_with('(');
+    let given = ["CONSTANT", "json_each", "v", "counted", "sweep"].contains(&name) || name.starts_with('(');
     let small = scanned.split_once("INDEX ").is_some_and(|(_, index)| SMALL.contains(&index));
     !given && !small
 }

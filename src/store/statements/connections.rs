@@ -101,7 +101,8 @@ macro_rules! message_columns {
 }
 
 macro_rules! connection_statements {
-    (now: $now:literal, skip: $skip:literal, changes: $changes:literal, new: $new:literal, placed: $placed:literal,
+    (now: $now:literal, skip: $skip:literal, row: $row:literal, one_of: $one_of:literal, end: $end:literal,
+     picked: $picked:literal, changes: $changes:literal, new: $new:literal, placed: $placed:literal,
      shown: $shown:literal, stands: $stands:literal, news: $news:literal, groups: $groups:literal, taken: $taken:literal) => {
         ConnectionStatements {
             change: concat!(
@@ -143,12 +144,12 @@ macro_rules! connection_statements {
                  due = CASE WHEN v.found = 1 OR message.fence <> v.fence \
                  OR (v.place_ts IS NOT NULL AND message.wanted > coalesce(v.shown, message.shown)) THEN v.at \
                  ELSE message.due END \
-                 FROM ", $placed, " WHERE message.id = v.id"
+                 FROM ", $placed, " WHERE message.id = v.id", $picked
             ),
             show_messages: concat!(
                 "UPDATE message SET wanted = message.wanted + v.changed, \
                  due = CASE WHEN message.place_ts IS NULL THEN NULL ELSE CAST($2 AS BIGINT) END \
-                 FROM ", $shown, " WHERE message.id = v.id"
+                 FROM ", $shown, " WHERE message.id = v.id", $picked
             ),
             leave_messages: concat!(
                 "UPDATE message SET left_at = CASE WHEN message.id = v.message THEN NULL ELSE CAST($2 AS BIGINT) END FROM ", $stands,
@@ -185,15 +186,16 @@ macro_rules! connection_statements {
             watched: "SELECT name, connection_id, version, seen, tick_at, watch_until FROM connection \
                       WHERE group_id = $1 AND (watch_until, name) > ($2, $3) ORDER BY watch_until, name LIMIT $4",
             claim_looks: concat!(
-                "UPDATE connection SET look_at = $2 WHERE (group_id, name) IN \
-                 (SELECT group_id, name FROM connection WHERE look_at <= $1 ORDER BY look_at LIMIT $3", $skip, ") \
-                 RETURNING group_id, name"
+                "UPDATE connection SET look_at = $2 WHERE ", $row, $one_of, "SELECT ", $row,
+                " FROM connection WHERE look_at <= $1 ORDER BY look_at LIMIT $3", $skip, $end, " RETURNING group_id, name"
             ),
             ticked: "SELECT group_id, name FROM connection WHERE tick_at <= $1 ORDER BY tick_at LIMIT $2",
             missing: "SELECT count(*) AS n FROM (SELECT 1 FROM connection WHERE missing_since IS NOT NULL \
                       AND state <> 'gone' LIMIT $1) AS counted",
-            purge_connections: "DELETE FROM connection WHERE (group_id, name) IN (SELECT group_id, name FROM connection \
-                                WHERE changed_at < $1 AND state IN ('cancelled', 'unposted') AND posting IS NULL LIMIT $2)",
+            purge_connections: concat!(
+                "DELETE FROM connection WHERE ", $row, $one_of, "SELECT ", $row, " FROM connection WHERE changed_at < $1 \
+                 AND state IN ('cancelled', 'unposted') AND posting IS NULL ORDER BY changed_at LIMIT $2", $end
+            ),
             claim_sweeps: concat!(
                 "UPDATE sweep SET owner = $1, fence = fence + 1, lease_until = ", $now, " + $2 \
                  WHERE group_id IN (SELECT group_id FROM sweep WHERE next_at <= $3 AND lease_until <= ", $now,
@@ -204,8 +206,8 @@ macro_rules! connection_statements {
             release_sweeps: "UPDATE sweep SET lease_until = 0 WHERE owner = $1",
             claim_messages: concat!(
                 "UPDATE message SET owner = $1, fence = fence + 1, lease_until = ", $now, " + $2 \
-                 WHERE id IN (SELECT id FROM message WHERE due <= $3 AND lease_until <= ", $now,
-                " ORDER BY due LIMIT $4", $skip, ") RETURNING ", message_columns!()
+                 WHERE id", $one_of, "SELECT id FROM message WHERE due <= $3 AND lease_until <= ", $now,
+                " ORDER BY due LIMIT $4", $skip, $end, " RETURNING ", message_columns!()
             ),
             claim_message: concat!(
                 "UPDATE message SET owner = $1, fence = fence + 1, lease_until = ", $now, " + $2 \
@@ -221,10 +223,15 @@ macro_rules! connection_statements {
                              WHERE id = $1 AND fence = $2",
             disturb_message: "UPDATE message SET wanted = wanted + 1, due = $2 WHERE id = $1 AND place_ts IS NOT NULL",
             release_messages: "UPDATE message SET lease_until = 0 WHERE owner = $1 AND lease_until > 0",
-            purge_messages: "DELETE FROM message WHERE id IN (SELECT m.id FROM message AS m WHERE m.left_at < $1 \
-                             AND m.due IS NULL AND NOT EXISTS (SELECT 1 FROM connection AS c WHERE c.message = m.id) \
-                             LIMIT $2)",
-            purge_news: "DELETE FROM news WHERE id IN (SELECT n.id FROM news AS n WHERE n.at < $1 LIMIT $2)",
+            // Counted for each one: as an anti-join it might read all connections.
+            purge_messages: concat!(
+                "DELETE FROM message WHERE id", $one_of, "SELECT m.id FROM message AS m WHERE m.left_at < $1 \
+                 AND m.due IS NULL AND (SELECT count(*) FROM connection AS c WHERE c.message = m.id) = 0 \
+                 ORDER BY m.left_at LIMIT $2", $end
+            ),
+            purge_news: concat!(
+                "DELETE FROM news WHERE id", $one_of, "SELECT n.id FROM news AS n WHERE n.at < $1 ORDER BY n.at LIMIT $2", $end
+            ),
             links_left: "SELECT id, connection_id, team_id, channel_id, requester, request, message_channel, message_ts, \
                          state, made_over, detail, posted_at, expires_at, changed_at, reminded, stale, fence \
                          FROM link WHERE taken <> fence ORDER BY posted_at, id LIMIT $1",
@@ -238,6 +245,10 @@ macro_rules! connection_statements {
 pub(super) const SQLITE: ConnectionStatements = connection_statements! {
     now: "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
     skip: "",
+    row: "rowid",
+    one_of: " IN (",
+    end: ")",
+    picked: "",
     changes: "(SELECT value ->> 'group_id' AS group_id, value ->> 'name' AS name, value ->> 'connection_id' AS connection_id, \
               value ->> 'team_id' AS team_id, value ->> 'channel_id' AS channel_id, value ->> 'requester' AS requester, \
               value ->> 'request' AS request, value ->> 'link' AS link, value ->> 'generation' AS generation, \
@@ -265,6 +276,12 @@ pub(super) const SQLITE: ConnectionStatements = connection_statements! {
 pub(super) const POSTGRES: ConnectionStatements = connection_statements! {
     now: "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
     skip: " FOR UPDATE SKIP LOCKED",
+    row: "ctid",
+    // As an array, the rows are found first and then taken by the index, whatever the planner thinks of
+    // their number.
+    one_of: " = ANY (ARRAY(",
+    end: "))",
+    picked: " AND message.id = ANY (ARRAY(SELECT w.id FROM json_to_recordset($1::json) AS w(id text)))",
     changes: "json_to_recordset($1::json) AS v(group_id text, name text, connection_id text, team_id text, channel_id text, \
               requester text, request text, link text, generation bigint, message text, posting text, state text, \
               purpose text, detail text, posted_at bigint, expires_at bigint, changed_at bigint, reminded bigint, \
