@@ -10,7 +10,7 @@ use std::fmt::Write as _;
 
 use connect_card::clock::Clock;
 use connect_card::journal::Progress;
-use connect_card::store::{Accepted, NewCommand, Store};
+use connect_card::store::{ACCEPT_LIMIT, Accepted, NewCommand, Store};
 use connect_card::work::Key;
 use jiff::SignedDuration;
 use secrecy::SecretString;
@@ -196,7 +196,7 @@ async fn times(store: &Store) -> Vec<f64> {
     let key = Key { group_id: "g0".to_owned(), name: "name_7".to_owned() };
     vec![
         median(async |at| {
-            let accepted = store.accept(command(at)).await.unwrap();
+            let accepted = store.accept(command(at), Instant::now() + ACCEPT_LIMIT).await.unwrap();
             assert!(matches!(accepted, Accepted::Committed(_)));
         })
         .await,
