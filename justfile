@@ -41,6 +41,10 @@ worlds SEEDS="10000000":
 sweep CONNECTIONS="100000":
     CONNECT_CARD_SWEEP={{ CONNECTIONS }} cargo test --release --test it sweep -- --nocapture
 
+# How long statements take with a thousand, a hundred thousand and a million ROWS, on both engines.
+rows ROWS="1000000":
+    CONNECT_CARD_ROWS={{ ROWS }} cargo test --release --test it plans -- --nocapture --test-threads 1
+
 # The bot against stand-ins for Slack and Fivetran; type commands, or `quit`.
 sandbox *ARGS:
     cargo run --release -- sandbox "$@"

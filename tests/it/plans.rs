@@ -10,13 +10,13 @@ use std::fmt::Write as _;
 
 use connect_card::clock::Clock;
 use connect_card::journal::Progress;
-use connect_card::store::{ACCEPT_LIMIT, Accepted, NewCommand, Store};
+use connect_card::store::{Accepted, NewCommand, Store};
 use connect_card::work::Key;
 use jiff::SignedDuration;
 use secrecy::SecretString;
 use tokio::time::Instant;
 
-use crate::harness::{Engine, number, say};
+use crate::harness::{Engine, PATIENCE, number, say};
 use rows::{Beside, DUE, Filled, WATCHED, engines};
 
 /// Rows with which Postgres does not take the whole table for a short cut.
@@ -196,7 +196,7 @@ async fn times(store: &Store) -> Vec<f64> {
     let key = Key { group_id: "g0".to_owned(), name: "name_7".to_owned() };
     vec![
         median(async |at| {
-            let accepted = store.accept(command(at), Instant::now() + ACCEPT_LIMIT).await.unwrap();
+            let accepted = store.accept(command(at), Instant::now() + PATIENCE).await.unwrap();
             assert!(matches!(accepted, Accepted::Committed(_)));
         })
         .await,
