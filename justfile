@@ -37,6 +37,13 @@ herd HERD="8000" OUTAGE="300":
 # The long run of the simulator: SEEDS worlds, where the suite has a hundred thousand.
 worlds SEEDS="10000000":
     CONNECT_CARD_SEEDS={{ SEEDS }} cargo test --release --lib simulation -- --nocapture
+# How soon customers are seen, and for how many calls, with so many CONNECTIONS in 50 destinations.
+sweep CONNECTIONS="100000":
+    CONNECT_CARD_SWEEP={{ CONNECTIONS }} cargo test --release --test it sweep -- --nocapture
+
+# How long statements take with a thousand, a hundred thousand and a million ROWS, on both engines.
+rows ROWS="1000000":
+    CONNECT_CARD_ROWS={{ ROWS }} cargo test --release --test it plans -- --nocapture --test-threads 1
 
 # The bot against stand-ins for Slack and Fivetran; type commands, or `quit`.
 sandbox *ARGS:

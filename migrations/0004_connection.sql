@@ -36,11 +36,11 @@ CREATE INDEX connection_link ON connection (link);
 CREATE INDEX connection_message ON connection (message);
 CREATE INDEX connection_channel ON connection (team_id, channel_id, urgency, expires_at, name);
 CREATE INDEX connection_schema ON connection (team_id, channel_id, name);
-CREATE INDEX connection_watched ON connection (group_id, watch_until);
+CREATE INDEX connection_watched ON connection (group_id, watch_until, name);
 CREATE INDEX connection_look ON connection (look_at) WHERE look_at IS NOT NULL;
 CREATE INDEX connection_tick ON connection (tick_at) WHERE tick_at IS NOT NULL;
-CREATE INDEX connection_missing ON connection (missing_since) WHERE missing_since IS NOT NULL;
-CREATE INDEX connection_over ON connection (changed_at) WHERE watch_until = 0;
+CREATE INDEX connection_missing ON connection (missing_since) WHERE missing_since IS NOT NULL AND state <> 'gone';
+CREATE INDEX connection_over ON connection (changed_at) WHERE state IN ('cancelled', 'unposted') AND posting IS NULL;
 
 -- What stands where in Slack, or may: a row is there before the first post of its message.
 CREATE TABLE message (
@@ -56,6 +56,7 @@ CREATE TABLE message (
     due           BIGINT,               -- when to bring it to what it should show
     tries         BIGINT NOT NULL,
     posted_at     BIGINT NOT NULL,
+    left_at       BIGINT,               -- since when it shows no link of its connection's
     owner         TEXT NOT NULL DEFAULT '',
     fence         BIGINT NOT NULL DEFAULT 0,
     lease_until   BIGINT NOT NULL DEFAULT 0
@@ -64,7 +65,7 @@ CREATE TABLE message (
 CREATE INDEX message_due ON message (due) WHERE due IS NOT NULL;
 CREATE INDEX message_connection ON message (group_id, name);
 CREATE INDEX message_owner ON message (owner) WHERE lease_until > 0;
-CREATE INDEX message_posted ON message (posted_at);
+CREATE INDEX message_left ON message (left_at) WHERE left_at IS NOT NULL;
 
 -- What the threads of messages are still to be told.
 CREATE TABLE news (
@@ -75,6 +76,7 @@ CREATE TABLE news (
 );
 
 CREATE INDEX news_message ON news (message, at);
+CREATE INDEX news_at ON news (at);
 
 -- The destinations whose connections are listed, and when each is due.
 CREATE TABLE sweep (
@@ -89,6 +91,7 @@ CREATE TABLE sweep (
 CREATE INDEX sweep_due ON sweep (next_at) WHERE next_at IS NOT NULL;
 
 CREATE INDEX command_owner ON command (owner) WHERE ended_at IS NULL;
+CREATE INDEX command_oldest ON command (accepted_at) WHERE ended_at IS NULL;
 -- Which of its fences the row of `link` was taken over at; any other is still to be.
 ALTER TABLE link ADD COLUMN taken BIGINT NOT NULL DEFAULT -1;
 CREATE INDEX link_left ON link (posted_at) WHERE taken <> fence;

@@ -35,6 +35,16 @@ impl Bucket {
         taken
     }
 
+    /// Takes one token whether or not there is one, unless `most` are owed already. Returns whether it
+    /// did.
+    pub fn owe(&mut self, most: u32) -> bool {
+        let allowed = self.left - 1.0 >= -f64::from(most);
+        if allowed {
+            self.left -= 1.0;
+        }
+        allowed
+    }
+
     /// Puts tokens in, as many as there is room for: those that were taken and not used.
     pub fn put(&mut self, tokens: f64) {
         self.left = (self.left + tokens).min(self.room);
@@ -76,6 +86,16 @@ mod tests {
         assert_eq!(bucket.take(10, 0.0, at(0)), 10);
         bucket.put(3.0);
         assert_eq!(bucket.take(10, 0.0, at(0)), 3);
+    }
+
+    #[test]
+    fn what_is_owed_is_limited_and_paid_back_first() {
+        let mut bucket = Bucket::full(1);
+        let owed = [0; 4].map(|_| bucket.owe(2));
+        assert_eq!(owed, [true, true, true, false]);
+        assert_eq!(bucket.take(9, 1.0, at(0)), 0);
+        assert_eq!(bucket.take(9, 1.0, at(2)), 0);
+        assert_eq!(bucket.take(9, 1.0, at(3)), 1);
     }
 
     #[test]

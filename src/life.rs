@@ -105,6 +105,12 @@ impl State {
         Self::ALL.iter().position(|&other| other == self).unwrap_or(Self::ALL.len())
     }
 
+    /// Whether its customer has something left to do, so that a return may mean that it is done.
+    #[must_use]
+    pub fn is_open(self) -> bool {
+        matches!(self, Self::Waiting | Self::Broken | Self::Expired | Self::Lapsed)
+    }
+
     /// Whether there is no link any more that anything could happen to.
     #[must_use]
     pub fn is_over(self) -> bool {
@@ -398,7 +404,7 @@ impl Change {
         link.changed_at = now;
         link.detail = None;
         self.show.push(link.message_id.clone());
-        if state.is_over() {
+        if !state.is_open() {
             self.connection.look_at = None;
         }
     }
@@ -438,7 +444,7 @@ impl Connection {
     /// Plans the look after one that has just been made.
     fn look_again(&mut self, now: Timestamp) {
         let pause = QUICK_LOOKS.get(self.looks as usize).or(QUICK_LOOKS.last()).copied();
-        let quick = self.link.may_be_confirmed(now) && !self.link.state.is_over();
+        let quick = self.link.may_be_confirmed(now) && self.link.state.is_open();
         self.looks = self.looks.saturating_add(1);
         self.look_at = pause.filter(|_| quick).map(|pause| later(now, SignedDuration::from_secs(pause)));
     }

@@ -179,6 +179,12 @@ impl Store {
         self.0.lease
     }
 
+    /// Every statement with its name, for whoever looks at how the database carries it out.
+    #[must_use]
+    pub fn statements(&self) -> Vec<(&'static str, &'static str)> {
+        self.0.sql.by_name()
+    }
+
     /// Until this process has written something that makes a message behind.
     pub async fn behind(&self) {
         self.0.behind.notified().await;

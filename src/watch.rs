@@ -224,11 +224,13 @@ impl Watcher {
                 return 0;
             }
         };
-        for key in &keys {
+        // Side by side, so that they share their commits.
+        let pass = async |key: &Key| {
             if let Ok(Some(stored)) = store.connection(key).await {
                 self.happens(&stored, Event::Passed).await;
             }
-        }
+        };
+        futures_util::future::join_all(keys.iter().map(pass)).await;
         keys.len()
     }
 
@@ -317,7 +319,9 @@ impl Watcher {
         while self.happens(&stored, Event::Landed).await.is_none() {
             stored = store.connection(&key).await.ok()??;
         }
-        if lock(&self.hasty_pace).take(1, self.limit(), clock.now()) == 1 {
+        // A statement of its own: no lock is held over a look.
+        let may_look = lock(&self.hasty_pace).urge(self.limit(), clock.now());
+        if may_look {
             self.look(&key).await;
         }
         Some(store.connection(&key).await.ok()??.connection.link)

@@ -4,21 +4,22 @@
 //! connection's by its version. What is posted and that the command has ended are one commit, so
 //! that no crash can come between them.
 
+mod rows;
+
 use std::collections::HashSet;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use serde::Serialize;
 use sqlx::Row as _;
 use tokio::sync::{mpsc, oneshot};
 
 use super::messages::ClaimedMessage;
-use super::row::{ProgressRow, bits, json, place_of};
+use super::row::{ProgressRow, json};
 use super::statements::Statements;
 use super::{Claimed, Pool, Recorded, Store, StoreError, on};
 use crate::journal::{Progress, Then};
-use crate::life::{Change, Place, Purpose};
-use crate::work::Key;
+use crate::life::{Change, Place};
+use rows::{Rows, Stands};
 
 /// Most rows of one commit. A commit of this size takes a few milliseconds; a larger one would keep
 /// the acknowledgements behind it waiting.
@@ -144,208 +145,6 @@ struct Done {
     recorded: bool,
 }
 
-/// The rows of one change.
-struct Rows {
-    connection: ConnectionRow,
-    new: Option<NewMessage>,
-    placed: Option<PlacedMessage>,
-    shown: Vec<ShownMessage>,
-    news: Option<NewsRow>,
-    group: Option<GroupRow>,
-    now: i64,
-}
-
-#[derive(Serialize)]
-struct ConnectionRow {
-    group_id: String,
-    name: String,
-    connection_id: String,
-    team_id: String,
-    channel_id: String,
-    requester: String,
-    request: String,
-    link: String,
-    generation: i64,
-    message: String,
-    posting: Option<String>,
-    state: &'static str,
-    purpose: Option<&'static str>,
-    detail: Option<String>,
-    posted_at: i64,
-    expires_at: i64,
-    changed_at: i64,
-    reminded: i64,
-    landed_at: Option<i64>,
-    looks: u32,
-    look_at: Option<i64>,
-    missing_since: Option<i64>,
-    seen: Option<String>,
-    tick_at: Option<i64>,
-    watch_until: i64,
-    urgency: usize,
-    expected: i64,
-    command: Option<String>,
-    fence: Option<i64>,
-}
-
-#[derive(Serialize)]
-struct NewMessage {
-    id: String,
-    group_id: String,
-    name: String,
-    link: String,
-    requester: String,
-    wanted: i64,
-    due: Option<i64>,
-    posted_at: i64,
-    place_channel: Option<String>,
-    place_ts: Option<String>,
-}
-
-#[derive(Serialize)]
-struct PlacedMessage {
-    id: String,
-    fence: Option<i64>,
-    place_channel: Option<String>,
-    place_ts: Option<String>,
-    shown: Option<i64>,
-    /// 1 if nobody has waited for it.
-    found: u8,
-    at: i64,
-}
-
-#[derive(Serialize)]
-struct ShownMessage {
-    id: String,
-    /// 1 if what it should show has changed; 0 if only its thread is to be told.
-    changed: u8,
-}
-
-#[derive(Serialize)]
-struct NewsRow {
-    id: String,
-    message: String,
-    body: String,
-}
-
-#[derive(Serialize)]
-struct GroupRow {
-    group_id: String,
-    next_at: i64,
-}
-
-/// How long after a link is posted in a group in which nothing was watched its list is read, in ms:
-/// nobody finishes a setup sooner.
-const FIRST_SWEEP_MS: i64 = 20_000;
-
-/// The place in a list of a link that stands in none.
-const UNLISTED: usize = 9;
-
-impl Rows {
-    fn of(write: &Write<'_>) -> Option<Self> {
-        let Write { change, version, held, ref message, reminders, now, .. } = *write;
-        let (connection, link) = (&change.connection, &change.connection.link);
-        let ms = |moment: Timestamp| moment.as_millisecond();
-        let now_ms = ms(now);
-        let watch_until = connection.watch_until();
-        let posting = connection.posting.as_ref().map(serde_json::to_string).transpose().ok()?;
-        let row = ConnectionRow {
-            group_id: connection.key.group_id.clone(),
-            name: connection.key.name.clone(),
-            connection_id: link.connection_id.clone(),
-            team_id: link.team_id.clone(),
-            channel_id: link.channel_id.clone(),
-            requester: link.requester.clone(),
-            request: serde_json::to_string(&link.request).ok()?,
-            link: link.id.clone(),
-            generation: connection.generation,
-            message: link.message_id.clone(),
-            posting,
-            state: link.state.name(),
-            purpose: link.purpose.map(Purpose::name),
-            detail: link.detail.clone(),
-            posted_at: ms(link.posted_at),
-            expires_at: ms(link.expires_at),
-            changed_at: ms(link.changed_at),
-            reminded: bits(link.reminded),
-            landed_at: link.landed_at.map(ms),
-            looks: connection.looks,
-            look_at: connection.look_at.map(ms),
-            missing_since: connection.missing_since.map(ms),
-            seen: connection.seen.clone(),
-            tick_at: connection.tick_at(reminders).map(ms),
-            watch_until: watch_until.map_or(0, ms),
-            urgency: if link.state.is_over() { UNLISTED } else { link.state.urgency() },
-            expected: version,
-            command: held.map(|held| held.id.clone()),
-            fence: held.map(|held| held.fence),
-        };
-        let mut shown: Vec<_> =
-            change.show.iter().map(|id| ShownMessage { id: id.clone(), changed: 1 }).collect();
-        if change.news.is_some() && !change.show.contains(&link.message_id) {
-            shown.push(ShownMessage { id: link.message_id.clone(), changed: 0 });
-        }
-        shown.sort_by(|a, b| a.id.cmp(&b.id));
-        let news = change.news.map(|news| -> Option<_> {
-            Some(NewsRow {
-                id: format!("{} {} {}", row.group_id, row.name, version + 1),
-                message: link.message_id.clone(),
-                body: serde_json::to_string(&News { connection: &connection.key, news }).ok()?,
-            })
-        });
-        // A group is listed from its first link on.
-        let group = (version == 0 || connection.posting.is_some())
-            .then(|| GroupRow { group_id: row.group_id.clone(), next_at: now_ms + FIRST_SWEEP_MS });
-        Some(Self {
-            new: matches!(message, MessageWrite::New).then(|| NewMessage {
-                id: link.message_id.clone(),
-                group_id: row.group_id.clone(),
-                name: row.name.clone(),
-                link: link.id.clone(),
-                requester: link.requester.clone(),
-                wanted: 1,
-                due: None,
-                posted_at: now_ms,
-                place_channel: None,
-                place_ts: None,
-            }),
-            placed: PlacedMessage::of(message, &link.message_id, now_ms),
-            shown,
-            news: match news {
-                Some(news) => Some(news?),
-                None => None,
-            },
-            group,
-            connection: row,
-            now: now_ms,
-        })
-    }
-
-    fn key(&self) -> (&str, &str) {
-        (&self.connection.group_id, &self.connection.name)
-    }
-}
-
-/// News as it is kept.
-#[derive(Serialize)]
-struct News<'a> {
-    connection: &'a Key,
-    news: crate::life::News,
-}
-
-impl PlacedMessage {
-    fn of(message: &MessageWrite<'_>, id: &str, at: i64) -> Option<Self> {
-        let (fence, place, shown) = match message {
-            MessageWrite::None | MessageWrite::New => return None,
-            MessageWrite::Placed(place) => (None, *place, None),
-            MessageWrite::Shown(held) => (Some(held.fence), held.place.as_ref(), Some(held.wanted)),
-            MessageWrite::Untouched(held) => (Some(held.fence), held.place.as_ref(), None),
-        };
-        let (place_channel, place_ts) = place_of(place);
-        Some(Self { id: id.to_owned(), fence, place_channel, place_ts, shown, found: 0, at })
-    }
-}
-
 /// Records until the last [`Store`] is gone.
 pub(super) async fn run(mut waiting: mpsc::UnboundedReceiver<Job>, pool: Pool, sql: &'static Statements) {
     let mut jobs = Vec::with_capacity(BATCH);
@@ -432,6 +231,10 @@ async fn commit(jobs: &[Job], pool: &Pool, sql: &'static Statements) -> Result<V
         let shown: Vec<_> = done.iter().flat_map(|rows| &rows.shown).collect();
         if !shown.is_empty() {
             sqlx::query(statements.show_messages).bind(json(&shown)?).bind(now).execute(&mut *db).await?;
+        }
+        if !done.is_empty() {
+            let stands = json(&done.iter().map(|rows| Stands::of(&rows.connection)).collect::<Vec<_>>())?;
+            sqlx::query(statements.leave_messages).bind(stands).bind(now).execute(&mut *db).await?;
         }
         let news: Vec<_> = done.iter().filter_map(|rows| rows.news.as_ref()).collect();
         if !news.is_empty() {

@@ -40,6 +40,8 @@ pub struct Watched {
     pub seen: Option<String>,
     /// The next moment that matters without Fivetran's doing.
     pub tick_at: Option<Timestamp>,
+    /// Until when it is watched, in ms since 1970.
+    watch_until: i64,
 }
 
 /// A group whose connections are to be listed, by this process.
@@ -260,7 +262,8 @@ impl Store {
         })
     }
 
-    /// The watched connections of a group, in the order of their names: `limit` of them after `after`.
+    /// The watched connections of a group, those first whose watching ends first: `limit` of them after
+    /// `after`.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -268,14 +271,17 @@ impl Store {
         &self,
         group_id: &str,
         now: Timestamp,
-        after: &str,
+        after: Option<&Watched>,
         limit: usize,
     ) -> Result<Vec<Watched>, StoreError> {
         let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let (until, name) = match after {
+            Some(watched) => (watched.watch_until, watched.name.as_str()),
+            None => (now.as_millisecond(), ""),
+        };
         on!(&self.0.pool, db => {
             let query = sqlx::query(self.0.sql.connections.watched);
-            let query = query.bind(group_id).bind(now.as_millisecond()).bind(after).bind(limit);
-            let rows = query.fetch_all(db).await?;
+            let rows = query.bind(group_id).bind(until).bind(name).bind(limit).fetch_all(db).await?;
             rows.iter()
                 .map(|row| {
                     let tick_at: Option<i64> = row.try_get("tick_at")?;
@@ -285,6 +291,7 @@ impl Store {
                         version: row.try_get("version")?,
                         seen: row.try_get("seen")?,
                         tick_at: tick_at.and_then(|ms| Timestamp::from_millisecond(ms).ok()),
+                        watch_until: row.try_get("watch_until")?,
                     })
                 })
                 .collect()
@@ -402,10 +409,9 @@ impl Store {
         let sql = &self.0.sql.connections;
         on!(&self.0.pool, db => {
             let mut rows = 0;
-            for statement in [sql.purge_connections, sql.purge_messages] {
+            for statement in [sql.purge_connections, sql.purge_messages, sql.purge_news] {
                 rows += sqlx::query(statement).bind(before).bind(PORTION).execute(&mut *db).await?.rows_affected();
             }
-            rows += sqlx::query(sql.purge_news).bind(PORTION).bind(before).execute(&mut *db).await?.rows_affected();
             Ok(rows)
         })
     }

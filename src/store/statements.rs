@@ -8,6 +8,31 @@ mod connections;
 
 pub(super) use connections::ConnectionStatements;
 
+/// Declares statements, and lists them by their names, so that whoever looks at them forgets none.
+macro_rules! by_name {
+    ($(#[$about:meta])* $seen:vis struct $Name:ident {
+        $($(#[$what:meta])* $vis:vis $statement:ident: &'static str,)*
+    } $(and { $(#[$of:meta])* $rest:ident: $Rest:ty, })?) => {
+        $(#[$about])*
+        $seen struct $Name {
+            $($(#[$what])* $vis $statement: &'static str,)*
+            $($(#[$of])* pub(super) $rest: $Rest,)?
+        }
+
+        impl $Name {
+            /// Each with its name.
+            $seen fn by_name(&self) -> Vec<(&'static str, &'static str)> {
+                #[allow(unused_mut, reason = "only some have others in them")]
+                let mut all = vec![$((stringify!($statement), self.$statement)),*];
+                $(all.extend(self.$rest.by_name());)?
+                all
+            }
+        }
+    };
+}
+use by_name;
+
+by_name! {
 /// The statements of one engine.
 pub(super) struct Statements {
     /// Inserts new commands, leased to their process. `$1` rows, `$2` owner, `$3` lease in ms.
@@ -41,13 +66,15 @@ pub(super) struct Statements {
     pub(super) probe: &'static str,
     /// One command, ended or not. `$1` id.
     pub(super) command: &'static str,
+} and {
     /// Those of connections and messages.
-    pub(super) connections: ConnectionStatements,
+    connections: ConnectionStatements,
+}
 }
 
 macro_rules! statements {
     (now: $now:literal, new: $new:literal, changed: $changed:literal,
-     connections: $connections:expr, held: $held:literal, in_hand: $in_hand:literal, skip: $skip:literal, record_order: $record_order:literal, renew_order: $renew_order:literal) => {
+     connections: $connections:expr, held: $held:literal, in_hand: $in_hand:literal, skip: $skip:literal, one_of: $one_of:literal, end: $end:literal, record_order: $record_order:literal, renew_order: $renew_order:literal) => {
         Statements {
             accept: concat!(
                 "INSERT INTO command (id, dedup, subject, team_id, channel_id, user_id, request, response_url, stage, \
@@ -94,8 +121,10 @@ macro_rules! statements {
                  AND command.ended_at IS NULL AND command.lease_until > 0", $renew_order, " RETURNING command.id"
             ),
             release: "UPDATE command SET lease_until = 0 WHERE ended_at IS NULL AND owner = $1",
-            purge: "DELETE FROM command WHERE id IN \
-                    (SELECT id FROM command WHERE ended_at IS NOT NULL AND ended_at < $1 LIMIT $2)",
+            purge: concat!(
+                "DELETE FROM command WHERE id", $one_of, "SELECT id FROM command \
+                 WHERE ended_at IS NOT NULL AND ended_at < $1 ORDER BY ended_at LIMIT $2", $end
+            ),
             census: "SELECT (SELECT count(*) FROM command WHERE stage = 'undeliverable' AND ended_at > $1) \
                      AS undeliverable, (SELECT min(accepted_at) FROM command WHERE ended_at IS NULL) AS oldest",
             undeliverable: "SELECT id, channel_id, user_id, connection_id, ended_at FROM command \
@@ -123,6 +152,8 @@ pub(super) const SQLITE: Statements = statements! {
     held: "(SELECT value ->> 'id' AS id, value ->> 'fence' AS fence FROM json_each($3)) AS v",
     in_hand: "SELECT value FROM json_each($5)",
     skip: "",
+    one_of: " IN (",
+    end: ")",
     record_order: "",
     renew_order: ""
 };
@@ -137,6 +168,10 @@ pub(super) const POSTGRES: Statements = statements! {
     held: "json_to_recordset($3::json) AS v(id text, fence bigint)",
     in_hand: "SELECT json_array_elements_text($5::json)",
     skip: " FOR UPDATE SKIP LOCKED",
+    // As an array, the rows are found first and then taken by the index, whatever the planner thinks of
+    // their number.
+    one_of: " = ANY (ARRAY(",
+    end: "))",
     // Two statements that change the same rows lock them in the same order first, or they could
     // each wait for the other.
     record_order: " AND command.id IN (SELECT c.id FROM command AS c JOIN json_to_recordset($1::json) AS w(id text) \

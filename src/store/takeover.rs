@@ -164,6 +164,7 @@ impl Old {
             "wanted": if self.stale { 2 } else { 1 },
             "due": self.stale.then_some(0),
             "posted_at": self.link.posted_at.as_millisecond(),
+            "left_at": (self.link.state == State::Replaced).then_some(self.link.changed_at.as_millisecond()),
             "place_channel": place.channel, "place_ts": place.ts,
         }))
     }

@@ -17,6 +17,9 @@ use crate::work::Key;
 pub(super) const GROUPS: usize = 4;
 /// Rows of a group that are read at a time, so that nothing waits for them long.
 const ROWS: usize = 500;
+/// Connections that are thought about at a time: many share a commit, and an acknowledgement does not
+/// wait behind hundreds of reads.
+const THOUGHTS: usize = 64;
 /// When a group is listed again whose list failed.
 const AGAIN: SignedDuration = SignedDuration::from_secs(60);
 /// When a group is listed again that this key cannot see.
@@ -107,6 +110,10 @@ impl Watcher {
         let (mut pages, mut whole) = (0_u64, true);
         while let Some(page) = list.next().await? {
             pages += 1;
+            if pages > 1 {
+                // The first one was paid for when the group was taken.
+                lock(&self.pace).spend(1);
+            }
             whole &= !page.hides();
             let mut changed = Vec::new();
             for item in &page.items {
@@ -122,8 +129,6 @@ impl Watcher {
             }
             self.think_about(group, changed).await;
         }
-        // The first page was paid for when the group was taken.
-        lock(&self.pace).spend(pages.saturating_sub(1));
         group.pages = pages;
         if whole && !unlisted.is_empty() {
             let others = self.missing().await?;
@@ -141,21 +146,20 @@ impl Watcher {
         now: Timestamp,
     ) -> Result<HashMap<String, Watched>, StoreError> {
         let mut all = HashMap::new();
-        let mut after = String::new();
+        let mut after = None;
         loop {
-            let rows = self.parts.store.watched(group_id, now, &after, ROWS).await?;
-            let last = rows.last().map(|row| row.name.clone());
+            let rows = self.parts.store.watched(group_id, now, after.as_ref(), ROWS).await?;
             let more = rows.len() == ROWS;
+            after = rows.last().cloned();
             all.extend(rows.into_iter().map(|row| (row.connection_id.clone(), row)));
-            match last {
-                Some(last) if more => after = last,
-                _ => return Ok(all),
+            if !more {
+                return Ok(all);
             }
         }
     }
 
     async fn think_about(&self, group: &Sweep, changed: Vec<(Watched, Seen)>) {
-        for portion in changed.chunks(ROWS) {
+        for portion in changed.chunks(THOUGHTS) {
             let thoughts = portion.iter().map(async |(row, seen)| {
                 let key = Key { group_id: group.group_id.clone(), name: row.name.clone() };
                 match self.parts.store.connection(&key).await {

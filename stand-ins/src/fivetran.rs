@@ -4,6 +4,9 @@
 
 mod card;
 mod catalogue;
+mod connections;
+pub mod lies;
+mod limit;
 mod names;
 mod routes;
 mod setup;
@@ -20,6 +23,9 @@ use serde_json::{Value, json};
 
 use self::card::Signer;
 use self::catalogue::Service;
+use self::connections::Shell;
+use self::lies::Lies;
+use self::limit::Limit;
 use self::state::State;
 use crate::clock::Clock;
 use crate::encoding::base64;
@@ -90,13 +96,8 @@ struct Inner {
     state: Mutex<State>,
     log: Mutex<Log>,
     faults: Mutex<Faults>,
-    settings: Mutex<Settings>,
-}
-
-#[derive(Clone, Copy)]
-struct Settings {
-    latency: Duration,
-    rate_limit_remaining: u64,
+    latency: Mutex<Duration>,
+    limit: Mutex<Limit>,
 }
 
 /// A running stand-in for Fivetran. Clones are the same stand-in.
@@ -120,7 +121,8 @@ impl FivetranStandIn {
             state: Mutex::new(State::new(GROUP_ID, GROUP_NAME)),
             log: Mutex::default(),
             faults: Mutex::default(),
-            settings: Mutex::new(Settings { latency: Duration::ZERO, rate_limit_remaining: 19_999 }),
+            latency: Mutex::default(),
+            limit: Mutex::default(),
         });
         let served = Arc::clone(&inner);
         bound.serve(&inner.listening, move |request| handle(Arc::clone(&served), request));
@@ -165,17 +167,46 @@ impl FivetranStandIn {
     /// One connection.
     #[must_use]
     pub fn connection(&self, id: &str) -> Option<Value> {
-        lock(&self.0.state).get(id).ok().cloned()
+        lock(&self.0.state).get(id).ok()
     }
 
     /// Adds a connection to the first group as if it had been made elsewhere; gives its id.
     #[must_use]
     pub fn seed_connection(&self, service: &str, schema_name: &str, setup_state: &str) -> String {
-        let now = self.0.clock.now();
-        let made = lock(&self.0.state).add(service, GROUP_ID, schema_name, now);
-        let id = made["id"].as_str().unwrap_or_default().to_owned();
-        self.set_setup_state(&id, setup_state);
-        id
+        let seeded = Shell {
+            service: service.to_owned(),
+            group: GROUP_ID.to_owned(),
+            schema: schema_name.to_owned(),
+            setup_state: setup_state.to_owned(),
+            at: self.0.clock.now(),
+        };
+        lock(&self.0.state).add(seeded)
+    }
+
+    /// Adds so many connections to a group, which there will be, as if they had been made elsewhere:
+    /// `{schema_prefix}_0` and on. Gives their ids in this order.
+    #[must_use]
+    pub fn seed_connections(
+        &self,
+        group: &str,
+        service: &str,
+        schema_prefix: &str,
+        setup_state: &str,
+        count: usize,
+    ) -> Vec<String> {
+        let at = self.0.clock.now();
+        let mut state = lock(&self.0.state);
+        state.groups.entry(group.to_owned()).or_insert_with(|| group.to_owned());
+        let mut seed = |n: usize| {
+            state.add(Shell {
+                service: service.to_owned(),
+                group: group.to_owned(),
+                schema: format!("{schema_prefix}_{n}"),
+                setup_state: setup_state.to_owned(),
+                at,
+            })
+        };
+        (0..count).map(&mut seed).collect()
     }
 
     /// Sets `status.setup_state`: `incomplete`, `connected` or `broken`.
@@ -205,22 +236,39 @@ impl FivetranStandIn {
     /// Says from now on that there is no such connection, though there is: in every answer, or only
     /// by leaving it out of lists.
     pub fn deny(&self, id: &str, only_in_lists: bool) {
-        lock(&self.0.state).denied.insert(id.to_owned(), only_in_lists);
+        self.lies(|lies| {
+            lies.omit(id, lies::ALWAYS);
+            if !only_in_lists {
+                lies.deny(id, lies::ALWAYS);
+            }
+        });
     }
 
     /// Denies nothing any more.
     pub fn tell_the_truth(&self) {
-        lock(&self.0.state).denied.clear();
+        self.lies(Lies::end);
     }
 
     /// Every answer takes this long, half of it before the work.
     pub fn set_latency(&self, latency: Duration) {
-        lock(&self.0.settings).latency = latency;
+        *lock(&self.0.latency) = latency;
     }
 
-    /// What `x-rate-limit-remaining` says. The stand-in counts nothing; to throttle, use faults.
-    pub fn set_rate_limit_remaining(&self, remaining: u64) {
-        lock(&self.0.settings).rate_limit_remaining = remaining;
+    /// From now on a request under `/v1/` is refused with 429 if so many were granted in the hour
+    /// before it, by the stand-in's clock. Until then 20,000 an hour are told of, and none is refused.
+    pub fn set_hourly_limit(&self, requests: u64) {
+        lock(&self.0.limit).set(requests);
+    }
+
+    /// Somebody else makes so many requests with the same account.
+    pub fn spend(&self, requests: usize) {
+        lock(&self.0.limit).spend(requests, self.0.clock.now());
+    }
+
+    /// How many requests were granted in the hour before now, by the stand-in's clock.
+    #[must_use]
+    pub fn spent(&self) -> usize {
+        lock(&self.0.limit).spent(self.0.clock.now())
     }
 
     /// The status of a create whose schema name is taken: 409 by default, or 400.
@@ -247,6 +295,11 @@ impl FivetranStandIn {
         self.0.clock.advance(by);
     }
 
+    /// Arranges or ends lies.
+    pub fn lies<R>(&self, arrange: impl FnOnce(&mut Lies) -> R) -> R {
+        arrange(&mut lock(&self.0.state).lies)
+    }
+
     /// Arranges or ends faults.
     pub fn faults<R>(&self, arrange: impl FnOnce(&mut Faults) -> R) -> R {
         arrange(&mut lock(&self.0.faults))
@@ -260,28 +313,31 @@ impl FivetranStandIn {
 
 async fn handle(inner: Arc<Inner>, request: Request) -> Outcome {
     let at = Instant::now();
-    let settings = *lock(&inner.settings);
-    let route = routes::name(request.method.as_str(), &request.path);
+    let latency = *lock(&inner.latency);
+    let route = routes::name(request.method.as_str(), &request.path, &request.query);
     let fault = lock(&inner.faults).take(route);
-    pause(settings.latency / 2).await;
+    pause(latency / 2).await;
     let authorized = inner.authorizes(&request);
+    let now = inner.clock.now();
+    let verdict = request.path.starts_with("/v1/").then(|| lock(&inner.limit).ask(now));
     let answer = fault::work_unless(fault.as_ref(), routes::refusal_body, || {
+        if let Some(refused) = verdict.as_ref().and_then(limit::Verdict::refusal) {
+            return refused;
+        }
         let context = Context {
             state: &mut lock(&inner.state),
             signer: &inner.signer,
             base: &inner.base,
-            now: inner.clock.now(),
+            now,
             authorized,
         };
         routes::answer(&request, context)
     });
-    let answer = answer.map(|answer| {
-        if !request.path.starts_with("/v1/") {
-            return answer;
-        }
-        answer
-            .with("x-rate-limit", "20000")
-            .with("x-rate-limit-remaining", settings.rate_limit_remaining.to_string())
+    let answer = answer.map(|answer| match &verdict {
+        Some(verdict) => answer
+            .with("x-rate-limit", verdict.limit.to_string())
+            .with("x-rate-limit-remaining", verdict.remaining.to_string()),
+        None => answer,
     });
     let status = answer.as_ref().map_or(0, |answer| answer.status);
     inner.record(Call {
@@ -297,7 +353,7 @@ async fn handle(inner: Arc<Inner>, request: Request) -> Outcome {
         status,
         at,
     });
-    pause(settings.latency / 2).await;
+    pause(latency / 2).await;
     fault::deliver(fault, answer).await
 }
 

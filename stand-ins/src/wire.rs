@@ -70,7 +70,12 @@ pub(crate) struct Answer {
 
 impl Answer {
     pub(crate) fn json(status: u16, body: &Value) -> Self {
-        Self::new(status, "application/json; charset=utf-8", body.to_string())
+        Self::json_text(status, body.to_string())
+    }
+
+    /// JSON that has been written already.
+    pub(crate) fn json_text(status: u16, body: String) -> Self {
+        Self::new(status, "application/json; charset=utf-8", body)
     }
 
     pub(crate) fn text(status: u16, body: &str) -> Self {

@@ -278,10 +278,10 @@ async fn five_at_once(engine: Engine) {
     }
     let database = Beside::of(engine, &program);
     // First all of them are noted to be missing, then that is believed of none.
-    let lists = outside.fivetran.calls_to("list_connections");
+    let lists = outside.fivetran.calls_to("list_page");
     until("two lists", async || {
         database.lets_pass("UPDATE sweep SET next_at = 0 WHERE next_at IS NOT NULL").await;
-        (outside.fivetran.calls_to("list_connections") >= lists + 2).then_some(())
+        (outside.fivetran.calls_to("list_page") >= lists + 2).then_some(())
     })
     .await;
     let looks = outside.fivetran.calls_to("get_connection");

@@ -27,7 +27,7 @@ async fn fivetran_may_need_a_moment_after_two_landings_at_once() {
     bot.types("google_ads acme").await;
     bot.begins_here();
     // No list is to tell what the looks do not.
-    bot.fivetran.faults(|faults| faults.fail_always("list_connections", Fault::Status(503)));
+    bot.fivetran.faults(|faults| faults.fail_always("list_page", Fault::Status(503)));
     let link = link_of(&bot.link_message()).unwrap();
     bot.notes("the customer finishes, and Fivetran has not noticed yet");
     let (one, two) = tokio::join!(land(&bot, &link), land(&bot, &link));

@@ -40,7 +40,7 @@ async fn a_cancelled_link_loses_its_button_at_once_whatever_fivetran_asks_of_lis
     let bot = TestBot::start().await;
     bot.types("google_ads acme").await;
     let throttled = Fault::Throttled { retry_after: Some("3600".to_owned()) };
-    bot.fivetran.faults(|faults| faults.fail_next("list_connections", throttled, 1));
+    bot.fivetran.faults(|faults| faults.fail_next("list_page", throttled, 1));
     bot.passes(Duration::from_secs(31)).await;
     assert_eq!(bot.fivetran.faults(|faults| faults.applied()), 1, "a list met the limit");
     let question = bot.private(&bot.types("cancel acme").await);

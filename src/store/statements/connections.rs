@@ -4,6 +4,7 @@
 //! one transaction, always in the order connection, message, news, command, so that no two of them
 //! wait for each other.
 
+super::by_name! {
 /// The statements of one engine.
 pub(in crate::store) struct ConnectionStatements {
     /// Inserts connections, or changes those whose version is the one before. `$1` rows. Whoever
@@ -16,6 +17,9 @@ pub(in crate::store) struct ConnectionStatements {
     pub(in crate::store) place_messages: &'static str,
     /// Makes messages due. `$1` rows, `$2` now.
     pub(in crate::store) show_messages: &'static str,
+    /// Notes since when messages show no link of their connection's, and that others do again. `$1`
+    /// rows, `$2` now.
+    pub(in crate::store) leave_messages: &'static str,
     /// Keeps what threads are to be told. `$1` rows, `$2` now.
     pub(in crate::store) tell: &'static str,
     /// Makes sure that groups are listed. `$1` rows.
@@ -33,7 +37,8 @@ pub(in crate::store) struct ConnectionStatements {
     pub(in crate::store) count_of_channel: &'static str,
     /// The connections that a message is about. `$1` its id, `$2` and `$3` the group and name in its row.
     pub(in crate::store) of_message: &'static str,
-    /// The watched ones of a group, in short. `$1` group, `$2` now, `$3` after which name, `$4` how many.
+    /// The watched ones of a group, in short. `$1` group, `$2` and `$3` after which time and name, `$4`
+    /// how many.
     pub(in crate::store) watched: &'static str,
     /// Takes those whose look is due, and puts it off. `$1` now, `$2` until when, `$3` how many.
     pub(in crate::store) claim_looks: &'static str,
@@ -41,7 +46,7 @@ pub(in crate::store) struct ConnectionStatements {
     pub(in crate::store) ticked: &'static str,
     /// How many are missing, up to `$1`.
     pub(in crate::store) missing: &'static str,
-    /// Deletes the rows of connections that are over since before `$1`, at most `$2`.
+    /// Deletes the rows of connections that are deleted since before `$1`, at most `$2`.
     pub(in crate::store) purge_connections: &'static str,
     /// Takes groups that are due. `$1` owner, `$2` lease in ms, `$3` now, `$4` how many.
     pub(in crate::store) claim_sweeps: &'static str,
@@ -66,14 +71,15 @@ pub(in crate::store) struct ConnectionStatements {
     pub(in crate::store) disturb_message: &'static str,
     /// Gives up the leases of a process's messages. `$1` owner.
     pub(in crate::store) release_messages: &'static str,
-    /// Deletes messages of no connection, posted before `$1`, at most `$2`.
+    /// Deletes messages that show none of ours since before `$1`, at most `$2`.
     pub(in crate::store) purge_messages: &'static str,
-    /// Deletes news of no message, at most `$1`.
+    /// Deletes news of before `$1`, at most `$2`.
     pub(in crate::store) purge_news: &'static str,
     /// Links of the release before that are not taken over. `$1` how many.
     pub(in crate::store) links_left: &'static str,
     /// Marks links as taken over, and leaves watching them to us. `$1` rows.
     pub(in crate::store) links_taken: &'static str,
+}
 }
 
 /// What is read of a connection, with where its message stands.
@@ -95,8 +101,9 @@ macro_rules! message_columns {
 }
 
 macro_rules! connection_statements {
-    (now: $now:literal, skip: $skip:literal, changes: $changes:literal, new: $new:literal, placed: $placed:literal,
-     shown: $shown:literal, news: $news:literal, groups: $groups:literal, taken: $taken:literal) => {
+    (now: $now:literal, skip: $skip:literal, row: $row:literal, one_of: $one_of:literal, end: $end:literal,
+     picked: $picked:literal, changes: $changes:literal, new: $new:literal, placed: $placed:literal,
+     shown: $shown:literal, stands: $stands:literal, news: $news:literal, groups: $groups:literal, taken: $taken:literal) => {
         ConnectionStatements {
             change: concat!(
                 "INSERT INTO connection (group_id, name, connection_id, team_id, channel_id, requester, request, link, \
@@ -122,8 +129,9 @@ macro_rules! connection_statements {
                  WHERE connection.version = excluded.version - 1 RETURNING group_id, name"
             ),
             new_messages: concat!(
-                "INSERT INTO message (id, group_id, name, link, requester, wanted, shown, due, tries, posted_at, \
-                 place_channel, place_ts) SELECT v.id, v.group_id, v.name, v.link, v.requester, v.wanted, 1, v.due, 0, v.posted_at, v.place_channel, v.place_ts FROM ", $new,
+                "INSERT INTO message (id, group_id, name, link, requester, wanted, shown, due, tries, posted_at, left_at, \
+                 place_channel, place_ts) SELECT v.id, v.group_id, v.name, v.link, v.requester, v.wanted, 1, v.due, 0, \
+                 v.posted_at, v.left_at, v.place_channel, v.place_ts FROM ", $new,
                 " WHERE true ORDER BY v.id ON CONFLICT (id) DO NOTHING"
             ),
             place_messages: concat!(
@@ -136,15 +144,20 @@ macro_rules! connection_statements {
                  due = CASE WHEN v.found = 1 OR message.fence <> v.fence \
                  OR (v.place_ts IS NOT NULL AND message.wanted > coalesce(v.shown, message.shown)) THEN v.at \
                  ELSE message.due END \
-                 FROM ", $placed, " WHERE message.id = v.id"
+                 FROM ", $placed, " WHERE message.id = v.id", $picked
             ),
             show_messages: concat!(
                 "UPDATE message SET wanted = message.wanted + v.changed, \
-                 due = CASE WHEN message.place_ts IS NULL THEN NULL ELSE $2 END \
-                 FROM ", $shown, " WHERE message.id = v.id"
+                 due = CASE WHEN message.place_ts IS NULL THEN NULL ELSE CAST($2 AS BIGINT) END \
+                 FROM ", $shown, " WHERE message.id = v.id", $picked
+            ),
+            leave_messages: concat!(
+                "UPDATE message SET left_at = CASE WHEN message.id = v.message THEN NULL ELSE CAST($2 AS BIGINT) END FROM ", $stands,
+                " WHERE message.group_id = v.group_id AND message.name = v.name \
+                 AND (message.id = v.message) = (message.left_at IS NOT NULL)"
             ),
             tell: concat!(
-                "INSERT INTO news (id, message, body, at) SELECT v.id, v.message, v.body, $2 FROM ", $news,
+                "INSERT INTO news (id, message, body, at) SELECT v.id, v.message, v.body, CAST($2 AS BIGINT) FROM ", $news,
                 " WHERE true ON CONFLICT (id) DO NOTHING"
             ),
             sweep_groups: concat!(
@@ -170,19 +183,19 @@ macro_rules! connection_statements {
                 columns!(),
                 "WHERE c.message = $1 OR (c.group_id = $2 AND c.name = $3) ORDER BY c.group_id, c.name"
             ),
-            watched: "SELECT name, connection_id, version, seen, tick_at FROM connection \
-                      WHERE group_id = $1 AND watch_until > $2 AND name > $3 ORDER BY name LIMIT $4",
+            watched: "SELECT name, connection_id, version, seen, tick_at, watch_until FROM connection \
+                      WHERE group_id = $1 AND (watch_until, name) > ($2, $3) ORDER BY watch_until, name LIMIT $4",
             claim_looks: concat!(
-                "UPDATE connection SET look_at = $2 WHERE (group_id, name) IN \
-                 (SELECT group_id, name FROM connection WHERE look_at <= $1 ORDER BY look_at LIMIT $3", $skip, ") \
-                 RETURNING group_id, name"
+                "UPDATE connection SET look_at = $2 WHERE ", $row, $one_of, "SELECT ", $row,
+                " FROM connection WHERE look_at <= $1 ORDER BY look_at LIMIT $3", $skip, $end, " RETURNING group_id, name"
             ),
             ticked: "SELECT group_id, name FROM connection WHERE tick_at <= $1 ORDER BY tick_at LIMIT $2",
             missing: "SELECT count(*) AS n FROM (SELECT 1 FROM connection WHERE missing_since IS NOT NULL \
                       AND state <> 'gone' LIMIT $1) AS counted",
-            purge_connections: "DELETE FROM connection WHERE (group_id, name) IN (SELECT group_id, name FROM connection \
-                                WHERE watch_until = 0 AND changed_at < $1 AND state IN ('cancelled', 'unposted') \
-                                AND posting IS NULL LIMIT $2)",
+            purge_connections: concat!(
+                "DELETE FROM connection WHERE ", $row, $one_of, "SELECT ", $row, " FROM connection WHERE changed_at < $1 \
+                 AND state IN ('cancelled', 'unposted') AND posting IS NULL ORDER BY changed_at LIMIT $2", $end
+            ),
             claim_sweeps: concat!(
                 "UPDATE sweep SET owner = $1, fence = fence + 1, lease_until = ", $now, " + $2 \
                  WHERE group_id IN (SELECT group_id FROM sweep WHERE next_at <= $3 AND lease_until <= ", $now,
@@ -193,8 +206,8 @@ macro_rules! connection_statements {
             release_sweeps: "UPDATE sweep SET lease_until = 0 WHERE owner = $1",
             claim_messages: concat!(
                 "UPDATE message SET owner = $1, fence = fence + 1, lease_until = ", $now, " + $2 \
-                 WHERE id IN (SELECT id FROM message WHERE due <= $3 AND lease_until <= ", $now,
-                " ORDER BY due LIMIT $4", $skip, ") RETURNING ", message_columns!()
+                 WHERE id", $one_of, "SELECT id FROM message WHERE due <= $3 AND lease_until <= ", $now,
+                " ORDER BY due LIMIT $4", $skip, $end, " RETURNING ", message_columns!()
             ),
             claim_message: concat!(
                 "UPDATE message SET owner = $1, fence = fence + 1, lease_until = ", $now, " + $2 \
@@ -205,14 +218,20 @@ macro_rules! connection_statements {
             record_message: "UPDATE message SET shown = $3, tries = $6, lease_until = 0, \
                              place_channel = CASE WHEN $5 = 1 THEN NULL ELSE place_channel END, \
                              place_ts = CASE WHEN $5 = 1 THEN NULL ELSE place_ts END, \
-                             due = CASE WHEN $5 = 1 THEN NULL WHEN wanted > $3 AND $4 IS NULL THEN $7 ELSE $4 END \
+                             due = CASE WHEN $5 = 1 THEN NULL WHEN wanted > $3 AND CAST($4 AS BIGINT) IS NULL \
+                             THEN CAST($7 AS BIGINT) ELSE $4 END \
                              WHERE id = $1 AND fence = $2",
             disturb_message: "UPDATE message SET wanted = wanted + 1, due = $2 WHERE id = $1 AND place_ts IS NOT NULL",
             release_messages: "UPDATE message SET lease_until = 0 WHERE owner = $1 AND lease_until > 0",
-            purge_messages: "DELETE FROM message WHERE id IN (SELECT m.id FROM message AS m WHERE m.posted_at < $1 \
-                             AND m.due IS NULL AND NOT EXISTS (SELECT 1 FROM connection AS c WHERE c.message = m.id) \
-                             LIMIT $2)",
-            purge_news: "DELETE FROM news WHERE id IN (SELECT n.id FROM news AS n WHERE n.at < $2 LIMIT $1)",
+            // Counted for each one: as an anti-join it might read all connections.
+            purge_messages: concat!(
+                "DELETE FROM message WHERE id", $one_of, "SELECT m.id FROM message AS m WHERE m.left_at < $1 \
+                 AND m.due IS NULL AND (SELECT count(*) FROM connection AS c WHERE c.message = m.id) = 0 \
+                 ORDER BY m.left_at LIMIT $2", $end
+            ),
+            purge_news: concat!(
+                "DELETE FROM news WHERE id", $one_of, "SELECT n.id FROM news AS n WHERE n.at < $1 ORDER BY n.at LIMIT $2", $end
+            ),
             links_left: "SELECT id, connection_id, team_id, channel_id, requester, request, message_channel, message_ts, \
                          state, made_over, detail, posted_at, expires_at, changed_at, reminded, stale, fence \
                          FROM link WHERE taken <> fence ORDER BY posted_at, id LIMIT $1",
@@ -226,6 +245,10 @@ macro_rules! connection_statements {
 pub(super) const SQLITE: ConnectionStatements = connection_statements! {
     now: "CAST(unixepoch('subsec') * 1000 AS INTEGER)",
     skip: "",
+    row: "rowid",
+    one_of: " IN (",
+    end: ")",
+    picked: "",
     changes: "(SELECT value ->> 'group_id' AS group_id, value ->> 'name' AS name, value ->> 'connection_id' AS connection_id, \
               value ->> 'team_id' AS team_id, value ->> 'channel_id' AS channel_id, value ->> 'requester' AS requester, \
               value ->> 'request' AS request, value ->> 'link' AS link, value ->> 'generation' AS generation, \
@@ -239,10 +262,12 @@ pub(super) const SQLITE: ConnectionStatements = connection_statements! {
     new: "(SELECT value ->> 'id' AS id, value ->> 'group_id' AS group_id, value ->> 'name' AS name, \
           value ->> 'link' AS link, value ->> 'requester' AS requester, \
           value ->> 'wanted' AS wanted, value ->> 'due' AS due, value ->> 'posted_at' AS posted_at, \
-          value ->> 'place_channel' AS place_channel, value ->> 'place_ts' AS place_ts FROM json_each($1)) AS v",
+          value ->> 'left_at' AS left_at, value ->> 'place_channel' AS place_channel, value ->> 'place_ts' AS place_ts FROM json_each($1)) AS v",
     placed: "(SELECT value ->> 'id' AS id, value ->> 'fence' AS fence, value ->> 'place_channel' AS place_channel, \
              value ->> 'place_ts' AS place_ts, value ->> 'shown' AS shown, value ->> 'found' AS found, value ->> 'at' AS at FROM json_each($1)) AS v",
     shown: "(SELECT value ->> 'id' AS id, value ->> 'changed' AS changed FROM json_each($1)) AS v",
+    stands: "(SELECT value ->> 'group_id' AS group_id, value ->> 'name' AS name, value ->> 'message' AS message \
+             FROM json_each($1)) AS v",
     news: "(SELECT value ->> 'id' AS id, value ->> 'message' AS message, value ->> 'body' AS body FROM json_each($1)) AS v",
     groups: "(SELECT value ->> 'group_id' AS group_id, value ->> 'next_at' AS next_at FROM json_each($1)) AS v",
     taken: "(SELECT value ->> 'id' AS id, value ->> 'fence' AS fence FROM json_each($1)) AS v"
@@ -251,15 +276,22 @@ pub(super) const SQLITE: ConnectionStatements = connection_statements! {
 pub(super) const POSTGRES: ConnectionStatements = connection_statements! {
     now: "CAST(extract(epoch FROM clock_timestamp()) * 1000 AS BIGINT)",
     skip: " FOR UPDATE SKIP LOCKED",
+    row: "ctid",
+    // As an array, the rows are found first and then taken by the index, whatever the planner thinks of
+    // their number.
+    one_of: " = ANY (ARRAY(",
+    end: "))",
+    picked: " AND message.id = ANY (ARRAY(SELECT w.id FROM json_to_recordset($1::json) AS w(id text)))",
     changes: "json_to_recordset($1::json) AS v(group_id text, name text, connection_id text, team_id text, channel_id text, \
               requester text, request text, link text, generation bigint, message text, posting text, state text, \
               purpose text, detail text, posted_at bigint, expires_at bigint, changed_at bigint, reminded bigint, \
               landed_at bigint, looks bigint, look_at bigint, missing_since bigint, seen text, tick_at bigint, \
               watch_until bigint, urgency bigint, expected bigint, command text, fence bigint)",
     new: "json_to_recordset($1::json) AS v(id text, group_id text, name text, link text, requester text, wanted bigint, due bigint, \
-          posted_at bigint, place_channel text, place_ts text)",
+          posted_at bigint, left_at bigint, place_channel text, place_ts text)",
     placed: "json_to_recordset($1::json) AS v(id text, fence bigint, place_channel text, place_ts text, shown bigint, found bigint, at bigint)",
     shown: "json_to_recordset($1::json) AS v(id text, changed bigint)",
+    stands: "json_to_recordset($1::json) AS v(group_id text, name text, message text)",
     news: "json_to_recordset($1::json) AS v(id text, message text, body text)",
     groups: "json_to_recordset($1::json) AS v(group_id text, next_at bigint)",
     taken: "json_to_recordset($1::json) AS v(id text, fence bigint)"

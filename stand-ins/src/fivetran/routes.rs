@@ -7,13 +7,17 @@ use serde_json::{Value, json};
 
 use super::Context;
 use super::card::{self, Signer};
+use super::connections::Listed;
 use super::setup;
 use super::state::{Refusal, State};
 use crate::encoding::{base64url, from_base64url};
 use crate::wire::{Answer, Request};
 
 /// The route's name, as faults and the log of calls use it.
-pub(crate) fn name(method: &str, path: &str) -> &'static str {
+pub(crate) fn name(method: &str, path: &str, query: &str) -> &'static str {
+    // To look for one by its name is another thing than to read them all.
+    let by_name = form_urlencoded::parse(query.as_bytes()).any(|(key, _)| key == "schema");
+    let list = if by_name { "list_connections" } else { "list_page" };
     match (method, segments(path).as_slice()) {
         (_, ["connect-card", "setup"]) if method == "POST" => "card_submit",
         (_, ["connect-card", "setup"]) => "card_page",
@@ -21,12 +25,12 @@ pub(crate) fn name(method: &str, path: &str) -> &'static str {
         (_, ["v1", "account", "info"]) => "account",
         (_, ["v1", "groups"]) => "groups",
         (_, ["v1", "groups", _]) => "group",
-        (_, ["v1", "groups", _, "connections"]) => "list_connections",
+        (_, ["v1", "groups", _, "connections"]) => list,
         (_, ["v1", "destinations", _]) => "destination",
         (_, ["v1", "metadata", "connector-types"]) => "metadata",
         (_, ["v1", "metadata", "connector-types", _]) => "connector_type",
         ("POST", ["v1", "connections"]) => "create_connection",
-        (_, ["v1", "connections"]) => "list_connections",
+        (_, ["v1", "connections"]) => list,
         ("DELETE", ["v1", "connections", _]) => "delete_connection",
         ("PATCH", ["v1", "connections", _]) => "update_connection",
         (_, ["v1", "connections", _]) => "get_connection",
@@ -87,16 +91,15 @@ fn respond(request: &Request, context: Context<'_>) -> Result<Answer, Refusal> {
             Ok(success(200, None, account))
         }
         ("GET", ["v1", "groups"]) => {
-            let groups = state.groups.iter().map(|(id, name)| group(id, name)).collect();
+            let hidden = state.lies.hides_groups(false);
+            let groups = state.groups.iter().filter(|_| !hidden);
+            let groups = groups.map(|(id, name)| group(id, name)).collect();
             Ok(success(200, None, page(request, groups)?))
         }
-        ("GET", ["v1", "groups", id]) => match state.groups.get(*id) {
-            Some(name) => Ok(success(200, None, group(id, name))),
-            None => Err(Refusal::not_found("NotFound_Group", "Group", id)),
-        },
-        ("GET", ["v1", "destinations", id]) => match state.groups.get(*id) {
-            Some(_) => Ok(success(200, None, destination(id))),
-            None => Err(Refusal::not_found("NotFound_Destination", "Destination", id)),
+        ("GET", ["v1", "groups", id]) => Ok(success(200, None, group(id, state.group(id)?))),
+        ("GET", ["v1", "destinations", id]) => match state.group(id) {
+            Ok(_) => Ok(success(200, None, destination(id))),
+            Err(_) => Err(Refusal::not_found("NotFound_Destination", "Destination", id)),
         },
         ("GET", ["v1", "metadata", "connector-types"]) => {
             let items = state.services.iter().map(|service| service.summary()).collect();
@@ -123,27 +126,33 @@ fn respond(request: &Request, context: Context<'_>) -> Result<Answer, Refusal> {
             }
             Ok(success(201, Some("Connection has been created"), made))
         }
-        ("GET", ["v1", "connections", id]) => Ok(success(200, None, state.get(id)?.clone())),
+        ("GET", ["v1", "connections", id]) => {
+            state.admit(id)?;
+            Ok(success(200, None, state.get(id)?))
+        }
         ("PATCH", ["v1", "connections", id]) => {
+            state.admit(id)?;
             let updated = state.update(id, &body)?;
             Ok(success(200, Some("Connection has been updated"), updated))
         }
         ("DELETE", ["v1", "connections", id]) => {
+            state.admit(id)?;
             state.delete(id)?;
             let message = format!("Connection with id '{id}' has been deleted");
             Ok(Answer::json(200, &json!({ "code": "Success", "message": message })))
         }
         ("POST", ["v1", "connections", id, "connect-card"]) => {
+            state.admit(id)?;
             let connection = state.get(id)?;
             let config = card_config(&body)?.unwrap_or_else(|| json!({}));
             let data = json!({
                 "connector_id": id,
-                "connect_card": mint(signer, base, connection, &config, now),
+                "connect_card": mint(signer, base, &connection, &config, now),
                 "connect_card_config": config,
             });
             Ok(success(200, Some("Connection Connect Card has been created"), data))
         }
-        _ if name(method, &request.path) == "unknown" => {
+        _ if name(method, &request.path, "") == "unknown" => {
             Err(Refusal::new(404, "NotFound", "HTTP 404 Not Found"))
         }
         _ => Err(Refusal::new(405, "MethodNotAllowed", "HTTP 405 Method Not Allowed")),
@@ -174,37 +183,61 @@ fn destination(id: &str) -> Value {
     })
 }
 
-fn list(request: &Request, state: &State, group: Option<&str>) -> Result<Answer, Refusal> {
+fn list(request: &Request, state: &mut State, group: Option<&str>) -> Result<Answer, Refusal> {
     let schema = request.query_value("schema");
-    let items = state.list(group, schema.as_deref()).into_iter().cloned().collect();
-    let data = page(request, items)?;
-    Ok(success(200, Some("Connections list retrieved successfully"), data))
+    let Listed { items, last } = state.list(group, schema.as_deref(), cursor(request)?, limit(request)?)?;
+    // A thousand items are text already; only the frame around them is not.
+    let items: Vec<_> = items.into_iter().map(|(_, text)| text).collect();
+    let next = last.map(|last| format!(r#","next_cursor":"{}""#, cursor_after(last))).unwrap_or_default();
+    Ok(Answer::json_text(
+        200,
+        format!(
+            r#"{{"code":"Success","message":"Connections list retrieved successfully","data":{{"items":[{}]{next}}}}}"#,
+            items.join(",")
+        ),
+    ))
 }
 
-/// One page of a list: `limit` 1 to 1000, and an opaque cursor to the next one.
+/// One page of a list that is short.
 fn page(request: &Request, items: Vec<Value>) -> Result<Value, Refusal> {
-    let limit = match request.query_value("limit") {
-        None => 100,
+    let (limit, count) = (limit(request)?, items.len());
+    let start = cursor(request)?.map_or(0, |start| usize::try_from(start).unwrap_or(count));
+    let end = start.saturating_add(limit);
+    let mut data = json!({ "items": items.into_iter().skip(start).take(limit).collect::<Vec<_>>() });
+    if let Some(end) = u64::try_from(end).ok().filter(|_| end < count) {
+        data["next_cursor"] = json!(cursor_after(end));
+    }
+    Ok(data)
+}
+
+/// How many items a page shall have.
+fn limit(request: &Request) -> Result<usize, Refusal> {
+    match request.query_value("limit") {
+        None => Ok(100),
         Some(limit) => limit
             .parse::<usize>()
             .ok()
             .filter(|limit| (1..=1000).contains(limit))
-            .ok_or_else(|| Refusal::invalid("Field 'limit' must be between 1 and 1000"))?,
-    };
-    let start = match request.query_value("cursor") {
-        None => 0,
-        Some(cursor) => from_base64url(&cursor)
-            .and_then(|bytes| String::from_utf8(bytes).ok())
-            .and_then(|text| text.strip_prefix("after:")?.parse::<usize>().ok())
-            .ok_or_else(|| Refusal::invalid("Invalid value of field 'cursor'"))?,
-    };
-    let end = start.saturating_add(limit);
-    let more = end < items.len();
-    let mut data = json!({ "items": items.into_iter().skip(start).take(limit).collect::<Vec<_>>() });
-    if more {
-        data["next_cursor"] = json!(base64url(format!("after:{end}").as_bytes()));
+            .ok_or_else(|| Refusal::invalid("Field 'limit' must be between 1 and 1000")),
     }
-    Ok(data)
+}
+
+/// Where a page begins.
+fn cursor(request: &Request) -> Result<Option<u64>, Refusal> {
+    let read = |cursor: String| {
+        let text = String::from_utf8(from_base64url(&cursor)?).ok()?;
+        text.strip_prefix("after:")?.parse::<u64>().ok()
+    };
+    match request.query_value("cursor") {
+        None => Ok(None),
+        Some(cursor) => {
+            read(cursor).map(Some).ok_or_else(|| Refusal::invalid("Invalid value of field 'cursor'"))
+        }
+    }
+}
+
+fn cursor_after(last: u64) -> String {
+    base64url(format!("after:{last}").as_bytes())
 }
 
 fn accepts_json(accept: &str) -> bool {
@@ -275,9 +308,10 @@ mod tests {
 
     #[test]
     fn routes_have_names() {
-        assert_eq!(name("POST", "/v1/connections"), "create_connection");
-        assert_eq!(name("GET", "/v1/connections"), "list_connections");
-        assert_eq!(name("POST", "/v1/connections/a_b/connect-card"), "connect_card");
-        assert_eq!(name("GET", "/v1/connectors"), "unknown");
+        assert_eq!(name("POST", "/v1/connections", ""), "create_connection");
+        assert_eq!(name("GET", "/v1/connections", "group_id=g&schema=s"), "list_connections");
+        assert_eq!(name("GET", "/v1/connections", "group_id=g&limit=1000"), "list_page");
+        assert_eq!(name("POST", "/v1/connections/a_b/connect-card", ""), "connect_card");
+        assert_eq!(name("GET", "/v1/connectors", ""), "unknown");
     }
 }

@@ -15,7 +15,7 @@ pub(crate) fn answer(request: &Request, context: Context<'_>) -> Answer {
         let text = "A Connect Card link works for one day. Ask for a new one.";
         return card::notice(410, "This link has expired", text);
     }
-    let Ok(connection) = context.state.get(&claims.connection).cloned() else {
+    let Ok(connection) = context.state.get(&claims.connection) else {
         return card::notice(404, "This connection is gone", "It was deleted in the meantime.");
     };
     let service_id = connection["service"].as_str().unwrap_or_default();

@@ -2,12 +2,14 @@
 //!
 //! Owns the objects and their rules. Must not know HTTP.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
 use super::catalogue::{self, Service};
+use super::connections::{self, Connections, Listed, Shell};
+use super::lies::Lies;
 use super::names;
 
 /// A refusal in Fivetran's own words.
@@ -36,12 +38,8 @@ pub(crate) struct State {
     pub(crate) groups: BTreeMap<String, String>,
     pub(crate) services: Vec<Service>,
     pub(crate) duplicate_status: u16,
-    /// Connections that are not admitted to be there; true: only in lists.
-    pub(crate) denied: BTreeMap<String, bool>,
-    made: u64,
-    connections: BTreeMap<u64, Value>,
-    by_id: HashMap<String, u64>,
-    by_name: HashMap<(String, String), Vec<u64>>,
+    pub(crate) lies: Lies,
+    connections: Connections,
 }
 
 impl State {
@@ -50,11 +48,8 @@ impl State {
             groups: BTreeMap::from([(group_id.to_owned(), group_name.to_owned())]),
             services: catalogue::services(),
             duplicate_status: 409,
-            denied: BTreeMap::new(),
-            made: 0,
-            connections: BTreeMap::new(),
-            by_id: HashMap::new(),
-            by_name: HashMap::new(),
+            lies: Lies::default(),
+            connections: Connections::default(),
         }
     }
 
@@ -66,9 +61,7 @@ impl State {
     pub(crate) fn create(&mut self, request: &Value, now: Timestamp) -> Result<Value, Refusal> {
         let service_id = required(request, "service")?;
         let group_id = required(request, "group_id")?;
-        if !self.groups.contains_key(group_id) {
-            return Err(Refusal::not_found("NotFound_Group", "Group", group_id));
-        }
+        self.group(group_id)?;
         let Some(service) = self.service(service_id) else {
             return Err(Refusal::invalid(format!("Unsupported connector service '{service_id}'")));
         };
@@ -79,80 +72,48 @@ impl State {
             )));
         }
         let schema = schema_name(service, &request["config"])?;
-        let taken = self
-            .by_name
-            .get(&(group_id.to_owned(), schema.clone()))
-            .is_some_and(|serials| !serials.is_empty());
-        if taken && naming == "FIVETRAN_NAMING" {
+        if self.connections.is_taken(group_id, &schema) && naming == "FIVETRAN_NAMING" {
             let code = if self.duplicate_status == 409 { "Conflict" } else { "InvalidInput" };
             let message = format!("Connection with schema name '{schema}' already exists in the group");
             return Err(Refusal::new(self.duplicate_status, code, message));
         }
-        let (service_id, group_id) = (service_id.to_owned(), group_id.to_owned());
-        let mut connection = self.add(&service_id, &group_id, &schema, now);
-        connection["config"] = request["config"].clone();
-        for field in PERSISTENT {
-            if let Some(value) = request.get(field) {
-                connection[field] = value.clone();
-            }
-        }
-        settle(&mut connection);
-        // By default Fivetran tests at once, and an empty shell fails.
-        if request["run_setup_tests"] != json!(false) {
-            connection["setup_tests"] = json!([{
-                "title": "Connecting to the source", "status": "FAILED",
-                "message": "The setup is incomplete", "details": null,
-            }]);
-        }
-        self.replace(&connection);
-        Ok(connection)
+        let setup_state = "incomplete".to_owned();
+        let (service, group) = (service_id.to_owned(), group_id.to_owned());
+        let id = self.connections.add(Shell { service, group, schema, setup_state, at: now });
+        self.change(&id, |connection| {
+            fill(connection, request);
+            connection.clone()
+        })
     }
 
-    /// Adds a connection without a question.
-    pub(crate) fn add(&mut self, service: &str, group: &str, schema: &str, now: Timestamp) -> Value {
-        let serial = self.made;
-        self.made += 1;
-        let id = names::connection_id(serial);
-        let connection = json!({
-            "id": id, "service": service, "schema": schema, "group_id": group,
-            "paused": false, "service_version": 4, "connected_by": "sandbox",
-            "created_at": format!("{now:.6}"), "succeeded_at": null, "failed_at": null,
-            "sync_frequency": 360, "schedule_type": "auto", "pause_after_trial": false,
-            "daily_sync_time": null, "data_delay_sensitivity": "NORMAL",
-            "data_delay_threshold": 0, "networking_method": "Directly",
-            "proxy_agent_id": null, "private_link_id": null, "hybrid_deployment_agent_id": null,
-            "status": {
-                "setup_state": "incomplete", "sync_state": "scheduled",
-                "update_state": "on_schedule", "is_historical_sync": true,
-                "schema_status": "ready", "rescheduled_for": null, "tasks": [], "warnings": [],
-            },
-            "setup_tests": [], "config": { "schema": schema },
-        });
-        self.connections.insert(serial, connection.clone());
-        self.by_id.insert(id, serial);
-        self.by_name.entry((group.to_owned(), schema.to_owned())).or_default().push(serial);
-        connection
+    /// Adds a connection without a question; gives its id.
+    pub(crate) fn add(&mut self, shell: Shell) -> String {
+        self.connections.add(shell)
     }
 
     pub(crate) fn all(&self) -> Vec<Value> {
-        self.connections.values().cloned().collect()
+        self.connections.all()
     }
 
-    pub(crate) fn get(&self, id: &str) -> Result<&Value, Refusal> {
-        self.by_id
-            .get(id)
-            .filter(|_| self.denied.get(id) != Some(&false))
-            .and_then(|serial| self.connections.get(serial))
-            .ok_or_else(|| unknown_connection(id))
+    pub(crate) fn get(&self, id: &str) -> Result<Value, Refusal> {
+        self.connections.get(id).ok_or_else(|| unknown_connection(id))
     }
 
     /// Changes a connection, keeping its id and place.
     pub(crate) fn change<R>(&mut self, id: &str, change: impl FnOnce(&mut Value) -> R) -> Result<R, Refusal> {
-        self.by_id
-            .get(id)
-            .and_then(|serial| self.connections.get_mut(serial))
-            .map(change)
-            .ok_or_else(|| unknown_connection(id))
+        self.connections.change(id, change).ok_or_else(|| unknown_connection(id))
+    }
+
+    /// Refuses what concerns a connection that the account is said not to have.
+    pub(crate) fn admit(&mut self, id: &str) -> Result<(), Refusal> {
+        if self.lies.denies(id) { Err(unknown_connection(id)) } else { Ok(()) }
+    }
+
+    /// The name of a group.
+    pub(crate) fn group(&mut self, id: &str) -> Result<&str, Refusal> {
+        let hidden = self.lies.hides_groups(false);
+        let name = self.groups.get(id).filter(|_| !hidden);
+        name.map(String::as_str).ok_or_else(|| Refusal::not_found("NotFound_Group", "Group", id))
     }
 
     /// Applies a PATCH.
@@ -176,33 +137,41 @@ impl State {
     }
 
     pub(crate) fn delete(&mut self, id: &str) -> Result<(), Refusal> {
-        let serial = self.by_id.remove(id).ok_or_else(|| unknown_connection(id))?;
-        self.connections.remove(&serial);
-        for serials in self.by_name.values_mut() {
-            serials.retain(|known| *known != serial);
-        }
-        Ok(())
+        if self.connections.delete(id) { Ok(()) } else { Err(unknown_connection(id)) }
     }
 
-    /// The connections of a group or of all, by exact name if given, in the order of their making.
-    pub(crate) fn list(&self, group: Option<&str>, schema: Option<&str>) -> Vec<&Value> {
-        if let (Some(group), Some(schema)) = (group, schema) {
-            let key = (group.to_owned(), schema.to_owned());
-            let serials = self.by_name.get(&key).into_iter().flatten();
-            return serials.filter_map(|serial| self.connections.get(serial)).collect();
+    /// A page of the connections of a group or of all, by exact name if given, in the order of their
+    /// making.
+    pub(crate) fn list(
+        &mut self,
+        group: Option<&str>,
+        schema: Option<&str>,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Listed, Refusal> {
+        if let Some(group) = group
+            && self.lies.hides_groups(true)
+        {
+            return Err(Refusal::not_found("NotFound_Group", "Group", group));
         }
-        self.connections
-            .values()
-            .filter(|connection| !connection["id"].as_str().is_some_and(|id| self.denied.contains_key(id)))
-            .filter(|connection| group.is_none_or(|group| connection["group_id"] == group))
-            .filter(|connection| schema.is_none_or(|schema| connection["schema"] == schema))
-            .collect()
-    }
-
-    fn replace(&mut self, connection: &Value) {
-        if let Some(serial) = connection["id"].as_str().and_then(|id| self.by_id.get(id)) {
-            self.connections.insert(*serial, connection.clone());
+        if self.lies.hides_everything() {
+            return Ok(Listed { items: Vec::new(), last: None });
         }
+        let mut listed = self.connections.list(group, schema, after, limit);
+        let lies = &mut self.lies;
+        if lies.never_ends() {
+            listed.last = Some(after.unwrap_or(0));
+        }
+        listed.items.retain(|(id, _)| !lies.omits(id));
+        for (id, text) in &mut listed.items {
+            if let Some(setup_state) = lies.lists_as(id)
+                && let Some(mut connection) = self.connections.get(id)
+            {
+                connection["status"] = connections::status(&setup_state);
+                *text = connection.to_string();
+            }
+        }
+        Ok(listed)
     }
 }
 
@@ -230,6 +199,24 @@ pub(crate) fn connect(connection: &mut Value) {
 pub(crate) fn break_up(connection: &mut Value) {
     connection["status"]["setup_state"] = json!("broken");
     connection["status"]["tasks"] = json!([{ "code": "reconnect", "message": "Reconnect", "details": null }]);
+}
+
+/// Gives a new connection what its request says.
+fn fill(connection: &mut Value, request: &Value) {
+    connection["config"] = request["config"].clone();
+    for field in PERSISTENT {
+        if let Some(value) = request.get(field) {
+            connection[field] = value.clone();
+        }
+    }
+    settle(connection);
+    // By default Fivetran tests at once, and an empty shell fails.
+    if request["run_setup_tests"] != json!(false) {
+        connection["setup_tests"] = json!([{
+            "title": "Connecting to the source", "status": "FAILED",
+            "message": "The setup is incomplete", "details": null,
+        }]);
+    }
 }
 
 /// Lets the sync state follow `paused`.
@@ -305,7 +292,7 @@ mod tests {
         let first = create(&mut state, "stripe", json!({ "schema": "s" })).unwrap();
         assert_eq!(create(&mut state, "stripe", json!({ "schema": "s" })).unwrap_err().status, 409);
         state.delete(first["id"].as_str().unwrap()).unwrap();
-        assert!(state.list(Some("g"), Some("s")).is_empty());
+        assert!(state.list(Some("g"), Some("s"), None, 100).unwrap().items.is_empty());
         assert!(create(&mut state, "stripe", json!({ "schema": "s" })).is_ok());
     }
 

@@ -139,3 +139,96 @@ async fn a_dropped_answer_leaves_the_work_done() {
     }
     fivetran.shutdown();
 }
+
+#[tokio::test]
+async fn a_group_is_read_in_pages_and_each_is_counted() {
+    let fivetran = FivetranStandIn::start(now).await.unwrap();
+    let ids = fivetran.seed_connections("big", "stripe", "s", "incomplete", 2500);
+    let _ = fivetran.seed_connections("small", "stripe", "s", "incomplete", 10);
+    fivetran.finish_setup(&ids[7]);
+    let mut seen = Vec::new();
+    let mut target = "/v1/connections?group_id=big&limit=1000".to_owned();
+    loop {
+        let page = send(&fivetran, Method::GET, &target, None).await.unwrap().json();
+        seen.extend(page["data"]["items"].as_array().unwrap().clone());
+        let Some(cursor) = page["data"]["next_cursor"].as_str() else { break };
+        target = format!("/v1/connections?group_id=big&limit=1000&cursor={cursor}");
+    }
+    assert!(seen.iter().map(|item| item["id"].as_str().unwrap()).eq(ids.iter().map(String::as_str)));
+    assert_eq!(seen[7], fivetran.connection(&ids[7]).unwrap());
+    assert_eq!(seen[7]["status"]["setup_state"], "connected");
+    assert_eq!(seen[8], fivetran.connection(&ids[8]).unwrap());
+    assert_eq!((fivetran.calls_to("list_page"), fivetran.calls_to("list_connections")), (3, 0));
+    let odd = send(&fivetran, Method::GET, "/v1/connections?cursor=odd", None).await.unwrap();
+    assert_eq!(odd.status, 400);
+    fivetran.shutdown();
+}
+
+#[tokio::test]
+async fn an_account_that_asks_too_often_waits_until_the_hour_has_rolled_on() {
+    let fivetran = FivetranStandIn::start(now).await.unwrap();
+    let id = fivetran.seed_connection("stripe", "acme", "incomplete");
+    let look = format!("/v1/connections/{id}");
+    fivetran.set_hourly_limit(500);
+    fivetran.spend(499);
+    let head = async || {
+        let request = client().get(format!("{}{look}", fivetran.url())).basic_auth(API_KEY, Some(API_SECRET));
+        let response = request.send().await.unwrap();
+        let header = |name: &str| {
+            response.headers().get(name).and_then(|value| value.to_str().ok()?.parse::<u64>().ok())
+        };
+        let rate = [header("x-rate-limit"), header("x-rate-limit-remaining")];
+        (response.status().as_u16(), rate, header("retry-after"))
+    };
+    assert_eq!(head().await, (200, [Some(500), Some(0)], None));
+    let (status, rate, wait) = head().await;
+    assert_eq!((status, rate), (429, [Some(500), Some(0)]));
+    let wait = wait.unwrap();
+    assert!((1..=3600).contains(&wait), "{wait}");
+    // The catalogue is not the account's.
+    assert_eq!(send(&fivetran, Method::GET, "/public/connector-types", None).await.unwrap().status, 200);
+    assert_eq!(fivetran.spent(), 500);
+    fivetran.advance(Duration::from_secs(wait));
+    assert_eq!(head().await.0, 200);
+    fivetran.shutdown();
+}
+
+#[tokio::test]
+async fn lies_are_fivetrans_own_words_and_change_nothing() {
+    let fivetran = FivetranStandIn::start(now).await.unwrap();
+    let ids = fivetran.seed_connections(GROUP_ID, "stripe", "s", "connected", 3);
+    let one = format!("/v1/connections/{}", ids[1]);
+    let listed = async || {
+        let list = format!("/v1/connections?group_id={GROUP_ID}");
+        let list = send(&fivetran, Method::GET, &list, None).await.unwrap();
+        let json = list.json();
+        let items = json["data"]["items"].as_array().cloned().unwrap_or_default();
+        let states = items.iter().map(|it| it["status"]["setup_state"].as_str().unwrap_or("?").to_owned());
+        (list.status, states.collect::<Vec<_>>())
+    };
+    fivetran.lies(|lies| {
+        lies.deny(&ids[1], 2);
+        lies.list_as(&ids[0], "incomplete", 1);
+        lies.omit(&ids[2], 1);
+    });
+    let denied = send(&fivetran, Method::GET, &one, None).await.unwrap();
+    assert_eq!((denied.status, &denied.json()["code"]), (404, &json!("NotFound_Connection")));
+    let denied = send(&fivetran, Method::DELETE, &one, None).await.unwrap();
+    assert_eq!((denied.status, &denied.json()["code"]), (404, &json!("NotFound_Connection")));
+    assert_eq!(send(&fivetran, Method::GET, &one, None).await.unwrap().status, 200);
+    assert_eq!(listed().await, (200, vec!["incomplete".to_owned(), "connected".to_owned()]));
+    assert_eq!(listed().await.1, ["connected"; 3]);
+
+    for (stranger, status) in [(lies::Stranger::Empty, 200), (lies::Stranger::NoGroup, 404)] {
+        fivetran.lies(|lies| lies.be_of_another_account(stranger));
+        assert_eq!(listed().await, (status, Vec::new()), "{stranger:?}");
+        assert_eq!(send(&fivetran, Method::GET, &one, None).await.unwrap().status, 404);
+        let group = format!("/v1/groups/{GROUP_ID}");
+        assert_eq!(send(&fivetran, Method::GET, &group, None).await.unwrap().status, 404);
+        let made = send(&fivetran, Method::POST, "/v1/connections", shell("acme")).await.unwrap();
+        assert_eq!((made.status, &made.json()["code"]), (404, &json!("NotFound_Group")));
+    }
+    fivetran.lies(lies::Lies::end);
+    assert_eq!(listed().await.1, ["connected"; 3]);
+    fivetran.shutdown();
+}
