@@ -83,6 +83,7 @@ CREATE TABLE sweep (
     group_id    TEXT PRIMARY KEY,
     next_at     BIGINT,                 -- none: nothing in it is watched
     pages       BIGINT NOT NULL DEFAULT 1, -- how many its list has
+    posted_at   BIGINT NOT NULL DEFAULT 0, -- when a link was posted in it last
     owner       TEXT NOT NULL DEFAULT '',
     fence       BIGINT NOT NULL DEFAULT 0,
     lease_until BIGINT NOT NULL DEFAULT 0

@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use sqlx::Row as _;
 
 use super::row::reminded;
@@ -15,6 +15,12 @@ use crate::work::{Key, Work};
 
 /// How long the lease of a group lasts at the least: longer than a list of many pages.
 const SWEEP_LEASE: Duration = Duration::from_secs(120);
+
+/// A group in which a link was posted since then goes on being listed, whatever its list was read for:
+/// longer than a list takes, and than the clocks of two replicas differ.
+const RECENTLY: SignedDuration = SignedDuration::from_mins(10);
+/// When such a group is listed again.
+const SOON: SignedDuration = SignedDuration::from_secs(30);
 
 /// A connection as it stands in the database.
 #[derive(Clone, Debug)]
@@ -388,11 +394,19 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn record_sweep(&self, sweep: &Sweep, next: Option<Timestamp>) -> Result<Recorded, StoreError> {
+    pub async fn record_sweep(
+        &self,
+        sweep: &Sweep,
+        next: Option<Timestamp>,
+        now: Timestamp,
+    ) -> Result<Recorded, StoreError> {
+        let (recently, soon) = (now.saturating_sub(RECENTLY), now.saturating_add(SOON));
+        let (recently, soon) =
+            (recently.unwrap_or(now).as_millisecond(), soon.unwrap_or(now).as_millisecond());
         let pages = i64::try_from(sweep.pages).unwrap_or(i64::MAX);
         on!(&self.0.pool, db => {
             let query = sqlx::query(self.0.sql.connections.record_sweep).bind(&sweep.group_id).bind(sweep.fence);
-            let query = query.bind(next.map(|at| at.as_millisecond())).bind(pages);
+            let query = query.bind(next.map(|at| at.as_millisecond())).bind(pages).bind(recently).bind(soon);
             let done = query.execute(db).await?;
             Ok(if done.rows_affected() == 1 { Recorded::Committed } else { Recorded::LeaseLost })
         })

@@ -93,7 +93,7 @@ impl Watcher {
         };
         let next = pause.map(|pause| clock.now().saturating_add(pause).unwrap_or(Timestamp::MAX));
         // One that somebody else lists by now is theirs; one that cannot be given back is when its lease ends.
-        if let Err(error) = store.record_sweep(&group, next).await {
+        if let Err(error) = store.record_sweep(&group, next, clock.now()).await {
             tracing::warn!(group = group.group_id, %error, "could not record that a group was listed");
         }
     }

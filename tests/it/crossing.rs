@@ -122,8 +122,8 @@ async fn so_it_is_without_a_token_after_four_unclear_posts() {
         #shared-acme
         bob: /connect-card google_ads acme
           only bob sees:
-              I'm already at work on Google Ads (schema acme), so I didn't start anything else. If nothing
-              shows up here, it was requested in another channel; try again in a minute.
+              A request for the same connection (schema acme) is in progress in another channel. Please try
+              again in a minute.
         … 11 min later …
         #customer-acme
         bot posts:

@@ -52,7 +52,8 @@ pub(in crate::store) struct ConnectionStatements {
     pub(in crate::store) claim_sweeps: &'static str,
     /// How many pages the lists of all groups have.
     pub(in crate::store) sweep_pages: &'static str,
-    /// Stores when a group is due next. `$1` group, `$2` fence, `$3` when, `$4` how many pages it has.
+    /// Stores when a group is due next. `$1` group, `$2` fence, `$3` when, `$4` how many pages it has;
+    /// without a `$3`, `$6` if a link was posted in it after `$5`.
     pub(in crate::store) record_sweep: &'static str,
     /// Gives up the leases of a process's groups. `$1` owner.
     pub(in crate::store) release_sweeps: &'static str,
@@ -161,9 +162,9 @@ macro_rules! connection_statements {
                 " WHERE true ON CONFLICT (id) DO NOTHING"
             ),
             sweep_groups: concat!(
-                "INSERT INTO sweep (group_id, next_at) SELECT v.group_id, v.next_at FROM ", $groups,
-                " WHERE true ORDER BY v.group_id ON CONFLICT (group_id) DO UPDATE SET next_at = excluded.next_at \
-                 WHERE sweep.next_at IS NULL"
+                "INSERT INTO sweep (group_id, next_at, posted_at) SELECT v.group_id, v.next_at, v.next_at FROM ", $groups,
+                " WHERE true ORDER BY v.group_id ON CONFLICT (group_id) DO UPDATE SET posted_at = excluded.posted_at, \
+                 next_at = coalesce(sweep.next_at, excluded.next_at)"
             ),
             by_key: concat!(columns!(), "WHERE c.group_id = $1 AND c.name = $2"),
             by_link: concat!(columns!(), "WHERE c.link = $1 ORDER BY c.posted_at DESC LIMIT 1"),
@@ -202,7 +203,8 @@ macro_rules! connection_statements {
                 " ORDER BY next_at LIMIT $4", $skip, ") RETURNING group_id, fence, pages"
             ),
             sweep_pages: "SELECT CAST(coalesce(sum(pages), 0) AS BIGINT) AS n FROM sweep WHERE next_at IS NOT NULL",
-            record_sweep: "UPDATE sweep SET next_at = $3, pages = $4, lease_until = 0 WHERE group_id = $1 AND fence = $2",
+            record_sweep: "UPDATE sweep SET next_at = coalesce($3, CASE WHEN posted_at > $5 THEN $6 END), pages = $4, \
+                           lease_until = 0 WHERE group_id = $1 AND fence = $2",
             release_sweeps: "UPDATE sweep SET lease_until = 0 WHERE owner = $1",
             claim_messages: concat!(
                 "UPDATE message SET owner = $1, fence = fence + 1, lease_until = ", $now, " + $2 \
