@@ -203,7 +203,7 @@ macro_rules! connection_statements {
                 " ORDER BY next_at LIMIT $4", $skip, ") RETURNING group_id, fence, pages"
             ),
             sweep_pages: "SELECT CAST(coalesce(sum(pages), 0) AS BIGINT) AS n FROM sweep WHERE next_at IS NOT NULL",
-            record_sweep: "UPDATE sweep SET next_at = coalesce(CAST($3 AS BIGINT), CASE WHEN posted_at > $5 THEN $6 END), pages = $4, \
+            record_sweep: "UPDATE sweep SET next_at = coalesce(CAST($3 AS BIGINT), CASE WHEN posted_at > $5 THEN CAST($6 AS BIGINT) END), pages = $4, \
                            lease_until = 0 WHERE group_id = $1 AND fence = $2",
             release_sweeps: "UPDATE sweep SET lease_until = 0 WHERE owner = $1",
             claim_messages: concat!(
