@@ -27,6 +27,7 @@ mod kills;
 mod landings;
 mod life;
 mod life_kills;
+mod lives_kills;
 mod lost_answers;
 mod messages;
 mod modal;
