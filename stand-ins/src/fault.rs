@@ -50,6 +50,11 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// Whether the work is done and the caller cannot know what came of it.
+    pub(crate) fn spoils_the_answer(&self) -> bool {
+        !self.prevents_work() && !matches!(self, Self::SlowAfter(_))
+    }
+
     fn prevents_work(&self) -> bool {
         matches!(
             self,

@@ -26,7 +26,7 @@ pub use self::state::{Message, Shown, Via, Visibility};
 
 use self::state::State;
 use crate::clock::Clock;
-use crate::fault::{self, Faults};
+use crate::fault::{self, Fault, Faults};
 use crate::lock;
 use crate::wire::{self, Answer, Listening, Outcome, Request, pause};
 
@@ -136,6 +136,12 @@ impl SlackStandIn {
         self.state().messages.clone()
     }
 
+    /// Looks at every message as it now stands, and at what was shown, both oldest first.
+    pub fn read<R>(&self, look: impl FnOnce(&[Message], &[Shown]) -> R) -> R {
+        let state = self.state();
+        look(&state.messages, &state.history)
+    }
+
     /// What every message has shown, in the order in which Slack came to show it.
     #[must_use]
     pub fn history(&self) -> Vec<Shown> {
@@ -238,11 +244,16 @@ async fn handle(inner: Arc<Inner>, request: Request) -> Outcome {
     let answer = fault::work_unless(fault.as_ref(), web_api::refusal_body, || {
         let now = inner.clock.now();
         let mut state = lock(&inner.state);
-        match route {
+        let before = state.messages.len();
+        let answer = match route {
             "unknown" => Answer::text(404, "not found"),
             "response_url" => hooks::answer(&request, &mut state, now),
             method => web_api::answer(method, &request, &body, &mut state, now),
+        };
+        if fault.as_ref().is_some_and(Fault::spoils_the_answer) {
+            state.messages.iter_mut().skip(before).for_each(|message| message.heard = false);
         }
+        answer
     });
     {
         let mut calls = lock(&inner.calls);

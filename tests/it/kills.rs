@@ -164,6 +164,16 @@ impl Breaks {
         mended
     }
 
+    /// Notes one that has been mended.
+    pub(crate) fn note(&mut self, began: f64, mended: f64) {
+        self.0.push((began, mended));
+    }
+
+    /// How many there were.
+    pub(crate) fn count(&self) -> usize {
+        self.0.len()
+    }
+
     /// Whether what was sent first may have been cut off before it was noted down, so that it was
     /// sent again. Slack may take note of a post a little after its sender has died, but not after
     /// the next one is there.

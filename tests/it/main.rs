@@ -28,6 +28,7 @@ mod landings;
 mod life;
 mod life_kills;
 mod listing;
+mod lives_kills;
 mod lost_answers;
 mod messages;
 mod modal;

@@ -62,6 +62,8 @@ pub struct Message {
     pub unfurl_media: Option<bool>,
     /// Whether it was taken back.
     pub deleted: bool,
+    /// Whether the answer to its post was sent whole: if not, its sender cannot know where it stands.
+    pub heard: bool,
 }
 
 impl Message {
@@ -217,6 +219,7 @@ impl State {
             unfurl_links: flag("unfurl_links"),
             unfurl_media: flag("unfurl_media"),
             deleted: false,
+            heard: true,
             payload,
         };
         let at = self.messages.len();

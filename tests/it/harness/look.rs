@@ -3,8 +3,9 @@
 use std::collections::HashSet;
 
 use connect_card::clock::Clock;
+use jiff::Timestamp;
 use serde_json::Value;
-use stand_ins::slack::{self, Ack, Message, Shown, SlackStandIn, Visibility};
+use stand_ins::slack::{self, Ack, Message, Shown, SlackStandIn, Via, Visibility};
 
 use super::client;
 
@@ -25,10 +26,37 @@ pub(crate) fn link_of(message: &Message) -> Option<String> {
     button_of(&message.payload)
 }
 
-fn button_of(payload: &Value) -> Option<String> {
+/// The same of what a message has shown at some time.
+pub(crate) fn button_of(payload: &Value) -> Option<String> {
     let blocks = payload["blocks"].as_array().into_iter().flatten();
     let mut buttons = blocks.filter_map(|block| block["elements"].as_array()).flatten();
     buttons.find_map(|button| button["url"].as_str()).map(str::to_owned)
+}
+
+/// The id of the landing page in a link.
+pub(crate) fn landing_of(link: &str) -> &str {
+    let (_, rest) = link.split_once("/connected/").expect("the link leads back");
+    rest.split(['&', '?']).next().unwrap()
+}
+
+/// An acknowledgement as the private message that Slack makes of it.
+pub(crate) fn private(channel: &str, user: &str, now: Timestamp, ack: &Ack) -> Message {
+    Message {
+        id: u64::MAX,
+        channel: channel.to_owned(),
+        // Questions do not live for ever.
+        ts: format!("{}.000001", now.as_second()),
+        user: Some(user.to_owned()),
+        visibility: Visibility::Ephemeral,
+        via: Via::ResponseUrl,
+        thread_ts: None,
+        payload: ack.json(),
+        edits: Vec::new(),
+        unfurl_links: None,
+        unfurl_media: None,
+        deleted: false,
+        heard: true,
+    }
 }
 
 /// The most links that were on show at one moment, each for a whole channel.

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 
+use sqlx::Connection as _;
 use stand_ins::slack::{Ack, SlackStandIn};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -114,6 +115,20 @@ impl Program {
     /// Where `serve` listens.
     pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// Has its database do something, past the program.
+    pub(crate) async fn sql(&self, statement: &str) {
+        let (url, statement) = (self.var("DATABASE_URL"), sqlx::AssertSqlSafe(statement.to_owned()));
+        if url.starts_with("sqlite:") {
+            let mut db = sqlx::SqliteConnection::connect(url).await.unwrap();
+            sqlx::query(statement).execute(&mut db).await.unwrap();
+            db.close().await.unwrap();
+        } else {
+            let mut db = sqlx::PgConnection::connect(url).await.unwrap();
+            sqlx::query(statement).execute(&mut db).await.unwrap();
+            db.close().await.unwrap();
+        }
     }
 
     fn command(&self, arguments: &[&str]) -> Command {
@@ -256,6 +271,12 @@ impl Process {
     /// Wakes it after it was stopped (SIGCONT): for itself, no time has passed.
     pub(crate) async fn wake(&self) {
         self.signal("-CONT").await;
+    }
+
+    /// Has it stand still (SIGSTOP) until it is woken.
+    pub(crate) async fn stand_still(&self) {
+        self.signal("-STOP").await;
+        self.until_it_is_stopped().await;
     }
 
     /// Waits until it has stopped itself (SIGSTOP).

@@ -6,10 +6,10 @@ use std::time::Duration;
 use connect_card::reply::live::{OPEN_CARD, RENEW};
 use serde_json::{Value, json};
 use sqlx::{Connection as _, SqliteConnection};
-use stand_ins::slack::{Ack, Message, Via, Visibility, block_faults};
+use stand_ins::slack::{Ack, Message, Visibility, block_faults};
 
 use super::transcript::name;
-use super::{CHANNEL, TestBot, USER, client, until};
+use super::{CHANNEL, TestBot, USER, client, private, until};
 
 /// A customer takes longer than that between two looks at the landing page; and two cards of one
 /// connection are the same card if they are made in the same second.
@@ -218,21 +218,7 @@ impl TestBot {
 
     /// The same in another channel.
     pub(crate) fn private_in(&self, channel: &str, ack: &Ack) -> Message {
-        Message {
-            id: u64::MAX,
-            channel: channel.to_owned(),
-            // Questions do not live for ever.
-            ts: format!("{}.000001", self.clock.now().as_second()),
-            user: Some(USER.to_owned()),
-            visibility: Visibility::Ephemeral,
-            via: Via::ResponseUrl,
-            thread_ts: None,
-            payload: ack.json(),
-            edits: Vec::new(),
-            unfurl_links: None,
-            unfurl_media: None,
-            deleted: false,
-        }
+        private(channel, USER, self.clock.now(), ack)
     }
 
     async fn count(&self, sql: &str) -> i64 {
