@@ -26,9 +26,10 @@ test *ARGS:
 ci:
     .ci/run
 
-# The long kill runs: KILLS kills each, where the suite has a few.
-kills KILLS="200":
-    CONNECT_CARD_KILLS={{ KILLS }} cargo test --test it kills -- --nocapture
+# The long kill runs: KILLS kills each, where the suite has a few. Each says at its end how many
+# kills, standstills, commands, links and doubles there were.
+kills KILLS="2000":
+    CONNECT_CARD_KILLS={{ KILLS }} cargo test --test it kills -- --nocapture --test-threads 1
 
 # A herd of commands through an outage of Fivetran's of so many seconds, with a table of rates.
 herd HERD="8000" OUTAGE="300":

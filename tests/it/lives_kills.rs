@@ -38,6 +38,8 @@ const AWAKE_S: f64 = 10.0;
 const LATENCY: Duration = Duration::from_millis(5);
 /// How often the end is looked at. A look reads all that was ever said.
 const GLANCE: Duration = Duration::from_millis(200);
+/// After so many of them, time has passed for whatever rests.
+const GLANCES: u32 = 10;
 
 /// A quarter of all answers is of these kinds.
 fn bad_days(outside: &Outside, seed: u64) {
@@ -113,9 +115,16 @@ async fn long_leases_end(program: &Program, id: u32) {
     }
 }
 
-/// Makes every list due that is to be read within thirty seconds, the time between two.
-async fn thirty_seconds_pass(program: &Program) {
-    program.sql("UPDATE sweep SET next_at = next_at - 30000 WHERE next_at IS NOT NULL").await;
+/// Ends every pause: commands and messages rest for up to ten minutes after answers that were lost,
+/// and lists for half a minute.
+async fn ten_minutes_pass(program: &Program) {
+    for statement in [
+        "UPDATE command SET run_at = run_at - 600000 WHERE ended_at IS NULL",
+        "UPDATE message SET due = due - 600000 WHERE due IS NOT NULL",
+        "UPDATE sweep SET next_at = next_at - 600000 WHERE next_at IS NOT NULL",
+    ] {
+        program.sql(statement).await;
+    }
 }
 
 async fn live_through_kills(engine: Engine, replicas: usize) {
@@ -133,8 +142,8 @@ async fn live_through_kills(engine: Engine, replicas: usize) {
     let mut replicas = join_all(programs.into_iter().map(Replica::start)).await;
     let (mut kills_so_far, mut stops) = (Breaks::default(), Breaks::default());
     while kills_so_far.count() < kills(KILLS) {
-        // Half of the breaks wait until there is something to lose.
-        if random.below(2) == 0 {
+        // Some of the breaks wait until there is something to lose.
+        if random.below(3) == 0 {
             people.until_something_is_promised().await;
         }
         tokio::time::sleep(Duration::from_millis(20 + random.below(250))).await;
@@ -159,7 +168,7 @@ async fn live_through_kills(engine: Engine, replicas: usize) {
             long_leases_end(&program, replicas[at].process.id()).await;
         }
         if random.below(4) == 0 {
-            thirty_seconds_pass(&program).await;
+            ten_minutes_pass(&program).await;
         }
     }
     people.stop().await;
@@ -168,11 +177,10 @@ async fn live_through_kills(engine: Engine, replicas: usize) {
     for replica in &mut replicas {
         replica.wake(&mut stops).await;
     }
-    thirty_seconds_pass(&program).await;
     let verdict = Verdict { outside: &outside, people: &people, kills: &kills_so_far, stops: &stops };
-    until_nothing("an end of each command", || verdict.unended()).await;
+    until_nothing(&replicas, "an end of each command", || verdict.unended()).await;
     people.everybody_lands(&replicas[0].process.url()).await;
-    until_nothing("the truth", || verdict.untrue()).await;
+    until_nothing(&replicas, "the truth", || verdict.untrue()).await;
     let logs = join_all(replicas.into_iter().map(|it| it.process.stop())).await;
     assert!(logs.iter().all(|log| !log.contains("panicked")), "{logs:?}");
     verdict.judge(&engine.to_string());
@@ -180,14 +188,20 @@ async fn live_through_kills(engine: Engine, replicas: usize) {
 }
 
 /// Waits until there are none of these.
-async fn until_nothing(what: &str, look: impl Fn() -> Vec<String>) {
+async fn until_nothing(replicas: &[Replica], what: &str, look: impl Fn() -> Vec<String>) {
     let end = Instant::now() + PATIENCE;
-    loop {
+    for glance in 0_u32.. {
+        if glance.is_multiple_of(GLANCES) {
+            ten_minutes_pass(&replicas[0].program).await;
+        }
         let found = look();
         if found.is_empty() {
             return;
         }
-        assert!(Instant::now() < end, "waited in vain for {what}: {found:#?}");
+        if Instant::now() >= end {
+            let logs: Vec<_> = replicas.iter().map(|it| it.process.log()).collect();
+            panic!("waited in vain for {what}: {found:#?}; the bots say: {}", logs.join("\n"));
+        }
         tokio::time::sleep(GLANCE).await;
     }
 }

@@ -25,6 +25,8 @@ const STORIES: u64 = 4;
 const SCENES: usize = 60;
 /// Between two scenes: a load, and no more than the machine can bear.
 const PACE: Duration = Duration::from_millis(80);
+/// So much is sent before nobody waits any more for a promise: it may be that all is connected.
+const IN_VAIN: usize = 20;
 /// Messages that people still look at, of the newest.
 const ON_SCREEN: usize = 300;
 
@@ -77,11 +79,12 @@ impl People {
         Self { living: living.collect(), diary, outside: outside.clone() }
     }
 
-    /// Waits until somebody is promised something from now on.
+    /// Waits until somebody is promised something from now on, or nobody is for a while.
     pub(super) async fn until_something_is_promised(&self) {
         let promised = || self.diary.promises.lock().unwrap().len();
-        let before = promised();
-        until("a promise", async || (promised() > before).then_some(())).await;
+        let sent = || self.diary.sent.load(Ordering::Relaxed);
+        let (before, limit) = (promised(), sent() + IN_VAIN);
+        until("a promise", async || (promised() > before || sent() > limit).then_some(())).await;
     }
 
     /// They stop.
