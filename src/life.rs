@@ -111,6 +111,12 @@ impl State {
         matches!(self, Self::Waiting | Self::Broken | Self::Expired | Self::Lapsed)
     }
 
+    /// Whether there is no connection any more that could be deleted.
+    #[must_use]
+    pub fn is_deleted(self) -> bool {
+        matches!(self, Self::Unposted | Self::Cancelled | Self::Gone)
+    }
+
     /// Whether there is no link any more that anything could happen to.
     #[must_use]
     pub fn is_over(self) -> bool {
@@ -406,6 +412,7 @@ impl Change {
         self.show.push(link.message_id.clone());
         if !state.is_open() {
             self.connection.look_at = None;
+            self.connection.missing_since = None;
         }
     }
 

@@ -34,6 +34,17 @@ const THROTTLED_PAUSE: Duration = Duration::from_secs(30);
 /// How long edits in flight may take at a shutdown before they are abandoned.
 const FINISH_LIMIT: Duration = Duration::from_secs(12);
 
+/// Whether a message shows what it should.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Shown {
+    /// It does, as far as it can be edited at all.
+    Yes,
+    /// It will.
+    NotYet,
+    /// Slack refuses the edit, in this word; somebody may have to do something about it.
+    Refused(String),
+}
+
 /// Whoever edits messages. No `Debug`: it holds the token.
 pub struct Outbox {
     /// The time.
@@ -127,54 +138,65 @@ impl Outbox {
         }
     }
 
-    /// Brings one message to what it should show, now. Returns whether it does.
-    pub async fn show_now(&self, message: &str) -> bool {
+    /// Brings one message to what it should show, now.
+    pub async fn show_now(&self, message: &str) -> Shown {
         match self.store.claim_message(message).await {
             Ok(Some(claimed)) => self.bring(&claimed).await,
             // Somebody is at work on it, or the database is busy.
-            Ok(None) | Err(_) => false,
+            Ok(None) | Err(_) => Shown::NotYet,
         }
     }
 
-    /// Returns whether the message shows what it should, as far as it can be edited at all.
-    async fn bring(&self, message: &ClaimedMessage) -> bool {
-        let brought = match self.edit(message).await {
-            Ok(brought) => brought,
+    async fn bring(&self, message: &ClaimedMessage) -> Shown {
+        let (brought, refused) = match self.edit(message).await {
+            Ok(edited) => edited,
             Err(error) => {
                 tracing::warn!(message = message.id, %error, "could not look up what a message should show");
-                self.again(message, None)
+                (self.again(message, None), None)
             }
         };
         match self.store.record_message(message, brought, self.clock.now()).await {
             Ok(Recorded::Committed) => {}
             Ok(Recorded::LeaseLost) => {
                 self.make_good(message).await;
-                return false;
+                return Shown::NotYet;
             }
             // It is brought again, once the lease has ended.
             Err(error) => {
                 tracing::warn!(message = message.id, %error, "could not record what a message shows");
-                return false;
+                return Shown::NotYet;
             }
         }
-        !matches!(brought, Brought::Again(_))
+        match (brought, refused) {
+            (_, Some(word)) => Shown::Refused(word),
+            (Brought::Again(_), None) => Shown::NotYet,
+            (Brought::Shown | Brought::OutOfReach, None) => Shown::Yes,
+        }
     }
 
-    async fn edit(&self, message: &ClaimedMessage) -> Result<Brought, StoreError> {
-        let (Some(web_api), Some(place)) = (&self.web_api, &message.place) else { return Ok(Brought::Shown) };
+    /// Edits a message and tells its thread; with the word of Slack's that forbids the edit until
+    /// somebody does something about it.
+    async fn edit(&self, message: &ClaimedMessage) -> Result<(Brought, Option<String>), StoreError> {
+        let Some(place) = &message.place else { return Ok((Brought::Shown, None)) };
+        // Started without a token, for once: the next start may have one.
+        let Some(web_api) = &self.web_api else { return Ok((self.again(message, None), None)) };
         let connections = self.store.connections_of(message).await?;
         if message.wanted > message.shown
             && let Some(link) = shown_by(message, &connections)
         {
             if message.lease_left() < CALL_TIMEOUT {
-                return Ok(self.again(message, None));
+                return Ok((self.again(message, None), None));
             }
             crash_point("edit: before the call");
             if let Err(error) = web_api.update(place, &live::settled(&link)).await {
-                return Ok(self.failed(message, &error));
+                let refused = match &error {
+                    PostError::Refused(word) if !error.message_is_out_of_reach() => Some(word.clone()),
+                    _ => None,
+                };
+                return Ok((self.failed(message, &error), refused));
             }
         }
-        self.tell(message, place, web_api, &connections).await
+        Ok((self.tell(message, place, web_api, &connections).await?, None))
     }
 
     /// Tells the thread of a message what happened.

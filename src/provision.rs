@@ -115,6 +115,8 @@ impl Provision {
             }
             Ok(Some(_)) => {}
             Ok(None) => return Outcome::Vanished,
+            // Nothing was deleted by being looked at.
+            Err(Error::Unclear(_)) => return Outcome::Failed(Failure::NotSent),
             Err(error) => return Outcome::Failed(failure(error)),
         }
         match self.fivetran.delete_connection(connection).await {

@@ -42,6 +42,8 @@ const THROTTLED_PAUSE: Duration = Duration::from_secs(60);
 /// Longest pause that is believed: Fivetran counts by the hour.
 /// <https://fivetran.com/docs/rest-api/rate-limiting>
 const PAUSE_LIMIT: SignedDuration = SignedDuration::from_hours(1);
+/// How often a landing is noted anew when something else happens to its connection meanwhile.
+const JUDGEMENTS: u32 = 16;
 /// Longest that a customer's browser is kept waiting for Fivetran.
 const BROWSER_LIMIT: Duration = Duration::from_millis(2500);
 /// How long looks in flight may take at a shutdown before they are abandoned.
@@ -316,7 +318,10 @@ impl Watcher {
         let Parts { clock, store, .. } = &self.parts;
         let key = stored.connection.key.clone();
         // Others may be at work on it: whatever they find, the browser was here.
-        while self.happens(&stored, Event::Landed).await.is_none() {
+        for _ in 0..JUDGEMENTS {
+            if self.happens(&stored, Event::Landed).await.is_some() {
+                break;
+            }
             stored = store.connection(&key).await.ok()??;
         }
         // A statement of its own: no lock is held over a look.

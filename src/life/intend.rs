@@ -34,6 +34,9 @@ pub struct Ask<'a> {
     pub expires_at: Timestamp,
     /// Whether messages can be edited so that the channel sees the link.
     pub edits: bool,
+    /// Whether messages can be edited at all. Without a token they stay as they are, and whoever moves
+    /// the connection has been asked.
+    pub takes_back: bool,
 }
 
 /// What may be done about it.
@@ -96,7 +99,7 @@ pub fn intend(connection: Option<&Connection>, behind: bool, ask: &Ask<'_>, now:
         return Intention::Refused(refusal);
     }
     let in_place = ask.renews.is_some() && ask.edits && link.message.is_some();
-    if link.message.is_some() && !in_place {
+    if link.message.is_some() && !in_place && ask.takes_back {
         // One that has expired by the clock still shows its button.
         if link.state == State::Waiting {
             let mut change = Change { connection: connection.clone(), show: Vec::new(), news: None };
@@ -122,7 +125,10 @@ fn refuse(link: &Link, ask: &Ask<'_>) -> Option<Refusal> {
         // A post that failed after the link on show was taken back leaves it to be renewed.
         Some(_) if matches!(link.state, State::Cancelled | State::Gone) => Some(Refusal::Over),
         Some(_) => None,
-        None if ask.intent == Intent::Connect && link.has_home() && !link.belongs_to(ask) => {
+        None if ask.intent == Intent::Connect
+            && link.is_home_of(ask.connection_id)
+            && !link.belongs_to(ask) =>
+        {
             Some(Refusal::Elsewhere { channel_id: link.channel_id.clone(), user_id: link.requester.clone() })
         }
         None => None,
@@ -135,6 +141,12 @@ impl Link {
     #[must_use]
     pub fn has_home(&self) -> bool {
         !matches!(self.state, State::Unposted | State::Cancelled | State::Gone)
+    }
+
+    /// The same for what Fivetran shows by this id: one that was believed to be gone has come back.
+    #[must_use]
+    pub fn is_home_of(&self, connection_id: &str) -> bool {
+        self.has_home() || (self.state == State::Gone && self.connection_id == connection_id)
     }
 
     fn belongs_to(&self, ask: &Ask<'_>) -> bool {

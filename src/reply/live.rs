@@ -126,7 +126,7 @@ pub fn settled(link: &Link) -> SlackMessageContent {
             let lead =
                 Mrkdwn::default().raw(":white_check_mark: ").bold(name).raw(" is connected as before.");
             let lead = lead.raw(" The link to sign in again expired ").raw(&local_time(link.expires_at));
-            (lead.raw(" without being used."), format!("The link for {name} has expired."), None)
+            (lead.raw("."), format!("The link for {name} has expired."), None)
         }
         State::Cancelled => {
             let lead = Mrkdwn::default().bold(name).raw(" was cancelled; its link no longer works.");
@@ -169,9 +169,9 @@ pub fn news(news: News, link: &Link) -> SlackMessageContent {
         News::Expired => say(&format!(
             "The link for {name} expired before the setup was finished. Use the button above to get a new one."
         )),
-        News::Lapsed => say(&format!(
-            "The link to sign in to {name} again expired without being used. {name} is connected as before."
-        )),
+        News::Lapsed => {
+            say(&format!("The link to sign in to {name} again has expired. {name} is connected as before."))
+        }
         News::Broken => say(&format!(
             "{name} needs attention: {}.",
             link.detail.as_deref().map_or("Fivetran can't reach it".into(), |it| cut(unstopped(it), 300))

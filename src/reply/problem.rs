@@ -97,8 +97,7 @@ fn problem_sentence(problem: &Problem, work: &Work) -> String {
              reach the wrong customer. If you meant another customer, choose another schema."
         ),
         Problem::Gone if matches!(work, Work::Cancel { .. }) => format!(
-            "Fivetran doesn't show the connection for {name} into {schema}, so there was nothing to delete. If it's \
-             really gone, the message with its link will say so in a few minutes."
+            "Fivetran doesn't show the connection for {name} into {schema}, so there was nothing to delete."
         ),
         Problem::Gone => format!(
             "Fivetran doesn't show the connection for {name}, so there can't be a new link. If it was removed, ask \

@@ -23,7 +23,7 @@ pub(super) fn state_words(state: State) -> &'static str {
         State::Expired => "the link expired before the setup was finished",
         State::Waiting => "waiting for your customer",
         State::Connected => "connected",
-        State::Lapsed => "connected; the link to sign in again expired unused",
+        State::Lapsed => "connected; the link to sign in again has expired",
         State::Cancelled => "cancelled; its link no longer works",
         State::Gone => "removed in Fivetran; its link no longer works",
         State::Replaced => "no longer in use; a newer link was requested",

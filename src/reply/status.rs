@@ -63,8 +63,7 @@ fn fivetran(view: &View, state: State) -> Vec<SlackBlock> {
         View::Gone if state.is_over() => Vec::new(),
         // One answer is not enough to believe it.
         View::Gone => vec![plain_section(
-            "Fivetran doesn't show this connection right now. I'm checking again; if it's really gone, the message \
-             with the link will say so in a few minutes.",
+            "Fivetran doesn't show this connection right now. One answer isn't enough to believe that it's gone.",
         )],
         View::Silent => vec![plain_section("Fivetran didn't answer in time; this is the last known status.")],
     }

@@ -308,7 +308,7 @@ impl Press {
         let Some(link) = self.link_here(route).await? else {
             return Ok(Feedback::Ephemeral(ask::not_yours()));
         };
-        if link.state.is_over() || self.asked_too_long_ago(route) {
+        if link.state.is_deleted() || self.asked_too_long_ago(route) {
             return Ok(Feedback::Replace(ask::too_old()));
         }
         let (work, progress) = cancel::work(&link);

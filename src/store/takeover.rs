@@ -111,6 +111,10 @@ impl Store {
                     && (old.link.state != State::Replaced || stored.connection.link.state.is_over())
             });
             if !newest {
+                // Whatever its message shows, another link has taken its place.
+                if !old.link.state.is_over() {
+                    self.disturb_message(&old.link.id, now).await?;
+                }
                 return Ok(());
             }
             let generation = stands.as_ref().map_or(0, |stored| stored.connection.generation) + 1;
@@ -124,7 +128,9 @@ impl Store {
                 missing_since: None,
                 seen: None,
             };
-            let show = if old.stale { vec![old.link.id.clone()] } else { Vec::new() };
+            let mut show = if old.stale { vec![old.link.id.clone()] } else { Vec::new() };
+            let left = stands.as_ref().map(|stored| &stored.connection.link.message_id);
+            show.extend(left.filter(|left| **left != old.link.id).cloned());
             let change = Change { connection, show, news: None };
             let written = self
                 .write(Write {

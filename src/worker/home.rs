@@ -13,14 +13,14 @@ pub(super) async fn with_origin(found: Found, job: Job<'_>, store: &Store) -> Ou
     // A renewal goes where its link stands, be that a direct message; whoever asked for it there has
     // been checked by the message they pressed.
     let Work::Connect(request) = job.work else { return Outcome::Found(found) };
-    if !matches!(found, Found::Unfinished { .. } | Found::Finished { .. }) {
+    let (Found::Unfinished { connection: id, .. } | Found::Finished { connection: id, .. }) = &found else {
         return Outcome::Found(found);
-    }
+    };
     let Ok(stored) = store.connection(&request.key()).await else {
         // Without knowing where its link is, none may be posted: it is asked again.
         return Outcome::Failed(Failure::NotSent);
     };
-    let Some(link) = stored.map(|stored| stored.connection.link).filter(|link| link.has_home()) else {
+    let Some(link) = stored.map(|stored| stored.connection.link).filter(|link| link.is_home_of(id)) else {
         return Outcome::Found(found);
     };
     let here = link.team_id == job.claimed.team_id && link.channel_id == job.claimed.channel_id;

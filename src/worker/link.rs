@@ -18,7 +18,7 @@ use crate::fivetran::model::ConnectCard;
 use crate::journal::{Found, Origin, PostFailure, Progress, Record, Then};
 use crate::life::{self, Ask, At, Change, Event, Intention, Place, Refusal};
 use crate::outbound::CALL_TIMEOUT;
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, Shown};
 use crate::reply::Audience;
 use crate::reply::ask;
 use crate::reply::live::{self, Note, Waiting};
@@ -130,7 +130,6 @@ impl Links {
             crash_point("post: answered");
             match sent {
                 Ok(place) => {
-                    self.after(job, &at, place.is_some()).await;
                     let place = match at {
                         At::New => place,
                         At::Place(place) => Some(place),
@@ -211,6 +210,7 @@ impl Links {
             request,
             expires_at: posting.card.expires_at(now),
             edits: self.delivery.has_web_api() && self.delivery.audience == Audience::Channel,
+            takes_back: self.delivery.has_web_api(),
         };
         match life::intend(stored.as_ref().map(|stored| &stored.connection), behind, &ask, now) {
             Intention::Refused(Refusal::Superseded) => Ok(Some(Asked::Not(Outcome::Superseded))),
@@ -221,8 +221,12 @@ impl Links {
                 Ok(Some(Asked::Not(Outcome::Found(Found::Elsewhere { connection, origin }))))
             }
             Intention::Wait { message_id } => {
-                let shown = self.outbox.show_now(&message_id).await;
-                Ok((!shown).then_some(Asked::Not(Outcome::Postponed)))
+                Ok(match self.outbox.show_now(&message_id).await {
+                    Shown::Yes => None,
+                    Shown::NotYet => Some(Asked::Not(Outcome::Postponed)),
+                    // Nobody is helped by hours of trying: the person learns what Slack says.
+                    Shown::Refused(word) => Some(Asked::Not(Outcome::PostFailed(PostFailure::Refused(word)))),
+                })
             }
             Intention::TakeBack(change) => {
                 let version = stored.map_or(0, |stored| stored.version);
@@ -295,15 +299,15 @@ impl Links {
         self.delivery.update(place, content).await.map(|()| None)
     }
 
-    /// What is said beside the link; without it, it is as true.
-    async fn after(&self, job: Job<'_>, at: &At, editable: bool) {
-        match at {
-            At::Place(place) => self.delivery.say_who_renewed(job.claimed, place).await,
+    /// What is said beside the link, once it is on disk; without it, it is as true.
+    async fn after(&self, job: Job<'_>, held: bool, place: Option<&Place>) {
+        match place {
+            Some(place) if held => self.delivery.say_who_renewed(job.claimed, place).await,
             // With a token, only where the bot is not a member; elsewhere its message can be edited.
-            At::New if self.delivery.has_web_api() && !editable => {
+            None if self.delivery.has_web_api() => {
                 self.delivery.hint_to_invite(job.claimed, &ask::invite()).await;
             }
-            At::New => {}
+            _ => {}
         }
     }
 
@@ -359,7 +363,10 @@ impl Links {
             };
             let progress = Some((&record.progress, record.then));
             match self.write(job, &change, version, message, progress).await {
-                Ok(Written::Committed) => return true,
+                Ok(Written::Committed) => {
+                    self.after(job, held.is_some(), place.as_ref()).await;
+                    return true;
+                }
                 Ok(Written::LeaseLost) => {
                     self.leave(&connection.link.message_id, place.as_ref(), held.as_ref()).await;
                     return false;

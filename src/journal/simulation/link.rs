@@ -131,9 +131,9 @@ impl Bot {
         let now = self.now();
         let stored = self.connection(job.name).await?;
         let behind = stored.as_ref().is_some_and(|stored| stored.behind);
-        let (expires_at, edits) = {
+        let (expires_at, edits, web_api) = {
             let world = self.world();
-            (stamp(world.fivetran.cards[posting.card].expires_at), world.slack.edits())
+            (stamp(world.fivetran.cards[posting.card].expires_at), world.slack.edits(), world.slack.web_api)
         };
         let (id, channel_id) = (job.id(), job.channel_id());
         let ask = Ask {
@@ -151,6 +151,7 @@ impl Bot {
             request: job.work.request(),
             expires_at,
             edits,
+            takes_back: web_api,
         };
         match life::intend(stored.as_ref().map(|stored| &stored.connection), behind, &ask, now) {
             Intention::Refused(Refusal::Superseded) => Ok(Some(Asked::Not(Outcome::Superseded))),

@@ -170,8 +170,9 @@ impl Rows {
                 body: serde_json::to_string(&News { connection: &connection.key, news }).ok()?,
             })
         });
-        // A group is listed from its first link on.
-        let group = (version == 0 || connection.posting.is_some())
+        // A group is listed from its first link on, and again when something is to be watched in it.
+        let begins = version == 0 || connection.posting.is_some();
+        let group = (begins || (!change.show.is_empty() && watch_until.is_some()))
             .then(|| GroupRow { group_id: row.group_id.clone(), next_at: now_ms + FIRST_SWEEP_MS });
         Some(Self {
             new: matches!(message, MessageWrite::New).then(|| NewMessage {

@@ -192,7 +192,7 @@ macro_rules! connection_statements {
             ),
             ticked: "SELECT group_id, name FROM connection WHERE tick_at <= $1 ORDER BY tick_at LIMIT $2",
             missing: "SELECT count(*) AS n FROM (SELECT 1 FROM connection WHERE missing_since IS NOT NULL \
-                      AND state <> 'gone' LIMIT $1) AS counted",
+                      AND state <> 'gone' AND watch_until > 0 LIMIT $1) AS counted",
             purge_connections: concat!(
                 "DELETE FROM connection WHERE ", $row, $one_of, "SELECT ", $row, " FROM connection WHERE changed_at < $1 \
                  AND state IN ('cancelled', 'unposted') AND posting IS NULL ORDER BY changed_at LIMIT $2", $end

@@ -186,6 +186,7 @@ impl World {
             request: &request,
             expires_at: self.expiry(card),
             edits: self.slack.edits(),
+            takes_back: self.slack.web_api,
         };
         let Intention::Post(post) = life::intend(None, false, &ask, stamp(at)) else { return };
         let place =
