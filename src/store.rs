@@ -12,6 +12,8 @@
 mod accept;
 mod change;
 mod commands;
+#[cfg(test)]
+mod conditions;
 mod connections;
 mod failure;
 mod lease;

@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use super::accept::Accepting;
 use super::lease::Leases;
 use super::sessions::{Servers, Sessions};
+use super::statements::Statements;
 use super::tombstone::Graveyard;
 use super::{Inner, OpenError, Pool, Store, StoreError, Undeliverable, change, migrations, statements};
 use crate::crash::without_sync;
@@ -70,7 +71,17 @@ impl Store {
                 (Pool::Postgres(Sessions::open(servers, place)?), &statements::POSTGRES, None)
             }
         };
-        let owner = owner()?;
+        Ok(Self::start(pool, sql, owner()?, lock, &options))
+    }
+
+    /// Starts the writers on the current runtime.
+    pub(super) fn start(
+        pool: Pool,
+        sql: &'static Statements,
+        owner: String,
+        lock: Option<File>,
+        options: &Options<'_>,
+    ) -> Self {
         let (accepts, new) = mpsc::unbounded_channel();
         let (records, changed) = mpsc::unbounded_channel();
         let (graveyard, progress) = (Graveyard::open(pool.clone(), sql), Arc::default());
@@ -84,7 +95,7 @@ impl Store {
         };
         tokio::spawn(accepting.run(new));
         tokio::spawn(change::run(changed, pool.clone(), sql));
-        Ok(Self(Arc::new(Inner {
+        Self(Arc::new(Inner {
             pool,
             sql,
             sealer: Sealer::new(options.secrets, Purpose::ResponseUrl),
@@ -98,7 +109,7 @@ impl Store {
             graveyard,
             probe: tokio::sync::Mutex::default(),
             lock,
-        })))
+        }))
     }
 }
 

@@ -105,8 +105,8 @@ async fn one_answer_that_a_connection_is_not_there_changes_nothing() {
           only alice sees:
               :hourglass_flowing_sand: *Google Ads* into `in_a_status`
               waiting for your customer · works until T+24h
-              Fivetran doesn't show this connection right now. I'm checking again; if it's really gone, the
-              message with the link will say so in a few minutes.
+              Fivetran doesn't show this connection right now. One answer isn't enough to believe that it's
+              gone.
               Requested by @alice · Link created T, T · Connection `nimble_canyon` · Ref R3
               [Get a new link]
               [Delete the connection]

@@ -80,16 +80,14 @@ async fn a_link_to_authorise_again_that_nobody_used_expires_and_says_that_all_is
         … 24 h later …
         #customer-acme
         bot edits message 1:
-            :white_check_mark: *Google Ads* is connected as before. The link to sign in again expired T+24h
-            without being used.
+            :white_check_mark: *Google Ads* is connected as before. The link to sign in again expired T+24h.
             Requested by @alice · The data goes to `acme` · Ref R1
           in the thread of message 1:
-              The link to sign in to Google Ads again expired without being used. Google Ads is connected as
-              before.
+              The link to sign in to Google Ads again has expired. Google Ads is connected as before.
         alice: /connect-card status acme
           only alice sees:
               :white_check_mark: *Google Ads* into `acme`
-              connected; the link to sign in again expired unused · since T+24h
+              connected; the link to sign in again has expired · since T+24h
               Fivetran says: set up and working; the next sync is scheduled; the first sync isn't finished
               yet.
               Requested by @alice · Link created T, T · Connection `amber_anchor` · Ref R1
@@ -97,7 +95,7 @@ async fn a_link_to_authorise_again_that_nobody_used_expires_and_says_that_all_is
           only alice sees:
               One link in this channel:
               :white_check_mark: *Google Ads* into `acme`
-              connected; the link to sign in again expired unused · since T+24h · requested by @alice
+              connected; the link to sign in again has expired · since T+24h · requested by @alice
               For details or changes, type `/connect-card status SCHEMA`, `/connect-card renew SCHEMA` or
               `/connect-card cancel SCHEMA`
         … 24 h later …

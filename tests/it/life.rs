@@ -74,8 +74,7 @@ async fn a_day_in_the_life_of_a_link_is_one_true_message_and_its_thread() {
         bob presses [Get a new link] of message 1
         outsider presses [Get a new link] of message 1
           only outsider sees:
-              I'm already at work on Google Ads (schema customer_schema), so I didn't start anything else. If
-              nothing shows up here, it was requested in another channel; try again in a minute.
+              Already on it: I'm making a new link for Google Ads.
         bot edits message 1:
             Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
             stays on that page; neither we nor anyone in this channel can see it.
