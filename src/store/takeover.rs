@@ -103,16 +103,9 @@ impl Store {
         let key = old.link.request.key();
         loop {
             let stands = self.connection(&key).await?;
-            let newest = stands.as_ref().is_none_or(|stored| {
-                // The same link again: a release that was rolled back has gone on with it.
-                let same = stored.connection.link.id == old.link.id;
-                let newer = stored.connection.link.posted_at < old.link.posted_at;
-                (same || newer)
-                    && (old.link.state != State::Replaced || stored.connection.link.state.is_over())
-            });
-            if !newest {
-                // Whatever its message shows, another link has taken its place.
-                if !old.link.state.is_over() {
+            if !stands.as_ref().is_none_or(|stored| old.goes_before(&stored.connection.link)) {
+                // It may still show its link, or, from a release that was rolled back, what is not so.
+                if old.stale || !old.link.state.is_over() {
                     self.disturb_message(&old.link.id, now).await?;
                 }
                 return Ok(());
@@ -161,6 +154,19 @@ impl Store {
 }
 
 impl Old {
+    /// Whether it is the connection's link rather than the one that is taken for it, in whatever order
+    /// the two are come by: it stands while the other was replaced, or it was posted later.
+    fn goes_before(&self, taken: &Link) -> bool {
+        let replaced = |link: &Link| link.state == State::Replaced;
+        // The same link again: a release that was rolled back has gone on with it.
+        taken.id == self.link.id
+            || match (replaced(&self.link), replaced(taken)) {
+                (true, false) => false,
+                (false, true) => true,
+                _ => taken.posted_at < self.link.posted_at,
+            }
+    }
+
     /// The row of the link's message, if that can be edited.
     fn message(&self) -> Option<serde_json::Value> {
         let (place, key) = (self.link.message.as_ref()?, self.link.request.key());
