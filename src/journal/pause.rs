@@ -79,7 +79,7 @@ impl<C> Journal<C> {
 
     /// Until when a step at Fivetran may wait for its turn. Whoever has waited so long in vain has had
     /// a call that could not be sent. What is begun late, as by a link that Slack held up for an hour,
-    /// has [`TURN_PATIENCE`] all the same: to wait behind others is no failure yet.
+    /// has `TURN_PATIENCE` all the same: to wait behind others is no failure yet.
     #[must_use]
     pub fn turn_limit(&self, now: Timestamp) -> Timestamp {
         let usual = after(self.terms.accepted_at, CREATE_DEADLINE);

@@ -122,8 +122,10 @@ impl Store {
                 seen: None,
             };
             let mut show = if old.stale { vec![old.link.id.clone()] } else { Vec::new() };
-            let left = stands.as_ref().map(|stored| &stored.connection.link.message_id);
-            show.extend(left.filter(|left| **left != old.link.id).cloned());
+            // The link that was taken for it may still be on show.
+            let left = stands.as_ref().map(|stored| &stored.connection.link);
+            let left = left.filter(|left| left.message_id != old.link.id && left.state != State::Replaced);
+            show.extend(left.map(|left| left.message_id.clone()));
             let change = Change { connection, show, news: None };
             let written = self
                 .write(Write {
