@@ -266,7 +266,7 @@ async fn a_submission_counts_once() {
     let url = format!("{}/slack/interactivity", bot.url);
     let send = async || post(&url, &headers, body.clone().into_bytes()).await.unwrap();
     let is_there_already = |body: Value| {
-        assert!(body["errors"]["schema"].as_str().unwrap().starts_with("I'm already at work on"), "{body}");
+        assert!(body["errors"]["schema"].as_str().unwrap().starts_with("Already on it: "), "{body}");
     };
     assert_eq!(send().await.json()["response_action"], "clear");
     is_there_already(send().await.json());
