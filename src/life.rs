@@ -9,6 +9,7 @@
 //! Slack without an answer may be there, and nothing that one odd answer says is for good.
 
 mod intend;
+mod news;
 mod seen;
 
 use jiff::{SignedDuration, Timestamp};
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::slack::Place;
 use crate::work::{Key, Request};
 pub use intend::{Ask, At, Intention, Post, Refusal, intend};
+pub use news::News;
 pub use seen::{FEW, Seen};
 
 /// How long an unfinished link is looked at after it has expired: somebody may finish the setup
@@ -292,46 +294,6 @@ pub struct Change {
     pub show: Vec<String>,
     /// What the thread of the link's message is told.
     pub news: Option<News>,
-}
-
-/// Something that the thread of a link's message tells.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum News {
-    /// The customer has finished.
-    Connected {
-        /// Whether the first sync is under way.
-        first_sync: bool,
-    },
-    /// The link has expired unfinished.
-    Expired,
-    /// The link by which a connection could be authorised again has expired unused.
-    Lapsed,
-    /// The connection needs to be fixed.
-    Broken,
-    /// It works again.
-    Fixed,
-    /// The connection is gone.
-    Gone,
-    /// It will expire soon.
-    ReminderBefore,
-    /// It expired a while ago.
-    ReminderAfter,
-}
-
-impl News {
-    /// Whether it is still so: what has been overtaken is not told any more.
-    #[must_use]
-    pub fn holds(self, link: &Link) -> bool {
-        match self {
-            Self::Connected { .. } | Self::Fixed => link.state == State::Connected,
-            Self::Expired | Self::ReminderAfter => link.state == State::Expired,
-            Self::Lapsed => link.state == State::Lapsed,
-            Self::Broken => link.state == State::Broken,
-            Self::Gone => link.state == State::Gone,
-            Self::ReminderBefore => link.state == State::Waiting,
-        }
-    }
 }
 
 /// What becomes of a connection to which something happens. `reminders`: whether its channel wants

@@ -13,7 +13,7 @@ use slack_morphism::prelude::{SlackMessageContent, SlackMessageResponseType};
 use super::Outcome;
 use crate::clock::Clock;
 use crate::journal::{Notice, PostFailure};
-use crate::life::Place;
+use crate::life::{Change, Place};
 use crate::outbound::CALL_TIMEOUT;
 use crate::reply::live;
 use crate::reply::{self, Audience};
@@ -236,4 +236,15 @@ pub(super) fn failed(claimed: &Claimed, error: PostError) -> Outcome {
         PostError::NotSent(_) => PostFailure::NotSent,
         PostError::Unclear(_) => PostFailure::Unclear,
     })
+}
+
+/// What a post that did not arrive means for the command: an earlier one may have.
+pub(super) fn not_posted(job: Job<'_>, change: &Change, error: PostError) -> Outcome {
+    let unclear = change.connection.posting.as_ref().is_some_and(|posting| posting.unclear);
+    match failed(job.claimed, error) {
+        Outcome::PostFailed(PostFailure::Refused(_)) if unclear => {
+            Outcome::PostFailed(PostFailure::Unconfirmed)
+        }
+        outcome => outcome,
+    }
 }

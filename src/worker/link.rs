@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use slack_morphism::prelude::SlackMessageContent;
 
 use super::Outcome;
-use super::deliver::{Delivery, Job, failed};
+use super::deliver::{Delivery, Job, failed, not_posted};
 use crate::command::places::Channels;
 use crate::crash::crash_point;
 use crate::fivetran::model::ConnectCard;
@@ -491,16 +491,5 @@ impl Links {
         let now: Timestamp = self.delivery.clock.now();
         let held = Some(job.claimed);
         self.store.write(Write { change, version, held, progress, message, reminders, now }).await
-    }
-}
-
-/// What a post that did not arrive means for the command: an earlier one may have.
-fn not_posted(job: Job<'_>, change: &Change, error: PostError) -> Outcome {
-    let unclear = change.connection.posting.as_ref().is_some_and(|posting| posting.unclear);
-    match failed(job.claimed, error) {
-        Outcome::PostFailed(PostFailure::Refused(_)) if unclear => {
-            Outcome::PostFailed(PostFailure::Unconfirmed)
-        }
-        outcome => outcome,
     }
 }
