@@ -47,6 +47,9 @@ pub enum Fault {
     Redirect(String),
     /// Answered with this status and this body, be it a lie; the work is not done.
     Says(u16, Value),
+    /// Answered with this status and this HTML page, as something on the way does; the work is not
+    /// done.
+    Page(u16, &'static str),
 }
 
 impl Fault {
@@ -58,7 +61,12 @@ impl Fault {
     fn prevents_work(&self) -> bool {
         matches!(
             self,
-            Self::Status(_) | Self::Throttled { .. } | Self::DropBefore | Self::Redirect(_) | Self::Says(..)
+            Self::Status(_)
+                | Self::Throttled { .. }
+                | Self::DropBefore
+                | Self::Redirect(_)
+                | Self::Says(..)
+                | Self::Page(..)
         )
     }
 }
@@ -169,6 +177,7 @@ pub(crate) fn work_unless(
         Some(Fault::DropBefore) => None,
         Some(Fault::Status(status)) => Some(Answer::json(*status, &refusal(*status))),
         Some(Fault::Says(status, body)) => Some(Answer::json(*status, body)),
+        Some(Fault::Page(status, page)) => Some(Answer::html(*status, (*page).to_owned())),
         Some(Fault::Redirect(to)) => Some(Answer::redirect(302, to.clone())),
         Some(Fault::Throttled { retry_after }) => {
             let answer = Answer::json(429, &refusal(429));
@@ -204,7 +213,8 @@ pub(crate) async fn deliver(fault: Option<Fault>, answer: Option<Answer>) -> Out
         | Fault::Throttled { .. }
         | Fault::DropBefore
         | Fault::Redirect(_)
-        | Fault::Says(..) => {}
+        | Fault::Says(..)
+        | Fault::Page(..) => {}
     }
     Ok(answer.into_response())
 }

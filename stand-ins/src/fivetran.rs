@@ -27,6 +27,7 @@ use self::connections::Shell;
 use self::lies::Lies;
 use self::limit::Limit;
 use self::state::State;
+use crate::chaos::{self, Lasts, Partner};
 use crate::clock::Clock;
 use crate::encoding::base64;
 use crate::fault::{self, Faults};
@@ -303,6 +304,15 @@ impl FivetranStandIn {
     /// Arranges or ends faults.
     pub fn faults<R>(&self, arrange: impl FnOnce(&mut Faults) -> R) -> R {
         arrange(&mut lock(&self.0.faults))
+    }
+
+    /// Behaves as the row of this name says.
+    ///
+    /// # Panics
+    ///
+    /// If Fivetran has no behaviour of this name.
+    pub fn chaos(&self, name: &str, lasts: Lasts) {
+        self.faults(|faults| chaos::befall(faults, Partner::Fivetran, name, lasts));
     }
 
     fn change(&self, id: &str, change: impl FnOnce(&mut Value)) {

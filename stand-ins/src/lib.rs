@@ -7,6 +7,7 @@
 
 #![expect(clippy::indexing_slicing, reason = "indexing a JSON value cannot panic: it gives null")]
 
+pub mod chaos;
 mod clock;
 mod encoding;
 pub mod fault;

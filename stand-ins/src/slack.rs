@@ -25,6 +25,7 @@ pub use self::render::render;
 pub use self::state::{Message, Shown, Via, Visibility};
 
 use self::state::State;
+use crate::chaos::{self, Lasts, Partner};
 use crate::clock::Clock;
 use crate::fault::{self, Fault, Faults};
 use crate::lock;
@@ -201,6 +202,15 @@ impl SlackStandIn {
     /// Arranges or ends faults.
     pub fn faults<R>(&self, arrange: impl FnOnce(&mut Faults) -> R) -> R {
         arrange(&mut lock(&self.0.faults))
+    }
+
+    /// Behaves as the row of this name says.
+    ///
+    /// # Panics
+    ///
+    /// If Slack has no behaviour of this name.
+    pub fn chaos(&self, name: &str, lasts: Lasts) {
+        self.faults(|faults| chaos::befall(faults, Partner::Slack, name, lasts));
     }
 
     /// A response URL whose original is this message.
