@@ -41,7 +41,7 @@ const LATER_TABLE: &str = "connect_card_steps";
 /// # Errors
 /// [`OpenError::Migration`].
 pub(super) async fn sqlite(pool: &sqlx::SqlitePool) -> Result<(), OpenError> {
-    for migrator in [first(&FIRST_ON_SQLITE), later(LATER_ON_SQLITE)] {
+    for migrator in [migrator(&FIRST_ON_SQLITE), later(LATER_ON_SQLITE)] {
         migrator.run(pool).await.map_err(failure)?;
     }
     Ok(())
@@ -53,18 +53,14 @@ pub(super) async fn sqlite(pool: &sqlx::SqlitePool) -> Result<(), OpenError> {
 /// # Errors
 /// [`OpenError::Migration`].
 pub(super) async fn postgres(session: &mut sqlx::PgConnection) -> Result<(), OpenError> {
-    for migrator in [first(&FIRST_ON_POSTGRES), later(LATER_ON_POSTGRES)] {
+    for migrator in [migrator(&FIRST_ON_POSTGRES), later(LATER_ON_POSTGRES)] {
         migrator.run(&mut *session).await.map_err(failure)?;
     }
     Ok(())
 }
 
-fn first(steps: &[Step]) -> Migrator {
-    migrator(steps, 1)
-}
-
 fn later(steps: &[Step]) -> Migrator {
-    let mut migrator = migrator(steps, 4);
+    let mut migrator = migrator(steps);
     // Set before it was ever run, as the driver asks.
     migrator.dangerous_set_table_name(LATER_TABLE);
     migrator
@@ -80,15 +76,20 @@ fn failure(error: MigrateError) -> OpenError {
     })
 }
 
-/// A step's version is its place, which is also the number in its name.
-fn migrator(steps: &[Step], from: i64) -> Migrator {
-    let migrations = steps.iter().zip(from..).map(|((_, sql), version)| {
+/// A step's version is the number in its name.
+fn migrator(steps: &[Step]) -> Migrator {
+    let migrations = steps.iter().filter_map(|(path, sql)| {
         // Without a description: databases that are in use have none.
-        Migration::new(version, "".into(), MigrationType::Simple, sql.into_sql_str(), false)
+        Some(Migration::new(version(path)?, "".into(), MigrationType::Simple, sql.into_sql_str(), false))
     });
     let mut migrator = Migrator::with_migrations(migrations.collect());
     migrator.set_ignore_missing(true);
     migrator
+}
+
+/// The number with which a file's name begins.
+fn version(path: &str) -> Option<i64> {
+    path.rsplit('/').next()?.split('_').next()?.parse().ok()
 }
 
 #[cfg(test)]
@@ -117,8 +118,8 @@ mod tests {
     #[test]
     fn databases_that_are_in_use_still_open() {
         let expected = |view: &str| vec![(1, COMMAND.to_owned()), (2, view.to_owned()), (3, LINK.to_owned())];
-        assert_eq!(steps(&first(&FIRST_ON_SQLITE)), expected(VIEW_ON_SQLITE));
-        assert_eq!(steps(&first(&FIRST_ON_POSTGRES)), expected(VIEW_ON_POSTGRES));
+        assert_eq!(steps(&migrator(&FIRST_ON_SQLITE)), expected(VIEW_ON_SQLITE));
+        assert_eq!(steps(&migrator(&FIRST_ON_POSTGRES)), expected(VIEW_ON_POSTGRES));
     }
 
     #[test]
@@ -129,10 +130,10 @@ mod tests {
             (LATER_ON_SQLITE, 4),
             (LATER_ON_POSTGRES, 4),
         ] {
-            for ((path, _), version) in steps.iter().zip(from..) {
-                let name = path.rsplit('/').next().unwrap();
-                assert!(name.starts_with(&format!("{version:04}_")), "{path} is step {version}");
-            }
+            let versions: Vec<_> = steps.iter().map(|(path, _)| version(path).expect(path)).collect();
+            assert!(versions.is_sorted_by(|one, next| one < next), "{versions:?}");
+            assert_eq!(versions.first(), Some(&from));
+            assert_eq!(migrator(steps).iter().count(), steps.len());
         }
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
         let mut there = BTreeSet::new();
