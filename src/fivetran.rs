@@ -6,6 +6,7 @@
 
 pub mod catalog;
 pub mod error;
+pub mod keys;
 pub mod listed;
 pub mod live;
 pub mod model;
@@ -14,14 +15,14 @@ pub mod schema;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use reqwest::{Client as Http, Method, RequestBuilder, StatusCode};
-use secrecy::{ExposeSecret, SecretString};
+use reqwest::{Client as Http, Method, Request, RequestBuilder, Response, StatusCode};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::outbound::{self, CallError};
 use catalog::ServiceId;
 use error::Error;
+use keys::{ApiKey, Keys};
 use listed::Page;
 use model::{Account, ConnectCard, Connection, ConnectorType, Created, Group};
 use schema::{SchemaKind, Target};
@@ -42,17 +43,18 @@ const PAGE_LIMIT: usize = 16 * 1024 * 1024;
 pub struct FivetranConfig {
     /// `FIVETRAN_API_URL`, without `/v1` and without a slash at its end.
     pub api_url: String,
-    /// `FIVETRAN_API_KEY`.
-    pub api_key: SecretString,
-    /// `FIVETRAN_API_SECRET`.
-    pub api_secret: SecretString,
+    /// `FIVETRAN_API_KEY` with its secret.
+    pub key: ApiKey,
+    /// `FIVETRAN_API_KEY_2` with its secret, while one key takes the other's place.
+    pub second_key: Option<ApiKey>,
 }
 
-/// The API under one key.
+/// The API under the keys of one account.
 #[derive(Clone)]
 pub struct Fivetran {
     http: Http,
-    config: FivetranConfig,
+    api_url: String,
+    keys: Keys,
     /// As the last answer said it; 0 until one has.
     hourly_limit: Arc<AtomicU64>,
 }
@@ -94,7 +96,14 @@ impl Fivetran {
     /// A client of `config`'s API over `http`.
     #[must_use]
     pub fn new(http: Http, config: FivetranConfig) -> Self {
-        Self { http, config, hourly_limit: Arc::default() }
+        let FivetranConfig { api_url, key, second_key } = config;
+        Self { http, api_url, keys: Keys::new(key, second_key), hourly_limit: Arc::default() }
+    }
+
+    /// The key that the next call is made with.
+    #[must_use]
+    pub fn key_in_use(&self) -> &ApiKey {
+        self.keys.in_use()
     }
 
     /// Creates a connection and its Connect Card in one call. Not repeatable: after
@@ -187,9 +196,10 @@ impl Fivetran {
     /// # Errors
     /// [`Error`].
     pub async fn connector_types(&self) -> Result<Vec<ConnectorType>, Error> {
-        let request = self.http.get(format!("{}/public/connector-types", self.config.api_url));
-        let rows: Vec<Value> =
-            self.read(request.header("Accept", "application/json"), CATALOGUE_LIMIT).await?;
+        let request = self.http.get(format!("{}/public/connector-types", self.api_url));
+        let (client, request) = ready(request.header("Accept", "application/json"))?;
+        let response = client.execute(request).await.map_err(|error| outbound::classify(&error))?;
+        let rows: Vec<Value> = self.answer(response, CATALOGUE_LIMIT).await?;
         // A row that cannot be read costs its own service alone.
         Ok(rows.into_iter().filter_map(|row| serde_json::from_value(row).ok()).collect())
     }
@@ -223,9 +233,7 @@ impl Fivetran {
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
-        self.http
-            .request(method, format!("{}{path}", self.config.api_url))
-            .basic_auth(self.config.api_key.expose_secret(), Some(self.config.api_secret.expose_secret()))
+        self.http.request(method, format!("{}{path}", self.api_url))
     }
 
     async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Error> {
@@ -233,14 +241,12 @@ impl Fivetran {
     }
 
     async fn read<T: DeserializeOwned>(&self, request: RequestBuilder, limit: usize) -> Result<T, Error> {
-        let (client, request) = request.build_split();
-        let mut request = request.map_err(|error| Error::from(outbound::classify(&error)))?;
-        request
-            .headers_mut()
-            .entry("accept")
-            .or_insert_with(|| reqwest::header::HeaderValue::from_static(ACCEPT));
-        let response =
-            client.execute(request).await.map_err(|error| Error::from(outbound::classify(&error)))?;
+        let (client, request) = ready(request)?;
+        let sent = self.keys.send(&client, request).await;
+        self.answer(sent.map_err(|error| outbound::classify(&error))?, limit).await
+    }
+
+    async fn answer<T: DeserializeOwned>(&self, response: Response, limit: usize) -> Result<T, Error> {
         let status = response.status();
         let retry_after = outbound::retry_after(&response);
         let hourly_limit =
@@ -256,6 +262,15 @@ impl Fivetran {
             serde_json::from_slice(&body).map_err(|_| CallError::Unanswered("an answer of another shape"))?;
         Ok(answer.data)
     }
+}
+
+/// A request with all its headers but for the key.
+fn ready(request: RequestBuilder) -> Result<(Http, Request), CallError> {
+    let (client, request) = request.build_split();
+    let mut request = request.map_err(|error| outbound::classify(&error))?;
+    let accept = reqwest::header::HeaderValue::from_static(ACCEPT);
+    request.headers_mut().entry("accept").or_insert(accept);
+    Ok((client, request))
 }
 
 /// An id that may stand in a path. Ids come from Fivetran itself or from the configuration.

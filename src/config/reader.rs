@@ -13,6 +13,7 @@ use url::Url;
 use super::file::{self, File};
 use super::{Fault, Faults, Vars};
 use crate::command::places::{Channels, Destinations};
+use crate::fivetran::keys::ApiKey;
 use crate::fivetran::{FivetranConfig, model};
 use crate::permission::Permissions;
 use crate::provision::Landing;
@@ -29,6 +30,10 @@ const PORT: u16 = 3000;
 /// Three times the longest call to Fivetran: even just before a prolongation, what is left of a
 /// lease outlasts a call.
 const LEASE_S: u64 = 45;
+
+/// Of both halves of a key.
+const KEY_REMEDY: &str =
+    "create a key at fivetran.com/account/settings, under your name > API key, and copy both halves";
 
 /// Reads variables and keeps the faults.
 pub(super) struct Reader<'a> {
@@ -74,6 +79,11 @@ impl Reader<'_> {
                 None
             }
         }
+    }
+
+    /// Whether a secret is set, in one of the two ways.
+    fn has_secret(&self, name: &str) -> bool {
+        self.vars.get(name).or_else(|| self.vars.get(&format!("{name}_FILE"))).is_some()
     }
 
     fn required_secret(&mut self, name: &str, remedy: &str) -> Option<SecretString> {
@@ -204,17 +214,26 @@ impl Reader<'_> {
     }
 
     pub(super) fn fivetran(&mut self) -> Option<FivetranConfig> {
-        let remedy =
-            "create a key at fivetran.com/account/settings, under your name > API key, and copy both halves";
-        let api_key = self.required_secret("FIVETRAN_API_KEY", remedy);
-        let api_secret = self.required_secret("FIVETRAN_API_SECRET", remedy);
+        let key = self.required_secret("FIVETRAN_API_KEY", KEY_REMEDY);
+        let secret = self.required_secret("FIVETRAN_API_SECRET", KEY_REMEDY);
+        let key = api_key("FIVETRAN_API_KEY", key, secret);
+        // Two keys are valid at once only while one takes the other's place.
+        let second_key = if self.has_secret("FIVETRAN_API_KEY_2") || self.has_secret("FIVETRAN_API_SECRET_2")
+        {
+            let key = self.required_secret("FIVETRAN_API_KEY_2", KEY_REMEDY);
+            let secret = self.required_secret("FIVETRAN_API_SECRET_2", KEY_REMEDY);
+            Some(api_key("FIVETRAN_API_KEY_2", key, secret))
+        } else {
+            None
+        };
         let api_url = self.vars.get("FIVETRAN_API_URL").unwrap_or("https://api.fivetran.com").to_owned();
         let api_url = self.url("FIVETRAN_API_URL", &api_url, PlainHttp::LoopbackOnly)?;
         if api_url.ends_with("/v1") {
             self.fault("FIVETRAN_API_URL", "ends with /v1", "leave that part out");
             return None;
         }
-        Some(FivetranConfig { api_url, api_key: api_key?, api_secret: api_secret? })
+        let second_key = second_key.map_or(Some(None), |key| key.map(Some))?;
+        Some(FivetranConfig { api_url, key: key?, second_key })
     }
 
     /// The destinations and channels: of `FIVETRAN_GROUP_ID` and of the file `CONFIG`.
@@ -379,6 +398,14 @@ impl Reader<'_> {
             self.fault("LOG_FORMAT", "is neither text nor json", "use one of the two, or unset it");
         }
     }
+}
+
+fn api_key(
+    variable: &'static str,
+    key: Option<SecretString>,
+    secret: Option<SecretString>,
+) -> Option<ApiKey> {
+    Some(ApiKey { variable, key: key?, secret: secret?, expires: None })
 }
 
 /// Where a URL may be plain http.

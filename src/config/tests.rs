@@ -5,6 +5,7 @@ use std::path::Path;
 use secrecy::ExposeSecret;
 
 use super::*;
+use crate::fivetran::keys::ApiKey;
 
 const FULL: [(&str, &str); 6] = [
     ("SLACK_SIGNING_SECRET", "one"),
@@ -100,6 +101,24 @@ fn two_signing_secrets_are_kept_in_order() {
         .map(|secret| secret.expose_secret().to_owned())
         .collect();
     assert_eq!(secrets, ["new", "old"]);
+}
+
+#[test]
+fn a_second_key_is_whole_or_absent() {
+    let config = with(&[("FIVETRAN_API_KEY_2", "other"), ("FIVETRAN_API_SECRET_2", "canary")]).ok();
+    let fivetran = config.map(|config| config.fivetran);
+    let halves = |key: &ApiKey| (key.variable, key.key.expose_secret().to_owned());
+    assert_eq!(
+        fivetran.as_ref().map(|it| halves(&it.key)),
+        Some(("FIVETRAN_API_KEY", "key".to_owned())),
+        "the first stays the first"
+    );
+    assert_eq!(
+        fivetran.and_then(|it| it.second_key).as_ref().map(halves),
+        Some(("FIVETRAN_API_KEY_2", "other".to_owned()))
+    );
+    assert_eq!(faulty(&[("FIVETRAN_API_KEY_2", "other")]), ["FIVETRAN_API_SECRET_2"]);
+    assert_eq!(faulty(&[("FIVETRAN_API_SECRET_2", "canary")]), ["FIVETRAN_API_KEY_2"]);
 }
 
 #[test]

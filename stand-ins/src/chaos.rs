@@ -56,6 +56,26 @@ pub const TABLE: &[Row] = &[
         fault: || Fault::Page(404, "<html><head><title>404 Not Found</title></head></html>"),
         source: "fivetran_connector_sdk, issue 547: a gateway's page",
     },
+    Row {
+        name: "fivetran-key-without-permission",
+        partner: Partner::Fivetran,
+        routes: &["create_connection"],
+        fault: || {
+            let message = "Access denied. Required permission: CONNECTOR_MANAGE";
+            Fault::Says(403, json!({ "code": "Forbidden", "message": message }))
+        },
+        source: "airflow-provider-fivetran-async, issue 60: the words, there with ACCOUNT_READ",
+    },
+    Row {
+        name: "fivetran-account-not-readable",
+        partner: Partner::Fivetran,
+        routes: &["account"],
+        fault: || {
+            let message = "Access denied. Required permission: ACCOUNT_READ";
+            Fault::Says(403, json!({ "code": "Forbidden", "message": message }))
+        },
+        source: "airflow-provider-fivetran-async, issue 60: of a user whose role is a destination's",
+    },
 ];
 
 /// The row of this name.

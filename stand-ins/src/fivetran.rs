@@ -5,6 +5,7 @@
 mod card;
 mod catalogue;
 mod connections;
+mod keys;
 pub mod lies;
 mod limit;
 mod names;
@@ -24,12 +25,12 @@ use serde_json::{Value, json};
 use self::card::Signer;
 use self::catalogue::Service;
 use self::connections::Shell;
+use self::keys::{Access, Keys};
 use self::lies::Lies;
 use self::limit::Limit;
 use self::state::State;
 use crate::chaos::{self, Lasts, Partner};
 use crate::clock::Clock;
-use crate::encoding::base64;
 use crate::fault::{self, Faults};
 use crate::lock;
 use crate::wire::{self, Listening, Outcome, Request, pause};
@@ -51,7 +52,9 @@ pub(crate) struct Context<'a> {
     pub(crate) signer: &'a Signer,
     pub(crate) base: &'a str,
     pub(crate) now: Timestamp,
-    pub(crate) authorized: bool,
+    pub(crate) keys: &'a mut Keys,
+    /// Who calls; `None` where the key is not known.
+    pub(crate) access: Option<Access>,
 }
 
 /// One call as the stand-in saw it.
@@ -91,7 +94,6 @@ struct Log {
 struct Inner {
     listening: Listening,
     base: String,
-    basic: String,
     signer: Signer,
     clock: Clock,
     state: Mutex<State>,
@@ -99,6 +101,7 @@ struct Inner {
     faults: Mutex<Faults>,
     latency: Mutex<Duration>,
     limit: Mutex<Limit>,
+    keys: Mutex<Keys>,
 }
 
 /// A running stand-in for Fivetran. Clones are the same stand-in.
@@ -116,7 +119,6 @@ impl FivetranStandIn {
         let inner = Arc::new(Inner {
             base: format!("http://{}", bound.addr),
             listening: bound.handle(),
-            basic: base64(format!("{API_KEY}:{API_SECRET}").as_bytes()),
             signer: Signer::new(),
             clock: Clock::new(now),
             state: Mutex::new(State::new(GROUP_ID, GROUP_NAME)),
@@ -124,6 +126,7 @@ impl FivetranStandIn {
             faults: Mutex::default(),
             latency: Mutex::default(),
             limit: Mutex::default(),
+            keys: Mutex::new(Keys::new(API_KEY, API_SECRET)),
         });
         let served = Arc::clone(&inner);
         bound.serve(&inner.listening, move |request| handle(Arc::clone(&served), request));
@@ -286,6 +289,33 @@ impl FivetranStandIn {
         }
     }
 
+    /// Lets another user's key in, of this account or of another one.
+    pub fn add_user_key(&self, key: &str, secret: &str, of_this_account: bool) {
+        let access = if of_this_account { Access::User } else { Access::Stranger };
+        lock(&self.0.keys).add(key, secret, access, None);
+    }
+
+    /// Makes a system key as `POST /v1/system-keys` does with this body; gives its key and secret.
+    ///
+    /// # Errors
+    /// What Fivetran says of a body that it does not take.
+    pub fn create_system_key(&self, body: &Value) -> Result<(String, String), String> {
+        let made = lock(&self.0.keys).create(body, self.0.clock.now());
+        let made = made.map_err(|refusal| refusal.message)?;
+        let text = |field: &str| made[field].as_str().unwrap_or_default().to_owned();
+        Ok((text("key"), text("secret")))
+    }
+
+    /// Rejects this key from now on.
+    pub fn revoke_key(&self, key: &str, secret: &str) {
+        lock(&self.0.keys).revoke(key, secret);
+    }
+
+    /// Lets a system key ask about itself, which Fivetran's documentation keeps to users' keys.
+    pub fn show_system_keys_to_themselves(&self) {
+        lock(&self.0.keys).show_themselves = true;
+    }
+
     /// Adds a group with its destination.
     pub fn add_group(&self, id: &str, name: &str) {
         lock(&self.0.state).groups.insert(id.to_owned(), name.to_owned());
@@ -327,8 +357,9 @@ async fn handle(inner: Arc<Inner>, request: Request) -> Outcome {
     let route = routes::name(request.method.as_str(), &request.path, &request.query);
     let fault = lock(&inner.faults).take(route);
     pause(latency / 2).await;
-    let authorized = inner.authorizes(&request);
     let now = inner.clock.now();
+    let access = lock(&inner.keys).access(request.header("authorization"), now);
+    let authorized = access.is_some();
     let verdict = request.path.starts_with("/v1/").then(|| lock(&inner.limit).ask(now));
     let answer = fault::work_unless(fault.as_ref(), routes::refusal_body, || {
         if let Some(refused) = verdict.as_ref().and_then(limit::Verdict::refusal) {
@@ -336,10 +367,11 @@ async fn handle(inner: Arc<Inner>, request: Request) -> Outcome {
         }
         let context = Context {
             state: &mut lock(&inner.state),
+            keys: &mut lock(&inner.keys),
             signer: &inner.signer,
             base: &inner.base,
             now,
-            authorized,
+            access,
         };
         routes::answer(&request, context)
     });
@@ -368,11 +400,6 @@ async fn handle(inner: Arc<Inner>, request: Request) -> Outcome {
 }
 
 impl Inner {
-    fn authorizes(&self, request: &Request) -> bool {
-        let (scheme, credentials) = request.header("authorization").split_once(' ').unwrap_or_default();
-        scheme.eq_ignore_ascii_case("basic") && credentials.trim() == self.basic
-    }
-
     fn record(&self, call: Call) {
         let mut log = lock(&self.log);
         *log.counts.entry(call.route).or_default() += 1;

@@ -1,6 +1,7 @@
 //! The list of a destination's connections, as it is read page by page from Fivetran.
 
 use connect_card::fivetran::error::Error;
+use connect_card::fivetran::keys::ApiKey;
 use connect_card::fivetran::model::SetupState;
 use connect_card::fivetran::{Fivetran, FivetranConfig};
 use connect_card::provision::{Landing, Provision};
@@ -11,12 +12,13 @@ use stand_ins::fivetran::{API_KEY, API_SECRET, FivetranStandIn, GROUP_ID};
 use crate::harness::{Outside, client};
 
 fn api(fivetran: &FivetranStandIn) -> Fivetran {
-    let config = FivetranConfig {
-        api_url: fivetran.url(),
-        api_key: API_KEY.to_owned().into(),
-        api_secret: API_SECRET.to_owned().into(),
+    let key = ApiKey {
+        variable: "FIVETRAN_API_KEY",
+        key: API_KEY.to_owned().into(),
+        secret: API_SECRET.to_owned().into(),
+        expires: None,
     };
-    Fivetran::new(client(), config)
+    Fivetran::new(client(), FivetranConfig { api_url: fivetran.url(), key, second_key: None })
 }
 
 #[tokio::test]

@@ -23,6 +23,7 @@ mod gone;
 mod harness;
 mod herd;
 mod hostile;
+mod keys;
 mod kills;
 mod landings;
 mod life;

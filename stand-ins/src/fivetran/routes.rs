@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use super::Context;
 use super::card::{self, Signer};
 use super::connections::Listed;
+use super::keys::{Access, Deed, Level, Resource};
 use super::setup;
 use super::state::{Refusal, State};
 use crate::encoding::{base64url, from_base64url};
@@ -23,6 +24,7 @@ pub(crate) fn name(method: &str, path: &str, query: &str) -> &'static str {
         (_, ["connect-card", "setup"]) => "card_page",
         (_, ["public", "connector-types"]) => "connector_types",
         (_, ["v1", "account", "info"]) => "account",
+        (_, ["v1", "system-keys", ..]) => "system_keys",
         (_, ["v1", "groups"]) => "groups",
         (_, ["v1", "groups", _]) => "group",
         (_, ["v1", "groups", _, "connections"]) => list,
@@ -65,16 +67,16 @@ pub(crate) fn refusal_body(status: u16) -> Value {
 }
 
 fn respond(request: &Request, context: Context<'_>) -> Result<Answer, Refusal> {
-    let Context { state, signer, base, now, authorized } = context;
+    let Context { state, signer, base, now, keys, access } = context;
     let path = segments(&request.path);
     let method = request.method.as_str();
     if let ("GET", ["public", "connector-types"]) = (method, path.as_slice()) {
         let items: Vec<Value> = state.services.iter().map(|service| service.summary()).collect();
         return Ok(success(200, None, json!(items)));
     }
-    if !authorized {
+    let Some(access) = access else {
         return Err(Refusal::new(401, "AuthFailed", "Authentication failed"));
-    }
+    };
     if !accepts_json(request.header("accept")) {
         let message = "Use `application/json` or `application/json; version=2`";
         return Err(Refusal::new(406, "NotAcceptable", message));
@@ -83,16 +85,21 @@ fn respond(request: &Request, context: Context<'_>) -> Result<Answer, Refusal> {
         "POST" | "PATCH" => json_body(request)?,
         _ => Value::Null,
     };
+    permit(&access, request, &body, state)?;
     match (method, path.as_slice()) {
-        ("GET", ["v1", "account", "info"]) => {
-            let account = json!({
-                "account_id": "sandbox", "account_name": "Sandbox", "user_id": "sandbox",
-            });
-            Ok(success(200, None, account))
+        ("GET", ["v1", "account", "info"]) => Ok(success(200, None, account(&access))),
+        ("POST", ["v1", "system-keys"]) => {
+            let made = keys.create(&body, now)?;
+            Ok(success(201, Some("System key has been created"), made))
         }
+        ("GET", ["v1", "system-keys", id]) => Ok(success(200, None, keys.show(id, &access)?)),
         ("GET", ["v1", "groups"]) => {
             let hidden = state.lies.hides_groups(false);
-            let groups = state.groups.iter().filter(|_| !hidden);
+            let may_see = |id: &str| {
+                let deed = Deed { resource: Resource::Destination, level: Level::Read, id, group: id };
+                access.permit(deed).is_ok()
+            };
+            let groups = state.groups.iter().filter(|(id, _)| !hidden && may_see(id));
             let groups = groups.map(|(id, name)| group(id, name)).collect();
             Ok(success(200, None, page(request, groups)?))
         }
@@ -156,6 +163,49 @@ fn respond(request: &Request, context: Context<'_>) -> Result<Answer, Refusal> {
             Err(Refusal::new(404, "NotFound", "HTTP 404 Not Found"))
         }
         _ => Err(Refusal::new(405, "MethodNotAllowed", "HTTP 405 Method Not Allowed")),
+    }
+}
+
+/// Refuses what the caller's key may not do. What is not there is not found, whoever asks.
+fn permit(access: &Access, request: &Request, body: &Value, state: &State) -> Result<(), Refusal> {
+    if *access == Access::User {
+        return Ok(());
+    }
+    let deed = |resource, level, id, group| access.permit(Deed { resource, level, id, group });
+    let level = if request.method == "GET" { Level::Read } else { Level::Manage };
+    match segments(&request.path).as_slice() {
+        ["v1", "account", ..] | ["v1", "metadata", ..] => deed(Resource::Account, level, "", ""),
+        // Whoever may see one group gets the list, and on it what may be seen.
+        ["v1", "groups"] => Ok(()),
+        ["v1", "groups", id] | ["v1", "destinations", id] => deed(Resource::Destination, level, id, id),
+        ["v1", "groups", group, "connections"] => deed(Resource::Connector, level, "", group),
+        ["v1", "connections"] => {
+            let asked = request.query_value("group_id").unwrap_or_default();
+            let group =
+                if level == Level::Read { &asked } else { body["group_id"].as_str().unwrap_or_default() };
+            deed(Resource::Connector, level, "", group)
+        }
+        ["v1", "connections", id, ..] => match state.get(id) {
+            Ok(connection) => {
+                deed(Resource::Connector, level, id, connection["group_id"].as_str().unwrap_or_default())
+            }
+            Err(_) => Ok(()),
+        },
+        ["v1", "webhooks", ..] => deed(Resource::Webhook, level, "", ""),
+        // A system key has a rule of its own for itself.
+        ["v1", "system-keys", _] if level == Level::Read => Ok(()),
+        ["v1", "system-keys", ..] => deed(Resource::Other, level, "", ""),
+        _ => Ok(()),
+    }
+}
+
+fn account(access: &Access) -> Value {
+    match access {
+        Access::User => json!({ "account_id": "sandbox", "account_name": "Sandbox", "user_id": "sandbox" }),
+        Access::Stranger => json!({ "account_id": "other", "account_name": "Other", "user_id": "other" }),
+        Access::System(id, _) => {
+            json!({ "account_id": "sandbox", "account_name": "Sandbox", "system_key_id": id })
+        }
     }
 }
 
