@@ -10,7 +10,9 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 
 use super::schema::SchemaKind;
+use fold::{fold, fold_loosely};
 
+mod fold;
 mod suggest;
 #[cfg(test)]
 mod tests;
@@ -183,8 +185,8 @@ struct Entry {
 impl Entry {
     fn new(service: Service) -> Self {
         let id = service.id.as_str();
-        let folded_id: String = fold(id).collect();
-        let folded_name: String = fold(&service.name).collect();
+        let folded_id = fold(id);
+        let folded_name = fold(&service.name);
         let name = service.name.to_lowercase();
         Self {
             haystack: format!("{id}\n{name}\n{folded_id}\n{folded_name}"),
@@ -209,6 +211,8 @@ pub struct Catalog {
     by_id: HashMap<String, usize>,
     /// By folded display name; `None` where two services share it.
     by_name: HashMap<String, Option<usize>>,
+    /// By what else a service may be called, folded loosely; `None` where two services share it.
+    by_other_name: HashMap<String, Option<usize>>,
 }
 
 impl Catalog {
@@ -259,11 +263,16 @@ impl Catalog {
 
         let mut by_id = HashMap::with_capacity(entries.len());
         let mut by_name = HashMap::with_capacity(entries.len());
+        let mut by_other_name = HashMap::with_capacity(entries.len());
         for (at, entry) in entries.iter().enumerate() {
             by_id.insert(entry.service.id.to_string(), at);
-            by_name.entry(entry.folded_name.clone()).and_modify(|shared| *shared = None).or_insert(Some(at));
+            called(&mut by_name, entry.folded_name.clone(), at);
+            let (id, name) = (entry.service.id.as_str(), &entry.service.name);
+            for other in fold::other_names(name).iter().map(String::as_str).chain([id, name]) {
+                called(&mut by_other_name, fold_loosely(other), at);
+            }
         }
-        Self { entries, by_id, by_name }
+        Self { entries, by_id, by_name, by_other_name }
     }
 
     /// How many services there are.
@@ -290,8 +299,9 @@ impl Catalog {
         self.entries.iter().map(|entry| &entry.service)
     }
 
-    /// What `typed` means: an id, else a display name (case, spaces, dashes and underscores do
-    /// not matter), else a retired name, else a guess for the user to judge.
+    /// What `typed` means: an id, else a display name (case, accents, spaces and punctuation do not
+    /// matter, nor whether `&` is written `and`), else a retired name, else a name in the singular or
+    /// a former one in brackets, else a guess for the user to judge.
     ///
     /// Only `adwords` and `google_adwords` are ever replaced, and not where Fivetran lists them.
     pub fn resolve(&self, typed: &str) -> Resolution {
@@ -299,7 +309,7 @@ impl Catalog {
         if let Some(service) = self.get(&typed.to_ascii_lowercase()) {
             return Resolution::Exact(service.clone());
         }
-        let folded: String = fold(typed).collect();
+        let folded = fold(typed);
         let named = self.by_name.get(&folded).copied().flatten();
         if let Some(service) = named.and_then(|at| self.at(at)) {
             return Resolution::Named(service.clone());
@@ -313,7 +323,21 @@ impl Catalog {
                 successor: successor.clone(),
             };
         }
-        Resolution::Unknown { suggestions: suggest::nearest(self, typed) }
+        match self.called_otherwise(typed) {
+            Some(service) => Resolution::Named(service.clone()),
+            None => Resolution::Unknown { suggestions: suggest::nearest(self, typed) },
+        }
+    }
+
+    /// The one service that has this name or one of its other names, in the plural or not.
+    fn called_otherwise(&self, typed: &str) -> Option<&Service> {
+        let names = [typed.to_owned()].into_iter().chain(fold::other_names(typed));
+        let mut found = names.filter_map(|name| {
+            let (folded, loosely) = (fold(&name), fold_loosely(&name));
+            let named = self.by_id.get(&folded).or_else(|| self.by_name.get(&folded)?.as_ref());
+            named.or_else(|| self.by_other_name.get(&loosely)?.as_ref())
+        });
+        found.next().and_then(|&at| self.at(at))
     }
 
     fn lists_retired(&self) -> bool {
@@ -327,14 +351,17 @@ impl Catalog {
     /// services come first. Only the first 64 characters count.
     pub fn search(&self, words: &str, limit: usize) -> Vec<&Service> {
         let typed: String = words.chars().take(MAX_TYPED_LEN).collect();
-        let text: String = fold(&typed).collect();
-        let lower = typed.to_lowercase();
-        let words: Vec<&str> = lower.split(is_separator).filter(|word| !word.is_empty()).collect();
+        let words = fold::words(&typed);
+        // Nothing but marks is no wish to see everything.
+        if words.is_empty() && !typed.trim_matches([' ', '_', '-']).is_empty() {
+            return Vec::new();
+        }
+        let text = words.concat();
 
         let mut found: Vec<(usize, &Entry)> = self
             .entries
             .iter()
-            .filter(|entry| words.iter().all(|word| entry.haystack.contains(word)))
+            .filter(|entry| words.iter().all(|word| entry.haystack.contains(word.as_str())))
             .map(|entry| {
                 let starts = entry.folded_id.starts_with(&text) || entry.folded_name.starts_with(&text);
                 let rank = match (words.is_empty(), starts) {
@@ -368,14 +395,10 @@ pub fn config_kind(required: &[&str], properties: &[&str]) -> SchemaKind {
     telling(required).or_else(|| telling(properties)).unwrap_or(SchemaKind::Schema)
 }
 
-/// `text` without what does not tell names apart: case, spaces, dashes and underscores.
-fn fold(text: &str) -> impl Iterator<Item = char> {
-    text.chars().filter(|&c| !is_separator(c)).flat_map(char::to_lowercase)
-}
-
-/// Spaces, underscores, and dashes of any length (keyboards on phones put long ones).
-fn is_separator(c: char) -> bool {
-    c.is_whitespace() || matches!(c, '_' | '-' | '\u{2010}'..='\u{2015}' | '\u{2212}')
+/// Notes what a service may be called; what two are called is nobody's name.
+fn called(names: &mut HashMap<String, Option<usize>>, name: String, at: usize) {
+    let unique = names.entry(name).or_insert(Some(at));
+    unique.take_if(|other| *other != at);
 }
 
 /// The lines of the built-in table.

@@ -42,7 +42,7 @@ const HINTS: &[(&str, &[&str])] = &[
 
 /// The services nearest to `typed`, best first; none if nothing is near.
 pub(super) fn nearest(catalog: &Catalog, typed: &str) -> Vec<Service> {
-    let typed: String = fold(typed).filter(|c| c.is_alphanumeric()).take(MAX_COMPARED).collect();
+    let typed: String = fold(typed).chars().take(MAX_COMPARED).collect();
 
     let hinted = HINTS.iter().find(|(name, _)| *name == typed);
     let mut found: Vec<&Service> =

@@ -134,6 +134,43 @@ fn typed_names_are_understood_in_order() {
 }
 
 #[test]
+fn a_name_is_understood_however_it_is_written() {
+    let catalog = Catalog::built_in();
+    for typed in [
+        "google display and video 360",
+        "Google Display & Video 360",
+        "Google Display &amp; Video 360",
+        "google display + video 360",
+        "Google Display/Video 360",
+        "google display, video 360",
+        "google_display_video_360",
+        "Google Displ\u{e1}y & Vid\u{e9}o 360",
+    ] {
+        assert_eq!(meaning(&catalog, typed), "named:google_display_and_video_360", "{typed}");
+    }
+    for (typed, expected) in [
+        ("cal com", "named:calcom"),
+        ("e-conomic", "named:economic"),
+        ("Yahoo Search Ads Yahoo Japan", "named:yahoo_search_ads_yahoo_japan"),
+        ("google ad", "named:google_ads"),
+        ("Google Sheet", "named:google_sheets"),
+        ("facebook page", "named:facebook_pages"),
+        ("stripes", "named:stripe"),
+        ("Stripe (payments)", "named:stripe"),
+        ("x (formerly Twitter)", "named:twitter"),
+        ("X Ads (formerly Twitter Ads)", "named:twitter_ads"),
+        ("SQL Server (high-volume agent)", "named:sql_server_hva"),
+    ] {
+        assert_eq!(meaning(&catalog, typed), expected, "{typed}");
+    }
+    let catalog = live(&[("twitter_ads", "X Ads (formerly Twitter Ads)"), ("x_a", "X A"), ("x_as", "X As")]);
+    for typed in ["X Ads", "x ad", "Twitter Ads", "X Ads formerly Twitter Ads"] {
+        assert!(meaning(&catalog, typed).ends_with(":twitter_ads"), "{typed}");
+    }
+    assert!(meaning(&catalog, "XA").ends_with(":x_a"), "a whole name goes before a singular");
+}
+
+#[test]
 fn absent_names_are_hinted_at_under_fivetrans_own_display_names() {
     let catalog = live(&[
         ("bigquery_db", "BigQuery Source"),

@@ -1,0 +1,143 @@
+//! Owns what does not tell the names of services apart, so that what people type meets what
+//! Fivetran's catalogue writes.
+//!
+//! It must not know which services there are.
+
+/// Words that only join others: `Display & Video` is `display and video`, or `display video`.
+const JOINING: [&str; 2] = ["and", "amp"];
+
+/// Words before a name that somebody gave up, as in `X (formerly Twitter)`.
+const FORMERLY: [&str; 5] = ["formerly", "previously", "was", "ex", "aka"];
+
+/// `text` without what does not tell names apart: case, accents, everything that is neither a letter
+/// nor a digit, and words that only join others.
+pub(super) fn fold(text: &str) -> String {
+    words(text).concat()
+}
+
+/// [`fold`], and a word's `s` at its end does not count either: `google ad` is `google ads`.
+pub(super) fn fold_loosely(text: &str) -> String {
+    let singular = |word: String| {
+        let plural = word.len() > 2 && word.ends_with('s') && !word.ends_with("ss");
+        if plural { word[..word.len() - 1].to_owned() } else { word }
+    };
+    words(text).into_iter().map(singular).collect()
+}
+
+/// The other names that a name with brackets has: what stands before and behind them, and what is in
+/// them if it is a former name.
+pub(super) fn other_names(name: &str) -> Vec<String> {
+    let Some((before, rest)) = name.split_once('(') else { return Vec::new() };
+    let (inside, behind) = rest.split_once(')').unwrap_or((rest, ""));
+    let former = inside.trim().split_once(char::is_whitespace).filter(|(first, _)| {
+        let first = first.to_lowercase();
+        FORMERLY.contains(&first.trim_matches(|c: char| !c.is_alphanumeric()))
+    });
+    let mut names = vec![format!("{before} {behind}")];
+    if let Some((_, former)) = former {
+        names.push(former.to_owned());
+        names.push(format!("{former} {behind}"));
+    }
+    names
+}
+
+/// The words of a text, folded, in order.
+pub(super) fn words(text: &str) -> Vec<String> {
+    let plain: String = text.chars().flat_map(char::to_lowercase).flat_map(without_accent).collect();
+    let words: Vec<String> =
+        plain.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned).collect();
+    let telling = |word: &String| !JOINING.contains(&word.as_str());
+    match words.iter().any(telling) {
+        true => words.into_iter().filter(telling).collect(),
+        false => words,
+    }
+}
+
+/// A small letter as keyboards without it write it. Marks that are characters of their own vanish.
+fn without_accent(c: char) -> impl Iterator<Item = char> {
+    let plain = match c {
+        'à'..='å' | 'ā' | 'ă' | 'ą' => "a",
+        'æ' => "ae",
+        'ç' | 'ć' | 'č' => "c",
+        'ď' | 'đ' | 'ð' => "d",
+        'è'..='ë' | 'ē' | 'ė' | 'ę' | 'ě' => "e",
+        'ğ' => "g",
+        'ì'..='ï' | 'ī' | 'į' | 'ı' => "i",
+        'ł' => "l",
+        'ñ' | 'ń' | 'ň' => "n",
+        'ò'..='ö' | 'ø' | 'ō' | 'ő' => "o",
+        'œ' => "oe",
+        'ř' => "r",
+        'ś' | 'š' | 'ş' | 'ș' => "s",
+        'ß' => "ss",
+        'ť' | 'ț' => "t",
+        'ù'..='ü' | 'ū' | 'ů' | 'ű' => "u",
+        'ý' | 'ÿ' => "y",
+        'ź' | 'ž' | 'ż' => "z",
+        '\u{300}'..='\u{36F}' | '™' | '®' => "",
+        _ => return OneOrMore::One(Some(c)),
+    };
+    OneOrMore::More(plain.chars())
+}
+
+/// A character, or those that stand for it.
+enum OneOrMore {
+    One(Option<char>),
+    More(std::str::Chars<'static>),
+}
+
+impl Iterator for OneOrMore {
+    type Item = char;
+
+    fn next(&mut self) -> Option<char> {
+        match self {
+            Self::One(c) => c.take(),
+            Self::More(chars) => chars.next(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_tell_names_apart_is_left_out() {
+        for (typed, name) in [
+            ("google display and video 360", "Google Display & Video 360"),
+            ("Google Display &amp; Video 360", "Google Display & Video 360"),
+            ("google display + video 360", "Google Display & Video 360"),
+            ("GOOGLE—DISPLAY video_360", "Google Display & Video 360"),
+            ("Cálcom", "Cal.com"),
+            ("moëngage", "MoEngage"),
+            ("MoE\u{308}ngage", "MoEngage"),
+            ("e conomic", "e-conomic"),
+            ("yahoo display ads yahoo japan", "Yahoo! Display Ads (Yahoo! Japan)"),
+            ("HiBob's", "hibobs"),
+        ] {
+            assert_eq!(fold(typed), fold(name), "{typed}");
+        }
+        assert_ne!(fold("brand"), fold("br"));
+        assert_eq!(fold("and"), "and");
+        assert_eq!(fold("&<!>"), "");
+    }
+
+    #[test]
+    fn a_plural_is_its_singular_and_short_or_hissing_words_stay() {
+        for (typed, name) in
+            [("google ad", "google ads"), ("Facebook Pages", "facebook page"), ("google sheet", "Google Sheets")]
+        {
+            assert_eq!(fold_loosely(typed), fold_loosely(name), "{typed}");
+        }
+        assert_eq!(fold_loosely("business s3"), "businesss3");
+    }
+
+    #[test]
+    fn brackets_hold_another_name() {
+        assert_eq!(other_names("X Ads"), Vec::<String>::new());
+        let folded = |name: &str| other_names(name).iter().map(|name| fold(name)).collect::<Vec<_>>();
+        assert_eq!(folded("X (formerly Twitter) Ads"), ["xads", "twitter", "twitterads"]);
+        assert_eq!(folded("Oracle (High-Volume Agent)"), ["oracle"]);
+        assert_eq!(folded("Meta (formerly"), ["meta"]);
+    }
+}
