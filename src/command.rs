@@ -83,6 +83,27 @@ pub enum UsageError {
         /// What to type instead.
         instead: String,
     },
+    /// The slash command, and behind it itself once more.
+    Repeated {
+        /// What to type instead.
+        instead: String,
+    },
+    /// A word such as `to` with nothing behind it.
+    Dangling {
+        /// That word.
+        word: String,
+        /// The destinations there are.
+        known: Vec<String>,
+        /// The same line without it, if that says enough.
+        instead: Option<String>,
+    },
+    /// A word such as `to` between a service and its schema.
+    SchemaBehindWord {
+        /// That word.
+        word: String,
+        /// What to type instead.
+        instead: Option<String>,
+    },
     /// A service that this channel does not allow.
     ServiceNotAllowed {
         /// The service that was meant.
@@ -141,6 +162,13 @@ pub struct Vocabulary<'a> {
 
 /// Longest piece of what was typed that is shown again, in characters.
 const ECHO_LIMIT: usize = 40;
+/// Longest line that is shown again to be pasted, in characters. What can be carried out is shorter,
+/// but for the words of a search.
+const LINE_LIMIT: usize = 250;
+/// Words that people put before a schema or a destination. None of them is either.
+const LITTLE_WORDS: [&str; 11] = ["to", "into", "onto", "in", "on", "at", "for", "as", "with", "from", "by"];
+/// Those that people put before a destination, and the arrows they draw; Slack sends `>` as `&gt;`.
+const TO: [&str; 8] = ["to", "into", "onto", "in", "->", "→", "=>", "-&gt;"];
 
 /// Reads what was typed after the slash command.
 ///
@@ -155,6 +183,7 @@ pub fn parse(typed: &str, vocabulary: &Vocabulary<'_>) -> Result<Command, UsageE
     let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
     match words.as_slice() {
         [] => Err(UsageError::Incomplete),
+        [first, rest @ ..] if is_the_command(first, vocabulary.slash) => repeated(rest, vocabulary),
         words if is_help(words, vocabulary.catalog) => Ok(Command::Help),
         [verb, rest @ ..] if verb.eq_ignore_ascii_case("renew") => {
             schema_of(&renew::VERB, rest, channel).map(Command::Renew)
@@ -166,7 +195,9 @@ pub fn parse(typed: &str, vocabulary: &Vocabulary<'_>) -> Result<Command, UsageE
             schema_of(&status::VERB, rest, channel).map(Command::Status)
         }
         [verb, ..] if verb.eq_ignore_ascii_case("list") => Ok(Command::List),
-        [verb, rest @ ..] if verb.eq_ignore_ascii_case("services") => Ok(Command::Services(rest.join(" "))),
+        [verb, rest @ ..] if verb.eq_ignore_ascii_case("services") => {
+            Ok(Command::Services(searched(rest).join(" ")))
+        }
         words => connect::parse(words, vocabulary).map(Command::Connect),
     }
 }
@@ -182,11 +213,41 @@ fn is_help(words: &[&str], catalog: &Catalog) -> bool {
     words.first().is_some_and(|word| help::is_help(word)) && !connect::begins_with_service(words, catalog)
 }
 
+/// Whether a word is the command itself, as it is in a line that was pasted whole.
+fn is_the_command(word: &str, slash: Surface<'_>) -> bool {
+    let Surface::Slack(command) = slash else { return false };
+    word.eq_ignore_ascii_case(command) || word.eq_ignore_ascii_case(command.trim_start_matches('/'))
+}
+
+/// What is behind a command that was typed twice: a line to paste, or what is wrong with it anyway.
+fn repeated(rest: &[&str], vocabulary: &Vocabulary<'_>) -> Result<Command, UsageError> {
+    let line = rest.join(" ");
+    parse(&line, vocabulary)?;
+    Err(UsageError::Repeated { instead: line.chars().take(LINE_LIMIT).collect() })
+}
+
+fn is_little_word(word: &str) -> bool {
+    LITTLE_WORDS.iter().chain(&TO).any(|little| word.eq_ignore_ascii_case(little))
+}
+
+/// The words of a search: `for google` looks for Google.
+fn searched<'a, 'w>(words: &'w [&'a str]) -> &'w [&'a str] {
+    match words {
+        [little, rest @ ..] if !rest.is_empty() && is_little_word(little) => searched(rest),
+        [rest @ .., little] if !rest.is_empty() && is_little_word(little) => searched(rest),
+        words => words,
+    }
+}
+
 /// The one schema after a verb, or the channel's.
 fn schema_of(verb: &Verb, words: &[&str], channel: &ChannelDefaults) -> Result<Target, UsageError> {
     match words {
         [] => channel.schema.clone().ok_or(UsageError::SchemaWanted(*verb)),
-        [schema] => Target::parse(schema).map_err(UsageError::NotASchema),
+        // `status for acme` is about acme, and `status for` about nothing.
+        [little, schema] if is_little_word(little) && !is_little_word(schema) => {
+            schema_of(verb, &[schema], channel)
+        }
+        [schema] if !is_little_word(schema) => Target::parse(schema).map_err(UsageError::NotASchema),
         _ => Err(UsageError::SchemaWanted(*verb)),
     }
 }

@@ -3,8 +3,9 @@
 //! Owns how the words are read and every name in them resolved. Pure; the words of any reply are
 //! [`crate::reply`]'s.
 
+use crate::command::places::Destinations;
 use crate::command::surface::Surface;
-use crate::command::{UsageError, Verb, Vocabulary, echo};
+use crate::command::{TO, UsageError, Verb, Vocabulary, echo, is_little_word};
 use crate::fivetran::catalog::{Catalog, Resolution, Service, ServiceId, ServiceStatus};
 use crate::fivetran::schema::{SchemaKind, Target};
 use crate::work::{Confirmed, Request};
@@ -19,17 +20,24 @@ pub const VERB: Verb = Verb {
 /// Reads `SERVICE [SCHEMA] [to DESTINATION]`, where SERVICE may be several words and what is left
 /// out is the channel's default.
 pub(super) fn parse(words: &[&str], vocabulary: &Vocabulary<'_>) -> Result<Request, UsageError> {
+    if let Some(error) = dangling(words, vocabulary) {
+        return Err(error);
+    }
     let (words, destination) = match words {
-        [words @ .., to, name] if !words.is_empty() && to.eq_ignore_ascii_case("to") => (words, Some(*name)),
+        [words @ .., to, name] if !words.is_empty() && leads_to(to, name, vocabulary.destinations) => {
+            (words, Some(*name))
+        }
         words => (words, None),
     };
     let whole = words.join(" ");
+    let whole_is = known(&whole, vocabulary.catalog);
     let (schema, service) = match words.split_last() {
         // `Google Ads` is a service without a schema, not the service `Google` with a schema `Ads`.
-        Some((schema, service)) if !service.is_empty() && known(&whole, vocabulary.catalog).is_none() => {
-            (*schema, service.join(" "))
+        Some((schema, service)) if !service.is_empty() && whole_is.is_none() => (*schema, service.join(" ")),
+        _ => {
+            let to = destination.zip(whole_is).and_then(|(name, it)| schema_behind_to(&it, name, vocabulary));
+            return to.map_or_else(|| request(&whole, None, destination, vocabulary), Err);
         }
-        _ => return request(&whole, None, destination, vocabulary),
     };
     if known(&service, vocabulary.catalog).is_none()
         && let Some(error) = misplaced(words, destination, vocabulary)
@@ -39,25 +47,50 @@ pub(super) fn parse(words: &[&str], vocabulary: &Vocabulary<'_>) -> Result<Reque
     request(&service, Some(schema), destination, vocabulary)
 }
 
+/// Whether these two words say where to: `to` always does, another one if a destination follows.
+fn leads_to(to: &str, name: &str, destinations: &Destinations) -> bool {
+    to.eq_ignore_ascii_case("to")
+        || (TO.iter().any(|it| to.eq_ignore_ascii_case(it))
+            && destinations.named.contains_key(&name.to_ascii_lowercase()))
+}
+
+/// What is amiss where the last word is one such as `to`: the rest of the line says what is left to
+/// be said.
+fn dangling(words: &[&str], vocabulary: &Vocabulary<'_>) -> Option<UsageError> {
+    let end = words.iter().rposition(|word| !is_little_word(word))? + 1;
+    let (rest, word) = (words.get(..end)?, words.get(end)?);
+    if known(&words.join(" "), vocabulary.catalog).is_some() {
+        return None;
+    }
+    let instead = match parse(rest, vocabulary) {
+        Ok(_) => Some(rest.join(" ")),
+        Err(UsageError::NoDestination { .. }) => None,
+        Err(error) => return Some(error),
+    };
+    Some(UsageError::Dangling { word: echo(word), known: vocabulary.destinations.names(), instead })
+}
+
+/// `google_ads to acme`, where acme is no destination and no schema was typed, means a schema.
+fn schema_behind_to(service: &Service, name: &str, vocabulary: &Vocabulary<'_>) -> Option<UsageError> {
+    let Vocabulary { destinations, channel, .. } = *vocabulary;
+    let is_destination = destinations.named.contains_key(&name.to_ascii_lowercase());
+    if is_destination || channel.schema.is_some() || !channel.allows(&service.id) {
+        return None;
+    }
+    let instead = proposal(service, name, None, vocabulary);
+    Some(UsageError::SchemaBehindWord { word: "to".to_owned(), instead })
+}
+
 /// Whether the first words name a service.
 pub(super) fn begins_with_service(words: &[&str], catalog: &Catalog) -> bool {
     (1..=words.len()).any(|count| known(&first(words, count), catalog).is_some())
 }
 
-/// What is amiss where all words but the last name no service: a schema of several words, the
-/// schema before the service, or a `to` with nothing behind it.
+/// What is amiss where all words but the last name no service: a schema of several words, one behind a
+/// word such as `for`, or the schema before the service.
 fn misplaced(words: &[&str], destination: Option<&str>, vocabulary: &Vocabulary<'_>) -> Option<UsageError> {
-    let Vocabulary { slash, catalog, destinations, channel } = *vocabulary;
-    if let [_, _, .., last] = words
-        && last.eq_ignore_ascii_case("to")
-    {
-        return Some(UsageError::NoDestination { known: destinations.names() });
-    }
-    let proposal = |service: &Service, schema: &str| {
-        let target =
-            Target::parse(schema).map(|target| target.connection_name()).or_else(|bad| bad.nearest.ok_or(()));
-        target.ok().map(|target| line(service, &target, destination, slash))
-    };
+    let Vocabulary { catalog, destinations, channel, .. } = *vocabulary;
+    let proposal = |service: &Service, schema: &str| proposal(service, schema, destination, vocabulary);
     // The longest name wins: `Facebook Pages` before `Facebook`.
     let splits = || (1..words.len()).rev();
     if let Some((count, service)) =
@@ -68,14 +101,16 @@ fn misplaced(words: &[&str], destination: Option<&str>, vocabulary: &Vocabulary<
         }
         let behind: Vec<&str> = words.iter().skip(count).copied().collect();
         let schema = behind.join(" ");
-        if let [to, name @ ..] = behind.as_slice()
-            && to.eq_ignore_ascii_case("to")
+        if let [word, name @ ..] = behind.as_slice()
+            && is_little_word(word)
         {
-            return Some(if channel.schema.is_some() {
-                UsageError::UnknownDestination { typed: echo(&name.join(" ")), known: destinations.names() }
-            } else {
-                UsageError::SchemaMissing(service)
-            });
+            let name = name.join(" ");
+            if word.eq_ignore_ascii_case("to") && channel.schema.is_some() {
+                let (typed, known) = (echo(&name), destinations.names());
+                return Some(UsageError::UnknownDestination { typed, known });
+            }
+            let instead = proposal(&service, &name);
+            return Some(UsageError::SchemaBehindWord { word: echo(word), instead });
         }
         return Some(UsageError::SpacedSchema { instead: proposal(&service, &schema) });
     }
@@ -84,6 +119,18 @@ fn misplaced(words: &[&str], destination: Option<&str>, vocabulary: &Vocabulary<
         Some((count, known(&behind, catalog)?))
     })?;
     proposal(&service, &first(words, count)).map(|instead| UsageError::ServiceFirst { instead })
+}
+
+/// What to type for a service and what was meant as its schema.
+fn proposal(
+    service: &Service,
+    schema: &str,
+    destination: Option<&str>,
+    vocabulary: &Vocabulary<'_>,
+) -> Option<String> {
+    let target =
+        Target::parse(schema).map(|target| target.connection_name()).or_else(|bad| bad.nearest.ok_or(()));
+    target.ok().map(|target| line(service, &target, destination, vocabulary.slash))
 }
 
 fn first(words: &[&str], count: usize) -> String {

@@ -53,6 +53,14 @@ pub fn usage_sentence(error: &UsageError, slash: Surface<'_>) -> String {
         UsageError::SpacedSchema { instead: None } => {
             "A schema can't contain spaces. Use a–z, 0–9 and _.".to_owned()
         }
+        UsageError::Repeated { instead } => {
+            format!("{slash} is in there twice. Try: {slash} {instead}")
+        }
+        UsageError::Dangling { word, known, instead } => dangling(word, known, instead.as_deref(), slash),
+        UsageError::SchemaBehindWord { word, instead } => {
+            let line = instead.as_ref().map(|line| format!(" Try: {slash} {line}")).unwrap_or_default();
+            format!("The schema comes right after the service, without “{word}”.{line}")
+        }
         UsageError::ServiceFirst { instead } => {
             format!("The service comes first: {slash} {instead}")
         }
@@ -96,6 +104,19 @@ pub fn usage_sentence(error: &UsageError, slash: Surface<'_>) -> String {
             format!("Where should the data go? Add {how} and {which}.")
         }
     }
+}
+
+/// A word such as `to` with nothing behind it.
+fn dangling(word: &str, known: &[String], instead: Option<&str>, slash: Surface<'_>) -> String {
+    let leave = instead.map(|instead| format!("eave it out: {slash} {instead}"));
+    let name = (!known.is_empty()).then(|| format!("Add the name of a destination ({})", any_of(known)));
+    let rest = match (name, leave) {
+        (Some(name), Some(leave)) => format!("{name}, or l{leave}"),
+        (Some(name), None) => format!("{name}."),
+        (None, Some(leave)) => format!("L{leave}"),
+        (None, None) => "Add the name of a destination.".to_owned(),
+    };
+    format!("Nothing comes after “{word}”. {rest}")
 }
 
 fn alternatives(services: &[Service]) -> String {
@@ -266,7 +287,34 @@ mod tests {
                 "google_ads to staging",
                 "Where should the data from Google Ads go? Add a schema: /connect-card google_ads customer_schema",
             ),
-            ("google_ads acme to", "Where should the data go? Add “to” and one of these: staging."),
+            (
+                "google_ads acme to",
+                "Nothing comes after “to”. Add the name of a destination (staging), or leave it out: /connect-card google_ads acme",
+            ),
+            (
+                "google_ads to",
+                "Where should the data from Google Ads go? Add a schema: /connect-card google_ads customer_schema",
+            ),
+            (
+                "google_ads to acme",
+                "The schema comes right after the service, without “to”. Try: /connect-card google_ads acme",
+            ),
+            (
+                "google_ads for Big Acme to staging",
+                "The schema comes right after the service, without “for”. Try: /connect-card google_ads big_acme to staging",
+            ),
+            (
+                "/connect-card google_ads acme to staging",
+                "/connect-card is in there twice. Try: /connect-card google_ads acme to staging",
+            ),
+            ("connect-card status acme", "/connect-card is in there twice. Try: /connect-card status acme"),
+            (
+                "/connect-card googel_ads acme",
+                "I don't know a service called “googel_ads”. Did you mean google_ads (Google Ads)? Try: /connect-card google_ads acme",
+            ),
+            ("status to", "Type one schema: /connect-card status customer_schema"),
+            ("renew acme into", "Type one schema: /connect-card renew customer_schema"),
+            ("cancel acme for bob", "Type one schema: /connect-card cancel customer_schema"),
             (
                 "s3 lake",
                 "Amazon S3 needs SCHEMA.TABLE: add the name of the table group. Try: /connect-card s3 lake.my_table",

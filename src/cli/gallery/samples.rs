@@ -261,6 +261,19 @@ fn usage_errors(
         ),
         ("spaced-schema", UsageError::SpacedSchema { instead: Some(instead()) }),
         ("spaced-schema-at-all", UsageError::SpacedSchema { instead: None }),
+        ("repeated", UsageError::Repeated { instead: instead() }),
+        (
+            "dangling",
+            UsageError::Dangling { word: "to".to_owned(), known: known.clone(), instead: Some(instead()) },
+        ),
+        (
+            "dangling-no-destinations",
+            UsageError::Dangling { word: "to".to_owned(), known: vec![], instead: Some(instead()) },
+        ),
+        (
+            "schema-behind-word",
+            UsageError::SchemaBehindWord { word: "for".to_owned(), instead: Some(instead()) },
+        ),
         ("service-first", UsageError::ServiceFirst { instead: instead() }),
         (
             "service-not-allowed",

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::command::places::{ChannelDefaults, Destinations, NO_DEFAULTS};
-use crate::command::{Command, parse as parse_text};
+use crate::command::{Command, LITTLE_WORDS, parse as parse_text};
 
 fn destinations() -> Destinations {
     Destinations {
@@ -172,6 +172,60 @@ fn a_service_that_the_channel_does_not_allow_is_told_before_its_schema() {
             }
             other => panic!("{typed}: {other:?}"),
         }
+    }
+}
+
+#[test]
+fn a_little_word_is_never_a_schema() {
+    for word in LITTLE_WORDS {
+        for typed in
+            [format!("google_ads {word}"), format!("Google Ads {word} to"), format!("adwords {word}")]
+        {
+            assert!(
+                matches!(read(&typed), Err(UsageError::SchemaMissing(service)) if service.id.as_str() == "google_ads"),
+                "{typed}"
+            );
+        }
+        match read(&format!("google_ads acme {word}")) {
+            Err(UsageError::Dangling { instead, known, .. }) => {
+                assert_eq!(
+                    (instead.as_deref(), known),
+                    (Some("google_ads acme"), vec!["staging".to_owned()])
+                );
+            }
+            other => panic!("{word}: {other:?}"),
+        }
+        match read(&format!("google_ads {word} acme")) {
+            Err(UsageError::SchemaBehindWord { instead, .. }) => {
+                assert_eq!(instead.as_deref(), Some("google_ads acme"), "{word}");
+            }
+            other => panic!("{word}: {other:?}"),
+        }
+        match read_in(&acme(), &Catalog::built_in(), &format!("google_ads {word}")) {
+            Err(UsageError::Dangling { instead, .. }) => assert_eq!(instead.as_deref(), Some("google_ads")),
+            other => panic!("{word}: {other:?}"),
+        }
+    }
+    for arrow in ["->", "→", "-", ":"] {
+        assert_eq!(read(&format!("google_ads {arrow} acme")).unwrap().target.connection_name(), "acme");
+    }
+    assert_eq!(read("db2 for i acme").unwrap().service.as_str(), "db2i_hva");
+}
+
+#[test]
+fn a_destination_may_follow_other_words_than_to() {
+    for word in TO {
+        let request = read(&format!("google_ads acme {word} Staging")).unwrap();
+        assert_eq!(
+            (request.target.connection_name().as_str(), request.group_id.as_str()),
+            ("acme", "staging_group")
+        );
+    }
+    match read("google_ads acme in nowhere") {
+        Err(UsageError::SpacedSchema { instead }) => {
+            assert_eq!(instead.as_deref(), Some("google_ads acme_in_nowhere"));
+        }
+        other => panic!("{other:?}"),
     }
 }
 

@@ -44,8 +44,11 @@ pub(super) fn other_names(name: &str) -> Vec<String> {
 /// The words of a text, folded, in order.
 pub(super) fn words(text: &str) -> Vec<String> {
     let plain: String = text.chars().flat_map(char::to_lowercase).flat_map(without_accent).collect();
-    let words: Vec<String> =
-        plain.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty()).map(str::to_owned).collect();
+    let words: Vec<String> = plain
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|word| !word.is_empty())
+        .map(str::to_owned)
+        .collect();
     let telling = |word: &String| !JOINING.contains(&word.as_str());
     match words.iter().any(telling) {
         true => words.into_iter().filter(telling).collect(),
@@ -124,9 +127,11 @@ mod tests {
 
     #[test]
     fn a_plural_is_its_singular_and_short_or_hissing_words_stay() {
-        for (typed, name) in
-            [("google ad", "google ads"), ("Facebook Pages", "facebook page"), ("google sheet", "Google Sheets")]
-        {
+        for (typed, name) in [
+            ("google ad", "google ads"),
+            ("Facebook Pages", "facebook page"),
+            ("google sheet", "Google Sheets"),
+        ] {
             assert_eq!(fold_loosely(typed), fold_loosely(name), "{typed}");
         }
         assert_eq!(fold_loosely("business s3"), "businesss3");
