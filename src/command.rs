@@ -14,6 +14,7 @@ pub mod renew;
 pub mod services;
 pub mod status;
 pub mod surface;
+pub mod sync;
 
 use crate::fivetran::catalog::{Catalog, Service};
 use crate::fivetran::schema::{BadName, Misfit, Target};

@@ -11,6 +11,7 @@ pub mod listed;
 pub mod live;
 pub mod model;
 pub mod schema;
+pub mod tasks;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -171,6 +172,18 @@ impl Fivetran {
     pub async fn delete_connection(&self, id: &str) -> Result<(), Error> {
         let path = format!("/v1/connections/{}", segment(id)?);
         self.send::<Option<serde::de::IgnoredAny>>(self.request(Method::DELETE, &path)).await.map(drop)
+    }
+
+    /// Has a connection synced now, unless a sync of it runs. May be repeated.
+    /// `POST /v1/connections/{id}/sync`
+    ///
+    /// # Errors
+    /// [`Error`]; where a sync runs already, that can be a conflict, which is [`Error::Rejected`].
+    pub async fn sync_connection(&self, id: &str) -> Result<(), Error> {
+        let path = format!("/v1/connections/{}/sync", segment(id)?);
+        // Otherwise one that runs would be stopped for it.
+        let request = self.request(Method::POST, &path).json(&json!({ "force": false }));
+        self.send::<Option<serde::de::IgnoredAny>>(request).await.map(drop)
     }
 
     /// Requests an hour that Fivetran last said it grants this account.

@@ -174,6 +174,8 @@ impl<C> Journal<C> {
             Outcome::Vanished => self.vanished(now),
             Outcome::Superseded => self.tell(Problem::Superseded, now),
             Outcome::Cancelled => self.tell(Notice::Cancelled, now),
+            Outcome::SyncBegun => self.tell(Notice::SyncBegun, now),
+            Outcome::SyncRunning => self.tell(Notice::SyncRunning, now),
             Outcome::NotCancelled => self.tell(Problem::NotCancelled, now),
             Outcome::Posted => self.end(Ending::Delivered),
             Outcome::Told => self.end(Ending::Told),
@@ -219,7 +221,7 @@ impl<C> Journal<C> {
                 let gets_a_link = match self.terms.intent {
                     Intent::Reauthorise | Intent::Print => true,
                     Intent::Renew => broken,
-                    Intent::Connect | Intent::PostHere | Intent::Cancel => false,
+                    Intent::Connect | Intent::PostHere | Intent::Cancel | Intent::Sync => false,
                 };
                 if gets_a_link {
                     self.deliver(connection, true, now)
@@ -267,7 +269,7 @@ impl<C> Journal<C> {
             let ours = self.maybe_sent.is_some();
             return if ours { self.tell(Notice::Cancelled, now) } else { self.tell(Problem::Gone, now) };
         }
-        if self.terms.intent == Intent::Renew {
+        if matches!(self.terms.intent, Intent::Renew | Intent::Sync) {
             // A new one would be another connection than the message speaks of.
             return self.tell(Problem::Gone, now);
         }
@@ -359,7 +361,9 @@ impl<C> Journal<C> {
         }
         if now >= self.limit() {
             return match self.progress.stage {
-                Stage::Create | Stage::Cancel { .. } => self.tell(Problem::NoAnswer, now),
+                Stage::Create | Stage::Cancel { .. } | Stage::Sync { .. } => {
+                    self.tell(Problem::NoAnswer, now)
+                }
                 _ => self.end(Ending::Undeliverable),
             };
         }

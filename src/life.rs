@@ -11,6 +11,7 @@
 mod intend;
 mod news;
 mod seen;
+mod trouble;
 
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
@@ -21,6 +22,7 @@ use crate::work::{Key, Request};
 pub use intend::{Ask, At, Intention, Post, Refusal, intend};
 pub use news::News;
 pub use seen::{FEW, Seen};
+pub use trouble::Trouble;
 
 /// How long an unfinished link is looked at after it has expired: somebody may finish the setup
 /// in Fivetran's dashboard.
@@ -185,8 +187,11 @@ pub struct Link {
     pub message: Option<Place>,
     /// How it stands.
     pub state: State,
-    /// What Fivetran says of a broken one.
+    /// What Fivetran says of a broken one, for its message.
     pub detail: Option<String>,
+    /// What is wrong with a broken one; `None` if that was never looked at.
+    #[serde(default)]
+    pub trouble: Option<Trouble>,
     /// When it was posted or last renewed.
     pub posted_at: Timestamp,
     /// When it stops working.
@@ -213,6 +218,13 @@ impl Link {
             },
             state => state,
         }
+    }
+
+    /// Whether a broken one asks its customer to do something. One of which no more is known than that
+    /// it was broken asks as it always has, until the next look.
+    #[must_use]
+    pub fn asks_customer(&self) -> bool {
+        self.state == State::Broken && self.trouble.as_ref().is_none_or(Trouble::asks_customer)
     }
 
     /// Whether its customer has come back so recently that Fivetran may yet confirm it.
@@ -371,6 +383,7 @@ impl Change {
         link.state = state;
         link.changed_at = now;
         link.detail = None;
+        link.trouble = None;
         self.show.push(link.message_id.clone());
         if !state.is_open() {
             self.connection.look_at = None;

@@ -13,9 +13,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::crash::crash_point;
-use crate::life::{self, Event, Link, Place, State};
+use crate::life::{self, Event, Link, News, Place, State};
 use crate::outbound::CALL_TIMEOUT;
-use crate::reply::live;
+use crate::reply::{live, trouble};
 use crate::side_by_side::SideBySide;
 use crate::slack::respond::PostError;
 use crate::slack::web_api::WebApi;
@@ -212,10 +212,11 @@ impl Outbox {
             if let Some(Stored { connection, .. }) = about
                 && pending.news.holds(&connection.link)
             {
-                if message.lease_left() < CALL_TIMEOUT {
+                // The person alone is told by one of two ways.
+                if message.lease_left() < CALL_TIMEOUT * 2 {
                     return Ok(self.again(message, None));
                 }
-                match web_api.post_in_thread(place, live::news(pending.news, &connection.link)).await {
+                match tell_one(web_api, place, pending.news, &connection.link).await {
                     // It may be there; the message says it in any case, and saying it twice would be worse.
                     Ok(()) | Err(PostError::Unclear(_)) => {}
                     Err(PostError::Refused(word)) => {
@@ -303,6 +304,22 @@ impl Outbox {
             }
         }
         Ok(())
+    }
+}
+
+/// Tells one piece of news to whom it is for.
+async fn tell_one(web_api: &WebApi, place: &Place, news: News, link: &Link) -> Result<(), PostError> {
+    if !news.is_private(link) {
+        return web_api.post_in_thread(place, live::news(news, link)).await;
+    }
+    let content = match news {
+        News::Broken => trouble::trouble(link),
+        _ => trouble::recovered(link),
+    };
+    match web_api.post_ephemeral(&link.channel_id, &link.requester, &content).await {
+        // Somebody who has left the channel, say: a direct message reaches them.
+        Err(PostError::Refused(_)) => web_api.post_message(&link.requester, content).await.map(drop),
+        sent => sent,
     }
 }
 

@@ -1,4 +1,4 @@
-//! The steps at Fivetran: create, look, mint, cancel, and seeing how one connection or a
+//! The steps at Fivetran: create, look, mint, cancel, sync, and seeing how one connection or a
 //! destination's all stand.
 //!
 //! Owns what each answer of Fivetran's means for a command. What is done next is
@@ -10,7 +10,7 @@ mod sweep;
 use crate::fivetran::catalog::ServiceId;
 use crate::fivetran::error::Error;
 use crate::fivetran::listed::Page;
-use crate::fivetran::model::{ConnectCard, Connection, SetupState};
+use crate::fivetran::model::{ConnectCard, Connection, SetupState, SyncState};
 use crate::fivetran::schema::SchemaKind;
 use crate::fivetran::{Fivetran, NewConnection};
 use crate::journal::{self, Failure, Found, Problem};
@@ -123,6 +123,43 @@ impl Provision {
             Ok(()) => Outcome::Cancelled,
             Err(Error::NotFound(said)) if said.is_of_connection() => Outcome::Vanished,
             Err(error) => Outcome::Failed(failure(error)),
+        }
+    }
+
+    /// Has a connection synced, unless that is under way. May be repeated: a sync that runs is left
+    /// alone, so none is begun twice.
+    pub async fn sync(&self, connection: &str) -> Outcome {
+        match self.see_before_sync(connection).await {
+            Ok(()) => {}
+            Err(outcome) => return outcome,
+        }
+        match self.fivetran.sync_connection(connection).await {
+            Ok(()) => Outcome::SyncBegun,
+            Err(Error::NotFound(said)) if said.is_of_connection() => Outcome::Vanished,
+            // Any conflict with how it stands, and not only with a sync that runs: it is looked at again.
+            Err(Error::Rejected { status: 409, said }) => match self.see_before_sync(connection).await {
+                Ok(()) => Outcome::Failed(Failure::Final(Problem::Refused(said))),
+                Err(outcome) => outcome,
+            },
+            Err(error) => Outcome::Failed(failure(error)),
+        }
+    }
+
+    /// Whether a connection can be synced; fails with what there is to say instead.
+    async fn see_before_sync(&self, connection: &str) -> Result<(), Outcome> {
+        let found = match self.see(connection).await {
+            Ok(Some(found)) => found,
+            Ok(None) => return Err(Outcome::Vanished),
+            // Nothing was begun by being looked at.
+            Err(Error::Unclear(_)) => return Err(Outcome::Failed(Failure::NotSent)),
+            Err(error) => return Err(Outcome::Failed(failure(error))),
+        };
+        match (found.status.setup_state, found.status.sync_state) {
+            (SetupState::Incomplete, _) => Err(Outcome::Failed(Failure::Final(Problem::Unfinished))),
+            (_, SyncState::Paused) => Err(Outcome::Failed(Failure::Final(Problem::Paused))),
+            _ if found.paused => Err(Outcome::Failed(Failure::Final(Problem::Paused))),
+            (_, SyncState::Syncing) => Err(Outcome::SyncRunning),
+            _ => Ok(()),
         }
     }
 

@@ -18,6 +18,7 @@ mod refused;
 pub mod services;
 mod state;
 pub mod status;
+pub mod trouble;
 mod under_way;
 mod usage;
 
@@ -65,6 +66,7 @@ pub fn accepted(work: &Work, reference: &str) -> SlackMessageContent {
         Work::Cancel { .. } => {
             format!("Cancelling the connection for {name} now. I'll tell you when it's done.")
         }
+        Work::Sync { .. } => format!("Asking Fivetran to sync {name} now. I'll tell you what it says."),
     };
     if let (Work::Connect(_), Some(retired)) = (work, &request.retired) {
         let _ = write!(text, " {}", renamed(retired, request));

@@ -340,7 +340,7 @@ impl Watcher {
     async fn see(&self, stored: &Stored) -> Result<Seen, Error> {
         let connection = &stored.connection;
         match self.parts.provision.see(&connection.link.connection_id).await {
-            Ok(Some(found)) => Ok(Seen::from(&found.status)),
+            Ok(Some(found)) => Ok(Seen::from(&found)),
             Ok(None) => {
                 let missing = self.missing().await.map_err(|_| Error::Throttled(None))?;
                 Ok(Seen::Missing {

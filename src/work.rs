@@ -85,6 +85,14 @@ pub enum Work {
         #[serde(flatten)]
         request: Request,
     },
+    /// Have Fivetran sync a connection now.
+    Sync {
+        /// Its link's reference.
+        link: String,
+        /// What was asked for then.
+        #[serde(flatten)]
+        request: Request,
+    },
 }
 
 impl Work {
@@ -92,7 +100,10 @@ impl Work {
     #[must_use]
     pub fn request(&self) -> &Request {
         match self {
-            Self::Connect(request) | Self::Renew { request, .. } | Self::Cancel { request, .. } => request,
+            Self::Connect(request)
+            | Self::Renew { request, .. }
+            | Self::Cancel { request, .. }
+            | Self::Sync { request, .. } => request,
         }
     }
 
@@ -103,6 +114,7 @@ impl Work {
             Self::Connect(_) => "connect",
             Self::Renew { .. } => "renew",
             Self::Cancel { .. } => "cancel",
+            Self::Sync { .. } => "sync",
         }
     }
 
@@ -117,6 +129,7 @@ impl Work {
             },
             Self::Renew { .. } => Intent::Renew,
             Self::Cancel { .. } => Intent::Cancel,
+            Self::Sync { .. } => Intent::Sync,
         }
     }
 
@@ -145,4 +158,6 @@ pub enum Intent {
     Renew,
     /// Its end, unless the customer has finished it.
     Cancel,
+    /// A sync of it, now.
+    Sync,
 }

@@ -362,7 +362,7 @@ impl Worker {
         let links = &self.parts.links;
         let ours = match (posted, job.work) {
             (Some(landed), _) => links.settle(job, *landed, &record).await,
-            (None, Work::Cancel { .. }) => {
+            (None, Work::Cancel { .. } | Work::Sync { .. }) => {
                 let Record { progress, then } = &record;
                 self.parts.store.record(job.claimed, progress, *then).await == Recorded::Committed
             }
@@ -481,7 +481,8 @@ impl Drop for InHand {
 fn crash_points(step: &Step) -> (&'static str, &'static str) {
     match step {
         Step::Create => ("create: before the call", "create: answered"),
-        Step::Look => ("look: before the call", "look: answered"),
+        // A sync is a look first, and what comes after it can be asked for again and again.
+        Step::Look | Step::Sync { .. } => ("look: before the call", "look: answered"),
         Step::Mint { .. } => ("mint: before the call", "mint: answered"),
         Step::Cancel { .. } => ("cancel: before the call", "cancel: answered"),
     }

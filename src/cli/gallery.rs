@@ -19,12 +19,14 @@ use crate::command::renew::NotRenewable;
 use crate::command::services::{Found, How};
 use crate::command::status::View;
 use crate::command::surface::Surface;
+use crate::command::sync::NotSynced;
+use crate::fivetran::tasks::Cause;
 use crate::life::{News, State};
 use crate::permission::Refused;
 use crate::reply::live::{Note, Waiting};
 use crate::reply::{
     self, Audience, UnderWay, ask, form, list as list_reply, live, services as services_reply,
-    status as status_reply,
+    status as status_reply, trouble,
 };
 use crate::work::Work;
 
@@ -164,6 +166,12 @@ impl Gallery<'_> {
             let name = format!("link-{}", if state == State::Waiting { "unfinished" } else { state.name() });
             self.message(&name, live::settled(&sample.link(state)));
         }
+        for (name, cause) in causes() {
+            let link = sample.broken_by(cause);
+            self.message(&format!("trouble-{name}"), trouble::trouble(&link));
+            self.message(&format!("link-broken-{name}"), live::settled(&link));
+        }
+        self.message("recovered", trouble::recovered(&sample.link(State::Connected)));
         for (name, news) in [
             ("connected-first-sync", News::Connected { first_sync: true }),
             ("connected", News::Connected { first_sync: false }),
@@ -188,6 +196,11 @@ impl Gallery<'_> {
         self.message("no-link", ask::no_link(&sample.request.target.connection_name(), &sample.slash));
         for (name, why) in [("connected", NotRenewable::Connected), ("cancelled", NotRenewable::Cancelled)] {
             self.message(&format!("not-renewable-{name}"), ask::not_renewable(why, &link));
+        }
+        for (name, why) in
+            [("works", NotSynced::Works), ("unfinished", NotSynced::Unfinished), ("gone", NotSynced::Gone)]
+        {
+            self.message(&format!("not-synced-{name}"), ask::not_synced(why, &link));
         }
         self.message("not-yours", ask::not_yours());
         self.message("dismissed", ask::dismissed());
@@ -272,6 +285,11 @@ impl Gallery<'_> {
         self.add("form-services", Kind::Options, form::options(&found));
         self.add("form-no-services", Kind::Options, form::no_options());
     }
+}
+
+/// Why a connection can be broken though its customer can do nothing about it.
+fn causes() -> [(&'static str, Cause); 3] {
+    [("sync", Cause::Sync), ("destination", Cause::Destination), ("unknown", Cause::Unknown)]
 }
 
 /// The time in the gallery.

@@ -161,6 +161,8 @@ async fn take(step: &Step, request: &Request, provision: &Provision) -> provisio
         Step::Mint { connection } => provision.mint(connection, LANDING).await,
         // Nothing is ever deleted from here, whatever the journal asks for.
         Step::Cancel { .. } => Outcome::NotCancelled,
+        // Nor synced.
+        Step::Sync { .. } => Outcome::Vanished,
     }
 }
 

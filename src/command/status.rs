@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use crate::command::Verb;
 use crate::fivetran::model::Status;
+use crate::fivetran::tasks::Cause;
 use crate::life::{self, Connection, Event, Link, Seen, State};
 
 /// Its line in help.
@@ -44,15 +45,22 @@ pub struct Choices {
     pub renew: bool,
     /// Its connection can be deleted.
     pub cancel: bool,
+    /// A sync may make it work again.
+    pub sync: bool,
 }
 
 impl Choices {
-    /// What can be done in a state.
+    /// What can be done about this one.
     #[must_use]
-    pub fn of(state: State) -> Self {
-        match state {
-            State::Waiting | State::Expired => Self { renew: true, cancel: true },
-            State::Broken => Self { renew: true, cancel: false },
+    pub fn of(link: &Link) -> Self {
+        match link.state {
+            State::Waiting | State::Expired => Self { renew: true, cancel: true, sync: false },
+            // Where nothing is known of the cause, either may help.
+            State::Broken => {
+                let cause = link.trouble.as_ref().map(|trouble| trouble.cause);
+                let renew = matches!(cause, None | Some(Cause::Access | Cause::Unknown));
+                Self { renew, cancel: false, sync: !link.asks_customer() }
+            }
             State::Connected
             | State::Lapsed
             | State::Cancelled

@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 
 use crate::fivetran::model::{self, Status};
+use crate::fivetran::tasks::{self, SetupTest};
 
 /// One page. Whether a connection exists can be told from all pages together, and only if none of
 /// them [`hides`](Self::hides) something.
@@ -46,6 +47,8 @@ pub struct Listed {
     pub service: String,
     /// How it stands.
     pub status: Status,
+    /// The tests of its setup, if the list has them.
+    pub setup_tests: Option<Vec<SetupTest>>,
 }
 
 /// The list as it comes.
@@ -96,11 +99,15 @@ struct Fields {
     service: Value,
     #[serde(default)]
     status: Value,
+    #[serde(default)]
+    setup_tests: Value,
 }
 
 impl Item {
     fn judge(self, group_id: &str) -> Judged {
-        let Self(Fields { id: Value::String(id), group_id: group, schema, service, status }) = self else {
+        let Self(Fields { id: Value::String(id), group_id: group, schema, service, status, setup_tests }) =
+            self
+        else {
             return Judged::Stray;
         };
         if !model::is_id(&id) {
@@ -119,6 +126,7 @@ impl Item {
                 schema: text(schema),
                 service: text(service),
                 status: status.unwrap_or_default(),
+                setup_tests: tasks::tests_in(setup_tests),
             }),
             Err(_) => Judged::Unreadable(id),
         }
@@ -209,12 +217,17 @@ mod tests {
         let unknown = SetupState::Unknown;
         assert_eq!(
             read,
-            [("fine_one", SetupState::Connected), ("no_status", unknown), ("new_state", unknown)]
+            [
+                ("fine_one", SetupState::Connected),
+                ("odd_tasks", SetupState::Broken),
+                ("no_status", unknown),
+                ("new_state", unknown)
+            ]
         );
         let first = &seen.items[0];
         assert_eq!((first.schema.as_str(), first.service.as_str()), ("acme", "stripe"));
         assert!(first.status.is_historical_sync);
-        assert_eq!(seen.unreadable, ["odd_status", "odd_tasks", "no_group"]);
+        assert_eq!(seen.unreadable, ["odd_status", "no_group"]);
         assert_eq!((seen.hides(), seen.next_cursor.as_deref()), (false, Some("on")));
     }
 

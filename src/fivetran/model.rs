@@ -13,6 +13,8 @@ use url::Url;
 
 use crate::fivetran::catalog;
 use crate::fivetran::schema::SchemaKind;
+use crate::fivetran::tasks;
+pub use crate::fivetran::tasks::{SetupTest, Task};
 
 /// How long a Connect Card's link works after it was made.
 /// <https://fivetran.com/docs/rest-api/troubleshooting/uri-expires-frequently>
@@ -107,6 +109,12 @@ pub struct Connection {
     /// How far its setup is.
     #[serde(default, deserialize_with = "null_as_default")]
     pub status: Status,
+    /// The tests of its setup, if the answer has them.
+    #[serde(default, deserialize_with = "tasks::tests")]
+    pub setup_tests: Option<Vec<SetupTest>>,
+    /// Whether somebody has switched its syncs off.
+    #[serde(default, deserialize_with = "is_true")]
+    pub paused: bool,
 }
 
 /// The state of a connection.
@@ -122,19 +130,11 @@ pub struct Status {
     #[serde(default, deserialize_with = "null_as_default")]
     pub is_historical_sync: bool,
     /// What somebody has to do.
-    #[serde(default, deserialize_with = "null_as_default")]
+    #[serde(default, deserialize_with = "tasks::tasks")]
     pub tasks: Vec<Task>,
     /// What somebody should know.
-    #[serde(default, deserialize_with = "null_as_default")]
+    #[serde(default, deserialize_with = "tasks::tasks")]
     pub warnings: Vec<Task>,
-}
-
-/// A task or a warning of a connection, in Fivetran's own words.
-#[derive(Clone, Debug, Default, Deserialize)]
-pub struct Task {
-    /// For people.
-    #[serde(default, deserialize_with = "null_as_default")]
-    pub message: String,
 }
 
 /// How far a connection's setup is.
@@ -328,6 +328,11 @@ fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
 fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
     let value = Option::<serde_json::Value>::deserialize(deserializer)?;
     Ok(value.and_then(|value| value.as_str()?.parse().ok()))
+}
+
+/// What is neither true nor false is not said.
+fn is_true<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
+    Ok(serde_json::Value::deserialize(deserializer)? == serde_json::Value::Bool(true))
 }
 
 fn null_as_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(

@@ -44,6 +44,10 @@ pub enum Outcome<C> {
     Cancelled,
     /// The connection has been connected by now, so it was not deleted.
     NotCancelled,
+    /// Fivetran has begun to sync the connection.
+    SyncBegun,
+    /// Fivetran was syncing the connection already.
+    SyncRunning,
     /// The link is in the channel.
     Posted,
     /// The person knows.

@@ -89,7 +89,9 @@ impl<C> Journal<C> {
     /// From when on nothing of this stage is begun any more.
     pub(super) fn limit(&self) -> Timestamp {
         match self.progress.stage {
-            Stage::Create | Stage::Cancel { .. } => after(self.terms.accepted_at, CREATE_DEADLINE),
+            Stage::Create | Stage::Cancel { .. } | Stage::Sync { .. } => {
+                after(self.terms.accepted_at, CREATE_DEADLINE)
+            }
             _ => self.deadline(),
         }
     }

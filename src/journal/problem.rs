@@ -42,6 +42,10 @@ pub enum Problem {
     Gone,
     /// The connection is not cancelled, since it has been connected.
     NotCancelled,
+    /// The connection is not synced, since somebody has paused it.
+    Paused,
+    /// The connection is not synced, since nobody has finished its setup.
+    Unfinished,
     /// The service wants a table, or does not.
     Misfit(MisfitKind),
     /// Fivetran asks for a longer pause than anyone would wait.
@@ -77,6 +81,8 @@ impl Problem {
             Self::Elsewhere { .. } => "elsewhere",
             Self::Gone => "gone",
             Self::NotCancelled => "not_cancelled",
+            Self::Paused => "paused",
+            Self::Unfinished => "unfinished",
             Self::Misfit(_) => "misfit",
             Self::RateLimited { .. } => "rate_limited",
             Self::NoAnswer => "no_answer",
@@ -91,12 +97,18 @@ impl Problem {
 pub enum Notice {
     /// The connection was cancelled, as was asked for.
     Cancelled,
-    /// There is no link, for this reason.
+    /// Fivetran has begun to sync the connection, as was asked for.
+    SyncBegun,
+    /// It was syncing the connection already.
+    SyncRunning,
+    /// What was asked for was not done, for this reason.
     Problem(Problem),
 }
 
-/// How a cancellation that worked stands in the column of problems.
+/// How a cancellation that worked stands in the column of problems, and how syncs do.
 const CANCELLED: &str = r#"{"problem":"cancelled"}"#;
+const SYNC_BEGUN: &str = r#"{"problem":"sync_begun"}"#;
+const SYNC_RUNNING: &str = r#"{"problem":"sync_running"}"#;
 /// [`Problem::Unconfirmed`] is stored as a [`Problem::CannotPost`] with these words in the place of
 /// Slack's, which every version reads.
 const UNCONFIRMED: &str = "no clear answer";
@@ -109,6 +121,8 @@ impl Notice {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Cancelled => "cancelled",
+            Self::SyncBegun => "sync_begun",
+            Self::SyncRunning => "sync_running",
             Self::Problem(problem) => problem.name(),
         }
     }
@@ -118,6 +132,8 @@ impl Notice {
     pub fn to_json(&self) -> Option<String> {
         match self {
             Self::Cancelled => Some(CANCELLED.to_owned()),
+            Self::SyncBegun => Some(SYNC_BEGUN.to_owned()),
+            Self::SyncRunning => Some(SYNC_RUNNING.to_owned()),
             Self::Problem(Problem::Unconfirmed) => {
                 Self::Problem(Problem::CannotPost { slack_says: UNCONFIRMED.to_owned() }).to_json()
             }
@@ -132,8 +148,11 @@ impl Notice {
     /// From how it is stored; `None` if this version does not know it.
     #[must_use]
     pub fn from_json(json: &str) -> Option<Self> {
-        if json == CANCELLED {
-            return Some(Self::Cancelled);
+        match json {
+            CANCELLED => return Some(Self::Cancelled),
+            SYNC_BEGUN => return Some(Self::SyncBegun),
+            SYNC_RUNNING => return Some(Self::SyncRunning),
+            _ => {}
         }
         Some(Self::Problem(match serde_json::from_str(json).ok()? {
             Problem::CannotPost { slack_says } if slack_says == UNCONFIRMED => Problem::Unconfirmed,
@@ -185,6 +204,10 @@ mod tests {
     fn a_notice_comes_back_as_it_was_stored() {
         for notice in [
             Notice::Cancelled,
+            Notice::SyncBegun,
+            Notice::SyncRunning,
+            Notice::Problem(Problem::Paused),
+            Notice::Problem(Problem::Unfinished),
             Notice::Problem(Problem::Unconfirmed),
             Notice::Problem(Problem::Superseded),
             Notice::Problem(Problem::NoAnswer),

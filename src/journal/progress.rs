@@ -16,6 +16,11 @@ pub enum Stage {
         /// Its id.
         connection: String,
     },
+    /// The connection is to be synced.
+    Sync {
+        /// Its id.
+        connection: String,
+    },
     /// The connection is there; its link has to reach the channel.
     Deliver {
         /// Its id.
@@ -58,6 +63,7 @@ impl Stage {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Create | Self::Cancel { .. } => "create",
+            Self::Sync { .. } => "sync",
             Self::Deliver { .. } => "deliver",
             Self::Tell { .. } => "tell",
             Self::Over { ending: Ending::Delivered, .. } => "delivered",
@@ -77,6 +83,7 @@ impl Stage {
         match (name, connection) {
             ("create", None) => Some(Self::Create),
             ("create", Some(connection)) => Some(Self::Cancel { connection }),
+            ("sync", Some(connection)) => Some(Self::Sync { connection }),
             ("deliver", Some(connection)) => Some(Self::Deliver { connection, existed }),
             ("tell", connection) => Some(Self::Tell { notice: notice?, connection }),
             _ => None,
@@ -88,9 +95,10 @@ impl Stage {
     #[must_use]
     pub fn fits(&self, intent: Intent) -> bool {
         match self {
-            Self::Create => !matches!(intent, Intent::Cancel | Intent::Renew),
+            Self::Create => !matches!(intent, Intent::Cancel | Intent::Renew | Intent::Sync),
             Self::Cancel { .. } => intent == Intent::Cancel,
-            Self::Deliver { .. } => intent != Intent::Cancel,
+            Self::Sync { .. } => intent == Intent::Sync,
+            Self::Deliver { .. } => !matches!(intent, Intent::Cancel | Intent::Sync),
             Self::Tell { .. } | Self::Over { .. } => true,
         }
     }
@@ -100,7 +108,9 @@ impl Stage {
     pub fn connection(&self) -> Option<&str> {
         match self {
             Self::Create => None,
-            Self::Cancel { connection } | Self::Deliver { connection, .. } => Some(connection),
+            Self::Cancel { connection } | Self::Sync { connection } | Self::Deliver { connection, .. } => {
+                Some(connection)
+            }
             Self::Tell { connection, .. } | Self::Over { connection, .. } => connection.as_deref(),
         }
     }
@@ -126,7 +136,9 @@ impl Stage {
     pub fn over(self, ending: Ending) -> Self {
         let (notice, connection) = match self {
             Self::Create => (None, None),
-            Self::Cancel { connection } | Self::Deliver { connection, .. } => (None, Some(connection)),
+            Self::Cancel { connection } | Self::Sync { connection } | Self::Deliver { connection, .. } => {
+                (None, Some(connection))
+            }
             Self::Tell { notice, connection } => (Some(notice), connection),
             Self::Over { notice, connection, .. } => (notice, connection),
         };
@@ -171,6 +183,7 @@ mod tests {
         for stage in [
             Stage::Create,
             Stage::Cancel { connection: connection() },
+            Stage::Sync { connection: connection() },
             Stage::Deliver { connection: connection(), existed: true },
             Stage::Deliver { connection: connection(), existed: false },
             Stage::Tell { notice: Notice::Cancelled, connection: Some(connection()) },
@@ -187,20 +200,28 @@ mod tests {
         let connection = || "abc".to_owned();
         let (create, cancel) = (Stage::Create, Stage::Cancel { connection: connection() });
         let deliver = Stage::Deliver { connection: connection(), existed: true };
+        let sync = Stage::Sync { connection: connection() };
         for (intent, fitting) in [
-            (Intent::Connect, [true, false, true]),
-            (Intent::PostHere, [true, false, true]),
-            (Intent::Reauthorise, [true, false, true]),
-            (Intent::Renew, [false, false, true]),
-            (Intent::Cancel, [false, true, false]),
+            (Intent::Connect, [true, false, true, false]),
+            (Intent::PostHere, [true, false, true, false]),
+            (Intent::Reauthorise, [true, false, true, false]),
+            (Intent::Renew, [false, false, true, false]),
+            (Intent::Cancel, [false, true, false, false]),
+            (Intent::Sync, [false, false, false, true]),
         ] {
-            assert_eq!([&create, &cancel, &deliver].map(|stage| stage.fits(intent)), fitting, "{intent:?}");
+            assert_eq!(
+                [&create, &cancel, &deliver, &sync].map(|stage| stage.fits(intent)),
+                fitting,
+                "{intent:?}"
+            );
         }
     }
 
     #[test]
     fn columns_that_make_no_open_stage_are_refused() {
-        for (name, connection) in [("deliver", None), ("tell", Some("abc")), ("told", None), ("", None)] {
+        for (name, connection) in
+            [("deliver", None), ("sync", None), ("tell", Some("abc")), ("told", None), ("", None)]
+        {
             assert_eq!(Stage::stored(name, connection.map(str::to_owned), false, None), None, "{name}");
         }
     }

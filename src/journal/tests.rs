@@ -28,6 +28,7 @@ enum Step {
     Look,
     Mint,
     Cancel,
+    Sync,
     Post,
     Tell,
     Wait(Duration),
@@ -41,6 +42,7 @@ impl From<Act<&'static str>> for Step {
             Act::Provision(super::Step::Look) => Self::Look,
             Act::Provision(super::Step::Mint { .. }) => Self::Mint,
             Act::Provision(super::Step::Cancel { .. }) => Self::Cancel,
+            Act::Provision(super::Step::Sync { .. }) => Self::Sync,
             Act::Deliver(Message::Link { .. }) => Self::Post,
             Act::Deliver(Message::Notice(_)) => Self::Tell,
             Act::Rest(pause) => Self::Wait(pause),
@@ -127,7 +129,7 @@ impl Life {
     fn problem(&self) -> Option<&Problem> {
         match self.journal.progress.stage.notice()? {
             Notice::Problem(problem) => Some(problem),
-            Notice::Cancelled => None,
+            Notice::Cancelled | Notice::SyncBegun | Notice::SyncRunning => None,
         }
     }
 }
@@ -289,6 +291,8 @@ fn whoever_takes_a_command_over_goes_on_from_its_stage() {
         (Stage::Create, Step::Look),
         // Cancelling twice is cancelling.
         (Stage::Cancel { connection: connection() }, Step::Cancel),
+        // And a sync that runs is not begun again.
+        (Stage::Sync { connection: connection() }, Step::Sync),
         (Stage::Deliver { connection: connection(), existed: false }, Step::Look),
         (tell(), Step::Tell),
         (tell().over(Ending::Delivered), Step::End),

@@ -73,6 +73,11 @@ pub enum Step {
         /// Its id.
         connection: String,
     },
+    /// Have the connection synced.
+    Sync {
+        /// Its id.
+        connection: String,
+    },
     /// Delete the connection, if nobody has finished it.
     Cancel {
         /// Its id.
@@ -123,6 +128,7 @@ impl<C: Clone> Journal<C> {
         Act::Provision(match &self.progress.stage {
             Stage::Create if self.due == Due::Create => Step::Create,
             Stage::Create => Step::Look,
+            Stage::Sync { connection } => Step::Sync { connection: connection.clone() },
             Stage::Cancel { connection } => Step::Cancel { connection: connection.clone() },
             Stage::Deliver { connection, existed } => {
                 let connection = connection.clone();

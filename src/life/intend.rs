@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 
-use super::{Change, Connection, Link, Place, Posting, Purpose, Reminded, Seen, State};
+use super::{Change, Connection, Link, Place, Posting, Purpose, Reminded, Seen, State, Trouble};
 use crate::fivetran::model::SetupState;
 use crate::work::{Intent, Request};
 
@@ -181,6 +181,7 @@ fn post(before: Option<&Connection>, ask: &Ask<'_>, now: Timestamp) -> Intention
         message: place.clone(),
         state: State::Waiting,
         detail: None,
+        trouble: None,
         posted_at: now,
         expires_at: ask.expires_at,
         changed_at: now,
@@ -188,7 +189,8 @@ fn post(before: Option<&Connection>, ask: &Ask<'_>, now: Timestamp) -> Intention
         purpose: ask.purpose,
         landed_at: None,
     };
-    let incomplete = Seen::Setup { state: SetupState::Incomplete, tasks: None, first_sync: false };
+    let trouble = Trouble::default();
+    let incomplete = Seen::Setup { state: SetupState::Incomplete, trouble, first_sync: false };
     let connection = Connection {
         key: ask.request.key(),
         link,

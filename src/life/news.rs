@@ -1,12 +1,13 @@
-//! What the thread of a message is told of a link.
+//! What is told when something has become of a link: to the thread of its message, or to the person who
+//! asked for it alone.
 //!
-//! Owns which news there are, and whether they are still so. Knows no sentence.
+//! Owns which news there are, whom they are for, and whether they are still so. Knows no sentence.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Link, State};
 
-/// Something that the thread of a link's message tells.
+/// Something that is told of a link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum News {
@@ -19,10 +20,12 @@ pub enum News {
     Expired,
     /// The link by which a connection could be authorised again has expired unused.
     Lapsed,
-    /// The connection needs to be fixed.
+    /// The connection does not work, or another reason for that is known.
     Broken,
     /// It works again.
     Fixed,
+    /// It works again, and its customer never had to do anything about it.
+    Recovered,
     /// The connection is gone.
     Gone,
     /// It will expire soon.
@@ -36,12 +39,41 @@ impl News {
     #[must_use]
     pub fn holds(self, link: &Link) -> bool {
         match self {
-            Self::Connected { .. } | Self::Fixed => link.state == State::Connected,
+            Self::Connected { .. } | Self::Fixed | Self::Recovered => link.state == State::Connected,
             Self::Expired | Self::ReminderAfter => link.state == State::Expired,
             Self::Lapsed => link.state == State::Lapsed,
             Self::Broken => link.state == State::Broken,
             Self::Gone => link.state == State::Gone,
             Self::ReminderBefore => link.state == State::Waiting,
+        }
+    }
+
+    /// Whether it is for the person who asked for the link alone. The thread is read by the customer,
+    /// who can do nothing about a trouble that no sign-in ends.
+    #[must_use]
+    pub fn is_private(self, link: &Link) -> bool {
+        match self {
+            Self::Recovered => true,
+            Self::Broken => !link.asks_customer(),
+            _ => false,
+        }
+    }
+
+    /// As it is kept: a name that the release before knows, and whether it is private all the same.
+    #[must_use]
+    pub fn kept(self) -> (Self, bool) {
+        match self {
+            Self::Recovered => (Self::Fixed, true),
+            news => (news, false),
+        }
+    }
+
+    /// From how it is kept.
+    #[must_use]
+    pub fn of_kept(news: Self, private: bool) -> Self {
+        match (news, private) {
+            (Self::Fixed, true) => Self::Recovered,
+            (news, _) => news,
         }
     }
 }

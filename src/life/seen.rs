@@ -5,8 +5,9 @@
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Change, Connection, Link, News, Purpose, State, later};
-use crate::fivetran::model::{SetupState, Status};
+use super::{Change, Connection, Link, News, Purpose, State, Trouble, later};
+use crate::fivetran::listed::Listed;
+use crate::fivetran::model::{self, SetupState, Status};
 
 /// How many other connections may be missing while one is believed to be gone. When more are, it is
 /// rather the key that sees another account, and somebody has to look.
@@ -15,8 +16,6 @@ pub const FEW: u64 = 3;
 const SURE_AFTER: SignedDuration = SignedDuration::from_mins(2);
 /// When one that is missing is asked about again.
 const ASK_AGAIN: SignedDuration = SignedDuration::from_mins(3);
-/// Longest text of Fivetran's tasks that is kept, in characters: a message shows less.
-const TASKS_LIMIT: usize = 1000;
 
 /// What Fivetran shows of a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,8 +24,8 @@ pub enum Seen {
     Setup {
         /// How far its setup is.
         state: SetupState,
-        /// What Fivetran asks for, in its own words.
-        tasks: Option<String>,
+        /// What is wrong with it, if it does not work.
+        trouble: Trouble,
         /// Whether its first sync is under way.
         first_sync: bool,
     },
@@ -39,18 +38,28 @@ pub enum Seen {
 
 impl From<&Status> for Seen {
     fn from(status: &Status) -> Self {
-        let tasks: Vec<_> = status.tasks.iter().map(|task| task.message.as_str()).collect();
-        // Kept in the database and shown: no control characters, and no more than can be read.
-        let tasks: String = tasks.join("; ").chars().filter(|c| !c.is_control()).take(TASKS_LIMIT).collect();
-        Self::Setup {
-            state: status.setup_state,
-            tasks: (!tasks.is_empty()).then_some(tasks),
-            first_sync: status.is_historical_sync,
-        }
+        Self::with_tests(status, None)
+    }
+}
+
+impl From<&model::Connection> for Seen {
+    fn from(found: &model::Connection) -> Self {
+        Self::with_tests(&found.status, found.setup_tests.as_deref())
+    }
+}
+
+impl From<&Listed> for Seen {
+    fn from(item: &Listed) -> Self {
+        Self::with_tests(&item.status, item.setup_tests.as_deref())
     }
 }
 
 impl Seen {
+    fn with_tests(status: &Status, tests: Option<&[model::SetupTest]>) -> Self {
+        let (state, first_sync) = (status.setup_state, status.is_historical_sync);
+        Self::Setup { state, trouble: Trouble::of(status, tests), first_sync }
+    }
+
     /// What was seen, in short: as long as it is the same, and no moment of the link's own has come,
     /// there is nothing to think about.
     #[must_use]
@@ -60,9 +69,9 @@ impl Seen {
             Self::Setup { state: SetupState::Incomplete, .. } => "incomplete".to_owned(),
             Self::Setup { state: SetupState::Connected, .. } => "connected".to_owned(),
             // What it says is shown, so a change of it counts.
-            Self::Setup { state, tasks, .. } => {
+            Self::Setup { state, trouble, .. } => {
                 let kind = if *state == SetupState::Broken { "broken" } else { "unknown" };
-                format!("{kind} {:016x}", fingerprint(tasks.as_deref().unwrap_or_default()))
+                format!("{kind} {:016x}", fingerprint(&format!("{trouble:?}")))
             }
         }
     }
@@ -95,9 +104,9 @@ impl Change {
         let digest = seen.digest();
         match seen {
             Seen::Missing { others } => self.missing(*others, reminders, now),
-            Seen::Setup { state, tasks, first_sync } => {
+            Seen::Setup { state, trouble, first_sync } => {
                 self.connection.missing_since = None;
-                self.setup(*state, tasks.as_deref(), *first_sync, reminders, now);
+                self.setup(*state, trouble, *first_sync, reminders, now);
             }
         }
         self.connection.seen = Some(digest);
@@ -124,7 +133,7 @@ impl Change {
     fn setup(
         &mut self,
         state: SetupState,
-        tasks: Option<&str>,
+        trouble: &Trouble,
         first_sync: bool,
         reminders: bool,
         now: Timestamp,
@@ -146,8 +155,12 @@ impl Change {
             SetupState::Connected if before == State::Lapsed => (State::Lapsed, None),
             SetupState::Connected if link.has_lapsed(now) => (State::Lapsed, Some(News::Lapsed)),
             SetupState::Connected => {
-                let fixed = matches!(before, State::Broken | State::Gone);
-                let news = if fixed { News::Fixed } else { News::Connected { first_sync } };
+                let news = match before {
+                    // Its customer was not told that anything was wrong.
+                    State::Broken if !link.asks_customer() => News::Recovered,
+                    State::Broken | State::Gone => News::Fixed,
+                    _ => News::Connected { first_sync },
+                };
                 (State::Connected, Some(news))
             }
             SetupState::Broken => (State::Broken, Some(News::Broken)),
@@ -165,23 +178,43 @@ impl Change {
             // Only from waiting: a link that has expired stays so until it is renewed.
             _ => return self.passed(reminders, now),
         };
-        let detail = tasks.filter(|_| after == State::Broken).map(str::to_owned);
         if after != before {
+            let trouble = (after == State::Broken).then(|| trouble.clone());
             self.becomes(after, now);
             self.news = news;
             self.connection.link.purpose = None;
-        } else if self.connection.link.detail != detail {
-            // What Fivetran asks for is part of the message.
-            self.show.push(self.connection.link.message_id.clone());
+            self.connection.link.is_troubled_by(trouble);
+        } else {
+            match after {
+                State::Broken => self.goes_on_broken(trouble),
+                _ => self.passed(reminders, now),
+            }
         }
-        self.connection.link.detail = detail;
-        if after == before {
-            self.passed(reminders, now);
+    }
+
+    /// What is wrong may change while it goes on, and so may whose turn it is to do something.
+    fn goes_on_broken(&mut self, trouble: &Trouble) {
+        let before = self.connection.link.clone();
+        let link = &mut self.connection.link;
+        let trouble = trouble.clone().or_as_tested(before.trouble.as_ref());
+        let differs = before.trouble.as_ref().is_none_or(|known| trouble.differs_from(known));
+        link.is_troubled_by(Some(trouble));
+        let (asked, asks) = (before.asks_customer(), link.asks_customer());
+        // What Fivetran says is part of the message that asks the customer, and of no other.
+        if asked != asks || (asks && link.detail != before.detail) {
+            self.show.push(link.message_id.clone());
         }
+        // Whoever reads the thread reads that in the message; the person who asked is told each time.
+        self.news = Some(News::Broken).filter(|_| if asks { !asked } else { differs });
     }
 }
 
 impl Link {
+    fn is_troubled_by(&mut self, trouble: Option<Trouble>) {
+        self.detail = trouble.as_ref().and_then(Trouble::words);
+        self.trouble = trouble;
+    }
+
     /// Whether what is seen is just what the link was made to change, so that nothing has happened
     /// yet. Of a connection that works and is authorised again, only its customer's return says that
     /// it was.

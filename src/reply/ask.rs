@@ -11,6 +11,7 @@ use slack_morphism::prelude::{
 use super::markup::{Mrkdwn, content, cut, plain_section, sentences};
 use crate::command::renew::NotRenewable;
 use crate::command::status::Choices;
+use crate::command::sync::NotSynced;
 use crate::journal::{Origin, Problem};
 use crate::life::{Link, State};
 
@@ -22,6 +23,9 @@ pub const REAUTHORISE: &str = "reauthorise";
 pub const CANCEL: &str = "cancel_connection";
 /// The button that asks for a new link from a private message; its value is the link's reference.
 pub const RENEW_HERE: &str = "renew_here";
+
+/// The button that has Fivetran sync a connection now; its value is the link's reference.
+pub const SYNC_NOW: &str = "sync_now";
 
 /// Does nothing.
 pub const DISMISS: &str = "dismiss";
@@ -102,13 +106,18 @@ pub(super) fn choices(link: &Link, choices: Choices) -> Option<SlackBlock> {
     let renew = choices.renew.then(|| {
         let label = if link.state == State::Broken { "Get a link to fix it" } else { "Get a new link" };
         let what = "A new link replaces this one; anyone who sees it can use it to sign in.";
-        button(RENEW_HERE, label, &link.id)
-            .with_style(SlackBlockButtonStyle::Primary)
-            .with_confirm(confirm(label, what, label, "Not now"))
+        let button = button(RENEW_HERE, label, &link.id).with_confirm(confirm(label, what, label, "Not now"));
+        // The one that is likely to help is the primary one.
+        if choices.sync { button } else { button.with_style(SlackBlockButtonStyle::Primary) }
     });
-    let buttons = renew.into_iter().chain(choices.cancel.then(|| delete(link)));
+    let sync = choices.sync.then(|| sync_now(link));
+    let buttons = sync.into_iter().chain(renew).chain(choices.cancel.then(|| delete(link)));
     let buttons: Vec<_> = buttons.map(SlackActionBlockElement::Button).collect();
     (!buttons.is_empty()).then(|| SlackActionsBlock::new(buttons).into())
+}
+
+fn sync_now(link: &Link) -> SlackBlockButtonElement {
+    button(SYNC_NOW, "Sync now", &link.id).with_style(SlackBlockButtonStyle::Primary)
 }
 
 /// There is no link of that schema in this channel.
@@ -144,6 +153,23 @@ pub fn not_cancellable(link: &Link) -> SlackMessageContent {
         "{} has been connected, so I didn't delete anything. A connection in use can only be deleted in Fivetran.",
         link.request.service_name
     ))
+}
+
+/// Why a connection is not synced.
+#[must_use]
+pub fn not_synced(why: NotSynced, link: &Link) -> SlackMessageContent {
+    let name = &link.request.service_name;
+    sentences(&match why {
+        NotSynced::Works => format!("{name} is working again, so there's nothing to do."),
+        NotSynced::Unfinished => {
+            format!(
+                "A link to set {name} up is on show in this channel; until that's done there's nothing to sync."
+            )
+        }
+        NotSynced::Gone => {
+            format!("{name} was cancelled or removed in Fivetran, so there's nothing to sync.")
+        }
+    })
 }
 
 /// A button was pressed that this person may not press, or that does not belong to its message.

@@ -43,7 +43,7 @@ pub fn list(page: &Page, slash: Option<&str>) -> SlackMessageContent {
 fn row(link: &Link) -> SlackBlock {
     let schema = link.request.target.connection_name();
     let line = Mrkdwn::default().raw(mark(link.state)).raw(" ").bold(&cut(&link.request.service_name, 100));
-    let line = line.raw(" into ").code(&schema).raw("\n").raw(state_words(link.state));
+    let line = line.raw(" into ").code(&schema).raw("\n").raw(state_words(link));
     when(line, link).raw(" · requested by <@").text(&link.requester).raw(">").section()
 }
 

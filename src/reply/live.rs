@@ -107,18 +107,27 @@ pub fn settled(link: &Link) -> SlackMessageContent {
             let lead = lead.raw(&local_time(link.expires_at)).raw(" before the setup was finished.");
             (lead, format!("The link for {name} has expired."), Some(renew(link, "Get a new link", None)))
         }
+        State::Broken if !link.asks_customer() => {
+            // Calm, and true whatever it is: the customer can do nothing about it.
+            let lead = Mrkdwn::default().raw(":information_source: ").bold(name);
+            let lead = lead.raw(
+                " is set up, but isn't getting new data right now. There's nothing you need to do; this message changes when that's over.",
+            );
+            (lead, format!("{name} isn't getting new data right now. There's nothing you need to do."), None)
+        }
         State::Broken => {
             let mut lead = Mrkdwn::default()
                 .raw(":warning: ")
                 .bold(name)
-                .raw(" was connected, but now needs attention.");
+                .raw(" was connected, but its access has stopped working.");
             if let Some(detail) = &link.detail {
-                lead = lead.raw(" Fivetran says: ").text(&cut(detail, 500));
+                lead = lead.raw(" Fivetran says: ").text(&cut(unstopped(detail), 500)).raw(".");
             }
+            lead = lead.raw(" To fix it, get a link and sign in again.");
             let confirm = "A link will appear here that lets anyone in this channel sign in again.";
             (
                 lead,
-                format!("{name} needs attention."),
+                format!("{name} needs to be connected again."),
                 Some(renew(link, "Get a link to fix it", Some(confirm))),
             )
         }
@@ -150,7 +159,8 @@ pub fn settled(link: &Link) -> SlackMessageContent {
     content(&text, blocks)
 }
 
-/// What the thread of a link's message tells.
+/// What the thread of a link's message tells. What is for one person alone is told by
+/// [`super::trouble`].
 #[must_use]
 pub fn news(news: News, link: &Link) -> SlackMessageContent {
     let name = link.request.service_name.as_str();
@@ -173,10 +183,12 @@ pub fn news(news: News, link: &Link) -> SlackMessageContent {
             say(&format!("The link to sign in to {name} again has expired. {name} is connected as before."))
         }
         News::Broken => say(&format!(
-            "{name} needs attention: {}.",
-            link.detail.as_deref().map_or("Fivetran can't reach it".into(), |it| cut(unstopped(it), 300))
+            "{name} needs to be connected again: {}.",
+            link.detail
+                .as_deref()
+                .map_or("its access has stopped working".into(), |it| cut(unstopped(it), 300))
         )),
-        News::Fixed => say(&format!("{name} is working again.")),
+        News::Fixed | News::Recovered => say(&format!("{name} is working again.")),
         News::Gone => say(&format!("{name} was removed in Fivetran.")),
         News::ReminderBefore => {
             say(&format!("Reminder: the link for {name} expires soon, and the setup isn't finished yet."))

@@ -27,16 +27,22 @@ pub fn notice(notice: &Notice, work: &Work, reference: &str) -> SlackMessageCont
 /// [`notice`] as plain sentences.
 #[must_use]
 pub fn notice_sentence(notice: &Notice, work: &Work) -> String {
+    let Request { service_name: name, target, slash, .. } = work.request();
+    let (slash, schema) = (Surface::of(slash), target.connection_name());
     match notice {
         Notice::Problem(problem) => problem_sentence(problem, work),
-        Notice::Cancelled => {
-            let Request { service_name, target, .. } = work.request();
-            format!(
-                "The connection for {service_name} into {} is deleted, and its link no longer works. Nothing else \
-                 was deleted: data already in the destination stays there.",
-                target.connection_name()
-            )
-        }
+        Notice::SyncBegun => format!(
+            "Fivetran is syncing {name} now. To see how that goes, type {slash} status {schema}. If it fails again, open \
+             the connection in Fivetran."
+        ),
+        Notice::SyncRunning => format!(
+            "Fivetran was already syncing {name}, so I left that sync alone. To see how it goes, type {slash} status \
+             {schema}."
+        ),
+        Notice::Cancelled => format!(
+            "The connection for {name} into {schema} is deleted, and its link no longer works. Nothing else was \
+             deleted: data already in the destination stays there."
+        ),
     }
 }
 
@@ -99,6 +105,15 @@ fn problem_sentence(problem: &Problem, work: &Work) -> String {
         Problem::Gone if matches!(work, Work::Cancel { .. }) => format!(
             "Fivetran doesn't show the connection for {name} into {schema}, so there was nothing to delete."
         ),
+        Problem::Gone if matches!(work, Work::Sync { .. }) => format!(
+            "Fivetran doesn't show the connection for {name} into {schema}, so there was nothing to sync."
+        ),
+        Problem::Paused => format!(
+            "The connection for {name} is paused in Fivetran, so no sync was started. Resume it there if it should go on."
+        ),
+        Problem::Unfinished => format!(
+            "The setup of {name} isn't finished, so there was nothing to sync. Type {slash} renew {schema} for a new link."
+        ),
         Problem::Gone => format!(
             "Fivetran doesn't show the connection for {name}, so there can't be a new link. If it was removed, ask \
              whoever requested it to start over; if not, try again in a few minutes."
@@ -144,6 +159,11 @@ fn refused(said: &ApiMessage, work: &Work) -> String {
     let request = work.request();
     let name = request.service_name.as_str();
     let said = quoted(said);
+    if let Work::Sync { .. } = work {
+        return format!(
+            "Fivetran didn't start a sync of {name}{said}. Open the connection in Fivetran to see why."
+        );
+    }
     let Work::Connect(_) = work else { return format!("Fivetran refused the request for {name}{said}.") };
     let log = match Surface::of(&request.slash) {
         Surface::Slack(_) => {
@@ -169,6 +189,9 @@ fn no_answer(work: &Work) -> String {
              you'll get a link for it, not a second connection."
         ),
         Work::Renew { .. } => format!("{silence}, so I couldn't make a new link. Try again later."),
+        Work::Sync { .. } => {
+            format!("{silence}, so a sync of {name} may not have started. Try again later.")
+        }
         Work::Cancel { .. } => {
             format!("{silence}, so the connection for {name} may not have been deleted. Try again later.")
         }

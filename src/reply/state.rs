@@ -17,9 +17,10 @@ pub(super) fn mark(state: State) -> &'static str {
 }
 
 /// A state in words.
-pub(super) fn state_words(state: State) -> &'static str {
-    match state {
-        State::Broken => "needs attention",
+pub(super) fn state_words(link: &Link) -> &'static str {
+    match link.state {
+        State::Broken if link.asks_customer() => "needs to be connected again",
+        State::Broken => "not getting new data; your customer isn't asked to do anything",
         State::Expired => "the link expired before the setup was finished",
         State::Waiting => "waiting for your customer",
         State::Connected => "connected",

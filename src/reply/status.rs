@@ -2,9 +2,9 @@
 
 use slack_morphism::prelude::{SlackBlock, SlackMessageContent};
 
-use super::ask;
 use super::markup::{Mrkdwn, content, context, cut, local_time, plain_section, sentences};
 use super::state::{mark, state_words, when};
+use super::{ask, trouble};
 use crate::command::status::{Choices, Report, View};
 use crate::fivetran::model::{SetupState, Status, SyncState, Task};
 use crate::life::{Link, State};
@@ -20,12 +20,12 @@ pub fn status(report: &Report) -> SlackMessageContent {
     let Report { link, view } = report;
     let (name, schema) = (link.request.service_name.as_str(), link.request.target.connection_name());
     let lead = Mrkdwn::default().raw(mark(link.state)).raw(" ").bold(name).raw(" into ").code(&schema);
-    let lead = when(lead.raw("\n").raw(state_words(link.state)), link).section();
+    let lead = when(lead.raw("\n").raw(state_words(link)), link).section();
     let mut blocks = vec![lead];
     blocks.extend(fivetran(view, link.state));
     blocks.push(facts(link));
-    blocks.extend(ask::choices(link, Choices::of(link.state)));
-    content(&format!("{name} into {schema}: {}", state_words(link.state)), blocks)
+    blocks.extend(ask::choices(link, Choices::of(link)));
+    content(&format!("{name} into {schema}: {}", state_words(link)), blocks)
 }
 
 /// The database did not answer.
@@ -88,7 +88,7 @@ fn in_words(status: &Status) -> String {
 }
 
 fn tasks(head: &str, tasks: &[Task]) -> Option<SlackBlock> {
-    let said = tasks.iter().map(|task| task.message.trim()).filter(|message| !message.is_empty());
-    let lines: Vec<_> = said.take(TASKS).map(|message| format!("\n• {}", cut(message, TASK_LIMIT))).collect();
+    let said = tasks.iter().filter_map(trouble::line);
+    let lines: Vec<_> = said.take(TASKS).map(|line| format!("\n• {}", cut(&line, TASK_LIMIT))).collect();
     (!lines.is_empty()).then(|| plain_section(&format!("{head}{}", lines.concat())))
 }

@@ -41,6 +41,9 @@ pub fn already_on_it_sentence(work: &Work, under_way: &UnderWay) -> String {
         (UnderWay::Same, Work::Cancel { .. }) => {
             format!("Already on it: I'm cancelling the connection for {service_name}.")
         }
+        (UnderWay::Same, Work::Sync { .. }) => {
+            format!("Already on it: I'm asking Fivetran to sync {service_name}.")
+        }
         (UnderWay::Another(open), _) => format!(
             "I'm still working on an earlier request for {} here. Please try again when it's done.",
             of(open)

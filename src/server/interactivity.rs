@@ -20,7 +20,7 @@ use super::json;
 use super::list::page as page_of;
 use super::signed::{self, Signed};
 use crate::clock::Clock;
-use crate::command::{cancel, renew};
+use crate::command::{cancel, renew, sync};
 use crate::journal::Progress;
 use crate::life::{Link, State};
 use crate::permission::{Gate, Person, Refused};
@@ -168,7 +168,13 @@ impl Press {
             RENEW => self.renew(route, key).await,
             ask::DISMISS => Ok(Feedback::Replace(ask::dismissed())),
             _ if self.outsider => Ok(Feedback::Ephemeral(ask::not_yours())),
-            ask::POST_HERE | ask::REAUTHORISE | ask::CANCEL | ask::RENEW_HERE | BACK | NEXT
+            ask::POST_HERE
+            | ask::REAUTHORISE
+            | ask::CANCEL
+            | ask::RENEW_HERE
+            | ask::SYNC_NOW
+            | BACK
+            | NEXT
                 if let Err(refused) = self.authorize(route).await =>
             {
                 Ok(Feedback::Ephemeral(reply::refused(&refused)))
@@ -176,6 +182,7 @@ impl Press {
             ask::POST_HERE => self.confirm(route, key, Confirmed::PostHere).await,
             ask::REAUTHORISE => self.confirm(route, key, Confirmed::Reauthorise).await,
             ask::RENEW_HERE => self.renew_here(route, key).await,
+            ask::SYNC_NOW => self.sync(route, key).await,
             BACK | NEXT => self.turn(route).await,
             ask::CANCEL => self.cancel(route, key).await,
             _ => return,
@@ -291,6 +298,17 @@ impl Press {
         match renew::work(&link) {
             Ok((work, progress)) => self.carry_out(route, key, work, progress).await,
             Err(why) => Ok(Feedback::Replace(ask::not_renewable(why, &link))),
+        }
+    }
+
+    /// From a private message about a connection that does not work.
+    async fn sync(&self, route: &Interactivity, key: &[u8]) -> Result<Feedback, StoreError> {
+        let Some(link) = self.link_here(route).await? else {
+            return Ok(Feedback::Ephemeral(ask::not_yours()));
+        };
+        match sync::work(&link) {
+            Ok((work, progress)) => self.carry_out(route, key, work, progress).await,
+            Err(why) => Ok(Feedback::Replace(ask::not_synced(why, &link))),
         }
     }
 

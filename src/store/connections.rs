@@ -10,7 +10,7 @@ use sqlx::Row as _;
 
 use super::row::reminded;
 use super::{KEEP, Pool, Recorded, Store, StoreError, millis, on};
-use crate::life::{Connection, Link, Place, Posting, Purpose, State};
+use crate::life::{Connection, Link, Place, Posting, Purpose, State, Trouble};
 use crate::work::{Key, Work};
 
 /// How long the lease of a group lasts at the least: longer than a list of many pages.
@@ -84,6 +84,7 @@ macro_rules! connection {
             state: row.try_get("state")?,
             purpose: row.try_get("purpose")?,
             detail: row.try_get("detail")?,
+            trouble: row.try_get("trouble")?,
             posted_at: time(row.try_get("posted_at")?)?,
             expires_at: time(row.try_get("expires_at")?)?,
             changed_at: time(row.try_get("changed_at")?)?,
@@ -121,6 +122,7 @@ pub(super) struct Columns {
     pub(super) state: String,
     pub(super) purpose: Option<String>,
     pub(super) detail: Option<String>,
+    pub(super) trouble: Option<String>,
     pub(super) posted_at: Timestamp,
     pub(super) expires_at: Timestamp,
     pub(super) changed_at: Timestamp,
@@ -138,9 +140,14 @@ impl Columns {
     pub(super) fn read(self) -> Result<Stored, StoreError> {
         let unreadable = || StoreError::Unreadable(self.id.clone());
         let posting = self.posting.as_deref().map(serde_json::from_str::<Posting>);
+        let state = State::named(&self.state).ok_or_else(unreadable)?;
+        // The release before leaves it behind. What cannot be read asks nobody for anything.
+        let trouble = self.trouble.filter(|_| state == State::Broken);
+        let trouble = trouble.map(|json| serde_json::from_str::<Trouble>(&json).unwrap_or_default());
         let link = Link {
             request: serde_json::from_str(&self.request).map_err(|_| unreadable())?,
-            state: State::named(&self.state).ok_or_else(unreadable)?,
+            state,
+            trouble,
             connection_id: self.connection_id,
             team_id: self.team_id,
             channel_id: self.channel_id,

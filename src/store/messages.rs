@@ -97,6 +97,8 @@ macro_rules! message {
 struct Kept {
     connection: Key,
     news: News,
+    #[serde(default)]
+    private: bool,
 }
 
 impl Store {
@@ -164,9 +166,9 @@ impl Store {
             rows.iter()
                 .map(|row| {
                     let (id, body): (String, String) = (row.try_get("id")?, row.try_get("body")?);
-                    let Kept { connection, news } =
+                    let Kept { connection, news, private } =
                         serde_json::from_str(&body).map_err(|_| StoreError::Unreadable(id.clone()))?;
-                    Ok(PendingNews { id, key: connection, news })
+                    Ok(PendingNews { id, key: connection, news: News::of_kept(news, private) })
                 })
                 .collect()
         })

@@ -85,6 +85,7 @@ impl Store {
                         message: channel.zip(ts).map(|(channel, ts)| Place { channel, ts }),
                         state,
                         detail: row.try_get("detail")?,
+                        trouble: None,
                         posted_at: time(row.try_get("posted_at")?)?,
                         expires_at: time(row.try_get("expires_at")?)?,
                         changed_at: time(row.try_get("changed_at")?)?,

@@ -118,7 +118,7 @@ impl Watcher {
             let mut changed = Vec::new();
             for item in &page.items {
                 if let Some(row) = unlisted.remove(&item.id) {
-                    let seen = Seen::from(&item.status);
+                    let seen = Seen::from(item);
                     if is_worth_a_thought(&row, &seen, now) {
                         changed.push((row, seen));
                     }

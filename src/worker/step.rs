@@ -60,6 +60,7 @@ impl Worker {
             Step::Look => provision.look(request).await.map_or_else(Outcome::Failed, Outcome::Found),
             Step::Mint { connection } => provision.mint(connection, landing).await,
             Step::Cancel { connection } => provision.cancel(connection).await,
+            Step::Sync { connection } => provision.sync(connection).await,
         };
         turn.came_to(answer(&outcome));
         match outcome {
@@ -74,8 +75,9 @@ fn calls_of(step: &Step, request: &Request) -> u32 {
     match step {
         // Its service's config keys are read first.
         Step::Create if request.kind.is_none() => 2,
-        // It is looked at before it is deleted.
+        // It is looked at before it is deleted, or synced; and once more after a conflict.
         Step::Cancel { .. } => 2,
+        Step::Sync { .. } => 3,
         Step::Create | Step::Look | Step::Mint { .. } => 1,
     }
 }

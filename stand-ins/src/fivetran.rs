@@ -12,6 +12,7 @@ mod names;
 mod routes;
 mod setup;
 mod state;
+pub mod tasks;
 
 use std::collections::{HashMap, VecDeque};
 use std::io;
@@ -218,13 +219,36 @@ impl FivetranStandIn {
         self.change(id, |connection| connection["status"]["setup_state"] = json!(state));
     }
 
-    /// Sets `status.tasks` from pairs of code and message.
-    pub fn set_tasks(&self, id: &str, tasks: Vec<(String, String)>) {
-        let tasks: Vec<Value> = tasks
-            .into_iter()
-            .map(|(code, message)| json!({ "code": code, "message": message, "details": null }))
-            .collect();
+    /// Sets `status.tasks`, each as JSON: `{code, message, details}`, or whatever shall stand there.
+    pub fn set_tasks(&self, id: &str, tasks: Vec<Value>) {
         self.change(id, |connection| connection["status"]["tasks"] = json!(tasks));
+    }
+
+    /// The connection is broken from now on, with one task: its code, its label, and its details or
+    /// none. A sync clears it only where [`tasks::clears`] says so.
+    pub fn break_with(&self, id: &str, [code, message, details]: [&str; 3]) {
+        self.set_setup_state(id, "broken");
+        self.change(id, |connection| {
+            connection["status"]["sync_state"] = json!("scheduled");
+            connection["failed_at"] = json!(self.0.clock.now().to_string());
+        });
+        self.set_tasks(id, vec![tasks::task(code, message, details)]);
+    }
+
+    /// Sets `setup_tests`.
+    pub fn set_setup_tests(&self, id: &str, tests: Value) {
+        self.change(id, |connection| connection["setup_tests"] = tests);
+    }
+
+    /// Sets `paused`, as somebody does it in Fivetran's dashboard.
+    pub fn set_paused(&self, id: &str, paused: bool) {
+        self.change(id, |connection| state::pause(connection, paused));
+    }
+
+    /// The sync of a connection has ended, and it went well.
+    pub fn end_sync(&self, id: &str) {
+        let now = self.0.clock.now();
+        self.change(id, |connection| tasks::end_sync(connection, now));
     }
 
     /// Does what the Connect Card's button does, without a browser.

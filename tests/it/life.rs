@@ -94,14 +94,15 @@ async fn a_day_in_the_life_of_a_link_is_one_true_message_and_its_thread() {
             Requested by @alice · The data goes to `customer_schema` · Ref R1
           in the thread of message 1:
               Google Ads is connected, and its first sync has started. (Requested by @alice.)
-        the connection breaks; Fivetran says: Reconnect
+        the connection breaks; Fivetran says: reconnect / Reconnect / Reconnect
         … 1 h later …
         bot edits message 1:
-            :warning: *Google Ads* was connected, but now needs attention. Fivetran says: Reconnect
+            :warning: *Google Ads* was connected, but its access has stopped working. To fix it, get a link
+            and sign in again.
             [Get a link to fix it]
             Requested by @alice · The data goes to `customer_schema` · Ref R1
           in the thread of message 1:
-              Google Ads needs attention: Reconnect. (Requested by @alice.)
+              Google Ads needs to be connected again: its access has stopped working. (Requested by @alice.)
         bob presses [Get a link to fix it] of message 1
         bot edits message 1:
             Please connect *Google Ads*: click the button and sign in on the page that opens. Your password

@@ -10,6 +10,7 @@
 )]
 
 mod acceptance;
+mod broken;
 mod canary;
 mod channels;
 mod cli;

@@ -236,6 +236,7 @@ async fn keep(bot: &TestBot, group: usize, n: usize, connection_id: &str) {
             message: None,
             state: State::Waiting,
             detail: None,
+            trouble: None,
             posted_at: now,
             expires_at: now + LINK_LIFE,
             changed_at: now,

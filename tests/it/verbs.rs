@@ -151,7 +151,7 @@ async fn the_list_turns_its_pages_in_place() {
           only alice sees:
               12 links in this channel, most urgent first; showing 1 to 10:
               :warning: *Google Ads* into `tenant_07`
-              needs attention · since T · requested by @alice
+              needs to be connected again · since T · requested by @alice
               :hourglass_flowing_sand: *Google Ads* into `tenant_00`
               waiting for your customer · works until T+24h · requested by @alice
               :hourglass_flowing_sand: *Google Ads* into `tenant_01`
@@ -187,7 +187,7 @@ async fn the_list_turns_its_pages_in_place() {
           only alice sees instead:
               12 links in this channel, most urgent first; showing 1 to 10:
               :warning: *Google Ads* into `tenant_07`
-              needs attention · since T · requested by @alice
+              needs to be connected again · since T · requested by @alice
               :hourglass_flowing_sand: *Google Ads* into `tenant_00`
               waiting for your customer · works until T+24h · requested by @alice
               :hourglass_flowing_sand: *Google Ads* into `tenant_01`
@@ -264,24 +264,24 @@ async fn status_says_what_the_database_and_fivetran_know() {
             Requested by @alice · The data goes to `acme` · Ref R1
           in the thread of message 1:
               Google Ads is connected, and its first sync has started. (Requested by @alice.)
-        the connection breaks; Fivetran says: Reconnect <!here> & sign in
+        the connection breaks; Fivetran says: reconnect / Reconnect / Reconnect <!here> & sign in
         alice: /connect-card status acme
           only alice sees:
               :warning: *Google Ads* into `acme`
-              needs attention · since T
-              Fivetran says: set up, but not working now; a sync is running; the first sync isn't finished
-              yet.
+              needs to be connected again · since T
+              Fivetran says: set up, but not working now; the next sync is scheduled; the first sync isn't
+              finished yet.
               To do:
-              • Reconnect <!here> & sign in
+              • Reconnect (reconnect): Reconnect <!here> & sign in
               Requested by @alice · Link created T, T · Connection `amber_anchor` · Ref R1
               [Get a link to fix it]
         bot edits message 1:
-            :warning: *Google Ads* was connected, but now needs attention. Fivetran says: Reconnect <!here>
-            & sign in
+            :warning: *Google Ads* was connected, but its access has stopped working. Fivetran says:
+            Reconnect <!here> & sign in. To fix it, get a link and sign in again.
             [Get a link to fix it]
             Requested by @alice · The data goes to `acme` · Ref R1
           in the thread of message 1:
-              Google Ads needs attention: Reconnect <!here> & sign in. (Requested by @alice.)
+              Google Ads needs to be connected again: Reconnect <!here> & sign in. (Requested by @alice.)
     "#]])
         .await;
 }

@@ -175,7 +175,7 @@ async fn an_edit_comes_too_late(postgres: &'static Postgres, renewed: bool) {
     stopped.until_it_is_stopped().await;
     assert_eq!(pair.message().edits.len(), 0);
 
-    fivetran.set_setup_state(&id, "broken");
+    fivetran.break_with(&id, ["reconnect", "Reconnect", ""]);
     // Two cards of one connection are the same link if they are made in the same second.
     fivetran.advance(Duration::from_secs(2));
     // The leases of messages and of lists are long ones; their time is over.
@@ -185,7 +185,7 @@ async fn an_edit_comes_too_late(postgres: &'static Postgres, renewed: bool) {
     let says = |words: &str| pair.message().rendered().contains(words);
     until("the other to say that it is broken", async || {
         pair.sql("UPDATE sweep SET next_at = 0 WHERE next_at IS NOT NULL");
-        says("now needs attention").then_some(())
+        says("its access has stopped working").then_some(())
     })
     .await;
     if renewed {
@@ -197,8 +197,11 @@ async fn an_edit_comes_too_late(postgres: &'static Postgres, renewed: bool) {
     stopped.wake().await;
     until("the edit that came too late", async || (pair.message().edits.len() > edits).then_some(())).await;
     // Without its link the message offers another one, and the next list says again what is wrong.
-    let truth: &[&str] =
-        if renewed { &["Get a new link", "Get a link to fix it"] } else { &["now needs attention"] };
+    let truth: &[&str] = if renewed {
+        &["Get a new link", "Get a link to fix it"]
+    } else {
+        &["its access has stopped working"]
+    };
     let is_told = || truth.iter().any(|&words| says(words)) && !says("is connected (since ");
     until("the truth again", async || is_told().then_some(())).await;
     stopped.stop().await;

@@ -13,8 +13,9 @@ use crate::command::status::{View, report};
 use crate::fivetran::catalog::{Service, ServiceId, ServiceStatus};
 use crate::fivetran::model::{ApiMessage, ConnectCard, SetupState, Status, SyncState, Task};
 use crate::fivetran::schema::{Misfit, SchemaKind, SchemaName, Target};
+use crate::fivetran::tasks::Cause;
 use crate::journal::{MisfitKind, Notice, Origin, Problem};
-use crate::life::{Connection, Link, Place, Reminded, State};
+use crate::life::{Connection, Link, Place, Reminded, State, Trouble};
 use crate::permission::{Reason, Unclear};
 use crate::reply::status;
 use crate::work::{Confirmed, Request, Work};
@@ -99,11 +100,15 @@ impl Sample {
             choices: choices(long),
             typed: long.text("google", "<!channel> ", 4000),
             sealed: long.text("sealed", "A", 3000),
-            detail: long.text("Reconnect.", "Reconnect & <sign in> ", 5000),
+            detail: long.text("The password was changed.", "Reconnect & <sign in> ", 5000),
             connection: long.text("calm_delta", "calm_", 250),
             tasks: vec![
-                Task { message: long.text("Reconnect", "Sign in <!here> & ", 5000) };
-                if long.longest { 40 } else { 1 }
+                Task {
+                    code: long.text("reconnect", "reconnect_&_", 200),
+                    message: long.text("Reconnect", "Sign in <!here> & ", 200),
+                    details: long.text("The password was changed.", "The *password* <!here> & ", 1000),
+                };
+                if long.longest { 5 } else { 1 }
             ],
             slash,
             reference,
@@ -132,6 +137,7 @@ impl Sample {
             message: Some(Place { channel: self.channel.clone(), ts: "1790000000.000100".to_owned() }),
             state,
             detail: (state == State::Broken).then(|| self.detail.clone()),
+            trouble: (state == State::Broken).then(|| self.trouble(Cause::Access)),
             posted_at: posted,
             expires_at: expires,
             changed_at: ago(2),
@@ -140,6 +146,16 @@ impl Sample {
             landed_at: None,
             purpose: None,
         }
+    }
+
+    /// A broken one's trouble.
+    fn trouble(&self, cause: Cause) -> Trouble {
+        Trouble { cause, tasks: self.tasks.clone(), tested: false }
+    }
+
+    /// The link of a connection that does not work for this reason.
+    pub(super) fn broken_by(&self, cause: Cause) -> Link {
+        Link { trouble: Some(self.trouble(cause)), ..self.link(State::Broken) }
     }
 
     /// The connection of the link in a state.
@@ -184,7 +200,8 @@ fn works(request: &Request, reference: &str) -> Vec<Work> {
     vec![
         Work::Connect(request.clone()),
         Work::Renew { link: link.clone(), request: request.clone() },
-        Work::Cancel { link, request },
+        Work::Cancel { link: link.clone(), request: request.clone() },
+        Work::Sync { link, request },
     ]
 }
 
@@ -339,6 +356,13 @@ fn problems(long: &Lengths, channel: &str, user: &str) -> Vec<(&'static str, &'s
         ("superseded", "renew", Problem::Superseded.into()),
         ("elsewhere", "connect", Problem::Elsewhere { origin: origin() }.into()),
         ("cancelled", "cancel", Notice::Cancelled),
+        ("sync-begun", "sync", Notice::SyncBegun),
+        ("sync-running", "sync", Notice::SyncRunning),
+        ("sync-paused", "sync", Problem::Paused.into()),
+        ("sync-unfinished", "sync", Problem::Unfinished.into()),
+        ("sync-gone", "sync", Problem::Gone.into()),
+        ("sync-refused", "sync", Problem::Refused(said()).into()),
+        ("sync-no-answer", "sync", Problem::NoAnswer.into()),
         ("not-cancelled", "cancel", Problem::NotCancelled.into()),
         ("table-missing", "connect", Problem::Misfit(MisfitKind::TableMissing).into()),
         ("table-not-wanted", "connect", Problem::Misfit(MisfitKind::TableNotWanted).into()),

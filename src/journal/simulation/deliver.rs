@@ -171,25 +171,29 @@ impl Bot {
     ) -> Result<(), PostFailure> {
         let message = edited(place);
         let (state, id, connection) = (link.state, number(&link.id), link.connection_id.parse().unwrap());
+        let asks = link.asks_customer();
         self.slack(None, Some(held), move |world, sent| {
             world.slack.update(message)?;
             world.statistics.edits += 1;
             world.statistics.late_edits += u64::from(sent.late);
             world.count_shown(state);
-            world.shows(message, Content::Settled { state, link: id, connection });
+            world.statistics.customers_asked += u64::from(asks);
+            world.shows(message, Content::Settled { state, link: id, connection, asks });
             world.witness_settled(message, sent.late);
             Ok(())
         })
         .await
     }
 
-    /// `WebApi::post_in_thread`.
+    /// `outbox::tell_one`.
     pub(super) async fn put_news(&self, place: &Place, news: News, link: &Link) -> Result<(), PostFailure> {
         let (message, connection) = (edited(place), link.connection_id.parse().unwrap());
+        let private = news.is_private(link);
         self.slack(None, None, move |world, _| {
             world.slack.update(message)?;
-            world.statistics.told_threads += 1;
-            world.witness_news(message, news, connection);
+            world.statistics.told_threads += u64::from(!private);
+            world.statistics.told_alone += u64::from(private);
+            world.witness_news(message, news, connection, private);
             Ok(())
         })
         .await

@@ -6,8 +6,9 @@ use std::time::Duration;
 use super::dice::Dice;
 use super::{CALL_TIMEOUT, Fate, HOUR, MINUTE, SECOND, Weather, group_of, stamp};
 use crate::fivetran::model::{ApiMessage, SetupState};
+use crate::fivetran::tasks::Cause;
 use crate::journal::{Failure, Found, Problem};
-use crate::life::Seen;
+use crate::life::{Seen, Trouble};
 
 /// How a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub(super) struct Connection {
     pub(super) made_by: Option<usize>,
     made_at: i64,
     listed_at: i64,
+    /// When it was synced at somebody's command.
+    pub(super) syncs: Vec<i64>,
     /// When an answer said how it is.
     pub(super) seen: Vec<i64>,
     /// When an answer said that it is not there although it is.
@@ -40,6 +43,26 @@ pub(super) struct Connection {
 impl Connection {
     pub(super) fn is(&self) -> Is {
         self.history.last().map_or(Is::Deleted, |(_, is)| *is)
+    }
+
+    /// What is at fault while it is broken.
+    pub(super) fn cause(&self) -> Cause {
+        self.cause_at(self.history.len().saturating_sub(1))
+    }
+
+    /// The same for an entry of its history: access, a sync, or what is not known, by turns.
+    fn cause_at(&self, entry: usize) -> Cause {
+        let breaks = self.history.iter().take(entry + 1).filter(|(_, is)| *is == Is::Broken).count();
+        [Cause::Unknown, Cause::Access, Cause::Sync][(breaks + self.name) % 3]
+    }
+
+    /// Whether its access was lost at any moment since `since`.
+    pub(super) fn lost_access(&self, since: i64) -> bool {
+        let ends = self.history.iter().skip(1).map(|(at, _)| *at).chain([i64::MAX]);
+        let mut spans = self.history.iter().zip(ends).enumerate();
+        spans.any(|(entry, ((_, is), end))| {
+            *is == Is::Broken && end >= since && self.cause_at(entry) == Cause::Access
+        })
     }
 
     pub(super) fn is_deleted(&self) -> bool {
@@ -134,6 +157,7 @@ impl Fivetran {
             made_by: None,
             made_at: -24 * HOUR,
             listed_at: 0,
+            syncs: Vec::new(),
             seen: Vec::new(),
             denied: Vec::new(),
         });
@@ -210,6 +234,7 @@ impl Fivetran {
             made_by: Some(command),
             made_at: now,
             listed_at: now + self.lag,
+            syncs: Vec::new(),
             seen: Vec::new(),
             denied: Vec::new(),
         });
@@ -276,8 +301,8 @@ impl Fivetran {
             return None;
         }
         found.seen.push(now);
-        let tasks = (state == SetupState::Broken).then(|| "sign in".to_owned());
-        Some(Seen::Setup { state, tasks, first_sync: false })
+        let trouble = Trouble { cause: found.cause(), ..Trouble::default() };
+        Some(Seen::Setup { state, trouble, first_sync: false })
     }
 
     pub(super) fn becomes(&mut self, connection: usize, is: Is, now: i64) {
@@ -293,6 +318,19 @@ impl Fivetran {
             self.becomes(connection, Is::Connected, now);
             self.connections[connection].finished.push(now);
         }
+    }
+
+    /// Syncs a connection, which is all that it takes where a sync had failed; false if there is none.
+    pub(super) fn sync(&mut self, connection: usize, now: i64) -> bool {
+        if !self.exists(connection) {
+            return false;
+        }
+        let found = &mut self.connections[connection];
+        found.syncs.push(now);
+        if found.is() == Is::Broken && found.cause() == Cause::Sync {
+            self.becomes(connection, Is::Connected, now);
+        }
+        true
     }
 
     pub(super) fn exists(&self, connection: usize) -> bool {

@@ -60,6 +60,19 @@ impl Bot {
         self.accept(name, channel, user, work, Progress::of(stage)).await;
     }
 
+    /// The button of a note about a connection that does not work, and `command::sync::work`.
+    pub(super) async fn sync_pressed(self, name: usize, channel: usize, user: usize) {
+        let found = self.db(|store, _| store.connection_of_schema(CHANNELS[channel], name)).await;
+        let Ok(Some(stored)) = found else { return };
+        let link = &stored.connection.link;
+        if link.state != State::Broken {
+            return;
+        }
+        let work = Work::Sync { link: link.id.clone(), request: link.request.clone() };
+        let stage = Stage::Sync { connection: link.connection_id.clone() };
+        self.accept(name, channel, user, work, Progress::of(stage)).await;
+    }
+
     /// `Intake::accept`, with the writer that voids what was not promised in time.
     async fn accept(&self, name: usize, channel: usize, user: usize, work: Work, progress: Progress) {
         let (life, accepted_at) = (self.life, self.clock());

@@ -102,7 +102,7 @@ impl Bot {
                 .find(|stored| super::name_of(&stored.connection.key) == pending.name)
                 .filter(|stored| pending.news.holds(&stored.connection.link));
             if let Some(Stored { connection, .. }) = about {
-                if self.lease_left(message) < CALL_TIMEOUT {
+                if self.lease_left(message) < CALL_TIMEOUT * 2 {
                     return Ok(self.again(message, None));
                 }
                 match self.put_news(place, pending.news, &connection.link).await {

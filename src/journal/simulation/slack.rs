@@ -16,8 +16,8 @@ const LIFE: i64 = 30 * MINUTE;
 pub(super) enum Content {
     /// A link that works, until its card expires.
     Link { card: usize, link: usize },
-    /// How a link stands.
-    Settled { state: State, link: usize, connection: usize },
+    /// How a link stands, and whether its customer is asked to do something about it.
+    Settled { state: State, link: usize, connection: usize, asks: bool },
 }
 
 pub(super) struct Message {

@@ -6,6 +6,7 @@ use super::statistics::{Ended, Statistics};
 use super::store::Row;
 use super::world::{Command, World};
 use super::{MINUTE, Outcome};
+use crate::fivetran::tasks::Cause;
 use crate::journal::{Ending, Notice, PostFailure, Problem, RESPONSE_URL_DEADLINE, Stage, WEB_API_DEADLINE};
 use crate::life::State;
 use crate::work::Intent;
@@ -122,6 +123,7 @@ impl World {
                 )?;
                 match notice {
                     Some(Notice::Cancelled) => sum.cancelled += 1,
+                    Some(Notice::SyncBegun) => sum.synced += 1,
                     Some(Notice::Problem(Problem::NotCancelled)) => sum.not_cancelled += 1,
                     Some(Notice::Problem(Problem::Elsewhere { .. })) => sum.sent_elsewhere += 1,
                     _ => {}
@@ -243,7 +245,16 @@ impl World {
                 };
                 must(!told, "it shows a link although the customer has finished")
             }
-            Content::Settled { state, connection, .. } => self.judge_settled(message, state, connection),
+            Content::Settled { state, connection, asks, .. } => {
+                self.judge_settled(message, state, connection)?;
+                let connection = &self.fivetran.connections[connection];
+                let lost = connection.cause() == Cause::Access;
+                let holds = state != State::Broken || connection.is() != Is::Broken || asks == lost;
+                must(
+                    holds,
+                    &format!("whether it asks its customer is {asks}, and the access is lost: {lost}"),
+                )
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 
 use super::fivetran::Is;
 use super::slack::Content;
-use super::world::World;
+use super::world::{Command, World};
 use super::{CHANNELS, HOUR, MINUTE};
 use crate::journal::Notice;
 use crate::life::{News, State};
@@ -86,7 +86,9 @@ impl World {
 
     /// A message has come to show how its link stands.
     pub(super) fn witness_settled(&mut self, message: usize, late: bool) {
-        let Content::Settled { state, connection, .. } = self.slack.messages[message].content else { return };
+        let Content::Settled { state, connection, asks, .. } = self.slack.messages[message].content else {
+            return;
+        };
         let now = self.now;
         let one = &self.fivetran.connections[connection];
         // What a look has shown may be this old when its edit arrives.
@@ -95,7 +97,8 @@ impl World {
             State::Connected => one.was(Is::Connected, old),
             // One that nobody could look at is judged by what the command was for.
             State::Lapsed => one.was(Is::Connected, old) || !self.was_seen(message, connection),
-            State::Broken => one.was(Is::Broken, old) || one.was(Is::Incomplete, old),
+            State::Broken if asks => one.lost_access(old) || one.was(Is::Incomplete, old),
+            State::Broken => one.was(Is::Broken, old),
             State::Gone if one.is_deleted() => true,
             State::Gone => {
                 // An answer that was not heard, or not written down, has told nobody.
@@ -152,15 +155,16 @@ impl World {
         denied.iter().any(|&first| denied.iter().any(|&second| second > first && second - first >= apart))
     }
 
-    /// A thread is told something.
-    pub(super) fn witness_news(&mut self, message: usize, news: News, connection: usize) {
+    /// A thread is told something, or its person alone.
+    pub(super) fn witness_news(&mut self, message: usize, news: News, connection: usize, private: bool) {
         let old = self.now - 10 * MINUTE - self.skew - self.lost_time;
         let one = &self.fivetran.connections[connection];
         let so = match news {
-            News::Connected { .. } | News::Fixed => {
+            News::Connected { .. } | News::Fixed | News::Recovered => {
                 one.was(Is::Connected, old) && self.was_used(message, connection)
             }
-            News::Broken => one.was(Is::Broken, old) || one.was(Is::Incomplete, old),
+            News::Broken if private => one.was(Is::Broken, old),
+            News::Broken => one.lost_access(old) || one.was(Is::Incomplete, old),
             News::Gone => one.was(Is::Deleted, old) || self.was_denied_twice(connection),
             News::Lapsed => one.was(Is::Connected, old) || !self.was_seen(message, connection),
             News::Expired | News::ReminderAfter => {
@@ -199,10 +203,20 @@ impl World {
         !one.denied.is_empty() || landed || turned
     }
 
+    /// Whether the connection of a command was synced since that was asked for.
+    fn was_synced(&self, command: usize) -> bool {
+        let Command { new, accepted_at, .. } = &self.commands[command];
+        let id = new.progress.stage.connection().and_then(|id| id.parse::<usize>().ok());
+        id.is_some_and(|id| self.fivetran.connections[id].syncs.iter().any(|at| at >= accepted_at))
+    }
+
     /// A person is told what came of a command.
     pub(super) fn witness_notice(&mut self, command: usize, notice: &Notice, late: bool) {
         self.may_answer(command, notice);
         let cancelled = *notice == Notice::Cancelled;
+        if *notice == Notice::SyncBegun && !late && !self.was_synced(command) {
+            self.violate(|| format!("the person of command {command} is told of a sync that nobody began"));
+        }
         let name = self.commands[command].new.name;
         let link = self.commands[command].new.progress.stage.connection().map(str::to_owned);
         let there = link.is_some_and(|id| self.fivetran.exists(id.parse().unwrap()));

@@ -188,7 +188,9 @@ impl Bot {
         let Some(record) = record else { return true };
         let ours = match (posted, &*job.work) {
             (Some(landed), _) => self.settle(job, *landed, &record).await,
-            (None, Work::Cancel { .. }) => self.record_progress(job, &record.progress, record.then).await,
+            (None, Work::Cancel { .. } | Work::Sync { .. }) => {
+                self.record_progress(job, &record.progress, record.then).await
+            }
             (None, _) => self.give_up(job, &record.progress, record.then).await,
         };
         if !ours {
@@ -272,6 +274,7 @@ impl Bot {
                 }
             }
             Step::Cancel { connection } => self.cancel(connection.parse().unwrap()).await,
+            Step::Sync { connection } => self.sync(connection.parse().unwrap()).await,
         }
     }
 
@@ -296,6 +299,29 @@ impl Bot {
             })
             .await;
         deleted.map_or_else(failed, |()| Outcome::Cancelled)
+    }
+
+    /// `provision::sync`.
+    async fn sync(&self, id: usize) -> Outcome {
+        let seen = self.fivetran(Call::Other, move |world| world.fivetran.connections[id].is()).await;
+        match seen {
+            Ok(Is::Deleted) => return Outcome::Vanished,
+            Ok(Is::Incomplete) => return Outcome::Failed(Failure::Final(Problem::Unfinished)),
+            Ok(Is::Connected | Is::Broken) => {}
+            Err(instead) => return failed(instead),
+        }
+        let begun = self
+            .fivetran(Call::Other, move |world| {
+                let now = world.now;
+                world.trace(|| format!("    Fivetran syncs {id}"));
+                world.fivetran.sync(id, now)
+            })
+            .await;
+        match begun {
+            Ok(true) => Outcome::SyncBegun,
+            Ok(false) => Outcome::Vanished,
+            Err(instead) => failed(instead),
+        }
     }
 
     /// `worker::home::with_origin`.

@@ -30,6 +30,34 @@ fn a_cancellation_ends_in_what_came_of_it() {
 }
 
 #[test]
+fn a_sync_ends_in_what_fivetran_made_of_it() {
+    let syncing = || {
+        let stage = Stage::Sync { connection: "ours".to_owned() };
+        let terms = Terms { intent: Intent::Sync, ..terms(WEB_API) };
+        let mut life = Life::with(terms, Progress::of(stage));
+        assert_eq!(life.next(Outcome::Accepted), Step::Sync);
+        life
+    };
+    for (outcome, notice) in [
+        (Outcome::SyncBegun, Notice::SyncBegun),
+        (Outcome::SyncRunning, Notice::SyncRunning),
+        (Outcome::Vanished, Problem::Gone.into()),
+        (failed(Failure::Final(Problem::Paused)), Problem::Paused.into()),
+    ] {
+        let mut life = syncing();
+        assert_eq!(life.next(outcome), Step::Tell);
+        assert_eq!(life.journal.progress.stage.notice(), Some(&notice));
+        assert_eq!(life.next(Outcome::Told), Step::End);
+        assert_eq!((life.stage(), life.connection()), ("told", Some("ours")));
+    }
+    for failure in [Failure::Unclear, Failure::NotSent, Failure::Throttled(None)] {
+        let mut life = syncing();
+        let step = life.next(failed(failure));
+        assert_eq!(life.after_wait(&step).1, Step::Sync);
+    }
+}
+
+#[test]
 fn a_renewal_is_for_its_own_connection_and_no_other() {
     let renewing = || {
         let stage = Stage::Deliver { connection: "ours".to_owned(), existed: true };

@@ -38,6 +38,7 @@ pub(super) struct ConnectionRow {
     state: &'static str,
     purpose: Option<&'static str>,
     detail: Option<String>,
+    trouble: Option<String>,
     posted_at: i64,
     expires_at: i64,
     changed_at: i64,
@@ -141,6 +142,7 @@ impl Rows {
             state: link.state.name(),
             purpose: link.purpose.map(Purpose::name),
             detail: link.detail.clone(),
+            trouble: link.trouble.as_ref().map(serde_json::to_string).transpose().ok()?,
             posted_at: ms(link.posted_at),
             expires_at: ms(link.expires_at),
             changed_at: ms(link.changed_at),
@@ -167,7 +169,7 @@ impl Rows {
             Some(NewsRow {
                 id: format!("{} {} {}", row.group_id, row.name, version + 1),
                 message: link.message_id.clone(),
-                body: serde_json::to_string(&News { connection: &connection.key, news }).ok()?,
+                body: serde_json::to_string(&News::of(&connection.key, news)).ok()?,
             })
         });
         // A group is listed from its first link on, and again when something is to be watched in it.
@@ -218,6 +220,14 @@ impl<'a> Stands<'a> {
 struct News<'a> {
     connection: &'a Key,
     news: crate::life::News,
+    private: bool,
+}
+
+impl<'a> News<'a> {
+    fn of(connection: &'a Key, news: crate::life::News) -> Self {
+        let (news, private) = news.kept();
+        Self { connection, news, private }
+    }
 }
 
 impl PlacedMessage {

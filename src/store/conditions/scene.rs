@@ -188,6 +188,7 @@ pub(super) fn connection(group_id: &str, name: &str) -> Connection {
             message: None,
             state: State::Waiting,
             detail: None,
+            trouble: None,
             posted_at: at(1000),
             expires_at: at(100_000),
             changed_at: at(1000),

@@ -37,6 +37,7 @@ pub(crate) fn name(method: &str, path: &str, query: &str) -> &'static str {
         ("PATCH", ["v1", "connections", _]) => "update_connection",
         (_, ["v1", "connections", _]) => "get_connection",
         (_, ["v1", "connections", _, "connect-card"]) => "connect_card",
+        (_, ["v1", "connections", _, "sync"]) => "sync_connection",
         _ => "unknown",
     }
 }
@@ -158,6 +159,17 @@ fn respond(request: &Request, context: Context<'_>) -> Result<Answer, Refusal> {
                 "connect_card_config": config,
             });
             Ok(success(200, Some("Connection Connect Card has been created"), data))
+        }
+        ("POST", ["v1", "connections", id, "sync"]) => {
+            state.admit(id)?;
+            let force = match &body["force"] {
+                Value::Null => false,
+                Value::Bool(force) => *force,
+                other => return Err(Refusal::invalid(format!("Invalid value '{other}' of field 'force'"))),
+            };
+            state.sync(id, force)?;
+            let message = format!("Sync has been successfully triggered for connection with id '{id}'");
+            Ok(Answer::json(200, &json!({ "code": "Success", "message": message })))
         }
         _ if name(method, &request.path, "") == "unknown" => {
             Err(Refusal::new(404, "NotFound", "HTTP 404 Not Found"))

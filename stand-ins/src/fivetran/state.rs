@@ -11,6 +11,7 @@ use super::catalogue::{self, Service};
 use super::connections::{self, Connections, Listed, Shell};
 use super::lies::Lies;
 use super::names;
+use super::tasks::{self, NoSync};
 
 /// A refusal in Fivetran's own words.
 #[derive(Debug, PartialEq, Eq)]
@@ -136,6 +137,16 @@ impl State {
         })
     }
 
+    /// Begins a sync. With `force`, one that runs is stopped for it.
+    pub(crate) fn sync(&mut self, id: &str, force: bool) -> Result<(), Refusal> {
+        let conflict = |message: &str| Refusal::new(409, "Conflict", message);
+        self.change(id, |connection| tasks::begin_sync(connection, force))?.map_err(|why| match why {
+            NoSync::Unfinished => Refusal::invalid("The connection's setup is incomplete"),
+            NoSync::Paused => conflict("The connection is paused"),
+            NoSync::Running => conflict("Sync is already in progress"),
+        })
+    }
+
     pub(crate) fn delete(&mut self, id: &str) -> Result<(), Refusal> {
         if self.connections.delete(id) { Ok(()) } else { Err(unknown_connection(id)) }
     }
@@ -198,7 +209,8 @@ pub(crate) fn connect(connection: &mut Value) {
 /// What a connection is once its credentials have gone bad.
 pub(crate) fn break_up(connection: &mut Value) {
     connection["status"]["setup_state"] = json!("broken");
-    connection["status"]["tasks"] = json!([{ "code": "reconnect", "message": "Reconnect", "details": null }]);
+    let details = "Credentials were rejected by the source.";
+    connection["status"]["tasks"] = json!([tasks::task("reconnect", "Reconnect", details)]);
 }
 
 /// Gives a new connection what its request says.
@@ -217,6 +229,12 @@ fn fill(connection: &mut Value, request: &Value) {
             "message": "The setup is incomplete", "details": null,
         }]);
     }
+}
+
+/// Switches the syncs of a connection off or on.
+pub(crate) fn pause(connection: &mut Value, paused: bool) {
+    connection["paused"] = json!(paused);
+    settle(connection);
 }
 
 /// Lets the sync state follow `paused`.

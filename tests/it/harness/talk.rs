@@ -118,12 +118,17 @@ impl TestBot {
         self.transcript().happened("the customer finishes the setup", "");
     }
 
-    /// A connection stops to work at Fivetran, which names a task.
-    pub(crate) fn connection_breaks(&self, schema: &str, task: &str) {
-        let id = self.connection_of(schema);
-        self.fivetran.set_setup_state(&id, "broken");
-        self.fivetran.set_tasks(&id, vec![("reconnect".to_owned(), task.to_owned())]);
-        self.transcript().happened(&format!("the connection breaks; Fivetran says: {task}"), "");
+    /// A connection loses its access, which Fivetran tells so.
+    pub(crate) fn connection_breaks(&self, schema: &str, details: &str) {
+        self.connection_breaks_with(schema, ["reconnect", "Reconnect", details]);
+    }
+
+    /// A connection stops to work at Fivetran, which names a task: its code, label and details.
+    pub(crate) fn connection_breaks_with(&self, schema: &str, task: [&str; 3]) {
+        self.fivetran.break_with(&self.connection_of(schema), task);
+        let said: Vec<_> = task.into_iter().filter(|part| !part.is_empty()).collect();
+        self.transcript()
+            .happened(&format!("the connection breaks; Fivetran says: {}", said.join(" / ")), "");
     }
 
     /// Somebody opens the form, and gets it as Slack keeps it.

@@ -254,7 +254,9 @@ impl Story {
             .take(ON_SCREEN)
             .find(|(id, _)| fivetran.connection(id).is_some_and(|it| it["schema"] == schema));
         if let Some((id, _)) = of_schema {
-            fivetran.set_setup_state(id, "broken");
+            // Now its customer can help it, now not.
+            let code = if finished.len() % 2 == 0 { "reconnect" } else { "unknown_sync_failure" };
+            fivetran.break_with(id, [code, "Something is wrong", ""]);
         }
     }
 }

@@ -41,6 +41,11 @@ pub(super) enum Action {
         channel: usize,
         user: usize,
     },
+    Sync {
+        name: usize,
+        channel: usize,
+        user: usize,
+    },
     /// A customer goes through a card, and comes back to the landing page or not.
     Finish {
         name: usize,
@@ -92,6 +97,9 @@ impl World {
             Action::Cancel { name, channel, user } => {
                 self.served(move |bot| bot.cancel_typed(name, channel, user));
             }
+            Action::Sync { name, channel, user } => {
+                self.served(move |bot| bot.sync_pressed(name, channel, user));
+            }
             Action::Ask { name } => self.served(move |bot| bot.asked(name)),
             Action::Finish { name, lands } => self.go_through(name, true, lands),
             Action::Land { name } => self.go_through(name, false, true),
@@ -119,11 +127,8 @@ impl World {
     /// Somebody presses the button of a message that offers a new link.
     fn press_renew(&mut self, name: usize, user: usize) {
         let offers = |content: &Content| match content {
-            Content::Settled {
-                state: State::Expired | State::Broken | State::Lapsed | State::Replaced,
-                link,
-                ..
-            } => Some(*link),
+            Content::Settled { state: State::Expired | State::Lapsed | State::Replaced, link, .. }
+            | Content::Settled { state: State::Broken, link, asks: true, .. } => Some(*link),
             _ => None,
         };
         let fits = |link: &usize| self.commands[*link].new.name == name;

@@ -132,7 +132,7 @@ impl World {
                 _ => Action::Finish { name, lands: true },
             };
         }
-        match self.dice.below(32) {
+        match self.dice.below(35) {
             0..9 => Action::Connect { name, channel, user },
             9..12 => Action::RenewTyped { name, channel, user },
             12..15 => Action::RenewPressed { name, user },
@@ -145,6 +145,7 @@ impl World {
             27 => Action::Ask { name },
             28 | 29 => Action::Archive { channel },
             30 => Action::DeleteMessage,
+            31..34 => Action::Sync { name, channel, user },
             _ => Action::Reauthorise { name, channel, user },
         }
     }

@@ -1,0 +1,169 @@
+//! What is wrong with a broken connection, and whether its customer can help it.
+//!
+//! Owns who is told of it. Which code speaks of what is [`crate::fivetran::tasks`]'s. Knows no
+//! sentence.
+
+use serde::{Deserialize, Serialize};
+
+use crate::fivetran::model::{SetupState, SetupTest, Status, Task};
+use crate::fivetran::tasks::{self, Cause};
+
+/// Longest text of Fivetran's that is kept for a message, in characters: a message shows less.
+const WORDS_LIMIT: usize = 1000;
+
+/// What is wrong with a connection, as far as Fivetran says.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// What is at fault.
+    #[serde(default)]
+    pub cause: Cause,
+    /// What Fivetran says, in its own words.
+    #[serde(default)]
+    pub tasks: Vec<Task>,
+    /// Whether the answer had the tests of the setup: lists may leave them out.
+    #[serde(default)]
+    pub tested: bool,
+}
+
+impl Trouble {
+    /// What Fivetran says of a connection that stands so. `tests`: those of its setup, if the answer
+    /// has them.
+    #[must_use]
+    pub fn of(status: &Status, tests: Option<&[SetupTest]>) -> Self {
+        let tested = tests.is_some();
+        let tests = tests.unwrap_or_default();
+        let cause = match (tasks::cause(&status.tasks, tests), status.setup_state) {
+            // Somebody has to go through the setup again, and that is what a link is for.
+            (Cause::Unknown, SetupState::Incomplete) => Cause::Access,
+            (cause, _) => cause,
+        };
+        let mut said = status.tasks.clone();
+        if cause == Cause::Access && said.iter().all(|task| task.cause() != Cause::Access) {
+            said.extend(tasks::failed(tests));
+        }
+        Self { cause, tasks: said, tested }
+    }
+
+    /// Whether the customer's access is at fault, so that the customer is asked. Nobody else is: where
+    /// no sign-in can help, to ask for one is to ask for nothing.
+    #[must_use]
+    pub fn asks_customer(&self) -> bool {
+        self.cause == Cause::Access
+    }
+
+    /// What Fivetran says, for a message: not a label that says nothing. `None` if that is all.
+    #[must_use]
+    pub fn words(&self) -> Option<String> {
+        // Of several, what the customer is asked about; a failed test of the setup has no code.
+        let coded = self.tasks.iter().any(|task| task.cause() == Cause::Access);
+        let about = self.tasks.iter().filter(|task| match (self.asks_customer(), coded) {
+            (false, _) => true,
+            (true, true) => task.cause() == Cause::Access,
+            (true, false) => task.code.is_empty(),
+        });
+        let words: Vec<_> = about.filter_map(Task::says).collect();
+        let words: String = words.join("; ").chars().take(WORDS_LIMIT).collect();
+        (!words.is_empty()).then_some(words)
+    }
+
+    /// Whether this is other news than what was known. A number, a moment or an id that differs from
+    /// one failed sync to the next is none.
+    #[must_use]
+    pub fn differs_from(&self, known: &Self) -> bool {
+        self.cause != known.cause || self.gist() != known.gist()
+    }
+
+    fn gist(&self) -> Vec<String> {
+        let gist = |task: &Task| {
+            let said = format!("{} {} {}", task.code, task.message, task.details);
+            let words = said.split(|c: char| !c.is_alphanumeric());
+            words.filter(|word| !word.chars().any(|c| c.is_ascii_digit())).collect::<Vec<_>>().join(" ")
+        };
+        self.tasks.iter().map(gist).collect()
+    }
+
+    /// The same, if an answer without tests says no more than one with them has said before.
+    #[must_use]
+    pub(super) fn or_as_tested(self, known: Option<&Self>) -> Self {
+        match known {
+            Some(known) if !self.tested && known.tested && self.cause == Cause::Unknown => {
+                let same = self.tasks.iter().all(|task| known.tasks.contains(task));
+                let of_tasks = known.tasks.iter().filter(|task| !task.code.is_empty()).count();
+                if same && of_tasks == self.tasks.len() { known.clone() } else { self }
+            }
+            _ => self,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn trouble(code: &str, details: &str) -> Trouble {
+        let task = Task { code: code.to_owned(), message: "Label".to_owned(), details: details.to_owned() };
+        Trouble::of(&Status { tasks: vec![task], setup_state: SetupState::Broken, ..Status::default() }, None)
+    }
+
+    #[test]
+    fn a_number_that_differs_is_no_news() {
+        let first = trouble("sync_warning", "Sync 4711 failed at 2026-11-22T10:00:01Z: id 9f3a-77");
+        assert!(
+            !trouble("sync_warning", "Sync 4712 failed at 2026-11-23T11:30:02Z: id 01bc-42")
+                .differs_from(&first)
+        );
+        for other in [
+            trouble("sync_warning", "Sync 4711 was stopped at 2026-11-22T10:00:01Z: id 9f3a-77"),
+            trouble("reconnect", "Sync 4711 failed at 2026-11-22T10:00:01Z: id 9f3a-77"),
+        ] {
+            assert!(other.differs_from(&first), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn of_several_tasks_the_customer_reads_what_the_customer_can_do() {
+        let task = |code: &str, details: &str| Task {
+            code: code.to_owned(),
+            message: "Label".to_owned(),
+            details: details.to_owned(),
+        };
+        let tasks =
+            vec![task("sync_warning", "A table was skipped."), task("reconnect", "The password is wrong.")];
+        let status = Status { tasks, setup_state: SetupState::Broken, ..Status::default() };
+        assert_eq!(Trouble::of(&status, None).words().as_deref(), Some("The password is wrong."));
+    }
+
+    #[test]
+    fn what_tests_have_shown_is_not_forgotten_by_a_list_that_has_none() {
+        let test = SetupTest {
+            title: "Validate Login".to_owned(),
+            status: "FAILED".to_owned(),
+            message: "Invalid login credentials.".to_owned(),
+            details: String::new(),
+        };
+        let status = Status { setup_state: SetupState::Broken, ..Status::default() };
+        let tested = Trouble::of(&status, Some(&[test]));
+        assert!(tested.asks_customer());
+        assert_eq!(tested.words().as_deref(), Some("Invalid login credentials."));
+        let listed = Trouble::of(&status, None);
+        assert!(!listed.asks_customer());
+        assert_eq!(listed.clone().or_as_tested(Some(&tested)), tested);
+        assert_eq!(listed.clone().or_as_tested(None), listed);
+        let passed = Trouble::of(&status, Some(&[]));
+        assert!(!passed.or_as_tested(Some(&tested)).asks_customer());
+        let other = trouble("some_code_of_tomorrow", "");
+        assert!(!other.or_as_tested(Some(&tested)).asks_customer());
+    }
+
+    #[test]
+    fn what_was_set_up_and_is_not_any_more_is_the_customers_to_set_up() {
+        let status = Status { setup_state: SetupState::Incomplete, ..Status::default() };
+        assert!(Trouble::of(&status, None).asks_customer());
+    }
+
+    #[test]
+    fn a_cause_that_a_later_release_has_stored_asks_nobody() {
+        let stored: Trouble = serde_json::from_str(r#"{"cause":"of_tomorrow","tasks":[],"new":1}"#).unwrap();
+        assert_eq!((stored.cause, stored.asks_customer()), (Cause::Unknown, false));
+    }
+}

@@ -1,0 +1,91 @@
+//! What the person who asked for a link is told, alone, of a trouble that its customer cannot help.
+//!
+//! Owns what can be done about it, in words. Whose fault it is, [`crate::life`] knows; that a sync is
+//! begun by the button is the server's to see to.
+
+use slack_morphism::prelude::{SlackBlock, SlackMessageContent};
+
+use super::ask;
+use super::markup::{Mrkdwn, content, context, cut, plain_section, unstopped};
+use crate::command::status::Choices;
+use crate::fivetran::model::Task;
+use crate::fivetran::tasks::Cause;
+use crate::life::{Link, Trouble};
+
+/// How many tasks are shown.
+const SHOWN: usize = 3;
+/// Longest code, label and details that are shown, in characters.
+const CODE_LIMIT: usize = 60;
+const LABEL_LIMIT: usize = 100;
+const DETAILS_LIMIT: usize = 400;
+
+/// What is wrong with a link's connection, and what can be done; for the person who asked alone.
+#[must_use]
+pub fn trouble(link: &Link) -> SlackMessageContent {
+    let (name, schema) = (link.request.service_name.as_str(), link.request.target.connection_name());
+    let unknown = Trouble::default();
+    let trouble = link.trouble.as_ref().unwrap_or(&unknown);
+    let lead = Mrkdwn::default().raw(":warning: ").bold(name).raw(" into ").code(&schema);
+    let lead = lead.raw(" isn't getting new data. Your customer isn't asked to do anything.").section();
+    let mut blocks = vec![lead];
+    blocks.extend(says(&trouble.tasks));
+    blocks.push(plain_section(what_to_do(trouble.cause)));
+    blocks.extend(ask::choices(link, Choices::of(link)));
+    let reference = Mrkdwn::default().raw("Ref ").code(&link.id);
+    let connection = Mrkdwn::default().raw("Connection ").code(&cut(&link.connection_id, 200));
+    blocks.push(context(vec![connection.object().into(), reference.object().into()]));
+    content(&format!("{name} into {schema} isn't getting new data."), blocks)
+}
+
+/// It is over; for the same person.
+#[must_use]
+pub fn recovered(link: &Link) -> SlackMessageContent {
+    let (name, schema) = (link.request.service_name.as_str(), link.request.target.connection_name());
+    let lead = Mrkdwn::default().raw(":white_check_mark: ").bold(name).raw(" into ").code(&schema);
+    let lead = lead.raw(" is getting new data again.").section();
+    content(&format!("{name} into {schema} is getting new data again."), vec![lead])
+}
+
+/// A task in one line: its label and code, and what it says.
+pub(super) fn line(task: &Task) -> Option<String> {
+    let Task { code, message, details } = task;
+    let code = cut(code.trim(), CODE_LIMIT);
+    let label = cut(unstopped(message.trim()), LABEL_LIMIT);
+    let label = match (label.is_empty(), code.is_empty()) {
+        (true, true) => String::new(),
+        (true, false) => code,
+        (false, true) => label,
+        (false, false) => format!("{label} ({code})"),
+    };
+    let details = cut(details.trim(), DETAILS_LIMIT);
+    match (label.is_empty(), details.is_empty()) {
+        (true, true) => None,
+        (true, false) => Some(details),
+        (false, true) => Some(label),
+        (false, false) => Some(format!("{label}: {details}")),
+    }
+}
+
+fn says(tasks: &[Task]) -> Option<SlackBlock> {
+    let lines: Vec<_> = tasks.iter().filter_map(line).take(SHOWN).map(|line| format!("\n• {line}")).collect();
+    (!lines.is_empty()).then(|| plain_section(&format!("Fivetran says:{}", lines.concat())))
+}
+
+fn what_to_do(cause: Cause) -> &'static str {
+    match cause {
+        // Told to nobody alone: its customer is asked.
+        Cause::Access => "The sign-in doesn't work any more.",
+        Cause::Sync => {
+            "A sync failed. Signing in again wouldn't change that, but another sync may succeed. If it fails too, open \
+             the connection in Fivetran."
+        }
+        Cause::Destination => {
+            "The destination is the problem, not the sign-in. Once whoever looks after the destination has fixed it, \
+             start a sync."
+        }
+        Cause::Unknown => {
+            "That doesn't tell me whether signing in again would help, so I haven't asked for it. A sync may clear it; \
+             if it doesn't, open the connection in Fivetran."
+        }
+    }
+}

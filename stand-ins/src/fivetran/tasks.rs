@@ -1,0 +1,99 @@
+//! What a connection has to have done about it, and what a sync does to that.
+//!
+//! Owns which tasks a sync clears, and which syncs are refused. Must not know HTTP.
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+/// A task as Fivetran sends it: `details` is null where there is none.
+/// <https://fivetran.com/docs/rest-api/api-reference/connections/connection-details>
+#[must_use]
+pub fn task(code: &str, message: &str, details: &str) -> Value {
+    json!({ "code": code, "message": message, "details": Some(details).filter(|it| !it.is_empty()) })
+}
+
+/// Whether a sync that went well leaves nothing of a task with this code: what syncs leave behind
+/// another one clears, and no sync goes well without access to both ends.
+/// <https://github.com/astronomer/airflow-provider-fivetran-async/issues/234>
+#[must_use]
+pub fn clears(code: &str) -> bool {
+    !matches!(code, "reconnect" | "update_service_account" | "reconnect_warehouse")
+}
+
+/// Why a sync does not begin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum NoSync {
+    Unfinished,
+    Paused,
+    Running,
+}
+
+/// `POST /v1/connections/{id}/sync`. Without `force` nothing happens to a sync that runs; that it is a
+/// conflict is how the documents of response codes put it.
+/// <https://fivetran.com/docs/rest-api/getting-started/api-response-codes>
+pub(crate) fn begin_sync(connection: &mut Value, force: bool) -> Result<(), NoSync> {
+    let state = |connection: &Value, field: &str| -> String {
+        connection["status"][field].as_str().unwrap_or_default().to_owned()
+    };
+    if state(connection, "setup_state") == "incomplete" {
+        return Err(NoSync::Unfinished);
+    }
+    if connection["paused"] == json!(true) {
+        return Err(NoSync::Paused);
+    }
+    if state(connection, "sync_state") == "syncing" && !force {
+        return Err(NoSync::Running);
+    }
+    connection["status"]["sync_state"] = json!("syncing");
+    Ok(())
+}
+
+/// The sync has ended; what was left of the ones before it is gone if it could work at all.
+pub(crate) fn end_sync(connection: &mut Value, now: Timestamp) {
+    connection["status"]["sync_state"] = json!("scheduled");
+    let tasks = connection["status"]["tasks"].as_array().cloned().unwrap_or_default();
+    let stays = |task: &Value| !clears(task["code"].as_str().unwrap_or_default());
+    if tasks.iter().any(stays) {
+        connection["failed_at"] = json!(now.to_string());
+        return;
+    }
+    connection["status"]["tasks"] = json!([]);
+    connection["status"]["setup_state"] = json!("connected");
+    connection["succeeded_at"] = json!(now.to_string());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn broken(code: &str) -> Value {
+        json!({ "paused": false, "status": {
+            "setup_state": "broken", "sync_state": "scheduled", "tasks": [task(code, "Label", "")],
+        } })
+    }
+
+    #[test]
+    fn a_sync_clears_what_syncs_have_left_and_nothing_else() {
+        for (code, state) in [("unknown_sync_failure", "connected"), ("reconnect", "broken")] {
+            let mut connection = broken(code);
+            begin_sync(&mut connection, false).unwrap();
+            assert_eq!(connection["status"]["sync_state"], "syncing");
+            end_sync(&mut connection, Timestamp::UNIX_EPOCH);
+            assert_eq!(connection["status"]["setup_state"], state, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_sync_that_runs_a_pause_and_an_unfinished_setup_refuse_another() {
+        let mut syncing = broken("x");
+        begin_sync(&mut syncing, false).unwrap();
+        assert_eq!(begin_sync(&mut syncing, false), Err(NoSync::Running));
+        assert!(begin_sync(&mut syncing, true).is_ok());
+        let mut paused = broken("x");
+        paused["paused"] = json!(true);
+        assert_eq!(begin_sync(&mut paused, false), Err(NoSync::Paused));
+        let mut unfinished = broken("x");
+        unfinished["status"]["setup_state"] = json!("incomplete");
+        assert_eq!(begin_sync(&mut unfinished, false), Err(NoSync::Unfinished));
+    }
+}
