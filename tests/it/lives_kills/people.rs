@@ -255,7 +255,7 @@ impl Story {
             .find(|(id, _)| fivetran.connection(id).is_some_and(|it| it["schema"] == schema));
         if let Some((id, _)) = of_schema {
             // Now its customer can help it, now not.
-            let code = if finished.len() % 2 == 0 { "reconnect" } else { "unknown_sync_failure" };
+            let code = if finished.len().is_multiple_of(2) { "reconnect" } else { "unknown_sync_failure" };
             fivetran.break_with(id, [code, "Something is wrong", ""]);
         }
     }
