@@ -11,6 +11,7 @@ mod deadline;
 pub mod form;
 pub mod health;
 pub mod interactivity;
+mod line;
 mod list;
 pub mod signed;
 pub mod state;
@@ -30,19 +31,18 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use serde::Serialize;
-use tokio::net::{TcpListener, TcpSocket};
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
 
 use health::Health;
+use line::{Crowd, Place};
 use state::RouteState;
 
 /// Connections that the kernel keeps for us; a burst on the usual 128 costs its callers a second.
 const BACKLOG: u32 = 4096;
-/// Connections at a time. More wait in the backlog.
+/// Connections at a time. Beyond that, one that is idle makes room; where none is, more wait in the
+/// backlog.
 const CONNECTIONS: usize = 1024;
-/// Longest wait for a request's whole header, and so for the next request on a kept connection.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
 /// Largest header block, in bytes, and most headers in it.
 const HEADER_LIMIT: (usize, usize) = (16 * 1024, 64);
 /// Longest wait for open connections to finish after the listener was closed.
@@ -99,33 +99,33 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-/// Serves until `stop`, then lets open connections finish their request.
-pub async fn serve(listener: TcpListener, routes: Router, stop: CancellationToken) {
+/// How a connection is read. How long it may be silent is `line`'s to say.
+fn http() -> http1::Builder {
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
+        .header_read_timeout(None)
         .max_buf_size(HEADER_LIMIT.0)
         .max_headers(HEADER_LIMIT.1);
+    http
+}
+
+/// Serves until `stop`, then lets open connections finish their request.
+pub async fn serve(listener: TcpListener, routes: Router, stop: CancellationToken) {
+    let http = http();
     let service = TowerToHyperService::new(routes);
     let graceful = GracefulShutdown::new();
-    let places = Arc::new(Semaphore::new(CONNECTIONS));
+    let crowd = Crowd::new(CONNECTIONS);
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
-            accepted = accept(&listener, &places) => accepted,
+            accepted = accept(&listener, &crowd) => accepted,
         };
         let Some((stream, place)) = accepted else { continue };
         // Without it an acknowledgement can wait 40 ms for the peer's delayed ack.
         let _ = stream.set_nodelay(true);
-        let connection = {
-            let (stream, service) = deadline::noted(stream, service.clone());
-            graceful.watch(http.serve_connection(TokioIo::new(stream), service))
-        };
-        tokio::spawn(async move {
-            // A connection that breaks off is the peer's business; the request was logged.
-            let _ = connection.await;
-            drop(place);
-        });
+        let (stream, service) = place.noted(stream, service.clone());
+        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
+        tokio::spawn(place.hold(connection));
     }
     drop(listener);
     if tokio::time::timeout(DRAIN_LIMIT, graceful.shutdown()).await.is_err() {
@@ -133,13 +133,10 @@ pub async fn serve(listener: TcpListener, routes: Router, stop: CancellationToke
     }
 }
 
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> Option<(tokio::net::TcpStream, tokio::sync::OwnedSemaphorePermit)> {
-    let place = Arc::clone(places).acquire_owned().await.ok()?;
+async fn accept(listener: &TcpListener, crowd: &Arc<Crowd>) -> Option<(TcpStream, Place)> {
     match listener.accept().await {
-        Ok((stream, _)) => Some((stream, place)),
+        // After the accept: nobody has to leave while nobody comes.
+        Ok((stream, _)) => Some((stream, crowd.admit().await?)),
         Err(error) => {
             tracing::warn!(%error, "could not accept a connection");
             tokio::time::sleep(ACCEPT_PAUSE).await;

@@ -7,12 +7,14 @@
 use std::sync::Arc;
 
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{HeaderName, header};
+use axum::http::{Extensions, HeaderName, header};
 use axum::response::{Html, IntoResponse};
 use jiff::SignedDuration;
+use tokio::time::timeout_at;
 
+use super::deadline::{Deadline, Over};
 use crate::life;
-use crate::store::Store;
+use crate::store::{Store, Stored};
 use crate::watch::{Landing, Watcher};
 
 /// What the route uses.
@@ -43,6 +45,8 @@ struct Page {
     text: &'static str,
     /// After how many seconds it asks again by itself, if it does.
     asks_again: Option<u32>,
+    /// Whether that is the same request once more: this one has come to nothing.
+    anew: bool,
 }
 
 /// How a page says that it was loaded by itself: then the customer has not come back once more.
@@ -54,9 +58,10 @@ const NOTICING: SignedDuration = SignedDuration::from_secs(30);
 const WAITING: SignedDuration = SignedDuration::from_mins(5);
 
 /// What makes the browser load the page again: its policy allows no script.
-fn refresh(seconds: Option<u32>) -> String {
-    let tag = |seconds| format!("<meta http-equiv=\"refresh\" content=\"{seconds}; url=?{AGAIN}\">\n");
-    seconds.map(tag).unwrap_or_default()
+fn refresh(page: &Page) -> String {
+    let url = if page.anew { String::new() } else { format!("; url=?{AGAIN}") };
+    let tag = |seconds| format!("<meta http-equiv=\"refresh\" content=\"{seconds}{url}\">\n");
+    page.asks_again.map(tag).unwrap_or_default()
 }
 
 /// The page for one link.
@@ -64,10 +69,11 @@ pub async fn handle(
     State(connected): State<Arc<Connected>>,
     Path(id): Path<String>,
     RawQuery(query): RawQuery,
+    extensions: Extensions,
 ) -> impl IntoResponse {
-    let page = connected.page(&id, query.as_deref() == Some(AGAIN)).await;
+    let page = connected.page(&id, query.as_deref() == Some(AGAIN), Deadline::of(&extensions)).await;
     let html = include_str!("connected.html")
-        .replace("{refresh}", &refresh(page.asks_again))
+        .replace("{refresh}", &refresh(&page))
         .replace("{mark}", page.mark)
         .replace("{text}", page.text)
         .replace("{title}", &escape(&page.title));
@@ -75,32 +81,45 @@ pub async fn handle(
 }
 
 impl Connected {
-    async fn page(&self, id: &str, again: bool) -> Page {
+    /// The connection whose link that is, unless the database is slower than a request may be.
+    async fn stored(&self, id: &str, deadline: Deadline) -> Result<Option<Stored>, Over> {
+        // Ours are ten characters; anything longer is not worth a look in the database.
+        if id.len() > 16 {
+            return Ok(None);
+        }
+        let (store, id) = (self.store.clone(), id.to_owned());
+        let found = deadline.wait_for(async move { store.connection_of_any_link(&id).await }).await?;
+        Ok(found.ok().flatten())
+    }
+
+    async fn page(&self, id: &str, again: bool, deadline: Deadline) -> Page {
         let unknown = Page {
             mark: "done",
             title: "Thank you".to_owned(),
             text: "If you've finished signing in, there's nothing more to do. You can close this window.",
             asks_again: None,
+            anew: false,
         };
-        // Ours are ten characters; anything longer is not worth a look in the database.
-        let stored =
-            if id.len() <= 16 { self.store.connection_of_any_link(id).await.ok().flatten() } else { None };
-        let Some(stored) = stored else { return unknown };
-        let link = &stored.connection.link;
+        let stored = match self.stored(id, deadline).await {
+            Ok(Some(stored)) => stored,
+            Ok(None) => return unknown,
+            // Said of any address while the database is slow.
+            Err(Over) => return Page { anew: true, ..checking("your connection".to_owned(), 10) },
+        };
+        let link = stored.connection.link.clone();
         let name = link.request.service_name.clone();
         let landing = match link.state {
             state if state == life::State::Connected || state.is_over() => Landing { state, open_for: None },
             // The quick looks that the landing began go on by themselves.
-            _ if again => self.watcher.landing(link),
-            _ => self.watcher.landed(stored).await,
+            _ if again => self.watcher.landing(&link),
+            // The look goes on in a task of its own, whoever waits for it.
+            _ => match timeout_at(deadline.end(), self.watcher.landed(stored)).await {
+                Ok(landing) => landing,
+                Err(_) => return checking(name, 2),
+            },
         };
         if landing.open_for.is_some_and(|open| open < NOTICING) {
-            return Page {
-                mark: "open",
-                title: format!("Checking {name}"),
-                text: "This takes a moment, and the page updates by itself. If you've finished signing in, you can also close it.",
-                asks_again: Some(2),
-            };
+            return checking(name, 2);
         }
         let asks_again = landing.open_for.map(|open| if open < WAITING { 10 } else { 30 });
         let (mark, title, text) = match landing.state {
@@ -136,7 +155,18 @@ impl Connected {
             ),
             life::State::Replaced | life::State::Unposted => return unknown,
         };
-        Page { mark, title, text, asks_again }
+        Page { mark, title, text, asks_again, anew: false }
+    }
+}
+
+/// A page that asks again after so many seconds.
+fn checking(what: String, seconds: u32) -> Page {
+    Page {
+        mark: "open",
+        title: format!("Checking {what}"),
+        text: "This takes a moment, and the page updates by itself. If you've finished signing in, you can also close it.",
+        asks_again: Some(seconds),
+        anew: false,
     }
 }
 
