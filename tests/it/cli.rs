@@ -178,7 +178,14 @@ async fn the_manifest_is_what_slack_takes() {
     broken["settings"]["no_such_setting"] = true.into();
     assert!(!validator.is_valid(&broken), "the schema is in force");
 
-    assert_eq!(manifest["oauth_config"]["scopes"]["bot"], serde_json::json!(["commands", "chat:write"]));
+    let scopes = &manifest["oauth_config"]["scopes"];
+    let optional = ["users:read", "usergroups:read"];
+    assert_eq!(scopes["bot_optional"], serde_json::json!(optional));
+    // What is optional has to be among what is asked for.
+    let all = ["commands", "chat:write", optional[0], optional[1]];
+    assert_eq!(scopes["bot"], serde_json::json!(all));
+    assert_eq!(manifest["features"]["app_home"]["messages_tab_enabled"], true);
+    assert_eq!(manifest["settings"]["token_rotation_enabled"], false);
     let command = &manifest["features"]["slash_commands"][0];
     assert_eq!(command["url"], "https://bot.test/slack-bot/slack/commands");
     assert_eq!(command["command"], "/connect-card");
