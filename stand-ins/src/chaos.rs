@@ -3,6 +3,8 @@
 //!
 //! Owns the names and what each stands for on the wire. Must not know what the bot makes of it.
 
+mod slack;
+
 use serde_json::json;
 
 use crate::fault::{Fault, Faults};
@@ -40,7 +42,7 @@ pub enum Lasts {
     UntilHealed,
 }
 
-/// Every behaviour that can be asked for.
+/// Every behaviour that can be asked for, without those in which Slack refuses ([`slack`]).
 pub const TABLE: &[Row] = &[
     Row {
         name: "fivetran-route-not-found",
@@ -78,10 +80,14 @@ pub const TABLE: &[Row] = &[
     },
 ];
 
+fn all() -> impl Iterator<Item = &'static Row> {
+    TABLE.iter().chain(slack::REFUSALS)
+}
+
 /// The row of this name.
 #[must_use]
 pub fn row(name: &str) -> Option<&'static Row> {
-    TABLE.iter().find(|row| row.name == name)
+    all().find(|row| row.name == name)
 }
 
 /// Lets a stand-in behave so.
@@ -109,9 +115,9 @@ mod tests {
 
     #[test]
     fn every_row_has_a_name_of_its_own_routes_and_a_source() {
-        let names: BTreeSet<_> = TABLE.iter().map(|row| row.name).collect();
-        assert_eq!(names.len(), TABLE.len());
-        for row in TABLE {
+        let names: BTreeSet<_> = all().map(|row| row.name).collect();
+        assert_eq!(names.len(), all().count());
+        for row in all() {
             let kebab = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
             assert!(row.name.chars().all(kebab), "{}", row.name);
             assert!(!row.routes.is_empty() && !row.source.is_empty(), "{}", row.name);

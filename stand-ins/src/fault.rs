@@ -43,6 +43,8 @@ pub enum Fault {
     Empty,
     /// The work is done; the answer is a body of 4 MiB.
     Oversized,
+    /// The work is done; the answer is 200 with this body, in other words than the usual ones.
+    Instead(&'static str),
     /// Answered 302 to this address; the work is not done.
     Redirect(String),
     /// Answered with this status and this body, be it a lie; the work is not done.
@@ -206,6 +208,7 @@ pub(crate) async fn deliver(fault: Option<Fault>, answer: Option<Answer>) -> Out
             answer = Answer::html(200, "<!doctype html><title>Bad gateway</title><h1>502</h1>".to_owned());
         }
         Fault::Empty => answer.body = Bytes::new(),
+        Fault::Instead(body) => answer = Answer::text(200, body),
         Fault::Oversized => {
             answer = Answer::json(answer.status, &json!({ "padding": "x".repeat(OVERSIZED) }));
         }

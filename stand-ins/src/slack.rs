@@ -10,7 +10,7 @@ mod render;
 mod state;
 mod web_api;
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -51,6 +51,7 @@ pub const APP_ID: &str = "A0SANDBOX";
 const SCOPES: [&str; 6] =
     ["commands", "chat:write", "channels:read", "groups:read", "users:read", "usergroups:read"];
 const CALLS_KEPT: usize = 200_000;
+const PAUSE_SLACK_MS: i128 = 50;
 
 struct Inner {
     listening: Listening,
@@ -61,6 +62,39 @@ struct Inner {
     calls: Mutex<VecDeque<(String, Value)>>,
     faults: Mutex<Faults>,
     latency: Mutex<Duration>,
+    paused: Mutex<Paused>,
+}
+
+/// The methods of which Slack has asked for a pause, and how many calls have come within one.
+#[derive(Default)]
+struct Paused {
+    until: HashMap<String, Timestamp>,
+    calls: usize,
+}
+
+impl Paused {
+    /// The seconds for which a method must still be left alone.
+    fn left(&mut self, method: &str, now: Timestamp) -> Option<i64> {
+        let left = self.until.get(method)?.duration_since(now).as_millis();
+        // Whoever counts from when the answer came may be this much early by another clock.
+        if left <= PAUSE_SLACK_MS {
+            self.until.remove(method);
+            return None;
+        }
+        self.calls += 1;
+        i64::try_from((left + 999) / 1000).ok()
+    }
+
+    fn begin(&mut self, method: &str, fault: &Fault, now: Timestamp) {
+        if let Fault::Throttled { retry_after: Some(seconds) } = fault
+            && let Some(end) = seconds
+                .parse()
+                .ok()
+                .and_then(|seconds: i64| now.checked_add(jiff::SignedDuration::from_secs(seconds)).ok())
+        {
+            self.until.insert(method.to_owned(), end);
+        }
+    }
 }
 
 /// A running stand-in for Slack. Clones are the same stand-in.
@@ -87,6 +121,7 @@ impl SlackStandIn {
             calls: Mutex::default(),
             faults: Mutex::default(),
             latency: Mutex::default(),
+            paused: Mutex::default(),
         });
         let served = Arc::clone(&inner);
         bound.serve(&inner.listening, move |request| handle(Arc::clone(&served), request));
@@ -189,6 +224,18 @@ impl SlackStandIn {
         self.state().directory.join(channel);
     }
 
+    /// Archives a channel: nothing can be posted there or edited any more.
+    pub fn archive(&self, channel: &str) {
+        self.state().directory.archive(channel);
+    }
+
+    /// How many calls have come to a method during a pause that it had asked for, all of which were
+    /// refused.
+    #[must_use]
+    pub fn calls_in_a_pause(&self) -> usize {
+        lock(&self.0.paused).calls
+    }
+
     /// Pushes the stand-in's clock forward: response URLs age, later messages get later stamps.
     pub fn advance(&self, by: Duration) {
         self.0.clock.advance(by);
@@ -249,7 +296,17 @@ async fn handle(inner: Arc<Inner>, request: Request) -> Outcome {
         None => request.json().unwrap_or_default(),
     };
     let latency = *lock(&inner.latency);
-    let fault = lock(&inner.faults).take(route);
+    let paused = match &method {
+        Some(method) => lock(&inner.paused).left(method, inner.clock.now()),
+        None => None,
+    };
+    let fault = match paused {
+        Some(seconds) => Some(Fault::Throttled { retry_after: Some(seconds.to_string()) }),
+        None => lock(&inner.faults).take(route),
+    };
+    if let (Some(fault), Some(method), None) = (&fault, &method, paused) {
+        lock(&inner.paused).begin(method, fault, inner.clock.now());
+    }
     pause(latency / 2).await;
     let answer = fault::work_unless(fault.as_ref(), web_api::refusal_body, || {
         let now = inner.clock.now();

@@ -40,6 +40,7 @@ pub(crate) struct Channel {
     pub(crate) is_im: bool,
     pub(crate) is_shared: bool,
     pub(crate) has_bot: bool,
+    pub(crate) is_archived: bool,
 }
 
 impl Channel {
@@ -65,7 +66,7 @@ impl Channel {
         json!({
             "id": self.id, "name": self.name, "is_channel": !self.is_im, "is_group": false,
             "is_im": self.is_im, "is_mpim": false, "is_private": self.is_private,
-            "is_archived": false, "is_general": false, "is_member": self.has_bot,
+            "is_archived": self.is_archived, "is_general": false, "is_member": self.has_bot,
             "is_shared": self.is_shared, "is_ext_shared": self.is_shared, "is_org_shared": false,
             "is_pending_ext_shared": false, "pending_connected_team_ids": [],
             "shared_team_ids": if self.is_shared { vec![TEAM_ID, OTHER_TEAM_ID] } else { vec![TEAM_ID] },
@@ -91,6 +92,7 @@ impl Directory {
             is_im: false,
             is_shared: false,
             has_bot: true,
+            is_archived: false,
         };
         let channels = [
             channel("C0CUSTOMER", "customer-acme"),
@@ -130,6 +132,7 @@ impl Directory {
                     is_im: true,
                     is_shared: false,
                     has_bot: true,
+                    is_archived: false,
                 });
                 direct
             }
@@ -141,6 +144,12 @@ impl Directory {
     pub(crate) fn join(&mut self, channel: &str) {
         if let Some(channel) = self.channels.get_mut(channel) {
             channel.has_bot = true;
+        }
+    }
+
+    pub(crate) fn archive(&mut self, channel: &str) {
+        if let Some(channel) = self.channels.get_mut(channel) {
+            channel.is_archived = true;
         }
     }
 

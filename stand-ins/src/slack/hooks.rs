@@ -16,6 +16,9 @@ pub(crate) fn answer(request: &Request, state: &mut State, now: Timestamp) -> An
         Err(Spent::Expired) => return refused("expired_url"),
         Err(Spent::Used) => return refused("used_url"),
     };
+    if state.directory.channel(&channel).is_some_and(|channel| channel.is_archived) {
+        return Answer::text(410, "channel_is_archived");
+    }
     let Some(payload) = request.json().filter(Value::is_object) else {
         return Answer::text(400, "invalid_payload");
     };

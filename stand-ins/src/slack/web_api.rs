@@ -164,8 +164,11 @@ fn post_ephemeral(arguments: &Value, state: &mut State, now: Timestamp) -> Succe
 
 fn update(arguments: &Value, state: &mut State) -> Success {
     let (channel, ts) = (text(arguments, "channel"), text(arguments, "ts"));
-    if state.directory.channel(channel).is_none() {
-        return Err("channel_not_found".into());
+    match state.directory.channel(channel) {
+        None => return Err("channel_not_found".into()),
+        Some(known) if known.is_private && !known.has_bot => return Err("channel_not_found".into()),
+        Some(known) if known.is_archived => return Err("is_inactive".into()),
+        Some(_) => {}
     }
     check_content(arguments)?;
     if text(arguments, "text").chars().count() > LONGEST_UPDATE {
@@ -228,6 +231,7 @@ fn writable_channel(arguments: &Value, state: &mut State) -> Result<String, Fail
     let everywhere = granted(state, "chat:write.public");
     let channel = state.directory.open(text(arguments, "channel")).ok_or("channel_not_found")?;
     match (channel.has_bot, channel.is_private) {
+        (true, _) if channel.is_archived => Err("is_archived".into()),
         (true, _) => Ok(channel.id.clone()),
         (false, true) => Err("channel_not_found".into()),
         (false, false) if everywhere => Ok(channel.id.clone()),
