@@ -32,6 +32,7 @@ use crate::server::interactivity::Interactivity;
 use crate::server::signed::Signed;
 use crate::server::state::RouteState;
 use crate::server::words::Words;
+use crate::slack::pauses::Pauses;
 use crate::slack::signature::Verifier;
 use crate::slack::web_api::WebApi;
 use crate::store::{Claimed, OpenError, Options, Store};
@@ -99,7 +100,8 @@ impl App {
         let secrets = &config.slack.signing_secrets;
         let store = Store::open(Options { url: &config.database, secrets, lease: config.lease }).await?;
         let web_api = config.slack.bot_token.as_ref();
-        let web_api = web_api.map(|token| WebApi::new(http.clone(), &config.slack.api_url, token));
+        let api_url = &config.slack.api_url;
+        let web_api = web_api.map(|token| WebApi::new(http.clone(), api_url, token).by(clock.clone()));
         let fivetran = Fivetran::new(http.clone(), config.fivetran);
         let parts = Parts {
             clock,
@@ -220,6 +222,7 @@ impl Parts {
             store: self.store.clone(),
             http: self.http.clone(),
             response_url_origins: Arc::clone(&self.response_url_origins),
+            response_url_pauses: Pauses::new(self.clock.clone()),
             web_api: self.web_api.clone(),
             audience,
             hints: Hints::default(),

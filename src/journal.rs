@@ -311,6 +311,16 @@ impl<C> Journal<C> {
             PostFailure::Refused(slack_says) => self.tell(Problem::CannotPost { slack_says }, now),
             PostFailure::Unconfirmed if telling => self.end(Ending::Undeliverable),
             PostFailure::Unconfirmed => self.tell(Problem::Unconfirmed, now),
+            // The time in which the person can still be told is not spent on hope.
+            PostFailure::Later { slack_says, .. }
+                if !telling && now >= after(self.terms.accepted_at, CREATE_DEADLINE) =>
+            {
+                self.tell(Problem::CannotPost { slack_says }, now)
+            }
+            PostFailure::Later { pause, .. } => {
+                self.progress.posts = self.progress.posts.saturating_sub(1);
+                self.throttled(Some(pause), now)
+            }
             PostFailure::Throttled(pause) => {
                 self.progress.posts = self.progress.posts.saturating_sub(1);
                 self.throttled(pause, now)

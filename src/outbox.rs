@@ -17,6 +17,7 @@ use crate::life::{self, Event, Link, News, Place, State};
 use crate::outbound::CALL_TIMEOUT;
 use crate::reply::{live, trouble};
 use crate::side_by_side::SideBySide;
+use crate::slack::refusal::{self, Sort};
 use crate::slack::respond::PostError;
 use crate::slack::web_api::WebApi;
 use crate::store::{
@@ -29,6 +30,11 @@ const POLL: Duration = Duration::from_secs(1);
 const AT_A_TIME: usize = 16;
 /// Longest pause before a message is tried again.
 const PAUSE_LIMIT: i64 = 300;
+/// The same where Slack refuses until somebody does something, or nobody knows why.
+const RARELY: i64 = 3600;
+/// Tries, over the better part of a day, after which a message is left as it is that Slack refuses to
+/// edit in a word that nobody knows.
+const UNKNOWN_TRIES: u32 = 32;
 /// The pause that a rate limit without one is given.
 const THROTTLED_PAUSE: Duration = Duration::from_secs(30);
 /// How long edits in flight may take at a shutdown before they are abandoned.
@@ -240,20 +246,38 @@ impl Outbox {
                 );
                 Brought::OutOfReach
             }
+            PostError::Refused(word)
+                if refusal::sort(word) == Sort::Unknown && message.tries >= UNKNOWN_TRIES =>
+            {
+                tracing::warn!(
+                    message = message.id,
+                    slack_says = word,
+                    "Slack goes on refusing to edit a message; it is left as it is"
+                );
+                Brought::OutOfReach
+            }
             // A token that is being replaced, say: it will work again.
             error => {
                 tracing::debug!(message = message.id, %error, "a message could not be edited");
-                let pause = match error {
-                    PostError::Throttled(pause) => Some(pause.unwrap_or(THROTTLED_PAUSE)),
-                    _ => None,
-                };
-                self.again(message, pause)
+                match error {
+                    PostError::Refused(_) => self.rest(message, None, RARELY),
+                    PostError::Later { pause, .. } => self.again(message, Some(*pause)),
+                    PostError::Throttled(pause) => {
+                        self.again(message, Some(pause.unwrap_or(THROTTLED_PAUSE)))
+                    }
+                    _ => self.again(message, None),
+                }
             }
         }
     }
 
     fn again(&self, message: &ClaimedMessage, pause: Option<Duration>) -> Brought {
-        let doubled = SignedDuration::from_secs((1_i64 << message.tries.min(9)).min(PAUSE_LIMIT));
+        self.rest(message, pause, PAUSE_LIMIT)
+    }
+
+    /// Puts a message off: for twice as long as the last time, up to `limit` seconds.
+    fn rest(&self, message: &ClaimedMessage, pause: Option<Duration>, limit: i64) -> Brought {
+        let doubled = SignedDuration::from_secs((1_i64 << message.tries.min(12)).min(limit));
         // No shorter than the backoff: whoever goes on asking for nothing must not be asked without a rest.
         let pause =
             pause.and_then(|pause| SignedDuration::try_from(pause).ok()).unwrap_or(doubled).max(doubled);

@@ -7,10 +7,14 @@
 //! model refuses payloads of an Enterprise organisation, so both are read here; its Web API
 //! client and Block Kit models serve in [`web_api`] and in [`crate::reply`].
 
+mod complaints;
 pub mod id;
 pub mod manifest;
+pub mod pauses;
+pub mod refusal;
 pub mod respond;
 pub mod signature;
+pub mod token;
 pub mod web_api;
 
 use std::collections::HashMap;

@@ -14,6 +14,7 @@ use crate::fivetran::error::Error;
 use crate::fivetran::live::fetch_catalog;
 use crate::outbound;
 use crate::permission::{Permissions, gaps};
+use crate::slack::refusal::{self, Fix};
 use crate::slack::respond::PostError;
 use crate::slack::web_api::WebApi;
 use crate::store::{DatabaseUrl, OpenError, Options, Store, Undeliverable, undeliverable_beside};
@@ -193,7 +194,8 @@ async fn slack(report: &mut Report, config: &Config, http: reqwest::Client) {
             report.good(&format!("Slack token: {} in workspace “{}”", identity.user, identity.team))
         }
         Err(PostError::Refused(word)) => {
-            report.bad(&format!("Slack token: {word}; copy SLACK_BOT_TOKEN again from OAuth & Permissions"));
+            let advice = refusal::fix(&word).unwrap_or(Fix::Token).advice();
+            report.bad(&format!("Slack token: {word}; {advice}"));
             return;
         }
         Err(error) => {
@@ -217,7 +219,9 @@ async fn slack(report: &mut Report, config: &Config, http: reqwest::Client) {
         if granted(scope) {
             report.good(&format!("Slack scopes: {scope} is granted, for {feature}"));
         } else {
-            report.note(&format!("Slack scopes: {scope} is not granted; it is only needed for {feature}"));
+            report.note(&format!(
+                "Slack scopes: {scope} is not granted; it is only needed for {feature}; to grant it, reinstall the app and allow it"
+            ));
         }
     }
     who_may(report, &config.permissions, Some(&scopes));

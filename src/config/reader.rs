@@ -21,6 +21,7 @@ use crate::reply::Audience;
 use crate::server::ServerConfig;
 use crate::slack::SlackConfig;
 use crate::slack::id::Kind;
+use crate::slack::token;
 use crate::store::DatabaseUrl;
 use crate::telemetry;
 
@@ -169,12 +170,10 @@ impl Reader<'_> {
             )
             .and_then(|secret| self.signing_secrets(&secret));
         let bot_token = self.secret("SLACK_BOT_TOKEN");
-        if bot_token.as_ref().is_some_and(|token| !token.expose_secret().starts_with("xoxb-")) {
-            self.fault(
-                "SLACK_BOT_TOKEN",
-                "is not a bot token",
-                "use the one under OAuth & Permissions that starts with xoxb-, or unset it",
-            );
+        if let Some(Err(token::Fault { what, remedy })) =
+            bot_token.as_ref().map(|secret| token::check(secret.expose_secret()))
+        {
+            self.fault("SLACK_BOT_TOKEN", what, remedy);
         }
         let api_url = self.vars.get("SLACK_API_URL").unwrap_or("https://slack.com/api/").to_owned();
         let api_url = self.url("SLACK_API_URL", &api_url, PlainHttp::LoopbackOnly);

@@ -111,12 +111,20 @@ pub enum Failure {
 pub enum PostFailure {
     /// For good; Slack's word for it.
     Refused(String),
+    /// Nothing was posted, and it may work after a pause.
+    Later {
+        /// Slack's word for it.
+        slack_says: String,
+        /// About how long.
+        pause: Duration,
+    },
     /// Nothing was posted; a pause is asked for.
     Throttled(Option<Duration>),
     /// Nothing was sent.
     NotSent,
     /// It may be there.
     Unclear,
-    /// This try was refused for good; an earlier one, of which nothing was heard, may be there.
+    /// It may be there, and trying again would tell no more: this try was refused for good and an
+    /// earlier one, of which nothing was heard, may be there; or its answer was not Slack's.
     Unconfirmed,
 }

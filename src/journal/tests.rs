@@ -2,6 +2,7 @@
 
 mod intents;
 mod pauses;
+mod refusals;
 
 use super::pause::{BACKOFF, UNCLEAR_DELAYS};
 use super::*;

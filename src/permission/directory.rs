@@ -113,7 +113,10 @@ fn failed<T>(error: PostError, scope: &'static str) -> Answer<Told<T>> {
         PostError::Throttled(pause) => {
             (Unclear::Silent, pause.unwrap_or(KEEP_SILENCE).clamp(KEEP_SILENCE, KEEP_REFUSAL))
         }
-        PostError::NotSent(_) | PostError::Unclear(_) => (Unclear::Silent, KEEP_SILENCE),
+        PostError::Later { pause, .. } => (Unclear::Silent, pause.clamp(KEEP_SILENCE, KEEP_REFUSAL)),
+        PostError::NotSent(_) | PostError::Unclear(_) | PostError::Unconfirmed(_) => {
+            (Unclear::Silent, KEEP_SILENCE)
+        }
     };
     (Err(unclear), keep)
 }

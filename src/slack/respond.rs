@@ -10,8 +10,9 @@ use reqwest::{Client, StatusCode};
 use serde::Serialize;
 use slack_morphism::prelude::{SlackMessageContent, SlackMessageResponseType};
 
-use crate::outbound::{self, CallError};
+use crate::outbound::{self, CALL_TIMEOUT, CallError};
 use crate::slack::ResponseUrl;
+use crate::slack::refusal::{self, Sort};
 
 /// The body of a post to a response_url.
 #[derive(Serialize)]
@@ -24,12 +25,26 @@ struct Post<'a> {
     unfurl_media: bool,
 }
 
+/// Rests before a URL that Slack does not know yet is tried again: right after a command or a press it
+/// may answer 404 for a moment (slackapi/bolt-js, issue 1261). What it refuses costs none of its uses.
+const NOT_YET: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
+/// The rest after an answer that something between us and Slack gave: whoever looks after that is slow.
+const NOT_SLACK: Duration = Duration::from_secs(30);
+
 /// Why a message did not, or may not have, reached the conversation.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum PostError {
-    /// Slack said no, and will again. Carries Slack's word for it.
+    /// Slack said no, and will again until somebody does something. Carries Slack's word for it.
     #[error("refused by Slack: {0}")]
     Refused(String),
+    /// Slack, or something on the way to it, said no, and nothing was done; it may work after a pause.
+    #[error("refused by Slack for now: {word}")]
+    Later {
+        /// Slack's word for it, or the status.
+        word: String,
+        /// About how long.
+        pause: Duration,
+    },
     /// Too many messages; wait so long, if Slack said how long.
     #[error("rate limited by Slack")]
     Throttled(Option<Duration>),
@@ -39,23 +54,64 @@ pub enum PostError {
     /// No clear answer; it may be there already.
     #[error("Slack gave no usable answer ({0})")]
     Unclear(String),
+    /// A success, but not in Slack's words. It may be there already, and as often again as it is tried.
+    #[error("the answer is not Slack's ({0})")]
+    Unconfirmed(&'static str),
 }
 
 impl PostError {
+    /// What a word of Slack's says of a call.
+    #[must_use]
+    pub fn of_word(word: &str) -> Self {
+        let word = refusal::word(word);
+        match refusal::sort(&word) {
+            Sort::Final | Sort::Operator(_) | Sort::Unknown => Self::Refused(word),
+            Sort::Later(pause) => Self::Later { word, pause },
+            Sort::Unclear => Self::Unclear(word),
+            Sort::Throttled => Self::Throttled(None),
+        }
+    }
+
+    /// A status without a word of Slack's, which "doesn't use meaningful status codes besides 429 and
+    /// 200": a proxy's page, say.
+    #[must_use]
+    pub fn of_status(status: StatusCode) -> Self {
+        let word = format!("status {}", status.as_u16());
+        match status {
+            StatusCode::REQUEST_TIMEOUT => Self::Unclear(word),
+            status if status.is_server_error() => Self::Unclear(word),
+            _ => Self::Later { word, pause: NOT_SLACK },
+        }
+    }
+
     /// Whether a message that was to be edited is out of reach for good. Any other refusal may pass,
     /// such as that of a token which is being replaced.
-    /// <https://docs.slack.dev/reference/methods/chat.update#errors>
     #[must_use]
     pub fn message_is_out_of_reach(&self) -> bool {
-        let Self::Refused(word) = self else { return false };
-        matches!(
-            word.as_str(),
-            "message_not_found"
-                | "cant_update_message"
-                | "edit_window_closed"
-                | "channel_not_found"
-                | "is_archived"
-        )
+        matches!(self, Self::Refused(word) if refusal::sort(word) == Sort::Final)
+    }
+
+    /// Whether it is what Slack says to a bot that is not in the channel: of a private one, that there
+    /// is none.
+    #[must_use]
+    pub fn may_end_by_an_invitation(&self) -> bool {
+        matches!(self, Self::Refused(word) if matches!(word.as_str(), "not_in_channel" | "channel_not_found"))
+    }
+
+    /// Whether it is certain that nothing was posted, and that another way may do what this one does not.
+    #[must_use]
+    pub fn leaves_other_ways(&self) -> bool {
+        matches!(self, Self::Refused(_) | Self::Later { .. })
+    }
+
+    /// What it comes to if the other way refuses too: the one that may pass, else this one.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        match (&self, &other) {
+            (Self::Later { .. }, _) => self,
+            (_, Self::Refused(_)) => self,
+            _ => other,
+        }
     }
 }
 
@@ -72,8 +128,8 @@ impl From<CallError> for PostError {
 /// alone (`Ephemeral`). Each try may use up one of the URL's five.
 ///
 /// # Errors
-/// [`PostError`]. A status of 2xx with `ok` in the body is success; every other 4xx than 429 is
-/// final, since an expired or used-up URL does not come back.
+/// [`PostError`]. A status of 2xx is success unless the body says that it is none. Never takes longer
+/// than one call may.
 pub async fn post(
     client: &Client,
     url: &ResponseUrl,
@@ -103,66 +159,128 @@ async fn send(
     replace_original: bool,
 ) -> Result<(), PostError> {
     let body = Post { content, response_type, replace_original, unfurl_links: false, unfurl_media: false };
-    let response = client
-        .post(url.expose())
-        .json(&body)
-        .send()
-        .await
-        .map_err(|error| PostError::from(outbound::classify(&error)))?;
-    let status = response.status();
+    let tries = async {
+        for pause in NOT_YET {
+            match try_once(client, url, &body).await {
+                Judged::NotKnown(_) => tokio::time::sleep(pause).await,
+                judged => return judged.result(),
+            }
+        }
+        try_once(client, url, &body).await.result()
+    };
+    let late = || Err(PostError::Unclear("timeout".to_owned()));
+    tokio::time::timeout(CALL_TIMEOUT, tries).await.unwrap_or_else(|_| late())
+}
+
+async fn try_once(client: &Client, url: &ResponseUrl, body: &Post<'_>) -> Judged {
+    let response = match client.post(url.expose()).json(body).send().await {
+        Ok(response) => response,
+        Err(error) => return Judged::Failed(outbound::classify(&error).into()),
+    };
+    let (status, size) = (response.status(), response.content_length());
     if status == StatusCode::TOO_MANY_REQUESTS {
-        return Err(PostError::Throttled(outbound::retry_after(&response)));
+        return Judged::Failed(PostError::Throttled(outbound::retry_after(&response)));
     }
-    let text = outbound::read(response, outbound::ANSWER_LIMIT).await?;
-    if status.is_server_error() {
-        return Err(PostError::Unclear(format!("status {}", status.as_u16())));
-    }
-    match word(&text) {
-        Word::Ok if status.is_success() => Ok(()),
-        Word::Ok => Err(PostError::Refused(format!("status {}", status.as_u16()))),
-        Word::Error(error) => Err(PostError::Refused(error)),
-        Word::Other if status.is_success() => Err(PostError::Unclear("an answer without ok".to_owned())),
-        Word::Other => Err(PostError::Refused(format!("status {}", status.as_u16()))),
+    match outbound::read(response, outbound::ANSWER_LIMIT).await {
+        Ok(text) => judge(status, &text),
+        // Nothing of Slack's is so large.
+        Err(_) if status.is_success() && size > Some(outbound::ANSWER_LIMIT as u64) => {
+            Judged::Failed(PostError::Unconfirmed("a page"))
+        }
+        // The status has said it all.
+        Err(_) if status.is_success() => Judged::Posted,
+        Err(error) => Judged::Failed(error.into()),
     }
 }
 
+/// What an answer of a response_url means.
+#[derive(Debug, PartialEq, Eq)]
+enum Judged {
+    /// It is there.
+    Posted,
+    /// Slack does not know the URL, and says nothing about why.
+    NotKnown(PostError),
+    /// See [`PostError`].
+    Failed(PostError),
+}
+
+impl Judged {
+    fn result(self) -> Result<(), PostError> {
+        match self {
+            Self::Posted => Ok(()),
+            Self::NotKnown(error) | Self::Failed(error) => Err(error),
+        }
+    }
+}
+
+fn judge(status: StatusCode, body: &[u8]) -> Judged {
+    let word = word(body);
+    let refused = |word: &str| Judged::Failed(PostError::of_word(word));
+    if status.is_success() {
+        return match word {
+            // Said outright; a bare word only where it is one of Slack's.
+            Word::Error(word) => refused(&word),
+            Word::Bare(word) if refusal::sort(&word) != Sort::Unknown => refused(&word),
+            Word::Page => Judged::Failed(PostError::Unconfirmed("a page")),
+            Word::Ok | Word::Bare(_) | Word::Other => Judged::Posted,
+        };
+    }
+    let own = match &word {
+        Word::Error(word) => Some(word),
+        Word::Bare(word) if refusal::sort(word) != Sort::Unknown => Some(word),
+        _ => None,
+    };
+    match (status, own.map(String::as_str)) {
+        // These tell of the URL's end or of its channel. Any other word may tell of its beginning.
+        (_, Some(word @ ("expired_url" | "used_url" | "channel_not_found" | "user_not_found"))) => {
+            refused(word)
+        }
+        (StatusCode::NOT_FOUND, word) => {
+            Judged::NotKnown(PostError::Refused(word.unwrap_or("status 404").to_owned()))
+        }
+        (_, Some(word)) => refused(word),
+        (StatusCode::GONE, None) => Judged::Failed(PostError::Refused("status 410".to_owned())),
+        (status, None) => Judged::Failed(PostError::of_status(status)),
+    }
+}
+
+#[derive(Debug)]
 enum Word {
+    /// `ok`, or `{"ok":true}`.
     Ok,
+    /// `{"ok":false,"error":"…"}`.
     Error(String),
+    /// What may be an error's bare name.
+    Bare(String),
+    /// HTML.
+    Page,
     Other,
 }
 
-/// What Slack says in the body: `ok`, `{"ok":true}`, `{"ok":false,"error":"…"}`, or an error's
-/// bare name.
+/// What a body says.
 fn word(body: &[u8]) -> Word {
-    if body.trim_ascii() == b"ok" {
+    let body = body.trim_ascii();
+    if body == b"ok" {
         return Word::Ok;
     }
     if let Ok(json) = serde_json::from_slice::<serde_json::Value>(body) {
-        return match (
-            json.get("ok").and_then(|ok| ok.as_bool()),
-            json.get("error").and_then(|error| error.as_str()),
-        ) {
-            (Some(true), _) => Word::Ok,
-            (_, Some(error)) => Word::Error(short(error)),
-            _ => Word::Other,
+        let error = json.get("error").and_then(|error| error.as_str());
+        return match json.get("ok").and_then(|ok| ok.as_bool()) {
+            Some(true) => Word::Ok,
+            Some(false) => Word::Error(refusal::word(error.unwrap_or("no_error_given"))),
+            None => error.map_or(Word::Other, |error| Word::Error(refusal::word(error))),
         };
     }
-    match std::str::from_utf8(body).map(str::trim) {
-        Ok(text)
-            if !text.is_empty()
-                && text.len() <= 40
-                && text.bytes().all(|b| b.is_ascii_lowercase() || b == b'_') =>
-        {
-            Word::Error(text.to_owned())
+    if body.starts_with(b"<") {
+        return Word::Page;
+    }
+    let bare = |byte: &u8| byte.is_ascii_lowercase() || *byte == b'_';
+    match std::str::from_utf8(body) {
+        Ok(text) if !text.is_empty() && text.bytes().all(|byte| bare(&byte)) => {
+            Word::Bare(refusal::word(text))
         }
         _ => Word::Other,
     }
-}
-
-/// Slack's error names are short words; anything longer is not one.
-pub(super) fn short(error: &str) -> String {
-    error.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | ' ')).take(60).collect()
 }
 
 #[cfg(test)]
@@ -172,9 +290,12 @@ mod tests {
     #[test]
     fn only_some_refusals_say_that_a_message_is_gone_for_good() {
         for (error, gone) in [
-            (PostError::Refused("message_not_found".to_owned()), true),
-            (PostError::Refused("is_archived".to_owned()), true),
-            (PostError::Refused("invalid_auth".to_owned()), false),
+            (PostError::of_word("message_not_found"), true),
+            (PostError::of_word("is_archived"), true),
+            (PostError::of_word("is_inactive"), true),
+            (PostError::of_word("invalid_auth"), false),
+            (PostError::of_word("a_word_of_tomorrow"), false),
+            (PostError::of_word("external_channel_migrating"), false),
             (PostError::Unclear("message_not_found".to_owned()), false),
             (PostError::Throttled(None), false),
         ] {
@@ -183,24 +304,77 @@ mod tests {
     }
 
     #[test]
-    fn every_form_of_slacks_answer_is_understood() {
-        for (body, said) in [
-            ("ok", "ok"),
-            (" ok\n", "ok"),
-            (r#"{"ok":true}"#, "ok"),
-            (r#"{"ok":false,"error":"used_url"}"#, "used_url"),
-            (r#"{"ok":false,"error":"Expired url"}"#, "Expired url"),
-            ("channel_is_archived", "channel_is_archived"),
-            ("<html>", "?"),
-            ("", "?"),
-            ("{}", "?"),
+    fn of_two_ways_that_refuse_the_one_that_may_pass_counts() {
+        let (archived, dead) = (PostError::of_word("is_archived"), PostError::of_word("used_url"));
+        let moving = PostError::of_word("team_added_to_org");
+        assert!(moving.leaves_other_ways() && dead.leaves_other_ways());
+        assert!(!PostError::of_word("fatal_error").leaves_other_ways(), "it may be there");
+        assert!(!PostError::of_word("ratelimited").leaves_other_ways());
+        assert!(PostError::of_word("not_in_channel").may_end_by_an_invitation());
+        assert!(!archived.may_end_by_an_invitation());
+        assert_eq!(archived.clone().or(dead.clone()), archived, "somebody can do something about it");
+        assert_eq!(archived.or(moving.clone()), moving);
+        assert_eq!(moving.clone().or(dead), moving);
+    }
+
+    /// What an answer comes to, in one word.
+    fn said(status: u16, body: &str) -> String {
+        match judge(StatusCode::from_u16(status).unwrap(), body.as_bytes()) {
+            Judged::Posted => "posted".to_owned(),
+            Judged::NotKnown(error) => format!("once more, else {error}"),
+            Judged::Failed(PostError::Refused(word)) => format!("refused: {word}"),
+            Judged::Failed(PostError::Later { word, .. }) => format!("later: {word}"),
+            Judged::Failed(error) => error.to_string(),
+        }
+    }
+
+    #[test]
+    fn a_success_is_none_only_if_slack_says_so() {
+        for (body, expected) in [
+            ("ok", "posted"),
+            (" ok\n", "posted"),
+            (r#"{"ok":true}"#, "posted"),
+            (r#"{"ok":true,"warning":"missing_charset"}"#, "posted"),
+            ("", "posted"),
+            ("{}", "posted"),
+            ("1", "posted"),
+            ("accepted", "posted"),
+            (r#"{"ok":tr"#, "posted"),
+            (r#"{"ok":false,"error":"used_url"}"#, "refused: used_url"),
+            (r#"{"ok":false,"error":"Expired url"}"#, "refused: expired_url"),
+            (r#"{"ok":false}"#, "refused: no_error_given"),
+            (r#"{"ok":false,"error":"rate_limited"}"#, "rate limited by Slack"),
+            (r#"{"ok":false,"error":"internal_error"}"#, "Slack gave no usable answer (internal_error)"),
+            ("channel_is_archived", "refused: channel_is_archived"),
+            ("<!doctype html><h1>Blocked</h1>", "the answer is not Slack's (a page)"),
         ] {
-            let found = match word(body.as_bytes()) {
-                Word::Ok => "ok".to_owned(),
-                Word::Error(error) => error,
-                Word::Other => "?".to_owned(),
-            };
-            assert_eq!(found, said, "{body}");
+            assert_eq!(said(200, body), expected, "{body}");
+        }
+    }
+
+    #[test]
+    fn a_failure_is_what_slack_says_it_is_and_else_not_slacks() {
+        for (status, body, expected) in [
+            (404, r#"{"ok":false,"error":"used_url"}"#, "refused: used_url"),
+            (404, r#"{"ok":false,"error":"expired_url"}"#, "refused: expired_url"),
+            (404, "channel_not_found", "refused: channel_not_found"),
+            (404, "", "once more, else refused by Slack: status 404"),
+            (404, "no_service", "once more, else refused by Slack: no_service"),
+            (410, "channel_is_archived", "refused: channel_is_archived"),
+            (410, "", "refused: status 410"),
+            (403, "action_prohibited", "refused: action_prohibited"),
+            (403, "<h1>Forbidden</h1>", "later: status 403"),
+            (400, "invalid_payload", "refused: invalid_payload"),
+            (400, "", "later: status 400"),
+            (302, "", "later: status 302"),
+            (407, "<h1>Proxy</h1>", "later: status 407"),
+            (408, "", "Slack gave no usable answer (status 408)"),
+            (500, "rollup_error", "Slack gave no usable answer (rollup_error)"),
+            (500, "invalid_payload", "refused: invalid_payload"),
+            (500, "ok", "Slack gave no usable answer (status 500)"),
+            (503, "<h1>Unavailable</h1>", "Slack gave no usable answer (status 503)"),
+        ] {
+            assert_eq!(said(status, body), expected, "{status} {body}");
         }
     }
 }

@@ -5,6 +5,8 @@
 //! answer's size, and its errors print whole bodies; here they are mapped to [`PostError`] at
 //! once.
 
+use std::sync::Arc;
+
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
 use reqwest::{Client, RequestBuilder, StatusCode};
@@ -23,15 +25,20 @@ use slack_morphism::prelude::{
 use slack_morphism::{SlackApiToken, SlackApiTokenValue};
 use url::Url;
 
+use crate::clock::Clock;
 use crate::outbound::{self, CallError};
 use crate::slack::Place;
-use crate::slack::respond::{self, PostError};
+use crate::slack::complaints::Complaints;
+use crate::slack::pauses::Pauses;
+use crate::slack::respond::PostError;
 
 /// The Web API under one bot token. Clones share the connections.
 #[derive(Clone)]
 pub struct WebApi {
     client: SlackClient<Connector>,
     token: SlackApiToken,
+    pauses: Pauses,
+    complaints: Arc<Complaints>,
 }
 
 /// Who a token is, by `auth.test`.
@@ -86,7 +93,15 @@ impl WebApi {
         Self {
             client: SlackClient::new(Connector { http, api_url: api_url.to_owned() }),
             token: SlackApiToken::new(SlackApiTokenValue(token.expose_secret().to_owned())),
+            pauses: Pauses::default(),
+            complaints: Arc::default(),
         }
+    }
+
+    /// The same by another clock than the usual one.
+    #[must_use]
+    pub fn by(self, clock: Clock) -> Self {
+        Self { pauses: Pauses::new(clock), ..self }
     }
 
     /// Posts in a channel, or to a person when `channel` is a user's id, and never lets Slack
@@ -103,7 +118,7 @@ impl WebApi {
             .with_parse("none".to_owned())
             .with_unfurl_links(false)
             .with_unfurl_media(false);
-        self.call("chat.postMessage", &request).await
+        self.call(Call::post("chat.postMessage", channel), &request).await
     }
 
     /// Posts in a message's thread. <https://docs.slack.dev/reference/methods/chat.postMessage>
@@ -116,7 +131,7 @@ impl WebApi {
             .with_parse("none".to_owned())
             .with_unfurl_links(false)
             .with_unfurl_media(false);
-        self.call::<_, Value>("chat.postMessage", &request).await.map(drop)
+        self.call::<_, Value>(Call::post("chat.postMessage", &to.channel), &request).await.map(drop)
     }
 
     /// Puts new content in the place of a message's. Its text must be short: Slack refuses one of
@@ -135,7 +150,8 @@ impl WebApi {
             content: &'a SlackMessageContent,
         }
         let Place { channel, ts } = at;
-        self.call::<_, Value>("chat.update", &Request { channel, ts, parse: "none", content }).await.map(drop)
+        let request = Request { channel, ts, parse: "none", content };
+        self.call::<_, Value>(Call::of("chat.update"), &request).await.map(drop)
     }
 
     /// Shows a message to one person of a channel. Never for a link: Slack would crawl it.
@@ -156,7 +172,8 @@ impl WebApi {
             #[serde(flatten)]
             content: &'a SlackMessageContent,
         }
-        self.call::<_, Value>("chat.postEphemeral", &Request { channel, user, content }).await.map(drop)
+        let call = Call::post("chat.postEphemeral", channel);
+        self.call::<_, Value>(call, &Request { channel, user, content }).await.map(drop)
     }
 
     /// Opens a modal for the person whose command or press gave the trigger: once, within three
@@ -170,7 +187,7 @@ impl WebApi {
             trigger_id: &'a str,
             view: &'a SlackView,
         }
-        self.call::<_, Value>("views.open", &Request { trigger_id, view }).await.map(drop)
+        self.call::<_, Value>(Call::of("views.open"), &Request { trigger_id, view }).await.map(drop)
     }
 
     /// Asks who the token is.
@@ -178,7 +195,7 @@ impl WebApi {
     /// # Errors
     /// [`PostError`].
     pub async fn auth_test(&self) -> Result<Identity, PostError> {
-        self.call("auth.test", &serde_json::json!({})).await
+        self.call(Call::reading("auth.test"), &serde_json::json!({})).await
     }
 
     /// Looks a person up. Needs the scope `users:read`.
@@ -235,18 +252,73 @@ impl WebApi {
     where
         A: for<'de> Deserialize<'de> + Send,
     {
+        let call = Call::reading(method);
+        self.may(call)?;
         let session = self.client.open_session(&self.token);
         let parameters = [(name, Some(value))];
-        session.http_session_api.http_get(method, &parameters, None).await.map_err(classify)
+        self.note(call, session.http_session_api.http_get(method, &parameters, None).await)
     }
 
-    async fn call<Q, A>(&self, method: &str, request: &Q) -> Result<A, PostError>
+    async fn call<Q, A>(&self, call: Call<'_>, request: &Q) -> Result<A, PostError>
     where
         Q: Serialize + Send + Sync,
         A: for<'de> Deserialize<'de> + Send,
     {
+        self.may(call)?;
         let session = self.client.open_session(&self.token);
-        session.http_session_api.http_post(method, &request, None).await.map_err(classify)
+        self.note(call, session.http_session_api.http_post(call.method, &request, None).await)
+    }
+
+    /// Whether Slack has not asked for a pause that is still going on.
+    fn may(&self, call: Call<'_>) -> Result<(), PostError> {
+        match self.pauses.left(call.method, call.channel) {
+            Some(left) => Err(PostError::Throttled(Some(left))),
+            None => Ok(()),
+        }
+    }
+
+    /// Takes note of how a call came out, for the calls after it and for whoever reads the log.
+    fn note<A>(&self, call: Call<'_>, result: ClientResult<A>) -> Result<A, PostError> {
+        let Call { method, channel, reads } = call;
+        let error = match result {
+            Ok(answer) => {
+                self.complaints.worked(method);
+                return Ok(answer);
+            }
+            Err(error) => error,
+        };
+        // Slack's word for the limit of one channel; everything else speaks of the method.
+        let of_channel = matches!(&error, SlackClientError::ApiError(error) if error.code == "rate_limited");
+        let error = classify(error);
+        if let PostError::Throttled(pause) = &error {
+            self.pauses.asked(method, if of_channel { channel } else { "" }, *pause);
+        }
+        self.complaints.failed(method, reads, &error);
+        Err(error)
+    }
+}
+
+/// A call that is to be made.
+#[derive(Clone, Copy)]
+struct Call<'a> {
+    method: &'a str,
+    /// Where it posts; empty if it does not.
+    channel: &'a str,
+    /// Whether it only asks something.
+    reads: bool,
+}
+
+impl<'a> Call<'a> {
+    fn of(method: &'a str) -> Self {
+        Self { method, channel: "", reads: false }
+    }
+
+    fn post(method: &'a str, channel: &'a str) -> Self {
+        Self { method, channel, reads: false }
+    }
+
+    fn reading(method: &'a str) -> Self {
+        Self { method, channel: "", reads: true }
     }
 }
 
@@ -254,21 +326,9 @@ impl WebApi {
 /// and is not used.
 fn classify(error: SlackClientError) -> PostError {
     match error {
-        SlackClientError::ApiError(error) => match error.code.as_str() {
-            // "It's possible some aspect of the operation succeeded before the error."
-            "internal_error" | "fatal_error" | "service_unavailable" | "request_timeout" => {
-                PostError::Unclear(error.code)
-            }
-            "ratelimited" | "rate_limited" => PostError::Throttled(None),
-            code => PostError::Refused(respond::short(code)),
-        },
+        SlackClientError::ApiError(error) => PostError::of_word(&error.code),
         SlackClientError::RateLimitError(error) => PostError::Throttled(error.retry_after),
-        SlackClientError::HttpError(error) if error.status_code.is_client_error() => {
-            PostError::Refused(format!("status {}", error.status_code.as_u16()))
-        }
-        SlackClientError::HttpError(error) => {
-            PostError::Unclear(format!("status {}", error.status_code.as_u16()))
-        }
+        SlackClientError::HttpError(error) => PostError::of_status(error.status_code),
         SlackClientError::ProtocolError(_) => PostError::Unclear("an answer that is not JSON".to_owned()),
         SlackClientError::SystemError(error) if error.message.as_deref() == Some(NOT_SENT) => {
             PostError::NotSent("no connection")
@@ -309,15 +369,21 @@ impl Connector {
                     SlackRateLimitError::new().opt_retry_after(retry_after),
                 ));
             }
-            if !status.is_success() {
-                return Err(SlackClientError::HttpError(SlackClientHttpError::new(status)));
+            let answer = decode::<Value>(&body);
+            let ok = answer.as_ref().ok().and_then(|answer| answer.get("ok")?.as_bool());
+            match (answer, ok) {
+                (Ok(answer), Some(false)) => {
+                    let code = answer.get("error").and_then(Value::as_str).unwrap_or("no_error_given");
+                    Err(SlackClientError::ApiError(SlackClientApiError::new(code.to_owned())))
+                }
+                _ if !status.is_success() => {
+                    Err(SlackClientError::HttpError(SlackClientHttpError::new(status)))
+                }
+                (Ok(_), Some(true)) => decode(&body),
+                // JSON, but of somebody else.
+                (Ok(_), None) => Err(SlackClientError::SystemError(SlackClientSystemError::new())),
+                (Err(error), _) => Err(error),
             }
-            let answer: Value = decode(&body)?;
-            if answer.get("ok").and_then(Value::as_bool) == Some(true) {
-                return decode(&body);
-            }
-            let code = answer.get("error").and_then(Value::as_str).unwrap_or("no_error_given").to_owned();
-            Err(SlackClientError::ApiError(SlackClientApiError::new(code)))
         }
         .boxed()
     }

@@ -18,6 +18,7 @@ use crate::outbound::CALL_TIMEOUT;
 use crate::reply::live;
 use crate::reply::{self, Audience};
 use crate::slack::ResponseUrl;
+use crate::slack::pauses::Pauses;
 use crate::slack::respond::{self, PostError};
 use crate::slack::web_api::WebApi;
 use crate::store::{Claimed, Store};
@@ -45,12 +46,34 @@ pub struct Delivery {
     pub http: reqwest::Client,
     /// Where a response_url may point.
     pub response_url_origins: Arc<[url::Origin]>,
+    /// The pauses that Slack asks for by response_urls, for each channel.
+    pub response_url_pauses: Pauses,
     /// Slack's Web API, with a bot token.
     pub web_api: Option<WebApi>,
     /// Who gets to see a link.
     pub audience: Audience,
     /// The channels in which the hint to invite the bot was given.
     pub hints: Hints,
+}
+
+/// A message that has reached Slack.
+pub(super) struct Sent {
+    /// Where it can be edited, if it can.
+    pub(super) place: Option<Place>,
+    /// Whether it could be, were the bot in the channel.
+    pub(super) uninvited: bool,
+}
+
+impl Sent {
+    /// By the Web API.
+    pub(super) fn at(place: Place) -> Self {
+        Self { place: Some(place), uninvited: false }
+    }
+
+    /// Where it cannot be edited by its own place.
+    pub(super) fn nowhere() -> Self {
+        Self { place: None, uninvited: false }
+    }
 }
 
 impl Delivery {
@@ -65,7 +88,7 @@ impl Delivery {
         &self,
         claimed: &Claimed,
         content: SlackMessageContent,
-    ) -> Result<Option<Place>, PostError> {
+    ) -> Result<Sent, PostError> {
         // Whoever was stopped since that was asked last must not go on as if nothing was.
         self.is_ours(claimed)?;
         if self.audience == Audience::Requester {
@@ -74,23 +97,25 @@ impl Delivery {
         let mut refused = None;
         if let Some(web_api) = &self.web_api {
             match web_api.post_message(&claimed.channel_id, content.clone()).await {
-                Ok(place) => return Ok(Some(place)),
-                Err(PostError::Refused(word)) => {
-                    tracing::info!(
-                        command = claimed.id,
-                        slack_says = word,
-                        "not by the Web API; using the response_url"
-                    );
-                    refused = Some(word);
+                Ok(place) => return Ok(Sent::at(place)),
+                Err(error) if error.leaves_other_ways() => {
+                    tracing::info!(command = claimed.id, %error, "not by the Web API; using the response_url");
+                    refused = Some(error);
                 }
                 Err(error) => return Err(error),
             }
         }
         self.is_ours(claimed)?;
         match self.respond(claimed, &content, SlackMessageResponseType::InChannel).await {
-            Ok(()) => Ok(None),
+            Ok(()) => {
+                let uninvited = refused.is_some_and(|refused| refused.may_end_by_an_invitation());
+                Ok(Sent { place: None, uninvited })
+            }
             // The first refusal is the one that somebody can do something about.
-            Err(PostError::Refused(word)) => Err(PostError::Refused(refused.unwrap_or(word))),
+            Err(error) if error.leaves_other_ways() => Err(match refused {
+                Some(refused) => refused.or(error),
+                None => error,
+            }),
             Err(error) => Err(error),
         }
     }
@@ -101,18 +126,21 @@ impl Delivery {
         &self,
         claimed: &Claimed,
         content: SlackMessageContent,
-    ) -> Result<Option<Place>, PostError> {
-        match self.respond(claimed, &content, SlackMessageResponseType::Ephemeral).await {
-            Ok(()) => return Ok(None),
-            Err(PostError::Refused(word)) => {
-                tracing::info!(command = claimed.id, slack_says = word, "the response_url is dead");
-            }
+    ) -> Result<Sent, PostError> {
+        let refused = match self.respond(claimed, &content, SlackMessageResponseType::Ephemeral).await {
+            Ok(()) => return Ok(Sent::nowhere()),
+            Err(error) if error.leaves_other_ways() => error,
             Err(error) => return Err(error),
-        }
-        let dead = || PostError::Refused(DEAD_RESPONSE_URL.to_owned());
-        let web_api = self.web_api.as_ref().ok_or_else(dead)?;
+        };
+        tracing::info!(command = claimed.id, error = %refused, "not by the response_url");
+        let Some(web_api) = &self.web_api else { return Err(nobody_to_ask(refused)) };
         self.is_ours(claimed)?;
-        web_api.post_message(&claimed.user_id, content).await.map(Some)
+        match web_api.post_message(&claimed.user_id, content).await {
+            Ok(place) => Ok(Sent::at(place)),
+            // A message to the person is the way that somebody can do something about.
+            Err(error) if error.leaves_other_ways() => Err(error.or(refused)),
+            Err(error) => Err(error),
+        }
     }
 
     /// Puts something else in the place of a message.
@@ -147,20 +175,20 @@ impl Delivery {
             return failed(claimed, error);
         }
         self.count_retry(again);
-        match self.respond(claimed, &content, SlackMessageResponseType::Ephemeral).await {
+        let mut failure = match self.respond(claimed, &content, SlackMessageResponseType::Ephemeral).await {
             Ok(()) => return Outcome::Told,
-            Err(PostError::Refused(word)) => {
-                tracing::info!(command = claimed.id, slack_says = word, "the response_url is dead");
-            }
+            // A sentence that may be there already is better said twice than not at all.
+            Err(error) if error.leaves_other_ways() || matches!(error, PostError::Unconfirmed(_)) => error,
             Err(error) => return failed(claimed, error),
-        }
-        let Some(web_api) = &self.web_api else { return dead_response_url() };
+        };
+        tracing::info!(command = claimed.id, error = %failure, "not by the response_url");
+        let Some(web_api) = &self.web_api else { return failed(claimed, nobody_to_ask(failure)) };
         if let Err(error) = self.is_ours(claimed) {
             return failed(claimed, error);
         }
         match web_api.post_ephemeral(&claimed.channel_id, &claimed.user_id, &content).await {
             Ok(()) => return Outcome::Told,
-            Err(PostError::Refused(_)) => {}
+            Err(error) if error.leaves_other_ways() => failure = error.or(failure),
             Err(error) => return failed(claimed, error),
         }
         if let Err(error) = self.is_ours(claimed) {
@@ -169,6 +197,7 @@ impl Delivery {
         // In the channel it cannot be; a direct message can.
         match web_api.post_message(&claimed.user_id, content).await {
             Ok(_) => Outcome::Told,
+            Err(error) if error.leaves_other_ways() => failed(claimed, error.or(failure)),
             Err(error) => failed(claimed, error),
         }
     }
@@ -185,7 +214,16 @@ impl Delivery {
         let url = claimed.response_url.as_ref().ok_or_else(sealed_away)?;
         let url =
             ResponseUrl::parse(url.expose_secret(), &self.response_url_origins).ok_or_else(sealed_away)?;
-        respond::post(&self.http, &url, content, response_type).await
+        // Each has a URL of its own, but all that post in a channel share its limit.
+        let (pauses, channel) = (&self.response_url_pauses, claimed.channel_id.as_str());
+        if let Some(left) = pauses.left(RESPONSE_URL, channel) {
+            return Err(PostError::Throttled(Some(left)));
+        }
+        let posted = respond::post(&self.http, &url, content, response_type).await;
+        if let Err(PostError::Throttled(pause)) = &posted {
+            pauses.asked(RESPONSE_URL, channel, *pause);
+        }
+        posted
     }
 
     /// Whether one more call can be made before anybody else may have the command: each takes its time.
@@ -221,17 +259,25 @@ impl Hints {
     }
 }
 
+/// What stands for a method's name where pauses are kept.
+const RESPONSE_URL: &str = "response_url";
 /// What stands for Slack's word where there is nobody left to ask.
 const DEAD_RESPONSE_URL: &str = "the response_url is dead";
 
-fn dead_response_url() -> Outcome {
-    Outcome::PostFailed(PostFailure::Refused(DEAD_RESPONSE_URL.to_owned()))
+/// What a refusal by the response_url comes to without any other way.
+fn nobody_to_ask(error: PostError) -> PostError {
+    match error {
+        PostError::Refused(_) => PostError::Refused(DEAD_RESPONSE_URL.to_owned()),
+        error => error,
+    }
 }
 
 pub(super) fn failed(claimed: &Claimed, error: PostError) -> Outcome {
     tracing::debug!(command = claimed.id, %error, "a message did not reach Slack");
     Outcome::PostFailed(match error {
         PostError::Refused(word) => PostFailure::Refused(word),
+        PostError::Later { word, pause } => PostFailure::Later { slack_says: word, pause },
+        PostError::Unconfirmed(_) => PostFailure::Unconfirmed,
         PostError::Throttled(pause) => PostFailure::Throttled(pause),
         PostError::NotSent(_) => PostFailure::NotSent,
         PostError::Unclear(_) => PostFailure::Unclear,

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use slack_morphism::prelude::SlackMessageContent;
 
 use super::Outcome;
-use super::deliver::{Delivery, Job, failed, not_posted};
+use super::deliver::{Delivery, Job, Sent, failed, not_posted};
 use crate::command::places::Channels;
 use crate::crash::crash_point;
 use crate::fivetran::model::ConnectCard;
@@ -61,6 +61,8 @@ pub(super) struct Landed {
     connection: life::Connection,
     version: i64,
     place: Option<Place>,
+    /// Whether the bot would have to be invited to edit it.
+    uninvited: bool,
     /// The message that it was put into.
     held: Option<ClaimedMessage>,
 }
@@ -129,7 +131,7 @@ impl Links {
             };
             crash_point("post: answered");
             match sent {
-                Ok(place) => {
+                Ok(Sent { place, uninvited }) => {
                     let place = match at {
                         At::New => place,
                         At::Place(place) => Some(place),
@@ -138,15 +140,16 @@ impl Links {
                         connection: change.connection,
                         version: version + 1,
                         place,
+                        uninvited,
                         held,
                     }));
                 }
                 // It may be there: that stays on disk until it is known.
-                Err(PostError::Unclear(why)) => {
+                Err(error @ (PostError::Unclear(_) | PostError::Unconfirmed(_))) => {
                     if let Some(held) = &held {
                         self.release(held).await;
                     }
-                    return Delivered::Not(failed(job.claimed, PostError::Unclear(why)));
+                    return Delivered::Not(failed(job.claimed, error));
                 }
                 Err(error) => {
                     if !self.take_back_intent(job, &change, version + 1, held.as_ref()).await {
@@ -292,19 +295,18 @@ impl Links {
         place: &Place,
         held: &ClaimedMessage,
         content: &SlackMessageContent,
-    ) -> Result<Option<Place>, PostError> {
+    ) -> Result<Sent, PostError> {
         if held.lease_left() < CALL_TIMEOUT * 2 || !self.store.holds_for(job.claimed, CALL_TIMEOUT) {
             return Err(PostError::NotSent("not ours any more"));
         }
-        self.delivery.update(place, content).await.map(|()| None)
+        self.delivery.update(place, content).await.map(|()| Sent::nowhere())
     }
 
     /// What is said beside the link, once it is on disk; without it, it is as true.
-    async fn after(&self, job: Job<'_>, held: bool, place: Option<&Place>) {
+    async fn after(&self, job: Job<'_>, held: bool, place: Option<&Place>, uninvited: bool) {
         match place {
             Some(place) if held => self.delivery.say_who_renewed(job.claimed, place).await,
-            // With a token, only where the bot is not a member; elsewhere its message can be edited.
-            None if self.delivery.has_web_api() => {
+            None if uninvited => {
                 self.delivery.hint_to_invite(job.claimed, &ask::invite()).await;
             }
             _ => {}
@@ -351,7 +353,7 @@ impl Links {
     /// Puts on disk that a link was posted and that its command has ended. False if the command is
     /// somebody else's by now; the message is brought to what it should show all the same.
     pub(super) async fn settle(&self, job: Job<'_>, landed: Landed, record: &Record) -> bool {
-        let Landed { mut connection, mut version, place, held } = landed;
+        let Landed { mut connection, mut version, place, uninvited, held } = landed;
         let generation = connection.generation;
         let mut pause = PAUSE;
         loop {
@@ -364,7 +366,7 @@ impl Links {
             let progress = Some((&record.progress, record.then));
             match self.write(job, &change, version, message, progress).await {
                 Ok(Written::Committed) => {
-                    self.after(job, held.is_some(), place.as_ref()).await;
+                    self.after(job, held.is_some(), place.as_ref(), uninvited).await;
                     return true;
                 }
                 Ok(Written::LeaseLost) => {

@@ -29,6 +29,7 @@ enum Cause {
     SlackPause,
     SlackUnreachable,
     SlackUnclear,
+    SlackNotNow,
 }
 
 impl Cause {
@@ -40,6 +41,7 @@ impl Cause {
             Outcome::PostFailed(PostFailure::Throttled(_)) => Some(Self::SlackPause),
             Outcome::PostFailed(PostFailure::NotSent) => Some(Self::SlackUnreachable),
             Outcome::PostFailed(PostFailure::Unclear) => Some(Self::SlackUnclear),
+            Outcome::PostFailed(PostFailure::Later { .. }) => Some(Self::SlackNotNow),
             _ => None,
         }
     }
@@ -47,7 +49,9 @@ impl Cause {
     fn party(self) -> Party {
         match self {
             Self::FivetranPause | Self::FivetranUnreachable | Self::FivetranUnclear => Party::Fivetran,
-            Self::SlackPause | Self::SlackUnreachable | Self::SlackUnclear => Party::Slack,
+            Self::SlackPause | Self::SlackUnreachable | Self::SlackUnclear | Self::SlackNotNow => {
+                Party::Slack
+            }
         }
     }
 
@@ -59,6 +63,7 @@ impl Cause {
             Self::SlackPause => "Slack asks for a pause",
             Self::SlackUnreachable => "Slack is not reachable",
             Self::SlackUnclear => "Slack gives no clear answer",
+            Self::SlackNotNow => "Slack refuses for now",
         }
     }
 }

@@ -37,6 +37,7 @@ mod modal;
 mod permission;
 mod plans;
 mod purge;
+mod refusals;
 mod replay;
 mod replicas;
 mod serve;

@@ -24,6 +24,19 @@ enum Way {
     Url,
 }
 
+/// `PostError::leaves_other_ways`.
+fn leaves_other_ways(failure: &PostFailure) -> bool {
+    matches!(failure, PostFailure::Refused(_) | PostFailure::Later { .. })
+}
+
+/// `PostError::or`.
+fn or(first: PostFailure, second: PostFailure) -> PostFailure {
+    match (&first, &second) {
+        (PostFailure::Later { .. }, _) | (_, PostFailure::Refused(_)) => first,
+        _ => second,
+    }
+}
+
 impl Bot {
     /// `Delivery::post` and `Delivery::post_privately`: the post, and where it can be edited.
     pub(super) async fn deliver_link(
@@ -44,15 +57,12 @@ impl Bot {
             (_, false) => (Way::Url, None),
         };
         match (self.post_link_by(job, card, link, first).await, second) {
-            (Err(PostFailure::Refused(word)), Some(second)) => {
+            (Err(refused), Some(second)) if leaves_other_ways(&refused) => {
                 if !self.holds_for(job.hand, CALL_TIMEOUT) {
                     return Err(PostFailure::NotSent);
                 }
                 let sent = self.post_link_by(job, card, link, second).await;
-                sent.map_err(|error| match error {
-                    PostFailure::Refused(_) => PostFailure::Refused(word),
-                    error => error,
-                })
+                sent.map_err(|error| if leaves_other_ways(&error) { or(refused, error) } else { error })
             }
             (sent, _) => sent,
         }
@@ -128,6 +138,7 @@ impl Bot {
         if self.world().slack.web_api {
             ways.extend([Way::WebApi(job.channel), Way::WebApi(person)]);
         }
+        let mut failure = PostFailure::Refused("the response_url is dead".to_owned());
         for way in ways {
             if !self.holds_for(job.hand, CALL_TIMEOUT) {
                 return Outcome::PostFailed(PostFailure::NotSent);
@@ -146,16 +157,18 @@ impl Bot {
             }
             match sent {
                 Ok(()) => return Outcome::Told,
-                Err(PostFailure::Refused(_)) => {}
+                Err(error) if leaves_other_ways(&error) => failure = or(failure, error),
                 Err(error) => return Outcome::PostFailed(error),
             }
         }
-        Outcome::PostFailed(PostFailure::Refused("the response_url is dead".to_owned()))
+        Outcome::PostFailed(failure)
     }
 
     fn count_url<T>(&self, job: &Job, sent: &Result<T, PostFailure>, telling: bool) {
         // What was surely not sent, or turned away, costs none of its uses.
-        if matches!(sent, Err(PostFailure::NotSent | PostFailure::Throttled(_) | PostFailure::Refused(_))) {
+        if let Err(error) = sent
+            && (leaves_other_ways(error) || matches!(error, PostFailure::NotSent | PostFailure::Throttled(_)))
+        {
             return;
         }
         let command = &mut self.world().commands[job.command];

@@ -16,6 +16,7 @@ use crate::life::{self, Event, Link, Place, State};
 
 /// As in `outbox`, in s.
 const PAUSE_LIMIT: i64 = 300;
+const RARELY: i64 = 3600;
 const THROTTLED_PAUSE: Duration = Duration::from_secs(30);
 
 impl Bot {
@@ -123,16 +124,22 @@ impl Bot {
             self.world().statistics.edits_refused += 1;
             return Brought::OutOfReach;
         }
-        let pause = match error {
-            PostFailure::Throttled(pause) => Some(pause.unwrap_or(THROTTLED_PAUSE)),
-            _ => None,
-        };
-        self.again(message, pause)
+        match error {
+            PostFailure::Refused(_) => self.rest(message, None, RARELY),
+            PostFailure::Later { pause, .. } => self.again(message, Some(*pause)),
+            PostFailure::Throttled(pause) => self.again(message, Some(pause.unwrap_or(THROTTLED_PAUSE))),
+            _ => self.again(message, None),
+        }
     }
 
     /// `Outbox::again`.
     fn again(&self, message: &ClaimedMessage, pause: Option<Duration>) -> Brought {
-        let doubled = (1_i64 << message.tries.min(9)).min(PAUSE_LIMIT) * 1000;
+        self.rest(message, pause, PAUSE_LIMIT)
+    }
+
+    /// `Outbox::rest`.
+    fn rest(&self, message: &ClaimedMessage, pause: Option<Duration>, limit: i64) -> Brought {
+        let doubled = (1_i64 << message.tries.min(12)).min(limit) * 1000;
         // A pause that no clock can hold is none, and one of nothing must not be the only rest.
         let pause = pause.filter(|pause| SignedDuration::try_from(*pause).is_ok());
         Brought::Again(self.clock() + pause.map_or(doubled, |pause| span(pause).max(doubled)))

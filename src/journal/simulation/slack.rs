@@ -7,6 +7,7 @@ use super::dice::Dice;
 use super::{CALL_TIMEOUT, CHANNELS, Fate, MINUTE, Weather};
 use crate::journal::PostFailure;
 use crate::life::State;
+use crate::slack::refusal::{self, Sort};
 
 const USES: u32 = 5;
 const LIFE: i64 = 30 * MINUTE;
@@ -117,7 +118,7 @@ impl Slack {
         if !self.weather.troubles(now, dice) {
             return Fate { work_at, answer_at, instead: None };
         }
-        match dice.below(9) {
+        match dice.below(10) {
             0 => instead(None, now + 5, PostFailure::NotSent),
             1 => {
                 let pause = dice.pick(&[None, Some(0), Some(1), Some(30), Some(u64::MAX)]);
@@ -125,6 +126,11 @@ impl Slack {
             }
             2 => instead(None, answer_at, PostFailure::Unclear),
             3 => instead(None, answer_at, PostFailure::Refused("invalid_auth".to_owned())),
+            9 => {
+                let slack_says = "team_added_to_org".to_owned();
+                let pause = Duration::from_secs(dice.pick(&[1, 60, 300]));
+                instead(None, answer_at, PostFailure::Later { slack_says, pause })
+            }
             4 | 5 => instead(work_at, answer_at, PostFailure::Unclear),
             6 => instead(Some(dice.between(now, too_late + 3_000)), too_late, PostFailure::Unclear),
             7 => instead(Some(dice.between(now, too_late)), too_late, PostFailure::Unclear),
@@ -169,13 +175,5 @@ impl Slack {
 
 /// `PostError::message_is_out_of_reach`.
 pub(super) fn is_out_of_reach(failure: &PostFailure) -> bool {
-    let PostFailure::Refused(word) = failure else { return false };
-    matches!(
-        word.as_str(),
-        "message_not_found"
-            | "cant_update_message"
-            | "edit_window_closed"
-            | "channel_not_found"
-            | "is_archived"
-    )
+    matches!(failure, PostFailure::Refused(word) if refusal::sort(word) == Sort::Final)
 }

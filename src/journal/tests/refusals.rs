@@ -1,0 +1,36 @@
+//! What follows when Slack refuses.
+
+use super::*;
+
+#[test]
+fn a_link_that_slack_refuses_for_now_is_tried_again_while_the_person_can_still_be_told() {
+    let later = || post_failed(PostFailure::Later { slack_says: "moving".to_owned(), pause: seconds(60) });
+    for web_api in [RESPONSE_URL, WEB_API] {
+        let mut life = Life::posting(web_api);
+        let posts = life.journal.progress.posts;
+        let step = life.next(later());
+        let (pause, step) = life.after_wait(&step);
+        assert!(pause >= seconds(60), "{pause:?}");
+        assert_eq!((step, life.stage()), (Step::Look, "deliver"));
+        assert!(life.journal.progress.posts <= posts.saturating_sub(1), "nothing was used up");
+
+        let mut life = Life::posting(web_api);
+        life.now = after(start(), CREATE_DEADLINE);
+        assert_eq!(life.next(later()), Step::Tell);
+        assert_eq!(life.problem(), Some(&Problem::CannotPost { slack_says: "moving".to_owned() }));
+        // The sentence has nobody to fall back on.
+        let step = life.next(later());
+        assert_eq!((life.after_wait(&step).1, life.stage()), (Step::Tell, "tell"));
+    }
+}
+
+#[test]
+fn a_link_that_may_be_there_and_cannot_be_asked_about_is_told_and_not_repeated() {
+    for web_api in [RESPONSE_URL, WEB_API] {
+        let mut life = Life::posting(web_api);
+        assert_eq!(life.next(post_failed(PostFailure::Unconfirmed)), Step::Tell);
+        assert_eq!(life.problem(), Some(&Problem::Unconfirmed));
+        assert_eq!(life.next(post_failed(PostFailure::Unconfirmed)), Step::End);
+        assert_eq!(life.stage(), "undeliverable");
+    }
+}
