@@ -183,7 +183,7 @@ impl Outbox {
     /// Edits a message and tells its thread; with the word of Slack's that forbids the edit until
     /// somebody does something about it.
     async fn edit(&self, message: &ClaimedMessage) -> Result<(Brought, Option<String>), StoreError> {
-        let Some(place) = &message.place else { return Ok((Brought::Shown, None)) };
+        let Some(place) = &message.place else { return Ok((self.tell_alone(message).await?, None)) };
         // Started without a token, for once: the next start may have one.
         let Some(web_api) = &self.web_api else { return Ok((self.again(message, None), None)) };
         let connections = self.store.connections_of(message).await?;
@@ -202,14 +202,26 @@ impl Outbox {
                 return Ok((self.failed(message, &error), refused));
             }
         }
-        Ok((self.tell(message, place, web_api, &connections).await?, None))
+        Ok((self.tell(message, Some(place), web_api, &connections).await?, None))
     }
 
-    /// Tells the thread of a message what happened.
+    /// Tells the person alone what happened to the link of a message that cannot be edited: for what is
+    /// said to everybody there is no place.
+    async fn tell_alone(&self, message: &ClaimedMessage) -> Result<Brought, StoreError> {
+        match &self.web_api {
+            Some(web_api) => {
+                let connections = self.store.connections_of(message).await?;
+                self.tell(message, None, web_api, &connections).await
+            }
+            None => Ok(Brought::Shown),
+        }
+    }
+
+    /// Tells the thread of a message what happened, or the person alone.
     async fn tell(
         &self,
         message: &ClaimedMessage,
-        place: &Place,
+        place: Option<&Place>,
         web_api: &WebApi,
         connections: &[Stored],
     ) -> Result<Brought, StoreError> {
@@ -332,9 +344,12 @@ impl Outbox {
 }
 
 /// Tells one piece of news to whom it is for.
-async fn tell_one(web_api: &WebApi, place: &Place, news: News, link: &Link) -> Result<(), PostError> {
+async fn tell_one(web_api: &WebApi, place: Option<&Place>, news: News, link: &Link) -> Result<(), PostError> {
     if !news.is_private(link) {
-        return web_api.post_in_thread(place, live::news(news, link)).await;
+        return match place {
+            Some(place) => web_api.post_in_thread(place, live::news(news, link)).await,
+            None => Ok(()),
+        };
     }
     let content = match news {
         News::Broken => trouble::trouble(link),

@@ -87,6 +87,8 @@ pub struct Handle {
 pub struct Landing {
     /// Its state.
     pub state: State,
+    /// Whether the customer can do something about a broken one.
+    pub asks_customer: bool,
     /// How long ago the browser came back, if Fivetran may yet confirm that the customer has finished.
     pub open_for: Option<SignedDuration>,
 }
@@ -275,7 +277,8 @@ impl Watcher {
         let link = change.connection.link.clone();
         match store.write(write).await {
             Ok(Written::Committed) => {
-                if link.state != before.link.state {
+                let cause = |link: &Link| link.trouble.as_ref().map(|trouble| trouble.cause);
+                if link.state != before.link.state || cause(&link) != cause(&before.link) {
                     audit(&link);
                 }
                 Some(link)
@@ -311,7 +314,8 @@ impl Watcher {
             State::Expired | State::Lapsed => link.landed_at.filter(|_| link.may_be_confirmed(now)),
             _ => None,
         };
-        Landing { state, open_for: landed.map(|landed| now.duration_since(landed)) }
+        let open_for = landed.map(|landed| now.duration_since(landed));
+        Landing { state, asks_customer: link.asks_customer(), open_for }
     }
 
     async fn look_for_browser(self: Arc<Self>, mut stored: Stored) -> Option<Link> {
@@ -403,6 +407,7 @@ fn audit(link: &Link) {
         schema = link.request.target.connection_name(),
         connection = link.connection_id,
         state = link.state.name(),
+        cause = link.trouble.as_ref().map(|trouble| trouble.cause.name()),
         "link changed"
     );
 }

@@ -66,6 +66,19 @@ pub enum Cause {
     Unknown,
 }
 
+impl Cause {
+    /// Its name in the log.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Access => "access",
+            Self::Sync => "sync",
+            Self::Destination => "destination",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 /// The codes that are known to be used, and where they are found.
 const CODES: [(&str, Cause); 5] = [
     // An example of the API definition, and in "Retrieve Connection Errors" among the common ones:

@@ -109,7 +109,9 @@ impl Connected {
         let link = stored.connection.link.clone();
         let name = link.request.service_name.clone();
         let landing = match link.state {
-            state if state == life::State::Connected || state.is_over() => Landing { state, open_for: None },
+            state if state == life::State::Connected || state.is_over() => {
+                Landing { state, asks_customer: false, open_for: None }
+            }
             // The quick looks that the landing began go on by themselves.
             _ if again => self.watcher.landing(&link),
             // The look goes on in a task of its own, whoever waits for it.
@@ -142,6 +144,11 @@ impl Connected {
                 "open",
                 format!("{name} isn't connected"),
                 "Your link has expired. Ask whoever sent it to you for a new one.",
+            ),
+            life::State::Broken if !landing.asks_customer => (
+                "done",
+                format!("{name} is set up"),
+                "Your sign-in was saved, and there's nothing more for you to do. You can close this window.",
             ),
             life::State::Broken => (
                 "open",

@@ -232,6 +232,35 @@ async fn where_the_bot_cannot_whisper_in_the_channel_it_sends_a_direct_message()
 }
 
 #[tokio::test]
+async fn who_asked_is_told_although_the_links_message_cannot_be_edited() {
+    for (setup, channel) in [
+        (Setup::new().await.with("LINK_VISIBILITY", "requester"), crate::harness::CHANNEL),
+        (Setup::new().await, PRIVATE),
+    ] {
+        let bot = connected_in(setup, channel).await;
+        bot.connection_breaks_with("acme", SYNC_FAILED);
+        bot.passes(A_WHILE).await;
+        let told = told_last(&bot).rendered();
+        assert!(told.contains("isn't getting new data"), "{channel}: {told}");
+        assert_eq!(bot.slack.calls_to("chat.update"), 0);
+        bot.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn without_a_token_nobody_is_told_and_status_says_it() {
+    let bot = connected_in(Setup::new().await.without_token(), crate::harness::CHANNEL).await;
+    bot.connection_breaks_with("acme", SYNC_FAILED);
+    bot.passes(A_WHILE).await;
+    let status = bot.types("status acme").await;
+    let note = bot.private(&status);
+    assert!(note.rendered().contains("Table `orders` was locked"), "{}", note.rendered());
+    bot.presses(USER, &note, SYNC_NOW).await;
+    assert_eq!(bot.fivetran.calls_to("sync_connection"), 1);
+    bot.finish().await;
+}
+
+#[tokio::test]
 async fn a_sync_that_cannot_begin_is_told_as_what_it_is() {
     let bot = connected().await;
     bot.connection_breaks_with("acme", SYNC_FAILED);

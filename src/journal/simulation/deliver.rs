@@ -199,14 +199,27 @@ impl Bot {
     }
 
     /// `outbox::tell_one`.
-    pub(super) async fn put_news(&self, place: &Place, news: News, link: &Link) -> Result<(), PostFailure> {
-        let (message, connection) = (edited(place), link.connection_id.parse().unwrap());
-        let private = news.is_private(link);
+    pub(super) async fn put_news(
+        &self,
+        place: Option<&Place>,
+        news: News,
+        link: &Link,
+    ) -> Result<(), PostFailure> {
+        let (place, connection) = (place.map(edited), link.connection_id.parse().unwrap());
+        if news.is_private(link) {
+            return self
+                .slack(None, None, move |world, _| {
+                    world.statistics.told_alone += 1;
+                    world.witness_whisper(news, connection);
+                    Ok(())
+                })
+                .await;
+        }
+        let Some(message) = place else { return Ok(()) };
         self.slack(None, None, move |world, _| {
             world.slack.update(message)?;
-            world.statistics.told_threads += u64::from(!private);
-            world.statistics.told_alone += u64::from(private);
-            world.witness_news(message, news, connection, private);
+            world.statistics.told_threads += 1;
+            world.witness_news(message, news, connection);
             Ok(())
         })
         .await

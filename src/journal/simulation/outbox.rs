@@ -71,8 +71,12 @@ impl Bot {
     /// `Outbox::edit`.
     async fn edit(&self, message: &ClaimedMessage) -> Result<Brought, StoreError> {
         let web_api = self.world().slack.web_api;
-        let (true, Some(place)) = (web_api, &message.place) else { return Ok(Brought::Shown) };
-        let connections = self.connections_of(message).await?;
+        let place = message.place.as_ref();
+        let connections = match (web_api, place) {
+            (false, _) => return Ok(Brought::Shown),
+            (true, _) => self.connections_of(message).await?,
+        };
+        let Some(place) = place else { return self.tell_thread(message, None, &connections).await };
         if message.wanted > message.shown
             && let Some(link) = shown_by(message, &connections)
         {
@@ -83,7 +87,7 @@ impl Bot {
                 return Ok(self.failed(message, &error));
             }
         }
-        self.tell_thread(message, place, &connections).await
+        self.tell_thread(message, Some(place), &connections).await
     }
 
     async fn connections_of(&self, message: &ClaimedMessage) -> Result<Vec<Stored>, StoreError> {
@@ -94,7 +98,7 @@ impl Bot {
     async fn tell_thread(
         &self,
         message: &ClaimedMessage,
-        place: &Place,
+        place: Option<&Place>,
         connections: &[Stored],
     ) -> Result<Brought, StoreError> {
         for pending in self.db(|store, _| store.news_of(&message.id)).await? {

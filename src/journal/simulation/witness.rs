@@ -155,15 +155,24 @@ impl World {
         denied.iter().any(|&first| denied.iter().any(|&second| second > first && second - first >= apart))
     }
 
-    /// A thread is told something, or its person alone.
-    pub(super) fn witness_news(&mut self, message: usize, news: News, connection: usize, private: bool) {
+    /// A person is told something alone.
+    pub(super) fn witness_whisper(&mut self, news: News, connection: usize) {
+        let old = self.now - 10 * MINUTE - self.skew - self.lost_time;
+        let one = &self.fivetran.connections[connection];
+        let is = if news == News::Broken { Is::Broken } else { Is::Connected };
+        if !one.was(is, old) {
+            self.violate(|| format!("somebody is told {news:?} of connection {connection}, which is not so"));
+        }
+    }
+
+    /// A thread is told something.
+    pub(super) fn witness_news(&mut self, message: usize, news: News, connection: usize) {
         let old = self.now - 10 * MINUTE - self.skew - self.lost_time;
         let one = &self.fivetran.connections[connection];
         let so = match news {
             News::Connected { .. } | News::Fixed | News::Recovered => {
                 one.was(Is::Connected, old) && self.was_used(message, connection)
             }
-            News::Broken if private => one.was(Is::Broken, old),
             News::Broken => one.lost_access(old) || one.was(Is::Incomplete, old),
             News::Gone => one.was(Is::Deleted, old) || self.was_denied_twice(connection),
             News::Lapsed => one.was(Is::Connected, old) || !self.was_seen(message, connection),

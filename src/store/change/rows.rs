@@ -86,8 +86,10 @@ pub(super) struct PlacedMessage {
 #[derive(Serialize)]
 pub(super) struct ShownMessage {
     id: String,
-    /// 1 if what it should show has changed; 0 if only its thread is to be told.
+    /// 1 if what it should show has changed; 0 if only somebody is to be told.
     changed: u8,
+    /// 1 if one person alone is to be told, for which nothing has to stand anywhere.
+    private: u8,
 }
 
 /// Which message shows a connection's link.
@@ -159,10 +161,16 @@ impl Rows {
             command: held.map(|held| held.id.clone()),
             fence: held.map(|held| held.fence),
         };
-        let mut shown: Vec<_> =
-            change.show.iter().map(|id| ShownMessage { id: id.clone(), changed: 1 }).collect();
+        // While it is on its way to Slack, where it stands may become known at any moment.
+        let private = change.news.is_some_and(|news| news.is_private(link)) && connection.posting.is_none();
+        let shows = |id: &String, changed| ShownMessage {
+            id: id.clone(),
+            changed,
+            private: u8::from(private && *id == link.message_id),
+        };
+        let mut shown: Vec<_> = change.show.iter().map(|id| shows(id, 1)).collect();
         if change.news.is_some() && !change.show.contains(&link.message_id) {
-            shown.push(ShownMessage { id: link.message_id.clone(), changed: 0 });
+            shown.push(shows(&link.message_id, 0));
         }
         shown.sort_by(|a, b| a.id.cmp(&b.id));
         let news = change.news.map(|news| -> Option<_> {

@@ -360,6 +360,7 @@ pub(super) const CHANGES: &[(&str, &[Change])] = &[
         &[
             ("show_messages", "+ v.changed", "+ 1"),
             ("show_messages", "WHEN message.place_ts IS NULL", "WHEN true"),
+            ("show_messages", "AND v.private = 0", ""),
             ("show_messages", "message.id = v.id", "true"),
             ("tell", " ON CONFLICT (id) DO NOTHING", ""),
             ("news", "message = $1", "$1 = $1"),

@@ -202,6 +202,8 @@ pub(super) async fn a_thread_is_told_what_is_its_own_in_order(scene: &Scene) -> 
         scene.messages().await?,
         "g_n C/1.1 1 of 1 due 8000 tries 0,g_nowhere -/- 1 of 1 due - tries 0,g_other C/1.2 1 of 1 due 7000 tries 0"
     );
+    tell("nowhere", 2, News::Recovered, 5000).await?;
+    same!(scene.ask("SELECT CAST(due AS TEXT) FROM message WHERE id = 'g_nowhere'").await?, "5000");
     let told = async |id: &str| -> Outcome<Vec<News>> {
         Ok(scene.a.news_of(id).await?.into_iter().map(|it| it.news).collect())
     };

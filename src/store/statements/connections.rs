@@ -149,7 +149,7 @@ macro_rules! connection_statements {
             ),
             show_messages: concat!(
                 "UPDATE message SET wanted = message.wanted + v.changed, \
-                 due = CASE WHEN message.place_ts IS NULL THEN NULL ELSE CAST($2 AS BIGINT) END \
+                 due = CASE WHEN message.place_ts IS NULL AND v.private = 0 THEN NULL ELSE CAST($2 AS BIGINT) END \
                  FROM ", $shown, " WHERE message.id = v.id", $picked
             ),
             leave_messages: concat!(
@@ -267,7 +267,7 @@ pub(super) const SQLITE: ConnectionStatements = connection_statements! {
           value ->> 'left_at' AS left_at, value ->> 'place_channel' AS place_channel, value ->> 'place_ts' AS place_ts FROM json_each($1)) AS v",
     placed: "(SELECT value ->> 'id' AS id, value ->> 'fence' AS fence, value ->> 'place_channel' AS place_channel, \
              value ->> 'place_ts' AS place_ts, value ->> 'shown' AS shown, value ->> 'found' AS found, value ->> 'at' AS at FROM json_each($1)) AS v",
-    shown: "(SELECT value ->> 'id' AS id, value ->> 'changed' AS changed FROM json_each($1)) AS v",
+    shown: "(SELECT value ->> 'id' AS id, value ->> 'changed' AS changed, value ->> 'private' AS private FROM json_each($1)) AS v",
     stands: "(SELECT value ->> 'group_id' AS group_id, value ->> 'name' AS name, value ->> 'message' AS message \
              FROM json_each($1)) AS v",
     news: "(SELECT value ->> 'id' AS id, value ->> 'message' AS message, value ->> 'body' AS body FROM json_each($1)) AS v",
@@ -292,7 +292,7 @@ pub(super) const POSTGRES: ConnectionStatements = connection_statements! {
     new: "json_to_recordset($1::json) AS v(id text, group_id text, name text, link text, requester text, wanted bigint, due bigint, \
           posted_at bigint, left_at bigint, place_channel text, place_ts text)",
     placed: "json_to_recordset($1::json) AS v(id text, fence bigint, place_channel text, place_ts text, shown bigint, found bigint, at bigint)",
-    shown: "json_to_recordset($1::json) AS v(id text, changed bigint)",
+    shown: "json_to_recordset($1::json) AS v(id text, changed bigint, private bigint)",
     stands: "json_to_recordset($1::json) AS v(group_id text, name text, message text)",
     news: "json_to_recordset($1::json) AS v(id text, message text, body text)",
     groups: "json_to_recordset($1::json) AS v(group_id text, next_at bigint)",

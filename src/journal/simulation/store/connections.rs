@@ -113,12 +113,14 @@ impl Store {
         }
         let link = &change.connection.link;
         self.place(message, link, name, now);
+        let private =
+            change.news.is_some_and(|news| news.is_private(link)) && change.connection.posting.is_none();
         for id in &change.show {
-            self.want(id, true, now);
+            self.want(id, true, private && *id == link.message_id, now);
         }
         if let Some(news) = change.news {
             if !change.show.contains(&link.message_id) {
-                self.want(&link.message_id, false, now);
+                self.want(&link.message_id, false, private, now);
             }
             self.keep_news(&link.message_id, name, news);
         }

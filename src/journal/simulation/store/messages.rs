@@ -120,10 +120,10 @@ impl Store {
     }
 
     /// `show_messages`.
-    pub(super) fn want(&mut self, id: &str, changed: bool, now: i64) {
+    pub(super) fn want(&mut self, id: &str, changed: bool, private: bool, now: i64) {
         if let Some(row) = self.messages.iter_mut().find(|row| row.id == id) {
             row.wanted += i64::from(changed);
-            row.due = row.place.is_some().then_some(now);
+            row.due = (row.place.is_some() || private).then_some(now);
         }
     }
 
