@@ -17,6 +17,7 @@ use crate::command::places::{Channels, Destinations};
 use crate::config::Config;
 use crate::fivetran::Fivetran;
 use crate::fivetran::catalog::Catalog;
+use crate::fivetran::expiry::{self, Expiry};
 use crate::fivetran::live::CurrentCatalog;
 use crate::outbox::{self, Outbox};
 use crate::permission::Gate;
@@ -136,6 +137,7 @@ impl App {
         let watcher = parts.watcher();
         let watching = watch::start(Arc::clone(&watcher), parts.failed.clone());
         parts.mind_the_writers();
+        parts.mind_the_key(fivetran.clone());
         parts.keep_catalog_fresh(fivetran);
         tokio::spawn({
             let gate = Arc::clone(&parts.gate);
@@ -273,6 +275,26 @@ impl Parts {
                 tracing::error!("a writer of the database has ended");
                 failed.cancel();
             }
+        });
+    }
+
+    /// The log and a metric say in time that the key in use expires.
+    fn mind_the_key(&self, fivetran: Fivetran) {
+        let (clock, metrics, stopping) = (self.clock.clone(), self.metrics.clone(), self.stopping.clone());
+        tokio::spawn(async move {
+            let is_known = fivetran.key_in_use().expires.is_some();
+            let first = if is_known { Duration::ZERO } else { expiry::FIRST };
+            let look = || async {
+                let expires = fivetran.key_expiry().await;
+                (fivetran.key_in_use().variable, expires)
+            };
+            let seen = |key, expiry| match expiry {
+                Expiry::Unknown => metrics.key_expires(key, None),
+                Expiry::Far(at) | Expiry::Soon(at, _) | Expiry::Past(at) => {
+                    metrics.key_expires(key, Some(at.as_second()));
+                }
+            };
+            expiry::keep_watch(&clock, &stopping, first, look, seen).await;
         });
     }
 

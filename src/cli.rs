@@ -5,6 +5,7 @@
 
 pub mod check;
 pub mod gallery;
+pub mod key_policy;
 pub mod link;
 pub mod manifest;
 pub mod sandbox;
@@ -52,6 +53,12 @@ pub enum Task {
     },
     /// Check the configuration and everything it points to, one line each.
     Check,
+    /// Print the permissions that a Fivetran system key needs for the destinations configured.
+    KeyPolicy {
+        /// Print the whole body of Fivetran's POST /v1/system-keys, for a key of this name.
+        #[arg(long, value_name = "NAME", value_parser = key_policy::key_name)]
+        name: Option<String>,
+    },
     /// Print the Slack app's manifest.
     Manifest {
         /// Where Slack will reach the bot, e.g. `https://connect-card.example.com`

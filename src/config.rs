@@ -226,6 +226,20 @@ pub fn link(vars: &Vars) -> Result<LinkConfig, Faults> {
     }
 }
 
+/// Reads where data can land, which is all that `key-policy` needs.
+///
+/// # Errors
+/// Every fault of the environment at once.
+pub fn destinations(vars: &Vars) -> Result<Destinations, Faults> {
+    let mut reader = Reader { vars, faults: Faults::default() };
+    let places = reader.places();
+    reader.log_format();
+    match places {
+        Some((destinations, _)) if reader.faults.0.is_empty() => Ok(destinations),
+        _ => Err(reader.faults),
+    }
+}
+
 /// Reads the address given to `manifest`.
 ///
 /// # Errors

@@ -6,10 +6,12 @@
 
 pub mod catalog;
 pub mod error;
+pub mod expiry;
 pub mod keys;
 pub mod listed;
 pub mod live;
 pub mod model;
+mod probe;
 pub mod schema;
 pub mod tasks;
 

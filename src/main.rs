@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use connect_card::cli::{self, Cli, Exit, Task, check, gallery, link, manifest, sandbox, serve};
+use connect_card::cli::{self, Cli, Exit, Task, check, gallery, key_policy, link, manifest, sandbox, serve};
 use connect_card::clock::Clock;
 use connect_card::config::{self, Faults, Vars};
 use connect_card::telemetry::{self, LogConfig, LogFormat};
@@ -37,6 +37,11 @@ async fn run(task: Task) -> Result<Exit, Faults> {
             let (vars, log) = load()?;
             telemetry::start(log.format, quiet(&log));
             check::run(&vars, &clock).await
+        }
+        Task::KeyPolicy { name } => {
+            let (vars, log) = load()?;
+            telemetry::start(log.format, quiet(&log));
+            key_policy::run(&config::destinations(&vars)?, name.as_deref())
         }
         Task::Sandbox { gallery: true, .. } => gallery::run(),
         Task::Sandbox { once, .. } => {

@@ -166,6 +166,12 @@ pub struct PartyLabel {
     party: Party,
 }
 
+/// Label set of the keys.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub struct KeyLabel {
+    key: &'static str,
+}
+
 /// Every number that the bot keeps about itself. Clones share the numbers.
 #[derive(Clone, Debug)]
 pub struct Metrics {
@@ -175,6 +181,7 @@ pub struct Metrics {
     ack_seconds: Histogram,
     command_seconds: Histogram,
     lease_lost: Counter,
+    key_expires: Family<KeyLabel, Gauge>,
     /// The second of the last log line about a request that was not believed.
     refusal_logged_at: Arc<AtomicI64>,
     /// Commands that this process holds and has not finished.
@@ -212,6 +219,7 @@ impl Default for Metrics {
             ack_seconds: Histogram::new(ACK_BUCKETS),
             command_seconds: Histogram::new(COMMAND_BUCKETS),
             lease_lost: Counter::default(),
+            key_expires: Family::default(),
             refusal_logged_at: Arc::default(),
             in_hand: Gauge::default(),
             waiting: Gauge::default(),
@@ -248,6 +256,15 @@ impl Metrics {
         self.retries.get_or_create(&PartyLabel { party }).inc();
     }
 
+    /// Keeps when the key in use expires, by the Unix clock. Of a key whose end nobody knows there is
+    /// no series, nor of one that is not in use any more.
+    pub fn key_expires(&self, key: &'static str, second: Option<i64>) {
+        self.key_expires.clear();
+        if let Some(second) = second {
+            self.key_expires.get_or_create(&KeyLabel { key }).set(second);
+        }
+    }
+
     /// Counts a result that came after this process had lost its lease on the command.
     pub fn lease_lost(&self) {
         self.lease_lost.inc();
@@ -263,6 +280,11 @@ impl Metrics {
         registry.register("ack_seconds", "Time to acknowledge", self.ack_seconds.clone());
         registry.register("command_seconds", "Time from acceptance to the end", self.command_seconds.clone());
         registry.register("lease_lost", "Results dropped for a lost lease", self.lease_lost.clone());
+        registry.register(
+            "fivetran_key_expires_timestamp_seconds",
+            "When the Fivetran key in use expires",
+            self.key_expires.clone(),
+        );
         registry.register("in_hand", "Commands held by this process", self.in_hand.clone());
         registry.register("waiting", "Commands that wait for their turn at Fivetran", self.waiting.clone());
         registry.register(

@@ -4,14 +4,13 @@
 //! Owns the list of checks and their remedies. Changes nothing outside: it creates no connection
 //! and posts no message; of the database it makes the tables, as `serve` would.
 
+mod fivetran;
+
 use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::cli::{self, Exit};
 use crate::clock::Clock;
 use crate::config::{self, Config, Vars};
-use crate::fivetran::Fivetran;
-use crate::fivetran::error::Error;
-use crate::fivetran::live::fetch_catalog;
 use crate::outbound;
 use crate::permission::{Permissions, gaps};
 use crate::slack::refusal::{self, Fix};
@@ -68,7 +67,7 @@ pub async fn run(vars: &Vars, clock: &Clock) -> Exit {
         .note(&format!("PUBLIC_URL: not tried; from outside, run: curl {}/readyz", config.server.public_url));
     match outbound::client(config.https_proxy.as_ref()) {
         Ok(http) => {
-            fivetran(&mut report, &config, http.clone()).await;
+            fivetran::look(&mut report, &config, http.clone(), clock.now()).await;
             signing_secrets(&report, &config);
             if skew(&mut report, &config, &http, clock).await {
                 slack(&mut report, &config, http).await;
@@ -78,53 +77,6 @@ pub async fn run(vars: &Vars, clock: &Clock) -> Exit {
     }
     database(&mut report, &config).await;
     if report.failed { Exit::Failed } else { Exit::Well }
-}
-
-async fn fivetran(report: &mut Report, config: &Config, http: reqwest::Client) {
-    let fivetran = Fivetran::new(http, config.fivetran.clone());
-    match fivetran.account().await {
-        Ok(account) => report.good(&format!("Fivetran key: works, account “{}”", account.account_name)),
-        Err(error) => {
-            report.bad(&format!(
-                "Fivetran key: {}",
-                remedy(&error, "FIVETRAN_API_KEY and FIVETRAN_API_SECRET")
-            ));
-            return;
-        }
-    }
-    for (group_id, name) in config.destinations.groups() {
-        let (shown, variable) = match name {
-            Some(name) => (format!("{name} ({group_id})"), "its group_id in the CONFIG file"),
-            None => (group_id.to_owned(), "FIVETRAN_GROUP_ID"),
-        };
-        match fivetran.group(group_id).await {
-            Ok(group) => report.good(&format!("Fivetran destination {shown}: “{}”", group.name)),
-            Err(error) => {
-                report.bad(&format!("Fivetran destination {shown}: {}", remedy(&error, variable)));
-            }
-        }
-    }
-    match fetch_catalog(&fivetran).await {
-        Some(catalog) => {
-            report.good(&format!("Fivetran catalogue: {} services", catalog.len()));
-            for line in config.channels.unknown_services(&catalog) {
-                report.bad(&format!("CONFIG: {line}"));
-            }
-        }
-        None => report.note("Fivetran catalogue: not available; the built-in one is used"),
-    }
-}
-
-fn remedy(error: &Error, variables: &str) -> String {
-    match error {
-        Error::KeyRejected(_) => {
-            "rejected; set FIVETRAN_API_KEY and FIVETRAN_API_SECRET to a valid key".to_owned()
-        }
-        Error::Forbidden(_) => "not permitted; give the key's role access to this destination".to_owned(),
-        Error::NotFound(_) => format!("not found; check {variables}"),
-        Error::Throttled(_) => "rate limited; try again later".to_owned(),
-        error => format!("{error}; check the network and FIVETRAN_API_URL"),
-    }
 }
 
 /// Compares this machine's clock with the `Date` of Slack's answers; false if there are none.

@@ -7,6 +7,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
@@ -212,16 +214,29 @@ impl Reader<'_> {
         Some(origins)
     }
 
+    /// The beginning of a day in UTC: whatever hour is meant, it is not earlier.
+    fn day(&mut self, name: &str) -> Option<Timestamp> {
+        let text = self.vars.get(name)?;
+        let day: Option<jiff::civil::Date> = text.parse().ok();
+        let begins = day.and_then(|day| Some(day.to_zoned(TimeZone::UTC).ok()?.timestamp()));
+        if begins.is_none() {
+            self.fault(name, "is not a date", "write the day on which the key expires as 2027-03-31");
+        }
+        begins
+    }
+
     pub(super) fn fivetran(&mut self) -> Option<FivetranConfig> {
         let key = self.required_secret("FIVETRAN_API_KEY", KEY_REMEDY);
         let secret = self.required_secret("FIVETRAN_API_SECRET", KEY_REMEDY);
-        let key = api_key("FIVETRAN_API_KEY", key, secret);
+        let expires = self.day("FIVETRAN_API_KEY_EXPIRES");
+        let key = api_key("FIVETRAN_API_KEY", key, secret, expires);
         // Two keys are valid at once only while one takes the other's place.
         let second_key = if self.has_secret("FIVETRAN_API_KEY_2") || self.has_secret("FIVETRAN_API_SECRET_2")
         {
             let key = self.required_secret("FIVETRAN_API_KEY_2", KEY_REMEDY);
             let secret = self.required_secret("FIVETRAN_API_SECRET_2", KEY_REMEDY);
-            Some(api_key("FIVETRAN_API_KEY_2", key, secret))
+            let expires = self.day("FIVETRAN_API_KEY_2_EXPIRES");
+            Some(api_key("FIVETRAN_API_KEY_2", key, secret, expires))
         } else {
             None
         };
@@ -403,8 +418,9 @@ fn api_key(
     variable: &'static str,
     key: Option<SecretString>,
     secret: Option<SecretString>,
+    expires: Option<Timestamp>,
 ) -> Option<ApiKey> {
-    Some(ApiKey { variable, key: key?, secret: secret?, expires: None })
+    Some(ApiKey { variable, key: key?, secret: secret?, expires })
 }
 
 /// Where a URL may be plain http.

@@ -79,6 +79,8 @@ fn each_bad_value_is_blamed_on_its_variable_without_being_repeated() {
         ("HTTPS_PROXY", "canary"),
         ("CONFIG", "/nonexistent/canary"),
         ("LINK_VISIBILITY", "canary"),
+        ("FIVETRAN_API_KEY_EXPIRES", "canary"),
+        ("FIVETRAN_API_KEY_EXPIRES", "31.3.2027"),
         ("ALLOWED_USERS", "canary"),
         ("ALLOWED_USERS", ","),
         ("ALLOWED_USERS", "U0ALICE,S0CANARY"),

@@ -302,6 +302,20 @@ pub struct Account {
     /// The account's name.
     #[serde(default, deserialize_with = "null_as_default")]
     pub account_name: String,
+    /// The account's id.
+    #[serde(default, deserialize_with = "null_as_default")]
+    pub account_id: String,
+    /// The key's own id, if it is a system key.
+    #[serde(default)]
+    pub system_key_id: Option<String>,
+}
+
+/// A system key.
+#[derive(Deserialize)]
+pub(super) struct SystemKey {
+    /// When it expires, if it does.
+    #[serde(default, deserialize_with = "moment")]
+    pub(super) expired_at: Option<Timestamp>,
 }
 
 /// A destination's group; its id is the destination's too.

@@ -1,8 +1,15 @@
-//! The keys under which the bot calls Fivetran: two of them while one takes the other's place.
+//! The keys under which the bot calls Fivetran: two of them while one takes the other's place, and
+//! system keys that may do exactly what `key-policy` prints, or less.
 
-use stand_ins::fivetran::{API_KEY, API_SECRET, FivetranStandIn};
+use std::time::Duration;
 
-use crate::harness::{Outside, Program, Setup};
+use connect_card::cli::key_policy;
+use connect_card::reply::ask::{CANCEL, RENEW_HERE};
+use serde_json::{Value, json};
+use stand_ins::chaos::Lasts;
+use stand_ins::fivetran::{API_KEY, API_SECRET, FivetranStandIn, GROUP_ID};
+
+use crate::harness::{Output, Outside, Program, Setup, USER};
 
 /// A second key of the same account.
 const SECOND: (&str, &str) = ("second-key", "second-secret");
@@ -61,7 +68,7 @@ async fn only_a_401_is_repeated_with_the_other_key() {
     setup.fivetran.add_user_key(SECOND.0, SECOND.1, true);
     let bot = setup.with("FIVETRAN_API_KEY_2", SECOND.0).with("FIVETRAN_API_SECRET_2", SECOND.1);
     let bot = bot.start().await;
-    bot.fivetran.chaos("fivetran-key-without-permission", stand_ins::chaos::Lasts::Calls(1));
+    bot.fivetran.chaos("fivetran-key-without-permission", Lasts::Calls(1));
     bot.send("google_ads acme").await;
     let sentence = bot.message(1).await.rendered();
     assert!(sentence.contains("Access denied"), "{sentence}");
@@ -77,4 +84,204 @@ async fn two_keys_that_are_rejected_are_one_rejected_key() {
     bot.send("google_ads acme").await;
     let sentence = bot.finish_with_sentence().await;
     assert!(sentence.contains("Fivetran rejected the API key"), "{sentence}");
+}
+
+/// A system key with these permissions, as variables.
+fn system_key(fivetran: &FivetranStandIn, permissions: &Value) -> [(&'static str, String); 2] {
+    let body = json!({ "name": "connect_card", "permissions": permissions });
+    let (key, secret) = fivetran.create_system_key(&body).unwrap();
+    [("FIVETRAN_API_KEY", key), ("FIVETRAN_API_SECRET", secret)]
+}
+
+fn permissions() -> Value {
+    key_policy::permissions([GROUP_ID])
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_bot_works_with_exactly_the_permissions_that_are_printed() {
+    let mut setup = Setup::new().await;
+    for (name, value) in system_key(&setup.fivetran, &permissions()) {
+        setup = setup.with(name, &value);
+    }
+    setup.fivetran.revoke_key(API_KEY, API_SECRET);
+    // Newer than the built-in table, so its details have to be asked for.
+    setup.fivetran.list_service("brand_new", "Brand New");
+    let bot = setup.start().await;
+    bot.types("google_ads acme").await;
+    bot.types("brand_new fresh").await;
+    bot.types("list").await;
+    bot.types("renew acme").await;
+    let status = bot.private(&bot.types("status acme").await);
+    bot.presses(USER, &status, RENEW_HERE).await;
+    let asked = bot.private(&bot.types("cancel fresh").await);
+    bot.presses(USER, &asked, CANCEL).await;
+    bot.customer_finishes("acme");
+    bot.passes(Duration::from_secs(31)).await;
+    let shown: Vec<_> = bot.slack.messages().iter().map(|message| message.rendered()).collect();
+    assert!(shown.iter().any(|text| text.contains("is connected (since ")), "{shown:#?}");
+    let calls = bot.api_calls();
+    let refused: Vec<_> = calls.iter().filter(|call| matches!(call.status, 401 | 403)).collect();
+    assert!(refused.is_empty(), "{refused:#?}");
+    for route in ["create_connection", "connect_card", "delete_connection", "list_page", "connector_type"] {
+        assert!(bot.fivetran.calls_to(route) > 0, "{route}");
+    }
+    assert_eq!(bot.fivetran.connections().len(), 1, "one was made and kept, one cancelled");
+    bot.finish().await;
+}
+
+fn wrong(output: &Output) -> Vec<&str> {
+    output.stdout.lines().filter(|line| line.starts_with('✗')).collect()
+}
+
+#[tokio::test]
+async fn the_check_names_what_each_missing_permission_breaks() {
+    let outside = Outside::start().await;
+    let run = async |permissions: Value| {
+        let mut program = Program::against(&outside);
+        for (name, value) in system_key(&outside.fivetran, &permissions) {
+            program = program.with(name, &value);
+        }
+        program.run(&["check"]).await
+    };
+    let printed = Program::bare().with("FIVETRAN_GROUP_ID", GROUP_ID).run(&["key-policy"]).await;
+    assert_eq!((printed.code, printed.stderr.as_str()), (0, ""), "{printed:?}");
+    let printed: Value = serde_json::from_str(&printed.stdout).unwrap();
+    assert_eq!(printed, permissions());
+    let output = run(printed.clone()).await;
+    assert_eq!((output.code, wrong(&output)), (0, vec![]), "{output:?}");
+    assert!(
+        output.stdout.contains("✓ Fivetran key: works, a system key of the account “Sandbox”"),
+        "{output:?}"
+    );
+
+    let [account, destination, connector] = printed.as_array().unwrap().clone().try_into().unwrap();
+    let mut read_only = connector.clone();
+    read_only["access_level"] = "READ".into();
+    let mut elsewhere = connector.clone();
+    elsewhere["resource_filter"]["group_ids"] = json!(["another_group"]);
+    let cannot_create =
+        ("connections in sandbox_group: the key may not create", "No link can be made, renewed");
+    let cannot_read =
+        ("connections in sandbox_group: the key may not read", "no message shows that a customer");
+    for (policy, expected) in [
+        (json!([destination, connector]), vec![("service details", "newer than this release")]),
+        (json!([account, connector]), vec![("destination sandbox_group", "DESTINATION READ")]),
+        (json!([account, destination, read_only]), vec![cannot_create]),
+        (json!([account, destination, elsewhere]), vec![cannot_read, cannot_create]),
+        (json!([account, destination]), vec![cannot_read, cannot_create]),
+    ] {
+        let output = run(policy.clone()).await;
+        let lines = wrong(&output);
+        assert_eq!((output.code, lines.len()), (1, expected.len()), "{policy}: {output:?}");
+        for (line, (subject, breaks)) in lines.iter().zip(expected) {
+            assert!(line.contains(subject) && line.contains(breaks) && line.contains("grant "), "{output:?}");
+            assert!(line.contains("Access denied"), "{output:?}");
+        }
+        for further in ["✓ Slack token", "✓ database", "✓ Fivetran catalogue"] {
+            assert!(output.stdout.contains(further), "it looks on: {output:?}");
+        }
+    }
+    assert!(outside.fivetran.connections().is_empty());
+    outside.shutdown();
+}
+
+#[tokio::test]
+async fn a_policy_is_printed_for_every_destination_and_piped_into_fivetran() {
+    let program = Program::bare();
+    std::fs::write(
+        program.folder().join("customers.toml"),
+        "[destinations.eu]\ngroup_id = \"group_eu\"\n[destinations.us]\ngroup_id = \"group_us\"\n",
+    )
+    .unwrap();
+    let program = program.with("CONFIG", "customers.toml");
+    let output = program.run(&["key-policy", "--name", "connect_card"]).await;
+    assert_eq!((output.code, output.stderr.as_str()), (0, ""), "{output:?}");
+    let body: Value = serde_json::from_str(&output.stdout).unwrap();
+    assert_eq!(body["permissions"], key_policy::permissions(["group_eu", "group_us"]));
+    let fivetran = Outside::start().await.fivetran;
+    fivetran.create_system_key(&body).unwrap();
+
+    let bad = program.run(&["key-policy", "--name", "connect-card"]).await;
+    assert_eq!((bad.code, bad.stdout.as_str()), (2, ""), "{bad:?}");
+    let bare = Program::bare().run(&["key-policy"]).await;
+    assert_eq!((bare.code, bare.stdout.as_str()), (2, ""), "{bare:?}");
+    assert!(bare.stderr.contains("FIVETRAN_GROUP_ID is not set"), "{bare:?}");
+}
+
+#[tokio::test]
+async fn the_check_tries_each_key_by_itself() {
+    let outside = Outside::start().await;
+    let fivetran = &outside.fivetran;
+    fivetran.add_user_key(SECOND.0, SECOND.1, true);
+    fivetran.add_user_key("strange", "strange", false);
+    let check = async |first: &str, second: (&str, &str)| {
+        let program = Program::against(&outside).with("FIVETRAN_API_KEY", first);
+        let program = program.with("FIVETRAN_API_KEY_2", second.0).with("FIVETRAN_API_SECRET_2", second.1);
+        program.run(&["check"]).await
+    };
+    let both = check(API_KEY, SECOND).await;
+    assert_eq!((both.code, wrong(&both)), (0, vec![]), "{both:?}");
+    for name in ["FIVETRAN_API_KEY", "FIVETRAN_API_KEY_2"] {
+        assert!(both.stdout.contains(&format!("✓ Fivetran key {name}: works")), "{both:?}");
+        assert!(both.stdout.contains(&format!("with {name}: can be created")), "{both:?}");
+    }
+    let rotated = check("revoked", SECOND).await;
+    assert_eq!(rotated.code, 0, "{rotated:?}");
+    assert!(
+        rotated.stdout.contains("· Fivetran key FIVETRAN_API_KEY: rejected, so the bot uses"),
+        "{rotated:?}"
+    );
+    let not_yet = check(API_KEY, ("no", "no")).await;
+    assert_eq!(wrong(&not_yet).len(), 1, "{not_yet:?}");
+    assert!(wrong(&not_yet)[0].contains("FIVETRAN_API_KEY_2: rejected"), "{not_yet:?}");
+    let strange = check(API_KEY, ("strange", "strange")).await;
+    assert!(wrong(&strange)[0].contains("they belong to two accounts"), "{strange:?}");
+    outside.shutdown();
+}
+
+#[tokio::test]
+async fn a_user_whose_role_is_a_destinations_passes_the_check() {
+    let outside = Outside::start().await;
+    outside.fivetran.chaos("fivetran-account-not-readable", Lasts::UntilHealed);
+    let output = Program::against(&outside).run(&["check"]).await;
+    assert_eq!((output.code, wrong(&output)), (0, vec![]), "{output:?}");
+    assert!(output.stdout.contains("· Fivetran account: the key may not read it"), "{output:?}");
+    outside.shutdown();
+}
+
+#[tokio::test]
+async fn a_key_that_is_about_to_expire_is_told() {
+    let outside = Outside::start().await;
+    let fivetran = &outside.fivetran;
+    let body = json!({
+        "name": "connect_card", "permissions": permissions(), "expiration_period": "ONE_WEEK",
+    });
+    let (key, secret) = fivetran.create_system_key(&body).unwrap();
+    let program =
+        Program::against(&outside).with("FIVETRAN_API_KEY", &key).with("FIVETRAN_API_SECRET", &secret);
+    let output = program.run(&["check"]).await;
+    assert!(output.stdout.contains("· Fivetran key: Fivetran does not tell when it expires"), "{output:?}");
+
+    let soon = connect_card::clock::Clock::default().now() + jiff::SignedDuration::from_hours(5 * 24 + 1);
+    let program = program.with("FIVETRAN_API_KEY_EXPIRES", &soon.strftime("%F").to_string());
+    let output = program.run(&["check"]).await;
+    assert_eq!(output.code, 0, "{output:?}");
+    assert!(output.stdout.contains(&format!("expires on {}, with ", soon.strftime("%F"))), "{output:?}");
+
+    // Where Fivetran does tell it, its word counts.
+    fivetran.show_system_keys_to_themselves();
+    let output = program.run(&["check"]).await;
+    assert!(output.stdout.contains("with 6 whole days left"), "{output:?}");
+    let port = crate::harness::free_port();
+    let process = program.with("METRICS_ADDR", &format!("127.0.0.1:{port}")).start().await;
+    crate::harness::until("the log line", async || {
+        process.log().contains("the Fivetran key expires soon").then_some(())
+    })
+    .await;
+    let page = crate::harness::client().get(format!("http://127.0.0.1:{port}/metrics")).send().await.unwrap();
+    let page = page.text().await.unwrap();
+    let series = "connect_card_fivetran_key_expires_timestamp_seconds{key=\"FIVETRAN_API_KEY\"} ";
+    assert!(page.contains(series), "{page}");
+    assert!(!process.stop().await.contains(&secret));
+    outside.shutdown();
 }
