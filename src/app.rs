@@ -140,8 +140,12 @@ impl App {
         parts.mind_the_key(fivetran.clone());
         parts.keep_catalog_fresh(fivetran);
         tokio::spawn({
-            let gate = Arc::clone(&parts.gate);
-            async move { gate.announce().await }
+            let (gate, clock) = (Arc::clone(&parts.gate), parts.clock.clone());
+            let stopping = parts.stopping.clone();
+            async move {
+                gate.announce().await;
+                stopping.run_until_cancelled(gate.introduce(|| clock.now())).await;
+            }
         });
         let intake = Intake::new(parts.clock.clone(), parts.store.clone(), accepted);
         let state = parts.routes(secrets, config.destinations, intake, Arc::clone(&watcher));

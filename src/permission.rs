@@ -4,24 +4,30 @@
 //! believed. Must not know what a person wants to do, so that a slash command and a button are
 //! judged alike; the words of a refusal are [`crate::reply`]'s.
 //!
-//! What Slack cannot tell, for want of a token or a scope, counts against a person only where an
-//! allow-list needs it: a list of user groups lets nobody in unseen, while without any list a guest
-//! gets in. What Slack could tell but does not in time counts against everybody whom
-//! `ALLOWED_USERS` does not name.
+//! Without any list every member may use the bot, so nobody is refused because Slack is away, only
+//! because of what is known, be it from before: a guest stays a guest. Somebody who may be from
+//! elsewhere is never let in unseen. With a list, what Slack does not tell counts against everybody
+//! whom `ALLOWED_USERS` does not name; only where it never could, for want of a token or a scope,
+//! membership of a group is enough.
 
 mod cache;
 mod directory;
+mod standing;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
-use crate::slack::web_api::{Identity, UserInfo, WebApi};
+use crate::slack::web_api::WebApi;
 use directory::Directory;
+pub use standing::{Home, Person};
+use standing::{Own, Standing, standing};
 
 /// Longest wait for all that Slack is asked; the acknowledgement is due after three seconds.
 const PATIENCE: Duration = Duration::from_millis(800);
+/// Between two questions whose the token is, as long as Slack does not say.
+const PAUSE: Duration = Duration::from_secs(15);
 /// How many people a refusal names.
 const ASKED: usize = 3;
 
@@ -34,18 +40,6 @@ pub struct Permissions {
     pub user_groups: Vec<String>,
     /// `ALLOWED_CHANNELS`.
     pub channels: Vec<String>,
-}
-
-/// Somebody who wants something, as Slack's request tells.
-#[derive(Clone, Copy, Debug)]
-pub struct Person<'a> {
-    /// The workspace, or within Enterprise perhaps the organisation.
-    pub team_id: &'a str,
-    /// The Enterprise organisation of that workspace, where the request tells it. The `enterprise`
-    /// of an interaction is not that: it is the bot's own, whoever pressed.
-    pub enterprise_id: Option<&'a str>,
-    /// The person.
-    pub user_id: &'a str,
 }
 
 /// A refusal: why, and who could help.
@@ -70,8 +64,10 @@ pub enum Reason {
     Outsider,
     /// A member no more.
     Deleted,
-    /// Slack did not tell in time whether this is a guest, or anybody of ours.
-    Unknown,
+    /// Slack did not tell who this is, and a list needs to know.
+    Unknown(Unclear),
+    /// This may be somebody from elsewhere: the request does not say, and neither does Slack.
+    Unplaced(Unclear),
     /// A list of user groups needs an answer that Slack did not give.
     Unclear(Unclear),
 }
@@ -91,15 +87,8 @@ pub enum Unclear {
     Refused(String),
     /// No answer in time.
     Silent,
-}
-
-/// What a person is to the workspace.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Standing {
-    Member,
-    Guest,
-    Outsider,
-    Deleted,
+    /// An answer that does not say it.
+    Untold,
 }
 
 /// Decides who may. No `Debug`: it holds the token.
@@ -116,17 +105,18 @@ impl Gate {
     }
 
     /// Whether this person may use the bot in this channel. Takes 800 ms at most, and until `limit` at
-    /// most.
+    /// most. The id under which everything of the bot's workspace or organisation is kept, wherever in
+    /// it the person is at work.
     ///
     /// # Errors
     /// [`Refused`].
     pub async fn authorize(
         &self,
-        person: &Person<'_>,
+        person: &Person,
         channel_id: &str,
         now: Timestamp,
         limit: Instant,
-    ) -> Result<(), Refused> {
+    ) -> Result<String, Refused> {
         let end = limit.min(Instant::now() + PATIENCE);
         self.judge(person, channel_id, now, end).await.map_err(|reason| {
             let ask = self.permissions.users.iter().take(ASKED).cloned().collect();
@@ -136,16 +126,16 @@ impl Gate {
 
     async fn judge(
         &self,
-        person: &Person<'_>,
+        person: &Person,
         channel_id: &str,
         now: Timestamp,
         end: Instant,
-    ) -> Result<(), Reason> {
+    ) -> Result<String, Reason> {
         let Permissions { users, user_groups, channels } = &self.permissions;
         if !channels.is_empty() && !channels.iter().any(|id| id == channel_id) {
             return Err(Reason::Channel);
         }
-        let named = users.iter().any(|id| id == person.user_id);
+        let named = users.contains(&person.user_id);
         let anybody = users.is_empty() && user_groups.is_empty();
         if !named && !anybody && user_groups.is_empty() {
             return Err(Reason::NotListed);
@@ -154,47 +144,58 @@ impl Gate {
             if named || anybody {
                 return Ok(true);
             }
-            let asked = timeout_at(end, self.directory.in_one_of(user_groups, person.user_id, now));
+            let asked = timeout_at(end, self.directory.in_one_of(user_groups, &person.user_id, now));
             asked.await.unwrap_or(Err(Unclear::Silent))
         };
-        let (standing, in_a_group) = tokio::join!(self.standing(person, end, now), in_a_group);
+        let (known, in_a_group) = tokio::join!(self.known(person, end, now), in_a_group);
+        let Known { own, standing, unclear } = known;
         match standing {
-            // Who is on the list by name is let in even so.
-            Err(_) if !named => return Err(Reason::Unknown),
-            Err(_) => {}
-            Ok(standing) => match standing {
-                Some(Standing::Outsider) => return Err(Reason::Outsider),
-                Some(Standing::Deleted) => return Err(Reason::Deleted),
-                // Whoever put a guest on the list by name meant it.
-                Some(Standing::Guest) if !named => return Err(Reason::Guest),
-                Some(Standing::Guest | Standing::Member) | None => {}
+            Standing::Outsider => return Err(Reason::Outsider),
+            Standing::Deleted => return Err(Reason::Deleted),
+            // Whoever put a person on the list by name meant it.
+            _ if named => {}
+            Standing::Guest => return Err(Reason::Guest),
+            Standing::Unplaced => return Err(Reason::Unplaced(unclear.unwrap_or(Unclear::Untold))),
+            Standing::FromHere if !anybody => match unclear {
+                // Nobody will ever know here, as the log at start says; the group is what there is.
+                None | Some(Unclear::NoToken | Unclear::MissingScope(_)) => {}
+                Some(unclear) => return Err(Reason::Unknown(unclear)),
             },
+            Standing::FromHere | Standing::Member => {}
         }
         match in_a_group {
-            Ok(true) => Ok(()),
+            Ok(true) => Ok(own.id().unwrap_or_default().to_owned()),
             Ok(false) => Err(Reason::NotListed),
             Err(unclear) => Err(Reason::Unclear(unclear)),
         }
     }
 
-    /// `None` as far as Slack does not tell at all; an error where it could and does not answer.
-    async fn standing(
-        &self,
-        person: &Person<'_>,
-        end: Instant,
-        now: Timestamp,
-    ) -> Result<Option<Standing>, Unclear> {
-        let (own, info) = tokio::join!(
+    /// What is known of a person: now, or, if that speaks against the person, from before.
+    async fn known(&self, person: &Person, end: Instant, now: Timestamp) -> Known {
+        let (identity, info) = tokio::join!(
             timeout_at(end, self.directory.identity(now)),
-            timeout_at(end, self.directory.user(person.user_id, now)),
+            timeout_at(end, self.directory.user(&person.user_id, now)),
         );
-        let own = own.ok().and_then(Result::ok);
-        let info = match info {
-            Ok(Ok(info)) => Some(info),
-            Err(_) | Ok(Err(Unclear::Silent)) => return Err(Unclear::Silent),
-            Ok(Err(_)) => None,
+        let identity = identity.ok().and_then(Result::ok).or_else(|| self.directory.identity_before());
+        let own = Own::of(identity.as_ref(), person);
+        let unclear = match info.unwrap_or(Err(Unclear::Silent)) {
+            Ok(info) => {
+                let standing = standing(person, &own, Some(&info));
+                return Known { own, standing, unclear: None };
+            }
+            Err(unclear) => Some(unclear),
         };
-        Ok(standing(person, own.as_ref(), info.as_ref()))
+        let before = self.directory.user_before(&person.user_id);
+        let before = before.map(|info| standing(person, &own, Some(&info))).filter(|it| it.keeps_out());
+        let standing = before.unwrap_or_else(|| standing(person, &own, None));
+        Known { own, standing, unclear }
+    }
+
+    /// Finds out whose the token is, until Slack says so: nobody has to be judged without that.
+    pub async fn introduce(&self, now: impl Fn() -> Timestamp) {
+        while matches!(self.directory.identity(now()).await, Err(Unclear::Silent)) {
+            tokio::time::sleep(PAUSE).await;
+        }
     }
 
     /// Says in the log what cannot be known here.
@@ -213,34 +214,12 @@ impl Gate {
     }
 }
 
-/// What a person is, from the request itself and what Slack tells.
-fn standing(person: &Person<'_>, own: Option<&Identity>, info: Option<&UserInfo>) -> Option<Standing> {
-    if own.is_some_and(|own| !is_ours(own, person.team_id, person.enterprise_id)) {
-        return Some(Standing::Outsider);
-    }
-    let info = info?;
-    // The organisation in the request is that of the place where it was typed; only this one is
-    // surely the person's own.
-    let enterprise_id = info.enterprise_user.as_ref().map(|user| user.enterprise_id.as_str());
-    let elsewhere = |team_id: &String| own.is_some_and(|own| !is_ours(own, team_id, enterprise_id));
-    Some(if info.deleted {
-        Standing::Deleted
-    } else if info.is_stranger || info.team_id.as_ref().is_some_and(elsewhere) {
-        Standing::Outsider
-    } else if info.is_restricted || info.is_ultra_restricted {
-        Standing::Guest
-    } else {
-        Standing::Member
-    })
-}
-
-/// Whether a workspace is the bot's own, or of the same Enterprise organisation. In one of those,
-/// `team_id` itself may be the organisation's.
-fn is_ours(own: &Identity, team_id: &str, enterprise_id: Option<&str>) -> bool {
-    let organisation = own.enterprise_id.as_deref().filter(|id| !id.is_empty());
-    own.team_id.is_empty()
-        || team_id == own.team_id
-        || organisation.is_some_and(|ours| team_id == ours || enterprise_id == Some(ours))
+/// What is known of somebody.
+struct Known {
+    own: Own,
+    standing: Standing,
+    /// Why Slack does not tell who this is.
+    unclear: Option<Unclear>,
 }
 
 /// Something that cannot be known with the token and scopes at hand.
@@ -291,66 +270,6 @@ pub fn gaps(permissions: &Permissions, scopes: Option<&[String]>) -> Vec<Gap> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn person<'a>(team_id: &'a str, enterprise_id: Option<&'a str>) -> Person<'a> {
-        Person { team_id, enterprise_id, user_id: "U1" }
-    }
-
-    fn own(team_id: &str, enterprise_id: Option<&str>) -> Identity {
-        serde_json::from_value(serde_json::json!({ "team_id": team_id, "enterprise_id": enterprise_id }))
-            .unwrap()
-    }
-
-    fn info(fields: serde_json::Value) -> UserInfo {
-        serde_json::from_value(fields).unwrap()
-    }
-
-    #[test]
-    fn a_persons_standing_is_what_slack_tells() {
-        let own = own("T1", None);
-        for (fields, expected) in [
-            (serde_json::json!({ "team_id": "T1" }), Standing::Member),
-            (serde_json::json!({}), Standing::Member),
-            (serde_json::json!({ "team_id": "T1", "is_restricted": true }), Standing::Guest),
-            (serde_json::json!({ "team_id": "T1", "is_ultra_restricted": true }), Standing::Guest),
-            (serde_json::json!({ "team_id": "T1", "is_stranger": true }), Standing::Outsider),
-            (serde_json::json!({ "team_id": "T2" }), Standing::Outsider),
-            (
-                serde_json::json!({ "team_id": "T1", "deleted": true, "is_restricted": true }),
-                Standing::Deleted,
-            ),
-        ] {
-            let found = standing(&person("T1", None), Some(&own), Some(&info(fields.clone())));
-            assert_eq!(found, Some(expected), "{fields}");
-        }
-    }
-
-    #[test]
-    fn what_slack_does_not_tell_is_not_held_against_a_person() {
-        let member = info(serde_json::json!({ "team_id": "T2" }));
-        assert_eq!(standing(&person("T1", None), Some(&own("T1", None)), None), None);
-        assert_eq!(standing(&person("T2", None), None, None), None);
-        assert_eq!(standing(&person("T2", None), None, Some(&member)), Some(Standing::Member));
-        assert_eq!(standing(&person("T2", None), Some(&own("", None)), None), None);
-        assert_eq!(standing(&person("T2", None), Some(&own("T1", None)), None), Some(Standing::Outsider));
-    }
-
-    #[test]
-    fn an_enterprise_organisation_is_one_family() {
-        let ours = own("T1", Some("E1"));
-        let theirs =
-            info(serde_json::json!({ "team_id": "T2", "enterprise_user": { "enterprise_id": "E1" } }));
-        let other =
-            info(serde_json::json!({ "team_id": "T2", "enterprise_user": { "enterprise_id": "E2" } }));
-        assert_eq!(standing(&person("E1", None), Some(&ours), Some(&theirs)), Some(Standing::Member));
-        assert_eq!(standing(&person("T2", Some("E1")), Some(&ours), Some(&theirs)), Some(Standing::Member));
-        assert_eq!(standing(&person("T2", Some("E2")), Some(&ours), Some(&theirs)), Some(Standing::Outsider));
-        assert_eq!(standing(&person("T1", Some("E1")), Some(&ours), Some(&other)), Some(Standing::Outsider));
-        assert_eq!(
-            standing(&person("T2", Some("E1")), Some(&own("T1", None)), None),
-            Some(Standing::Outsider)
-        );
-    }
 
     #[test]
     fn gaps_are_named_where_they_matter() {

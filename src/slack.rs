@@ -1,7 +1,7 @@
 //! Slack on the wire: what it sends us, and the secrets in it.
 //!
-//! Owns the shapes of a slash command and of an interaction, and the response_url. Must not know
-//! Fivetran, the store or what any command does.
+//! Owns the shape of a slash command, and the response_url; an interaction's is in [`interaction`].
+//! Must not know Fivetran, the store or what any command does.
 //!
 //! The slash-command model of `slack-morphism` leaves out fields over HTTP, and its interaction
 //! model refuses payloads of an Enterprise organisation, so both are read here; its Web API
@@ -9,15 +9,15 @@
 
 mod complaints;
 pub mod id;
+pub mod interaction;
 pub mod manifest;
 pub mod pauses;
+pub mod people;
 pub mod refusal;
 pub mod respond;
 pub mod signature;
 pub mod token;
 pub mod web_api;
-
-use std::collections::HashMap;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
@@ -42,12 +42,14 @@ pub struct SlackConfig {
 ///
 /// No `Debug`: it holds the response_url.
 pub struct SlashCommand {
-    /// The workspace in which it was typed.
+    /// The workspace in which it was typed, or the organisation if Slack tells no workspace.
     pub team_id: String,
     /// The Enterprise organisation of that workspace, if it is in one.
     pub enterprise_id: Option<String>,
     /// The channel in which it was typed; the first letter says nothing of its kind.
     pub channel_id: String,
+    /// Whether that is a conversation that the bot cannot be invited to, see [`id::is_direct`].
+    pub is_direct: bool,
     /// The person who typed it.
     pub user_id: String,
     /// The command itself, with its slash.
@@ -87,10 +89,14 @@ impl SlashCommand {
                 form.put(&name, value.into_owned(), field)?;
             }
         }
+        let enterprise_id = form.enterprise_id.filter(|id| id::is_id(id));
+        let team_id = form.team_id.filter(|id| !id.is_empty()).or_else(|| enterprise_id.clone());
+        let channel_id = required_id(form.channel_id, "channel_id")?;
         Ok(Self {
-            team_id: required_id(form.team_id, "team_id")?,
-            enterprise_id: form.enterprise_id.filter(|id| !id.is_empty()),
-            channel_id: required_id(form.channel_id, "channel_id")?,
+            team_id: required_id(team_id, "team_id")?,
+            enterprise_id,
+            is_direct: id::is_direct(&channel_id, form.channel_name.as_deref()),
+            channel_id,
             user_id: required_id(form.user_id, "user_id")?,
             command: form
                 .command
@@ -110,6 +116,7 @@ struct Form {
     team_id: Option<String>,
     enterprise_id: Option<String>,
     channel_id: Option<String>,
+    channel_name: Option<String>,
     user_id: Option<String>,
     command: Option<String>,
     text: Option<String>,
@@ -124,6 +131,7 @@ impl Form {
             "team_id" => ("team_id", &mut self.team_id),
             "enterprise_id" => ("enterprise_id", &mut self.enterprise_id),
             "channel_id" => ("channel_id", &mut self.channel_id),
+            "channel_name" => ("channel_name", &mut self.channel_name),
             "user_id" => ("user_id", &mut self.user_id),
             "command" => ("command", &mut self.command),
             "text" => ("text", &mut self.text),
@@ -207,144 +215,6 @@ pub struct Place {
     pub ts: String,
 }
 
-/// What of an interaction's payload is read. Fields come and go between kinds of interaction, and
-/// `team` is null in an organisation, so everything but the kind may be absent.
-///
-/// <https://docs.slack.dev/reference/interaction-payloads>
-///
-/// No `Debug`: it holds the response_url.
-#[derive(Deserialize)]
-pub struct Interaction {
-    /// `block_actions`, `view_submission`, …; new ones appear.
-    #[serde(rename = "type")]
-    pub kind: String,
-    /// Who.
-    #[serde(default)]
-    pub user: Option<Person>,
-    /// The workspace the app is installed in.
-    #[serde(default)]
-    pub team: Option<Id>,
-    /// Where.
-    #[serde(default)]
-    pub channel: Option<Id>,
-    /// The message.
-    #[serde(default)]
-    pub container: Option<Container>,
-    /// What was pressed.
-    #[serde(default)]
-    pub actions: Vec<Action>,
-    /// The view that was submitted, or in which somebody types.
-    #[serde(default)]
-    pub view: Option<View>,
-    /// The select in which somebody types.
-    #[serde(default)]
-    pub action_id: Option<String>,
-    /// What was typed there so far.
-    #[serde(default)]
-    pub value: Option<String>,
-    #[serde(default)]
-    response_url: Option<String>,
-}
-
-/// Something with an id.
-#[derive(Deserialize)]
-pub struct Id {
-    /// The id.
-    pub id: String,
-}
-
-/// A person, who may be of another workspace.
-#[derive(Deserialize)]
-pub struct Person {
-    /// The id.
-    pub id: String,
-    /// The person's own workspace; in an organisation it may be the organisation's id.
-    #[serde(default)]
-    pub team_id: Option<String>,
-}
-
-/// The message that a press came from.
-#[derive(Deserialize)]
-pub struct Container {
-    /// Its id in the channel.
-    #[serde(default)]
-    pub message_ts: Option<String>,
-    /// Its channel.
-    #[serde(default)]
-    pub channel_id: Option<String>,
-}
-
-/// One press. The value was ours once; it is looked up, never believed.
-#[derive(Deserialize)]
-pub struct Action {
-    /// Which button.
-    #[serde(default)]
-    pub action_id: String,
-    /// What it is about.
-    #[serde(default)]
-    pub value: Option<String>,
-}
-
-/// A view, and what was put into its inputs.
-///
-/// <https://docs.slack.dev/reference/interaction-payloads/view-interactions-payload>
-#[derive(Deserialize)]
-pub struct View {
-    /// Which of ours; empty if it is none.
-    #[serde(default)]
-    pub callback_id: String,
-    /// What we gave it to bring back.
-    #[serde(default)]
-    pub private_metadata: String,
-    #[serde(default)]
-    state: Option<ViewState>,
-}
-
-#[derive(Deserialize)]
-struct ViewState {
-    #[serde(default)]
-    values: HashMap<String, HashMap<String, Input>>,
-}
-
-#[derive(Deserialize)]
-struct Input {
-    #[serde(default)]
-    value: Option<String>,
-    #[serde(default)]
-    selected_option: Option<Chosen>,
-}
-
-#[derive(Deserialize)]
-struct Chosen {
-    value: String,
-}
-
-impl View {
-    /// What was typed into, or chosen in, the input of that block; `None` if it was left empty or is
-    /// not there.
-    #[must_use]
-    pub fn input(&self, block_id: &str) -> Option<&str> {
-        let input = self.state.as_ref()?.values.get(block_id)?.values().next()?;
-        let chosen = input.selected_option.as_ref().map(|chosen| chosen.value.as_str());
-        input.value.as_deref().or(chosen).filter(|value| !value.trim().is_empty())
-    }
-}
-
-impl Interaction {
-    /// Reads the `payload` field of a form; `None` when it is not there or is no interaction.
-    #[must_use]
-    pub fn decode(body: &[u8]) -> Option<Self> {
-        let (_, payload) = form_urlencoded::parse(body).find(|(name, _)| name == "payload")?;
-        serde_json::from_str(&payload).ok()
-    }
-
-    /// Where to answer it, if that is one of Slack's `origins`.
-    #[must_use]
-    pub fn response_url(&self, origins: &[url::Origin]) -> Option<ResponseUrl> {
-        ResponseUrl::parse(self.response_url.as_deref()?, origins)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -417,12 +287,5 @@ mod tests {
         {
             assert!(!is_ssl_check(smuggled.as_bytes()), "{smuggled}");
         }
-    }
-
-    #[test]
-    fn an_interaction_says_its_kind() {
-        let body = b"payload=%7B%22type%22%3A%22block_actions%22%2C%22team%22%3Anull%7D";
-        assert_eq!(Interaction::decode(body).map(|it| it.kind).as_deref(), Some("block_actions"));
-        assert!(Interaction::decode(b"payload=x").is_none());
     }
 }

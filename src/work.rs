@@ -27,6 +27,10 @@ pub struct Request {
     pub destination: Option<String>,
     /// What stands before the arguments, for the examples in replies.
     pub slash: String,
+    /// Whether it was asked for in a direct message, between two people or several: nobody can invite
+    /// the bot there.
+    #[serde(default)]
+    pub in_direct_message: bool,
     /// What the person has said, on being asked, to posting a link for what is there already.
     #[serde(default)]
     pub confirmed: Confirmed,

@@ -28,7 +28,7 @@ use crate::reply::{
     self, Audience, UnderWay, ask, form, list as list_reply, live, services as services_reply,
     status as status_reply, trouble,
 };
-use crate::work::Work;
+use crate::work::{Request, Work};
 
 /// What kind of thing an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -205,7 +205,11 @@ impl Gallery<'_> {
         self.message("not-yours", ask::not_yours());
         self.message("dismissed", ask::dismissed());
         self.message("too-old", ask::too_old());
-        self.message("invite", ask::invite());
+        self.message("unreadable", ask::unreadable());
+        self.message("unknown-button", ask::unknown());
+        self.message("invite", ask::not_a_member(&sample.request));
+        let direct = Request { in_direct_message: true, ..sample.request.clone() };
+        self.message("invite-direct", ask::not_a_member(&direct));
         self.message("unavailable", status_reply::unavailable());
     }
 
@@ -276,6 +280,7 @@ impl Gallery<'_> {
         }
         self.add("form-too-old", Kind::Modal, form::too_old(&sample.slash));
         self.add("form-not-yours", Kind::Modal, form::not_yours());
+        self.add("form-unreadable", Kind::Modal, form::unreadable());
         if let Some((_, reason)) = sample.refusals.first() {
             let refused = Refused { reason: reason.clone(), ask: vec![sample.user.clone()] };
             self.add("form-refused", Kind::Modal, form::refused(&refused));

@@ -190,6 +190,7 @@ pub(super) fn request(
         group_id,
         destination,
         slash: slash.to_string(),
+        in_direct_message: false,
         confirmed: Confirmed::No,
     })
 }

@@ -71,6 +71,7 @@ static REQUESTS: LazyLock<Vec<Request>> = LazyLock::new(|| {
         group_id: format!("g{}", group_of(name)),
         destination: None,
         slash: "/c".to_owned(),
+        in_direct_message: false,
         confirmed: Confirmed::No,
     };
     (0..16).map(request).collect()

@@ -1,10 +1,11 @@
 //! What Slack knows of people, asked seldom.
 //!
-//! Owns the calls, for how long each answer is believed, and what a failed call means. Must not
-//! know who is allowed what.
+//! Owns the calls, for how long each answer is believed, what a failed call means, and what was known
+//! before. Must not know who is allowed what.
 
-use std::collections::HashSet;
-use std::sync::Arc;
+use std::collections::{HashMap, HashSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -17,6 +18,9 @@ use crate::slack::web_api::{Identity, UserInfo, WebApi};
 
 /// How long what Slack told of a person or a group is believed.
 const KEEP: Duration = Duration::from_secs(5 * 60);
+/// How long it is believed whose the token is. A workspace can move into an Enterprise organisation.
+/// <https://docs.slack.dev/enterprise/developing-for-enterprise-orgs>
+const KEEP_IDENTITY: Duration = Duration::from_secs(60 * 60);
 /// How long it is believed that a scope or a group is missing: somebody may be mending it.
 const KEEP_REFUSAL: Duration = Duration::from_secs(60);
 /// How long Slack is left in peace after it did not answer.
@@ -34,20 +38,99 @@ pub(super) struct Directory {
     own: Cache<Told<Identity>>,
     people: Cache<Told<UserInfo>>,
     groups: Cache<Told<Arc<HashSet<String>>>>,
+    before: Arc<Before>,
+}
+
+/// What Slack told last, however long ago, for when it does not answer.
+#[derive(Default)]
+struct Before {
+    own: Mutex<Option<Identity>>,
+    people: Mutex<HashMap<String, UserInfo>>,
+    /// Whether the log has it that Slack does not take the token.
+    token_refused: AtomicBool,
+}
+
+impl Before {
+    fn keep_person(&self, id: String, info: UserInfo) {
+        let mut people = lock(&self.people);
+        // So many are no workspace that we know of; what is forgotten is asked for again.
+        if people.len() >= PEOPLE && !people.contains_key(&id) {
+            people.clear();
+        }
+        people.insert(id, info);
+    }
+
+    /// Says once in the log what only the people who run the bot can mend.
+    fn note(&self, error: &PostError) {
+        let PostError::Refused(word) = error else { return };
+        if is_about_the_token(word) && !self.token_refused.swap(true, Ordering::Relaxed) {
+            tracing::error!(
+                slack_says = word,
+                "Slack does not take SLACK_BOT_TOKEN any more: the bot cannot post under its own name or keep its \
+                 messages up to date, and guests cannot be told from members; reinstall the app, set the new token \
+                 and start again"
+            );
+        }
+    }
+}
+
+/// Slack's words for a token that is of no use, whatever it is used for.
+/// <https://docs.slack.dev/reference/methods/auth.test#errors>
+fn is_about_the_token(word: &str) -> bool {
+    matches!(
+        word,
+        "invalid_auth"
+            | "not_authed"
+            | "account_inactive"
+            | "token_revoked"
+            | "token_expired"
+            | "not_allowed_token_type"
+            | "app_uninstalled"
+            | "org_login_required"
+            | "team_access_not_granted"
+    )
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Directory {
     pub(super) fn new(web_api: Option<WebApi>) -> Self {
-        Self { web_api, own: Cache::new(1), people: Cache::new(PEOPLE), groups: Cache::new(GROUPS) }
+        Self {
+            web_api,
+            own: Cache::new(1),
+            people: Cache::new(PEOPLE),
+            groups: Cache::new(GROUPS),
+            before: Arc::default(),
+        }
     }
 
-    /// The bot's own workspace; asked once.
+    /// What Slack said last of whose the token is.
+    pub(super) fn identity_before(&self) -> Option<Identity> {
+        lock(&self.before.own).clone()
+    }
+
+    /// What Slack said last of a person.
+    pub(super) fn user_before(&self, user_id: &str) -> Option<UserInfo> {
+        lock(&self.before.people).get(user_id).cloned()
+    }
+
+    /// The bot's own workspace.
     pub(super) async fn identity(&self, now: Timestamp) -> Told<Identity> {
         let web_api = self.web_api.clone().ok_or(Unclear::NoToken)?;
+        let before = Arc::clone(&self.before);
         let ask = || async move {
             match web_api.auth_test().await {
-                Ok(identity) => (Ok(identity), Duration::MAX),
-                Err(error) => failed(error, ""),
+                Ok(identity) => {
+                    before.token_refused.store(false, Ordering::Relaxed);
+                    lock(&before.own).replace(identity.clone());
+                    (Ok(identity), KEEP_IDENTITY)
+                }
+                Err(error) => {
+                    before.note(&error);
+                    failed(error, "")
+                }
             }
         };
         self.own.get("", now, ask).await.unwrap_or(Err(Unclear::Silent))
@@ -56,15 +139,24 @@ impl Directory {
     /// A person.
     pub(super) async fn user(&self, user_id: &str, now: Timestamp) -> Told<UserInfo> {
         let web_api = self.web_api.clone().ok_or(Unclear::NoToken)?;
-        let id = user_id.to_owned();
+        let (id, before) = (user_id.to_owned(), Arc::clone(&self.before));
         let ask = || async move {
-            match web_api.users_info(&id).await {
-                Ok(info) => (Ok(info), KEEP),
+            let told = match web_api.users_info(&id).await {
                 // Nobody whom the workspace can see.
                 Err(PostError::Refused(word)) if word == "user_not_found" || word == "user_not_visible" => {
-                    (Ok(UserInfo { is_stranger: true, ..UserInfo::default() }), KEEP)
+                    Ok(UserInfo { is_stranger: true, ..UserInfo::default() })
                 }
-                Err(error) => failed(error, "users:read"),
+                told => told,
+            };
+            match told {
+                Ok(info) => {
+                    before.keep_person(id, info.clone());
+                    (Ok(info), KEEP)
+                }
+                Err(error) => {
+                    before.note(&error);
+                    failed(error, "users:read")
+                }
             }
         };
         self.people.get(user_id, now, ask).await.unwrap_or(Err(Unclear::Silent))
@@ -87,11 +179,14 @@ impl Directory {
 
     async fn members(&self, group: &str, now: Timestamp) -> Told<Arc<HashSet<String>>> {
         let web_api = self.web_api.clone().ok_or(Unclear::NoToken)?;
-        let id = group.to_owned();
+        let (id, before) = (group.to_owned(), Arc::clone(&self.before));
         let ask = || async move {
             match web_api.user_group_members(&id).await {
                 Ok(members) => (Ok(Arc::new(members.into_iter().collect())), KEEP),
-                Err(error) => failed(error, "usergroups:read"),
+                Err(error) => {
+                    before.note(&error);
+                    failed(error, "usergroups:read")
+                }
             }
         };
         self.groups.get(group, now, ask).await.unwrap_or(Err(Unclear::Silent))

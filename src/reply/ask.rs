@@ -14,6 +14,7 @@ use crate::command::status::Choices;
 use crate::command::sync::NotSynced;
 use crate::journal::{Origin, Problem};
 use crate::life::{Link, State};
+use crate::work::Request;
 
 /// Posts a link in this channel though it was posted in another.
 pub const POST_HERE: &str = "post_here";
@@ -180,9 +181,36 @@ pub fn not_yours() -> SlackMessageContent {
     )
 }
 
-/// What would keep a link's message up to date in a channel that the bot is not a member of.
+/// A press arrived in a form that cannot be read.
 #[must_use]
-pub fn invite() -> SlackMessageContent {
+pub fn unreadable() -> SlackMessageContent {
+    sentences(
+        "Something you pressed reached me in a form I couldn't read, so I didn't do anything. Press it again, or type \
+         the command. If it keeps happening, tell the people who run this bot.",
+    )
+}
+
+/// A button of another version of the bot.
+#[must_use]
+pub fn unknown() -> SlackMessageContent {
+    sentences(
+        "I don't know this button: its message is from another version of this bot, so I didn't do anything. Type the \
+         command instead.",
+    )
+}
+
+/// What would keep a link's message up to date where the bot is not a member; in a direct message
+/// nothing would.
+#[must_use]
+pub fn not_a_member(request: &Request) -> SlackMessageContent {
+    if request.in_direct_message {
+        return sentences(&format!(
+            "The link is posted, but I can't be part of a direct message, so the message won't update when your \
+             customer finishes. To see how it stands, type {} status {}",
+            request.slash,
+            request.target.connection_name()
+        ));
+    }
     sentences(
         "The link is posted, but I'm not in this channel, so the message won't update when your customer finishes. \
          /invite me, and future ones will.",

@@ -210,6 +210,15 @@ pub fn not_yours() -> SlackView {
     words("You didn't open this form, or it can no longer be used, so nothing was created.")
 }
 
+/// A form that came back in a shape that cannot be read.
+#[must_use]
+pub fn unreadable() -> SlackView {
+    words(
+        "This form reached me in a shape I couldn't read, so nothing was created. Close it and try again, or type the \
+         whole command. If it keeps happening, tell the people who run this bot.",
+    )
+}
+
 fn words(sentence: &str) -> SlackView {
     SlackView::Modal(modal(vec![plain_section(sentence)]).with_close(text("Close")))
 }

@@ -136,7 +136,7 @@ fn problem_sentence(problem: &Problem, work: &Work) -> String {
             "Fivetran's rate limit has been reached. Try again in an hour.".to_owned()
         }
         Problem::NoAnswer => no_answer(work),
-        Problem::CannotPost { slack_says } => cannot_post(name, slack_says),
+        Problem::CannotPost { slack_says } => cannot_post(work.request(), slack_says),
         Problem::Unconfirmed => format!(
             "The connection for {name} is ready, but Slack never confirmed the message with its link. The link may \
              already be in the channel; if it isn't, type the command again for a fresh one."
@@ -199,10 +199,14 @@ fn no_answer(work: &Work) -> String {
 }
 
 /// Why the link is not in the channel, by Slack's word for it.
-fn cannot_post(name: &str, slack_says: &str) -> String {
-    let ready = format!("The connection for {name} is ready, but");
+fn cannot_post(request: &Request, slack_says: &str) -> String {
+    let ready = format!("The connection for {} is ready, but", request.service_name);
     let word = cut(slack_says, 60);
     match slack_says {
+        "not_in_channel" | "channel_not_found" if request.in_direct_message => format!(
+            "{ready} Slack wouldn't let me post in this direct message ({word}). Type the command again for a fresh \
+             link; if that fails too, type it in a channel that I'm a member of."
+        ),
         "not_in_channel" | "channel_not_found" => format!(
             "{ready} Slack wouldn't let me post here ({word}). If I'm not in this channel, invite me with \
              /invite; then type the command again for a fresh link."

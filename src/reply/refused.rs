@@ -41,16 +41,31 @@ fn words(reason: &Reason) -> (String, String) {
             ("Only people from this bot's own workspace can use it, so I did nothing.", "to do it for you")
         }
         Reason::Deleted => ("Slack says your account is deactivated, so I did nothing.", "to do it for you"),
-        Reason::Unknown => (
-            "Slack didn't answer in time when I asked who you are, so I did nothing.",
+        Reason::Unknown(Unclear::Silent) => (
+            "Slack didn't answer in time when I asked who you are, so I did nothing. Try again in a minute.",
             "to look into it if this keeps happening",
         ),
-        Reason::Unclear(unclear) => return unclear_words(unclear),
+        Reason::Unknown(unclear) => {
+            return unclear_words(
+                "Only certain people can use this bot, and I couldn't find out who you are",
+                unclear,
+            );
+        }
+        Reason::Unplaced(unclear) => {
+            let who = "Only people from this bot's own workspace or organisation can do this, and I couldn't find out \
+                       whether you're one of them";
+            return unclear_words(who, unclear);
+        }
+        Reason::Unclear(unclear) => {
+            let who = "Only certain user groups can use this bot, and I couldn't check whether you're in one";
+            return unclear_words(who, unclear);
+        }
     };
     (happened.to_owned(), ask_to.to_owned())
 }
 
-fn unclear_words(unclear: &Unclear) -> (String, String) {
+/// What could not be found out, and why, by `what` as the beginning of a sentence.
+fn unclear_words(what: &str, unclear: &Unclear) -> (String, String) {
     let (because, ask_to) = match unclear {
         Unclear::NoToken => ("I have no token to check with".to_owned(), "to set SLACK_BOT_TOKEN".to_owned()),
         Unclear::MissingScope(scope) => (
@@ -70,12 +85,12 @@ fn unclear_words(unclear: &Unclear) -> (String, String) {
         Unclear::Silent => {
             ("Slack didn't answer in time".to_owned(), "to look into it if this keeps happening".to_owned())
         }
+        Unclear::Untold => (
+            "Slack's answer doesn't say".to_owned(),
+            "to do it for you, or to run connect-card check".to_owned(),
+        ),
     };
-    let happened = format!(
-        "Only certain user groups can use this bot, and I couldn't check whether you're in one: {because}. So I did \
-         nothing."
-    );
-    (happened, ask_to)
+    (format!("{what}: {because}. So I did nothing."), ask_to)
 }
 
 #[cfg(test)]

@@ -29,9 +29,10 @@ use crate::command::{self, Command, UsageError, renew, services, status};
 use crate::fivetran::schema::Target;
 use crate::journal::Progress;
 use crate::life::{self, Event, Link, State as LinkState};
-use crate::permission::{Gate, Person};
+use crate::permission::{Gate, Home, Person};
 use crate::provision::Provision;
 use crate::reply::{self, ask, list as list_reply, services as services_reply, status as status_reply};
+use crate::slack::interaction::Workspace;
 use crate::slack::{self, SlashCommand};
 use crate::store::{MessageWrite, Store, StoreError, Stored, Write};
 use crate::telemetry::{Answer, Metrics};
@@ -100,25 +101,32 @@ impl Commands {
     async fn respond(
         &self,
         key: &[u8],
-        typed: SlashCommand,
+        mut typed: SlashCommand,
         deadline: Deadline,
     ) -> (Answer, Option<SlackMessageContent>) {
         let catalog = self.words.catalog.current();
         if command::asks_for_help(&typed.text, &catalog) {
             return (Answer::Replied, Some(reply::help(Surface::of(&typed.command))));
         }
-        let SlashCommand { team_id, channel_id, user_id, .. } = &typed;
-        let person = Person { team_id, enterprise_id: typed.enterprise_id.as_deref(), user_id };
-        let allowed = self.gate.authorize(&person, channel_id, self.clock.now(), deadline.early());
-        if let Err(refused) = allowed.await {
-            tracing::info!(
-                team = team_id,
-                channel = channel_id,
-                user = user_id,
-                reason = ?refused.reason,
-                "a command was not permitted"
-            );
-            return (Answer::Replied, Some(reply::refused(&refused)));
+        let person = Person {
+            user_id: typed.user_id.clone(),
+            workspace: Workspace::new(Some(typed.team_id.clone()), typed.enterprise_id.clone()),
+            home: Home::Here,
+        };
+        let allowed = self.gate.authorize(&person, &typed.channel_id, self.clock.now(), deadline.early());
+        match allowed.await {
+            // Wherever in an organisation it was typed, it is kept under the bot's own workspace.
+            Ok(team_id) => typed.team_id = team_id,
+            Err(refused) => {
+                tracing::info!(
+                    team = typed.team_id,
+                    channel = typed.channel_id,
+                    user = typed.user_id,
+                    reason = ?refused.reason,
+                    "a command was not permitted"
+                );
+                return (Answer::Replied, Some(reply::refused(&refused)));
+            }
         }
         let vocabulary = self.words.in_channel(&catalog, &typed.command, &typed.channel_id);
         match command::parse(&typed.text, &vocabulary) {
@@ -157,7 +165,10 @@ impl Commands {
                     },
                 );
             }
-            Command::Connect(request) => (Work::Connect(request), Progress::default()),
+            Command::Connect(mut request) => {
+                request.in_direct_message = typed.is_direct;
+                (Work::Connect(request), Progress::default())
+            }
             Command::Renew(target) => match self.link(&typed, &target, deadline, reply::not_accepted).await {
                 Ok(link) => match renew::work(&link) {
                     Ok(renewal) => renewal,

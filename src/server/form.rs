@@ -23,12 +23,13 @@ use crate::command::form::{self, Field, Values};
 use crate::command::services;
 use crate::fivetran::schema::Target;
 use crate::journal::Progress;
-use crate::permission::{Gate, Person};
+use crate::permission::{Gate, Home, Person};
 use crate::reply::form as reply;
 use crate::seal::Sealer;
+use crate::slack::interaction::{Interaction, View, Workspace};
 use crate::slack::web_api::WebApi;
-use crate::slack::{Interaction, ResponseUrl, SlashCommand, View};
-use crate::work::Work;
+use crate::slack::{ResponseUrl, SlashCommand};
+use crate::work::{Request, Work};
 
 /// What the form uses. No `Debug`: it holds secrets.
 pub struct Forms {
@@ -61,6 +62,9 @@ struct Draft {
     team_id: String,
     user_id: String,
     enterprise_id: Option<String>,
+    /// A form that the release before has opened is in a channel like any other.
+    #[serde(default)]
+    is_direct: bool,
     slash: String,
     issued_at: Timestamp,
 }
@@ -89,6 +93,7 @@ impl Forms {
             team_id: typed.team_id.clone(),
             user_id: typed.user_id.clone(),
             enterprise_id: typed.enterprise_id.clone(),
+            is_direct: typed.is_direct,
             slash: typed.command.clone(),
             issued_at: self.clock.now(),
         };
@@ -121,13 +126,15 @@ impl Forms {
     }
 
     /// The draft of a form, if the person who submits it is who it was opened for.
-    fn draft(&self, interaction: &Interaction, view: &View) -> Option<Draft> {
-        let user = interaction.user.as_ref()?;
-        let json = self.drafts.open(&view.private_metadata, &belongs_to(&user.id))?;
+    fn draft(&self, user_id: &str, interaction: &Interaction, view: &View) -> Option<Draft> {
+        let json = self.drafts.open(&view.private_metadata, &belongs_to(user_id))?;
         let draft: Draft = serde_json::from_str(json.expose_secret()).ok()?;
-        // In an organisation no workspace is told; the person is the same one all the same.
-        let same_team = interaction.team.as_ref().is_none_or(|team| team.id == draft.team_id);
-        (same_team && draft.user_id == user.id).then_some(draft)
+        // In an organisation Slack tells one and the same workspace of a person wherever the form was
+        // opened, or none.
+        let workspace = &interaction.workspace;
+        let same =
+            draft.enterprise_id.is_some() || workspace.id().is_none() || workspace.may_be(&draft.team_id);
+        (same && draft.user_id == user_id).then_some(draft)
     }
 
     /// Takes a submitted form: the same path from here on as a typed command's. `None` for a view that
@@ -138,8 +145,15 @@ impl Forms {
         interaction: &Interaction,
         deadline: Deadline,
     ) -> Option<SlackViewSubmissionResponse> {
-        let view = interaction.view.as_ref().filter(|view| view.callback_id == reply::CALLBACK)?;
-        let Some(draft) = self.draft(interaction, view) else {
+        let view = interaction.view.as_ref().filter(|view| !view.callback_id.is_empty());
+        let (Some(view), Some(user_id)) = (view, interaction.user_id.as_deref()) else {
+            tracing::warn!("a form came back that cannot be read");
+            return Some(reply::instead(reply::unreadable()));
+        };
+        if view.callback_id != reply::CALLBACK {
+            return None;
+        }
+        let Some(draft) = self.draft(user_id, interaction, view) else {
             tracing::warn!(
                 "a form came back from somebody it was not opened for, or with a draft that does not open"
             );
@@ -156,29 +170,33 @@ impl Forms {
             table: view.input(Field::Table.id()),
             destination: view.input(Field::Destination.id()),
         };
+        // Whoever submits it has typed the command that opened it.
         let person = Person {
-            team_id: &draft.team_id,
-            enterprise_id: draft.enterprise_id.as_deref(),
-            user_id: &draft.user_id,
+            user_id: draft.user_id.clone(),
+            workspace: Workspace::new(Some(draft.team_id.clone()), draft.enterprise_id.clone()),
+            home: Home::Here,
         };
         let allowed = self.gate.authorize(&person, &draft.channel_id, self.clock.now(), deadline.early());
-        if let Err(refused) = allowed.await {
-            tracing::info!(
-                team = draft.team_id,
-                channel = draft.channel_id,
-                user = draft.user_id,
-                reason = ?refused.reason,
-                "a form was not permitted"
-            );
-            return Some(reply::instead(reply::refused(&refused)));
-        }
+        let team_id = match allowed.await {
+            Ok(team_id) => team_id,
+            Err(refused) => {
+                tracing::info!(
+                    team = draft.team_id,
+                    channel = draft.channel_id,
+                    user = draft.user_id,
+                    reason = ?refused.reason,
+                    "a form was not permitted"
+                );
+                return Some(reply::instead(reply::refused(&refused)));
+            }
+        };
         let catalog = self.words.catalog.current();
         let vocabulary = self.words.in_channel(&catalog, &draft.slash, &draft.channel_id);
         let request = match form::read(values, &vocabulary) {
-            Ok(request) => request,
+            Ok(request) => Request { in_direct_message: draft.is_direct, ..request },
             Err(faults) => return Some(reply::faults(&faults, &draft.slash)),
         };
-        let Draft { team_id, channel_id, user_id, .. } = draft;
+        let Draft { channel_id, user_id, .. } = draft;
         let asked = Asked { team_id, channel_id, user_id, response_url };
         let work = Work::Connect(request);
         Some(match self.intake.accept(key, asked, &work, Progress::default(), deadline).await {
@@ -191,11 +209,11 @@ impl Forms {
 
     /// The choices for what somebody has typed into a select so far.
     pub(super) fn suggest(&self, interaction: &Interaction) -> SlackBlockSuggestionOptions {
-        if interaction.action_id.as_deref() != Some(Field::Service.id()) {
+        if interaction.typed_into.as_deref() != Some(Field::Service.id()) {
+            tracing::warn!("choices are asked for, for a field that is none of ours");
             return reply::no_options();
         }
-        let typed = interaction.value.as_deref().unwrap_or_default();
-        reply::options(&services::find(typed, &self.words.catalog.current(), reply::CHOICES))
+        reply::options(&services::find(&interaction.typed, &self.words.catalog.current(), reply::CHOICES))
     }
 }
 

@@ -23,12 +23,13 @@ use crate::clock::Clock;
 use crate::command::{cancel, renew, sync};
 use crate::journal::Progress;
 use crate::life::{Link, State};
-use crate::permission::{Gate, Person, Refused};
+use crate::permission::{Gate, Home, Person, Refused};
 use crate::reply::list::{BACK, NEXT};
 use crate::reply::live::{OPEN_CARD, RENEW};
-use crate::reply::{self, ask};
+use crate::reply::{self, ask, form};
+use crate::slack::ResponseUrl;
+use crate::slack::interaction::{Interaction, Unreadable, Workspace};
 use crate::slack::respond;
-use crate::slack::{Interaction, ResponseUrl};
 use crate::store::{Store, StoreError};
 use crate::telemetry::{Answer, Metrics};
 use crate::work::{Confirmed, Work};
@@ -79,9 +80,18 @@ async fn receive(route: &Interactivity, request: Request) -> Response {
         Ok(signature) => signature,
         Err(status) => return status.into_response(),
     };
-    let Some(interaction) = Interaction::decode(&body) else {
-        tracing::warn!(bytes = body.len(), "an interaction that cannot be read");
-        return StatusCode::OK.into_response();
+    let interaction = match Interaction::decode(&body) {
+        Ok(interaction) => interaction,
+        Err(Unreadable { is_form }) => {
+            tracing::warn!(bytes = body.len(), "an interaction that cannot be read");
+            // Of a press, nothing says where to answer; a form waits for an answer in it, and would
+            // close without one as if it had worked.
+            return if is_form {
+                json(&form::instead(form::unreadable()))
+            } else {
+                StatusCode::OK.into_response()
+            };
+        }
     };
     match respond(route, &signature, interaction, deadline).await {
         Some(answer) => json(&answer),
@@ -97,34 +107,72 @@ async fn respond(
     interaction: Interaction,
     deadline: Deadline,
 ) -> Option<Value> {
-    tracing::debug!(kind = interaction.kind, "an interaction");
+    tracing::debug!(kind = known_kind(&interaction.kind), "an interaction");
     match interaction.kind.as_str() {
         "block_suggestion" => serde_json::to_value(route.forms.suggest(&interaction)).ok(),
         "view_submission" => {
             serde_json::to_value(route.forms.submit(key, &interaction, deadline).await?).ok()
         }
+        // What a button that opens a link does, the browser does.
+        "block_actions" if interaction.action.as_ref().is_some_and(|it| it.id == OPEN_CARD) => None,
         "block_actions" => {
-            Press::of(route, interaction, deadline)?.answer(route, key).await;
+            match Press::of(route, &interaction, deadline) {
+                Ok(press) => press.answer(route, key).await,
+                Err(missing) => {
+                    tracing::warn!(missing, "a press that cannot be read");
+                    tell(route, Way::of(route, &interaction), Feedback::Ephemeral(ask::unreadable()));
+                }
+            }
+            None
+        }
+        "" => {
+            tracing::warn!(missing = "type", "an interaction that cannot be read");
+            if interaction.view.is_some() {
+                return serde_json::to_value(form::instead(form::unreadable())).ok();
+            }
+            tell(route, Way::of(route, &interaction), Feedback::Ephemeral(ask::unreadable()));
             None
         }
         _ => None,
     }
 }
 
+/// A kind as it may stand in the log: new ones are words, too.
+fn known_kind(kind: &str) -> &str {
+    let is_word = kind.len() <= 40 && kind.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    if is_word { kind } else { "another" }
+}
+
 /// A press of a button of ours.
 struct Press {
     action: String,
     value: String,
-    team_id: String,
+    /// Where the app is installed.
+    workspace: Workspace,
     channel_id: String,
     message_ts: Option<String>,
     user_id: String,
     /// The person's own workspace.
-    home: Option<String>,
-    /// Whether the person is of another workspace than the one that the app is installed in.
-    outsider: bool,
+    home: Home,
     response_url: ResponseUrl,
     deadline: Deadline,
+}
+
+/// The ways to somebody who pressed something.
+struct Way {
+    response_url: Option<ResponseUrl>,
+    /// The channel and the person, for a private message.
+    place: Option<(String, String)>,
+}
+
+impl Way {
+    fn of(route: &Interactivity, interaction: &Interaction) -> Self {
+        let Interaction { channel_id, user_id, .. } = interaction;
+        Self {
+            response_url: interaction.response_url(&route.response_url_origins),
+            place: channel_id.clone().zip(user_id.clone()),
+        }
+    }
 }
 
 /// How the person learns what came of a press.
@@ -138,27 +186,24 @@ enum Feedback {
 }
 
 impl Press {
-    /// `None` for a press that needs no answer: of a button that opens a link, or of none of ours.
-    fn of(route: &Interactivity, interaction: Interaction, deadline: Deadline) -> Option<Self> {
-        let response_url = interaction.response_url(&route.response_url_origins)?;
-        let Interaction { user, team, channel, container, actions, .. } = interaction;
-        let user = user?;
-        let team_id = team.map(|team| team.id);
-        // In an organisation a person's team can be the organisation itself, whose id begins so.
-        let home = user.team_id.filter(|home| !home.starts_with('E'));
-        let outsider = matches!((&home, &team_id), (Some(home), Some(team)) if home != team);
-        let container_channel = container.as_ref().and_then(|container| container.channel_id.clone());
-        let action = actions.into_iter().next().filter(|action| action.action_id != OPEN_CARD)?;
-        Some(Self {
-            action: action.action_id,
-            value: action.value?,
-            team_id: team_id.or_else(|| home.clone())?,
-            channel_id: channel.map(|channel| channel.id).or(container_channel)?,
-            message_ts: container.and_then(|container| container.message_ts),
-            user_id: user.id,
-            home,
-            outsider,
-            response_url,
+    /// # Errors
+    /// What is missing.
+    fn of(
+        route: &Interactivity,
+        interaction: &Interaction,
+        deadline: Deadline,
+    ) -> Result<Self, &'static str> {
+        let Interaction { user_id, user_team, workspace, channel_id, message_ts, action, .. } = interaction;
+        let action = action.as_ref().filter(|action| !action.id.is_empty()).ok_or("action")?;
+        Ok(Self {
+            action: action.id.clone(),
+            value: action.value.clone().unwrap_or_default(),
+            workspace: workspace.clone(),
+            channel_id: channel_id.clone().ok_or("channel")?,
+            message_ts: message_ts.clone(),
+            user_id: user_id.clone().ok_or("user")?,
+            home: Home::Told(user_team.clone()),
+            response_url: interaction.response_url(&route.response_url_origins).ok_or("response_url")?,
             deadline,
         })
     }
@@ -167,54 +212,53 @@ impl Press {
         let result = match self.action.as_str() {
             RENEW => self.renew(route, key).await,
             ask::DISMISS => Ok(Feedback::Replace(ask::dismissed())),
-            _ if self.outsider => Ok(Feedback::Ephemeral(ask::not_yours())),
-            ask::POST_HERE
-            | ask::REAUTHORISE
-            | ask::CANCEL
-            | ask::RENEW_HERE
-            | ask::SYNC_NOW
-            | BACK
-            | NEXT
-                if let Err(refused) = self.authorize(route).await =>
-            {
-                Ok(Feedback::Ephemeral(reply::refused(&refused)))
-            }
-            ask::POST_HERE => self.confirm(route, key, Confirmed::PostHere).await,
-            ask::REAUTHORISE => self.confirm(route, key, Confirmed::Reauthorise).await,
-            ask::RENEW_HERE => self.renew_here(route, key).await,
-            ask::SYNC_NOW => self.sync(route, key).await,
-            BACK | NEXT => self.turn(route).await,
-            ask::CANCEL => self.cancel(route, key).await,
-            _ => return,
+            _ => match self.authorize(route).await {
+                Ok(team_id) => self.act(route, key, &team_id).await,
+                Err(refused) => Ok(Feedback::Ephemeral(reply::refused(&refused))),
+            },
         };
         let said = result.unwrap_or_else(|error| {
             tracing::error!(%error, "could not look up what a button is about");
             Feedback::Ephemeral(reply::not_accepted())
         });
-        let (http, url) = (route.http.clone(), self.response_url);
-        // After the answer: a sentence that is lost here was not promised to anyone.
-        tokio::spawn(async move {
-            let sent = match said {
-                Feedback::Replace(content) => respond::replace(&http, &url, &content).await,
-                Feedback::Ephemeral(content) => {
-                    respond::post(&http, &url, &content, SlackMessageResponseType::Ephemeral).await
-                }
-                Feedback::None => Ok(()),
-            };
-            if let Err(error) = sent {
-                tracing::info!(%error, "a press could not be answered");
+        tell(route, Way { response_url: Some(self.response_url), place: None }, said);
+    }
+
+    /// What only people do who may use the bot; `team_id` is what everything of theirs is kept under.
+    async fn act(&self, route: &Interactivity, key: &[u8], team_id: &str) -> Result<Feedback, StoreError> {
+        match self.action.as_str() {
+            ask::POST_HERE => self.confirm(route, key, Confirmed::PostHere).await,
+            ask::REAUTHORISE => self.confirm(route, key, Confirmed::Reauthorise).await,
+            ask::RENEW_HERE => self.renew_here(route, key).await,
+            BACK | NEXT => self.turn(route, team_id).await,
+            ask::CANCEL => self.cancel(route, key).await,
+            ask::SYNC_NOW => self.sync(route, key).await,
+            _ => {
+                tracing::warn!("a press of a button that this version does not have");
+                Ok(Feedback::Ephemeral(ask::unknown()))
             }
-        });
+        }
     }
 
     /// Whether the person may still do what a private message is about.
-    async fn authorize(&self, route: &Interactivity) -> Result<(), Refused> {
+    async fn authorize(&self, route: &Interactivity) -> Result<String, Refused> {
         let person = Person {
-            team_id: self.home.as_deref().unwrap_or(&self.team_id),
-            enterprise_id: None,
-            user_id: &self.user_id,
+            user_id: self.user_id.clone(),
+            workspace: self.workspace.clone(),
+            home: self.home.clone(),
         };
-        route.gate.authorize(&person, &self.channel_id, route.clock.now(), self.deadline.early()).await
+        let (now, limit) = (route.clock.now(), self.deadline.early());
+        let allowed = route.gate.authorize(&person, &self.channel_id, now, limit).await;
+        if let Err(refused) = &allowed {
+            tracing::info!(
+                team = self.workspace.id(),
+                channel = self.channel_id,
+                user = self.user_id,
+                reason = ?refused.reason,
+                "a press was not permitted"
+            );
+        }
+        allowed
     }
 
     /// Anyone who sees a link's own message may ask for a new link in it, people of the customer's
@@ -229,7 +273,7 @@ impl Press {
             return Ok(Feedback::Ephemeral(ask::renewed_already()));
         }
         Ok(match renew::work(&link) {
-            Ok((work, progress)) => match self.accept(route, key, &work, progress).await {
+            Ok((work, progress)) => match self.accept(route, key, &link.team_id, &work, progress).await {
                 Answered::Accepted(_) => Feedback::None,
                 Answered::AlreadyOnIt(under_way) => {
                     Feedback::Ephemeral(reply::already_on_it(&work, &under_way))
@@ -244,7 +288,7 @@ impl Press {
     /// Whether the press came from the very message of the link.
     fn is_in_message_of(&self, link: &Link) -> bool {
         let place = link.message.as_ref();
-        self.team_id == link.team_id
+        self.workspace.may_be(&link.team_id)
             && place.is_some_and(|place| place.channel == self.channel_id)
             && place.map(|place| &place.ts) == self.message_ts.as_ref()
     }
@@ -261,7 +305,7 @@ impl Press {
         let asked = asked.unwrap_or(Err(StoreError::Unanswered))?.filter(|asked| {
             asked.user_id == self.user_id
                 && asked.channel_id == self.channel_id
-                && asked.team_id == self.team_id
+                && self.workspace.may_be(&asked.team_id)
         });
         let work = asked.as_ref().and_then(|asked| serde_json::from_str::<Work>(&asked.request).ok());
         // A renewal asks the same question when its link has moved to another channel.
@@ -273,7 +317,7 @@ impl Press {
             return Ok(Feedback::Replace(ask::too_old()));
         }
         request.confirmed = confirmed;
-        self.carry_out(route, key, Work::Connect(request), Progress::default()).await
+        self.carry_out(route, key, &asked.team_id, Work::Connect(request), Progress::default()).await
     }
 
     /// The link that a button is about.
@@ -287,7 +331,9 @@ impl Press {
     /// The link that a button is about, only in the channel that it was asked for in.
     async fn link_here(&self, route: &Interactivity) -> Result<Option<Link>, StoreError> {
         let link = self.look_up(route).await?;
-        Ok(link.filter(|link| link.team_id == self.team_id && link.channel_id == self.channel_id))
+        let is_here =
+            |link: &Link| self.workspace.may_be(&link.team_id) && link.channel_id == self.channel_id;
+        Ok(link.filter(is_here))
     }
 
     /// From a private message: the same as `renew`, typed.
@@ -296,7 +342,7 @@ impl Press {
             return Ok(Feedback::Ephemeral(ask::not_yours()));
         };
         match renew::work(&link) {
-            Ok((work, progress)) => self.carry_out(route, key, work, progress).await,
+            Ok((work, progress)) => self.carry_out(route, key, &link.team_id, work, progress).await,
             Err(why) => Ok(Feedback::Replace(ask::not_renewable(why, &link))),
         }
     }
@@ -307,15 +353,15 @@ impl Press {
             return Ok(Feedback::Ephemeral(ask::not_yours()));
         };
         match sync::work(&link) {
-            Ok((work, progress)) => self.carry_out(route, key, work, progress).await,
+            Ok((work, progress)) => self.carry_out(route, key, &link.team_id, work, progress).await,
             Err(why) => Ok(Feedback::Replace(ask::not_synced(why, &link))),
         }
     }
 
     /// Another page of the list of this channel; the value is nothing but its number.
-    async fn turn(&self, route: &Interactivity) -> Result<Feedback, StoreError> {
+    async fn turn(&self, route: &Interactivity, team_id: &str) -> Result<Feedback, StoreError> {
         let Ok(number) = self.value.parse() else { return Ok(Feedback::Ephemeral(ask::not_yours())) };
-        let (store, team, channel) = (route.store.clone(), self.team_id.clone(), self.channel_id.clone());
+        let (store, team, channel) = (route.store.clone(), team_id.to_owned(), self.channel_id.clone());
         let now = route.clock.now();
         let page = self.deadline.wait_for(async move { page_of(&store, &team, &channel, number, now).await });
         let page = page.await.unwrap_or(Err(StoreError::Unanswered))?;
@@ -330,7 +376,7 @@ impl Press {
             return Ok(Feedback::Replace(ask::too_old()));
         }
         let (work, progress) = cancel::work(&link);
-        self.carry_out(route, key, work, progress).await
+        self.carry_out(route, key, &link.team_id, work, progress).await
     }
 
     /// Whether the message with the question is older than a question may get. Slack's message ids
@@ -344,10 +390,11 @@ impl Press {
         &self,
         route: &Interactivity,
         key: &[u8],
+        team_id: &str,
         work: Work,
         progress: Progress,
     ) -> Result<Feedback, StoreError> {
-        Ok(Feedback::Replace(match self.accept(route, key, &work, progress).await {
+        Ok(Feedback::Replace(match self.accept(route, key, team_id, &work, progress).await {
             Answered::Accepted(id) => reply::accepted(&work, &id),
             Answered::AlreadyOnIt(under_way) => reply::already_on_it(&work, &under_way),
             Answered::NotAccepted => reply::not_accepted(),
@@ -355,13 +402,45 @@ impl Press {
         }))
     }
 
-    async fn accept(&self, route: &Interactivity, key: &[u8], work: &Work, progress: Progress) -> Answered {
+    async fn accept(
+        &self,
+        route: &Interactivity,
+        key: &[u8],
+        team_id: &str,
+        work: &Work,
+        progress: Progress,
+    ) -> Answered {
         let asked = Asked {
-            team_id: self.team_id.clone(),
+            team_id: team_id.to_owned(),
             channel_id: self.channel_id.clone(),
             user_id: self.user_id.clone(),
             response_url: self.response_url.clone(),
         };
         route.intake.accept(key, asked, work, progress, self.deadline).await
     }
+}
+
+/// Tells somebody what came of a press, after the answer: a sentence that is lost here was not
+/// promised to anyone.
+fn tell(route: &Interactivity, way: Way, said: Feedback) {
+    let (http, web_api) = (route.http.clone(), route.forms.web_api.clone());
+    tokio::spawn(async move {
+        let sent = match (said, way.response_url, web_api, way.place) {
+            (Feedback::None, ..) => Ok(()),
+            (Feedback::Replace(content), Some(url), ..) => respond::replace(&http, &url, &content).await,
+            (Feedback::Ephemeral(content), Some(url), ..) => {
+                respond::post(&http, &url, &content, SlackMessageResponseType::Ephemeral).await
+            }
+            (Feedback::Replace(content) | Feedback::Ephemeral(content), None, Some(web_api), Some(place)) => {
+                web_api.post_ephemeral(&place.0, &place.1, &content).await
+            }
+            _ => {
+                tracing::warn!("Slack told no way to answer a press");
+                return;
+            }
+        };
+        if let Err(error) = sent {
+            tracing::info!(%error, "a press could not be answered");
+        }
+    });
 }

@@ -40,6 +40,22 @@ pub fn is_id(text: &str) -> bool {
     (1..=LIMIT).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
+/// Whether an id that stands where a workspace's should is an Enterprise organisation's.
+/// <https://docs.slack.dev/enterprise/developing-for-enterprise-orgs>
+#[must_use]
+pub fn is_organisation(team_id: &str) -> bool {
+    team_id.starts_with('E')
+}
+
+/// Whether a conversation is a direct message, between two people or several: nobody can invite a bot
+/// into one. Of several people's, only the name tells, which Slack makes up.
+/// <https://docs.slack.dev/reference/objects/conversation-object>
+#[must_use]
+pub fn is_direct(channel_id: &str, name: Option<&str>) -> bool {
+    channel_id.starts_with('D')
+        || name.is_some_and(|name| name == "directmessage" || name.starts_with("mpdm-"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -75,6 +91,23 @@ mod tests {
             (Kind::Channel, ""),
         ] {
             assert!(!kind.has(bad), "{kind:?} {bad}");
+        }
+    }
+
+    #[test]
+    fn a_direct_message_is_known_by_its_id_or_its_name() {
+        for (id, name) in [
+            ("D1", None),
+            ("D1", Some("directmessage")),
+            ("C1", Some("directmessage")),
+            ("G1", Some("mpdm-a--b-1")),
+        ] {
+            assert!(is_direct(id, name), "{id} {name:?}");
+        }
+        for (id, name) in
+            [("C1", None), ("C1", Some("direct")), ("G1", Some("privategroup")), ("C1", Some("our-mpdm-"))]
+        {
+            assert!(!is_direct(id, name), "{id} {name:?}");
         }
     }
 }

@@ -29,6 +29,7 @@ use crate::clock::Clock;
 use crate::outbound::{self, CallError};
 use crate::slack::Place;
 use crate::slack::complaints::Complaints;
+pub use crate::slack::people::{Identity, UserInfo};
 use crate::slack::pauses::Pauses;
 use crate::slack::respond::PostError;
 
@@ -39,51 +40,6 @@ pub struct WebApi {
     token: SlackApiToken,
     pauses: Pauses,
     complaints: Arc<Complaints>,
-}
-
-/// Who a token is, by `auth.test`.
-/// <https://docs.slack.dev/reference/methods/auth.test>
-#[derive(Clone, Debug, Deserialize)]
-pub struct Identity {
-    /// The workspace's name.
-    #[serde(default)]
-    pub team: String,
-    /// The workspace's id.
-    #[serde(default)]
-    pub team_id: String,
-    /// The Enterprise organisation of the workspace, if it is in one.
-    #[serde(default)]
-    pub enterprise_id: Option<String>,
-    /// The bot's user name.
-    #[serde(default)]
-    pub user: String,
-}
-
-/// What `users.info` tells of a person, as far as the bot asks.
-/// <https://docs.slack.dev/reference/objects/user-object>
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-pub struct UserInfo {
-    /// The person's own workspace, or with Enterprise the organisation.
-    pub team_id: Option<String>,
-    /// No longer a member.
-    pub deleted: bool,
-    /// A guest, of several channels.
-    pub is_restricted: bool,
-    /// A guest of one channel.
-    pub is_ultra_restricted: bool,
-    /// From another workspace, and in no channel together with the bot's.
-    pub is_stranger: bool,
-    /// Within an Enterprise organisation.
-    pub enterprise_user: Option<EnterpriseUser>,
-}
-
-/// A person's place in an Enterprise organisation.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(default)]
-pub struct EnterpriseUser {
-    /// The organisation.
-    pub enterprise_id: String,
 }
 
 impl WebApi {

@@ -307,7 +307,7 @@ impl Links {
         match place {
             Some(place) if held => self.delivery.say_who_renewed(job.claimed, place).await,
             None if uninvited => {
-                self.delivery.hint_to_invite(job.claimed, &ask::invite()).await;
+                self.delivery.hint_to_invite(job.claimed, &ask::not_a_member(job.work.request())).await;
             }
             _ => {}
         }

@@ -131,6 +131,7 @@ fn long_request(table: bool) -> Request {
         group_id: "g".repeat(100),
         destination: Some("d".repeat(200)),
         slash: format!("/{}", "c".repeat(31)),
+        in_direct_message: false,
         confirmed: Confirmed::No,
     }
 }

@@ -274,6 +274,7 @@ fn request(group: &str, schema: &str) -> Request {
         group_id: group.to_owned(),
         destination: None,
         slash: "/connect-card".to_owned(),
+        in_direct_message: false,
         confirmed: Confirmed::No,
     }
 }

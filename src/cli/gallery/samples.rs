@@ -84,6 +84,7 @@ impl Sample {
             group_id: long.text("sandbox_group", "g", 100),
             destination: long.longest.then(|| "destination & ".repeat(15)),
             slash: slash.clone(),
+            in_direct_message: false,
             confirmed: Confirmed::No,
         };
         let address = format!("https://example.invalid/not-a-link{}", long.text("", "?x=", 2900));
@@ -330,6 +331,10 @@ fn refusals(long: &Lengths) -> Vec<(&'static str, Reason)> {
         ("no-such-group", Reason::Unclear(Unclear::NoSuchGroup)),
         ("slack-refused", Reason::Unclear(refused)),
         ("silent", Reason::Unclear(Unclear::Silent)),
+        ("unknown", Reason::Unknown(Unclear::Silent)),
+        ("unknown-refused", Reason::Unknown(Unclear::Refused("token_revoked".to_owned()))),
+        ("unplaced", Reason::Unplaced(Unclear::MissingScope("users:read"))),
+        ("unplaced-untold", Reason::Unplaced(Unclear::Untold)),
     ]
 }
 

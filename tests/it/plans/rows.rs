@@ -104,6 +104,7 @@ pub(super) fn request() -> Request {
         group_id: "g0".to_owned(),
         destination: None,
         slash: "/connect-card".to_owned(),
+        in_direct_message: false,
         confirmed: Confirmed::No,
     }
 }
