@@ -91,9 +91,10 @@ impl SlashCommand {
         }
         let enterprise_id = form.enterprise_id.filter(|id| id::is_id(id));
         let team_id = form.team_id.filter(|id| !id.is_empty()).or_else(|| enterprise_id.clone());
+        let team_id = required_id(team_id, "team_id")?;
         let channel_id = required_id(form.channel_id, "channel_id")?;
         Ok(Self {
-            team_id: required_id(team_id, "team_id")?,
+            team_id,
             enterprise_id,
             is_direct: id::is_direct(&channel_id, form.channel_name.as_deref()),
             channel_id,

@@ -4,7 +4,6 @@
 //! before. Must not know who is allowed what.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -46,8 +45,6 @@ pub(super) struct Directory {
 struct Before {
     own: Mutex<Option<Identity>>,
     people: Mutex<HashMap<String, UserInfo>>,
-    /// Whether the log has it that Slack does not take the token.
-    token_refused: AtomicBool,
 }
 
 impl Before {
@@ -59,36 +56,6 @@ impl Before {
         }
         people.insert(id, info);
     }
-
-    /// Says once in the log what only the people who run the bot can mend.
-    fn note(&self, error: &PostError) {
-        let PostError::Refused(word) = error else { return };
-        if is_about_the_token(word) && !self.token_refused.swap(true, Ordering::Relaxed) {
-            tracing::error!(
-                slack_says = word,
-                "Slack does not take SLACK_BOT_TOKEN any more: the bot cannot post under its own name or keep its \
-                 messages up to date, and guests cannot be told from members; reinstall the app, set the new token \
-                 and start again"
-            );
-        }
-    }
-}
-
-/// Slack's words for a token that is of no use, whatever it is used for.
-/// <https://docs.slack.dev/reference/methods/auth.test#errors>
-fn is_about_the_token(word: &str) -> bool {
-    matches!(
-        word,
-        "invalid_auth"
-            | "not_authed"
-            | "account_inactive"
-            | "token_revoked"
-            | "token_expired"
-            | "not_allowed_token_type"
-            | "app_uninstalled"
-            | "org_login_required"
-            | "team_access_not_granted"
-    )
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -123,14 +90,10 @@ impl Directory {
         let ask = || async move {
             match web_api.auth_test().await {
                 Ok(identity) => {
-                    before.token_refused.store(false, Ordering::Relaxed);
                     lock(&before.own).replace(identity.clone());
                     (Ok(identity), KEEP_IDENTITY)
                 }
-                Err(error) => {
-                    before.note(&error);
-                    failed(error, "")
-                }
+                Err(error) => failed(error, ""),
             }
         };
         self.own.get("", now, ask).await.unwrap_or(Err(Unclear::Silent))
@@ -153,10 +116,7 @@ impl Directory {
                     before.keep_person(id, info.clone());
                     (Ok(info), KEEP)
                 }
-                Err(error) => {
-                    before.note(&error);
-                    failed(error, "users:read")
-                }
+                Err(error) => failed(error, "users:read"),
             }
         };
         self.people.get(user_id, now, ask).await.unwrap_or(Err(Unclear::Silent))
@@ -179,14 +139,11 @@ impl Directory {
 
     async fn members(&self, group: &str, now: Timestamp) -> Told<Arc<HashSet<String>>> {
         let web_api = self.web_api.clone().ok_or(Unclear::NoToken)?;
-        let (id, before) = (group.to_owned(), Arc::clone(&self.before));
+        let id = group.to_owned();
         let ask = || async move {
             match web_api.user_group_members(&id).await {
                 Ok(members) => (Ok(Arc::new(members.into_iter().collect())), KEEP),
-                Err(error) => {
-                    before.note(&error);
-                    failed(error, "usergroups:read")
-                }
+                Err(error) => failed(error, "usergroups:read"),
             }
         };
         self.groups.get(group, now, ask).await.unwrap_or(Err(Unclear::Silent))

@@ -23,7 +23,7 @@ use crate::clock::Clock;
 use crate::command::{cancel, renew, sync};
 use crate::journal::Progress;
 use crate::life::{Link, State};
-use crate::permission::{Gate, Home, Person, Refused};
+use crate::permission::{Gate, Home, Person, Reason, Refused};
 use crate::reply::list::{BACK, NEXT};
 use crate::reply::live::{OPEN_CARD, RENEW};
 use crate::reply::{self, ask, form};
@@ -214,6 +214,8 @@ impl Press {
             ask::DISMISS => Ok(Feedback::Replace(ask::dismissed())),
             _ => match self.authorize(route).await {
                 Ok(team_id) => self.act(route, key, &team_id).await,
+                // There is nobody whom they could ask for access.
+                Err(Refused { reason: Reason::Outsider, .. }) => Ok(Feedback::Ephemeral(ask::not_yours())),
                 Err(refused) => Ok(Feedback::Ephemeral(reply::refused(&refused))),
             },
         };

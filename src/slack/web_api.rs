@@ -29,8 +29,8 @@ use crate::clock::Clock;
 use crate::outbound::{self, CallError};
 use crate::slack::Place;
 use crate::slack::complaints::Complaints;
-pub use crate::slack::people::{Identity, UserInfo};
 use crate::slack::pauses::Pauses;
+pub use crate::slack::people::{Identity, UserInfo};
 use crate::slack::respond::PostError;
 
 /// The Web API under one bot token. Clones share the connections.

@@ -6,6 +6,7 @@ mod blocks;
 mod directory;
 mod hooks;
 mod outbound;
+mod payloads;
 mod render;
 mod state;
 mod web_api;
@@ -21,9 +22,11 @@ use serde_json::Value;
 
 pub use self::blocks::block_faults;
 pub use self::outbound::{Ack, Outgoing, post, sign, signed_headers};
+pub use self::payloads::{QUIRKS, Quirk};
 pub use self::render::render;
 pub use self::state::{Message, Shown, Via, Visibility};
 
+use self::directory::Organisation;
 use self::state::State;
 use crate::chaos::{self, Lasts, Partner};
 use crate::clock::Clock;
@@ -39,6 +42,10 @@ pub const BOT_TOKEN: &str = "xoxb-sandbox-not-a-real-token";
 pub const TEAM_ID: &str = "T0SANDBOX";
 /// The workspace of the outsider.
 pub const OTHER_TEAM_ID: &str = "T0OTHER";
+/// Another workspace of the organisation, once there is one.
+pub const SIBLING_TEAM_ID: &str = "T0SIBLING";
+/// The organisation, once the workspace is in one.
+pub const ENTERPRISE_ID: &str = "E0ORG";
 /// The workspace's domain.
 pub const TEAM_DOMAIN: &str = "sandbox";
 /// The bot's user.
@@ -63,6 +70,7 @@ struct Inner {
     faults: Mutex<Faults>,
     latency: Mutex<Duration>,
     paused: Mutex<Paused>,
+    quirks: Mutex<Vec<(&'static Quirk, Lasts)>>,
 }
 
 /// The methods of which Slack has asked for a pause, and how many calls have come within one.
@@ -122,6 +130,7 @@ impl SlackStandIn {
             faults: Mutex::default(),
             latency: Mutex::default(),
             paused: Mutex::default(),
+            quirks: Mutex::default(),
         });
         let served = Arc::clone(&inner);
         bound.serve(&inner.listening, move |request| handle(Arc::clone(&served), request));
@@ -251,13 +260,46 @@ impl SlackStandIn {
         arrange(&mut lock(&self.0.faults))
     }
 
-    /// Behaves as the row of this name says.
+    /// Behaves as the row of this name says, of [`chaos::TABLE`] or of [`QUIRKS`].
     ///
     /// # Panics
     ///
     /// If Slack has no behaviour of this name.
     pub fn chaos(&self, name: &str, lasts: Lasts) {
+        if let Some(quirk) = payloads::quirk(name) {
+            lock(&self.0.quirks).push((quirk, lasts));
+            return;
+        }
         self.faults(|faults| chaos::befall(faults, Partner::Slack, name, lasts));
+    }
+
+    /// Sends its payloads in their usual shapes again.
+    pub fn usual_payloads(&self) {
+        lock(&self.0.quirks).clear();
+    }
+
+    /// The workspace moves into an Enterprise organisation, with the app as it is: in this workspace.
+    pub fn join_organisation(&self) {
+        self.state().directory.organisation = Organisation::Joined;
+    }
+
+    /// The same, with the app in the whole organisation.
+    pub fn install_in_organisation(&self) {
+        self.state().directory.organisation = Organisation::Whole;
+    }
+
+    /// Gives a payload the shapes that were asked for.
+    fn shape(&self, payload: &mut Value) {
+        lock(&self.0.quirks).retain_mut(|(quirk, lasts)| {
+            (quirk.change)(payload);
+            match lasts {
+                Lasts::UntilHealed => true,
+                Lasts::Calls(left) => {
+                    *left = left.saturating_sub(1);
+                    *left > 0
+                }
+            }
+        });
     }
 
     /// A response URL whose original is this message.
@@ -277,6 +319,10 @@ impl SlackStandIn {
 
     fn team_of(&self, user: &str) -> &'static str {
         self.state().directory.user(user).map_or(TEAM_ID, |known| known.team)
+    }
+
+    fn organisation(&self) -> Organisation {
+        self.state().directory.organisation
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -34,6 +34,8 @@ mod lives_kills;
 mod lost_answers;
 mod messages;
 mod modal;
+mod organisation;
+mod payloads;
 mod permission;
 mod plans;
 mod purge;

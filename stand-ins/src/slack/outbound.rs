@@ -12,8 +12,9 @@ use reqwest::header::CONNECTION;
 use ring::hmac;
 use serde_json::{Value, json};
 
+use super::directory::Organisation;
 use super::state::{Message, Visibility};
-use super::{APP_ID, SIGNING_SECRET, SlackStandIn, TEAM_DOMAIN, TEAM_ID};
+use super::{APP_ID, ENTERPRISE_ID, SIBLING_TEAM_ID, SIGNING_SECRET, SlackStandIn, TEAM_DOMAIN, TEAM_ID};
 use crate::encoding::hex;
 
 /// Slack waits so long for an answer.
@@ -142,9 +143,22 @@ impl SlackStandIn {
         let response_url = self.response_url(channel, user);
         let trigger_id = self.trigger_id();
         let (channel_name, user_name) = self.names(channel, user);
-        let body = form_urlencoded::Serializer::new(String::new())
+        let organisation = self.organisation();
+        // The workspace in which it was typed: of an organisation, the person's.
+        let team = match organisation {
+            Organisation::Joined | Organisation::Whole if self.team_of(user) == SIBLING_TEAM_ID => {
+                SIBLING_TEAM_ID
+            }
+            _ => TEAM_ID,
+        };
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        if organisation != Organisation::None {
+            form.append_pair("enterprise_id", ENTERPRISE_ID).append_pair("enterprise_name", "Organisation");
+        }
+        let in_organisation = organisation == Organisation::Whole;
+        let body = form
             .append_pair("token", VERIFICATION_TOKEN)
-            .append_pair("team_id", TEAM_ID)
+            .append_pair("team_id", team)
             .append_pair("team_domain", TEAM_DOMAIN)
             .append_pair("channel_id", channel)
             .append_pair("channel_name", &channel_name)
@@ -153,7 +167,7 @@ impl SlackStandIn {
             .append_pair("command", command)
             .append_pair("text", text)
             .append_pair("api_app_id", APP_ID)
-            .append_pair("is_enterprise_install", "false")
+            .append_pair("is_enterprise_install", if in_organisation { "true" } else { "false" })
             .append_pair("response_url", &response_url)
             .append_pair("trigger_id", &trigger_id)
             .finish();
@@ -202,7 +216,7 @@ impl SlackStandIn {
             "type": "button", "action_id": action_id, "block_id": block_id,
             "text": button["text"], "value": button["value"], "action_ts": message.ts,
         }]);
-        self.interact(bot_url, &payload).await
+        self.interact(bot_url, payload).await
     }
 
     /// Submits a view; `values` is the `state.values` of its inputs.
@@ -221,7 +235,7 @@ impl SlackStandIn {
         let mut payload = self.interaction("view_submission", user);
         payload["view"] = view;
         payload["response_urls"] = json!([]);
-        self.interact(bot_url, &payload).await
+        self.interact(bot_url, payload).await
     }
 
     /// Types into an external select, within a view if one is given.
@@ -245,7 +259,7 @@ impl SlackStandIn {
         if let Some(fields) = payload.as_object_mut() {
             fields.remove("trigger_id");
         }
-        self.interact(bot_url, &payload).await
+        self.interact(bot_url, payload).await
     }
 
     /// The form of an interaction's payload.
@@ -258,8 +272,9 @@ impl SlackStandIn {
         Outgoing { body, response_url: text("response_url"), trigger_id: text("trigger_id") }
     }
 
-    async fn interact(&self, bot_url: &str, payload: &Value) -> io::Result<Ack> {
-        let request = self.interaction_request(payload);
+    async fn interact(&self, bot_url: &str, mut payload: Value) -> io::Result<Ack> {
+        self.shape(&mut payload);
+        let request = self.interaction_request(&payload);
         self.send(bot_url, INTERACTIVITY, request).await
     }
 
@@ -272,7 +287,8 @@ impl SlackStandIn {
 
     /// What every interaction says.
     fn interaction(&self, kind: &str, user: &str) -> Value {
-        json!({
+        let organisation = self.organisation();
+        let mut payload = json!({
             "type": kind,
             "user": {
                 "id": user, "username": self.names("", user).1, "name": self.names("", user).1,
@@ -280,8 +296,15 @@ impl SlackStandIn {
             },
             "api_app_id": APP_ID, "token": VERIFICATION_TOKEN, "trigger_id": self.trigger_id(),
             "team": { "id": TEAM_ID, "domain": TEAM_DOMAIN },
-            "enterprise": null, "is_enterprise_install": false,
-        })
+            "enterprise": null, "is_enterprise_install": organisation == Organisation::Whole,
+        });
+        if organisation != Organisation::None {
+            payload["enterprise"] = json!({ "id": ENTERPRISE_ID, "name": "Organisation" });
+        }
+        if organisation == Organisation::Whole {
+            payload["team"] = Value::Null;
+        }
+        payload
     }
 }
 

@@ -5,8 +5,9 @@
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
+use super::directory::Organisation;
 use super::state::{State, Via, Visibility, has_content};
-use super::{APP_ID, BOT_ID, BOT_TOKEN, BOT_USER_ID, TEAM_DOMAIN, TEAM_ID, block_faults};
+use super::{APP_ID, BOT_ID, BOT_TOKEN, BOT_USER_ID, ENTERPRISE_ID, TEAM_DOMAIN, TEAM_ID, block_faults};
 use crate::wire::{Answer, Request};
 
 const LONGEST_UPDATE: usize = 4000;
@@ -117,18 +118,14 @@ fn call(method: &str, arguments: &Value, state: &mut State, now: Timestamp) -> S
         return Err("missing_scope".into());
     }
     match method {
-        "auth.test" => Ok(json!({
-            "url": format!("https://{TEAM_DOMAIN}.slack.com/"), "team": "Sandbox",
-            "user": "connect-card", "team_id": TEAM_ID, "user_id": BOT_USER_ID, "bot_id": BOT_ID,
-            "is_enterprise_install": false,
-        })),
+        "auth.test" => Ok(auth_test(state.directory.organisation)),
         "chat.postMessage" => post_message(arguments, state, now),
         "chat.update" => update(arguments, state),
         "chat.postEphemeral" => post_ephemeral(arguments, state, now),
         "views.open" => views_open(arguments, state, now),
         "views.update" => views_update(arguments, state, now),
         "users.info" => match state.directory.user(text(arguments, "user")) {
-            Some(user) => Ok(json!({ "user": user.to_json() })),
+            Some(user) => Ok(json!({ "user": user.to_json(state.directory.organisation) })),
             None => Err("user_not_found".into()),
         },
         "conversations.info" => conversations_info(arguments, state),
@@ -138,6 +135,22 @@ fn call(method: &str, arguments: &Value, state: &mut State, now: Timestamp) -> S
         },
         _ => Err("unknown_method".into()),
     }
+}
+
+/// Whose the token is. <https://docs.slack.dev/reference/methods/auth.test>
+fn auth_test(organisation: Organisation) -> Value {
+    let mut answer = json!({
+        "url": format!("https://{TEAM_DOMAIN}.slack.com/"), "team": "Sandbox",
+        "user": "connect-card", "team_id": TEAM_ID, "user_id": BOT_USER_ID, "bot_id": BOT_ID,
+        "is_enterprise_install": organisation == Organisation::Whole,
+    });
+    if organisation != Organisation::None {
+        answer["enterprise_id"] = json!(ENTERPRISE_ID);
+    }
+    if organisation == Organisation::Whole {
+        answer["team_id"] = json!(ENTERPRISE_ID);
+    }
+    answer
 }
 
 fn post_message(arguments: &Value, state: &mut State, now: Timestamp) -> Success {
