@@ -273,7 +273,7 @@ mod tests {
         let form = form_urlencoded::Serializer::new(String::new())
             .append_pair("payload", &payload.to_string())
             .finish();
-        let it = Interaction::decode(form.as_bytes()).ok().expect("an object is always readable");
+        let it = Interaction::decode(form.as_bytes()).expect("an object is always readable");
         let view = it.view.unwrap_or_default();
         let action = it.action.unwrap_or_default();
         let of = |text: Option<&str>| text.unwrap_or("-").to_owned();
