@@ -236,7 +236,7 @@ impl Outbox {
                 }
                 match tell_one(web_api, place, pending.news, &connection.link).await {
                     // It may be there; the message says it in any case, and saying it twice would be worse.
-                    Ok(()) | Err(PostError::Unclear(_)) => {}
+                    Ok(()) | Err(PostError::Unclear(_) | PostError::Unconfirmed(_)) => {}
                     Err(PostError::Refused(word)) => {
                         tracing::info!(message = message.id, slack_says = word, "the thread cannot be told");
                     }

@@ -69,12 +69,19 @@ impl WebApi {
         &self,
         channel: &str,
         content: SlackMessageContent,
-    ) -> Result<Place, PostError> {
+    ) -> Result<Option<Place>, PostError> {
+        /// Where the message is; it is there without that too.
+        #[derive(Deserialize)]
+        struct Answer {
+            channel: Option<String>,
+            ts: Option<String>,
+        }
         let request = SlackApiChatPostMessageRequest::new(SlackChannelId(channel.to_owned()), content)
             .with_parse("none".to_owned())
             .with_unfurl_links(false)
             .with_unfurl_media(false);
-        self.call(Call::post("chat.postMessage", channel), &request).await
+        let Answer { channel, ts } = self.call(Call::to("chat.postMessage", channel), &request).await?;
+        Ok(channel.zip(ts).map(|(channel, ts)| Place { channel, ts }))
     }
 
     /// Posts in a message's thread. <https://docs.slack.dev/reference/methods/chat.postMessage>
@@ -87,7 +94,7 @@ impl WebApi {
             .with_parse("none".to_owned())
             .with_unfurl_links(false)
             .with_unfurl_media(false);
-        self.call::<_, Value>(Call::post("chat.postMessage", &to.channel), &request).await.map(drop)
+        self.call::<_, Value>(Call::to("chat.postMessage", &to.channel), &request).await.map(drop)
     }
 
     /// Puts new content in the place of a message's. Its text must be short: Slack refuses one of
@@ -107,7 +114,7 @@ impl WebApi {
         }
         let Place { channel, ts } = at;
         let request = Request { channel, ts, parse: "none", content };
-        self.call::<_, Value>(Call::of("chat.update"), &request).await.map(drop)
+        self.call::<_, Value>(Call::to("chat.update", ""), &request).await.map(drop)
     }
 
     /// Shows a message to one person of a channel. Never for a link: Slack would crawl it.
@@ -128,7 +135,7 @@ impl WebApi {
             #[serde(flatten)]
             content: &'a SlackMessageContent,
         }
-        let call = Call::post("chat.postEphemeral", channel);
+        let call = Call::to("chat.postEphemeral", channel);
         self.call::<_, Value>(call, &Request { channel, user, content }).await.map(drop)
     }
 
@@ -143,7 +150,7 @@ impl WebApi {
             trigger_id: &'a str,
             view: &'a SlackView,
         }
-        self.call::<_, Value>(Call::of("views.open"), &Request { trigger_id, view }).await.map(drop)
+        self.call::<_, Value>(Call::to("views.open", ""), &Request { trigger_id, view }).await.map(drop)
     }
 
     /// Asks who the token is.
@@ -245,7 +252,11 @@ impl WebApi {
         };
         // Slack's word for the limit of one channel; everything else speaks of the method.
         let of_channel = matches!(&error, SlackClientError::ApiError(error) if error.code == "rate_limited");
-        let error = classify(error);
+        let error = match classify(error) {
+            // The same edit once more changes nothing, and the same post stands there twice.
+            PostError::Unconfirmed(why) if channel.is_empty() => PostError::Unclear(why.to_owned()),
+            error => error,
+        };
         if let PostError::Throttled(pause) = &error {
             self.pauses.asked(method, if of_channel { channel } else { "" }, *pause);
         }
@@ -265,11 +276,7 @@ struct Call<'a> {
 }
 
 impl<'a> Call<'a> {
-    fn of(method: &'a str) -> Self {
-        Self { method, channel: "", reads: false }
-    }
-
-    fn post(method: &'a str, channel: &'a str) -> Self {
+    fn to(method: &'a str, channel: &'a str) -> Self {
         Self { method, channel, reads: false }
     }
 
@@ -285,9 +292,13 @@ fn classify(error: SlackClientError) -> PostError {
         SlackClientError::ApiError(error) => PostError::of_word(&error.code),
         SlackClientError::RateLimitError(error) => PostError::Throttled(error.retry_after),
         SlackClientError::HttpError(error) => PostError::of_status(error.status_code),
-        SlackClientError::ProtocolError(_) => PostError::Unclear("an answer that is not JSON".to_owned()),
+        // A success, but not in Slack's words.
+        SlackClientError::ProtocolError(_) => PostError::Unconfirmed("an answer that is not JSON"),
         SlackClientError::SystemError(error) if error.message.as_deref() == Some(NOT_SENT) => {
             PostError::NotSent("no connection")
+        }
+        SlackClientError::SystemError(error) if error.message.as_deref() == Some(NOT_SLACK) => {
+            PostError::Unconfirmed("JSON that is not Slack's")
         }
         _ => PostError::Unclear("no answer".to_owned()),
     }
@@ -337,7 +348,10 @@ impl Connector {
                 }
                 (Ok(_), Some(true)) => decode(&body),
                 // JSON, but of somebody else.
-                (Ok(_), None) => Err(SlackClientError::SystemError(SlackClientSystemError::new())),
+                (Ok(_), None) => {
+                    let error = SlackClientSystemError::new().with_message(NOT_SLACK.to_owned());
+                    Err(SlackClientError::SystemError(error))
+                }
                 (Err(error), _) => Err(error),
             }
         }
@@ -347,6 +361,8 @@ impl Connector {
 
 /// Marks, in the library's catch-all error, a request that was never sent.
 const NOT_SENT: &str = "not sent";
+/// The same of an answer that says neither yes nor no.
+const NOT_SLACK: &str = "not Slack's";
 
 fn unanswered(error: &CallError) -> SlackClientError {
     let error = SlackClientSystemError::new().opt_message(match error {

@@ -65,9 +65,9 @@ pub(super) struct Sent {
 }
 
 impl Sent {
-    /// By the Web API.
-    pub(super) fn at(place: Place) -> Self {
-        Self { place: Some(place), uninvited: false }
+    /// By the Web API, which nearly always says where.
+    pub(super) fn at(place: Option<Place>) -> Self {
+        Self { place, uninvited: false }
     }
 
     /// Where it cannot be edited by its own place.
@@ -188,7 +188,9 @@ impl Delivery {
         }
         match web_api.post_ephemeral(&claimed.channel_id, &claimed.user_id, &content).await {
             Ok(()) => return Outcome::Told,
-            Err(error) if error.leaves_other_ways() => failure = error.or(failure),
+            Err(error) if error.leaves_other_ways() || matches!(error, PostError::Unconfirmed(_)) => {
+                failure = error.or(failure);
+            }
             Err(error) => return failed(claimed, error),
         }
         if let Err(error) = self.is_ours(claimed) {
@@ -198,6 +200,8 @@ impl Delivery {
         match web_api.post_message(&claimed.user_id, content).await {
             Ok(_) => Outcome::Told,
             Err(error) if error.leaves_other_ways() => failed(claimed, error.or(failure)),
+            // Something that answers in Slack's place everywhere may go away.
+            Err(PostError::Unconfirmed(why)) => failed(claimed, PostError::Unclear(why.to_owned())),
             Err(error) => failed(claimed, error),
         }
     }

@@ -45,6 +45,23 @@ async fn a_page_in_the_place_of_an_answer_is_told_and_the_link_is_not_repeated()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_post_that_was_answered_is_not_repeated_either() {
+    let bot = TestBot::start().await;
+    bot.slack.chaos("slack-post-without-a-place", Lasts::UntilHealed);
+    bot.send(COMMAND).await;
+    bot.finish_with_link().await;
+    for name in ["slack-post-page", "slack-post-other-json"] {
+        let bot = TestBot::start().await;
+        bot.slack.chaos(name, Lasts::UntilHealed);
+        bot.send(COMMAND).await;
+        let messages = bot.finish().await;
+        let told = messages.last().map(Message::rendered).unwrap_or_default();
+        assert_eq!((links(&messages), messages.len()), (1, 2), "{name}");
+        assert!(told.contains("never confirmed"), "{name}: {told}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_response_url_that_slack_does_not_know_yet_is_tried_once_more() {
     let bot = without_token().await;
     bot.slack.chaos("slack-response-url-not-yet", Lasts::Calls(1));
@@ -100,6 +117,18 @@ async fn an_edit_that_slack_refuses_for_now_comes_later() {
         assert!(bot.link_message().rendered().contains("is connected"), "{name}");
         bot.finish().await;
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_edit_whose_answer_is_a_page_is_made_again_until_slack_says_yes() {
+    let bot = with_a_message_behind(|bot| bot.slack.chaos("slack-update-page", Lasts::UntilHealed)).await;
+    let tried = bot.slack.calls_to("chat.update");
+    bot.slack.faults(Faults::heal);
+    bot.passes(10 * MINUTE).await;
+    assert_eq!(bot.slack.calls_to("chat.update"), tried + 1);
+    bot.passes(HOUR).await;
+    assert_eq!(bot.slack.calls_to("chat.update"), tried + 1, "it says what it should");
+    bot.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -192,4 +192,32 @@ pub(super) const REFUSALS: &[Row] = &[
         fault: || Fault::Truncated,
         source: "a connection that breaks off after the status",
     },
+    Row {
+        name: "slack-post-without-a-place",
+        partner: Partner::Slack,
+        routes: &["chat.postMessage"],
+        fault: || Fault::Instead(r#"{"ok":true}"#),
+        source: "an answer that a proxy has rewritten",
+    },
+    Row {
+        name: "slack-post-page",
+        partner: Partner::Slack,
+        routes: &["chat.postMessage"],
+        fault: || Fault::NotJson,
+        source: "a page with 200, as proxies that inspect traffic send it",
+    },
+    Row {
+        name: "slack-post-other-json",
+        partner: Partner::Slack,
+        routes: &["chat.postMessage"],
+        fault: || Fault::Instead("{}"),
+        source: "JSON with 200 of something that is not Slack",
+    },
+    Row {
+        name: "slack-update-page",
+        partner: Partner::Slack,
+        routes: &["chat.update"],
+        fault: || Fault::NotJson,
+        source: "a page with 200, as proxies that inspect traffic send it",
+    },
 ];
