@@ -345,8 +345,14 @@ impl Change {
                 self.maybe_posted(now);
             }
             Some(Posting { before: Some(before), .. }) => {
-                self.show.push(before.message_id.clone());
+                // Fivetran gives a name again only when whatever had it is gone.
+                let made_way = before.connection_id != self.connection.link.connection_id;
                 self.connection.link = *before;
+                if made_way {
+                    self.becomes(State::Gone, now);
+                } else {
+                    self.show.push(self.connection.link.message_id.clone());
+                }
                 // What was seen meanwhile was judged for the other link.
                 self.connection.seen = None;
             }

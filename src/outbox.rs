@@ -37,6 +37,10 @@ const RARELY: i64 = 3600;
 const UNKNOWN_TRIES: u32 = 32;
 /// The pause that a rate limit without one is given.
 const THROTTLED_PAUSE: Duration = Duration::from_secs(30);
+/// Shortest pause before the database is asked again to write down what was shown.
+const RETRY_FIRST: Duration = Duration::from_millis(50);
+/// Longest of those pauses.
+const RETRY_LIMIT: Duration = Duration::from_secs(2);
 /// How long edits in flight may take at a shutdown before they are abandoned.
 const FINISH_LIMIT: Duration = Duration::from_secs(12);
 
@@ -161,22 +165,38 @@ impl Outbox {
                 (self.again(message, None), None)
             }
         };
-        match self.store.record_message(message, brought, self.clock.now()).await {
-            Ok(Recorded::Committed) => {}
-            Ok(Recorded::LeaseLost) => {
+        match self.record(message, brought).await {
+            Some(Recorded::Committed) => {}
+            Some(Recorded::LeaseLost) => {
                 self.make_good(message).await;
                 return Shown::NotYet;
             }
-            // It is brought again, once the lease has ended.
-            Err(error) => {
-                tracing::warn!(message = message.id, %error, "could not record what a message shows");
-                return Shown::NotYet;
-            }
+            None => return Shown::NotYet,
         }
         match (brought, refused) {
             (_, Some(word)) => Shown::Refused(word),
             (Brought::Again(_), None) => Shown::NotYet,
             (Brought::Shown | Brought::OutOfReach, None) => Shown::Yes,
+        }
+    }
+
+    /// Records what a message shows. Only the answer tells whether it was still ours, and what came too
+    /// late has to be made good: so until there is one, or the bot stops.
+    async fn record(&self, message: &ClaimedMessage, brought: Brought) -> Option<Recorded> {
+        let mut pause = RETRY_FIRST;
+        loop {
+            let error = match self.store.record_message(message, brought, self.clock.now()).await {
+                Ok(recorded) => return Some(recorded),
+                Err(error) => error,
+            };
+            if pause == RETRY_FIRST || self.stopping.is_cancelled() {
+                tracing::warn!(message = message.id, %error, "could not record what a message shows");
+            }
+            if self.stopping.is_cancelled() {
+                return None;
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(RETRY_LIMIT);
         }
     }
 
@@ -299,14 +319,14 @@ impl Outbox {
     /// Somebody else has had the message since: what they showed may lie under what we have shown.
     async fn make_good(&self, message: &ClaimedMessage) {
         tracing::info!(message = message.id, "somebody else is at work on this message");
-        let mut pause = Duration::from_millis(50);
+        let mut pause = RETRY_FIRST;
         while let Err(error) = self.try_to_make_good(message).await {
             if self.stopping.is_cancelled() {
                 tracing::error!(message = message.id, %error, "a message may show what is not so");
                 return;
             }
             tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(Duration::from_secs(2));
+            pause = (pause * 2).min(RETRY_LIMIT);
         }
     }
 

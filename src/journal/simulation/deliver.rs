@@ -90,6 +90,7 @@ impl Bot {
                     deleted: false,
                     post,
                     shown_by: post,
+                    late_by: None,
                 });
                 world.witness_link(world.slack.messages.len() - 1);
                 Ok((post, world.slack.messages.len() - 1))
@@ -185,6 +186,7 @@ impl Bot {
         let message = edited(place);
         let (state, id, connection) = (link.state, number(&link.id), link.connection_id.parse().unwrap());
         let asks = link.asks_customer();
+        let life = self.life;
         self.slack(None, Some(held), move |world, sent| {
             world.slack.update(message)?;
             world.statistics.edits += 1;
@@ -192,6 +194,7 @@ impl Bot {
             world.count_shown(state);
             world.statistics.customers_asked += u64::from(asks);
             world.shows(message, Content::Settled { state, link: id, connection, asks });
+            world.slack.messages[message].late_by = sent.late.then_some(life);
             world.witness_settled(message, sent.late);
             Ok(())
         })
@@ -216,10 +219,14 @@ impl Bot {
                 .await;
         }
         let Some(message) = place else { return Ok(()) };
+        let (replica, began) = (self.replica, self.moment());
         self.slack(None, None, move |world, _| {
             world.slack.update(message)?;
             world.statistics.told_threads += 1;
-            world.witness_news(message, news, connection);
+            // Whoever stands still between looking and telling tells what was so.
+            if world.replicas[replica].stood_at < began {
+                world.witness_news(message, news, connection);
+            }
             Ok(())
         })
         .await
@@ -269,7 +276,7 @@ impl World {
         if matches!(message.content, Content::Link { .. }) {
             message.settled_at = now;
         }
-        (message.content, message.since) = (content, now);
+        (message.content, message.since, message.late_by) = (content, now, None);
     }
 
     /// A process has written down where a post stands, or left it to the outbox.

@@ -55,17 +55,25 @@ impl Bot {
             Err(StoreError) => self.again(message, None),
         };
         self.trace(|| format!("message {}: {brought:?}", message.id));
-        let clock = self.clock();
-        match self.db(|store, _| store.record_message(message, brought, clock)).await {
-            Ok(true) => {}
-            Ok(false) => {
-                self.world().statistics.messages_lost += 1;
-                self.make_good(message).await;
-                return false;
-            }
-            Err(StoreError) => return false,
+        if !self.write_down(message, brought).await {
+            self.world().statistics.messages_lost += 1;
+            self.make_good(message).await;
+            return false;
         }
         !matches!(brought, Brought::Again(_))
+    }
+
+    /// `Outbox::record`.
+    async fn write_down(&self, message: &ClaimedMessage, brought: Brought) -> bool {
+        let mut pause = 50;
+        loop {
+            let clock = self.clock();
+            match self.db(|store, _| store.record_message(message, brought, clock)).await {
+                Ok(recorded) => return recorded,
+                Err(StoreError) => self.sleep(pause).await,
+            }
+            pause = (pause * 2).min(2_000);
+        }
     }
 
     /// `Outbox::edit`.

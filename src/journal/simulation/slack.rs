@@ -36,6 +36,8 @@ pub(super) struct Message {
     pub(super) post: usize,
     /// The edit or post that shows its link now.
     pub(super) shown_by: usize,
+    /// The process that edited it last, if it did not have it any more by then.
+    pub(super) late_by: Option<usize>,
 }
 
 /// A link or a sentence that has come to be seen.

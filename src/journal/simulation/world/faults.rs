@@ -82,7 +82,9 @@ impl World {
         self.statistics.standstills += 1;
         let until = self.now + pause;
         self.replicas[replica].stood_at = self.now;
-        let renewed_at = self.now - self.dice.below(LEASE / 3);
+        let lately = self.now - self.dice.below(LEASE / 3);
+        // One that has not prolonged its leases since it stood still last has not done so lately.
+        let renewed_at = self.replicas[replica].renewed_at.unwrap_or(lately);
         self.replicas[replica].still_until = self.replicas[replica].still_until.max(until);
         self.replicas[replica].renewed_at = Some(renewed_at);
         self.lost_time += pause;

@@ -241,6 +241,7 @@ impl World {
             deleted: false,
             post: self.slack.posts.len() - 1,
             shown_by: self.slack.posts.len() - 1,
+            late_by: None,
         });
         if is != Is::Incomplete {
             self.fivetran.finish(id, at + 1);
