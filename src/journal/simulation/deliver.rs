@@ -223,8 +223,10 @@ impl Bot {
         self.slack(None, None, move |world, _| {
             world.slack.update(message)?;
             world.statistics.told_threads += 1;
-            // Whoever stands still between looking and telling tells what was so.
-            if world.replicas[replica].stood_at < began {
+            // Whoever stands still between looking and telling tells what was so, and so does one whose
+            // words are under way while a new link comes to be shown.
+            let renewed = world.slack.posts[world.slack.messages[message].shown_by].at >= began;
+            if world.replicas[replica].stood_at < began && !renewed {
                 world.witness_news(message, news, connection);
             }
             Ok(())
