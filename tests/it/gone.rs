@@ -353,3 +353,54 @@ async fn of_many_at_once_none_is_believed_and_the_operator_is_told_on_postgres()
     let Some(postgres) = postgres::shared() else { return };
     five_at_once(Engine::Postgres(postgres)).await;
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_name_that_fivetran_gives_again_shows_that_whatever_had_it_is_gone() {
+    let bot = TestBot::start().await;
+    bot.types("google_ads acme").await;
+    bot.customer_finishes("acme");
+    bot.passes(A_LIST).await;
+    bot.fivetran.delete(&bot.connection_of("acme"));
+    let refusal = || Fault::Says(200, json!({ "ok": false, "error": "restricted_action" }));
+    bot.slack.faults(|faults| {
+        faults.fail_next("chat.postMessage", refusal(), 1);
+        faults.fail_next("response_url", refusal(), 1);
+    });
+    bot.types("google_ads acme").await;
+    bot.ends(expect![[r#"
+        #customer-acme
+        alice: /connect-card google_ads acme
+          only alice sees:
+              Making a link for Google Ads now. It will appear in this channel.
+              Ref R1
+        bot posts message 1:
+            Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor anyone in this channel can see it.
+            [Connect Google Ads → card 1]
+            Requested by @alice · The data goes to `acme` · Works until T+24h · Everyone here can see this
+            link, and anyone who has it can use it · Ref R1
+        the customer finishes the setup
+        … 31 s later …
+        bot edits message 1:
+            :white_check_mark: *Google Ads* is connected (since T).
+            Requested by @alice · The data goes to `acme` · Ref R1
+          in the thread of message 1:
+              Google Ads is connected, and its first sync has started. (Requested by @alice.)
+        alice: /connect-card google_ads acme
+          only alice sees:
+              Making a link for Google Ads now. It will appear in this channel.
+              Ref R2
+        bot edits message 1:
+            A newer link for *Google Ads* was requested, so this one is no longer in use.
+            Requested by @alice · The data goes to `acme` · Ref R1
+        bot tells alice alone:
+            The connection for Google Ads is ready, but Slack rejected the message with its link
+            (restricted_action). Type the command again for a fresh link; if that fails too, ask whoever
+            runs connect-card to look up the reference in the log.
+            Ref R2
+        bot edits message 1:
+            *Google Ads* was removed in Fivetran; its link no longer works.
+            Requested by @alice · The data goes to `acme` · Ref R1
+    "#]])
+        .await;
+}
