@@ -52,6 +52,23 @@ pub const TABLE: &[Row] = &[
         source: "airflow-provider-fivetran-async, issue 217: of connections that exist",
     },
     Row {
+        name: "fivetran-sync-running",
+        partner: Partner::Fivetran,
+        routes: &["sync_connection"],
+        fault: || Fault::Says(409, json!({ "code": "Conflict", "message": "Sync is already in progress" })),
+        source: "api-response-codes: a 409 is any conflict with the present state, such as a sync that runs",
+    },
+    Row {
+        name: "fivetran-sync-forbidden",
+        partner: Partner::Fivetran,
+        routes: &["sync_connection"],
+        fault: || {
+            let message = "User does not have permission to perform this action";
+            Fault::Says(403, json!({ "code": "Forbidden", "message": message }))
+        },
+        source: "fivetran-openapi.json, POST /v1/connections/{id}/sync",
+    },
+    Row {
         name: "fivetran-gateway-404",
         partner: Partner::Fivetran,
         routes: &["get_connection"],

@@ -5,6 +5,7 @@ use std::time::Duration;
 use expect_test::expect;
 use serde_json::{Value, json};
 use stand_ins::fault::Fault;
+use stand_ins::fivetran::tasks::SEEN;
 use stand_ins::slack::Message;
 
 use crate::harness::{COLLEAGUE, OUTSIDER, PRIVATE, Setup, TestBot, USER};
@@ -213,6 +214,20 @@ async fn tasks_of_any_shape_break_nothing_and_ask_nobody() {
         bot.passes(A_WHILE).await;
         let shown = bot.link_message().rendered();
         assert!(shown.contains("nothing you need to do"), "{tasks}: {shown}");
+    }
+    bot.finish().await;
+}
+
+#[tokio::test]
+async fn of_all_tasks_that_were_seen_only_those_about_access_ask_the_customer() {
+    let bot = connected().await;
+    for seen in SEEN {
+        bot.connection_breaks_with("acme", seen.task);
+        bot.passes(A_WHILE).await;
+        let asks = seen.name.starts_with("access-lost") || seen.name == "service-account-to-be-updated";
+        let shown = bot.link_message().rendered();
+        assert_eq!(shown.contains("Get a link to fix it"), asks, "{}: {shown}", seen.name);
+        assert_eq!(shown.contains("nothing you need to do"), !asks, "{}: {shown}", seen.name);
     }
     bot.finish().await;
 }

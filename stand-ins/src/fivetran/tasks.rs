@@ -12,6 +12,72 @@ pub fn task(code: &str, message: &str, details: &str) -> Value {
     json!({ "code": code, "message": message, "details": Some(details).filter(|it| !it.is_empty()) })
 }
 
+/// A task that was seen, or is documented, under a name that a test can ask for.
+#[derive(Debug, Clone, Copy)]
+pub struct Seen {
+    /// In kebab case, unique in the table.
+    pub name: &'static str,
+    /// Its code, its label, and its details; those can be empty.
+    pub task: [&'static str; 3],
+    /// Who saw or documents it.
+    pub source: &'static str,
+}
+
+/// Every task that can be asked for.
+pub const SEEN: &[Seen] = &[
+    Seen {
+        name: "access-lost",
+        task: ["reconnect", "Reconnect", "Credentials were rejected by the source."],
+        source: "fivetran-openapi.json, the example of a broken connection",
+    },
+    Seen {
+        name: "access-lost-and-no-more-said",
+        task: ["reconnect", "Reconnect", ""],
+        source: "terraform-provider-fivetran, the mocks of its tests",
+    },
+    Seen {
+        name: "service-account-to-be-updated",
+        task: ["update_service_account", "Update Service Account", ""],
+        source: "pyatlan, the task types of a failed sync",
+    },
+    Seen {
+        name: "too-many-connections",
+        task: ["reconnect", "Reconnect", "FATAL: too many connections for role \"fivetran\""],
+        source: "DataHub, the fixture of a failed sync",
+    },
+    Seen {
+        name: "table-locked",
+        task: ["reconnect", "Reconnect", "Table orders is locked by another transaction"],
+        source: "airflow-provider-fivetran-async, issue 234: what a sync clears is no setup",
+    },
+    Seen {
+        name: "sync-failed",
+        task: ["unknown_sync_failure", "Unknown Sync Failure", "One of three endpoints was unavailable."],
+        source: "connection-errors, the common codes; airflow-provider-fivetran-async, issue 234",
+    },
+    Seen {
+        name: "warehouse-too-small",
+        task: ["reconnect_warehouse", "Reconnect Warehouse", "innodb_buffer_pool_size is very low"],
+        source: "a sync_end event that somebody has posted, 2023",
+    },
+    Seen {
+        name: "resync-table",
+        task: ["resync_table_warning", "Resync Table Warning", ""],
+        source: "fivetran-openapi.json, ConnectionTask",
+    },
+    Seen {
+        name: "code-of-tomorrow",
+        task: ["code_of_tomorrow", "Something New", "Nobody has seen this yet."],
+        source: "none: codes are not listed anywhere",
+    },
+];
+
+/// The task of this name.
+#[must_use]
+pub fn seen(name: &str) -> Option<&'static Seen> {
+    SEEN.iter().find(|seen| seen.name == name)
+}
+
 /// Whether a sync that went well leaves nothing of a task with this code: what syncs leave behind
 /// another one clears, and no sync goes well without access to both ends.
 /// <https://github.com/astronomer/airflow-provider-fivetran-async/issues/234>
@@ -70,6 +136,13 @@ mod tests {
         json!({ "paused": false, "status": {
             "setup_state": "broken", "sync_state": "scheduled", "tasks": [task(code, "Label", "")],
         } })
+    }
+
+    #[test]
+    fn every_task_that_was_seen_has_a_name_of_its_own_and_a_source() {
+        let names: std::collections::BTreeSet<_> = SEEN.iter().map(|seen| seen.name).collect();
+        assert_eq!(names.len(), SEEN.len());
+        assert!(SEEN.iter().all(|it| !it.source.is_empty() && seen(it.name).is_some()));
     }
 
     #[test]
