@@ -8,6 +8,7 @@
 mod pace;
 mod sweep;
 
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::command::places::Channels;
 use crate::fivetran::error::Error;
-use crate::life::{self, Event, FEW, Link, Seen, State};
+use crate::life::{self, Connection, Event, FEW, Link, Seen, State};
 use crate::provision::Provision;
 use crate::side_by_side::SideBySide;
 use crate::store::{MessageWrite, Store, StoreError, Stored, Write, Written};
@@ -48,6 +49,9 @@ const JUDGEMENTS: u32 = 16;
 const BROWSER_LIMIT: Duration = Duration::from_millis(2500);
 /// How long looks in flight may take at a shutdown before they are abandoned.
 const FINISH_LIMIT: Duration = Duration::from_secs(12);
+/// How long a whole list vouches for what was not in it: longer than until the next one, and than until
+/// what is missing is looked at alone.
+const VOUCHED_FOR: SignedDuration = SignedDuration::from_mins(15);
 /// How often the operator is told that too many connections are missing.
 const TELL_AGAIN: SignedDuration = SignedDuration::from_mins(1);
 
@@ -74,6 +78,9 @@ pub struct Watcher {
     hasty_pace: Mutex<Pace>,
     /// When the operator was told last that too many are missing.
     told: Mutex<Option<Timestamp>>,
+    /// By group, which of ours its last whole list has not shown while it showed no fewer others of ours:
+    /// a key that sees those is the right one.
+    vouched: Mutex<HashMap<String, (Timestamp, HashSet<String>)>>,
 }
 
 /// A watcher at work.
@@ -126,7 +133,13 @@ impl Watcher {
     /// A watcher that does not watch yet; [`start`] it.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        Self { parts, pace: Pace::steady(), hasty_pace: Pace::hasty(), told: Mutex::default() }
+        Self {
+            parts,
+            pace: Pace::steady(),
+            hasty_pace: Pace::hasty(),
+            told: Mutex::default(),
+            vouched: Mutex::default(),
+        }
     }
 
     /// Watches until the bot stops. A list or a look that hangs keeps no other one waiting.
@@ -346,10 +359,10 @@ impl Watcher {
         match self.parts.provision.see(&connection.link.connection_id).await {
             Ok(Some(found)) => Ok(Seen::from(&found)),
             Ok(None) => {
-                let missing = self.missing().await.map_err(|_| Error::Throttled(None))?;
-                Ok(Seen::Missing {
-                    others: missing - u64::from(connection.missing_since.is_some()).min(missing),
-                })
+                let vouched = self.is_vouched_for(connection);
+                let missing = self.missing(vouched).await.map_err(|_| Error::Throttled(None))?;
+                let others = missing - u64::from(connection.missing_since.is_some()).min(missing);
+                Ok(Seen::Missing { others: if vouched { others.min(FEW) } else { others } })
             }
             Err(error) => {
                 self.rest_if_throttled(&error);
@@ -358,10 +371,30 @@ impl Watcher {
         }
     }
 
-    /// How many connections are missing. Of more than a few, somebody has to be told.
-    async fn missing(&self) -> Result<u64, StoreError> {
+    /// Takes note of a whole list of a group: how many of ours were on it, and which were not.
+    fn vouch(&self, group_id: &str, found: usize, absent: HashSet<String>) {
+        let now = self.parts.clock.now();
+        let mut vouched = lock(&self.vouched);
+        if absent.is_empty() || absent.len() > found {
+            vouched.remove(group_id);
+        } else {
+            vouched.insert(group_id.to_owned(), (now, absent));
+        }
+    }
+
+    /// Whether the last whole list of its group says that a connection is not there, and can be believed.
+    fn is_vouched_for(&self, connection: &Connection) -> bool {
+        let now = self.parts.clock.now();
+        lock(&self.vouched).get(&connection.key.group_id).is_some_and(|(at, absent)| {
+            now.duration_since(*at) < VOUCHED_FOR && absent.contains(&connection.link.connection_id)
+        })
+    }
+
+    /// How many connections are missing. Of more than a few, somebody has to be told, unless a list
+    /// vouches for it.
+    async fn missing(&self, vouched: bool) -> Result<u64, StoreError> {
         let missing = self.parts.store.missing(FEW + 2).await?;
-        if missing > FEW + 1 {
+        if missing > FEW + 1 && !vouched {
             self.tell_of_missing();
         }
         Ok(missing)
@@ -374,7 +407,8 @@ impl Watcher {
             *told = Some(now);
             tracing::error!(
                 "Fivetran doesn't show several connections that were there before, so I believe none of it: \
-                 does FIVETRAN_API_KEY belong to another account, or was its role changed?"
+                 does FIVETRAN_API_KEY belong to another account, or was its role changed? If you did delete them, \
+                 there's nothing to do; their messages stay as they are."
             );
         }
     }

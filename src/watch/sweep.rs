@@ -106,6 +106,7 @@ impl Watcher {
         if unlisted.is_empty() {
             return Ok(false);
         }
+        let watched = unlisted.len();
         let mut list = self.parts.provision.list(&group.group_id);
         let (mut pages, mut whole) = (0_u64, true);
         while let Some(page) = list.next().await? {
@@ -130,8 +131,13 @@ impl Watcher {
             self.think_about(group, changed).await;
         }
         group.pages = pages;
+        if whole {
+            let found = watched - unlisted.len();
+            self.vouch(&group.group_id, found, unlisted.keys().cloned().collect());
+        }
         if whole && !unlisted.is_empty() {
-            let others = self.missing().await?;
+            let vouched = unlisted.len() <= watched - unlisted.len();
+            let others = self.missing(vouched).await?;
             let missing = |row: Watched| (row, Seen::Missing { others });
             let new: Vec<_> = unlisted.into_values().map(missing).collect();
             let new = new.into_iter().filter(|(row, seen)| is_worth_a_thought(row, seen, now)).collect();

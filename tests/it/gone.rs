@@ -7,6 +7,7 @@ use expect_test::expect;
 use serde_json::json;
 use sqlx::{Connection as _, SqliteConnection};
 use stand_ins::fault::Fault;
+use stand_ins::fivetran::lies::Stranger;
 use stand_ins::slack::BOT_TOKEN;
 
 use crate::harness::{Engine, Outside, Program, TestBot, channels_with_a_link, link_of, postgres, until};
@@ -19,6 +20,34 @@ const UNTIL_SURE: Duration = Duration::from_secs(190);
 /// Fivetran's own word for a connection that it does not have.
 fn not_found() -> Fault {
     Fault::Says(404, json!({ "code": "NotFound_Connection", "message": "Cannot find entity 'Connection'" }))
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_at_once_those_are_believed_that_the_list_of_the_others_vouches_for() {
+    let bot = TestBot::start().await;
+    let names: Vec<_> = (0..12).map(|n| format!("many_{n:02}")).collect();
+    for name in &names {
+        bot.types(&format!("google_ads {name}")).await;
+    }
+    let gone = |bot: &TestBot| {
+        let messages = bot.slack.messages();
+        messages.iter().filter(|message| message.rendered().contains("was removed in Fivetran")).count()
+    };
+    for name in &names[..6] {
+        bot.fivetran.delete(&bot.connection_of(name));
+    }
+    bot.passes(A_LIST).await;
+    assert_eq!(gone(&bot), 0, "not by one answer");
+    bot.passes(UNTIL_SURE).await;
+    // Each message, and its thread.
+    assert_eq!(gone(&bot), 12);
+    // A key of another account sees none of them.
+    bot.fivetran.lies(|lies| lies.be_of_another_account(Stranger::Empty));
+    bot.passes(A_LIST).await;
+    bot.passes(UNTIL_SURE).await;
+    bot.passes(UNTIL_SURE).await;
+    assert_eq!(gone(&bot), 12, "nor by a stranger's list");
+    bot.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
