@@ -84,6 +84,23 @@ pub fn without_sync() -> bool {
     false
 }
 
+/// For how long a creation without an answer is looked for, where a test knows that the Fivetran which
+/// it has does at once what it does at all (`CREATE_GRACE_MS`), and has no minute to wait.
+#[cfg(feature = "crash-points")]
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "a test's variable, not the bot's configuration")]
+pub fn create_grace() -> Option<std::time::Duration> {
+    std::env::var("CREATE_GRACE_MS").ok()?.parse().ok().map(std::time::Duration::from_millis)
+}
+
+/// As long as it has to be.
+#[cfg(not(feature = "crash-points"))]
+#[inline]
+#[must_use]
+pub fn create_grace() -> Option<std::time::Duration> {
+    None
+}
+
 /// Nothing.
 #[cfg(not(feature = "crash-points"))]
 #[inline]

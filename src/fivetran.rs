@@ -4,7 +4,10 @@
 //! any sentence a user sees. Nothing is retried here: whoever calls knows whether a repetition is
 //! safe. <https://fivetran.com/docs/rest-api/api-reference>
 
+mod answer;
+pub mod call;
 pub mod catalog;
+mod complaints;
 pub mod error;
 pub mod expiry;
 pub mod keys;
@@ -18,12 +21,15 @@ pub mod tasks;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use reqwest::{Client as Http, Method, Request, RequestBuilder, Response, StatusCode};
+use reqwest::{Client as Http, Method, Request, RequestBuilder};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::outbound::{self, CallError};
+use answer::Heard;
+use call::Call;
 use catalog::ServiceId;
+use complaints::Complaints;
 use error::Error;
 use keys::{ApiKey, Keys};
 use listed::Page;
@@ -32,15 +38,9 @@ use schema::{SchemaKind, Target};
 
 /// What Fivetran asks clients of its current connection endpoints to accept.
 const ACCEPT: &str = "application/json;version=2";
-/// Largest catalogue that is read; it has about 1 MB. A service's metadata may be large as well.
-const CATALOGUE_LIMIT: usize = 4 * 1024 * 1024;
 /// Connections on one page of a list, the most that Fivetran gives: what it counts is calls.
 /// <https://fivetran.com/docs/rest-api/pagination>
 const PAGE_ITEMS: &str = "1000";
-/// Largest page that is read, in bytes. A connection has about 1 KB, and its config, which some
-/// services fill with every table or account, several more: 1000 of 16 KB.
-const PAGE_LIMIT: usize = 16 * 1024 * 1024;
-
 /// What is needed to call Fivetran. No `Debug`: it holds the key.
 #[derive(Clone)]
 pub struct FivetranConfig {
@@ -60,6 +60,7 @@ pub struct Fivetran {
     keys: Keys,
     /// As the last answer said it; 0 until one has.
     hourly_limit: Arc<AtomicU64>,
+    complaints: Arc<Complaints>,
 }
 
 /// Everything that decides which connection is made.
@@ -100,7 +101,13 @@ impl Fivetran {
     #[must_use]
     pub fn new(http: Http, config: FivetranConfig) -> Self {
         let FivetranConfig { api_url, key, second_key } = config;
-        Self { http, api_url, keys: Keys::new(key, second_key), hourly_limit: Arc::default() }
+        Self {
+            http,
+            api_url,
+            keys: Keys::new(key, second_key),
+            hourly_limit: Arc::default(),
+            complaints: Arc::default(),
+        }
     }
 
     /// The key that the next call is made with.
@@ -115,7 +122,7 @@ impl Fivetran {
     /// # Errors
     /// [`Error`]; a name that is taken is [`Error::Rejected`].
     pub async fn create_connection(&self, new: NewConnection<'_>) -> Result<Created, Error> {
-        self.send(self.request(Method::POST, "/v1/connections").json(&new.body())).await
+        self.send(Call::Create, self.request(Method::POST, "/v1/connections").json(&new.body())).await
     }
 
     /// The connections of a destination with exactly this name: none or one.
@@ -130,7 +137,7 @@ impl Fivetran {
             .append_pair("limit", "100")
             .finish();
         let found: model::Items<Connection> =
-            self.send(self.request(Method::GET, &format!("/v1/connections?{query}"))).await?;
+            self.send(Call::Look, self.request(Method::GET, &format!("/v1/connections?{query}"))).await?;
         // The filter is exact, and a stranger's connection is never to be taken for ours.
         Ok(found
             .items
@@ -150,7 +157,7 @@ impl Fivetran {
             .extend_pairs(pairs.chain(cursor.map(|cursor| ("cursor", cursor))))
             .finish();
         let request = self.request(Method::GET, &format!("/v1/connections?{query}"));
-        let page = self.read::<listed::Raw>(request, PAGE_LIMIT).await?.of_group(group_id);
+        let page = self.send::<listed::Raw>(Call::List, request).await?.of_group(group_id);
         if page.next_cursor.is_some() && page.next_cursor.as_deref() == cursor {
             return Err(Error::Unclear(CallError::Unanswered("a list without an end")));
         }
@@ -160,20 +167,21 @@ impl Fivetran {
     /// One connection. `GET /v1/connections/{id}`
     ///
     /// # Errors
-    /// [`Error`]; a deleted one is [`Error::NotFound`].
+    /// [`Error`]; a deleted one is [`Error::Gone`].
     pub async fn connection(&self, id: &str) -> Result<Connection, Error> {
         let path = format!("/v1/connections/{}", segment(id)?);
-        self.send(self.request(Method::GET, &path)).await
+        self.send_about(Call::See, id, self.request(Method::GET, &path)).await
     }
 
     /// Deletes a connection; what it has loaded stays in the destination. May be repeated: then it
-    /// is [`Error::NotFound`]. `DELETE /v1/connections/{id}`
+    /// is [`Error::Gone`]. `DELETE /v1/connections/{id}`
     ///
     /// # Errors
     /// [`Error`].
     pub async fn delete_connection(&self, id: &str) -> Result<(), Error> {
         let path = format!("/v1/connections/{}", segment(id)?);
-        self.send::<Option<serde::de::IgnoredAny>>(self.request(Method::DELETE, &path)).await.map(drop)
+        let request = self.request(Method::DELETE, &path);
+        self.send_about::<Option<serde::de::IgnoredAny>>(Call::Delete, id, request).await.map(drop)
     }
 
     /// Has a connection synced now, unless a sync of it runs. May be repeated.
@@ -185,7 +193,7 @@ impl Fivetran {
         let path = format!("/v1/connections/{}/sync", segment(id)?);
         // Otherwise one that runs would be stopped for it.
         let request = self.request(Method::POST, &path).json(&json!({ "force": false }));
-        self.send::<Option<serde::de::IgnoredAny>>(request).await.map(drop)
+        self.send_about::<Option<serde::de::IgnoredAny>>(Call::Sync, id, request).await.map(drop)
     }
 
     /// Requests an hour that Fivetran last said it grants this account.
@@ -202,7 +210,8 @@ impl Fivetran {
     pub async fn connect_card(&self, connection: &str, redirect_uri: &str) -> Result<ConnectCard, Error> {
         let path = format!("/v1/connections/{}/connect-card", segment(connection)?);
         let body = json!({ "connect_card_config": { "redirect_uri": redirect_uri } });
-        let minted: model::Minted = self.send(self.request(Method::POST, &path).json(&body)).await?;
+        let request = self.request(Method::POST, &path).json(&body);
+        let minted: model::Minted = self.send_about(Call::Card, connection, request).await?;
         Ok(minted.connect_card)
     }
 
@@ -212,9 +221,8 @@ impl Fivetran {
     /// [`Error`].
     pub async fn connector_types(&self) -> Result<Vec<ConnectorType>, Error> {
         let request = self.http.get(format!("{}/public/connector-types", self.api_url));
-        let (client, request) = ready(request.header("Accept", "application/json"))?;
-        let response = client.execute(request).await.map_err(|error| outbound::classify(&error))?;
-        let rows: Vec<Value> = self.answer(response, CATALOGUE_LIMIT).await?;
+        let rows: Vec<Value> =
+            self.send(Call::Catalogue, request.header("Accept", "application/json")).await?;
         // A row that cannot be read costs its own service alone.
         Ok(rows.into_iter().filter_map(|row| serde_json::from_value(row).ok()).collect())
     }
@@ -226,7 +234,7 @@ impl Fivetran {
     pub async fn schema_kind(&self, service: &ServiceId) -> Result<SchemaKind, Error> {
         let path = format!("/v1/metadata/connector-types/{}", service.as_str());
         let request = self.request(Method::GET, &path).header("Accept", "application/json");
-        let metadata: model::Metadata = self.read(request, CATALOGUE_LIMIT).await?;
+        let metadata: model::Metadata = self.send(Call::Metadata, request).await?;
         Ok(metadata.schema_kind())
     }
 
@@ -235,7 +243,8 @@ impl Fivetran {
     /// # Errors
     /// [`Error`].
     pub async fn account(&self) -> Result<Account, Error> {
-        self.send(self.request(Method::GET, "/v1/account/info").header("Accept", "application/json")).await
+        let request = self.request(Method::GET, "/v1/account/info").header("Accept", "application/json");
+        self.send(Call::Account, request).await
     }
 
     /// A destination's group. `GET /v1/groups/{id}`
@@ -244,48 +253,82 @@ impl Fivetran {
     /// [`Error`].
     pub async fn group(&self, group_id: &str) -> Result<Group, Error> {
         let path = format!("/v1/groups/{}", segment(group_id)?);
-        self.send(self.request(Method::GET, &path).header("Accept", "application/json")).await
+        let request = self.request(Method::GET, &path).header("Accept", "application/json");
+        self.send(Call::Group, request).await
     }
 
     fn request(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.api_url))
     }
 
-    async fn send<T: DeserializeOwned>(&self, request: RequestBuilder) -> Result<T, Error> {
-        self.read(request, outbound::ANSWER_LIMIT).await
+    async fn send<T: DeserializeOwned>(&self, call: Call, request: RequestBuilder) -> Result<T, Error> {
+        self.exchange(call, None, request).await
     }
 
-    async fn read<T: DeserializeOwned>(&self, request: RequestBuilder, limit: usize) -> Result<T, Error> {
-        let (client, request) = ready(request)?;
-        let sent = self.keys.send(&client, request).await;
-        self.answer(sent.map_err(|error| outbound::classify(&error))?, limit).await
+    /// Sends what is about one connection, which alone can be said to be gone.
+    async fn send_about<T: DeserializeOwned>(
+        &self,
+        call: Call,
+        connection: &str,
+        request: RequestBuilder,
+    ) -> Result<T, Error> {
+        self.exchange(call, Some(connection), request).await
     }
 
-    async fn answer<T: DeserializeOwned>(&self, response: Response, limit: usize) -> Result<T, Error> {
-        let status = response.status();
+    async fn exchange<T: DeserializeOwned>(
+        &self,
+        call: Call,
+        connection: Option<&str>,
+        request: RequestBuilder,
+    ) -> Result<T, Error> {
+        let answer = self.hear(call, connection, request).await;
+        if let Err(error) = &answer {
+            self.complaints.note(call, error);
+        }
+        answer
+    }
+
+    async fn hear<T: DeserializeOwned>(
+        &self,
+        call: Call,
+        connection: Option<&str>,
+        request: RequestBuilder,
+    ) -> Result<T, Error> {
+        let failed = |error| Error::of(call, error);
+        let request = prepared(call, request).map_err(failed)?;
+        // The catalogue is everybody's, and a key is for none but its account.
+        let sent = match call {
+            Call::Catalogue => self.http.execute(request).await,
+            _ => self.keys.send(&self.http, request).await,
+        };
+        let response = sent.map_err(|error| failed(outbound::classify(&error)))?;
+        let status = response.status().as_u16();
         let retry_after = outbound::retry_after(&response);
         let hourly_limit =
             response.headers().get("x-rate-limit").and_then(|value| value.to_str().ok()?.parse().ok());
         if let Some(hourly_limit) = hourly_limit {
             self.hourly_limit.store(hourly_limit, Ordering::Relaxed);
         }
-        let body = outbound::read(response, limit).await?;
-        if !status.is_success() {
-            return Err(refusal(status, retry_after, &body));
+        let body = outbound::read(response, call.limit()).await.map_err(failed)?;
+        answer::judge(call, connection, &Heard { status, retry_after, body: &body })?;
+        if body.is_empty() && matches!(call, Call::Delete | Call::Sync) {
+            // All that there is to say, the status says.
+            return serde_json::from_value(Value::Null).map_err(|_| answer::unreadable(call, status, &body));
         }
         let answer: model::Answer<T> =
-            serde_json::from_slice(&body).map_err(|_| CallError::Unanswered("an answer of another shape"))?;
+            serde_json::from_slice(&body).map_err(|_| answer::unreadable(call, status, &body))?;
         Ok(answer.data)
     }
 }
 
-/// A request with all its headers but for the key.
-fn ready(request: RequestBuilder) -> Result<(Http, Request), CallError> {
-    let (client, request) = request.build_split();
-    let mut request = request.map_err(|error| outbound::classify(&error))?;
-    let accept = reqwest::header::HeaderValue::from_static(ACCEPT);
-    request.headers_mut().entry("accept").or_insert(accept);
-    Ok((client, request))
+/// A request with all that every one has.
+fn prepared(call: Call, request: RequestBuilder) -> Result<Request, CallError> {
+    let mut request = request.timeout(call.timeout()).build().map_err(|error| outbound::classify(&error))?;
+    request
+        .headers_mut()
+        .entry("accept")
+        .or_insert_with(|| reqwest::header::HeaderValue::from_static(ACCEPT));
+    Ok(request)
 }
 
 /// An id that may stand in a path. Ids come from Fivetran itself or from the configuration.
@@ -293,43 +336,17 @@ fn segment(id: &str) -> Result<&str, Error> {
     model::is_id(id).then_some(id).ok_or(Error::Unavailable(CallError::NotSent("an id with odd characters")))
 }
 
-/// What an answer other than 2xx means.
-/// <https://fivetran.com/docs/rest-api/getting-started/api-response-codes>
-fn refusal(status: StatusCode, retry_after: Option<std::time::Duration>, body: &[u8]) -> Error {
-    let said = model::ApiMessage::read(body);
-    match status.as_u16() {
-        401 => Error::KeyRejected(said),
-        403 => Error::Forbidden(said),
-        404 => Error::NotFound(said),
-        // Neither says that nothing was done.
-        408 => Error::Unclear(CallError::Unanswered("status 408")),
-        425 => Error::Unclear(CallError::Unanswered("status 425")),
-        429 => Error::Throttled(retry_after),
-        status @ 400..=499 => Error::Rejected { status, said },
-        status @ 502..=504 => Error::Unclear(CallError::Unanswered(gateway(status))),
-        _ => Error::Unclear(CallError::Unanswered("an error of the server")),
-    }
-}
-
-fn gateway(status: u16) -> &'static str {
-    match status {
-        502 => "status 502",
-        503 => "status 503",
-        _ => "status 504",
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn only_a_refusal_says_that_nothing_was_done() {
-        for (status, unclear) in
-            [(400, false), (404, false), (408, true), (409, false), (425, true), (500, true), (504, true)]
-        {
-            let error = refusal(StatusCode::from_u16(status).unwrap(), None, b"");
-            assert_eq!(matches!(error, Error::Unclear(_)), unclear, "{status}: {error}");
+    fn no_call_is_waited_for_without_end_and_a_creation_until_fivetran_gives_up() {
+        let http = outbound::client(None).unwrap();
+        for call in Call::ALL {
+            let request = prepared(call, http.get("http://127.0.0.1/")).unwrap();
+            assert_eq!(request.timeout(), Some(&call.timeout()), "{call}");
+            assert_eq!(call.timeout() > call::CREATE_LIMIT, call == Call::Create, "{call}");
         }
     }
 }

@@ -28,13 +28,18 @@ pub use problem::{MisfitKind, Notice, Origin, Problem};
 pub use progress::{Ending, Progress, Stage};
 pub use turn::{Act, FIRST_FENCE, Message, Record, Resting, Step, Then, Turn};
 
-/// How long after a creation whose answer was lost it may still appear at Fivetran. A creation
-/// before that would not double the connection, since Fivetran keeps names unique in a
-/// destination under `FIVETRAN_NAMING`, but would be refused; and a person is waiting.
-pub const GRACE: SignedDuration = SignedDuration::from_secs(3);
+/// How long after a creation whose answer was lost it may still appear at Fivetran, which works on it
+/// for up to a minute ([`crate::fivetran::call::CREATE_LIMIT`]), and then for a list to show it. Until
+/// then it is looked for, and nothing is created.
+pub const GRACE: SignedDuration = SignedDuration::from_secs(65);
 /// Posts that a response_url takes in all.
 /// <https://docs.slack.dev/interactivity/handling-user-interaction#message_responses>
 const RESPONSE_URL_POSTS: u32 = 5;
+/// Longest pause between two looks for what may yet appear: somebody waits for it.
+const LOOK_PAUSE: Duration = Duration::from_secs(6);
+/// How often what mostly stays is tried again all the same. With the backoff this takes four to eight
+/// seconds: as long as a gateway takes to be replaced, and no longer than a person waits in silence.
+const DOUBTS: u32 = 4;
 /// How often to look for the connection that a "name is taken" speaks of: the list can lag.
 const CONFLICT_LOOKS: u32 = 3;
 /// How long a card that could not be posted is still good to post: its link works for a day, and
@@ -52,6 +57,8 @@ pub struct Terms {
     pub web_api: bool,
     /// What is wanted.
     pub intent: Intent,
+    /// For how long what was sent without an answer may yet be done: [`GRACE`].
+    pub grace: SignedDuration,
     /// Any number that differs between commands; spreads their retries.
     pub spread: u64,
 }
@@ -78,6 +85,8 @@ pub struct Journal<C> {
     purpose: Option<Purpose>,
     due: Due,
     vanished: u32,
+    /// How often in a row it failed for what mostly stays.
+    doubts: u32,
 }
 
 /// What is due in a stage that knows more than one action; the others ignore it.
@@ -94,6 +103,8 @@ enum Next {
     /// What is due, now.
     Act,
     Rest(Duration),
+    /// The same, and nobody else may go on meanwhile.
+    Stay(Duration),
     End(Ending),
 }
 
@@ -122,6 +133,7 @@ impl<C> Journal<C> {
             purpose: None,
             due: Due::Look,
             vanished: 0,
+            doubts: 0,
         }
     }
 
@@ -132,6 +144,13 @@ impl<C> Journal<C> {
     }
 
     fn judge(&mut self, outcome: Outcome<C>, now: Timestamp) -> Next {
+        // A look in between that works says nothing of what is tried again.
+        if !matches!(
+            outcome,
+            Outcome::Failed(Failure::Doubtful(_)) | Outcome::Found(_) | Outcome::Woken | Outcome::Postponed
+        ) {
+            self.doubts = 0;
+        }
         match outcome {
             Outcome::Accepted => {
                 let creates = matches!(self.terms.intent, Intent::Connect | Intent::Print);
@@ -163,6 +182,8 @@ impl<C> Journal<C> {
                 self.deliver(connection, false, now)
             }
             Outcome::CreateRefused { problem, conflict } => {
+                // What took the name may be a creation of ours without an answer: then it will show up.
+                self.maybe_sent = self.maybe_sent.map(|_| now);
                 self.refused = Some(Refusal { problem, conflict, looks: 0 });
                 self.begin(Due::Look, now)
             }
@@ -240,24 +261,34 @@ impl<C> Journal<C> {
         if let Stage::Deliver { .. } = self.progress.stage {
             return self.vanished(now);
         }
+        if let Some(sent) = self.maybe_sent {
+            let settled = after(sent, self.terms.grace);
+            // A look that was begun before that proves nothing.
+            if self.looked_at.is_none_or(|looked_at| looked_at < settled) {
+                return self.look_until(settled, now);
+            }
+        }
         if let Some(refusal) = &mut self.refused {
-            // A creation without an answer may be what took the name; then it will show up.
-            if (refusal.conflict || self.maybe_sent.is_some()) && refusal.looks < CONFLICT_LOOKS {
+            if refusal.conflict && refusal.looks < CONFLICT_LOOKS {
                 refusal.looks += 1;
                 return self.again(Due::Look, now);
             }
-            let problem = refusal.problem.clone();
+            // Whose it is that took the name, nobody knows: it may be ours all the same.
+            let may_be_ours = refusal.conflict && self.maybe_sent.is_some();
+            let problem = if may_be_ours { Problem::NoAnswer } else { refusal.problem.clone() };
             return self.tell(problem, now);
         }
-        let Some(sent) = self.maybe_sent else { return self.begin(Due::Create, now) };
-        let settled = after(sent, GRACE);
-        if self.looked_at.is_some_and(|looked_at| looked_at >= settled) {
-            return self.begin(Due::Create, now);
-        }
+        self.begin(Due::Create, now)
+    }
+
+    /// Looks again and again until then, and once more after it. Another process that took the command
+    /// up in between would have to begin anew.
+    fn look_until(&mut self, settled: Timestamp, now: Timestamp) -> Next {
+        self.due = Due::Look;
         match Duration::try_from(settled.duration_since(now)) {
             Ok(left) if !left.is_zero() => {
-                self.due = Due::Look;
-                self.rest(left, now)
+                let pause = self.backoff().min(LOOK_PAUSE).min(left);
+                self.stay(pause, now)
             }
             _ => self.begin(Due::Look, now),
         }
@@ -286,19 +317,28 @@ impl<C> Journal<C> {
     fn failed(&mut self, failure: Failure, now: Timestamp) -> Next {
         match failure {
             Failure::Final(problem) => self.tell(problem, now),
+            Failure::Doubtful(problem) if self.doubts >= DOUBTS => self.tell(problem, now),
             _ if now >= after(self.terms.accepted_at, CREATE_DEADLINE) => self.tell(Problem::NoAnswer, now),
             Failure::Throttled(Some(pause)) if pause > THROTTLE_LIMIT => {
                 self.tell(Problem::RateLimited { retry_after_s: Some(pause.as_secs()) }, now)
             }
             Failure::Throttled(pause) => self.throttled(pause, now),
             Failure::NotSent => self.again(self.due, now),
+            Failure::Doubtful(_) => {
+                self.doubts += 1;
+                // Whoever answered in Fivetran's place says nothing of what Fivetran did.
+                let due = if self.due == Due::Create { Due::Look } else { self.due };
+                self.again(due, now)
+            }
             Failure::Unclear if matches!(self.progress.stage, Stage::Cancel { .. }) => {
                 self.maybe_sent = Some(now);
                 self.again(self.due, now)
             }
             Failure::Unclear if self.progress.stage == Stage::Create && self.due == Due::Create => {
                 self.maybe_sent = Some(now);
-                self.again(Due::Look, now)
+                self.due = Due::Look;
+                let pause = self.backoff();
+                self.stay(pause, now)
             }
             Failure::Unclear => self.again(self.due, now),
         }
@@ -369,6 +409,7 @@ impl<C> Journal<C> {
         if let Stage::Over { ending, .. } = self.progress.stage {
             return Next::End(ending);
         }
+        self.due = due;
         if now >= self.limit() {
             return match self.progress.stage {
                 Stage::Create | Stage::Cancel { .. } | Stage::Sync { .. } => {
@@ -377,7 +418,6 @@ impl<C> Journal<C> {
                 _ => self.end(Ending::Undeliverable),
             };
         }
-        self.due = due;
         // So often, and each time the process died.
         if self.is_posting() && !self.may_post() && matches!(self.progress.stage, Stage::Deliver { .. }) {
             self.unconfirmed();

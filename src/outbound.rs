@@ -4,18 +4,23 @@
 //! is followed. Knows neither Slack nor Fivetran. An error here never carries a URL or a body:
 //! either may hold a secret.
 
+mod obstacle;
+
 use std::time::Duration;
+
+pub use obstacle::Obstacle;
 
 use reqwest::{Client, Proxy, Response, redirect};
 use url::Url;
 
 /// Longest wait for a TCP and TLS connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
-/// Longest wait for a whole answer. Short enough that a lease always outlives the call that it
-/// guards (`LEASE_SECONDS`), long enough for the slowest creation of a connection.
+/// Longest wait for a whole answer, unless a call has a reason for another one. Short enough that a
+/// lease always outlives the call that it guards (`LEASE_SECONDS`).
 pub const CALL_TIMEOUT: Duration = Duration::from_secs(15);
-/// Largest answer that is read, unless it is known to be larger.
-pub const ANSWER_LIMIT: usize = 256 * 1024;
+/// Largest answer that is read, in bytes, unless it is known to be larger. Slack's largest is the list
+/// of a user group's members: 100,000 of them have less than 2 MB.
+pub const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
 /// How many idle connections to one host are kept.
 const IDLE_PER_HOST: usize = 64;
 
@@ -28,9 +33,15 @@ pub enum CallError {
     /// The request was never sent: the host could not be found or reached.
     #[error("not reachable ({0})")]
     NotSent(&'static str),
+    /// The request was never sent, for what stands in the way.
+    #[error("not reachable ({0})")]
+    Barred(Obstacle),
     /// The request may have been received and acted upon.
     #[error("no usable answer ({0})")]
     Unanswered(&'static str),
+    /// The request was answered, and the answer is larger than so many bytes.
+    #[error("no usable answer (larger than {0} bytes)")]
+    TooLarge(usize),
 }
 
 /// Builds the client. Installs the process's TLS provider first, since reqwest is built without
@@ -63,7 +74,10 @@ pub fn client(https_proxy: Option<&Url>) -> Result<Client, reqwest::Error> {
 #[must_use]
 pub fn classify(error: &reqwest::Error) -> CallError {
     if error.is_connect() {
-        CallError::NotSent("no connection")
+        match Obstacle::of(error) {
+            Some(obstacle) => CallError::Barred(obstacle),
+            None => CallError::NotSent("no connection"),
+        }
     } else if error.is_timeout() {
         CallError::Unanswered("timeout")
     } else if error.is_builder() {
@@ -76,13 +90,13 @@ pub fn classify(error: &reqwest::Error) -> CallError {
 /// Reads an answer's body up to `limit` bytes.
 ///
 /// # Errors
-/// [`CallError::Unanswered`] when the connection ends early or the body is too large.
+/// [`CallError::Unanswered`] when the connection ends early, [`CallError::TooLarge`].
 pub async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, CallError> {
     let expected = response.content_length().unwrap_or(0);
     let mut body = Vec::with_capacity(usize::try_from(expected).unwrap_or(0).min(64 * 1024));
     while let Some(chunk) = response.chunk().await.map_err(|error| classify(&error))? {
         if body.len() + chunk.len() > limit {
-            return Err(CallError::Unanswered("answer too large"));
+            return Err(CallError::TooLarge(limit));
         }
         body.extend_from_slice(&chunk);
     }

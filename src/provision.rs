@@ -10,7 +10,7 @@ mod sweep;
 use crate::fivetran::catalog::ServiceId;
 use crate::fivetran::error::Error;
 use crate::fivetran::listed::Page;
-use crate::fivetran::model::{ConnectCard, Connection, SetupState, SyncState};
+use crate::fivetran::model::{ApiMessage, ConnectCard, Connection, SetupState, SyncState};
 use crate::fivetran::schema::SchemaKind;
 use crate::fivetran::{Fivetran, NewConnection};
 use crate::journal::{self, Failure, Found, Problem};
@@ -74,12 +74,7 @@ impl Provision {
         };
         match self.fivetran.create_connection(new).await {
             Ok(created) => Outcome::Created { connection: created.connection.id, card: created.connect_card },
-            Err(Error::Rejected { status: 409, said }) => {
-                Outcome::CreateRefused { problem: Problem::NameTaken(said), conflict: true }
-            }
-            Err(Error::Rejected { said, .. }) => {
-                Outcome::CreateRefused { problem: Problem::Refused(said), conflict: false }
-            }
+            Err(Error::Rejected { status, said }) => refused(status, said),
             Err(error) => Outcome::Failed(failure(error)),
         }
     }
@@ -98,9 +93,7 @@ impl Provision {
     pub async fn mint(&self, connection: &str, landing: &str) -> Outcome {
         match self.fivetran.connect_card(connection, &self.landing.uri(landing)).await {
             Ok(card) => Outcome::Minted(card),
-            Err(Error::NotFound(said)) if said.is_of_connection() => Outcome::Vanished,
-            // Not Fivetran's own word, as it may be a proxy's: the connection may well be there.
-            Err(Error::NotFound(said)) if !said.is_of_group() => Outcome::Failed(Failure::Unclear),
+            Err(Error::Gone(_)) => Outcome::Vanished,
             Err(error) => Outcome::Failed(failure(error)),
         }
     }
@@ -121,7 +114,7 @@ impl Provision {
         }
         match self.fivetran.delete_connection(connection).await {
             Ok(()) => Outcome::Cancelled,
-            Err(Error::NotFound(said)) if said.is_of_connection() => Outcome::Vanished,
+            Err(Error::Gone(_)) => Outcome::Vanished,
             Err(error) => Outcome::Failed(failure(error)),
         }
     }
@@ -135,7 +128,7 @@ impl Provision {
         }
         match self.fivetran.sync_connection(connection).await {
             Ok(()) => Outcome::SyncBegun,
-            Err(Error::NotFound(said)) if said.is_of_connection() => Outcome::Vanished,
+            Err(Error::Gone(_)) => Outcome::Vanished,
             // Any conflict with how it stands, and not only with a sync that runs: it is looked at again.
             Err(Error::Rejected { status: 409, said }) => match self.see_before_sync(connection).await {
                 Ok(()) => Outcome::Failed(Failure::Final(Problem::Refused(said))),
@@ -166,11 +159,11 @@ impl Provision {
     /// How a connection stands; `None` when Fivetran itself says that this connection is not there.
     ///
     /// # Errors
-    /// [`Error`]; a 404 that does not speak of the connection is one.
+    /// [`Error`]; a 404 that does not speak of this connection is one.
     pub async fn see(&self, connection: &str) -> Result<Option<Connection>, Error> {
         match self.fivetran.connection(connection).await {
             Ok(found) => Ok(Some(found)),
-            Err(Error::NotFound(said)) if said.is_of_connection() => Ok(None),
+            Err(Error::Gone(_)) => Ok(None),
             Err(error) => Err(error),
         }
     }
@@ -215,14 +208,31 @@ fn judge(connections: Vec<Connection>, service: &ServiceId) -> Found {
     found
 }
 
+/// What a refusal of a creation means. Any conflict with how things are is 409, and a name that is taken
+/// may be 400: which it is, Fivetran's words and a look tell.
+fn refused(status: u16, said: ApiMessage) -> Outcome {
+    let conflict = status == 409 || said.says_taken();
+    let problem = match conflict {
+        true if said.says_taken() => Problem::NameTaken(said),
+        true => Problem::Conflict(said),
+        false => Problem::Refused(said),
+    };
+    Outcome::CreateRefused { problem, conflict }
+}
+
 /// What a failed call means for the command.
 fn failure(error: Error) -> Failure {
     match error {
         Error::KeyRejected(_) => Failure::Final(Problem::KeyRejected),
         Error::Forbidden(said) => Failure::Final(Problem::Forbidden(said)),
         Error::NotFound(said) if said.is_of_group() => Failure::Final(Problem::GroupUnknown(said)),
-        Error::NotFound(said) => Failure::Final(Problem::Refused(said)),
-        Error::Rejected { said, .. } => Failure::Final(Problem::Refused(said)),
+        Error::Rejected { status: 409, said } => Failure::Final(Problem::Conflict(said)),
+        Error::Gone(said) | Error::NotFound(said) | Error::Rejected { said, .. } => {
+            Failure::Final(Problem::Refused(said))
+        }
+        Error::Blocked(obstacle) if obstacle.may_pass() => Failure::Doubtful(Problem::Blocked(obstacle)),
+        Error::Blocked(obstacle) => Failure::Final(Problem::Blocked(obstacle)),
+        Error::TooLarge { call } => Failure::Final(Problem::TooLarge { limit_mb: call.limit_mb() }),
         Error::Throttled(pause) => Failure::Throttled(pause),
         Error::Unavailable(_) => Failure::NotSent,
         Error::Unclear(_) => Failure::Unclear,
@@ -232,20 +242,52 @@ fn failure(error: Error) -> Failure {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::fivetran::model::ApiMessage;
+    use crate::outbound::Obstacle;
+
+    fn said(code: &str, message: &str) -> ApiMessage {
+        ApiMessage { code: code.to_owned(), message: message.to_owned() }
+    }
 
     #[test]
     fn what_is_not_found_is_told_by_its_code() {
-        let said = |code: &str| ApiMessage { code: code.to_owned(), message: String::new() };
-        let told = |code: &str| failure(Error::NotFound(said(code)));
+        let told = |code: &str| failure(Error::NotFound(said(code, "")));
         assert!(matches!(told("NotFound_Group"), Failure::Final(Problem::GroupUnknown(_))));
         for code in ["NotFound_Service", "NotFound_Connection", ""] {
             assert!(matches!(told(code), Failure::Final(Problem::Refused(_))), "{code}");
         }
-        assert!(
-            said("NotFound_Connection").is_of_connection() && said("NotFound_Connector").is_of_connection()
-        );
-        assert!(!said("").is_of_connection() && !said("NotFound_Group").is_of_connection());
+    }
+
+    #[test]
+    fn a_conflict_is_a_taken_name_only_where_fivetran_says_so() {
+        let name = |status, message: &str| match refused(status, said("Conflict", message)) {
+            Outcome::CreateRefused { problem, conflict } => (problem.name(), conflict),
+            outcome => panic!("{outcome:?}"),
+        };
+        for (status, message, told) in [
+            (409, "Connection with schema name 'acme' already exists in the group", ("name_taken", true)),
+            (400, "Destination schema must be unique", ("name_taken", true)),
+            (409, "The destination is being migrated", ("conflict", true)),
+            (409, "", ("conflict", true)),
+            (400, "Unsupported connector service 'x'", ("refused", false)),
+            (422, "", ("refused", false)),
+        ] {
+            assert_eq!(name(status, message), told, "{status} {message}");
+        }
+    }
+
+    #[test]
+    fn what_stands_in_the_way_for_good_is_told_at_once() {
+        for (obstacle, at_once) in [
+            (Obstacle::Redirect { status: 302 }, true),
+            (Obstacle::UntrustedCertificate, true),
+            (Obstacle::Foreign { status: 200 }, true),
+            (Obstacle::Foreign { status: 404 }, false),
+            (Obstacle::UnknownHost, false),
+        ] {
+            let failure = failure(Error::Blocked(obstacle));
+            assert_eq!(matches!(failure, Failure::Final(_)), at_once, "{failure:?}");
+            assert_eq!(matches!(failure, Failure::Doubtful(_)), !at_once, "{failure:?}");
+        }
     }
 
     #[test]

@@ -6,6 +6,7 @@
 mod deliver;
 mod flow;
 mod home;
+mod in_hand;
 mod link;
 mod step;
 mod trouble;
@@ -14,16 +15,15 @@ mod turns;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::clock::Clock;
-use crate::crash::crash_point;
+use crate::crash::{self, crash_point};
 use crate::fivetran::model::ConnectCard;
-use crate::journal::{self, Act, Ending, Message, Notice, Record, Resting, Stage, Step, Terms, Then, Turn};
+use crate::journal::{self, Act, Ending, GRACE, Message, Notice, Record, Resting, Stage, Terms, Then, Turn};
 use crate::outbound::CALL_TIMEOUT;
 use crate::provision::Provision;
 use crate::store::{Claimed, Recorded, Store};
@@ -31,6 +31,7 @@ use crate::telemetry::{self, Metrics, Party};
 use crate::work::Work;
 use deliver::Job;
 pub use deliver::{Delivery, Hints};
+use in_hand::InHand;
 pub use link::Links;
 use link::{Delivered, Landed, Posting};
 use trouble::{TroubleLog, cause};
@@ -267,6 +268,7 @@ impl Worker {
             accepted_at: claimed.accepted_at,
             web_api: self.parts.links.delivery.has_web_api(),
             intent: work.intent(),
+            grace: crash::create_grace().and_then(|it| it.try_into().ok()).unwrap_or(GRACE),
             spread: spread(&claimed.id),
         };
         let taken_up = self.resting().take_up(&claimed.id, claimed.fence, terms, claimed.progress.clone());
@@ -282,7 +284,7 @@ impl Worker {
                     if !self.record(&claimed, record, "deliver: recorded").await {
                         return;
                     }
-                    let (before, answered) = crash_points(&step);
+                    let (before, answered) = step::crash_points(&step);
                     crash_point(before);
                     let until = journal.turn_limit(self.parts.clock.now());
                     let Some(outcome) = self.provision(job, step, until, again).await else {
@@ -313,6 +315,12 @@ impl Worker {
                     let outcome = self.tell(job, &notice, again).await;
                     crash_point("tell: answered");
                     outcome
+                }
+                Act::Stay(pause) => {
+                    if !self.record(&claimed, record, "wait: recorded").await || !self.stay(pause).await {
+                        return;
+                    }
+                    Outcome::Woken
                 }
                 Act::Rest(pause) => {
                     let (tries, wait_s) = (journal.progress().tries, pause.as_secs_f64());
@@ -407,6 +415,24 @@ impl Worker {
         outlasts
     }
 
+    /// Keeps a command in hand for so long; false if the bot shuts down meanwhile.
+    async fn stay(&self, pause: Duration) -> bool {
+        let Parts { clock, stopping, .. } = &self.parts;
+        let began = clock.now();
+        let left = || {
+            let gone = Duration::try_from(clock.now().duration_since(began)).unwrap_or_default();
+            pause.saturating_sub(gone)
+        };
+        while !left().is_zero() {
+            // By the clock, which a test can move ahead.
+            tokio::select! {
+                () = stopping.cancelled() => return false,
+                () = tokio::time::sleep(left().min(POLL)) => {}
+            }
+        }
+        true
+    }
+
     /// Asks for due commands once a short pause is over; the poll would be up to [`POLL`] late.
     fn wake_after(self: &Arc<Self>, pause: Duration) {
         if pause < POLL * 4 {
@@ -458,33 +484,6 @@ impl Worker {
         if ending == Ending::Undeliverable {
             tracing::error!(command = claimed.id, "nobody could be told how this command ended");
         }
-    }
-}
-
-/// Counts a command in hand for as long as it lives, a panic included.
-struct InHand(Gauge);
-
-impl InHand {
-    fn count(gauge: &Gauge) -> Self {
-        gauge.inc();
-        Self(gauge.clone())
-    }
-}
-
-impl Drop for InHand {
-    fn drop(&mut self) {
-        self.0.dec();
-    }
-}
-
-/// The crash points around a step at Fivetran.
-fn crash_points(step: &Step) -> (&'static str, &'static str) {
-    match step {
-        Step::Create => ("create: before the call", "create: answered"),
-        // A sync is a look first, and what comes after it can be asked for again and again.
-        Step::Look | Step::Sync { .. } => ("look: before the call", "look: answered"),
-        Step::Mint { .. } => ("mint: before the call", "mint: answered"),
-        Step::Cancel { .. } => ("cancel: before the call", "cancel: answered"),
     }
 }
 

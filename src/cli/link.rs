@@ -18,13 +18,16 @@ use crate::fivetran::Fivetran;
 use crate::fivetran::catalog::Catalog;
 use crate::fivetran::live::fetch_catalog;
 use crate::fivetran::model::ConnectCard;
-use crate::journal::{Act, Failure, Journal, Message, Notice, Outcome, Problem, Progress, Step, Terms, Turn};
+use crate::journal::{
+    Act, Failure, GRACE, Journal, Message, Notice, Outcome, Problem, Progress, Step, Terms, Turn,
+};
 use crate::provision::{self, Provision};
 use crate::work::{Intent, Request, Work};
 use crate::{outbound, reply};
 
-/// How long a person at a shell is kept waiting for Fivetran to come back.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// How long a person at a shell is kept waiting for Fivetran to come back, or for what it may yet make
+/// ([`GRACE`]).
+const PATIENCE: Duration = Duration::from_secs(90);
 /// The same while no request has reached it at all.
 const PATIENCE_UNREACHED: Duration = Duration::from_secs(10);
 /// The last part of the address at which the customer of such a link lands.
@@ -110,7 +113,7 @@ async fn resolve(
 async fn make(request: &Request, provision: &Provision, clock: &Clock) -> Result<Made, Trouble> {
     let accepted_at = clock.now();
     let spread = accepted_at.as_nanosecond().unsigned_abs() as u64;
-    let terms = Terms { accepted_at, web_api: false, intent: Intent::Print, spread };
+    let terms = Terms { accepted_at, web_api: false, intent: Intent::Print, grace: GRACE, spread };
     let mut journal = Journal::new(terms, Progress::default());
     let (mut outcome, mut waited) = (Outcome::Accepted, Duration::ZERO);
     let (mut reached, began_waiting) = (false, Instant::now());
@@ -123,7 +126,7 @@ async fn make(request: &Request, provision: &Provision, clock: &Clock) -> Result
                 reached |= !matches!(outcome, Outcome::Failed(Failure::NotSent));
                 outcome
             }
-            Act::Rest(pause) => {
+            Act::Rest(pause) | Act::Stay(pause) => {
                 waited += pause;
                 if !reached && began_waiting.elapsed() + pause > PATIENCE_UNREACHED {
                     return Err(Trouble::Unreachable);

@@ -4,8 +4,9 @@
 
 use std::time::Duration;
 
+use crate::fivetran::call::Call;
 use crate::fivetran::model::ApiMessage;
-use crate::outbound::CallError;
+use crate::outbound::{CallError, Obstacle};
 
 /// A failed call.
 #[derive(Debug, thiserror::Error)]
@@ -16,11 +17,16 @@ pub enum Error {
     /// 403: the key's role may not do this.
     #[error("the API key may not do this: {0}")]
     Forbidden(ApiMessage),
-    /// 404: no such group, connection or service; `ApiMessage::code` tells which.
+    /// 404, and by Fivetran's own word it is the connection that was asked about which is not there.
+    /// Nothing else means that a connection is gone.
+    #[error("Fivetran does not have this connection: {0}")]
+    Gone(ApiMessage),
+    /// 404, and by Fivetran's own word there is no such group, service or the like;
+    /// `ApiMessage::code` tells which.
     #[error("Fivetran does not find it: {0}")]
     NotFound(ApiMessage),
     /// Another 4xx: Fivetran read the request and will not do it. A name that is taken is 409 or
-    /// 400, nobody documents which.
+    /// 400, nobody documents which; and 409 is any conflict with how things are.
     #[error("Fivetran refuses with status {status}: {said}")]
     Rejected {
         /// The HTTP status.
@@ -31,6 +37,15 @@ pub enum Error {
     /// 429: nothing was done; wait so long, if it says how long.
     #[error("rate limited by Fivetran")]
     Throttled(Option<Duration>),
+    /// Something stands in the way, and nothing was done.
+    #[error("Fivetran is not reachable: {0}")]
+    Blocked(Obstacle),
+    /// The answer is larger than is read. Nothing was done but reading.
+    #[error("Fivetran's answer is larger than is read, which is {} MB", call.limit_mb())]
+    TooLarge {
+        /// To what.
+        call: Call,
+    },
     /// Nothing was sent.
     #[error("Fivetran is {0}")]
     Unavailable(CallError),
@@ -39,11 +54,14 @@ pub enum Error {
     Unclear(CallError),
 }
 
-impl From<CallError> for Error {
-    fn from(error: CallError) -> Self {
+impl Error {
+    /// What a failure of the transport means for a call.
+    pub(super) fn of(call: Call, error: CallError) -> Self {
         match error {
             CallError::NotSent(_) => Self::Unavailable(error),
-            CallError::Unanswered(_) => Self::Unclear(error),
+            CallError::Barred(obstacle) => Self::Blocked(obstacle),
+            CallError::TooLarge(_) if !call.acts() => Self::TooLarge { call },
+            CallError::TooLarge(_) | CallError::Unanswered(_) => Self::Unclear(error),
         }
     }
 }

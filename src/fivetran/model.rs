@@ -49,8 +49,8 @@ pub struct ApiMessage {
 const MESSAGE_LIMIT: usize = 500;
 
 impl ApiMessage {
-    /// Reads an error's body; an HTML page of a gateway says nothing.
-    pub(super) fn read(body: &[u8]) -> Self {
+    /// Reads an error's body; `None` if it is no JSON object, as an HTML page of a gateway.
+    pub(super) fn read(body: &[u8]) -> Option<Self> {
         #[derive(Deserialize)]
         struct Body {
             #[serde(default)]
@@ -58,26 +58,57 @@ impl ApiMessage {
             #[serde(default)]
             message: Option<String>,
         }
-        let Ok(Body { code, message }) = serde_json::from_slice(body) else { return Self::default() };
+        let Body { code, message } = serde_json::from_slice(body).ok()?;
         let cut = |text: Option<String>| {
             let text = text.unwrap_or_default();
             text.chars().filter(|c| !c.is_control()).take(MESSAGE_LIMIT).collect::<String>()
         };
-        Self { code: cut(code), message: cut(message) }
+        Some(Self { code: cut(code), message: cut(message) })
     }
 }
 
+/// The codes for a connection that is not found. `Connector` is what it was called before, and
+/// `Integration` before that; Fivetran's own Terraform provider knows the first two.
+const CONNECTION_NOT_FOUND: [&str; 3] = ["NotFound_Connection", "NotFound_Connector", "NotFound_Integration"];
+/// Words by which a refusal says that a name is taken. Nobody documents them; without one of them a
+/// person is told Fivetran's sentence as it is.
+const TAKEN: [&str; 8] = [
+    "already exist",
+    "already taken",
+    "already in use",
+    "already used",
+    "already been used",
+    "is taken",
+    "unique",
+    "duplicate",
+];
+
 impl ApiMessage {
-    /// Whether it is the connection that is not found.
-    #[must_use]
-    pub fn is_of_connection(&self) -> bool {
-        self.code.starts_with("NotFound_Connect") || self.code.starts_with("NotFound_Integration")
+    /// Whether this connection is what is not found: its code says so, and its message speaks of no
+    /// other one.
+    pub(super) fn says_gone(&self, connection: &str) -> bool {
+        let spoken_of = self.message.split_once("id '").and_then(|(_, rest)| rest.split_once('\''));
+        CONNECTION_NOT_FOUND.contains(&self.code.as_str()) && spoken_of.is_none_or(|(id, _)| id == connection)
     }
 
-    /// Whether it is the destination's group that is not found.
+    /// Whether it says what is not found, rather than that there is no such address.
+    pub(super) fn names_what_is_missing(&self) -> bool {
+        self.code.starts_with("NotFound_") || self.is_of_group()
+    }
+
+    /// Whether it is the destination's group that is not found. Destinations say so in the message
+    /// alone. <https://fivetran.com/docs/rest-api/api-reference/destinations>
     #[must_use]
     pub fn is_of_group(&self) -> bool {
-        self.code.starts_with("NotFound_Group") || self.code.starts_with("NotFound_Destination")
+        matches!(self.code.as_str(), "NotFound_Group" | "NotFound_Destination")
+            || (self.code == "NotFound" && self.message.starts_with("Destination with id"))
+    }
+
+    /// Whether a refusal says that the name is taken.
+    #[must_use]
+    pub fn says_taken(&self) -> bool {
+        let message = self.message.to_ascii_lowercase();
+        TAKEN.iter().any(|words| message.contains(words))
     }
 }
 
@@ -414,9 +445,10 @@ mod tests {
     fn what_fivetran_says_is_cut_to_what_can_be_shown() {
         let said = ApiMessage::read(
             &serde_json::to_vec(&json!({"code": "A", "message": "x".repeat(9000)})).unwrap(),
-        );
+        )
+        .unwrap();
         assert_eq!((said.code.as_str(), said.message.len()), ("A", MESSAGE_LIMIT));
-        assert_eq!(ApiMessage::read(b"<html>502</html>"), ApiMessage::default());
-        assert_eq!(ApiMessage::read(br#"{"code":null}"#), ApiMessage::default());
+        assert_eq!(ApiMessage::read(b"<html>502</html>"), None);
+        assert_eq!(ApiMessage::read(br#"{"code":null}"#), Some(ApiMessage::default()));
     }
 }

@@ -8,6 +8,7 @@ use reqwest::Method;
 use serde::de::IgnoredAny;
 use serde_json::json;
 
+use super::call::Call;
 use super::error::Error;
 use super::{Fivetran, model, segment};
 
@@ -23,7 +24,7 @@ impl Fivetran {
     /// [`Error`]; without the permission it is [`Error::Forbidden`].
     pub async fn try_to_list(&self, group_id: &str) -> Result<(), Error> {
         let path = format!("/v1/connections?group_id={}&limit=1", segment(group_id)?);
-        self.send::<IgnoredAny>(self.request(Method::GET, &path)).await.map(drop)
+        self.send::<IgnoredAny>(Call::List, self.request(Method::GET, &path)).await.map(drop)
     }
 
     /// Asks for a connection that cannot be made, since there is no such service: Fivetran refuses
@@ -41,7 +42,8 @@ impl Fivetran {
             "destination_schema_names": "FIVETRAN_NAMING",
             "config": { "schema": NO_SERVICE },
         });
-        match self.send::<IgnoredAny>(self.request(Method::POST, "/v1/connections").json(&body)).await {
+        let request = self.request(Method::POST, "/v1/connections").json(&body);
+        match self.send::<IgnoredAny>(Call::Create, request).await {
             Ok(_) | Err(Error::Rejected { status: 400 | 409 | 422, .. }) => Ok(()),
             Err(Error::NotFound(said)) if said.code.starts_with("NotFound_") && !said.is_of_group() => Ok(()),
             Err(error) => Err(error),
@@ -55,7 +57,7 @@ impl Fivetran {
     pub async fn try_to_read_a_service(&self) -> Result<(), Error> {
         let path = format!("/v1/metadata/connector-types/{A_SERVICE}");
         let request = self.request(Method::GET, &path).header("Accept", "application/json");
-        match self.read::<IgnoredAny>(request, super::CATALOGUE_LIMIT).await {
+        match self.send::<IgnoredAny>(Call::Metadata, request).await {
             Ok(_) => Ok(()),
             Err(Error::NotFound(said)) if said.code.starts_with("NotFound_") => Ok(()),
             Err(error) => Err(error),
@@ -70,7 +72,7 @@ impl Fivetran {
     pub async fn system_key_expiry(&self, id: &str) -> Result<Option<Timestamp>, Error> {
         let path = format!("/v1/system-keys/{}", segment(id)?);
         let request = self.request(Method::GET, &path).header("Accept", "application/json");
-        self.send::<model::SystemKey>(request).await.map(|key| key.expired_at)
+        self.send::<model::SystemKey>(Call::Account, request).await.map(|key| key.expired_at)
     }
 
     /// When the key in use expires: as the configuration says it, or else Fivetran, if it does.

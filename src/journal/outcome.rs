@@ -98,6 +98,8 @@ pub enum Found {
 pub enum Failure {
     /// For good.
     Final(Problem),
+    /// Nothing was done, for what mostly stays and was seen to pass.
+    Doubtful(Problem),
     /// Nothing was done; a pause is asked for.
     Throttled(Option<Duration>),
     /// Nothing was sent.

@@ -12,6 +12,9 @@ use super::{Due, Journal, Next, Stage};
 /// tried again: what is left of the response_url's half hour is for telling the person. A link
 /// that only Slack holds up may still be posted.
 pub const CREATE_DEADLINE: SignedDuration = SignedDuration::from_mins(25);
+/// How long before [`CREATE_DEADLINE`] the last creation is begun, so that one without an answer can be
+/// looked for until it is certain what became of it: its call and then [`super::GRACE`].
+pub(super) const CREATE_MARGIN: SignedDuration = SignedDuration::from_secs(150);
 /// The response_url dies at 30 minutes; the last post must arrive before.
 pub const RESPONSE_URL_DEADLINE: SignedDuration = SignedDuration::from_secs(29 * 60 + 30);
 /// With a bot token messages can be posted for ever; after this, nobody waits any more.
@@ -65,7 +68,7 @@ impl<C> Journal<C> {
     }
 
     /// The next delay of the backoff.
-    fn backoff(&mut self) -> Duration {
+    pub(super) fn backoff(&mut self) -> Duration {
         let doubled = BACKOFF.0.saturating_mul(1 << self.progress.tries.min(16));
         self.progress.tries += 1;
         self.jittered(doubled.min(BACKOFF.1))
@@ -77,6 +80,14 @@ impl<C> Journal<C> {
         Next::Rest(delay.min(left))
     }
 
+    /// [`Self::rest`] with the command in hand.
+    pub(super) fn stay(&self, delay: Duration, now: Timestamp) -> Next {
+        match self.rest(delay, now) {
+            Next::Rest(delay) => Next::Stay(delay),
+            next => next,
+        }
+    }
+
     /// Until when a step at Fivetran may wait for its turn. Whoever has waited so long in vain has had
     /// a call that could not be sent. What is begun late, as by a link that Slack held up for an hour,
     /// has `TURN_PATIENCE` all the same: to wait behind others is no failure yet.
@@ -86,9 +97,12 @@ impl<C> Journal<C> {
         usual.max(after(now, TURN_PATIENCE)).min(self.limit())
     }
 
-    /// From when on nothing of this stage is begun any more.
+    /// From when on what is due in this stage is not begun any more.
     pub(super) fn limit(&self) -> Timestamp {
         match self.progress.stage {
+            Stage::Create if self.due == Due::Create => {
+                after(self.terms.accepted_at, CREATE_DEADLINE - CREATE_MARGIN)
+            }
             Stage::Create | Stage::Cancel { .. } | Stage::Sync { .. } => {
                 after(self.terms.accepted_at, CREATE_DEADLINE)
             }

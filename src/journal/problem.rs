@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::fivetran::model::ApiMessage;
 use crate::fivetran::schema::Misfit;
+use crate::outbound::Obstacle;
 
 /// Why a command ends without a link. Stored, so that it can be told after a crash; worded in
 /// [`crate::reply`].
@@ -21,6 +22,15 @@ pub enum Problem {
     GroupUnknown(ApiMessage),
     /// Fivetran refuses the connection for a reason of its own.
     Refused(ApiMessage),
+    /// Fivetran refuses it for how things are with it now, which may change.
+    Conflict(ApiMessage),
+    /// Something stands between the bot and Fivetran.
+    Blocked(Obstacle),
+    /// Fivetran's answer is larger than is read.
+    TooLarge {
+        /// How much is read.
+        limit_mb: usize,
+    },
     /// Another service's connection has the schema.
     SchemaTaken {
         /// That service's id.
@@ -75,6 +85,9 @@ impl Problem {
             Self::Forbidden(_) => "forbidden",
             Self::GroupUnknown(_) => "group_unknown",
             Self::Refused(_) => "refused",
+            Self::Conflict(_) => "conflict",
+            Self::Blocked(_) => "blocked",
+            Self::TooLarge { .. } => "too_large",
             Self::SchemaTaken { .. } => "schema_taken",
             Self::NameTaken(_) => "name_taken",
             Self::AlreadyConnected { .. } => "already_connected",
@@ -212,6 +225,10 @@ mod tests {
             Notice::Problem(Problem::Superseded),
             Notice::Problem(Problem::NoAnswer),
             Notice::Problem(Problem::SchemaTaken { service: "stripe".to_owned() }),
+            Notice::Problem(Problem::Conflict(ApiMessage::default())),
+            Notice::Problem(Problem::Blocked(Obstacle::Redirect { status: 302 })),
+            Notice::Problem(Problem::Blocked(Obstacle::UnknownHost)),
+            Notice::Problem(Problem::TooLarge { limit_mb: 8 }),
             Notice::Problem(Problem::CannotPost { slack_says: "is_archived".to_owned() }),
         ] {
             assert_eq!(Notice::from_json(&notice.to_json().unwrap()), Some(notice));

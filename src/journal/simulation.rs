@@ -44,6 +44,10 @@ const SEEDS: u64 = 100_000;
 const ENOUGH: usize = 12;
 /// As in [`crate::outbound`], in ms.
 const CALL_TIMEOUT: i64 = 15_000;
+/// As in [`crate::fivetran::call`], in ms: how long a creation may take, and how long its answer is
+/// waited for.
+const CREATE_LIMIT: i64 = 60_000;
+const CREATE_TIMEOUT: i64 = 65_000;
 /// The lease of a command, in ms: what `serve` sets.
 const LEASE: i64 = 30_000;
 const SECOND: i64 = 1_000;

@@ -57,6 +57,8 @@ pub enum Act<C> {
     Deliver(Message<C>),
     /// Nothing for so long; then report [`Outcome::Woken`].
     Rest(Duration),
+    /// The same with the command in hand: whoever else took it up could not know since when it waits.
+    Stay(Duration),
     /// Nothing more.
     End(Ending),
 }
@@ -111,6 +113,7 @@ impl<C: Clone> Journal<C> {
             Next::Rest(pause) => {
                 (Then::WaitUntil(now.saturating_add(pause).unwrap_or(now)), Act::Rest(pause))
             }
+            Next::Stay(pause) => (Then::GoOn, Act::Stay(pause)),
             Next::End(ending) => {
                 self.card = None;
                 (Then::End(now), Act::End(ending))

@@ -12,6 +12,7 @@ use crate::command::surface::Surface;
 use crate::fivetran::model::ApiMessage;
 use crate::fivetran::schema::Target;
 use crate::journal::{Notice, Problem};
+use crate::outbound::Obstacle;
 use crate::work::{Request, Work};
 
 /// What is told in the place of a link; for the person alone. What can be decided is decided by
@@ -79,6 +80,17 @@ fn problem_sentence(problem: &Problem, work: &Work) -> String {
             }
         ),
         Problem::Refused(said) => refused(said, work),
+        Problem::Conflict(said) => format!(
+            "Fivetran can't do this for {name} at the moment{}, so {}. Try again in a few minutes.",
+            quoted(said),
+            undone(work)
+        ),
+        Problem::Blocked(obstacle) => blocked(*obstacle, work),
+        Problem::TooLarge { limit_mb } => format!(
+            "Fivetran's answer is larger than the {limit_mb} MB that I read, so {}. Ask whoever runs \
+             connect-card to look up the reference in the log.",
+            undone(work)
+        ),
         Problem::SchemaTaken { service } => format!(
             "The schema {schema} belongs to a connection for another service ({service}). Choose another schema, for \
              example: {slash} {} {}{}",
@@ -177,6 +189,82 @@ fn refused(said: &ApiMessage, work: &Work) -> String {
          schema ({}).{log}",
         request.target.connection_name()
     )
+}
+
+/// What stands between the bot and Fivetran, and who can take it away.
+fn blocked(obstacle: Obstacle, work: &Work) -> String {
+    let (what, remedy) = match obstacle {
+        Obstacle::UnknownHost => {
+            ("no name server here knows its address".to_owned(), "check the network and FIVETRAN_API_URL")
+        }
+        Obstacle::NoTls => (
+            "what answers at its address doesn't speak HTTPS".to_owned(),
+            "check FIVETRAN_API_URL and the proxy",
+        ),
+        Obstacle::UntrustedCertificate => (
+            "its certificate isn't trusted here, as happens where a company's proxy reads along".to_owned(),
+            "make the proxy's root certificate known (SSL_CERT_FILE)",
+        ),
+        Obstacle::CertificateOfAnotherHost => (
+            "the certificate of what answers belongs to another address".to_owned(),
+            "check FIVETRAN_API_URL and the proxy",
+        ),
+        Obstacle::ExpiredCertificate => (
+            "the certificate of what answers has expired".to_owned(),
+            "check the proxy, and this machine's clock",
+        ),
+        Obstacle::FutureCertificate => {
+            ("the certificate of what answers isn't valid yet".to_owned(), "set this machine's clock")
+        }
+        Obstacle::BadCertificate => {
+            ("the certificate of what answers isn't valid".to_owned(), "check the proxy and FIVETRAN_API_URL")
+        }
+        Obstacle::ProxySignIn => {
+            ("the proxy on the way wants a name and a password".to_owned(), "put both into HTTPS_PROXY")
+        }
+        Obstacle::ProxyRefuses => (
+            "the proxy on the way doesn't let me through".to_owned(),
+            "allow Fivetran's address there, or check HTTPS_PROXY",
+        ),
+        Obstacle::NetworkSignIn => (
+            "the network wants somebody to sign in first".to_owned(),
+            "sign this machine in to the network, or check the proxy",
+        ),
+        Obstacle::Redirect { status } => (
+            format!("what answers at its address sends me elsewhere (status {status})"),
+            "check FIVETRAN_API_URL, and whether the network wants somebody to sign in",
+        ),
+        Obstacle::Foreign { status } => (
+            format!(
+                "what answers at its address isn't Fivetran, or doesn't know what I asked for (status {status})"
+            ),
+            "check FIVETRAN_API_URL, the proxy and the firewall",
+        ),
+        Obstacle::OddShape => (
+            "it answers in a form that I don't know".to_owned(),
+            "check FIVETRAN_API_URL, and whether there is a newer connect-card",
+        ),
+    };
+    let again = match work {
+        Work::Connect(_) => "After that, type the same command again.",
+        Work::Renew { .. } | Work::Cancel { .. } | Work::Sync { .. } => "After that, try again.",
+    };
+    format!(
+        "I can't reach Fivetran: {what}. So {}. Whoever runs connect-card needs to {remedy}; the log has the \
+         reference. {again}",
+        undone(work)
+    )
+}
+
+/// What has not come about.
+fn undone(work: &Work) -> String {
+    let name = work.request().service_name.as_str();
+    match work {
+        Work::Connect(_) => format!("there's no link for {name} yet"),
+        Work::Renew { .. } => format!("I couldn't make a new link for {name}"),
+        Work::Cancel { .. } => format!("the connection for {name} may not have been deleted"),
+        Work::Sync { .. } => format!("a sync of {name} may not have started"),
+    }
 }
 
 /// Fivetran's silence, and what may have become of the command.

@@ -119,7 +119,9 @@ impl From<CallError> for PostError {
     fn from(error: CallError) -> Self {
         match error {
             CallError::NotSent(why) => Self::NotSent(why),
+            CallError::Barred(obstacle) => Self::NotSent(obstacle.words()),
             CallError::Unanswered(why) => Self::Unclear(why.to_owned()),
+            CallError::TooLarge(_) => Self::Unclear(error.to_string()),
         }
     }
 }

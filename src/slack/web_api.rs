@@ -366,8 +366,8 @@ const NOT_SLACK: &str = "not Slack's";
 
 fn unanswered(error: &CallError) -> SlackClientError {
     let error = SlackClientSystemError::new().opt_message(match error {
-        CallError::NotSent(_) => Some(NOT_SENT.to_owned()),
-        CallError::Unanswered(_) => None,
+        CallError::NotSent(_) | CallError::Barred(_) => Some(NOT_SENT.to_owned()),
+        CallError::Unanswered(_) | CallError::TooLarge(_) => None,
     });
     SlackClientError::SystemError(error)
 }

@@ -4,7 +4,7 @@
 
 use super::Outcome;
 use super::deliver::Job;
-use crate::journal::{Failure, Found, Origin};
+use crate::journal::{Found, Origin};
 use crate::store::Store;
 use crate::work::{Confirmed, Work};
 
@@ -16,9 +16,13 @@ pub(super) async fn with_origin(found: Found, job: Job<'_>, store: &Store) -> Ou
     let (Found::Unfinished { connection: id, .. } | Found::Finished { connection: id, .. }) = &found else {
         return Outcome::Found(found);
     };
-    let Ok(stored) = store.connection(&request.key()).await else {
+    let stored = match store.connection(&request.key()).await {
+        Ok(stored) => stored,
         // Without knowing where its link is, none may be posted: it is asked again.
-        return Outcome::Failed(Failure::NotSent);
+        Err(error) => {
+            tracing::warn!(command = job.claimed.id, %error, "could not read where a connection's link is");
+            return Outcome::Postponed;
+        }
     };
     let Some(link) = stored.map(|stored| stored.connection.link).filter(|link| link.is_home_of(id)) else {
         return Outcome::Found(found);

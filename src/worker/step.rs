@@ -86,7 +86,18 @@ fn calls_of(step: &Step, request: &Request) -> u32 {
 fn answer(outcome: &Outcome) -> Answer {
     match outcome {
         Outcome::Failed(Failure::Throttled(pause)) => Answer::Throttled(*pause),
-        Outcome::Failed(Failure::NotSent | Failure::Unclear) => Answer::Failed,
+        Outcome::Failed(Failure::NotSent | Failure::Unclear | Failure::Doubtful(_)) => Answer::Failed,
         _ => Answer::Answered,
+    }
+}
+
+/// The crash points around a step at Fivetran.
+pub(super) fn crash_points(step: &Step) -> (&'static str, &'static str) {
+    match step {
+        Step::Create => ("create: before the call", "create: answered"),
+        // A sync is a look first, and what comes after it can be asked for again and again.
+        Step::Look | Step::Sync { .. } => ("look: before the call", "look: answered"),
+        Step::Mint { .. } => ("mint: before the call", "mint: answered"),
+        Step::Cancel { .. } => ("cancel: before the call", "cancel: answered"),
     }
 }

@@ -5,6 +5,7 @@ use connect_card::fivetran::keys::ApiKey;
 use connect_card::fivetran::model::SetupState;
 use connect_card::fivetran::{Fivetran, FivetranConfig};
 use connect_card::provision::{Landing, Provision};
+use serde_json::json;
 use stand_ins::fault::Fault;
 use stand_ins::fivetran::lies::Lies;
 use stand_ins::fivetran::{API_KEY, API_SECRET, FivetranStandIn, GROUP_ID};
@@ -55,11 +56,25 @@ async fn what_is_asked_for_is_escaped_and_what_comes_must_be_a_list() {
     let asked: Vec<_> = fivetran.calls().into_iter().map(|call| (call.route, call.query)).collect();
     assert_eq!(asked[0], ("list_page", "group_id=g%26schema%3Dacme&limit=1000".to_owned()));
     assert_eq!(asked[1].1, format!("group_id={GROUP_ID}&limit=1000&cursor=a%26b%3Dc%2Bd"));
-    for fault in [Fault::Truncated, Fault::NotJson, Fault::Empty, Fault::Oversized, Fault::DropAfter] {
+    for (fault, foreign) in [
+        (Fault::Truncated, false),
+        (Fault::DropAfter, false),
+        (Fault::NotJson, true),
+        (Fault::Empty, true),
+        (Fault::Oversized, true),
+    ] {
         fivetran.faults(|faults| faults.fail_next("list_page", fault.clone(), 1));
         let listed = api.connections_of(GROUP_ID, None).await;
-        assert!(matches!(listed, Err(Error::Unclear(_))), "{fault:?}");
+        assert_eq!(matches!(listed, Err(Error::Unclear(_))), !foreign, "{fault:?}");
+        assert_eq!(matches!(listed, Err(Error::Blocked(_))), foreign, "{fault:?}");
     }
+    // Whatever a list has in it, only what bears the name in that group is what was looked for.
+    let item = |id: &str, group: &str, schema: &str| json!({"id": id, "group_id": group, "schema": schema});
+    let items = [item("a_b", GROUP_ID, "other"), item("c_d", "other", "acme"), item("e_f", GROUP_ID, "acme")];
+    let answer = Fault::Says(200, json!({"code": "Success", "data": {"items": items}}));
+    fivetran.faults(|faults| faults.fail_next("list_connections", answer, 1));
+    let found = api.connections_named(GROUP_ID, "acme").await.unwrap();
+    assert_eq!(found.iter().map(|it| it.id.as_str()).collect::<Vec<_>>(), ["e_f"]);
     outside.shutdown();
 }
 

@@ -4,11 +4,14 @@
 use std::time::Duration;
 
 use super::dice::Dice;
-use super::{CALL_TIMEOUT, Fate, HOUR, MINUTE, SECOND, Weather, group_of, stamp};
+use super::{
+    CALL_TIMEOUT, CREATE_LIMIT, CREATE_TIMEOUT, Fate, HOUR, MINUTE, SECOND, Weather, group_of, stamp,
+};
 use crate::fivetran::model::{ApiMessage, SetupState};
 use crate::fivetran::tasks::Cause;
 use crate::journal::{Failure, Found, Problem};
 use crate::life::{Seen, Trouble};
+use crate::outbound::Obstacle;
 
 /// How a connection is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -111,8 +114,8 @@ pub(super) struct Fivetran {
     pub(super) connections: Vec<Connection>,
     pub(super) cards: Vec<Card>,
     pub(super) weather: Weather,
-    /// Fivetran's promise under `FIVETRAN_NAMING`. Where it is broken, work is done within the grace
-    /// and lists do not lag: then looking alone must be enough.
+    /// Fivetran's promise under `FIVETRAN_NAMING`. Where it is broken, lists do not lag: then looking
+    /// until a creation is done or never will be must be enough.
     pub(super) names_are_unique: bool,
     /// A name that is taken is said to be so; otherwise it is refused like anything else.
     pub(super) conflict: bool,
@@ -187,7 +190,7 @@ impl Fivetran {
             answer_at,
             instead: Some(Instead::Failed(failure)),
         };
-        let too_late = now + CALL_TIMEOUT;
+        let too_late = now + if call == Call::Create { CREATE_TIMEOUT } else { CALL_TIMEOUT };
         if self.weather.is_out(now) {
             return match self.weather.kind {
                 0 => instead(None, answer_at, Failure::Throttled(Some(Duration::ZERO))),
@@ -203,7 +206,11 @@ impl Fivetran {
             return Fate { work_at: Some(work_at), answer_at, instead: None };
         }
         // When the work of a request may be done at the latest, even if its caller has gone.
-        let latest = now + if self.names_are_unique { 35_000 } else { 2_500 };
+        let latest = match call {
+            Call::Create => now + CREATE_LIMIT,
+            Call::Other if self.names_are_unique => now + 35_000,
+            Call::Other => now + 2_500,
+        };
         match dice.below(12) {
             0 | 1 => instead(None, now + 5, Failure::NotSent),
             2 | 3 => {
@@ -215,6 +222,10 @@ impl Fivetran {
             8 => instead(Some(dice.between(now, latest)), too_late, Failure::Unclear),
             9 => instead(Some(dice.between(answer_at, latest)), answer_at, Failure::Unclear),
             10 if call == Call::Create => Fate { work_at: None, answer_at, instead: Some(Instead::Refused) },
+            10 if dice.one_in(2) => {
+                let foreign = Problem::Blocked(Obstacle::Foreign { status: 404 });
+                instead(None, answer_at, Failure::Doubtful(foreign))
+            }
             10 => instead(None, answer_at, Failure::Final(Problem::Forbidden(ApiMessage::default()))),
             _ => Fate { work_at: Some(work_at), answer_at: too_late - 1, instead: None },
         }

@@ -13,7 +13,7 @@ use super::job::Job;
 use super::store::{ClaimedMessage, Store, Stored, Write};
 
 use super::world::{Chore, World, shown};
-use super::{CALL_TIMEOUT, Fate};
+use super::{CREATE_TIMEOUT, Fate};
 use crate::journal::PostFailure;
 
 /// A process of a replica. One that was started anew is another.
@@ -263,7 +263,7 @@ impl Bot {
             self.world().work_at(at, work);
         }
         let dies = self.world().dies_during(self.replica, fate.answer_at);
-        debug_assert!(fate.answer_at <= self.world().now + CALL_TIMEOUT, "no call takes longer: {dies}");
+        debug_assert!(fate.answer_at <= self.world().now + CREATE_TIMEOUT, "no call takes longer: {dies}");
         self.sleep_until(fate.answer_at).await;
         self.breathe(8).await;
         match fate.instead {

@@ -9,11 +9,11 @@ use super::link::{Delivered, Landed, Posting};
 use super::process::Bot;
 use super::statistics::Ended;
 use super::world::{Chore, Hand};
-use super::{CALL_TIMEOUT, LEASE, Outcome, TEAM, stamp};
+use super::{CREATE_TIMEOUT, LEASE, Outcome, TEAM, span, stamp};
 use crate::fivetran::model::ApiMessage;
 use crate::journal::{
-    Act, FIRST_FENCE, Failure, Found, Journal, Message, Notice, Origin, Problem, Record, Step, Terms, Then,
-    Turn,
+    Act, FIRST_FENCE, Failure, Found, GRACE, Journal, Message, Notice, Origin, Problem, Record, Step, Terms,
+    Then, Turn,
 };
 use crate::work::{Confirmed, Work};
 
@@ -95,6 +95,13 @@ impl Bot {
                     }
                     Box::pin(self.tell(&job, &notice)).await
                 }
+                Act::Stay(pause) => {
+                    if !self.record(&job, record).await {
+                        return;
+                    }
+                    self.sleep(span(pause)).await;
+                    Outcome::Woken
+                }
                 Act::Rest(_) => {
                     let id = job.id();
                     self.world().replicas[self.replica].resting.put_down(&id, job.fence, journal);
@@ -122,6 +129,7 @@ impl Bot {
             accepted_at: stamp(row.accepted_at),
             web_api: world.slack.web_api,
             intent: job.work.intent(),
+            grace: GRACE,
             spread: crate::journal::pause::mix(job.command as u64 + 1),
         };
         let progress = row.progress.clone();
@@ -224,7 +232,7 @@ impl Bot {
         if again && self.world().dice.one_in(16) {
             return Outcome::Postponed;
         }
-        let needed = (CALL_TIMEOUT + LEASE_MARGIN).min(LEASE / 2);
+        let needed = (CREATE_TIMEOUT + LEASE_MARGIN).min(LEASE / 2);
         if step == Step::Create && self.world().lease_left(self.replica) < needed {
             return Outcome::Postponed;
         }
@@ -330,7 +338,7 @@ impl Bot {
         if !matches!(found, Found::Unfinished { .. } | Found::Finished { .. }) {
             return Outcome::Found(found);
         }
-        let Ok(stored) = self.connection(job.name).await else { return Outcome::Failed(Failure::NotSent) };
+        let Ok(stored) = self.connection(job.name).await else { return Outcome::Postponed };
         let Some(link) = stored.map(|stored| stored.connection.link).filter(|link| link.has_home()) else {
             return Outcome::Found(found);
         };
@@ -360,8 +368,8 @@ impl Bot {
         let mut world = self.world();
         let idle = &mut world.commands[job.command].idle_waits;
         match act {
-            Act::Rest(Duration::ZERO) => *idle += 1,
-            Act::Rest(_) => *idle = 0,
+            Act::Rest(Duration::ZERO) | Act::Stay(Duration::ZERO) => *idle += 1,
+            Act::Rest(_) | Act::Stay(_) => *idle = 0,
             _ => return,
         }
         if *idle > 1 {

@@ -1,5 +1,6 @@
 //! How long a command rests.
 
+use super::super::pause::CREATE_MARGIN;
 use super::*;
 
 #[test]
@@ -100,14 +101,21 @@ fn a_card_is_not_posted_for_another_connection_nor_after_a_quarter_of_an_hour() 
 
 #[test]
 fn a_step_may_wait_for_its_turn_until_nothing_is_made_any_more() {
-    let made_until = after(start(), CREATE_DEADLINE);
+    let made_until = after(start(), CREATE_DEADLINE - CREATE_MARGIN);
     let mut life = Life::new(WEB_API);
     life.next(Outcome::Accepted);
     assert_eq!(life.journal.turn_limit(life.now), made_until);
     // Who has waited in vain until then is told so at once.
     life.now = made_until;
-    assert_eq!(life.next(failed(Failure::NotSent)), Step::Tell);
+    let step = life.next(failed(Failure::NotSent));
+    assert_eq!(step, Step::Wait(Duration::ZERO));
+    assert_eq!(life.after_wait(&step).1, Step::Tell);
     assert_eq!(life.problem(), Some(&Problem::NoAnswer));
+
+    // What may have been made can be looked for until later.
+    let mut life = Life::new(WEB_API);
+    life.next(Outcome::TakenOver);
+    assert_eq!(life.journal.turn_limit(life.now), after(start(), CREATE_DEADLINE));
 
     // A card that is wanted later than that may still stand in line for a moment.
     let life = Life::posting(WEB_API);

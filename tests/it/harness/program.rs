@@ -72,6 +72,8 @@ impl Program {
         program
             .with("DATABASE_URL", &database)
             .with("HOST", "127.0.0.1")
+            // The stand-in does at once what it does at all.
+            .with("CREATE_GRACE_MS", "3000")
             // Where the crash points find `kill`.
             .with("PATH", "/usr/local/bin:/usr/bin:/bin")
             .on_another_port()

@@ -1,0 +1,171 @@
+//! Creations whose answer was lost, and answers that somebody else gives in Fivetran's place.
+
+use super::*;
+use crate::outbound::Obstacle;
+
+/// The longest that Fivetran works on a creation.
+const LATEST: SignedDuration = SignedDuration::from_secs(60);
+
+/// One whose creation got no answer, about to look for the first time.
+fn lost() -> (Life, Step) {
+    let mut life = Life::new(WEB_API);
+    life.next(Outcome::Accepted);
+    let step = life.next(failed(Failure::Unclear));
+    let (_, step) = life.after_wait(&step);
+    assert_eq!(step, Step::Look);
+    (life, step)
+}
+
+/// Looks and sees nothing, again and again, until something else is due. Gives the number of looks.
+fn look_in_vain(life: &mut Life, mut step: Step) -> (u32, Step) {
+    let mut looks = 0;
+    loop {
+        step = match step {
+            Step::Look => {
+                looks += 1;
+                life.next(nothing())
+            }
+            Step::Wait(_) => life.after_wait(&step).1,
+            step => return (looks, step),
+        };
+    }
+}
+
+#[test]
+fn a_creation_without_an_answer_is_looked_for_until_it_cannot_appear_any_more() {
+    let (mut life, step) = lost();
+    let (looks, step) = look_in_vain(&mut life, step);
+    assert_eq!(step, Step::Create);
+    assert!(life.now >= start() + GRACE && GRACE > LATEST, "none is sent before");
+    assert!((12..=20).contains(&looks), "{looks}: often enough for whoever waits, and not for the limit");
+}
+
+#[test]
+fn what_appears_late_is_taken_for_ours() {
+    let (mut life, _) = lost();
+    let mut late = Duration::ZERO;
+    while life.now < start() + LATEST {
+        let step = match life.next(nothing()) {
+            step @ Step::Wait(pause) => {
+                late = late.max(pause);
+                life.after_wait(&step).1
+            }
+            step => step,
+        };
+        assert_eq!(step, Step::Look);
+    }
+    assert!(late <= LOOK_PAUSE, "{late:?}");
+    assert_eq!(life.next(unfinished(Some(start() + LATEST))), Step::Mint);
+    assert!(!life.existed());
+}
+
+/// Each process that took it up would look for as long again, and none of several ever came to an end.
+#[test]
+fn it_stays_in_hand_until_that_is_certain() {
+    let mut journal = Journal::<&str>::new(terms(WEB_API), Progress::default());
+    journal.next(Outcome::TakenOver, start());
+    for second in 0..60 {
+        let now = start() + SignedDuration::from_secs(second);
+        let Turn { record, act, .. } = journal.next(nothing(), now);
+        assert!(matches!(act, Act::Stay(_)), "{act:?}");
+        assert!(record.is_none_or(|record| record.then == Then::GoOn));
+        journal.next(Outcome::Woken, now);
+    }
+}
+
+#[test]
+fn a_look_that_was_begun_within_the_grace_proves_nothing() {
+    let mut life = Life::new(RESPONSE_URL);
+    assert_eq!(life.next(Outcome::TakenOver), Step::Look);
+    life.now = start() + GRACE;
+    assert_eq!(life.next(nothing()), Step::Look);
+    assert_eq!(life.next(nothing()), Step::Create);
+}
+
+/// Whoever took the name of a creation without an answer may be that creation.
+#[test]
+fn our_own_late_creation_is_never_told_as_a_strangers() {
+    for (conflict, told) in [(true, Problem::NoAnswer), (false, taken())] {
+        let (mut life, step) = lost();
+        assert_eq!(look_in_vain(&mut life, step).1, Step::Create);
+        let refused_at = life.now;
+        let step = life.next(refused(conflict));
+        assert_eq!(step, Step::Look);
+        let (_, step) = look_in_vain(&mut life, step);
+        assert_eq!((step, life.problem()), (Step::Tell, Some(&told)), "{conflict}");
+        assert!(life.now >= refused_at + GRACE, "it is looked for as long as before");
+
+        let (mut life, step) = lost();
+        assert_eq!(look_in_vain(&mut life, step).1, Step::Create);
+        life.next(refused(conflict));
+        life.next(nothing());
+        assert_eq!(life.next(unfinished(None)), Step::Mint, "and taken when it shows up");
+    }
+    // Without such a creation it is a stranger's.
+    let mut life = Life::new(WEB_API);
+    life.next(Outcome::Accepted);
+    let step = life.next(refused(true));
+    assert_eq!(look_in_vain(&mut life, step).1, Step::Tell);
+    assert_eq!(life.problem(), Some(&taken()));
+}
+
+#[test]
+fn none_is_begun_that_could_not_be_looked_for_until_the_end() {
+    assert!(super::super::pause::CREATE_MARGIN >= GRACE + SignedDuration::from_secs(65));
+    let mut life = Life::new(WEB_API);
+    life.next(Outcome::Accepted);
+    let step = life.next(failed(Failure::NotSent));
+    life.now = start() + (CREATE_DEADLINE - super::super::pause::CREATE_MARGIN);
+    assert!(matches!(step, Step::Wait(_)));
+    assert_eq!(life.next(Outcome::Woken), Step::Tell);
+    assert_eq!(life.problem(), Some(&Problem::NoAnswer));
+}
+
+fn foreign() -> Problem {
+    Problem::Blocked(Obstacle::Foreign { status: 404 })
+}
+
+#[test]
+fn what_mostly_stays_is_tried_again_for_some_seconds_and_then_told() {
+    let mut life =
+        Life::at(WEB_API, Progress::of(Stage::Deliver { connection: "ours".to_owned(), existed: false }));
+    let mut step = life.next(Outcome::TakenOver);
+    for _ in 0..DOUBTS {
+        step = life.next(failed(Failure::Doubtful(foreign())));
+        step = life.after_wait(&step).1;
+        assert_eq!(step, Step::Look);
+    }
+    assert_eq!(step, Step::Look);
+    assert_eq!(life.next(failed(Failure::Doubtful(foreign()))), Step::Tell);
+    assert_eq!(life.problem(), Some(&foreign()));
+    assert!(life.now <= start() + SignedDuration::from_secs(8));
+}
+
+/// A gateway that lets looks through and no creation must not be asked until the deadline.
+#[test]
+fn a_creation_that_somebody_else_answers_is_looked_for_before_it_is_repeated() {
+    let mut life = Life::new(WEB_API);
+    let mut step = life.next(Outcome::Accepted);
+    for _ in 0..DOUBTS {
+        assert_eq!(step, Step::Create);
+        step = life.next(failed(Failure::Doubtful(foreign())));
+        step = life.after_wait(&step).1;
+        assert_eq!(step, Step::Look);
+        step = life.next(nothing());
+    }
+    assert_eq!(life.next(failed(Failure::Doubtful(foreign()))), Step::Tell);
+    assert_eq!(life.problem(), Some(&foreign()));
+}
+
+#[test]
+fn an_outage_in_between_begins_the_doubts_anew() {
+    let mut life = Life::new(WEB_API);
+    life.next(Outcome::Accepted);
+    life.next(failed(Failure::Unclear));
+    for _ in 0..DOUBTS * 2 {
+        for failure in [Failure::Doubtful(foreign()), Failure::Unclear] {
+            let step = life.next(failed(failure));
+            assert_eq!(life.after_wait(&step).1, Step::Look);
+        }
+    }
+}
