@@ -15,6 +15,7 @@ pub mod services;
 pub mod status;
 pub mod surface;
 pub mod sync;
+mod typed;
 
 use crate::fivetran::catalog::{Catalog, Service};
 use crate::fivetran::schema::{BadName, Misfit, Target};
@@ -105,6 +106,13 @@ pub enum UsageError {
         /// What to type instead.
         instead: Option<String>,
     },
+    /// A schema that stands in italics, or whose name begins and ends with `_`.
+    Italic {
+        /// What to type if the marks do not belong to its name.
+        bare: String,
+        /// What to type if they do.
+        quoted: String,
+    },
     /// A service that this channel does not allow.
     ServiceNotAllowed {
         /// The service that was meant.
@@ -179,8 +187,21 @@ const TO: [&str; 8] = ["to", "into", "onto", "in", "->", "→", "=>", "-&gt;"];
 /// # Errors
 /// [`UsageError`].
 pub fn parse(typed: &str, vocabulary: &Vocabulary<'_>) -> Result<Command, UsageError> {
+    let command = parse_text(&typed::text(typed), vocabulary)?;
+    let target = match &command {
+        Command::Connect(request) => Some(&request.target),
+        Command::Renew(target) | Command::Cancel(target) | Command::Status(target) => Some(target),
+        Command::List | Command::Services(_) | Command::Help => None,
+    };
+    // A schema cannot be renamed: before one is made of italics, its person is asked.
+    match target.and_then(|target| typed::italic(typed, target)) {
+        Some([bare, quoted]) => Err(UsageError::Italic { bare, quoted }),
+        None => Ok(command),
+    }
+}
+
+fn parse_text(text: &str, vocabulary: &Vocabulary<'_>) -> Result<Command, UsageError> {
     let channel = vocabulary.channel;
-    let text = plain(typed);
     let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
     match words.as_slice() {
         [] => Err(UsageError::Incomplete),
@@ -206,7 +227,7 @@ pub fn parse(typed: &str, vocabulary: &Vocabulary<'_>) -> Result<Command, UsageE
 /// Whether a text asks for help and nothing else, which everybody may.
 #[must_use]
 pub fn asks_for_help(typed: &str, catalog: &Catalog) -> bool {
-    is_help(&plain(typed).split(' ').collect::<Vec<_>>(), catalog)
+    is_help(&typed::text(typed).split(' ').collect::<Vec<_>>(), catalog)
 }
 
 /// `help me` is one too, but there is a service called Help Scout.
@@ -223,7 +244,7 @@ fn is_the_command(word: &str, slash: Surface<'_>) -> bool {
 /// What is behind a command that was typed twice: a line to paste, or what is wrong with it anyway.
 fn repeated(rest: &[&str], vocabulary: &Vocabulary<'_>) -> Result<Command, UsageError> {
     let line = rest.join(" ");
-    parse(&line, vocabulary)?;
+    parse_text(&line, vocabulary)?;
     Err(UsageError::Repeated { instead: line.chars().take(LINE_LIMIT).collect() })
 }
 
@@ -266,7 +287,7 @@ pub fn parse_arguments(
     connect::request(&plain(service), Some(&plain(schema)), destination.map(plain).as_deref(), vocabulary)
 }
 
-/// The text with single spaces, without invisible characters, and without quotes around a word. A
+/// What was typed where nothing formats it, with single spaces, without invisible characters, and without quotes around a word. A
 /// quote within one stays, so that a schema never silently becomes another one.
 fn plain(typed: &str) -> String {
     let visible: String = typed.chars().filter(|&character| !is_invisible(character)).collect();

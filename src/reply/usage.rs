@@ -61,6 +61,10 @@ pub fn usage_sentence(error: &UsageError, slash: Surface<'_>) -> String {
             let line = instead.as_ref().map(|line| format!(" Try: {slash} {line}")).unwrap_or_default();
             format!("The schema comes right after the service, without “{word}”.{line}")
         }
+        UsageError::Italic { bare, quoted } => format!(
+            "That schema begins and ends with “_”, which is also how Slack writes italics, so I didn't do anything. \
+             Without the underscores: {slash} {bare} – if they belong to its name, put it in quotes: {slash} {quoted}"
+        ),
         UsageError::ServiceFirst { instead } => {
             format!("The service comes first: {slash} {instead}")
         }

@@ -21,6 +21,7 @@ mod disk;
 mod faults;
 mod gallery;
 mod gone;
+mod guarded;
 mod harness;
 mod herd;
 mod hostile;

@@ -90,7 +90,7 @@ async fn services_are_found_in_the_acknowledgement() {
               To request one: `/connect-card google_ads customer_schema`
         alice: /connect-card services <!channel> &amp;
           only alice sees:
-              No service matches “<!channel> &amp;”. Try fewer letters, or another word from its name.
+              No service matches “@channel &”. Try fewer letters, or another word from its name.
         alice: /connect-card services qqqqqqq
           only alice sees:
               No service matches “qqqqqqq”. Try fewer letters, or another word from its name.

@@ -278,6 +278,7 @@ fn usage_errors(
             UsageError::UnknownService { typed: typed.clone(), suggestions: vec![], instead: None },
         ),
         ("spaced-schema", UsageError::SpacedSchema { instead: Some(instead()) }),
+        ("italic", UsageError::Italic { bare: instead(), quoted: instead() }),
         ("spaced-schema-at-all", UsageError::SpacedSchema { instead: None }),
         ("repeated", UsageError::Repeated { instead: instead() }),
         (

@@ -253,3 +253,29 @@ fn a_request_survives_its_json() {
     assert_eq!(serde_json::from_str::<Request>(&json).unwrap(), request);
     assert!(serde_json::from_str::<Request>(&json.replace("acme", "a c m e")).is_err());
 }
+
+#[test]
+fn italics_are_understood_or_asked_about_before_a_schema_is_made_of_them() {
+    assert_eq!(read("_google_ads acme_").unwrap().target.connection_name(), "acme");
+    assert_eq!(read("google_ads \"_acme_\"").unwrap().target.connection_name(), "_acme_");
+    assert_eq!(read("google_ads _acme").unwrap().target.connection_name(), "_acme");
+    assert_eq!(read("google_ads acme_").unwrap().target.connection_name(), "acme_");
+    match read("google_ads _italic_acme_") {
+        Err(UsageError::Italic { bare, quoted }) => {
+            assert_eq!(read(&bare).unwrap().target.connection_name(), "italic_acme");
+            assert_eq!(read(&quoted).unwrap().target.connection_name(), "_italic_acme_");
+        }
+        other => panic!("{other:?}"),
+    }
+    for mention in ["<@U1|acme>", "<#C1|acme>", "<#C1>", "<https://acme.com|acme.com>", "<!here>"] {
+        match read(&format!("google_ads {mention}")) {
+            Err(UsageError::BadName { name, .. }) => {
+                assert!(name.nearest.is_none_or(|it| !it.contains("u1") && !it.contains("c1")), "{mention}");
+            }
+            Err(UsageError::Misfit { .. }) => assert!(mention.contains("acme.com")),
+            // Nothing is left of a mention whose name is not told.
+            Err(UsageError::SchemaMissing(_)) => assert_eq!(mention, "<#C1>"),
+            other => panic!("{mention}: {other:?}"),
+        }
+    }
+}
