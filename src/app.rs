@@ -97,7 +97,7 @@ impl App {
     /// # Errors
     /// [`StartError`].
     pub async fn start(config: Config, listener: TcpListener, clock: Clock) -> Result<Self, StartError> {
-        let http = outbound::client(config.https_proxy.as_ref()).map_err(|_| StartError::Client)?;
+        let http = outbound::client(&config.network).map_err(|_| StartError::Client)?;
         let secrets = &config.slack.signing_secrets;
         let store = Store::open(Options { url: &config.database, secrets, lease: config.lease }).await?;
         let web_api = config.slack.bot_token.as_ref();

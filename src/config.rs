@@ -1,24 +1,26 @@
 //! The configuration: the only reader of the environment.
 //!
 //! Owns the names of the variables and reports all faults at once; `reader` reads the variables,
-//! `file` the file that one of them names. What they are read into belongs to whoever is
+//! `dotenv` the file `.env`, `file` the file that one of them names. What they are read into belongs to whoever is
 //! configured. Must not know what a value is used for. A fault names the variable and what to do;
 //! it never repeats the value, which may be a secret in the wrong place.
 
+mod dotenv;
 mod file;
+mod halves;
+mod names;
 mod reader;
 #[cfg(test)]
 mod tests;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::io::IsTerminal;
+use std::io::{ErrorKind, IsTerminal};
 use std::time::Duration;
-
-use url::Url;
 
 use crate::command::places::{Channels, Destinations};
 use crate::fivetran::FivetranConfig;
+use crate::outbound::Network;
 use crate::permission::Permissions;
 use crate::provision::Landing;
 use crate::reply::Audience;
@@ -36,29 +38,26 @@ impl Vars {
     /// The process environment and, for what it does not set, `.env` of the working folder.
     ///
     /// # Errors
-    /// When there is a `.env` file that cannot be read or parsed.
+    /// Every fault of a `.env` file that cannot be read, or not be taken as it is written.
     pub fn from_process() -> Result<Self, Faults> {
-        let mut vars = HashMap::new();
-        match dotenvy::from_path_iter(".env") {
-            Ok(lines) => {
-                for line in lines {
-                    let Ok((name, value)) = line else {
-                        let problem = "has a line that is not NAME=value".to_owned();
-                        let remedy = "put values with spaces in single quotes".to_owned();
-                        return Err(Faults(vec![Fault { variable: ".env".to_owned(), problem, remedy }]));
-                    };
-                    vars.insert(name, value);
+        let mut vars = Self::default();
+        match std::fs::read(".env") {
+            Ok(bytes) => {
+                let (pairs, faults) = dotenv::read(&bytes);
+                if !faults.is_empty() {
+                    return Err(Faults(faults));
                 }
+                vars.0.extend(pairs);
             }
-            Err(error) if error.not_found() => {}
+            Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(_) => {
                 let problem = "cannot be read".to_owned();
-                let remedy = "check the file's permissions".to_owned();
+                let remedy = "it must be a file that this user may read".to_owned();
                 return Err(Faults(vec![Fault { variable: ".env".to_owned(), problem, remedy }]));
             }
         }
-        vars.extend(Self::from_environment().0);
-        Ok(Self(vars))
+        vars.0.extend(Self::from_environment().0);
+        Ok(vars)
     }
 
     /// The process environment alone.
@@ -67,8 +66,10 @@ impl Vars {
     pub fn from_environment() -> Self {
         let readable = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
-        // An empty one is unset, so it takes nothing away from `.env` either.
-        Self(readable.filter(|(_, value)| !value.trim().is_empty()).collect())
+        // An empty one is unset, so it takes nothing away from `.env` either. What reads a file of
+        // variables into an environment may leave the mark before its first line in a name.
+        let named = readable.map(|(name, value)| (name.trim_start_matches('\u{FEFF}').to_owned(), value));
+        Self(named.filter(|(_, value)| !value.trim().is_empty()).collect())
     }
 
     /// Variables given one by one, for tests and for the sandbox.
@@ -80,6 +81,36 @@ impl Vars {
     fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
     }
+
+    /// Those of our variables whose value has quotes around it: `docker run --env-file` and others
+    /// take them for a part of it.
+    fn quoted(&self) -> Vec<String> {
+        let files = names::SECRETS.iter().map(|name| format!("{name}_FILE"));
+        let ours = names::NAMES.iter().map(|&name| name.to_owned()).chain(files);
+        let quoted = |value: &str| {
+            ['"', '\'']
+                .iter()
+                .any(|&quote| value.len() > 1 && value.starts_with(quote) && value.ends_with(quote))
+        };
+        ours.filter(|name| self.get(name).is_some_and(quoted)).collect()
+    }
+
+    /// Variables that were probably meant to be one of ours which is not set, sorted by name.
+    fn misspelt(&self) -> Vec<Misspelt> {
+        let set = self.0.keys().filter(|name| self.get(name).is_some());
+        let slips =
+            set.filter_map(|name| Some(Misspelt { name: name.clone(), meant: names::meant_by(name)? }));
+        let is_set = |name: &str| self.get(name).is_some() || self.get(&format!("{name}_FILE")).is_some();
+        let mut slips: Vec<_> = slips.filter(|slip| !is_set(slip.meant.trim_end_matches("_FILE"))).collect();
+        slips.sort_by(|a, b| a.name.cmp(&b.name));
+        slips
+    }
+}
+
+/// A variable that is not ours, and the one that was probably meant.
+struct Misspelt {
+    name: String,
+    meant: String,
 }
 
 /// One thing wrong with the configuration.
@@ -130,10 +161,13 @@ pub struct Config {
     pub landing: Landing,
     /// The database.
     pub database: DatabaseUrl,
-    /// `HTTPS_PROXY`.
-    pub https_proxy: Option<Url>,
+    /// How to reach the world outside.
+    pub network: Network,
     /// `LEASE_SECONDS`: how long after a replica's death the others take its commands over.
     pub lease: Duration,
+    /// What was understood although it is not written as usual, or looks like a slip; a sentence
+    /// each.
+    pub remarks: Vec<String>,
 }
 
 /// What `link` needs. No `Debug`: it holds the key.
@@ -144,8 +178,8 @@ pub struct LinkConfig {
     pub destinations: Destinations,
     /// The customer's landing page.
     pub landing: Landing,
-    /// `HTTPS_PROXY`.
-    pub https_proxy: Option<Url>,
+    /// How to reach the world outside.
+    pub network: Network,
 }
 
 /// Where the customer of a `link` lands when nothing else is configured.
@@ -168,7 +202,7 @@ pub fn log(vars: &Vars) -> LogConfig {
 /// # Errors
 /// Every fault of the environment at once.
 pub fn serve(vars: &Vars) -> Result<Config, Faults> {
-    let mut reader = Reader { vars, faults: Faults::default() };
+    let mut reader = Reader::new(vars);
     let server = reader.server();
     let slack = reader.slack();
     let fivetran = reader.fivetran();
@@ -179,8 +213,10 @@ pub fn serve(vars: &Vars) -> Result<Config, Faults> {
     let public_url = server.as_ref().map(|server| server.public_url.clone());
     let landing = reader.landing(public_url);
     let lease = reader.lease();
-    let https_proxy = reader.https_proxy();
+    let network = reader.network();
     reader.log_format();
+    reader.quotes();
+    reader.slips();
     match (server, slack, fivetran, places, database, landing) {
         (Some(server), Some(slack), Some(fivetran), Some(places), Some(database), Some(landing))
             if reader.faults.0.is_empty() =>
@@ -196,8 +232,9 @@ pub fn serve(vars: &Vars) -> Result<Config, Faults> {
                 visibility,
                 landing,
                 database,
-                https_proxy,
+                network,
                 lease,
+                remarks: reader.remarks,
             })
         }
         _ => Err(reader.faults),
@@ -209,18 +246,19 @@ pub fn serve(vars: &Vars) -> Result<Config, Faults> {
 /// # Errors
 /// Every fault of the environment at once.
 pub fn link(vars: &Vars) -> Result<LinkConfig, Faults> {
-    let mut reader = Reader { vars, faults: Faults::default() };
+    let mut reader = Reader::new(vars);
     let fivetran = reader.fivetran();
     let places = reader.places();
     // The bot's own page is of use to a link only where there is a bot.
     let public_url = vars.get("PUBLIC_URL").map(str::to_owned);
     let public_url = public_url.and_then(|text| reader.url("PUBLIC_URL", &text, PlainHttp::LoopbackOnly));
     let landing = reader.landing(public_url).or_else(|| Some(Landing::Fixed(FIVETRAN_HOME.to_owned())));
-    let https_proxy = reader.https_proxy();
+    let network = reader.network();
     reader.log_format();
+    reader.quotes();
     match (fivetran, places, landing) {
         (Some(fivetran), Some((destinations, _)), Some(landing)) if reader.faults.0.is_empty() => {
-            Ok(LinkConfig { fivetran, destinations, landing, https_proxy })
+            Ok(LinkConfig { fivetran, destinations, landing, network })
         }
         _ => Err(reader.faults),
     }
@@ -245,6 +283,7 @@ pub fn destinations(vars: &Vars) -> Result<Destinations, Faults> {
 /// # Errors
 /// When it is not one that Slack could reach.
 pub fn public_url(text: &str) -> Result<String, Faults> {
-    let mut reader = Reader { vars: &Vars::default(), faults: Faults::default() };
+    let vars = Vars::default();
+    let mut reader = Reader::new(&vars);
     reader.url("--public-url", text, PlainHttp::LoopbackOnly).ok_or(reader.faults)
 }

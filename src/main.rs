@@ -26,7 +26,11 @@ async fn run(task: Task) -> Result<Exit, Faults> {
         Task::Serve => {
             let (vars, log) = load()?;
             telemetry::start(log.format, &log.filter);
-            serve::run(config::serve(&vars)?, clock).await
+            let config = config::serve(&vars)?;
+            for remark in &config.remarks {
+                tracing::warn!("{remark}");
+            }
+            serve::run(config, clock).await
         }
         Task::Link { service, schema, destination, json } => {
             let (vars, log) = load()?;

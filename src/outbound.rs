@@ -5,13 +5,14 @@
 //! either may hold a secret.
 
 mod obstacle;
+pub mod proxies;
+pub mod roots;
 
 use std::time::Duration;
 
 pub use obstacle::Obstacle;
-
-use reqwest::{Client, Proxy, Response, redirect};
-use url::Url;
+use proxies::Proxies;
+use reqwest::{Certificate, Client, Proxy, Response, redirect};
 
 /// Longest wait for a TCP and TLS connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -44,21 +45,33 @@ pub enum CallError {
     TooLarge(usize),
 }
 
+/// How to reach the world outside. No `Debug`: a proxy's URL can hold a password.
+#[derive(Clone, Default)]
+pub struct Network {
+    /// Which proxy is used for what.
+    pub proxies: Proxies,
+    /// The certificates to trust; `None`: the system's.
+    pub roots: Option<Vec<Certificate>>,
+}
+
 /// Builds the client. Installs the process's TLS provider first, since reqwest is built without
-/// one of its own and two in one process make rustls refuse to choose. `https_proxy` is used for
-/// https alone: plain http is for this machine.
+/// one of its own and two in one process make rustls refuse to choose.
 ///
 /// # Errors
-/// When the system's root certificates cannot be read.
+/// When the certificates to trust cannot be read.
 #[expect(clippy::disallowed_methods, reason = "this is the one client")]
-pub fn client(https_proxy: Option<&Url>) -> Result<Client, reqwest::Error> {
+pub fn client(network: &Network) -> Result<Client, reqwest::Error> {
     // A second call finds the provider in place, which is just as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
-    let client = Client::builder().no_proxy();
-    let client = match https_proxy {
-        Some(url) => client.proxy(Proxy::https(url.clone())?),
-        None => client,
-    };
+    // What the client itself would make of the environment is only half of what others do.
+    let mut client = Client::builder().no_proxy();
+    if network.proxies.http.is_some() || network.proxies.https.is_some() {
+        let proxies = network.proxies.clone();
+        client = client.proxy(Proxy::custom(move |url| proxies.of(url).cloned()));
+    }
+    if let Some(roots) = &network.roots {
+        client = client.tls_certs_only(roots.iter().cloned());
+    }
     client
         .user_agent(USER_AGENT)
         .connect_timeout(CONNECT_TIMEOUT)

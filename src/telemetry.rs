@@ -17,7 +17,7 @@ use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, Metadata};
-use tracing_subscriber::filter::filter_fn;
+use tracing_subscriber::filter::{FilterExt as _, filter_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 use tracing_subscriber::{EnvFilter, Layer as _};
@@ -55,12 +55,14 @@ fn ours_or_harmless(line: &Metadata<'_>) -> bool {
 }
 
 /// Starts logging to standard error. `filter` has the syntax of `RUST_LOG`; one that cannot be read
-/// is taken for `info`, and told by whoever reads the configuration.
+/// is taken for `info`, and that is said. Errors of our own are logged whatever it says: a filter
+/// meant for something else must not hide why the bot doesn't start.
 ///
 /// Starting twice in a process keeps the first.
 pub fn start(format: LogFormat, filter: &str) {
-    let builder = || EnvFilter::builder().with_default_directive(LevelFilter::INFO.into());
-    let filter = builder().parse(filter).unwrap_or_else(|_| builder().parse_lossy("info"));
+    let read = EnvFilter::builder().parse(meant(filter));
+    let broken = read.is_err();
+    let filter = read.unwrap_or_else(|_| EnvFilter::new(LOG_FILTER)).or(filter_fn(our_error));
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).log_internal_errors(false);
     let layer = match format {
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
@@ -69,16 +71,48 @@ pub fn start(format: LogFormat, filter: &str) {
     let _ = tracing_subscriber::registry()
         .with(layer.with_filter(filter_fn(ours_or_harmless)).with_filter(filter))
         .try_init();
+    if broken {
+        tracing::warn!("RUST_LOG cannot be read, so the log is that of {LOG_FILTER}; {FILTER_REMEDY}");
+    }
 }
+
+fn our_error(line: &Metadata<'_>) -> bool {
+    *line.level() == Level::ERROR && line.target().starts_with("connect_card")
+}
+
+/// A filter as it was meant: targets have underscores where packages have hyphens, and one that
+/// speaks of others alone leaves our own lines as they are without it.
+fn meant(filter: &str) -> String {
+    let mut ours_said = false;
+    let mut directives: Vec<String> = Vec::new();
+    for directive in filter.split(',').map(str::trim).filter(|directive| !directive.is_empty()) {
+        let end = directive.find(['=', '[']).unwrap_or(directive.len());
+        let (target, rest) = directive.split_at(end);
+        let target = target.trim().replace('-', "_");
+        ours_said |= target.is_empty() || target.starts_with("connect_card") || is_level(&target);
+        directives.push(format!("{target}{}", rest.trim_end()));
+    }
+    if !ours_said {
+        directives.push(format!("connect_card={LOG_FILTER}"));
+    }
+    directives.join(",")
+}
+
+fn is_level(word: &str) -> bool {
+    word.parse::<LevelFilter>().is_ok()
+}
+
+/// What to do about a filter that cannot be read.
+pub const FILTER_REMEDY: &str = "use for example info, or connect_card=debug";
 
 /// Whether a text is a filter. A single word that is neither a level nor a part of this program
 /// would silence it, and is taken for a slip.
 #[must_use]
 pub fn is_filter(text: &str) -> bool {
-    let word = text.trim();
-    let bare = word.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b':');
-    let known = word.parse::<LevelFilter>().is_ok() || word.starts_with("connect_card");
-    (!bare || known) && EnvFilter::builder().parse(text).is_ok()
+    let text = text.trim().replace("connect-card", "connect_card");
+    let bare = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':' | b'-'));
+    let known = is_level(&text) || text.starts_with("connect_card");
+    (!bare || known) && EnvFilter::builder().parse(meant(&text)).is_ok()
 }
 
 /// How a request to one of our routes was answered.
@@ -301,5 +335,32 @@ impl Metrics {
         // Writing to a String cannot fail.
         let _ = prometheus_client::encoding::text::encode(&mut text, &registry);
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_filter_is_taken_as_it_was_meant() {
+        for (typed, taken) in [
+            ("info", "info"),
+            ("DEBUG", "DEBUG"),
+            ("connect-card=debug", "connect_card=debug"),
+            ("connect-card", "connect_card"),
+            ("warn, connect-card::worker=debug", "warn,connect_card::worker=debug"),
+            ("connect-card[a-b]=debug", "connect_card[a-b]=debug"),
+            ("tower-http=debug", "tower_http=debug,connect_card=info"),
+            ("sqlx=warn,hyper=off", "sqlx=warn,hyper=off,connect_card=info"),
+            ("off", "off"),
+            ("", "connect_card=info"),
+        ] {
+            assert_eq!(meant(typed), taken, "{typed}");
+            assert!(typed.is_empty() || is_filter(typed), "{typed}");
+        }
+        for slip in ["verbose", "connect-cart", "info,connect_card=loud", "a=b=c", "hyper"] {
+            assert!(!is_filter(slip), "{slip}");
+        }
     }
 }

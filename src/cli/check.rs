@@ -63,9 +63,12 @@ pub async fn run(vars: &Vars, clock: &Clock) -> Exit {
         }
     };
     report.good("configuration: all variables are valid");
+    for remark in &config.remarks {
+        report.note(&format!("configuration: {remark}"));
+    }
     report
         .note(&format!("PUBLIC_URL: not tried; from outside, run: curl {}/readyz", config.server.public_url));
-    match outbound::client(config.https_proxy.as_ref()) {
+    match outbound::client(&config.network) {
         Ok(http) => {
             fivetran::look(&mut report, &config, http.clone(), clock.now()).await;
             signing_secrets(&report, &config);

@@ -58,7 +58,7 @@ pub async fn run(
     json: bool,
     clock: Clock,
 ) -> Exit {
-    let Ok(http) = outbound::client(config.https_proxy.as_ref()) else {
+    let Ok(http) = outbound::client(&config.network) else {
         remark("no HTTP client: the system's root certificates cannot be read; install ca-certificates");
         return Exit::Failed;
     };

@@ -16,7 +16,7 @@ use crate::app::{self, App};
 use crate::cli::{self, Exit};
 use crate::clock::Clock;
 use crate::config::{self, Vars};
-use crate::outbound;
+use crate::outbound::{self, Network};
 
 /// Where the typing happens.
 const CHANNEL: (&str, &str) = ("C0CUSTOMER", "#customer-acme");
@@ -64,7 +64,7 @@ pub async fn run(once: Option<&str>) -> Exit {
 
 impl Sandbox {
     async fn start() -> Result<Self, Box<dyn std::error::Error>> {
-        let (slack, fivetran) = stand_ins(outbound::client(None)?).await?;
+        let (slack, fivetran) = stand_ins(outbound::client(&Network::default())?).await?;
         let folder = std::env::temp_dir().join(format!("connect-card-sandbox-{}", std::process::id()));
         std::fs::create_dir_all(&folder)?;
         let listener = app::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), "PORT")?;

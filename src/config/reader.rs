@@ -9,14 +9,18 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use reqwest::Certificate;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::file::{self, File};
-use super::{Fault, Faults, Vars};
+use super::{Fault, Faults, Misspelt, Vars, halves};
 use crate::command::places::{Channels, Destinations};
 use crate::fivetran::keys::ApiKey;
 use crate::fivetran::{FivetranConfig, model};
+use crate::outbound::Network;
+use crate::outbound::proxies::{self, NoProxy, Proxies};
+use crate::outbound::roots::{self, Untrusted};
 use crate::permission::Permissions;
 use crate::provision::Landing;
 use crate::reply::Audience;
@@ -40,8 +44,16 @@ const KEY_REMEDY: &str =
 
 /// Reads variables and keeps the faults.
 pub(super) struct Reader<'a> {
-    pub(super) vars: &'a Vars,
+    vars: &'a Vars,
     pub(super) faults: Faults,
+    /// What was understood although it is not written as usual.
+    pub(super) remarks: Vec<String>,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(vars: &'a Vars) -> Self {
+        Self { vars, faults: Faults::default(), remarks: Vec::new() }
+    }
 }
 
 impl Reader<'_> {
@@ -56,7 +68,7 @@ impl Reader<'_> {
     fn required(&mut self, name: &str, remedy: &str) -> Option<String> {
         let value = self.vars.get(name).map(str::to_owned);
         if value.is_none() {
-            self.fault(name, "is not set", remedy);
+            self.not_set(name, remedy);
         }
         value
     }
@@ -93,9 +105,20 @@ impl Reader<'_> {
         let before = self.faults.0.len();
         let secret = self.secret(name);
         if secret.is_none() && self.faults.0.len() == before {
-            self.fault(name, "is not set", remedy);
+            self.not_set(name, remedy);
         }
         secret
+    }
+
+    fn not_set(&mut self, name: &str, remedy: &str) {
+        let meant = |slip: &Misspelt| slip.meant.trim_end_matches("_FILE") == name;
+        match self.vars.misspelt().into_iter().find(meant) {
+            Some(slip) => {
+                let remedy = format!("{} is set; rename it to {}", slip.name, slip.meant);
+                self.fault(name, "is not set", &remedy);
+            }
+            None => self.fault(name, "is not set", remedy),
+        }
     }
 
     /// An `http` or `https` URL with no user, query or fragment, and no slash at its end.
@@ -226,28 +249,61 @@ impl Reader<'_> {
     }
 
     pub(super) fn fivetran(&mut self) -> Option<FivetranConfig> {
-        let key = self.required_secret("FIVETRAN_API_KEY", KEY_REMEDY);
-        let secret = self.required_secret("FIVETRAN_API_SECRET", KEY_REMEDY);
         let expires = self.day("FIVETRAN_API_KEY_EXPIRES");
-        let key = api_key("FIVETRAN_API_KEY", key, secret, expires);
+        let key = self.api_key("FIVETRAN_API_KEY", "FIVETRAN_API_SECRET", expires);
         // Two keys are valid at once only while one takes the other's place.
-        let second_key = if self.has_secret("FIVETRAN_API_KEY_2") || self.has_secret("FIVETRAN_API_SECRET_2")
-        {
-            let key = self.required_secret("FIVETRAN_API_KEY_2", KEY_REMEDY);
-            let secret = self.required_secret("FIVETRAN_API_SECRET_2", KEY_REMEDY);
+        let (key_2, secret_2) = ("FIVETRAN_API_KEY_2", "FIVETRAN_API_SECRET_2");
+        let second_key = if self.has_secret(key_2) || self.has_secret(secret_2) {
             let expires = self.day("FIVETRAN_API_KEY_2_EXPIRES");
-            Some(api_key("FIVETRAN_API_KEY_2", key, secret, expires))
+            Some(self.api_key(key_2, secret_2, expires))
         } else {
             None
         };
-        let api_url = self.vars.get("FIVETRAN_API_URL").unwrap_or("https://api.fivetran.com").to_owned();
-        let api_url = self.url("FIVETRAN_API_URL", &api_url, PlainHttp::LoopbackOnly)?;
-        if api_url.ends_with("/v1") {
-            self.fault("FIVETRAN_API_URL", "ends with /v1", "leave that part out");
-            return None;
+        let name = "FIVETRAN_API_URL";
+        let api_url = self.vars.get(name).unwrap_or("https://api.fivetran.com").to_owned();
+        let mut api_url = self.url(name, &api_url, PlainHttp::LoopbackOnly)?;
+        if let Some(without) = api_url.strip_suffix("/v1") {
+            api_url = without.trim_end_matches('/').to_owned();
+            self.remarks.push(format!("{name} ends with /v1, which isn't needed; the bot leaves it out"));
         }
         let second_key = second_key.map_or(Some(None), |key| key.map(Some))?;
         Some(FivetranConfig { api_url, key: key?, second_key })
+    }
+
+    /// Both halves of a key. The first variable alone may hold both, as `fivetran-cli` wants it.
+    fn api_key(
+        &mut self,
+        variable: &'static str,
+        secret_variable: &str,
+        expires: Option<Timestamp>,
+    ) -> Option<ApiKey> {
+        let key = self.required_secret(variable, KEY_REMEDY);
+        if let Some((first, second)) = key.as_ref().and_then(|key| halves::of(key.expose_secret())) {
+            let before = self.faults.0.len();
+            let other = self.secret(secret_variable);
+            if self.faults.0.len() > before {
+                return None;
+            }
+            let same = |other: &SecretString| {
+                let other = other.expose_secret();
+                other == second || key.as_ref().is_some_and(|key| key.expose_secret() == other)
+            };
+            if other.is_some_and(|other| !same(&other)) {
+                let problem = format!("is not the secret that {variable} holds behind its key");
+                self.fault(secret_variable, &problem, "unset it, or set the two to one key's halves");
+                return None;
+            }
+            self.remarks.push(format!("{variable} holds a key and its secret in one; both are used"));
+            return Some(ApiKey { variable, key: first.into(), secret: second.into(), expires });
+        }
+        let secret = self.required_secret(secret_variable, KEY_REMEDY);
+        let (key, mut secret) = (key?, secret?);
+        let joined = halves::of(secret.expose_secret()).filter(|(first, _)| key.expose_secret() == first);
+        if let Some((_, second)) = joined {
+            self.remarks.push(format!("{secret_variable} holds the key too; only its secret is used"));
+            secret = second.into();
+        }
+        Some(ApiKey { variable, key, secret, expires })
     }
 
     /// The destinations and channels: of `FIVETRAN_GROUP_ID` and of the file `CONFIG`.
@@ -257,9 +313,8 @@ impl Reader<'_> {
         let file_is_faulty = self.faults.0.len() > before;
         let group = self.vars.get("FIVETRAN_GROUP_ID").map(str::to_owned);
         if group.is_none() && file.destinations.is_empty() && !file_is_faulty {
-            self.fault(
+            self.not_set(
                 "FIVETRAN_GROUP_ID",
-                "is not set",
                 "copy it from the destination's Overview page at fivetran.com (Destination Group ID)",
             );
             return None;
@@ -383,15 +438,78 @@ impl Reader<'_> {
         None
     }
 
-    /// The proxy for calls out. Its URL may hold a password, so it is never printed.
-    pub(super) fn https_proxy(&mut self) -> Option<Url> {
-        let name = if self.vars.get("https_proxy").is_some() { "https_proxy" } else { "HTTPS_PROXY" };
-        let text = self.vars.get(name)?;
-        match Url::parse(text) {
-            Ok(url) if matches!(url.scheme(), "http" | "https") && url.has_host() => Some(url),
-            _ => {
-                self.fault(name, "is not a proxy URL", "write it as http://host:port, or unset it");
-                None
+    /// The proxies and certificates for calls out. A proxy's URL may hold a password, so it is never
+    /// printed.
+    pub(super) fn network(&mut self) -> Network {
+        let all = self.proxy("ALL_PROXY");
+        let https = self.proxy("HTTPS_PROXY").or_else(|| all.clone());
+        let http = self.proxy("HTTP_PROXY").or(all);
+        let (name, list) = self.in_either_case("NO_PROXY").unwrap_or_default();
+        let (without, whole) = NoProxy::read(list);
+        if !whole {
+            let what = "is neither a host nor an address nor a network such as 10.0.0.0/8";
+            self.remarks.push(format!("{name} has something in it that {what}; the bot passes over it"));
+        }
+        Network { proxies: Proxies { http, https, without }, roots: self.roots() }
+    }
+
+    /// A variable whose name many programs take in small letters as well, which win, as for curl.
+    fn in_either_case(&self, name: &str) -> Option<(String, &str)> {
+        let names = [name.to_ascii_lowercase(), name.to_owned()];
+        let vars = self.vars;
+        names.into_iter().find_map(|name| vars.get(&name).map(|value| (name.clone(), value)))
+    }
+
+    fn proxy(&mut self, name: &str) -> Option<Url> {
+        let (name, text) = self.in_either_case(name)?;
+        let url = proxies::proxy_url(text);
+        if url.is_none() {
+            self.fault(
+                &name,
+                "is not the URL of an HTTP proxy",
+                "write it as http://host:port, with user:password@ before the host if needed, or unset it",
+            );
+        }
+        url
+    }
+
+    /// The certificates to trust in the place of the system's.
+    fn roots(&mut self) -> Option<Vec<Certificate>> {
+        let (file, folders) = (self.vars.get("SSL_CERT_FILE"), self.vars.get("SSL_CERT_DIR"));
+        if file.is_none() && folders.is_none() {
+            return None;
+        }
+        let (name, problem) = match roots::read(file, folders) {
+            Ok(roots) => return Some(roots),
+            Err(Untrusted::File) => ("SSL_CERT_FILE", "names a file that cannot be read"),
+            Err(Untrusted::EmptyFile) => ("SSL_CERT_FILE", "names a file without a certificate"),
+            Err(Untrusted::Folders) => ("SSL_CERT_DIR", "names no folder with a certificate"),
+        };
+        self.fault(name, problem, "name one with certificates in PEM, or unset it to trust the system's");
+        None
+    }
+
+    /// Values with quotes around them. What else is wrong with such a value comes of them.
+    pub(super) fn quotes(&mut self) {
+        for name in self.vars.quoted() {
+            self.faults.0.retain(|fault| fault.variable != name);
+            self.fault(
+                &name,
+                "begins and ends with a quote",
+                "remove both; outside of a .env file that the bot itself reads, as with docker run --env-file, quotes are part of the value",
+            );
+        }
+    }
+
+    /// Variables that look like one of ours. An allow-list must not be open by a slip; what is
+    /// required says so itself.
+    pub(super) fn slips(&mut self) {
+        for Misspelt { name, meant } in self.vars.misspelt() {
+            if meant.starts_with("ALLOWED_") {
+                let remedy = format!("rename it to {meant}, or remove it");
+                self.fault(&name, "is no variable of this bot, so it would keep nobody out", &remedy);
+            } else if !self.faults.0.iter().any(|fault| fault.remedy.contains(&name)) {
+                self.remarks.push(format!("{name} is no variable of this bot; did you mean {meant}?"));
             }
         }
     }
@@ -406,21 +524,12 @@ impl Reader<'_> {
 
     pub(super) fn log_format(&mut self) {
         if self.vars.get("RUST_LOG").is_some_and(|filter| !telemetry::is_filter(filter)) {
-            self.fault("RUST_LOG", "cannot be read", "use for example info, or connect_card=debug");
+            self.fault("RUST_LOG", "cannot be read", telemetry::FILTER_REMEDY);
         }
         if !matches!(self.vars.get("LOG_FORMAT"), None | Some("text" | "json")) {
             self.fault("LOG_FORMAT", "is neither text nor json", "use one of the two, or unset it");
         }
     }
-}
-
-fn api_key(
-    variable: &'static str,
-    key: Option<SecretString>,
-    secret: Option<SecretString>,
-    expires: Option<Timestamp>,
-) -> Option<ApiKey> {
-    Some(ApiKey { variable, key: key?, secret: secret?, expires })
 }
 
 /// Where a URL may be plain http.

@@ -63,7 +63,16 @@ fn each_bad_value_is_blamed_on_its_variable_without_being_repeated() {
         ("SLACK_BOT_TOKEN", "canary"),
         ("SLACK_RESPONSE_URL_ORIGINS", "http://canary.example.com"),
         ("FIVETRAN_GROUP_ID", "canary/../x"),
-        ("FIVETRAN_API_URL", "https://api.example.com/v1"),
+        ("FIVETRAN_API_URL", "https://api.example.com/v1?canary"),
+        ("FIVETRAN_API_SECRET", "'canary'"),
+        ("PORT", "\"canary\""),
+        ("FIVETRAN_API_KEY", "otherkey:canary"),
+        ("https_proxy", "socks5://canary:1080"),
+        ("HTTP_PROXY", "http://"),
+        ("ALL_PROXY", "canary"),
+        ("SSL_CERT_FILE", "/nonexistent/canary"),
+        ("SSL_CERT_DIR", "/nonexistent/canary"),
+        ("ALLOWED_USER", "canary"),
         ("FIVETRAN_API_KEY_FILE", "/nonexistent/canary"),
         ("DATABASE_URL", "mysql://canary"),
         ("DATABASE_URL", "sqlite:"),
@@ -89,7 +98,8 @@ fn each_bad_value_is_blamed_on_its_variable_without_being_repeated() {
     ] {
         let faults = with(&[(name, value)]).err().unwrap_or_default();
         assert_eq!(faults.0.len(), 1, "{name}={value}: {faults}");
-        assert!(name.starts_with(&faults.0[0].variable), "{name}: {faults}");
+        let blamed = if value == "otherkey:canary" { "FIVETRAN_API_SECRET" } else { name };
+        assert!(blamed.starts_with(&faults.0[0].variable), "{name}: {faults}");
         assert!(!faults.to_string().contains("canary"), "{faults}");
     }
 }
@@ -206,4 +216,84 @@ fn a_faulty_file_hides_no_other_fault_and_asks_for_no_group() {
         [key("destinations.a.group"), key("destinations.a"), key("channels.C1.colour"), "PORT".to_owned()];
     assert!(expected.iter().all(|name| found.contains(name)), "{found:?}");
     assert_eq!(found.len(), 4, "{found:?}");
+}
+
+#[test]
+fn a_key_may_hold_both_halves_and_the_address_may_end_in_v1() {
+    for (key, secret) in [
+        ("ZmFrZWtleTEyMzpmYWtlc2VjcmV0NDU2", ""),
+        ("ZmFrZWtleTEyMzpmYWtlc2VjcmV0NDU2", "fakesecret456"),
+        ("ZmFrZWtleTEyMzpmYWtlc2VjcmV0NDU2", "ZmFrZWtleTEyMzpmYWtlc2VjcmV0NDU2"),
+        ("fakekey123", "ZmFrZWtleTEyMzpmYWtlc2VjcmV0NDU2"),
+        ("fakekey123:fakesecret456", ""),
+    ] {
+        let set = [("FIVETRAN_API_KEY", key), ("FIVETRAN_API_SECRET", secret)];
+        let config = with(&set).unwrap_or_else(|faults| panic!("{key}: {faults}"));
+        let ApiKey { key, secret, .. } = config.fivetran.key;
+        assert_eq!((key.expose_secret(), secret.expose_secret()), ("fakekey123", "fakesecret456"));
+        assert_eq!(config.remarks.len(), 1, "{:?}", config.remarks);
+        assert!(config.remarks[0].starts_with("FIVETRAN_API_"), "{:?}", config.remarks);
+    }
+    for url in
+        ["https://api.fivetran.com/v1", "https://api.fivetran.com/v1/", "https://api.fivetran.com/v1//"]
+    {
+        let config = with(&[("FIVETRAN_API_URL", url)]).ok().unwrap();
+        assert_eq!(config.fivetran.api_url, "https://api.fivetran.com", "{url}");
+        assert_eq!(config.remarks.len(), 1);
+    }
+    assert_eq!(with(&[]).ok().unwrap().remarks, Vec::<String>::new());
+}
+
+#[test]
+fn a_misspelt_variable_is_told_where_it_is_missed() {
+    let faults = with(&[("FIVETRAN_API_KEY", ""), ("FIVETRAN_APIKEY", "canary")]).err().unwrap();
+    assert_eq!(
+        faults.to_string(),
+        "FIVETRAN_API_KEY is not set: FIVETRAN_APIKEY is set; rename it to FIVETRAN_API_KEY"
+    );
+    // What is set is not missed: others read such names.
+    assert_eq!(with(&[("FIVETRAN_APIKEY", "canary")]).ok().unwrap().remarks, Vec::<String>::new());
+    let config = with(&[("SLACK_TOKEN", "canary"), ("LINK_VISIBILTY", "canary")]).ok().unwrap();
+    assert_eq!(
+        config.remarks,
+        [
+            "LINK_VISIBILTY is no variable of this bot; did you mean LINK_VISIBILITY?",
+            "SLACK_TOKEN is no variable of this bot; did you mean SLACK_BOT_TOKEN?"
+        ]
+    );
+    assert_eq!(faulty(&[("ALLOWED_GROUPS", "S1"), ("ALLOWED_USERS", "U0A")]), ["ALLOWED_GROUPS"]);
+}
+
+#[test]
+fn a_proxy_may_be_set_in_small_letters_for_all_or_for_one_scheme() {
+    let proxy = |changes: &[(&str, &str)], url: &str| {
+        let proxies = with(changes).ok().unwrap().network.proxies;
+        proxies.of(&url::Url::parse(url).unwrap()).map(ToString::to_string)
+    };
+    let slack = "https://slack.com";
+    assert_eq!(proxy(&[], slack), None);
+    assert_eq!(proxy(&[("HTTPS_PROXY", "a:1")], slack).as_deref(), Some("http://a:1/"));
+    assert_eq!(proxy(&[("HTTPS_PROXY", "a:1")], "http://127.0.0.1:5"), None);
+    assert_eq!(proxy(&[("http_proxy", "a:1")], "http://127.0.0.1:5").as_deref(), Some("http://a:1/"));
+    assert_eq!(
+        proxy(&[("HTTPS_PROXY", "a:1"), ("https_proxy", "b:1")], slack).as_deref(),
+        Some("http://b:1/")
+    );
+    assert_eq!(proxy(&[("ALL_PROXY", "a:1"), ("HTTPS_PROXY", "b:1")], slack).as_deref(), Some("http://b:1/"));
+    assert_eq!(proxy(&[("all_proxy", "a:1")], slack).as_deref(), Some("http://a:1/"));
+    assert_eq!(proxy(&[("all_proxy", "a:1"), ("no_proxy", ".slack.com")], slack), None);
+    let config = with(&[("NO_PROXY", "192.168.*")]).ok().unwrap();
+    assert!(config.remarks.iter().any(|remark| remark.starts_with("NO_PROXY")), "{:?}", config.remarks);
+}
+
+#[test]
+fn every_variable_that_is_read_has_its_name_in_the_list() {
+    let text = include_str!("reader.rs").to_owned() + include_str!("../config.rs");
+    let quoted = text.split('"').skip(1).step_by(2);
+    let names = quoted.filter(|text| {
+        text.len() > 3 && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
+    });
+    let read: std::collections::BTreeSet<_> =
+        names.filter(|name| !name.starts_with("_") && !name.ends_with("_")).collect();
+    assert_eq!(read, super::names::NAMES.into_iter().collect());
 }

@@ -161,6 +161,43 @@ async fn variables_come_from_dotenv_and_files_and_an_empty_one_is_unset() {
     assert_refused(&both.run(&EXAMPLE).await, 2, &["FIVETRAN_API_SECRET", "keep one of the two"]);
 }
 
+/// A secret with a `$` was once sent up to there.
+#[tokio::test]
+async fn a_value_of_dotenv_reaches_fivetran_as_it_is_written() {
+    let fivetran = Outside::start().await.fivetran;
+    let whole = base64::Engine::encode(&base64::prelude::BASE64_STANDARD, format!("{API_KEY}:{API_SECRET}"));
+    let program = linker(&fivetran).without("FIVETRAN_API_KEY").without("FIVETRAN_API_SECRET");
+    let env = program.folder().join(".env");
+    let url = format!("{}/v1/", fivetran.url());
+    std::fs::write(&env, format!("\u{FEFF}export FIVETRAN_API_KEY={whole} # both\r\n")).unwrap();
+    let program = program.with("FIVETRAN_API_URL", &url);
+    assert_link_alone(&program.run(&EXAMPLE).await, &fivetran);
+
+    for (line, reason) in [
+        ("FIVETRAN_API_SECRET='cana'ry", "has something behind the closing quote"),
+        ("FIVETRAN_API_SECRET=#canary", "has a # right after the ="),
+        ("canary", "is not NAME=value"),
+    ] {
+        std::fs::write(&env, format!("FIVETRAN_API_KEY={API_KEY}\n{line}\n")).unwrap();
+        assert_refused(&program.run(&EXAMPLE).await, 2, &[".env: line 2", reason]);
+    }
+    let quoted = program.with("FIVETRAN_API_SECRET", &format!("'{API_SECRET}'"));
+    std::fs::write(&env, format!("FIVETRAN_API_KEY={API_KEY}\n")).unwrap();
+    assert_refused(&quoted.run(&EXAMPLE).await, 2, &["FIVETRAN_API_SECRET begins and ends with a quote"]);
+}
+
+/// A filter that is meant for something else must not hide why the bot does not start.
+#[tokio::test]
+async fn no_filter_silences_why_the_bot_does_not_start() {
+    for filter in ["connect-card=debug", "hyper=debug", "off"] {
+        let program = Program::against(&Outside::start().await).with("RUST_LOG", filter);
+        let program = program.with("DATABASE_URL", "sqlite:/nonexistent/folder/bot.db");
+        let output = program.run(&["serve"]).await;
+        assert_eq!(output.code, 1, "{output:?}");
+        assert!(output.stderr.contains("/nonexistent/folder"), "{filter}: {output:?}");
+    }
+}
+
 #[tokio::test]
 async fn the_manifest_is_what_slack_takes() {
     let program = Program::bare();

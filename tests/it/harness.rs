@@ -85,7 +85,7 @@ pub(crate) fn client() -> reqwest::Client {
     static CLIENTS: Mutex<BTreeMap<String, reqwest::Client>> = Mutex::new(BTreeMap::new());
     let runtime = tokio::runtime::Handle::current().id().to_string();
     let mut clients = CLIENTS.lock().unwrap();
-    clients.entry(runtime).or_insert_with(|| outbound::client(None).unwrap()).clone()
+    clients.entry(runtime).or_insert_with(|| outbound::client(&outbound::Network::default()).unwrap()).clone()
 }
 
 /// A port for a process that may be started there again and again. On Linux it is ours for as long

@@ -35,6 +35,7 @@ mod lives_kills;
 mod lost_answers;
 mod messages;
 mod modal;
+mod network;
 mod organisation;
 mod payloads;
 mod permission;

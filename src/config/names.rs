@@ -1,0 +1,148 @@
+//! The names of the variables, and names that were probably meant to be one of them.
+//!
+//! Owns the list. Must not know what a variable is for.
+
+/// Every variable that is read, but for the secrets' `NAME_FILE`.
+pub(super) const NAMES: [&str; 32] = [
+    "SLACK_SIGNING_SECRET",
+    "SLACK_BOT_TOKEN",
+    "FIVETRAN_API_KEY",
+    "FIVETRAN_API_SECRET",
+    "FIVETRAN_API_KEY_2",
+    "FIVETRAN_API_SECRET_2",
+    "FIVETRAN_API_KEY_EXPIRES",
+    "FIVETRAN_API_KEY_2_EXPIRES",
+    "FIVETRAN_GROUP_ID",
+    "CONFIG",
+    "ALLOWED_USERS",
+    "ALLOWED_USER_GROUPS",
+    "ALLOWED_CHANNELS",
+    "LINK_VISIBILITY",
+    "PUBLIC_URL",
+    "CONNECT_CARD_REDIRECT_URL",
+    "HOST",
+    "PORT",
+    "DATABASE_URL",
+    "LEASE_SECONDS",
+    "METRICS_ADDR",
+    "LOG_FORMAT",
+    "RUST_LOG",
+    "SLACK_API_URL",
+    "SLACK_RESPONSE_URL_ORIGINS",
+    "FIVETRAN_API_URL",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "ALL_PROXY",
+    "NO_PROXY",
+    "SSL_CERT_FILE",
+    "SSL_CERT_DIR",
+];
+
+/// Those of them that can come from a file.
+pub(super) const SECRETS: [&str; 7] = [
+    "SLACK_SIGNING_SECRET",
+    "SLACK_BOT_TOKEN",
+    "FIVETRAN_API_KEY",
+    "FIVETRAN_API_SECRET",
+    "FIVETRAN_API_KEY_2",
+    "FIVETRAN_API_SECRET_2",
+    "DATABASE_URL",
+];
+
+/// What other programs call them, without underscores.
+const OTHERWISE: [(&str, &str); 12] = [
+    ("SLACKTOKEN", "SLACK_BOT_TOKEN"),
+    ("SLACKSECRET", "SLACK_SIGNING_SECRET"),
+    ("FIVETRANKEY", "FIVETRAN_API_KEY"),
+    ("FIVETRANSECRET", "FIVETRAN_API_SECRET"),
+    ("FIVETRANGROUP", "FIVETRAN_GROUP_ID"),
+    ("FIVETRANDESTINATIONID", "FIVETRAN_GROUP_ID"),
+    ("FIVETRANDESTINATIONGROUPID", "FIVETRAN_GROUP_ID"),
+    ("ALLOWEDGROUPS", "ALLOWED_USER_GROUPS"),
+    ("ALLOWGROUPS", "ALLOWED_USER_GROUPS"),
+    ("ALLOWLISTUSERS", "ALLOWED_USERS"),
+    ("USERALLOWLIST", "ALLOWED_USERS"),
+    ("REDIRECTURL", "CONNECT_CARD_REDIRECT_URL"),
+];
+
+/// Slips of the keyboard that a name may hold and still be taken for another.
+const SLIPS: usize = 2;
+/// Shorter names are too easily somebody else's: `HOST` and `HOME`, `CONFIG` and `CONFIGS`.
+const SHORTEST: usize = 8;
+
+/// The variable that a name was probably meant to be; `None` for one that is ours, and for
+/// everybody else's.
+pub(super) fn meant_by(name: &str) -> Option<String> {
+    let files = SECRETS.iter().map(|name| format!("{name}_FILE"));
+    let ours: Vec<String> = NAMES.iter().map(|&name| name.to_owned()).chain(files).collect();
+    if ours.iter().any(|known| known == name) {
+        return None;
+    }
+    let bare = |name: &str| name.replace(['_', '-'], "").to_ascii_uppercase();
+    let found = bare(name);
+    if let Some((_, meant)) = OTHERWISE.iter().find(|(other, _)| *other == found) {
+        return Some((*meant).to_owned());
+    }
+    let first = |name: &str| name.split(['_', '-']).next().unwrap_or_default().to_ascii_uppercase();
+    let near = ours.into_iter().filter(|known| bare(known).len() >= SHORTEST && !known.contains("PROXY"));
+    near.filter_map(|known| {
+        let slips = strsim::osa_distance(&found, &bare(&known));
+        // `ALLOW` and `ALLOWED`, `FIVETRANN` and `FIVETRAN`: the first words are about the same.
+        let related = strsim::osa_distance(&first(name), &first(&known)) <= SLIPS || found == bare(&known);
+        (slips <= SLIPS && related).then_some((slips, known))
+    })
+    .min()
+    .map(|(_, known)| known)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slip_is_told_from_somebody_elses_variable() {
+        for (name, meant) in [
+            ("FIVETRAN_APIKEY", "FIVETRAN_API_KEY"),
+            ("FIVETRAN_APISECRET", "FIVETRAN_API_SECRET"),
+            ("FIVETRAN_APIKEY_FILE", "FIVETRAN_API_KEY_FILE"),
+            ("FIVETRAN_KEY", "FIVETRAN_API_KEY"),
+            ("fivetran_api_key", "FIVETRAN_API_KEY"),
+            ("SLACK_SIGNING_SECRETS", "SLACK_SIGNING_SECRET"),
+            ("SLACK_TOKEN", "SLACK_BOT_TOKEN"),
+            ("SLACKBOT_TOKEN", "SLACK_BOT_TOKEN"),
+            ("ALLOWED_USER", "ALLOWED_USERS"),
+            ("ALLOW_USERS", "ALLOWED_USERS"),
+            ("allowed_users", "ALLOWED_USERS"),
+            ("ALOWED_USERS", "ALLOWED_USERS"),
+            ("ALLOWED_CHANNEL", "ALLOWED_CHANNELS"),
+            ("ALLOWED_USERGROUPS", "ALLOWED_USER_GROUPS"),
+            ("ALLOWED_GROUPS", "ALLOWED_USER_GROUPS"),
+            ("LINK_VISIBILTY", "LINK_VISIBILITY"),
+            ("PUBLIC_URI", "PUBLIC_URL"),
+            ("DATABASE_URI", "DATABASE_URL"),
+        ] {
+            assert_eq!(meant_by(name).as_deref(), Some(meant), "{name}");
+        }
+        for other in [
+            "HOME",
+            "HOSTNAME",
+            "HOST",
+            "PATH",
+            "SLACK_WEBHOOK_URL",
+            "SLACK_APP_TOKEN",
+            "CONNECT_CARD_PORT",
+            "ALLOWED_HOSTS",
+            "ALLOWED_ORIGINS",
+            "http_proxy",
+            "NO_PROXY",
+            "FTP_PROXY",
+            "RUST_BACKTRACE",
+            "LOGNAME",
+            "FIVETRAN_API_KEY",
+            "DATABASE_URL_FILE",
+            "POSTGRES_PASSWORD",
+        ] {
+            assert_eq!(meant_by(other), None, "{other}");
+        }
+    }
+}

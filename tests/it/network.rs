@@ -1,0 +1,78 @@
+//! The way out: through which proxy, and trusting which certificates.
+
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::Arc;
+
+use connect_card::outbound::proxies::{NoProxy, Proxies, proxy_url};
+use connect_card::outbound::{self, Network, roots};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+
+use crate::harness::Outside;
+
+/// Where nobody listens, so that only a proxy has an answer.
+const NOWHERE: &str = "http://127.0.0.1:1/public/connector-types";
+
+#[tokio::test]
+async fn a_call_goes_through_its_proxy_unless_no_proxy_has_its_host() {
+    let proxy = Outside::start().await.fivetran;
+    let call = async |no_proxy: &str| {
+        let without = NoProxy::read(no_proxy).0;
+        let proxies = Proxies { http: proxy_url(&proxy.url()), https: None, without };
+        let client = outbound::client(&Network { proxies, roots: None }).unwrap();
+        client.get(NOWHERE).send().await.map(|response| response.status().as_u16()).ok()
+    };
+    assert_eq!(call("").await, Some(200));
+    assert_eq!(call("example.com,10.0.0.0/8").await, Some(200));
+    assert_eq!(call("127.0.0.0/8").await, None);
+}
+
+fn fixture(name: &str) -> String {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/tls").join(name);
+    path.to_str().unwrap().to_owned()
+}
+
+/// Answers every request over TLS, as a server with a certificate of the tests' own authority.
+fn tls_server() -> String {
+    outbound::client(&Network::default()).unwrap();
+    let chain = CertificateDer::pem_file_iter(fixture("server.pem")).unwrap().map(Result::unwrap).collect();
+    let key = PrivateKeyDer::from_pem_file(fixture("server-key.pem")).unwrap();
+    let config = rustls::ServerConfig::builder().with_no_client_auth().with_single_cert(chain, key).unwrap();
+    let config = Arc::new(config);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for socket in listener.incoming() {
+            let server = rustls::ServerConnection::new(Arc::clone(&config)).unwrap();
+            let mut stream = rustls::StreamOwned::new(server, socket.unwrap());
+            // Who does not trust the certificate hangs up.
+            if stream.read(&mut [0; 4096]).is_ok() {
+                let _ = stream.write_all(b"HTTP/1.1 204 No Content\r\nconnection: close\r\n\r\n");
+                stream.conn.send_close_notify();
+                let _ = stream.flush();
+            }
+        }
+    });
+    format!("https://localhost:{port}/")
+}
+
+#[tokio::test]
+async fn a_companys_own_authority_is_trusted_where_it_is_named() {
+    let url = tls_server();
+    let call = async |roots| {
+        let client = outbound::client(&Network { roots, ..Network::default() }).unwrap();
+        client.get(&url).send().await.map(|response| response.status().as_u16()).ok()
+    };
+    assert_eq!(call(None).await, None, "the system does not know it");
+    let file = fixture("authority.pem");
+    assert_eq!(call(roots::read(Some(&file), None).ok()).await, Some(204));
+
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::copy(&file, folder.path().join("0123abcd.0")).unwrap();
+    std::fs::write(folder.path().join("README"), "no certificate").unwrap();
+    let folders = format!("/nonexistent:{}", folder.path().display());
+    assert_eq!(call(roots::read(None, Some(&folders)).ok()).await, Some(204));
+    assert_eq!(roots::read(Some(&fixture("server-key.pem")), None).err(), Some(roots::Untrusted::EmptyFile));
+}
