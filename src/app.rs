@@ -104,6 +104,10 @@ impl App {
         let api_url = &config.slack.api_url;
         let web_api = web_api.map(|token| WebApi::new(http.clone(), api_url, token).by(clock.clone()));
         let fivetran = Fivetran::new(http.clone(), config.fivetran);
+        let kept = store.kept_catalogue().await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "could not read the catalogue that was kept");
+            None
+        });
         let parts = Parts {
             clock,
             metrics: Metrics::default(),
@@ -113,7 +117,7 @@ impl App {
             http,
             response_url_origins: config.slack.response_url_origins.into(),
             provision: Provision::new(fivetran.clone(), config.landing),
-            catalog: Arc::default(),
+            catalog: Arc::new(CurrentCatalog::kept(kept.as_deref())),
             channels: Arc::new(config.channels),
             stopping: CancellationToken::new(),
             failed: CancellationToken::new(),
@@ -304,14 +308,20 @@ impl Parts {
 
     fn keep_catalog_fresh(&self, fivetran: Fivetran) {
         let (catalog, channels) = (Arc::clone(&self.catalog), Arc::clone(&self.channels));
-        let stopping = self.stopping.clone();
+        let (stopping, store, clock) = (self.stopping.clone(), self.store.clone(), self.clock.clone());
         tokio::spawn(async move {
-            let warn = |catalog: &Catalog| {
+            let fetched = |catalog: &Catalog, body: String| {
                 for line in channels.unknown_services(catalog) {
                     tracing::warn!("CONFIG: {line}");
                 }
+                let (store, now) = (store.clone(), clock.now());
+                async move {
+                    if let Err(error) = store.keep_catalogue(&body, now).await {
+                        tracing::warn!(%error, "could not keep Fivetran's catalogue");
+                    }
+                }
             };
-            catalog.keep_fresh(&fivetran, &stopping, warn).await;
+            catalog.keep_fresh(&fivetran, &stopping, fetched).await;
         });
     }
 

@@ -17,7 +17,7 @@ pub mod surface;
 pub mod sync;
 mod typed;
 
-use crate::fivetran::catalog::{Catalog, Service};
+use crate::fivetran::catalog::{Catalog, Obstacle, Service};
 use crate::fivetran::schema::{BadName, Misfit, Target};
 use crate::work::Request;
 use places::{ChannelDefaults, Destinations};
@@ -120,6 +120,13 @@ pub enum UsageError {
         /// Those that are allowed.
         allowed: Vec<Service>,
     },
+    /// A service that a customer cannot set up by a link alone.
+    NotByLink {
+        /// The service that was meant.
+        service: Service,
+        /// Why.
+        obstacle: Obstacle,
+    },
     /// A service without a schema, in a channel without a default one.
     SchemaMissing(Service),
     /// A schema or table that Fivetran would not take.
@@ -221,6 +228,19 @@ fn parse_text(text: &str, vocabulary: &Vocabulary<'_>) -> Result<Command, UsageE
             Ok(Command::Services(searched(rest).join(" ")))
         }
         words => connect::parse(words, vocabulary).map(Command::Connect),
+    }
+}
+
+/// Whether what was read may mean something else by a newer catalogue: a word that this one does not
+/// know, or a name that it takes for a retired one.
+#[must_use]
+pub fn hangs_on_the_catalogue(read: &Result<Command, UsageError>) -> bool {
+    match read {
+        Ok(Command::Connect(request)) => request.retired.is_some(),
+        Err(UsageError::UnknownService { .. }) => true,
+        // `adwords` alone.
+        Err(UsageError::SchemaMissing(_) | UsageError::ServiceNotAllowed { .. }) => true,
+        _ => false,
     }
 }
 

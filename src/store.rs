@@ -236,6 +236,29 @@ impl Store {
         Ok(purged + self.purge_connections(now).await?)
     }
 
+    /// Keeps Fivetran's catalogue in the place of the one before.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn keep_catalogue(&self, body: &str, now: Timestamp) -> Result<(), StoreError> {
+        on!(&self.0.pool, db => {
+            let query = sqlx::query(self.0.sql.keep_catalogue).bind(body).bind(now.as_millisecond());
+            query.execute(db).await?;
+            Ok(())
+        })
+    }
+
+    /// The catalogue that was kept last.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn kept_catalogue(&self) -> Result<Option<String>, StoreError> {
+        on!(&self.0.pool, db => {
+            let row = sqlx::query(self.0.sql.kept_catalogue).fetch_optional(db).await?;
+            row.map(|row| Ok(row.try_get("body")?)).transpose()
+        })
+    }
+
     /// Counts for the metrics.
     ///
     /// # Errors

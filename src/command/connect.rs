@@ -167,6 +167,9 @@ pub(super) fn request(
     if !channel.allows(&service.id) {
         return Err(UsageError::ServiceNotAllowed { service, allowed: allowed(vocabulary) });
     }
+    if let Some(obstacle) = service.obstacle {
+        return Err(UsageError::NotByLink { service, obstacle });
+    }
     let rest = || slash.to_destination(destination);
     let target = match (schema, &channel.schema) {
         (Some(typed), _) => Target::parse(typed).map_err(|name| UsageError::BadName {
@@ -216,7 +219,13 @@ fn land(typed: Option<&str>, vocabulary: &Vocabulary<'_>) -> Result<(String, Opt
 fn allowed(vocabulary: &Vocabulary<'_>) -> Vec<Service> {
     let named = |id: &ServiceId| {
         let (id, name, status) = (id.clone(), id.to_string(), ServiceStatus::Unknown);
-        vocabulary.catalog.get(&name).cloned().unwrap_or(Service { id, name, kind: None, status })
+        vocabulary.catalog.get(&name).cloned().unwrap_or(Service {
+            id,
+            name,
+            kind: None,
+            status,
+            obstacle: None,
+        })
     };
     vocabulary.channel.services.iter().map(named).collect()
 }

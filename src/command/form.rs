@@ -130,6 +130,11 @@ pub fn read(values: Values<'_>, vocabulary: &Vocabulary<'_>) -> Result<Request, 
             UsageError::UnknownService { typed, suggestions: Vec::new(), instead: None },
         );
     }
+    if let Some(service) = service
+        && let Some(obstacle) = service.obstacle
+    {
+        faults.add(Field::Service, UsageError::NotByLink { service: service.clone(), obstacle });
+    }
     let schema = faults.name(Field::Schema, SchemaName::parse(schema));
     let table = match table {
         Some(table) => faults.name(table_field, TableName::parse(table)).map(Some),

@@ -11,8 +11,12 @@ use serde::{Deserialize, Serialize};
 
 use super::schema::SchemaKind;
 use fold::{fold, fold_loosely};
+pub use obstacle::Obstacle;
+pub use row::Row;
 
 mod fold;
+mod obstacle;
+mod row;
 mod suggest;
 #[cfg(test)]
 mod tests;
@@ -117,6 +121,8 @@ pub struct Service {
     pub kind: Option<SchemaKind>,
     /// How finished Fivetran says it is.
     pub status: ServiceStatus,
+    /// Why a link alone is of no use for it.
+    pub obstacle: Option<Obstacle>,
 }
 
 /// Fivetran's `service_status`.
@@ -224,31 +230,34 @@ impl Catalog {
                 name: name.to_owned(),
                 kind: Some(kind),
                 status: ServiceStatus::Unknown,
+                obstacle: obstacle::of_id(id),
             })
         }))
     }
 
-    /// Fivetran's own list, a row being `id`, `name` and `service_status` of an item. The list
-    /// does not tell kinds, so these come from the built-in table.
+    /// Fivetran's own list. It does not tell kinds, so these come from the built-in table.
     ///
     /// Rows whose id is malformed or repeated are left out; one without a name goes by its id.
     /// `None` if no row is usable.
     ///
     /// See <https://fivetran.com/docs/rest-api/api-reference/connector-metadata>.
-    pub fn from_live(rows: impl IntoIterator<Item = (String, String, Option<String>)>) -> Option<Self> {
+    pub fn from_live(rows: impl IntoIterator<Item: Into<Row>>) -> Option<Self> {
         let mut kinds: HashMap<_, _> = built_in_rows().map(|(id, kind, _)| (id, kind)).collect();
         // Where Fivetran still lists a retired id, it takes what its successor does.
         kinds.extend(RETIRED.iter().copied().zip(std::iter::repeat(SchemaKind::Schema)));
-        let services = rows.into_iter().filter_map(|(id, name, status)| {
-            let name = match name.trim() {
-                "" => &id,
+        let rows: Vec<Row> = rows.into_iter().map(Into::into).collect();
+        let features_are_told = rows.iter().any(|row| row.by_api == Some(true));
+        let services = rows.iter().filter_map(|row| {
+            let name = match row.name.trim() {
+                "" => &row.id,
                 name => name,
             };
             Some(Service {
                 name: name.to_owned(),
-                kind: kinds.get(id.as_str()).copied(),
-                status: status.as_deref().map_or(ServiceStatus::Unknown, ServiceStatus::from_wire),
-                id: ServiceId::parse(&id).ok()?,
+                kind: kinds.get(row.id.as_str()).copied(),
+                status: row.status.as_deref().map_or(ServiceStatus::Unknown, ServiceStatus::from_wire),
+                obstacle: obstacle::of_row(row, features_are_told),
+                id: ServiceId::parse(&row.id).ok()?,
             })
         });
         Some(Self::new(services)).filter(|catalog| !catalog.is_empty())

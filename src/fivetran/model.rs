@@ -294,13 +294,35 @@ fn issued_at(token: &str) -> Option<Timestamp> {
 #[derive(Deserialize)]
 pub struct ConnectorType {
     /// The service's id.
-    pub id: String,
+    id: String,
     /// Its display name.
     #[serde(default)]
-    pub name: Option<String>,
+    name: Option<String>,
     /// `general_availability`, `beta`, `sunset`, ….
     #[serde(default)]
-    pub service_status: Option<String>,
+    service_status: Option<String>,
+    /// What sort of source it is.
+    #[serde(default, rename = "type")]
+    category: Option<serde_json::Value>,
+    /// What can be done with it.
+    #[serde(default)]
+    supported_features: Option<serde_json::Value>,
+}
+
+impl ConnectorType {
+    /// What of it is looked at. What has another shape says nothing.
+    #[must_use]
+    pub fn row(self) -> catalog::Row {
+        let features = self.supported_features.as_ref().and_then(serde_json::Value::as_array);
+        let features = features.filter(|features| !features.is_empty());
+        catalog::Row {
+            id: self.id,
+            name: self.name.unwrap_or_default(),
+            status: self.service_status,
+            category: self.category.and_then(|category| category.as_str().map(str::to_owned)),
+            by_api: features.map(|features| features.iter().any(|it| it["id"] == "API_CONFIGURABLE")),
+        }
+    }
 }
 
 /// A service's metadata: a JSON schema of its config.

@@ -100,8 +100,7 @@ pub fn options(found: &Found) -> SlackBlockSuggestionOptions {
     let fits = |service: &&Service| service.id.as_str().len() <= CHOICE_LIMIT;
     let options = found.services.iter().filter(fits).take(CHOICES).map(|service| {
         let id = service.id.as_str();
-        let mark =
-            services::mark(service.status).map_or_else(String::new, |mark| format!(", {}", mark.short));
+        let mark = services::mark(service).map_or_else(String::new, |mark| format!(", {}", mark.short));
         let rest = format!(" ({id}{mark})");
         // The name gives way to the id, by which people tell namesakes apart.
         let room = CHOICE_LIMIT.saturating_sub(rest.chars().count());

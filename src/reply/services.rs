@@ -28,7 +28,8 @@ pub fn services(found: &Found, words: &str, slash: &str) -> SlackMessageContent 
     };
     let mut blocks = vec![plain_section(&head)];
     blocks.extend(services.chunks(LINES).map(lines));
-    blocks.extend(services.first().map(|service| example(service, *more, slash)));
+    let possible = services.iter().find(|service| service.obstacle.is_none());
+    blocks.extend(possible.map(|service| example(service, *more, slash)));
     let ids: Vec<_> = services.iter().map(|service| service.id.as_str()).collect();
     content(&format!("{head} {}", ids.join(", ")), blocks)
 }
@@ -38,7 +39,7 @@ fn lines(services: &[Service]) -> SlackBlock {
     for (n, service) in services.iter().enumerate() {
         let break_ = if n == 0 { "• " } else { "\n• " };
         lines = lines.raw(break_).code(service.id.as_str()).raw(" — ").text(&cut(&service.name, NAME_LIMIT));
-        lines = lines.raw(mark(service.status).map_or("", |mark| mark.in_line));
+        lines = lines.raw(mark(service).map_or("", |mark| mark.in_line));
     }
     lines.section()
 }
@@ -59,8 +60,11 @@ pub(super) struct Mark {
     pub(super) short: &'static str,
 }
 
-pub(super) fn mark(status: ServiceStatus) -> Option<Mark> {
-    let (in_line, short) = match status {
+pub(super) fn mark(service: &Service) -> Option<Mark> {
+    if service.obstacle.is_some() {
+        return Some(Mark { in_line: " _(not by a link)_", short: "not by a link" });
+    }
+    let (in_line, short) = match service.status {
         ServiceStatus::Beta => (" _(beta)_", "beta"),
         ServiceStatus::PrivatePreview => {
             (" _(private preview: not open to every account)_", "private preview")

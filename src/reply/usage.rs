@@ -9,7 +9,7 @@ use super::help;
 use super::markup::{cut, sentences};
 use crate::command::surface::Surface;
 use crate::command::{UsageError, VERBS};
-use crate::fivetran::catalog::Service;
+use crate::fivetran::catalog::{Obstacle, Service};
 use crate::fivetran::schema::{BadName, MAX_NAME_LEN, SchemaKind, Target, Why};
 use crate::journal::MisfitKind;
 
@@ -73,6 +73,7 @@ pub fn usage_sentence(error: &UsageError, slash: Surface<'_>) -> String {
             cut(&service.name, 60),
             some(allowed)
         ),
+        UsageError::NotByLink { service, obstacle } => not_by_link(&cut(&service.name, 60), *obstacle),
         UsageError::SchemaMissing(service) => format!(
             "Where should the data from {} go? Add a schema: {slash} {} {}",
             service.name,
@@ -107,6 +108,29 @@ pub fn usage_sentence(error: &UsageError, slash: Surface<'_>) -> String {
             };
             format!("Where should the data go? Add {how} and {which}.")
         }
+    }
+}
+
+/// Why a link alone is of no use for a service, and what to do instead.
+fn not_by_link(name: &str, obstacle: Obstacle) -> String {
+    let nothing = "so a link alone isn't enough and I didn't create anything";
+    let there = "Set it up at fivetran.com, under Connections.";
+    match obstacle {
+        Obstacle::OwnCode => format!(
+            "{name} runs code of your own that has to be uploaded first, {nothing}. Fivetran's guide: https://fivetran.com/docs/connector-sdk/tutorials/connect-card-support"
+        ),
+        Obstacle::Function => format!(
+            "{name} calls a cloud function that somebody has to write and deploy first, {nothing}. {there}"
+        ),
+        Obstacle::Agent => {
+            format!("{name} needs Fivetran's agent installed beside the database first, {nothing}. {there}")
+        }
+        Obstacle::Automatic => format!(
+            "Fivetran adds {name} to every destination by itself. There is nothing for a customer to sign in to, so I didn't create anything. You find it at fivetran.com, under Connections."
+        ),
+        Obstacle::NotByApi => format!(
+            "Fivetran doesn't let {name} be created from outside its own site, so I didn't create anything. {there}"
+        ),
     }
 }
 

@@ -129,7 +129,18 @@ impl Commands {
             }
         }
         let vocabulary = self.words.in_channel(&catalog, &typed.command, &typed.channel_id);
-        match command::parse(&typed.text, &vocabulary) {
+        let mut read = command::parse(&typed.text, &vocabulary);
+        // Right after a start the last word is still to come from Fivetran.
+        if command::hangs_on_the_catalogue(&read)
+            && let Ok(Some(newer)) =
+                timeout_at(deadline.early(), self.words.catalog.after_first_fetch()).await
+        {
+            read = command::parse(
+                &typed.text,
+                &self.words.in_channel(&newer, &typed.command, &typed.channel_id),
+            );
+        }
+        match read {
             Ok(command) => {
                 let (answer, content) = self.answer(key, typed, command, deadline).await;
                 (answer, Some(content))

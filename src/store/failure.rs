@@ -4,6 +4,9 @@
 //! otherwise is believed; silence, a broken connection and every code that is not on the list
 //! leave it open. Must not know what was asked for.
 
+use std::io::ErrorKind;
+use std::path::Path;
+
 /// A database operation failed. Carries no text of the database's, which can repeat values.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum StoreError {
@@ -47,14 +50,12 @@ pub enum OpenError {
         holder: String,
     },
     /// The file or its folder cannot be used.
-    #[error(
-        "{file} cannot be opened ({cause}): DATABASE_URL must name a file in a folder that this user can write to"
-    )]
+    #[error("the database file {file} can't be used: {cause}")]
     File {
         /// The database file or its lock.
         file: String,
-        /// The system's word for it.
-        cause: std::io::ErrorKind,
+        /// What is wrong with it, and what to do.
+        cause: String,
     },
     /// Postgres cannot be reached or does not let us in.
     #[error(
@@ -85,6 +86,53 @@ pub enum OpenError {
         remedy: &'static str,
     },
 }
+
+impl OpenError {
+    /// What the system says of a file, in words about files.
+    pub(super) fn of_file(file: &Path, kind: ErrorKind) -> Self {
+        let known = match kind {
+            ErrorKind::NotFound => Some("its folder doesn't exist; create it, or correct DATABASE_URL"),
+            ErrorKind::PermissionDenied => Some(
+                "this user may not write there; change the permissions of the file and its folder, or DATABASE_URL",
+            ),
+            ErrorKind::IsADirectory => Some("it is a folder; DATABASE_URL must name a file"),
+            ErrorKind::NotADirectory => Some("a part of its path is a file; correct DATABASE_URL"),
+            ErrorKind::ReadOnlyFilesystem => Some(READ_ONLY),
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded => Some(FULL),
+            _ => None,
+        };
+        let other =
+            || format!("{kind}; DATABASE_URL must name a file in a folder that this user can write to");
+        Self::File { file: file.display().to_string(), cause: known.map_or_else(other, str::to_owned) }
+    }
+
+    /// What SQLite says of its file; what has no code here is told as it is.
+    pub(super) fn of_sqlite(file: &Path, error: sqlx::Error) -> Self {
+        let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+        // <https://www.sqlite.org/rescode.html>
+        let cause = match code.map(|code| code & 0xff) {
+            Some(3) => "this user may not use it; change the permissions of the file and its folder",
+            Some(5 | 6) => "another program holds it; stop whatever has it open",
+            Some(8) => READ_ONLY,
+            Some(10) => "its disk fails; look at the system's log",
+            Some(11) => "it is damaged; move it away and restore a backup",
+            Some(13) => FULL,
+            Some(14) => "it can't be opened; this user must be able to write to the file and its folder",
+            Some(26) => "it is no SQLite database; correct DATABASE_URL",
+            _ => match error {
+                sqlx::Error::Io(error) => return Self::of_file(file, error.kind()),
+                error => {
+                    let cause = StoreError::from(error).to_string();
+                    return Self::File { file: file.display().to_string(), cause };
+                }
+            },
+        };
+        Self::File { file: file.display().to_string(), cause: cause.to_owned() }
+    }
+}
+
+const READ_ONLY: &str = "it or its disk is read-only; DATABASE_URL must name a file that can be written";
+const FULL: &str = "its disk is full; make room there";
 
 impl StoreError {
     /// Whether it is certain that nothing was done, and that nothing will be.
@@ -249,6 +297,43 @@ mod tests {
             ("", false),
         ] {
             assert_eq!(code_proves_nothing_done(code), proof, "{code}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_told_of_in_words_about_files() {
+        let path = Path::new("/data/bot.db");
+        for (kind, words) in [
+            (ErrorKind::NotFound, "its folder doesn't exist"),
+            (ErrorKind::PermissionDenied, "this user may not write there"),
+            (ErrorKind::IsADirectory, "it is a folder"),
+            (ErrorKind::StorageFull, "its disk is full"),
+            (ErrorKind::ReadOnlyFilesystem, "read-only"),
+            (ErrorKind::Other, "DATABASE_URL must name a file"),
+        ] {
+            let told = OpenError::of_file(path, kind).to_string();
+            assert!(told.starts_with("the database file /data/bot.db can't be used: "), "{told}");
+            assert!(told.contains(words), "{told}");
+        }
+    }
+
+    #[tokio::test]
+    async fn sqlite_is_told_of_in_words_about_files() {
+        use crate::store::{DatabaseUrl, Options, Store};
+        let folder = tempfile::tempdir().unwrap();
+        let secrets = [secrecy::SecretString::from("secret")];
+        std::fs::write(folder.path().join("text.db"), "no database, but a text\n".repeat(100)).unwrap();
+        std::fs::create_dir(folder.path().join("folder.db")).unwrap();
+        for (name, words) in [
+            ("text.db", "it is no SQLite database"),
+            ("folder.db", "it is a folder"),
+            ("missing/bot.db", "its folder doesn't exist"),
+        ] {
+            let url = DatabaseUrl::Sqlite(folder.path().join(name));
+            let lease = std::time::Duration::from_secs(30);
+            let opened = Store::open(Options { url: &url, secrets: &secrets, lease }).await;
+            let told = opened.err().unwrap().to_string();
+            assert!(told.contains(words) && !told.contains("server"), "{name}: {told}");
         }
     }
 

@@ -5,6 +5,8 @@
 //! taken, and one that differs keeps it from being opened. A step that this release does not know
 //! does not: whoever goes back to it after the next one must not be locked out.
 
+use std::path::Path;
+
 use sqlx::SqlSafeStr as _;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 
@@ -29,9 +31,11 @@ const FIRST_ON_POSTGRES: [Step; 3] =
 
 /// The steps since, from the fourth on. A release passes over those that it does not know: it must be
 /// able to work on the tables as the next one leaves them.
-const LATER_ON_SQLITE: &[Step] = &[step!("0004_connection.sql"), step!("0007_trouble.sql")];
+const LATER_ON_SQLITE: &[Step] =
+    &[step!("0004_connection.sql"), step!("0005_catalogue.sql"), step!("0007_trouble.sql")];
 
-const LATER_ON_POSTGRES: &[Step] = &[step!("0004_connection.sql"), step!("0007_trouble.sql")];
+const LATER_ON_POSTGRES: &[Step] =
+    &[step!("0004_connection.sql"), step!("0005_catalogue.sql"), step!("0007_trouble.sql")];
 
 /// Where it is written which of the later steps were taken.
 const LATER_TABLE: &str = "connect_card_steps";
@@ -39,10 +43,13 @@ const LATER_TABLE: &str = "connect_card_steps";
 /// Takes the steps that an SQLite file lacks.
 ///
 /// # Errors
-/// [`OpenError::Migration`].
-pub(super) async fn sqlite(pool: &sqlx::SqlitePool) -> Result<(), OpenError> {
+/// [`OpenError::Migration`], or [`OpenError::File`].
+pub(super) async fn sqlite(pool: &sqlx::SqlitePool, path: &Path) -> Result<(), OpenError> {
     for migrator in [migrator(&FIRST_ON_SQLITE), later(LATER_ON_SQLITE)] {
-        migrator.run(pool).await.map_err(failure)?;
+        migrator.run(pool).await.map_err(|error| match error {
+            MigrateError::Execute(error) => OpenError::of_sqlite(path, error),
+            error => failure(error),
+        })?;
     }
     Ok(())
 }
@@ -95,7 +102,6 @@ fn version(path: &str) -> Option<i64> {
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
-    use std::path::Path;
 
     use super::*;
 

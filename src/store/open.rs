@@ -150,18 +150,18 @@ async fn sqlite(path: &Path) -> Result<(sqlx::SqlitePool, File), OpenError> {
         .acquire_timeout(QUEUE_LIMIT)
         .idle_timeout(None)
         .max_lifetime(None);
-    let pool = pool.connect_with(options).await.map_err(|error| unreachable(path, error))?;
+    let pool = pool.connect_with(options).await.map_err(|error| OpenError::of_sqlite(path, error))?;
 
-    let version: String = value(&pool, "SELECT sqlite_version()").await?;
+    let version: String = value(&pool, path, "SELECT sqlite_version()").await?;
     let numbers: Vec<u32> = version.split('.').map(|part| part.parse().unwrap_or(0)).collect();
     let found = (
         numbers.first().copied().unwrap_or(0),
         numbers.get(1).copied().unwrap_or(0),
         numbers.get(2).copied().unwrap_or(0),
     );
-    let mode: String = value(&pool, "PRAGMA journal_mode").await?;
-    let sync: i64 = value(&pool, "PRAGMA synchronous").await?;
-    let intact: String = value(&pool, "PRAGMA quick_check(1)").await?;
+    let mode: String = value(&pool, path, "PRAGMA journal_mode").await?;
+    let sync: i64 = value(&pool, path, "PRAGMA synchronous").await?;
+    let intact: String = value(&pool, path, "PRAGMA quick_check(1)").await?;
     let checks = [
         ("SQLite's version", found >= SQLITE_OLDEST, version, "build with the SQLite version in Cargo.lock"),
         (
@@ -188,14 +188,14 @@ async fn sqlite(path: &Path) -> Result<(sqlx::SqlitePool, File), OpenError> {
             return Err(OpenError::Unsafe { setting, found, remedy });
         }
     }
-    migrations::sqlite(&pool).await?;
+    migrations::sqlite(&pool, path).await?;
     // The lock says that whoever held these leases is gone.
     for leases in [
         "UPDATE command SET lease_until = 0 WHERE ended_at IS NULL",
         "UPDATE message SET lease_until = 0 WHERE lease_until > 0",
         "UPDATE sweep SET lease_until = 0",
     ] {
-        pool.execute(leases).await.map_err(|error| unreachable(path, error))?;
+        pool.execute(leases).await.map_err(|error| OpenError::of_sqlite(path, error))?;
     }
     Ok((pool, lock))
 }
@@ -243,21 +243,14 @@ fn private(path: &Path) -> std::io::Result<()> {
 }
 
 fn file_error(path: &Path, cause: &std::io::Error) -> OpenError {
-    OpenError::File { file: path.display().to_string(), cause: cause.kind() }
-}
-
-fn unreachable(path: &Path, error: sqlx::Error) -> OpenError {
-    match error {
-        sqlx::Error::Io(cause) => file_error(path, &cause),
-        error => OpenError::Unreachable(error.into()),
-    }
+    OpenError::of_file(path, cause.kind())
 }
 
 /// The first column of the first row.
-async fn value<T>(pool: &sqlx::SqlitePool, sql: &'static str) -> Result<T, OpenError>
+async fn value<T>(pool: &sqlx::SqlitePool, path: &Path, sql: &'static str) -> Result<T, OpenError>
 where
     T: for<'r> sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
 {
     let row = sqlx::query(sql).fetch_one(pool).await;
-    row.and_then(|row| row.try_get(0)).map_err(|error| OpenError::Unreachable(error.into()))
+    row.and_then(|row| row.try_get(0)).map_err(|error| OpenError::of_sqlite(path, error))
 }

@@ -64,6 +64,10 @@ pub(super) struct Statements {
     pub(super) undeliverable: &'static str,
     /// Writes a row. `$1` now.
     pub(super) probe: &'static str,
+    /// Writes Fivetran's catalogue. `$1` it, `$2` now.
+    pub(super) keep_catalogue: &'static str,
+    /// Reads it.
+    pub(super) kept_catalogue: &'static str,
     /// One command, ended or not. `$1` id.
     pub(super) command: &'static str,
 } and {
@@ -130,6 +134,9 @@ macro_rules! statements {
             undeliverable: "SELECT id, channel_id, user_id, connection_id, ended_at FROM command \
                             WHERE ended_at IS NOT NULL AND stage = 'undeliverable' ORDER BY ended_at DESC LIMIT $1",
             probe: "INSERT INTO probe (name, at) VALUES ('ready', $1) ON CONFLICT (name) DO UPDATE SET at = $1",
+            keep_catalogue: "INSERT INTO catalogue (name, body, fetched_at) VALUES ('fivetran', $1, $2) \
+                             ON CONFLICT (name) DO UPDATE SET body = $1, fetched_at = $2",
+            kept_catalogue: "SELECT body FROM catalogue",
             command: "SELECT id, team_id, channel_id, user_id, request, connection_id, stage, accepted_at \
                       FROM command WHERE id = $1",
             connections: $connections,

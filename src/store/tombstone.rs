@@ -249,7 +249,7 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let url = format!("sqlite:{}?mode=rwc", folder.path().join("bot.db").display());
             let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
-            crate::store::migrations::sqlite(&pool).await.unwrap();
+            crate::store::migrations::sqlite(&pool, std::path::Path::new("tombstone.db")).await.unwrap();
             let db = SqliteConnection::connect(&url).await.unwrap();
             let graveyard = Graveyard::open(Pool::Sqlite(pool), &statements::SQLITE);
             Self { db, graveyard, _folder: folder }

@@ -249,6 +249,32 @@ async fn a_retired_name_becomes_its_successor_and_only_the_private_reply_says_so
         .await;
 }
 
+/// What Fivetran lists is known in the first second after a start as well.
+#[tokio::test]
+async fn a_word_that_nothing_knows_waits_for_the_first_catalogue() {
+    for (id, name) in [("brand_new_source", "Brand New Source"), ("adwords", "AdWords")] {
+        let setup = Setup::new().await;
+        setup.fivetran.list_service(id, name);
+        let bot = setup.start_without_catalogue().await;
+        let ack = bot.send(&format!("{id} customer_schema")).await;
+        assert!(ack.text().contains(&format!("Making a link for {name} now")), "{}", ack.text());
+        let creation = until("the creation", async || {
+            bot.api_calls().into_iter().find(|it| it.route == "create_connection")
+        });
+        assert_eq!(creation.await.body["service"], json!(id));
+    }
+}
+
+#[tokio::test]
+async fn a_service_that_a_link_cannot_set_up_is_told_and_not_created() {
+    let setup = Setup::new().await;
+    setup.fivetran.list_service("connector_sdk", "Connector SDK");
+    let bot = setup.start().await;
+    let ack = bot.send("connector_sdk customer_schema").await;
+    assert!(ack.text().contains("I didn't create anything"), "{}", ack.text());
+    assert!(!bot.api_calls().iter().any(|it| it.route == "create_connection"));
+}
+
 #[tokio::test]
 async fn a_retired_name_that_the_catalogue_lists_is_taken_at_its_word() {
     let setup = Setup::new().await;

@@ -10,7 +10,7 @@ use crate::command::UsageError;
 use crate::command::form::Choice;
 use crate::command::renew;
 use crate::command::status::{View, report};
-use crate::fivetran::catalog::{Service, ServiceId, ServiceStatus};
+use crate::fivetran::catalog::{Obstacle, Service, ServiceId, ServiceStatus};
 use crate::fivetran::model::{ApiMessage, ConnectCard, SetupState, Status, SyncState, Task};
 use crate::fivetran::schema::{Misfit, SchemaKind, SchemaName, Target};
 use crate::fivetran::tasks::Cause;
@@ -220,7 +220,13 @@ fn services(long: &Lengths) -> Vec<Service> {
         // Some ids are longer than a choice's value may be.
         let id = if long.longest { format!("{n:03}_{}", "x".repeat(60 + n % 36)) } else { id.to_owned() };
         let name = long.text(name, "Größe & <Ads> * ", 300);
-        Some(Service { id: ServiceId::parse(&id).ok()?, name, kind: Some(SchemaKind::Schema), status })
+        Some(Service {
+            id: ServiceId::parse(&id).ok()?,
+            name,
+            kind: Some(SchemaKind::Schema),
+            status,
+            obstacle: None,
+        })
     };
     all.iter().cycle().take(number).enumerate().filter_map(sample).collect()
 }
@@ -248,6 +254,7 @@ fn usage_errors(
         name: request.service_name.clone(),
         kind: request.kind,
         status: ServiceStatus::Available,
+        obstacle: None,
     };
     let typed = long.text("nowhere", "<!channel>", 41);
     let known: Vec<_> = (0..if long.longest { 500 } else { 2 }).map(|n| format!("warehouse_{n}")).collect();
@@ -257,6 +264,7 @@ fn usage_errors(
         let target = request.target.connection_name();
         format!("{} {target}{rest}", request.service)
     };
+    let not_by_link = |obstacle| UsageError::NotByLink { service: service.clone(), obstacle };
     let misfit = |misfit| UsageError::Misfit {
         service: Box::new(service.clone()),
         target: request.target.clone(),
@@ -298,6 +306,11 @@ fn usage_errors(
             "service-not-allowed",
             UsageError::ServiceNotAllowed { service: service.clone(), allowed: services.to_vec() },
         ),
+        ("not-by-link-own-code", not_by_link(Obstacle::OwnCode)),
+        ("not-by-link-function", not_by_link(Obstacle::Function)),
+        ("not-by-link-agent", not_by_link(Obstacle::Agent)),
+        ("not-by-link-automatic", not_by_link(Obstacle::Automatic)),
+        ("not-by-link-not-by-api", not_by_link(Obstacle::NotByApi)),
         ("schema-missing", UsageError::SchemaMissing(service.clone())),
         (
             "bad-name",

@@ -3,6 +3,7 @@
 use super::*;
 use crate::command::places::{ChannelDefaults, Destinations, NO_DEFAULTS};
 use crate::command::{Command, LITTLE_WORDS, parse as parse_text};
+use crate::fivetran::catalog::Obstacle;
 
 fn destinations() -> Destinations {
     Destinations {
@@ -176,6 +177,25 @@ fn a_service_that_the_channel_does_not_allow_is_told_before_its_schema() {
 }
 
 #[test]
+fn a_service_that_a_link_cannot_set_up_is_told_before_anything_is_created() {
+    for (typed, expected) in [
+        ("connector_sdk acme", Obstacle::OwnCode),
+        ("connector_sdk", Obstacle::OwnCode),
+        ("AWS Lambda acme", Obstacle::Function),
+        ("azure_function acme", Obstacle::Function),
+        ("google_cloud_function acme", Obstacle::Function),
+        ("oracle_hva acme", Obstacle::Agent),
+        ("sql_server_sap_ecc_hva acme", Obstacle::Agent),
+        ("fivetran_log acme", Obstacle::Automatic),
+    ] {
+        match read(typed) {
+            Err(UsageError::NotByLink { obstacle, .. }) => assert_eq!(obstacle, expected, "{typed}"),
+            other => panic!("{typed}: {other:?}"),
+        }
+    }
+}
+
+#[test]
 fn a_little_word_is_never_a_schema() {
     for word in LITTLE_WORDS {
         for typed in
@@ -209,7 +229,10 @@ fn a_little_word_is_never_a_schema() {
     for arrow in ["->", "→", "-", ":"] {
         assert_eq!(read(&format!("google_ads {arrow} acme")).unwrap().target.connection_name(), "acme");
     }
-    assert_eq!(read("db2 for i acme").unwrap().service.as_str(), "db2i_hva");
+    // A little word within a name is a part of it.
+    assert!(
+        matches!(read("db2 for i acme"), Err(UsageError::NotByLink { service, .. }) if service.id.as_str() == "db2i_hva")
+    );
 }
 
 #[test]

@@ -220,7 +220,7 @@ fn live_rows_are_taken_leniently() {
     let row = |id: &str, name: &str, status: Option<&str>| {
         (id.to_owned(), name.to_owned(), status.map(str::to_owned))
     };
-    assert!(Catalog::from_live([]).is_none());
+    assert!(Catalog::from_live(Vec::<Row>::new()).is_none());
     assert!(Catalog::from_live([row("Not An Id", "x", None), row("", "x", None)]).is_none());
 
     let catalog = Catalog::from_live([
@@ -271,4 +271,30 @@ fn of_a_long_text_only_the_beginning_is_looked_for() {
     let words = "google ads".to_owned() + &" ".repeat(MAX_TYPED_LEN);
     assert!(!catalog.search(&words, 100).is_empty());
     assert_eq!(catalog.search(&(words.clone() + "stripe"), 100), catalog.search(&words, 100));
+}
+
+#[test]
+fn the_live_list_says_what_a_link_cannot_set_up() {
+    let row = |id: &str, category: &str, by_api: Option<bool>| Row {
+        id: id.to_owned(),
+        category: Some(category.to_owned()),
+        by_api,
+        ..Row::default()
+    };
+    let rows = [
+        row("google_ads", "Marketing", Some(true)),
+        row("brand_new_function", "Function", Some(true)),
+        row("new_agent", "Hvr", Some(true)),
+        row("site_only", "Marketing", Some(false)),
+        row("quiet", "Marketing", None),
+        row("connector_sdk", "Function", Some(true)),
+    ];
+    let obstacles = |rows: &[Row]| -> Vec<_> {
+        let catalog = Catalog::from_live(rows.to_vec()).unwrap();
+        rows.iter().map(|row| catalog.get(&row.id).unwrap().obstacle).collect()
+    };
+    let (function, agent, code) = (Some(Obstacle::Function), Some(Obstacle::Agent), Some(Obstacle::OwnCode));
+    assert_eq!(obstacles(&rows), [None, function, agent, Some(Obstacle::NotByApi), None, code]);
+    // Where the feature is never told, its absence says nothing.
+    assert_eq!(obstacles(&rows[3..5]), [None, None]);
 }

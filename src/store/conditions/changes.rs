@@ -101,7 +101,11 @@ pub(super) const CHANGES: &[(&str, &[Change])] = &[
     ),
     (
         "one_command_is_read_and_the_probe_writes_again",
-        &[("probe", " ON CONFLICT (name) DO UPDATE SET at = $1", ""), ("command", "id = $1", "$1 = $1")],
+        &[
+            ("probe", " ON CONFLICT (name) DO UPDATE SET at = $1", ""),
+            ("keep_catalogue", " ON CONFLICT (name) DO UPDATE SET body = $1, fetched_at = $2", ""),
+            ("command", "id = $1", "$1 = $1"),
+        ],
     ),
     (
         "who_judged_by_an_old_version_changes_nothing",

@@ -208,5 +208,9 @@ pub(super) async fn one_command_is_read_and_the_probe_writes_again(scene: &Scene
         scene.a.write_probe(at(now)).await?;
     }
     same!(scene.ask("SELECT CAST(at AS TEXT) FROM probe").await?, "2000");
+    for (body, now) in [("old", 1000), ("new", 2000)] {
+        scene.a.keep_catalogue(body, at(now)).await?;
+        same!(scene.a.kept_catalogue().await?.as_deref(), Some(body));
+    }
     Ok(())
 }

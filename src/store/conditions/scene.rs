@@ -54,13 +54,13 @@ impl Scene {
     pub(super) async fn database() -> SqlitePool {
         let pool = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
         let db = pool.connect_with(SqliteConnectOptions::new().in_memory(true)).await.unwrap();
-        super::super::migrations::sqlite(&db).await.unwrap();
+        super::super::migrations::sqlite(&db, std::path::Path::new("conditions.db")).await.unwrap();
         db
     }
 
     /// Both begin with an empty database.
     pub(super) async fn new(db: &SqlitePool, sql: &'static Statements) -> Self {
-        for table in ["command", "connection", "message", "news", "sweep", "link", "probe"] {
+        for table in ["command", "connection", "message", "news", "sweep", "link", "probe", "catalogue"] {
             let sql = sqlx::AssertSqlSafe(format!("DELETE FROM {table}"));
             sqlx::query(sql).execute(db).await.unwrap();
         }
