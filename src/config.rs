@@ -269,7 +269,7 @@ pub fn link(vars: &Vars) -> Result<LinkConfig, Faults> {
 /// # Errors
 /// Every fault of the environment at once.
 pub fn destinations(vars: &Vars) -> Result<Destinations, Faults> {
-    let mut reader = Reader { vars, faults: Faults::default() };
+    let mut reader = Reader::new(vars);
     let places = reader.places();
     reader.log_format();
     match places {

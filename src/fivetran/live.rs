@@ -51,14 +51,10 @@ impl CurrentCatalog {
         Arc::clone(&self.catalog.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// The catalogue once the first fetch is over, or after a second. `None` if there is nothing to
-    /// wait for: what is in force will not be another one soon.
-    pub async fn after_first_fetch(&self) -> Option<Arc<Catalog>> {
-        if self.tried.is_cancelled() {
-            return None;
-        }
+    /// The catalogue once the first fetch is over, or after a second.
+    pub async fn after_first_fetch(&self) -> Arc<Catalog> {
         let _ = tokio::time::timeout(FIRST_FETCH, self.tried.cancelled()).await;
-        Some(self.current())
+        self.current()
     }
 
     /// Fetches the catalogue at once and then again and again until `stop`; each one goes to
@@ -116,10 +112,10 @@ mod tests {
     async fn nobody_waits_longer_than_a_second_and_nobody_after_the_first_fetch() {
         let catalog = CurrentCatalog::default();
         let began = tokio::time::Instant::now();
-        assert!(catalog.after_first_fetch().await.is_some());
+        catalog.after_first_fetch().await;
         assert_eq!(began.elapsed(), FIRST_FETCH);
         catalog.tried.cancel();
-        assert!(catalog.after_first_fetch().await.is_none());
+        catalog.after_first_fetch().await;
         assert_eq!(began.elapsed(), FIRST_FETCH);
     }
 

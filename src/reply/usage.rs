@@ -117,7 +117,7 @@ fn not_by_link(name: &str, obstacle: Obstacle) -> String {
     let there = "Set it up at fivetran.com, under Connections.";
     match obstacle {
         Obstacle::OwnCode => format!(
-            "{name} runs code of your own that has to be uploaded first, {nothing}. Fivetran's guide: https://fivetran.com/docs/connector-sdk/tutorials/connect-card-support"
+            "{name} runs code of your own that has to be uploaded first, {nothing}. Fivetran's documentation says how, under Connector SDK."
         ),
         Obstacle::Function => format!(
             "{name} calls a cloud function that somebody has to write and deploy first, {nothing}. {there}"

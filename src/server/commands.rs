@@ -132,8 +132,8 @@ impl Commands {
         let mut read = command::parse(&typed.text, &vocabulary);
         // Right after a start the last word is still to come from Fivetran.
         if command::hangs_on_the_catalogue(&read)
-            && let Ok(Some(newer)) =
-                timeout_at(deadline.early(), self.words.catalog.after_first_fetch()).await
+            && let Ok(newer) = timeout_at(deadline.early(), self.words.catalog.after_first_fetch()).await
+            && !Arc::ptr_eq(&newer, &catalog)
         {
             read = command::parse(
                 &typed.text,

@@ -136,7 +136,7 @@ macro_rules! statements {
             probe: "INSERT INTO probe (name, at) VALUES ('ready', $1) ON CONFLICT (name) DO UPDATE SET at = $1",
             keep_catalogue: "INSERT INTO catalogue (name, body, fetched_at) VALUES ('fivetran', $1, $2) \
                              ON CONFLICT (name) DO UPDATE SET body = $1, fetched_at = $2",
-            kept_catalogue: "SELECT body FROM catalogue",
+            kept_catalogue: "SELECT body FROM catalogue WHERE name = 'fivetran'",
             command: "SELECT id, team_id, channel_id, user_id, request, connection_id, stage, accepted_at \
                       FROM command WHERE id = $1",
             connections: $connections,
