@@ -342,7 +342,7 @@ mod tests {
 
     #[test]
     fn no_call_is_waited_for_without_end_and_a_creation_until_fivetran_gives_up() {
-        let http = outbound::client(None).unwrap();
+        let http = outbound::client(&outbound::Network::default()).unwrap();
         for call in Call::ALL {
             let request = prepared(call, http.get("http://127.0.0.1/")).unwrap();
             assert_eq!(request.timeout(), Some(&call.timeout()), "{call}");
