@@ -14,6 +14,7 @@ mod pause;
 mod problem;
 mod progress;
 mod turn;
+mod wait;
 
 use std::time::Duration;
 
@@ -27,6 +28,8 @@ use pause::{POSTPONED_PAUSE, after};
 pub use problem::{MisfitKind, Notice, Origin, Problem};
 pub use progress::{Ending, Progress, Stage};
 pub use turn::{Act, FIRST_FENCE, Message, Record, Resting, Step, Then, Turn};
+use wait::Waits;
+pub use wait::{PATIENCE, Waiting, WaitsFor};
 
 /// How long after a creation whose answer was lost it may still appear at Fivetran, which works on it
 /// for up to a minute ([`crate::fivetran::call::CREATE_LIMIT`]), and then for a list to show it. Until
@@ -87,6 +90,8 @@ pub struct Journal<C> {
     vanished: u32,
     /// How often in a row it failed for what mostly stays.
     doubts: u32,
+    /// What this process knows of how long its person waits, and for what.
+    waits: Waits,
 }
 
 /// What is due in a stage that knows more than one action; the others ignore it.
@@ -105,6 +110,8 @@ enum Next {
     Rest(Duration),
     /// The same, and nobody else may go on meanwhile.
     Stay(Duration),
+    /// The person is told that it waits.
+    Note(Waiting),
     End(Ending),
 }
 
@@ -134,6 +141,7 @@ impl<C> Journal<C> {
             due: Due::Look,
             vanished: 0,
             doubts: 0,
+            waits: Waits::since(terms.accepted_at),
         }
     }
 
@@ -144,10 +152,15 @@ impl<C> Journal<C> {
     }
 
     fn judge(&mut self, outcome: Outcome<C>, now: Timestamp) -> Next {
+        self.notice_trouble(&outcome, now);
         // A look in between that works says nothing of what is tried again.
         if !matches!(
             outcome,
-            Outcome::Failed(Failure::Doubtful(_)) | Outcome::Found(_) | Outcome::Woken | Outcome::Postponed
+            Outcome::Failed(Failure::Doubtful(_))
+                | Outcome::Found(_)
+                | Outcome::Woken
+                | Outcome::Noted
+                | Outcome::Postponed
         ) {
             self.doubts = 0;
         }
@@ -163,7 +176,10 @@ impl<C> Journal<C> {
                 self.maybe_sent = Some(now);
                 self.begin(Due::Look, now)
             }
-            Outcome::Woken => {
+            Outcome::Woken | Outcome::Noted => {
+                if let Some(next) = self.interrupted(now) {
+                    return next;
+                }
                 // While a link was held up, the customer may have finished by one that did arrive.
                 let due = if self.due == Due::Post { Due::Look } else { self.due };
                 self.begin(due, now)
@@ -308,7 +324,7 @@ impl<C> Journal<C> {
         if self.vanished > VANISH_LIMIT {
             return self.tell(Problem::NoAnswer, now);
         }
-        self.progress = Progress { posts: self.progress.posts, ..Progress::default() };
+        self.progress = Progress { stage: Stage::Create, tries: 0, ..self.progress.clone() };
         self.maybe_sent = None;
         self.card = None;
         self.begin(Due::Create, now)

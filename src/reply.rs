@@ -21,6 +21,7 @@ pub mod status;
 pub mod trouble;
 mod under_way;
 mod usage;
+mod waits;
 
 use std::fmt::Write as _;
 
@@ -35,6 +36,7 @@ pub use problem::{notice, notice_sentence, unreachable};
 pub use refused::refused;
 pub use under_way::{UnderWay, already_on_it, already_on_it_sentence};
 pub use usage::{usage, usage_sentence};
+pub use waits::{waits, waits_for};
 
 /// Who sees a message: `LINK_VISIBILITY` says it of those with a link.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -8,6 +8,7 @@ mod flow;
 mod home;
 mod in_hand;
 mod link;
+mod note;
 mod step;
 mod trouble;
 mod turns;
@@ -24,7 +25,6 @@ use crate::clock::Clock;
 use crate::crash::{self, crash_point};
 use crate::fivetran::model::ConnectCard;
 use crate::journal::{self, Act, Ending, GRACE, Message, Notice, Record, Resting, Stage, Terms, Then, Turn};
-use crate::outbound::CALL_TIMEOUT;
 use crate::provision::Provision;
 use crate::store::{Claimed, Recorded, Store};
 use crate::telemetry::{self, Metrics, Party};
@@ -34,6 +34,7 @@ pub use deliver::{Delivery, Hints};
 use in_hand::InHand;
 pub use link::Links;
 use link::{Delivered, Landed, Posting};
+use note::OnItsWay;
 use trouble::{TroubleLog, cause};
 use turns::Turns;
 
@@ -52,8 +53,6 @@ const MOST: i64 = 32_768;
 const POLL: Duration = Duration::from_millis(500);
 /// Commands taken over at a time.
 const CLAIM: i64 = 64;
-/// What must be left of the lease, beyond the longest call, before a call is made.
-const LEASE_MARGIN: Duration = Duration::from_secs(2);
 /// Leases are prolonged when this part of them is gone, which is asked ten times as often: where the
 /// database answers, there are always three fifths of a lease left.
 const LEASE_PART: u32 = 3;
@@ -98,6 +97,8 @@ struct Worker {
     /// Who may call Fivetran.
     fivetran: Arc<Turns>,
     slack_calls: Semaphore,
+    /// Who may tell a person that a command waits.
+    notes: Semaphore,
     /// Something may be due.
     due: Notify,
     tasks: TaskTracker,
@@ -116,6 +117,7 @@ pub fn start(parts: Parts, fresh: mpsc::UnboundedReceiver<Claimed>) -> Handle {
         trouble: TroubleLog::new(parts.clock.clone()),
         parts,
         slack_calls: Semaphore::new(CALLS as usize),
+        notes: Semaphore::new(note::AT_A_TIME),
         due: Notify::new(),
         tasks: TaskTracker::new(),
         abandon: CancellationToken::new(),
@@ -274,7 +276,7 @@ impl Worker {
         let taken_up = self.resting().take_up(&claimed.id, claimed.fence, terms, claimed.progress.clone());
         let (mut journal, mut outcome) = taken_up;
         let job = Job { claimed: &claimed, work: &work };
-        let mut posted = None;
+        let (mut posted, mut note) = (None, OnItsWay::default());
         loop {
             let cause = cause(&outcome);
             self.trouble.note(&outcome, |party| self.waiting_for(party));
@@ -286,8 +288,8 @@ impl Worker {
                     }
                     let (before, answered) = step::crash_points(&step);
                     crash_point(before);
-                    let until = journal.turn_limit(self.parts.clock.now());
-                    let Some(outcome) = self.provision(job, step, until, again).await else {
+                    let taken = self.provision_aloud(job, &mut journal, step, again, &mut note).await;
+                    let Some(outcome) = taken else {
                         // Its lease is given up with the others; the next process goes on.
                         return;
                     };
@@ -295,6 +297,7 @@ impl Worker {
                     outcome
                 }
                 Act::Deliver(Message::Link { connection, existed, purpose, card }) => {
+                    note.settle().await;
                     let posting = Posting { connection: &connection, existed, purpose, card: &card };
                     // Never closed, so always granted.
                     let _call = self.slack_calls.acquire().await.ok();
@@ -308,6 +311,7 @@ impl Worker {
                     }
                 }
                 Act::Deliver(Message::Notice(notice)) => {
+                    note.settle().await;
                     if !self.record(&claimed, record, "tell: recorded").await {
                         return;
                     }
@@ -322,7 +326,16 @@ impl Worker {
                     }
                     Outcome::Woken
                 }
+                Act::Note(waiting) => {
+                    if !self.record(&claimed, record, "wait: recorded").await {
+                        return;
+                    }
+                    self.send_note(job, &waiting).await;
+                    Outcome::Noted
+                }
                 Act::Rest(pause) => {
+                    // Whoever goes on after the rest may have something to say at once.
+                    note.settle().await;
                     let (tries, wait_s) = (journal.progress().tries, pause.as_secs_f64());
                     self.resting().put_down(&claimed.id, claimed.fence, journal);
                     if self.record(&claimed, record, "wait: recorded").await {
@@ -395,24 +408,6 @@ impl Worker {
             return Outcome::Postponed;
         }
         links.delivery.tell(job, notice, again).await
-    }
-
-    /// Whether so many calls, one after another, are over before anybody else can take the command.
-    fn lease_outlasts(&self, claimed: &Claimed, calls: u32) -> bool {
-        // A lease that is set shorter than that can at best be fresh.
-        let fresh = self.parts.store.lease() * 3 / 5;
-        let needed = (CALL_TIMEOUT * calls + LEASE_MARGIN).min(fresh);
-        let left = claimed.lease.left();
-        let outlasts = left >= needed;
-        if !outlasts {
-            let left_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
-            tracing::debug!(
-                command = claimed.id,
-                left_ms,
-                "its lease is too short for a call; nothing was sent"
-            );
-        }
-        outlasts
     }
 
     /// Keeps a command in hand for so long; false if the bot shuts down meanwhile.

@@ -21,11 +21,12 @@ use crate::command::status::View;
 use crate::command::surface::Surface;
 use crate::command::sync::NotSynced;
 use crate::fivetran::tasks::Cause;
+use crate::journal::{Waiting, WaitsFor};
 use crate::life::{News, State};
 use crate::permission::Refused;
-use crate::reply::live::{Note, Waiting};
+use crate::reply::live::{self, Note};
 use crate::reply::{
-    self, Audience, UnderWay, ask, form, list as list_reply, live, services as services_reply,
+    self, Audience, UnderWay, ask, form, list as list_reply, services as services_reply,
     status as status_reply, trouble,
 };
 use crate::work::{Request, Work};
@@ -70,6 +71,7 @@ pub fn entries() -> Vec<Entry> {
     for (sample, suffix) in [(&ordinary, ""), (&longest, ".longest")] {
         let mut gallery = Gallery { entries: &mut entries, sample, suffix };
         gallery.acknowledgements();
+        gallery.waits();
         gallery.usage();
         gallery.problems();
         gallery.live();
@@ -125,6 +127,30 @@ impl Gallery<'_> {
         self.message("help", reply::help(Surface::of(&sample.slash)));
     }
 
+    fn waits(&mut self) {
+        let sample = self.sample;
+        for work in &sample.works {
+            for (name, waits_for) in [
+                ("limit", WaitsFor::Limit),
+                ("reach", WaitsFor::Reach),
+                ("recovery", WaitsFor::Recovery),
+                ("certainty", WaitsFor::Certainty),
+                ("creation", WaitsFor::Creation),
+                ("answer", WaitsFor::Answer),
+                ("turn", WaitsFor::Turn),
+                ("unknown", WaitsFor::Unknown),
+            ] {
+                // The reason reads the same whatever was asked for.
+                if work.verb() != "connect" && waits_for != WaitsFor::Answer {
+                    continue;
+                }
+                let waiting = Waiting { waits_for, until: sample.now };
+                let content = reply::waits(&waiting, work, &sample.reference);
+                self.message(&format!("waits-{}-{name}", work.verb()), content);
+            }
+        }
+    }
+
     fn usage(&mut self) {
         let sample = self.sample;
         for (name, error) in &sample.usage_errors {
@@ -152,7 +178,7 @@ impl Gallery<'_> {
             ("renewed", Note::Renewed, Audience::Channel),
             ("private", Note::None, Audience::Requester),
         ] {
-            let waiting = Waiting {
+            let waiting = live::Waiting {
                 request: &sample.request,
                 requester: &sample.user,
                 card: &sample.card,

@@ -3,6 +3,7 @@
 //! Owns what a shell sees: the link alone on standard output, every remark on standard error.
 //! Decides nothing about Fivetran; that is [`crate::journal`]'s.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use serde_json::json;
@@ -19,7 +20,8 @@ use crate::fivetran::catalog::Catalog;
 use crate::fivetran::live::fetch_catalog;
 use crate::fivetran::model::ConnectCard;
 use crate::journal::{
-    Act, Failure, GRACE, Journal, Message, Notice, Outcome, Problem, Progress, Step, Terms, Turn,
+    Act, Failure, GRACE, Journal, Message, Notice, Outcome, Problem, Progress, Step, Terms, Turn, Waiting,
+    WaitsFor,
 };
 use crate::provision::{self, Provision};
 use crate::work::{Intent, Request, Work};
@@ -122,9 +124,13 @@ async fn make(request: &Request, provision: &Provision, clock: &Clock) -> Result
         let Turn { act, .. } = journal.next(outcome, clock.now());
         outcome = match act {
             Act::Provision(step) => {
-                let outcome = take(&step, request, provision).await;
+                let outcome = take_aloud(&step, request, provision, &mut journal, clock).await;
                 reached |= !matches!(outcome, Outcome::Failed(Failure::NotSent));
                 outcome
+            }
+            Act::Note(waiting) => {
+                say_what_it_waits_for(&waiting);
+                Outcome::Noted
             }
             Act::Rest(pause) | Act::Stay(pause) => {
                 waited += pause;
@@ -152,6 +158,34 @@ async fn make(request: &Request, provision: &Provision, clock: &Clock) -> Result
             }
         };
     }
+}
+
+/// Takes a step. If it is still under way when the person has waited for long, they are told.
+async fn take_aloud(
+    step: &Step,
+    request: &Request,
+    provision: &Provision,
+    journal: &mut Journal<ConnectCard>,
+    clock: &Clock,
+) -> provision::Outcome {
+    let slow = if *step == Step::Create { WaitsFor::Creation } else { WaitsFor::Answer };
+    let mut taken = pin!(take(step, request, provision));
+    if let Some(due) = journal.note_due() {
+        let left = Duration::try_from(due.duration_since(clock.now())).unwrap_or_default();
+        if let Ok(outcome) = tokio::time::timeout(left, &mut taken).await {
+            return outcome;
+        }
+        say_what_it_waits_for(&journal.note(slow).1);
+    }
+    taken.await
+}
+
+fn say_what_it_waits_for(waiting: &Waiting) {
+    remark(&format!(
+        "still waiting: {}. I'll keep trying for about {} s in all; there's nothing to repeat",
+        reply::waits_for(waiting.waits_for),
+        PATIENCE.as_secs()
+    ));
 }
 
 async fn take(step: &Step, request: &Request, provision: &Provision) -> provision::Outcome {

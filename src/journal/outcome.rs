@@ -16,6 +16,8 @@ pub enum Outcome<C> {
     TakenOver,
     /// A rest is over.
     Woken,
+    /// The person was told that the command waits, or could not be.
+    Noted,
     /// The action must not be taken now: too much is being repeated, or the lease is too short.
     Postponed,
     /// The connection was created.

@@ -75,17 +75,15 @@ impl<C> Journal<C> {
     }
 
     /// Rests, but not beyond the moment at which what is due would be over.
-    pub(super) fn rest(&self, delay: Duration, now: Timestamp) -> Next {
+    pub(super) fn rest(&mut self, delay: Duration, now: Timestamp) -> Next {
         let left = Duration::try_from(self.limit().duration_since(now)).unwrap_or_default();
-        Next::Rest(delay.min(left))
+        self.rest_aloud(delay.min(left), now)
     }
 
     /// [`Self::rest`] with the command in hand.
-    pub(super) fn stay(&self, delay: Duration, now: Timestamp) -> Next {
-        match self.rest(delay, now) {
-            Next::Rest(delay) => Next::Stay(delay),
-            next => next,
-        }
+    pub(super) fn stay(&mut self, delay: Duration, now: Timestamp) -> Next {
+        let rest = self.rest(delay, now);
+        self.in_hand(rest)
     }
 
     /// Until when a step at Fivetran may wait for its turn. Whoever has waited so long in vain has had

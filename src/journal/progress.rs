@@ -156,13 +156,15 @@ pub struct Progress {
     /// Without a bot token: posts to the response_url that may have used up one of its five. Each
     /// is counted before it is made, so that no crash can hide one.
     pub posts: u32,
+    /// Whether the person was told that it waits, or may have been: that is on disk before they are.
+    pub noted: bool,
 }
 
 impl Progress {
     /// The beginning of a stage.
     #[must_use]
     pub fn of(stage: Stage) -> Self {
-        Self { stage, tries: 0, posts: 0 }
+        Self { stage, ..Self::default() }
     }
 
     /// The end of a command that nobody can go on with.

@@ -14,6 +14,7 @@ mod fivetran;
 mod intake;
 mod job;
 mod link;
+mod note;
 mod outbox;
 mod process;
 mod slack;

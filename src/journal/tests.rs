@@ -4,6 +4,7 @@ mod intents;
 mod lost;
 mod pauses;
 mod refusals;
+mod waits;
 
 use super::pause::{BACKOFF, UNCLEAR_DELAYS};
 use super::*;
@@ -47,6 +48,7 @@ impl From<Act<&'static str>> for Step {
             Act::Provision(super::Step::Sync { .. }) => Self::Sync,
             Act::Deliver(Message::Link { .. }) => Self::Post,
             Act::Deliver(Message::Notice(_)) => Self::Tell,
+            Act::Note(_) => unreachable!("it is answered at once"),
             Act::Rest(pause) | Act::Stay(pause) => Self::Wait(pause),
             Act::End(_) => Self::End,
         }
@@ -61,6 +63,8 @@ struct Life {
     again: bool,
     /// What stands on disk.
     stored: Progress,
+    /// What the person was told of waiting, and when.
+    notes: Vec<(Timestamp, Waiting)>,
 }
 
 impl Life {
@@ -74,7 +78,7 @@ impl Life {
 
     fn with(terms: Terms, progress: Progress) -> Self {
         let stored = progress.clone();
-        Self { journal: Journal::new(terms, progress), now: start(), again: false, stored }
+        Self { journal: Journal::new(terms, progress), now: start(), again: false, stored, notes: Vec::new() }
     }
 
     /// One in the stage of delivering, with a card in hand and about to post.
@@ -101,6 +105,10 @@ impl Life {
         // No action without its progress on disk.
         assert_eq!(&self.stored, self.journal.progress());
         self.again = again;
+        if let Act::Note(waiting) = act {
+            self.notes.push((self.now, waiting));
+            return self.next(Outcome::Noted);
+        }
         act.into()
     }
 
@@ -108,7 +116,14 @@ impl Life {
     fn after_wait(&mut self, step: &Step) -> (Duration, Step) {
         let Step::Wait(pause) = step else { panic!("{step:?} is no wait") };
         self.pass(*pause);
-        (*pause, self.next(Outcome::Woken))
+        match self.next(Outcome::Woken) {
+            // It was interrupted to tell the person that the command waits.
+            Step::Wait(more) => {
+                self.pass(more);
+                (*pause + more, self.next(Outcome::Woken))
+            }
+            step => (*pause, step),
+        }
     }
 
     fn pass(&mut self, time: Duration) {
@@ -134,21 +149,6 @@ impl Life {
             Notice::Cancelled | Notice::SyncBegun | Notice::SyncRunning => None,
         }
     }
-}
-
-/// A link that was held up is not posted once its customer has finished by one that did arrive.
-#[test]
-fn a_link_is_not_posted_again_for_a_connection_that_was_finished_meanwhile() {
-    let finished =
-        || Outcome::Found(Found::Finished { connection: "ours".to_owned(), origin: None, broken: false });
-    let mut life = Life::posting(WEB_API);
-    let step = life.next(post_failed(PostFailure::Unclear));
-    assert_eq!(life.after_wait(&step).1, Step::Look);
-    assert_eq!(life.next(finished()), Step::Tell);
-    let progress = Progress::of(Stage::Deliver { connection: "ours".to_owned(), existed: false });
-    let mut life = Life::at(WEB_API, progress);
-    assert_eq!(life.next(Outcome::TakenOver), Step::Look);
-    assert_eq!(life.next(finished()), Step::Tell);
 }
 
 fn created() -> Outcome {

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Due, Ending, Journal, Next, Notice, Outcome, Progress, Stage, Terms};
+use super::{Due, Ending, Journal, Next, Notice, Outcome, Progress, Stage, Terms, Waiting, WaitsFor};
 use crate::life::Purpose;
 
 /// The fence of a command that was never taken from the store.
@@ -55,6 +55,9 @@ pub enum Act<C> {
     Provision(Step),
     /// Send a message to Slack.
     Deliver(Message<C>),
+    /// Tell the person that the command waits, once and in a moment; then report [`Outcome::Noted`],
+    /// whatever came of it.
+    Note(Waiting),
     /// Nothing for so long; then report [`Outcome::Woken`].
     Rest(Duration),
     /// The same with the command in hand: whoever else took it up could not know since when it waits.
@@ -110,6 +113,7 @@ impl<C: Clone> Journal<C> {
     pub fn next(&mut self, outcome: Outcome<C>, now: Timestamp) -> Turn<C> {
         let (then, act) = match self.judge(outcome, now) {
             Next::Act => (Then::GoOn, self.act()),
+            Next::Note(waiting) => (Then::GoOn, Act::Note(waiting)),
             Next::Rest(pause) => {
                 (Then::WaitUntil(now.saturating_add(pause).unwrap_or(now)), Act::Rest(pause))
             }
@@ -124,6 +128,15 @@ impl<C: Clone> Journal<C> {
             Record { progress: self.progress.clone(), then }
         });
         Turn { record, act, again: self.progress.tries > 0 }
+    }
+
+    /// Takes note that the person is being told that the command waits, while a step is under way: what
+    /// must be on disk before they are, and what to tell. `doing` is what it waits for if nothing has
+    /// failed.
+    pub fn note(&mut self, doing: WaitsFor) -> (Record, Waiting) {
+        let waiting = self.noted(doing);
+        self.stored.clone_from(&self.progress);
+        (Record { progress: self.progress.clone(), then: Then::GoOn }, waiting)
     }
 
     /// The action that is due, with what the stage knows.

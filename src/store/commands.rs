@@ -222,6 +222,7 @@ impl Store {
                         problem: row.try_get("problem")?,
                         tries: row.try_get("tries")?,
                         posts: row.try_get("posts")?,
+                        noted: row.try_get("noted")?,
                         accepted_at: row.try_get("accepted_at")?,
                     })
                 })
@@ -244,6 +245,7 @@ impl Store {
             stage: stage.ok_or_else(unreadable)?,
             tries: u32::try_from(row.tries).unwrap_or(u32::MAX),
             posts: u32::try_from(row.posts).unwrap_or(u32::MAX),
+            noted: row.noted != 0,
         };
         Ok(Claimed {
             response_url: row.response_url.as_deref().and_then(|sealed| self.0.sealer.open(sealed, &row.id)),
@@ -353,5 +355,6 @@ struct Stored {
     problem: Option<String>,
     tries: i64,
     posts: i64,
+    noted: i64,
     accepted_at: i64,
 }

@@ -31,11 +31,19 @@ const FIRST_ON_POSTGRES: [Step; 3] =
 
 /// The steps since, from the fourth on. A release passes over those that it does not know: it must be
 /// able to work on the tables as the next one leaves them.
-const LATER_ON_SQLITE: &[Step] =
-    &[step!("0004_connection.sql"), step!("0005_catalogue.sql"), step!("0007_trouble.sql")];
+const LATER_ON_SQLITE: &[Step] = &[
+    step!("0004_connection.sql"),
+    step!("0005_catalogue.sql"),
+    step!("0006_note.sql"),
+    step!("0007_trouble.sql"),
+];
 
-const LATER_ON_POSTGRES: &[Step] =
-    &[step!("0004_connection.sql"), step!("0005_catalogue.sql"), step!("0007_trouble.sql")];
+const LATER_ON_POSTGRES: &[Step] = &[
+    step!("0004_connection.sql"),
+    step!("0005_catalogue.sql"),
+    step!("0006_note.sql"),
+    step!("0007_trouble.sql"),
+];
 
 /// Where it is written which of the later steps were taken.
 const LATER_TABLE: &str = "connect_card_steps";

@@ -37,6 +37,7 @@ pub(super) struct ProgressRow {
     pub(super) problem: Option<String>,
     pub(super) tries: u32,
     pub(super) posts: u32,
+    pub(super) noted: u8,
     pub(super) run_at: i64,
     pub(super) ended_at: Option<i64>,
     /// 1 while this process goes on.
@@ -65,6 +66,7 @@ impl ProgressRow {
             problem: progress.stage.notice().and_then(Notice::to_json),
             tries: progress.tries,
             posts: progress.posts,
+            noted: progress.noted.into(),
             run_at: run_at.as_millisecond(),
             ended_at,
             keep,

@@ -105,7 +105,8 @@ macro_rules! statements {
             twin: "SELECT request, team_id, channel_id FROM command WHERE subject = $1",
             record: concat!(
                 "UPDATE command SET stage = v.stage, connection_id = v.connection_id, existed = v.existed, \
-                 problem = v.problem, tries = v.tries, posts = v.posts, run_at = v.run_at, ended_at = v.ended_at, \
+                 problem = v.problem, tries = v.tries, posts = v.posts, noted = v.noted, run_at = v.run_at, \
+                 ended_at = v.ended_at, \
                  subject = CASE WHEN v.ended_at IS NULL THEN command.subject END, \
                  response_url = CASE WHEN v.ended_at IS NULL THEN command.response_url END, \
                  lease_until = CASE WHEN v.keep = 1 THEN command.lease_until ELSE 0 END FROM ", $changed,
@@ -117,7 +118,7 @@ macro_rules! statements {
                  WHERE id IN (SELECT id FROM command WHERE ended_at IS NULL AND run_at <= $3 AND lease_until <= ", $now,
                 " AND id NOT IN (", $in_hand, ") ORDER BY run_at LIMIT $4", $skip, ") \
                  RETURNING id, team_id, channel_id, user_id, request, response_url, stage, connection_id, existed, \
-                 problem, tries, posts, accepted_at, fence"
+                 problem, tries, posts, noted, accepted_at, fence"
             ),
             renew: concat!(
                 "UPDATE command SET lease_until = ", $now, " + $2 FROM ", $held,
@@ -153,7 +154,7 @@ pub(super) const SQLITE: Statements = statements! {
           value ->> 'accepted_at' AS accepted_at FROM json_each($1)) AS v",
     changed: "(SELECT value ->> 'id' AS id, value ->> 'fence' AS fence, value ->> 'stage' AS stage, \
               value ->> 'connection_id' AS connection_id, value ->> 'existed' AS existed, \
-              value ->> 'problem' AS problem, value ->> 'tries' AS tries, value ->> 'posts' AS posts, value ->> 'run_at' AS run_at, \
+              value ->> 'problem' AS problem, value ->> 'tries' AS tries, value ->> 'posts' AS posts, value ->> 'noted' AS noted, value ->> 'run_at' AS run_at, \
               value ->> 'ended_at' AS ended_at, value ->> 'keep' AS keep FROM json_each($1)) AS v",
     connections: connections::SQLITE,
     held: "(SELECT value ->> 'id' AS id, value ->> 'fence' AS fence FROM json_each($3)) AS v",
@@ -170,7 +171,7 @@ pub(super) const POSTGRES: Statements = statements! {
     new: "json_to_recordset($1::json) AS v(id text, dedup text, subject text, team_id text, channel_id text, \
           user_id text, request text, response_url text, stage text, connection_id text, existed bigint, accepted_at bigint)",
     changed: "json_to_recordset($1::json) AS v(id text, fence bigint, stage text, connection_id text, existed bigint, \
-              problem text, tries bigint, posts bigint, run_at bigint, ended_at bigint, keep bigint)",
+              problem text, tries bigint, posts bigint, noted bigint, run_at bigint, ended_at bigint, keep bigint)",
     connections: connections::POSTGRES,
     held: "json_to_recordset($3::json) AS v(id text, fence bigint)",
     in_hand: "SELECT json_array_elements_text($5::json)",

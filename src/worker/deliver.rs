@@ -206,7 +206,7 @@ impl Delivery {
         }
     }
 
-    async fn respond(
+    pub(super) async fn respond(
         &self,
         claimed: &Claimed,
         content: &SlackMessageContent,
@@ -231,7 +231,7 @@ impl Delivery {
     }
 
     /// Whether one more call can be made before anybody else may have the command: each takes its time.
-    fn is_ours(&self, claimed: &Claimed) -> Result<(), PostError> {
+    pub(super) fn is_ours(&self, claimed: &Claimed) -> Result<(), PostError> {
         match self.store.holds_for(claimed, CALL_TIMEOUT) {
             true => Ok(()),
             false => Err(PostError::NotSent("not ours any more")),

@@ -3,6 +3,9 @@
 //! Owns what a step's outcome says of Fivetran's health. What an answer means for the command is
 //! [`crate::provision`]'s, what follows from it [`crate::journal`]'s. Must not call Slack.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::deliver::Job;
@@ -10,18 +13,24 @@ use super::flow::Answer;
 use super::turns::{Missed, Turn};
 use super::{Outcome, Worker, home};
 use crate::journal::{Failure, Step};
+use crate::outbound::CALL_TIMEOUT;
+use crate::store::Claimed;
 use crate::telemetry::Party;
 use crate::work::{Request, Work};
 
+/// What must be left of the lease, beyond the longest call, before a call is made.
+const LEASE_MARGIN: Duration = Duration::from_secs(2);
+
 impl Worker {
-    /// Takes one step at Fivetran when its turn comes. `again`: it repeats one that failed. `None`:
-    /// the bot shuts down, and nothing was sent.
+    /// Takes one step at Fivetran when its turn comes; `called` is set then. `again`: it repeats one
+    /// that failed. `None`: the bot shuts down, and nothing was sent.
     pub(super) async fn provision(
         &self,
         job: Job<'_>,
         step: Step,
         until: Timestamp,
         again: bool,
+        called: &AtomicBool,
     ) -> Option<Outcome> {
         let turn = match self.fivetran.wait(&job.claimed.lease, until, &self.parts.stopping).await {
             Ok(turn) => turn,
@@ -30,6 +39,7 @@ impl Worker {
             Err(Missed::Late) => return Some(Outcome::Failed(Failure::NotSent)),
             Err(Missed::Paused(left)) => return Some(Outcome::Failed(Failure::Throttled(Some(left)))),
         };
+        called.store(true, Ordering::Relaxed);
         // Asked now, since the wait may have been a long one.
         if !self.lease_outlasts(job.claimed, calls_of(&step, job.work.request())) {
             return Some(Outcome::Postponed);
@@ -40,6 +50,24 @@ impl Worker {
         let outcome = self.take_step(job, &step, turn).await;
         tracing::debug!(command = job.claimed.id, ?step, ?outcome, "a step at Fivetran");
         Some(outcome)
+    }
+
+    /// Whether so many calls, one after another, are over before anybody else can take the command.
+    pub(super) fn lease_outlasts(&self, claimed: &Claimed, calls: u32) -> bool {
+        // A lease that is set shorter than that can at best be fresh.
+        let fresh = self.parts.store.lease() * 3 / 5;
+        let needed = (CALL_TIMEOUT * calls + LEASE_MARGIN).min(fresh);
+        let left = claimed.lease.left();
+        let outlasts = left >= needed;
+        if !outlasts {
+            let left_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+            tracing::debug!(
+                command = claimed.id,
+                left_ms,
+                "its lease is too short for a call; nothing was sent"
+            );
+        }
+        outlasts
     }
 
     async fn take_step(&self, job: Job<'_>, step: &Step, turn: Turn) -> Outcome {

@@ -103,6 +103,11 @@ impl Turns {
         self.line().waiting.len()
     }
 
+    /// Whether everybody waits because the party asks for a pause.
+    pub(super) fn is_paused(&self) -> bool {
+        !self.line().flow.pause_left(self.clock.now()).is_zero()
+    }
+
     /// Calls whoever's turn it is, for as long as the bot runs.
     pub(super) async fn keep_order(self: Arc<Self>) {
         let mut glance = tokio::time::interval(GLANCE);

@@ -53,4 +53,5 @@ mod takeover;
 mod turns;
 mod unhurried;
 mod verbs;
+mod waiting;
 mod zombies;

@@ -17,7 +17,7 @@ pub(super) fn edited(place: &Place) -> usize {
 
 /// Where a link or a sentence is sent.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Way {
+pub(super) enum Way {
     /// `chat.postMessage`, to a channel or a person.
     WebApi(usize),
     /// The response_url, for all or for the person.
@@ -236,7 +236,7 @@ impl Bot {
 }
 
 impl World {
-    fn reaches(&mut self, way: Way, command: usize) -> Result<(), PostFailure> {
+    pub(super) fn reaches(&mut self, way: Way, command: usize) -> Result<(), PostFailure> {
         match way {
             Way::WebApi(place) => self.slack.post(place),
             Way::Url => self.slack.use_url(command, self.now),

@@ -43,6 +43,6 @@ statistics! {
     intents_taken_back, maybe_posted, left_messages, late_posts, late_edits, messages_lost, made_good, edits,
     edits_refused, customers_asked, told_threads, told_alone, overtaken_news, landings, looks, sweeps, ticks, questions, denials, seen_gone,
     came_back, shown_connected, shown_expired, shown_lapsed, shown_broken, shown_cancelled, shown_gone,
-    shown_replaced, channels_archived, messages_deleted;
+    shown_replaced, channels_archived, messages_deleted, notes, late_notes;
     most_events, most_fivetran_calls, most_posts, most_links_of_one_command, most_url_links, most_url_problems
 }

@@ -121,6 +121,9 @@ impl World {
                     !blamed || !fair || deleted || self.lost_time > MINUTE,
                     "Fivetran is blamed for nothing",
                 )?;
+                let slack = self.slack.weather.is_fair() && !self.slack.dead;
+                let noted = row.progress.noted || !slack || self.lost_time > 0 || self.skew > 0;
+                must(!blamed || noted, "nobody was told for 25 minutes that it waits")?;
                 match notice {
                     Some(Notice::Cancelled) => sum.cancelled += 1,
                     Some(Notice::SyncBegun) => sum.synced += 1,
@@ -211,7 +214,8 @@ impl World {
             let (links, problems) = (command.url_links, command.url_problems);
             sum.most_url_links = sum.most_url_links.max(links);
             sum.most_url_problems = sum.most_url_problems.max(problems);
-            must(links <= 4 && links + problems <= 5, "more posts than a response_url takes")?;
+            let all = links + problems + command.url_notes;
+            must(links <= 4 && all <= 5, "more posts than a response_url takes")?;
         }
         Ok(())
     }

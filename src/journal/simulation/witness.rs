@@ -4,7 +4,7 @@
 use super::fivetran::Is;
 use super::slack::Content;
 use super::world::{Command, World};
-use super::{CHANNELS, HOUR, MINUTE};
+use super::{CHANNELS, HOUR, MINUTE, SECOND};
 use crate::journal::Notice;
 use crate::life::{News, State};
 use crate::work::Intent;
@@ -233,6 +233,32 @@ impl World {
             self.violate(|| {
                 format!("the person of command {command} is told that {name} was cancelled, and it is there")
             });
+        }
+    }
+
+    /// A person is told that their command waits. Nothing that comes of it is above that, unless the
+    /// note was on its way for longer than anybody waits.
+    pub(super) fn witness_note(&mut self, command: usize, late: bool) {
+        self.trace(|| format!("    Slack tells that command {command} waits, late: {late}"));
+        self.statistics.notes += 1;
+        self.statistics.late_notes += u64::from(late);
+        self.commands[command].notes += 1;
+        if self.commands[command].notes > 1 {
+            self.violate(|| format!("it is told twice that command {command} waits"));
+        }
+        let ended = self.store.row(command).ended_at.is_some();
+        // What somebody has posted who stood still until another took over, that one cannot know.
+        let fence = self.store.row(command).fence;
+        let over = self.slack.posts.iter().any(|post| {
+            let hand = &self.hands[post.hand];
+            post.command == command && post.clear && !post.late && hand.fence == fence && !hand.cut_off
+        });
+        if (ended || over) && !late {
+            self.violate(|| format!("it is told that command {command} waits, below what came of it"));
+        }
+        let age = self.now - self.commands[command].accepted_at;
+        if age < 10 * SECOND - self.skew {
+            self.violate(|| format!("it is told that command {command} waits after {age} ms"));
         }
     }
 }

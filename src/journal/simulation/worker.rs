@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::fivetran::{Call, Instead, Is};
 use super::job::Job;
 use super::link::{Delivered, Landed, Posting};
+use super::note::OnItsWay;
 use super::process::Bot;
 use super::statistics::Ended;
 use super::world::{Chore, Hand};
@@ -63,7 +64,7 @@ impl Bot {
     /// `worker::take_turns`.
     async fn take_turns(self, job: Job) {
         let (mut journal, mut outcome) = self.take_up(&job);
-        let mut posted = None;
+        let (mut posted, mut note) = (None, OnItsWay::default());
         loop {
             self.trace(|| format!("hand {}: {outcome:?}", job.hand));
             let last = outcome.clone();
@@ -75,9 +76,10 @@ impl Bot {
                     if !self.record(&job, record).await {
                         return;
                     }
-                    Box::pin(self.provision(&job, step, again)).await
+                    Box::pin(self.provision_aloud(&job, &mut journal, step, again, &mut note)).await
                 }
                 Act::Deliver(Message::Link { connection, purpose, card, .. }) => {
+                    self.settle_note(&mut note).await;
                     let posting = Posting { connection, purpose, card };
                     self.permit().await;
                     match Box::pin(self.post_link(&job, &posting, record)).await {
@@ -90,6 +92,7 @@ impl Bot {
                     }
                 }
                 Act::Deliver(Message::Notice(notice)) => {
+                    self.settle_note(&mut note).await;
                     if !self.record(&job, record).await {
                         return;
                     }
@@ -102,7 +105,15 @@ impl Bot {
                     self.sleep(span(pause)).await;
                     Outcome::Woken
                 }
+                Act::Note(_) => {
+                    if !self.record(&job, record).await {
+                        return;
+                    }
+                    Box::pin(self.send_note(&job)).await;
+                    Outcome::Noted
+                }
                 Act::Rest(_) => {
+                    self.settle_note(&mut note).await;
                     let id = job.id();
                     self.world().replicas[self.replica].resting.put_down(&id, job.fence, journal);
                     if self.record(&job, record).await {
@@ -220,7 +231,7 @@ impl Bot {
     }
 
     /// `worker::provision`.
-    async fn provision(&self, job: &Job, step: Step, again: bool) -> Outcome {
+    pub(super) async fn provision(&self, job: &Job, step: Step, again: bool) -> Outcome {
         let may_be_lost = {
             let world = self.world();
             world.hands[job.hand].lost || world.lease_left(self.replica) == 0

@@ -130,6 +130,10 @@ pub(super) struct Command {
     /// Posts to the response_url, for a link and for a problem, that it may have counted.
     pub(super) url_links: u32,
     pub(super) url_problems: u32,
+    /// The same that told the person that it waits.
+    pub(super) url_notes: u32,
+    /// How often the person has come to read that it waits.
+    pub(super) notes: u32,
     /// Hands that died or lost the lease.
     pub(super) cut_offs: u32,
     pub(super) idle_waits: u32,
@@ -422,6 +426,8 @@ impl Command {
             posts: 0,
             url_links: 0,
             url_problems: 0,
+            url_notes: 0,
+            notes: 0,
             cut_offs: 0,
             idle_waits: 0,
             prior: false,

@@ -119,3 +119,18 @@ fn a_command_is_gone_on_with_only_if_it_was_in_no_other_hands() {
     resting.forget_old(start() + RESPONSE_URL_DEADLINE);
     assert_eq!(outcome(&mut resting, "c"), "TakenOver");
 }
+
+/// A link that was held up is not posted once its customer has finished by one that did arrive.
+#[test]
+fn a_link_is_not_posted_again_for_a_connection_that_was_finished_meanwhile() {
+    let finished =
+        || Outcome::Found(Found::Finished { connection: "ours".to_owned(), origin: None, broken: false });
+    let mut life = Life::posting(WEB_API);
+    let step = life.next(post_failed(PostFailure::Unclear));
+    assert_eq!(life.after_wait(&step).1, Step::Look);
+    assert_eq!(life.next(finished()), Step::Tell);
+    let progress = Progress::of(Stage::Deliver { connection: "ours".to_owned(), existed: false });
+    let mut life = Life::at(WEB_API, progress);
+    assert_eq!(life.next(Outcome::TakenOver), Step::Look);
+    assert_eq!(life.next(finished()), Step::Tell);
+}

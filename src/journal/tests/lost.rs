@@ -62,7 +62,8 @@ fn what_appears_late_is_taken_for_ours() {
 /// Each process that took it up would look for as long again, and none of several ever came to an end.
 #[test]
 fn it_stays_in_hand_until_that_is_certain() {
-    let mut journal = Journal::<&str>::new(terms(WEB_API), Progress::default());
+    let noted = Progress { noted: true, ..Progress::default() };
+    let mut journal = Journal::<&str>::new(terms(WEB_API), noted);
     journal.next(Outcome::TakenOver, start());
     for second in 0..60 {
         let now = start() + SignedDuration::from_secs(second);

@@ -1,5 +1,6 @@
 //! A whole bot in the test's own process.
 
+use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Mutex, MutexGuard};
 use std::time::Duration;
@@ -14,7 +15,7 @@ use stand_ins::slack::{Ack, Message, SlackStandIn, Visibility, block_faults};
 use tempfile::TempDir;
 
 use super::transcript::Transcript;
-use super::{CHANNEL, Outside, USER, client, link_of, until};
+use super::{CHANNEL, Outside, USER, client, is_note, link_of, reference, until};
 
 /// The outside parties and the variables of a bot that does not run yet.
 pub(crate) struct Setup {
@@ -201,8 +202,9 @@ impl TestBot {
         until("every command's end", async || self.census().await.oldest_open.is_none().then_some(())).await;
     }
 
-    /// Waits until every command has ended and stops the bot. Gives all the messages there are;
-    /// that each keeps Slack's limits and unfurls nothing is asserted here, for every test.
+    /// Waits until every command has ended and stops the bot. Gives all the messages there are, but
+    /// for those that only say that a command waits; that each keeps Slack's limits and unfurls
+    /// nothing, and that nobody is told twice that a command waits, is asserted here, for every test.
     pub(crate) async fn finish(self) -> Vec<Message> {
         self.until_all_ended().await;
         assert_eq!(self.census().await.undeliverable, 0, "somebody could not be told");
@@ -216,6 +218,9 @@ impl TestBot {
         }
         self.slack.shutdown();
         self.fivetran.shutdown();
+        let (notes, messages): (Vec<_>, Vec<_>) = messages.into_iter().partition(is_note);
+        let commands: BTreeSet<_> = notes.iter().map(|note| reference(&note.rendered())).collect();
+        assert_eq!(commands.len(), notes.len(), "each command says once that it waits");
         messages
     }
 

@@ -15,6 +15,12 @@ pub(crate) fn reference(text: &str) -> Option<String> {
     Some(rest.split_once('`')?.0.to_owned())
 }
 
+/// Whether a message only says that a command waits: what comes of it is another one.
+pub(crate) fn is_note(message: &Message) -> bool {
+    let text = message.payload["text"].as_str().unwrap_or_default();
+    message.visibility == Visibility::Ephemeral && text.starts_with("Still ")
+}
+
 /// The reference of a command that was accepted; `None` if it was not.
 pub(crate) fn accepted(ack: &Ack) -> Option<String> {
     let text = slack::render(&ack.json());

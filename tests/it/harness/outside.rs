@@ -8,7 +8,7 @@ use connect_card::clock::Clock;
 use stand_ins::fivetran::FivetranStandIn;
 use stand_ins::slack::{SlackStandIn, Visibility};
 
-use super::{client, reference, until};
+use super::{client, is_note, reference, until};
 
 /// Stand-ins for Slack and Fivetran.
 #[derive(Clone)]
@@ -40,10 +40,11 @@ impl Outside {
         vars.map(|(name, value)| (name.to_owned(), value)).to_vec()
     }
 
-    /// The messages that carry a command's reference: first the links, then the failures.
+    /// The messages that carry a command's reference: first the links, then the failures. That a
+    /// command waits is neither.
     pub(crate) fn messages_by_reference(&self) -> HashMap<String, (usize, usize)> {
         let mut found = HashMap::new();
-        for message in self.slack.messages() {
+        for message in self.slack.messages().into_iter().filter(|message| !is_note(message)) {
             let Some(reference) = reference(&message.rendered()) else { continue };
             let counts: &mut (usize, usize) = found.entry(reference).or_default();
             match message.visibility {
@@ -67,7 +68,7 @@ impl Outside {
     /// When each command's messages were posted, by Slack's clock in seconds.
     pub(crate) fn post_times(&self) -> HashMap<String, Vec<f64>> {
         let mut found: HashMap<String, Vec<f64>> = HashMap::new();
-        for message in self.slack.messages() {
+        for message in self.slack.messages().into_iter().filter(|message| !is_note(message)) {
             if let Some(reference) = reference(&message.rendered()) {
                 found.entry(reference).or_default().push(message.ts.parse().unwrap());
             }

@@ -1,0 +1,179 @@
+//! A command that its person waits for: when they are told so, and what it waits for then.
+//!
+//! Owns that this is due once at the most, how long everybody waits without a word, and what is known
+//! of the reason. When a command rests is [`super::pause`]'s decision; the sentence is
+//! [`crate::reply`]'s.
+
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::pause::{CREATE_DEADLINE, after};
+use super::{Due, Failure, Found, Journal, Next, Outcome, RESPONSE_URL_POSTS, Stage};
+
+/// How long a person waits without a word. After that people begin to type the command again.
+pub const PATIENCE: SignedDuration = SignedDuration::from_secs(10);
+/// The same where a process takes up what another has left for longer than that: most of these end
+/// within moments.
+const PATIENCE_WITH_A_SUCCESSOR: SignedDuration = SignedDuration::from_secs(2);
+/// What a response_url must have left after such a word: a try of the link, and the failure.
+const POSTS_KEPT: u32 = 2;
+
+/// What a person is told whose command is not done yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waiting {
+    /// What it waits for.
+    pub waits_for: WaitsFor,
+    /// Until when it goes on trying.
+    pub until: Timestamp,
+}
+
+/// What a command waits for, as far as that is known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WaitsFor {
+    /// The end of a pause that Fivetran asks for.
+    Limit,
+    /// Fivetran to be reached at all.
+    Reach,
+    /// Fivetran to give a clear answer again.
+    Recovery,
+    /// To know whether the connection was made: its creation was answered by nothing clear.
+    Certainty,
+    /// Fivetran's answer to a creation that is under way.
+    Creation,
+    /// Fivetran's answer to anything else that is under way.
+    Answer,
+    /// Its turn: Fivetran takes only a few requests at a time at the moment.
+    Turn,
+    /// Nobody knows: a process has taken it up again, or the database is slow.
+    Unknown,
+}
+
+/// What holds a command up, by the last outcome that says so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Trouble {
+    Fivetran(WaitsFor),
+    /// Then nobody can be told, or what there is to tell is on its way.
+    Slack,
+}
+
+/// What a process knows of how long a person waits, and for what.
+#[derive(Clone, Debug)]
+pub(super) struct Waits {
+    /// What holds the command up.
+    trouble: Option<Trouble>,
+    /// Until when nobody is told.
+    quiet_until: Timestamp,
+    /// When the rest ends that is interrupted to tell them, and whether the command is in hand.
+    rests_until: Option<(Timestamp, Hands)>,
+}
+
+impl Waits {
+    pub(super) fn since(accepted_at: Timestamp) -> Self {
+        Self { trouble: None, quiet_until: after(accepted_at, PATIENCE), rests_until: None }
+    }
+}
+
+/// Whether a process keeps a command in hand while it rests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hands {
+    Free,
+    Full,
+}
+
+impl<C> Journal<C> {
+    /// From when on the person is to be told that the command waits; `None`: they have been, or must
+    /// not be.
+    #[must_use]
+    pub fn note_due(&self) -> Option<Timestamp> {
+        let at_fivetran = match self.progress.stage {
+            Stage::Create | Stage::Cancel { .. } | Stage::Sync { .. } => true,
+            Stage::Deliver { .. } => self.due != Due::Post,
+            Stage::Tell { .. } | Stage::Over { .. } => false,
+        };
+        let url_lasts = self.terms.web_api || self.progress.posts + POSTS_KEPT < RESPONSE_URL_POSTS;
+        let due =
+            at_fivetran && url_lasts && !self.progress.noted && self.waits.trouble != Some(Trouble::Slack);
+        Some(self.waits.quiet_until).filter(|&from| due && from < self.tries_until())
+    }
+
+    /// Takes note that the person is being told. `doing` is what the command waits for if nothing has
+    /// failed.
+    pub(super) fn noted(&mut self, doing: WaitsFor) -> Waiting {
+        self.progress.noted = true;
+        if !self.terms.web_api {
+            // Before it is sent, so that no crash can hide it.
+            self.progress.posts += 1;
+        }
+        let waits_for = match self.waits.trouble {
+            Some(Trouble::Fivetran(known)) => known,
+            Some(Trouble::Slack) | None => doing,
+        };
+        Waiting { waits_for, until: self.tries_until() }
+    }
+
+    /// Until when anything is tried at Fivetran.
+    fn tries_until(&self) -> Timestamp {
+        after(self.terms.accepted_at, CREATE_DEADLINE)
+    }
+
+    /// Rests for so long. If the person is to be told meanwhile, the rest is interrupted for it.
+    pub(super) fn rest_aloud(&mut self, rest: Duration, now: Timestamp) -> Next {
+        self.waits.rests_until = None;
+        let until = now.saturating_add(rest).unwrap_or(now);
+        match self.note_due() {
+            Some(due) if due < until && !rest.is_zero() => {
+                self.waits.rests_until = Some((until, Hands::Free));
+                match Duration::try_from(due.duration_since(now)) {
+                    Ok(left) if !left.is_zero() => Next::Rest(left),
+                    _ => Next::Note(self.noted(WaitsFor::Unknown)),
+                }
+            }
+            _ => Next::Rest(rest),
+        }
+    }
+
+    /// The same rest with the command in hand.
+    pub(super) fn in_hand(&mut self, rest: Next) -> Next {
+        if let Some((_, hands)) = &mut self.waits.rests_until {
+            *hands = Hands::Full;
+        }
+        match rest {
+            Next::Rest(pause) => Next::Stay(pause),
+            next => next,
+        }
+    }
+
+    /// A rest was interrupted: the person is told, and then it goes on. `None`: it is over.
+    pub(super) fn interrupted(&mut self, now: Timestamp) -> Option<Next> {
+        let (until, hands) = self.waits.rests_until.filter(|&(until, _)| now < until)?;
+        let left = Duration::try_from(until.duration_since(now)).ok()?;
+        let next = self.rest_aloud(left, now);
+        Some(if hands == Hands::Full { self.in_hand(next) } else { next })
+    }
+
+    /// Remembers what an outcome says of the reason for any wait.
+    pub(super) fn notice_trouble(&mut self, outcome: &Outcome<C>, now: Timestamp) {
+        let creating = self.progress.stage == Stage::Create;
+        let fivetran = |waits_for| Some(Trouble::Fivetran(waits_for));
+        self.waits.trouble = match outcome {
+            Outcome::Failed(Failure::Throttled(_)) => fivetran(WaitsFor::Limit),
+            Outcome::Failed(Failure::NotSent) => fivetran(WaitsFor::Reach),
+            Outcome::Failed(Failure::Unclear) if creating && self.due == Due::Create => {
+                fivetran(WaitsFor::Certainty)
+            }
+            Outcome::Failed(Failure::Unclear | Failure::Doubtful(_)) => fivetran(WaitsFor::Recovery),
+            Outcome::Found(Found::Nothing) if creating => {
+                let unsure = self.maybe_sent.is_some() || self.refused.is_some();
+                unsure.then_some(Trouble::Fivetran(WaitsFor::Certainty))
+            }
+            Outcome::PostFailed(_) => Some(Trouble::Slack),
+            Outcome::Postponed if self.is_posting() => Some(Trouble::Slack),
+            Outcome::Postponed | Outcome::Woken | Outcome::Noted => self.waits.trouble,
+            _ => None,
+        };
+        if let Outcome::TakenOver = outcome {
+            self.waits.quiet_until = self.waits.quiet_until.max(after(now, PATIENCE_WITH_A_SUCCESSOR));
+        }
+    }
+}

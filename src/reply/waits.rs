@@ -1,0 +1,59 @@
+//! The one sentence for somebody whose command is not done yet: what it waits for, until when it is
+//! tried, and that there is nothing to repeat.
+//!
+//! Owns its wording, which says no more than is known. Must not know when it is told.
+
+use slack_morphism::prelude::SlackMessageContent;
+
+use super::markup::{Mrkdwn, content, cut, local_time, reference_line, utc};
+use crate::journal::{Waiting, WaitsFor};
+use crate::work::Work;
+
+/// Longest name of a service in it, in characters.
+const NAME_LIMIT: usize = 100;
+
+/// What the person is told; for them alone. It holds wherever it arrives while the command goes on,
+/// since it says nothing of how far that has come.
+#[must_use]
+pub fn waits(waiting: &Waiting, work: &Work, reference: &str) -> SlackMessageContent {
+    let name = cut(&work.request().service_name, NAME_LIMIT);
+    let (at, follows) = match work {
+        Work::Connect(_) => (
+            format!("Still working on the link for {name}"),
+            "and post the link here or tell you why I couldn't",
+        ),
+        Work::Renew { .. } => (
+            format!("Still working on the new link for {name}"),
+            "and post the link or tell you why I couldn't",
+        ),
+        Work::Cancel { .. } => {
+            (format!("Still cancelling the connection for {name}"), "and tell you what came of it")
+        }
+        Work::Sync { .. } => (format!("Still starting the sync of {name}"), "and tell you what came of it"),
+    };
+    let why = waits_for(waiting.waits_for);
+    let lead = format!("{at}: {why}. I'll keep trying until");
+    let rest = format!("{follows}. You don't need to do anything, or type it again.");
+    let shown = Mrkdwn::default().text(&lead).raw(" ").raw(&local_time(waiting.until)).raw(" ").text(&rest);
+    let text = format!("{lead} {} {rest} (ref {reference})", utc(waiting.until));
+    content(&text, vec![shown.section(), reference_line(reference)])
+}
+
+/// What is waited for, as the part of a sentence.
+#[must_use]
+pub fn waits_for(waits_for: WaitsFor) -> &'static str {
+    match waits_for {
+        WaitsFor::Limit => "Fivetran's rate limit is used up, and it asks me to wait",
+        WaitsFor::Reach => "I can't reach Fivetran right now",
+        WaitsFor::Recovery => "Fivetran isn't giving clear answers right now",
+        WaitsFor::Certainty => {
+            "Fivetran hasn't said clearly whether it made the connection, so I'm checking before I try again"
+        }
+        WaitsFor::Creation => "Fivetran is taking a long time to make the connection",
+        WaitsFor::Answer => "Fivetran is taking a long time to answer",
+        WaitsFor::Turn => {
+            "Fivetran is taking only a few requests at a time right now, and others are ahead of this one"
+        }
+        WaitsFor::Unknown => "it's taking longer than usual",
+    }
+}
