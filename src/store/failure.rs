@@ -317,26 +317,6 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn sqlite_is_told_of_in_words_about_files() {
-        use crate::store::{DatabaseUrl, Options, Store};
-        let folder = tempfile::tempdir().unwrap();
-        let secrets = [secrecy::SecretString::from("secret")];
-        std::fs::write(folder.path().join("text.db"), "no database, but a text\n".repeat(100)).unwrap();
-        std::fs::create_dir(folder.path().join("folder.db")).unwrap();
-        for (name, words) in [
-            ("text.db", "it is no SQLite database"),
-            ("folder.db", "it is a folder"),
-            ("missing/bot.db", "its folder doesn't exist"),
-        ] {
-            let url = DatabaseUrl::Sqlite(folder.path().join(name));
-            let lease = std::time::Duration::from_secs(30);
-            let opened = Store::open(Options { url: &url, secrets: &secrets, lease }).await;
-            let told = opened.err().unwrap().to_string();
-            assert!(told.contains(words) && !told.contains("server"), "{name}: {told}");
-        }
-    }
-
     #[test]
     fn a_session_is_given_up_where_it_or_its_server_is_of_no_use() {
         let refused = |code: &str| StoreError::Refused(format!("code {code}"));

@@ -254,3 +254,27 @@ where
     let row = sqlx::query(sql).fetch_one(pool).await;
     row.and_then(|row| row.try_get(0)).map_err(|error| OpenError::of_sqlite(path, error))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn sqlite_is_told_of_in_words_about_files() {
+        let folder = tempfile::tempdir().unwrap();
+        let secrets = [secrecy::SecretString::from("secret")];
+        std::fs::write(folder.path().join("text.db"), "no database, but a text\n".repeat(100)).unwrap();
+        std::fs::create_dir(folder.path().join("folder.db")).unwrap();
+        for (name, words) in [
+            ("text.db", "it is no SQLite database"),
+            ("folder.db", "it is a folder"),
+            ("missing/bot.db", "its folder doesn't exist"),
+        ] {
+            let url = DatabaseUrl::Sqlite(folder.path().join(name));
+            let lease = std::time::Duration::from_secs(30);
+            let opened = Store::open(Options { url: &url, secrets: &secrets, lease }).await;
+            let told = opened.err().unwrap().to_string();
+            assert!(told.contains(words) && !told.contains("server"), "{name}: {told}");
+        }
+    }
+}
