@@ -405,8 +405,8 @@ async fn only_who_may_use_the_bot_there_has_a_connection_synced() {
         #customer-acme
         outsider presses [Sync now]
           only outsider sees:
-              This button isn't for you, or it's out of date, so I didn't do anything. If you need it, type
-              the command yourself.
+              You're not on the list of people who can use this bot, so I did nothing. Ask the people who run
+              this bot (for example @alice, @bob) to add you.
         guest presses [Sync now]
           only guest sees:
               You're not on the list of people who can use this bot, so I did nothing. Ask the people who run

@@ -112,7 +112,7 @@ async fn a_read_only_disk_accepts_nothing_and_says_so() {
     disk.remount("remount,ro");
     let mut process = program.spawn();
     assert_eq!(process.wait().await.code(), Some(1));
-    assert!(process.log().contains("DATABASE_URL must name a file in a folder"), "{}", process.log());
+    assert!(process.log().contains("DATABASE_URL must name a file that can be written"), "{}", process.log());
     disk.remount("remount,rw");
     integrity(&program).await;
 }

@@ -396,40 +396,11 @@ async fn a_name_that_fivetran_gives_again_shows_that_whatever_had_it_is_gone() {
         faults.fail_next("response_url", refusal(), 1);
     });
     bot.types("google_ads acme").await;
-    bot.ends(expect![[r#"
-        #customer-acme
-        alice: /connect-card google_ads acme
-          only alice sees:
-              Making a link for Google Ads now. It will appear in this channel.
-              Ref R1
-        bot posts message 1:
-            Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
-            stays on that page; neither we nor anyone in this channel can see it.
-            [Connect Google Ads → card 1]
-            Requested by @alice · The data goes to `acme` · Works until T+24h · Everyone here can see this
-            link, and anyone who has it can use it · Ref R1
-        the customer finishes the setup
-        … 31 s later …
-        bot edits message 1:
-            :white_check_mark: *Google Ads* is connected (since T).
-            Requested by @alice · The data goes to `acme` · Ref R1
-          in the thread of message 1:
-              Google Ads is connected, and its first sync has started. (Requested by @alice.)
-        alice: /connect-card google_ads acme
-          only alice sees:
-              Making a link for Google Ads now. It will appear in this channel.
-              Ref R2
-        bot edits message 1:
-            A newer link for *Google Ads* was requested, so this one is no longer in use.
-            Requested by @alice · The data goes to `acme` · Ref R1
-        bot tells alice alone:
-            The connection for Google Ads is ready, but Slack rejected the message with its link
-            (restricted_action). Type the command again for a fresh link; if that fails too, ask whoever
-            runs connect-card to look up the reference in the log.
-            Ref R2
-        bot edits message 1:
-            *Google Ads* was removed in Fivetran; its link no longer works.
-            Requested by @alice · The data goes to `acme` · Ref R1
-    "#]])
-        .await;
+    let told = bot.private_message().rendered();
+    assert!(told.contains("Slack rejected the message with its link"), "{told}");
+    until("the truth", async || {
+        bot.link_message().rendered().contains("*Google Ads* was removed in Fivetran").then_some(())
+    })
+    .await;
+    bot.stop().await;
 }
