@@ -125,3 +125,15 @@ pub fn retry_after(response: &Response) -> Option<Duration> {
     let value = response.headers().get(reqwest::header::RETRY_AFTER)?;
     value.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn no_more_is_read_than_was_asked_for() {
+        let answer = |bytes: usize| Response::from(hyper::Response::new("x".repeat(bytes)));
+        assert_eq!(read(answer(10), 10).await.unwrap().len(), 10);
+        assert!(matches!(read(answer(11), 10).await, Err(CallError::TooLarge(10))));
+    }
+}
