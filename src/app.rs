@@ -353,19 +353,20 @@ impl Parts {
             words: Arc::clone(&words),
             intake: intake.clone(),
         });
+        let commands = Arc::new(Commands {
+            clock: clock.clone(),
+            metrics: metrics.clone(),
+            signed: Arc::clone(&signed),
+            response_url_origins: Arc::clone(origins),
+            gate: Arc::clone(gate),
+            words,
+            intake: intake.clone(),
+            store: store.clone(),
+            provision: self.provision.clone(),
+            forms: Arc::clone(&forms),
+        });
         RouteState {
-            commands: Arc::new(Commands {
-                clock: clock.clone(),
-                metrics: metrics.clone(),
-                signed: Arc::clone(&signed),
-                response_url_origins: Arc::clone(origins),
-                gate: Arc::clone(gate),
-                words,
-                intake: intake.clone(),
-                store: store.clone(),
-                provision: self.provision.clone(),
-                forms: Arc::clone(&forms),
-            }),
+            commands: Arc::clone(&commands),
             interactivity: Arc::new(Interactivity {
                 clock: clock.clone(),
                 metrics: metrics.clone(),
@@ -376,6 +377,7 @@ impl Parts {
                 intake,
                 store: store.clone(),
                 forms,
+                commands,
             }),
             connected: Arc::new(Connected { store: store.clone(), watcher }),
             health: Arc::new(Health {

@@ -10,6 +10,7 @@ pub mod form;
 pub mod help;
 pub mod list;
 pub mod places;
+pub mod proposal;
 pub mod renew;
 pub mod services;
 pub mod status;
@@ -72,8 +73,8 @@ pub enum UsageError {
         typed: String,
         /// At most three that may be meant.
         suggestions: Vec<Service>,
-        /// What to type instead, with the likeliest of them.
-        instead: Option<String>,
+        /// What to type instead with each of them, the likeliest first; none without a schema.
+        instead: Vec<String>,
     },
     /// A service, and a schema of several words.
     SpacedSchema {

@@ -35,7 +35,7 @@ pub use markup::{escape, utc};
 pub use problem::{notice, notice_sentence, unreachable};
 pub use refused::refused;
 pub use under_way::{UnderWay, already_on_it, already_on_it_sentence};
-pub use usage::{usage, usage_sentence};
+pub use usage::{usage, usage_for, usage_sentence};
 pub use waits::{waits, waits_for};
 
 /// Who sees a message: `LINK_VISIBILITY` says it of those with a link.

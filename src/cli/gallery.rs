@@ -154,7 +154,10 @@ impl Gallery<'_> {
     fn usage(&mut self) {
         let sample = self.sample;
         for (name, error) in &sample.usage_errors {
-            self.message(&format!("usage-{name}"), reply::usage(error, Surface::of(&sample.slash)));
+            self.message(
+                &format!("usage-{name}"),
+                reply::usage_for(error, &sample.slash, &sample.user, &sample.channel),
+            );
         }
     }
 
@@ -219,7 +222,15 @@ impl Gallery<'_> {
         let link = sample.link(State::Waiting);
         self.message("ask-cancel", ask::cancel(&link));
         self.message("not-cancellable", ask::not_cancellable(&link));
-        self.message("no-link", ask::no_link(&sample.request.target.connection_name(), &sample.slash));
+        self.message(
+            "no-link",
+            ask::no_link(
+                &sample.request.target.connection_name(),
+                &sample.slash,
+                &sample.user,
+                &sample.channel,
+            ),
+        );
         for (name, why) in [("connected", NotRenewable::Connected), ("cancelled", NotRenewable::Cancelled)] {
             self.message(&format!("not-renewable-{name}"), ask::not_renewable(why, &link));
         }

@@ -6,10 +6,13 @@
 use std::io::{self, IsTerminal as _};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::Timestamp;
+use serde_json::Value;
 use stand_ins::fivetran::{self, FivetranStandIn};
-use stand_ins::slack::{self, Message, SlackStandIn, Visibility};
+use stand_ins::slack::{self, Message, SlackStandIn, Via, Visibility};
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 
 use crate::app::{self, App};
@@ -35,6 +38,16 @@ struct Sandbox {
     slack: SlackStandIn,
     fivetran: FivetranStandIn,
     folder: PathBuf,
+    /// The buttons on show, by their numbers from 1; `None` where nobody can type.
+    buttons: Mutex<Option<Vec<Button>>>,
+}
+
+/// A button that can be pressed by typing.
+#[derive(Clone)]
+struct Button {
+    message: Message,
+    action: String,
+    label: String,
 }
 
 /// What can be tried.
@@ -76,7 +89,7 @@ impl Sandbox {
         let vars = Vars::from_pairs(vars);
         let clock = Clock::default();
         let app = App::start(config::serve(&vars)?, listener, clock.clone()).await?;
-        Ok(Self { app, clock, url, slack, fivetran, folder })
+        Ok(Self { app, clock, url, slack, fivetran, folder, buttons: Mutex::default() })
     }
 
     async fn stop(self) {
@@ -123,6 +136,7 @@ impl Sandbox {
                 let ms = ack.elapsed.as_secs_f64() * 1e3;
                 say(&format!("The bot acknowledges with {} after {ms:.1} ms; only {USER} sees:", ack.status));
                 say(&indented(&slack::render(&ack.json())));
+                self.offer(&private(ack.json(), self.clock.now()));
                 for view in self.slack.views().iter().skip(opened) {
                     say(&format!("A form opens for {USER}; it can only be filled in inside Slack:"));
                     say(&indented(&slack::render(view)));
@@ -136,8 +150,43 @@ impl Sandbox {
         }
     }
 
+    /// Says by what to type each button of a message is pressed. One that leads to an address is there
+    /// to be opened in a browser.
+    fn offer(&self, message: &Message) {
+        let mut on_show = self.on_show();
+        let Some(on_show) = on_show.as_mut() else { return };
+        let blocks = message.payload.get("blocks").and_then(Value::as_array).into_iter().flatten();
+        for element in blocks.filter_map(|block| block.get("elements")?.as_array()).flatten() {
+            let word = |path| element.pointer(path).and_then(Value::as_str);
+            let (action, label) = (word("/action_id"), word("/text/text"));
+            if let (None, Some(action), Some(label)) = (word("/url"), action, label) {
+                let (action, label) = (action.to_owned(), label.to_owned());
+                say(&indented(&format!("[{label}]: type press {}", on_show.len() + 1)));
+                on_show.push(Button { message: message.clone(), action, label });
+            }
+        }
+    }
+
+    fn on_show(&self) -> MutexGuard<'_, Option<Vec<Button>>> {
+        self.buttons.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Presses a button by its number.
+    async fn press(&self, number: &str) {
+        let place = number.trim().parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+        let button = place.and_then(|place| self.on_show().as_ref()?.get(place).cloned());
+        let Some(Button { message, action, label }) = button else {
+            return say("There's no button of that number.");
+        };
+        say(&format!("{USER} presses [{label}] in {}.", CHANNEL.1));
+        if let Err(error) = self.slack.press(&self.url, &message, &action, USER).await {
+            say(&format!("The bot didn't answer: {error}"));
+        }
+    }
+
     async fn converse(&self) -> Exit {
         say(&self.banner());
+        *self.on_show() = Some(Vec::new());
         let mut lines = BufReader::new(tokio::io::stdin()).lines();
         let (mut shown, mut reading, mut typed_anything) = (Shown::default(), true, false);
         loop {
@@ -149,6 +198,7 @@ impl Sandbox {
                         match typed.trim() {
                             "" => {}
                             "quit" | "exit" => break,
+                            typed if let Some(number) = typed.strip_prefix("press ") => self.press(number).await,
                             slash if slash.starts_with('/') => drop(self.send(slash).await),
                             _ => {
                                 say("A slash command starts with a slash; type quit to stop.");
@@ -179,7 +229,8 @@ impl Sandbox {
         format!(
             "The bot runs at {url} with stand-ins for Slack and Fivetran:\n{values}\
              Type a slash command as {USER} in {}, for example:\n    {EXAMPLE}\n\
-             Open a link in a browser to play the customer. To stop: quit, Ctrl-D or Ctrl-C.\n",
+             Under a message with buttons it says what to type to press one. Open a link in a browser\n\
+             to play the customer. To stop: quit, Ctrl-D or Ctrl-C.\n",
             CHANNEL.1
         )
     }
@@ -229,6 +280,7 @@ impl Shown {
             match self.edits.get_mut(at) {
                 None => {
                     show(message);
+                    sandbox.offer(message);
                     self.edits.push(message.edits.len());
                 }
                 Some(shown) if *shown < message.edits.len() => {
@@ -238,10 +290,30 @@ impl Shown {
                         CHANNEL.1,
                         indented(&message.rendered())
                     ));
+                    sandbox.offer(message);
                 }
                 Some(_) => {}
             }
         }
+    }
+}
+
+/// An acknowledgement as the private message that Slack makes of it.
+fn private(payload: Value, now: Timestamp) -> Message {
+    Message {
+        id: u64::MAX,
+        channel: CHANNEL.0.to_owned(),
+        ts: format!("{}.{:06}", now.as_second(), now.subsec_microsecond()),
+        user: Some(USER.to_owned()),
+        visibility: Visibility::Ephemeral,
+        via: Via::ResponseUrl,
+        thread_ts: None,
+        payload,
+        edits: Vec::new(),
+        unfurl_links: None,
+        unfurl_media: None,
+        deleted: false,
+        heard: true,
     }
 }
 

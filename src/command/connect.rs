@@ -248,7 +248,7 @@ fn unknown(
         Resolution::Unknown { suggestions } => suggestions,
         _ => Vec::new(),
     };
-    let instead = suggestions.first().zip(schema).and_then(|(service, schema)| {
+    let with = |service: &Service, schema: &str| {
         // What is more than the service's name has words is the beginning of a schema with spaces.
         let mut left = service.name.split_whitespace().count();
         let more = typed.split(' ').skip_while(|word| {
@@ -262,7 +262,9 @@ fn unknown(
             Err(bad) => bad.nearest?,
         };
         Some(line(service, &target, destination, vocabulary.slash))
-    });
+    };
+    let lines = |schema| suggestions.iter().filter_map(|service| with(service, schema)).collect();
+    let instead = schema.map(lines).unwrap_or_default();
     UsageError::UnknownService { typed: echo(typed), suggestions, instead }
 }
 

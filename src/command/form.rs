@@ -127,7 +127,7 @@ pub fn read(values: Values<'_>, vocabulary: &Vocabulary<'_>) -> Result<Request, 
         let typed = echo(values.service.unwrap_or_default());
         faults.add(
             Field::Service,
-            UsageError::UnknownService { typed, suggestions: Vec::new(), instead: None },
+            UsageError::UnknownService { typed, suggestions: Vec::new(), instead: Vec::new() },
         );
     }
     if let Some(service) = service

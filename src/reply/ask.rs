@@ -8,7 +8,8 @@ use slack_morphism::prelude::{
     SlackBlockConfirmItem, SlackBlockPlainText, SlackMessageContent,
 };
 
-use super::markup::{Mrkdwn, content, cut, plain_section, sentences};
+use super::markup::{BUTTON_LIMIT, Mrkdwn, content, cut, plain_section, sentences};
+use crate::command::proposal::Proposal;
 use crate::command::renew::NotRenewable;
 use crate::command::status::Choices;
 use crate::command::sync::NotSynced;
@@ -27,6 +28,9 @@ pub const RENEW_HERE: &str = "renew_here";
 
 /// The button that has Fivetran sync a connection now; its value is the link's reference.
 pub const SYNC_NOW: &str = "sync_now";
+
+/// The buttons that type a line for the person, by their places in the message.
+pub const TYPE: [&str; 3] = ["type_first", "type_second", "type_third"];
 
 /// Does nothing.
 pub const DISMISS: &str = "dismiss";
@@ -121,12 +125,33 @@ fn sync_now(link: &Link) -> SlackBlockButtonElement {
     button(SYNC_NOW, "Sync now", &link.id).with_style(SlackBlockButtonStyle::Primary)
 }
 
-/// There is no link of that schema in this channel.
+/// There is no link of that schema in the channel in which this person asked.
 #[must_use]
-pub fn no_link(schema: &str, slash: &str) -> SlackMessageContent {
-    sentences(&format!(
+pub fn no_link(schema: &str, slash: &str, user: &str, channel: &str) -> SlackMessageContent {
+    let said = sentences(&format!(
         "No link for {schema} has been posted in this channel. {slash} list shows the ones that have."
-    ))
+    ));
+    with_proposals(said, [Proposal { user, channel, slash, line: "list" }], |_| "Show the links".to_owned())
+}
+
+/// Adds a button to a private message for each line that it proposes. A line that no button can carry
+/// has none: it can be copied. `label` says what stands on the button of a line.
+pub(super) fn with_proposals<'a>(
+    said: SlackMessageContent,
+    proposals: impl IntoIterator<Item = Proposal<'a>>,
+    label: fn(&str) -> String,
+) -> SlackMessageContent {
+    let buttons = TYPE.into_iter().zip(proposals).filter_map(|(action, proposal)| {
+        let label = cut(&label(proposal.line), BUTTON_LIMIT);
+        Some(SlackActionBlockElement::Button(button(action, &label, &proposal.value()?)))
+    });
+    let buttons: Vec<_> = buttons.collect();
+    if buttons.is_empty() {
+        return said;
+    }
+    let mut blocks = said.blocks.clone().unwrap_or_default();
+    blocks.push(SlackActionsBlock::new(buttons).into());
+    said.with_blocks(blocks)
 }
 
 /// A new link is asked for a moment after one was made.

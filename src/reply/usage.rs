@@ -5,8 +5,10 @@
 
 use slack_morphism::prelude::SlackMessageContent;
 
+use super::ask::with_proposals;
 use super::help;
 use super::markup::{cut, sentences};
+use crate::command::proposal::Proposal;
 use crate::command::surface::Surface;
 use crate::command::{UsageError, VERBS};
 use crate::fivetran::catalog::{Obstacle, Service};
@@ -23,6 +25,48 @@ pub fn usage(error: &UsageError, slash: Surface<'_>) -> SlackMessageContent {
         UsageError::Incomplete => help(slash),
         error => sentences(&usage_sentence(error, slash)),
     }
+}
+
+/// [`usage`] for the one who typed, with a button for each line that is proposed.
+#[must_use]
+pub fn usage_for(error: &UsageError, slash: &str, user: &str, channel: &str) -> SlackMessageContent {
+    let said = usage(error, Surface::of(slash));
+    let lines = lines(error);
+    let proposals = lines.iter().map(|line| Proposal { user, channel, slash, line });
+    with_proposals(
+        said,
+        proposals,
+        match error {
+            // They differ in the service alone.
+            UsageError::UnknownService { .. } => {
+                |line| format!("Use {}", line.split(' ').next().unwrap_or(line))
+            }
+            _ => |line| format!("Use {line}"),
+        },
+    )
+}
+
+/// The lines that a mistake proposes, the likeliest first, after the slash command. Where the schema
+/// is the person's to choose, none: what stands there is an example.
+fn lines(error: &UsageError) -> Vec<String> {
+    let line = match error {
+        UsageError::UnknownService { instead, .. } => return instead.clone(),
+        UsageError::Italic { bare, quoted } => return vec![bare.clone(), quoted.clone()],
+        UsageError::SpacedSchema { instead }
+        | UsageError::SchemaBehindWord { instead, .. }
+        | UsageError::Dangling { instead, .. } => instead.clone(),
+        UsageError::ServiceFirst { instead } | UsageError::Repeated { instead } => Some(instead.clone()),
+        UsageError::BadName { service, name, rest } => {
+            let target = name.nearest.as_ref().map(|nearest| example_target(service.kind, nearest));
+            target.map(|target| format!("{} {target}{rest}", service.id))
+        }
+        UsageError::Misfit { service, target, rest, .. } => {
+            let target = example_target(service.kind, &target.connection_name());
+            Some(format!("{} {target}{rest}", service.id))
+        }
+        _ => None,
+    };
+    line.into_iter().collect()
 }
 
 /// [`usage`] as one plain sentence or two.
@@ -44,7 +88,7 @@ pub fn usage_sentence(error: &UsageError, slash: Surface<'_>) -> String {
         }
         UsageError::UnknownService { typed, suggestions, instead } => {
             let meant = alternatives(suggestions);
-            let line = instead.as_ref().map(|instead| format!(" Try: {slash} {instead}")).unwrap_or_default();
+            let line = instead.first().map(|instead| format!(" Try: {slash} {instead}")).unwrap_or_default();
             format!("I don't know a service called “{typed}”. Did you mean {meant}?{line}")
         }
         UsageError::SpacedSchema { instead: Some(instead) } => {
@@ -357,6 +401,16 @@ mod tests {
             ),
         ] {
             assert_eq!(said(typed), answer, "{typed}");
+            // The button types the very line that is shown, and that is a command.
+            let error = parse(typed, &vocabulary).unwrap_err();
+            let shown = answer.rsplit_once("/connect-card ").map(|(_, line)| line);
+            match lines(&error).first() {
+                Some(line) => {
+                    assert_eq!(Some(line.as_str()), shown, "{typed}");
+                    assert!(parse(line, &vocabulary).is_ok(), "{line}");
+                }
+                None => assert!(shown.is_none_or(|line| line.ends_with(" customer_schema")), "{typed}"),
+            }
         }
         assert!(
             said("tiktok acme").ends_with("Try: /connect-card tiktok_ads acme"),

@@ -128,6 +128,17 @@ impl Commands {
                 return (Answer::Replied, Some(reply::refused(&refused)));
             }
         }
+        self.read(key, typed, deadline).await
+    }
+
+    /// From the words of somebody who may use the bot here to what there is to say.
+    pub(super) async fn read(
+        &self,
+        key: &[u8],
+        typed: SlashCommand,
+        deadline: Deadline,
+    ) -> (Answer, Option<SlackMessageContent>) {
+        let catalog = self.words.catalog.current();
         let vocabulary = self.words.in_channel(&catalog, &typed.command, &typed.channel_id);
         let mut read = command::parse(&typed.text, &vocabulary);
         // Right after a start the last word is still to come from Fivetran.
@@ -148,7 +159,10 @@ impl Commands {
             Err(UsageError::Incomplete) if self.forms.can_open(&typed) => {
                 (Answer::Replied, self.forms.open(&typed, deadline).await.err())
             }
-            Err(error) => (Answer::Replied, Some(reply::usage(&error, Surface::of(&typed.command)))),
+            Err(error) => {
+                let SlashCommand { command, user_id, channel_id, .. } = &typed;
+                (Answer::Replied, Some(reply::usage_for(&error, command, user_id, channel_id)))
+            }
         }
     }
 
@@ -291,7 +305,7 @@ impl Commands {
         let stored = async move { store.connection_of_schema(&team, &channel, &name).await };
         match deadline.wait_for(stored).await.unwrap_or(Err(StoreError::Unanswered)) {
             Ok(Some(stored)) => Ok(stored),
-            Ok(None) => Err(ask::no_link(&schema, &typed.command)),
+            Ok(None) => Err(ask::no_link(&schema, &typed.command, &typed.user_id, &typed.channel_id)),
             Err(error) => {
                 tracing::error!(%error, "could not look a link up");
                 Err(failed())

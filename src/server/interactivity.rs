@@ -1,7 +1,8 @@
 //! `POST /slack/interactivity`: what people do with the bot's messages and with its form.
 //!
-//! Owns who may press what. A button's value is only ever the reference of a row of ours, and
-//! everything that decides is read from that row: the channel, the message, the person. Must not
+//! Owns who may press what. A button's value is the reference of a row of ours, and everything that
+//! decides is read from that row: the channel, the message, the person. Or it is a line, which is
+//! judged as if the person had typed it here and now. Must not
 //! call Fivetran or Slack before the answer, which has to arrive within three seconds.
 
 use std::sync::Arc;
@@ -10,16 +11,19 @@ use axum::extract::{Request, State as Shared};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use jiff::SignedDuration;
+use ring::digest::{SHA256, digest};
 use serde_json::Value;
 use slack_morphism::prelude::{SlackMessageContent, SlackMessageResponseType};
 
 use super::accept::{Answered, Asked, Intake};
+use super::commands::Commands;
 use super::deadline::Deadline;
 use super::form::Forms;
 use super::json;
 use super::list::page as page_of;
 use super::signed::{self, Signed};
 use crate::clock::Clock;
+use crate::command::proposal::Proposal;
 use crate::command::{cancel, renew, sync};
 use crate::journal::Progress;
 use crate::life::{Link, State};
@@ -27,9 +31,10 @@ use crate::permission::{Gate, Home, Person, Reason, Refused};
 use crate::reply::list::{BACK, NEXT};
 use crate::reply::live::{OPEN_CARD, RENEW};
 use crate::reply::{self, ask, form};
-use crate::slack::ResponseUrl;
+use crate::slack::id;
 use crate::slack::interaction::{Interaction, Unreadable, Workspace};
 use crate::slack::respond;
+use crate::slack::{ResponseUrl, SlashCommand};
 use crate::store::{Store, StoreError};
 use crate::telemetry::{Answer, Metrics};
 use crate::work::{Confirmed, Work};
@@ -57,6 +62,8 @@ pub struct Interactivity {
     pub store: Store,
     /// The form of the bare command.
     pub forms: Arc<Forms>,
+    /// What becomes of a line that a button types.
+    pub commands: Arc<Commands>,
 }
 
 /// Answers one interaction. One that is unknown is answered all the same, and only its kind is
@@ -235,6 +242,7 @@ impl Press {
             BACK | NEXT => self.turn(route, team_id).await,
             ask::CANCEL => self.cancel(route, key).await,
             ask::SYNC_NOW => self.sync(route, key).await,
+            action if ask::TYPE.contains(&action) => self.types(route, key, team_id).await,
             _ => {
                 tracing::warn!("a press of a button that this version does not have");
                 Ok(Feedback::Ephemeral(ask::unknown()))
@@ -320,6 +328,38 @@ impl Press {
         }
         request.confirmed = confirmed;
         self.carry_out(route, key, &asked.team_id, Work::Connect(request), Progress::default()).await
+    }
+
+    /// Types the line that was proposed to this person, here: from there on it is as if they had.
+    async fn types(&self, route: &Interactivity, key: &[u8], team_id: &str) -> Result<Feedback, StoreError> {
+        let proposal = Proposal::parse(&self.value)
+            .filter(|proposal| proposal.user == self.user_id && proposal.channel == self.channel_id);
+        let Some(proposal) = proposal else { return Ok(Feedback::Ephemeral(ask::not_yours())) };
+        if self.asked_too_long_ago(route) {
+            return Ok(Feedback::Replace(ask::too_old()));
+        }
+        let typed = SlashCommand {
+            team_id: team_id.to_owned(),
+            enterprise_id: None,
+            is_direct: id::is_direct(&self.channel_id, None),
+            channel_id: self.channel_id.clone(),
+            user_id: self.user_id.clone(),
+            command: proposal.slash.to_owned(),
+            text: proposal.line.to_owned(),
+            response_url: self.response_url.clone(),
+            trigger_id: None,
+        };
+        let (_, content) = route.commands.read(&self.once(key), typed, self.deadline).await;
+        Ok(content.map_or(Feedback::None, Feedback::Replace))
+    }
+
+    /// Names this button in this message, so that pressing it twice is one command. `key` names the
+    /// press, for a message that has no name.
+    fn once(&self, key: &[u8]) -> Vec<u8> {
+        let Some(ts) = &self.message_ts else { return key.to_vec() };
+        let Self { channel_id, user_id, value, .. } = self;
+        let button = [channel_id, user_id, ts, value].map(String::as_str).join("\n");
+        digest(&SHA256, button.as_bytes()).as_ref().to_vec()
     }
 
     /// The link that a button is about.

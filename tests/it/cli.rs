@@ -289,6 +289,21 @@ async fn the_readme_shows_what_the_sandbox_prints() {
 }
 
 #[tokio::test]
+async fn buttons_are_pressed_in_the_sandbox_by_typing() {
+    let typed = "/connect-card customer google_ads\npress 2\npress 1\nquit\n";
+    let output = Program::bare().run_typing(&["sandbox"], typed).await;
+    assert_eq!(output.code, 0, "{}", output.stderr);
+    for words in [
+        "[Use google_ads customer]: type press 1",
+        "There's no button of that number.",
+        "U0ALICE presses [Use google_ads customer] in #customer-acme.",
+        "Everyone in #customer-acme sees:",
+    ] {
+        assert!(output.stdout.contains(words), "{words}: {}", output.stdout);
+    }
+}
+
+#[tokio::test]
 async fn the_sandbox_ends_when_told_so_and_shows_everything_until_then() {
     let program = Program::bare();
     std::fs::write(program.folder().join(".env"), "RUST_LOG=trace\nLOG_FORMAT=json\nnot a line\n").unwrap();

@@ -383,7 +383,7 @@ async fn words_that_are_no_command_are_answered_in_the_acknowledgement_alone() {
               finished it
               • `/connect-card services WORDS`  searches Fivetran's services by id and name
               • `/connect-card help`  shows this
-      
+
               *For example*
               • `/connect-card google_ads customer_schema`
               • `/connect-card status customer_schema`
@@ -400,14 +400,17 @@ async fn words_that_are_no_command_are_answered_in_the_acknowledgement_alone() {
           only alice sees:
               I don't know a service called “gogle_ads”. Did you mean google_ads (Google Ads)? Try:
               /connect-card google_ads customer_schema
+              [Use google_ads]
         alice: /connect-card google_ads Customer-Schema
           only alice sees:
               “Customer-Schema” isn't a valid schema: it has capital letters and “-” (use a–z, 0–9 and _).
               Try: /connect-card google_ads customer_schema
+              [Use google_ads customer_schema]
         alice: /connect-card google_sheets budget
           only alice sees:
               Google Sheets fills one table, so it needs SCHEMA.TABLE: add the name of the table. Try:
               /connect-card google_sheets budget.my_table
+              [Use google_sheets budget.my_table]
         alice: /connect-card google_ads customer_schema to nowhere
           only alice sees:
               I don't know a destination called “nowhere”; there's only the default one. Leave out “to

@@ -40,6 +40,7 @@ mod organisation;
 mod payloads;
 mod permission;
 mod plans;
+mod proposals;
 mod purge;
 mod refusals;
 mod replay;

@@ -369,10 +369,12 @@ async fn another_channels_links_are_nobodys_business() {
           only alice sees:
               No link for nothing has been posted in this channel. /connect-card list shows the ones that
               have.
+              [Show the links]
         #shared-acme
         alice: /connect-card status acme
           only alice sees:
               No link for acme has been posted in this channel. /connect-card list shows the ones that have.
+              [Show the links]
         alice: /connect-card list
           only alice sees:
               No open links in this channel. Make one with /connect-card google_ads customer_schema

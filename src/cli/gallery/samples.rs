@@ -279,11 +279,11 @@ fn usage_errors(
         ("not-a-schema-at-all", UsageError::NotASchema(bad(&long.text("日本", "日本 ", 4000))?)),
         (
             "unknown-service",
-            UsageError::UnknownService { typed: typed.clone(), suggestions, instead: Some(instead()) },
+            UsageError::UnknownService { typed: typed.clone(), suggestions, instead: vec![instead(); 3] },
         ),
         (
             "unknown-service-at-all",
-            UsageError::UnknownService { typed: typed.clone(), suggestions: vec![], instead: None },
+            UsageError::UnknownService { typed: typed.clone(), suggestions: vec![], instead: vec![] },
         ),
         ("spaced-schema", UsageError::SpacedSchema { instead: Some(instead()) }),
         ("italic", UsageError::Italic { bare: instead(), quoted: instead() }),

@@ -113,9 +113,13 @@ impl TestBot {
         ack
     }
 
-    /// Waits until there are so many messages, and gives the last of these.
+    /// Waits until there are so many messages, and gives the last of these; that a command waits does
+    /// not count.
     pub(crate) async fn message(&self, number: usize) -> Message {
-        until("a message", async || self.slack.messages().get(number - 1).cloned()).await
+        until("a message", async || {
+            self.slack.messages().into_iter().filter(|message| !is_note(message)).nth(number - 1)
+        })
+        .await
     }
 
     /// What was said so far.
