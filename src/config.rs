@@ -1,13 +1,15 @@
 //! The configuration: the only reader of the environment.
 //!
 //! Owns the names of the variables and reports all faults at once; `reader` reads the variables,
-//! `dotenv` the file `.env`, `file` the file that one of them names. What they are read into belongs to whoever is
-//! configured. Must not know what a value is used for. A fault names the variable and what to do;
-//! it never repeats the value, which may be a secret in the wrong place.
+//! `keys` those of Fivetran's keys, `dotenv` the file `.env`, `file` the file that one of them names.
+//! What they are read into belongs to whoever is configured. Must not know what a value is used for.
+//! A fault names the variable and what to do; it never repeats the value, which may be a secret in
+//! the wrong place.
 
 mod dotenv;
 mod file;
 mod halves;
+mod keys;
 mod names;
 mod reader;
 #[cfg(test)]

@@ -1,23 +1,20 @@
 //! Reads the variables one by one and collects what is wrong with them.
 //!
-//! Owns every variable's name, default, shape and remedy. A fault never repeats a value, which may
+//! Owns every variable's name, default, shape and remedy, but for those in `keys`. A fault never repeats a value, which may
 //! be a secret in the wrong place.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use reqwest::Certificate;
 use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::file::{self, File};
-use super::{Fault, Faults, Misspelt, Vars, halves};
+use super::{Fault, Faults, Misspelt, Vars};
 use crate::command::places::{Channels, Destinations};
-use crate::fivetran::keys::ApiKey;
-use crate::fivetran::{FivetranConfig, model};
+use crate::fivetran::model;
 use crate::outbound::Network;
 use crate::outbound::proxies::{self, NoProxy, Proxies};
 use crate::outbound::roots::{self, Untrusted};
@@ -38,13 +35,9 @@ const PORT: u16 = 3000;
 /// lease outlasts a call.
 const LEASE_S: u64 = 45;
 
-/// Of both halves of a key.
-const KEY_REMEDY: &str =
-    "create a key at fivetran.com/account/settings, under your name > API key, and copy both halves";
-
 /// Reads variables and keeps the faults.
 pub(super) struct Reader<'a> {
-    vars: &'a Vars,
+    pub(super) vars: &'a Vars,
     pub(super) faults: Faults,
     /// What was understood although it is not written as usual.
     pub(super) remarks: Vec<String>,
@@ -57,7 +50,7 @@ impl<'a> Reader<'a> {
 }
 
 impl Reader<'_> {
-    fn fault(&mut self, variable: &str, problem: &str, remedy: &str) {
+    pub(super) fn fault(&mut self, variable: &str, problem: &str, remedy: &str) {
         self.faults.0.push(Fault {
             variable: variable.to_owned(),
             problem: problem.to_owned(),
@@ -74,7 +67,7 @@ impl Reader<'_> {
     }
 
     /// A secret from `NAME` or from the file that `NAME_FILE` names.
-    fn secret(&mut self, name: &str) -> Option<SecretString> {
+    pub(super) fn secret(&mut self, name: &str) -> Option<SecretString> {
         let in_file = format!("{name}_FILE");
         let Some(path) = self.vars.get(&in_file).map(str::to_owned) else {
             return self.vars.get(name).map(|value| SecretString::from(value.to_owned()));
@@ -97,11 +90,11 @@ impl Reader<'_> {
     }
 
     /// Whether a secret is set, in one of the two ways.
-    fn has_secret(&self, name: &str) -> bool {
+    pub(super) fn has_secret(&self, name: &str) -> bool {
         self.vars.get(name).or_else(|| self.vars.get(&format!("{name}_FILE"))).is_some()
     }
 
-    fn required_secret(&mut self, name: &str, remedy: &str) -> Option<SecretString> {
+    pub(super) fn required_secret(&mut self, name: &str, remedy: &str) -> Option<SecretString> {
         let before = self.faults.0.len();
         let secret = self.secret(name);
         if secret.is_none() && self.faults.0.len() == before {
@@ -235,75 +228,6 @@ impl Reader<'_> {
             origins.push(Url::parse(&url).ok()?.origin());
         }
         Some(origins)
-    }
-
-    /// The beginning of a day in UTC: whatever hour is meant, it is not earlier.
-    fn day(&mut self, name: &str) -> Option<Timestamp> {
-        let text = self.vars.get(name)?;
-        let day: Option<jiff::civil::Date> = text.parse().ok();
-        let begins = day.and_then(|day| Some(day.to_zoned(TimeZone::UTC).ok()?.timestamp()));
-        if begins.is_none() {
-            self.fault(name, "is not a date", "write the day on which the key expires as 2027-03-31");
-        }
-        begins
-    }
-
-    pub(super) fn fivetran(&mut self) -> Option<FivetranConfig> {
-        let expires = self.day("FIVETRAN_API_KEY_EXPIRES");
-        let key = self.api_key("FIVETRAN_API_KEY", "FIVETRAN_API_SECRET", expires);
-        // Two keys are valid at once only while one takes the other's place.
-        let (key_2, secret_2) = ("FIVETRAN_API_KEY_2", "FIVETRAN_API_SECRET_2");
-        let second_key = if self.has_secret(key_2) || self.has_secret(secret_2) {
-            let expires = self.day("FIVETRAN_API_KEY_2_EXPIRES");
-            Some(self.api_key(key_2, secret_2, expires))
-        } else {
-            None
-        };
-        let name = "FIVETRAN_API_URL";
-        let api_url = self.vars.get(name).unwrap_or("https://api.fivetran.com").to_owned();
-        let mut api_url = self.url(name, &api_url, PlainHttp::LoopbackOnly)?;
-        if let Some(without) = api_url.strip_suffix("/v1") {
-            api_url = without.trim_end_matches('/').to_owned();
-            self.remarks.push(format!("{name} ends with /v1, which isn't needed; the bot leaves it out"));
-        }
-        let second_key = second_key.map_or(Some(None), |key| key.map(Some))?;
-        Some(FivetranConfig { api_url, key: key?, second_key })
-    }
-
-    /// Both halves of a key. The first variable alone may hold both, as `fivetran-cli` wants it.
-    fn api_key(
-        &mut self,
-        variable: &'static str,
-        secret_variable: &str,
-        expires: Option<Timestamp>,
-    ) -> Option<ApiKey> {
-        let key = self.required_secret(variable, KEY_REMEDY);
-        if let Some((first, second)) = key.as_ref().and_then(|key| halves::of(key.expose_secret())) {
-            let before = self.faults.0.len();
-            let other = self.secret(secret_variable);
-            if self.faults.0.len() > before {
-                return None;
-            }
-            let same = |other: &SecretString| {
-                let other = other.expose_secret();
-                other == second || key.as_ref().is_some_and(|key| key.expose_secret() == other)
-            };
-            if other.is_some_and(|other| !same(&other)) {
-                let problem = format!("is not the secret that {variable} holds behind its key");
-                self.fault(secret_variable, &problem, "unset it, or set the two to one key's halves");
-                return None;
-            }
-            self.remarks.push(format!("{variable} holds a key and its secret in one; both are used"));
-            return Some(ApiKey { variable, key: first.into(), secret: second.into(), expires });
-        }
-        let secret = self.required_secret(secret_variable, KEY_REMEDY);
-        let (key, mut secret) = (key?, secret?);
-        let joined = halves::of(secret.expose_secret()).filter(|(first, _)| key.expose_secret() == first);
-        if let Some((_, second)) = joined {
-            self.remarks.push(format!("{secret_variable} holds the key too; only its secret is used"));
-            secret = second.into();
-        }
-        Some(ApiKey { variable, key, secret, expires })
     }
 
     /// The destinations and channels: of `FIVETRAN_GROUP_ID` and of the file `CONFIG`.

@@ -288,7 +288,7 @@ fn a_proxy_may_be_set_in_small_letters_for_all_or_for_one_scheme() {
 
 #[test]
 fn every_variable_that_is_read_has_its_name_in_the_list() {
-    let text = include_str!("reader.rs").to_owned() + include_str!("../config.rs");
+    let text = [include_str!("reader.rs"), include_str!("keys.rs"), include_str!("../config.rs")].concat();
     let quoted = text.split('"').skip(1).step_by(2);
     let names = quoted.filter(|text| {
         text.len() > 3 && text.bytes().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_')
