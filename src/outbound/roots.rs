@@ -6,6 +6,9 @@
 use std::path::Path;
 
 use reqwest::Certificate;
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject;
 
 /// Which of the two says nothing that can be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +52,45 @@ fn in_folder(folder: &Path) -> Vec<Certificate> {
     files.flat_map(|path| std::fs::read(path).map(|pem| certificates(&pem)).unwrap_or_default()).collect()
 }
 
+/// The certificates that can be trusted. As for OpenSSL, an odd one takes nothing from the others;
+/// the client would refuse them all.
 fn certificates(pem: &[u8]) -> Vec<Certificate> {
-    Certificate::from_pem_bundle(pem).unwrap_or_default()
+    const BEGIN: &str = "-----BEGIN ";
+    let pem = String::from_utf8_lossy(pem);
+    // Each block by itself: one without an end must not run into the next.
+    pem.split(BEGIN).skip(1).filter_map(|block| certificate(&format!("{BEGIN}{block}"))).collect()
+}
+
+fn certificate(pem: &str) -> Option<Certificate> {
+    let der = CertificateDer::from_pem_slice(pem.as_bytes()).ok()?;
+    RootCertStore::empty().add(der.clone()).ok()?;
+    Certificate::from_der(&der).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outbound::{Network, client};
+
+    #[test]
+    fn an_odd_certificate_takes_nothing_from_the_others() {
+        let good = include_str!("../../tests/fixtures/tls/authority.pem");
+        let block =
+            |inside: &str| format!("-----BEGIN CERTIFICATE-----\n{inside}\n-----END CERTIFICATE-----\n");
+        let (no_base64, no_certificate) = (block("MII*"), block("AAAA"));
+        let endless = "-----BEGIN CERTIFICATE-----\nMIIB\n";
+        let other = "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n";
+        let folder = tempfile::tempdir().unwrap();
+        for odd in [&no_base64, &no_certificate, endless, other, "# Zo\u{EB}\n"] {
+            let path = folder.path().join("roots.pem");
+            let file = path.to_str();
+            std::fs::write(&path, format!("{odd}{good}{odd}{good}")).unwrap();
+            let roots = read(file, None).unwrap();
+            assert_eq!(roots.len(), 2, "{odd}");
+            assert!(client(&Network { roots: Some(roots), ..Network::default() }).is_ok(), "{odd}");
+            std::fs::write(&path, odd).unwrap();
+            assert_eq!(read(file, None).err(), Some(Untrusted::EmptyFile), "{odd}");
+            assert_eq!(read(None, folder.path().to_str()).err(), Some(Untrusted::Folders), "{odd}");
+        }
+    }
 }
