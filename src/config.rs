@@ -16,6 +16,7 @@ mod reader;
 mod tests;
 
 use std::collections::HashMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::io::{ErrorKind, IsTerminal};
 use std::time::Duration;
@@ -49,7 +50,7 @@ impl Vars {
                 if !faults.is_empty() {
                     return Err(Faults(faults));
                 }
-                vars.0.extend(pairs);
+                vars = Self(pairs.into_iter().collect());
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {}
             Err(_) => {
@@ -58,16 +59,36 @@ impl Vars {
                 return Err(Faults(vec![Fault { variable: ".env".to_owned(), problem, remedy }]));
             }
         }
-        vars.0.extend(Self::from_environment().0);
-        Ok(vars)
+        Ok(Self::from_environment().before(vars))
+    }
+
+    /// These, and for what they do not set, others. A proxy's variable has two spellings: one that is
+    /// set in either is not taken from the others in the other.
+    fn before(self, mut others: Self) -> Self {
+        for name in names::PROXIES {
+            if self.in_either_case(name).is_some() {
+                others.0.remove(name);
+                others.0.remove(&name.to_ascii_lowercase());
+            }
+        }
+        others.0.extend(self.0);
+        others
     }
 
     /// The process environment alone.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the one reader of the environment")]
     pub fn from_environment() -> Self {
-        let readable = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)));
+        Self::from_system(std::env::vars_os())
+    }
+
+    /// Variables as the system hands them over.
+    fn from_system(vars: impl Iterator<Item = (OsString, OsString)>) -> Self {
+        // A name that is not UTF-8 is none of ours. A value that is not keeps the mark of it, so that
+        // it can be refused: if it were left out, an allow-list would let everybody in.
+        let readable = vars.filter_map(|(name, value)| {
+            Some((name.into_string().ok()?, value.to_string_lossy().into_owned()))
+        });
         // An empty one is unset, so it takes nothing away from `.env` either. What reads a file of
         // variables into an environment may leave the mark before its first line in a name.
         let named = readable.map(|(name, value)| (name.trim_start_matches('\u{FEFF}').to_owned(), value));
@@ -84,17 +105,55 @@ impl Vars {
         self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())
     }
 
+    /// A variable whose name many programs take in small letters as well, which win, as for curl;
+    /// the name first.
+    fn in_either_case(&self, name: &str) -> Option<(String, &str)> {
+        let names = [name.to_ascii_lowercase(), name.to_owned()];
+        names.into_iter().find_map(|name| self.get(&name).map(|value| (name.clone(), value)))
+    }
+
+    /// Whether one of the schemes has no proxy of its own: only then is the one for all looked at.
+    fn uses_all_proxy(&self) -> bool {
+        ["HTTPS_PROXY", "HTTP_PROXY"].iter().any(|name| self.in_either_case(name).is_none())
+    }
+
+    /// The names of our variables that are looked at, each in the spelling that counts.
+    fn looked_at(&self) -> impl Iterator<Item = String> {
+        let files = names::SECRETS.iter().map(|name| format!("{name}_FILE"));
+        let names = names::NAMES.into_iter().filter(|&name| name != "ALL_PROXY" || self.uses_all_proxy());
+        let spelt = |name| match self.in_either_case(name) {
+            Some((spelt, _)) if names::PROXIES.contains(&name) => spelt,
+            _ => name.to_owned(),
+        };
+        names.map(spelt).chain(files)
+    }
+
+    /// Those of our variables whose value is not UTF-8, or was not before somebody else read it: it
+    /// holds the mark that then takes the place of what cannot be read.
+    fn damaged(&self) -> Vec<String> {
+        let damaged = |value: &str| value.contains(char::REPLACEMENT_CHARACTER);
+        self.looked_at().filter(|name| self.get(name).is_some_and(damaged)).collect()
+    }
+
     /// Those of our variables whose value has quotes around it: `docker run --env-file` and others
     /// take them for a part of it.
     fn quoted(&self) -> Vec<String> {
-        let files = names::SECRETS.iter().map(|name| format!("{name}_FILE"));
-        let ours = names::NAMES.iter().map(|&name| name.to_owned()).chain(files);
         let quoted = |value: &str| {
             ['"', '\'']
                 .iter()
                 .any(|&quote| value.len() > 1 && value.starts_with(quote) && value.ends_with(quote))
         };
-        ours.filter(|name| self.get(name).is_some_and(quoted)).collect()
+        self.looked_at().filter(|name| self.get(name).is_some_and(quoted)).collect()
+    }
+
+    /// Variables that name a file for an allow-list, sorted by name: the list is never read from one.
+    fn lists_in_files(&self) -> Vec<Misspelt> {
+        let set = self.0.keys().filter(|name| self.get(name).is_some());
+        let lists =
+            set.filter_map(|name| Some(Misspelt { name: name.clone(), meant: names::list_in_file(name)? }));
+        let mut lists: Vec<_> = lists.collect();
+        lists.sort_by(|a, b| a.name.cmp(&b.name));
+        lists
     }
 
     /// Variables that were probably meant to be one of ours which is not set, sorted by name.
@@ -217,7 +276,7 @@ pub fn serve(vars: &Vars) -> Result<Config, Faults> {
     let lease = reader.lease();
     let network = reader.network();
     reader.log_format();
-    reader.quotes();
+    reader.spoilt();
     reader.slips();
     match (server, slack, fivetran, places, database, landing) {
         (Some(server), Some(slack), Some(fivetran), Some(places), Some(database), Some(landing))
@@ -257,7 +316,7 @@ pub fn link(vars: &Vars) -> Result<LinkConfig, Faults> {
     let landing = reader.landing(public_url).or_else(|| Some(Landing::Fixed(FIVETRAN_HOME.to_owned())));
     let network = reader.network();
     reader.log_format();
-    reader.quotes();
+    reader.spoilt();
     match (fivetran, places, landing) {
         (Some(fivetran), Some((destinations, _)), Some(landing)) if reader.faults.0.is_empty() => {
             Ok(LinkConfig { fivetran, destinations, landing, network })

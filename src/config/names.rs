@@ -49,6 +49,9 @@ pub(super) const SECRETS: [&str; 7] = [
     "DATABASE_URL",
 ];
 
+/// Those of them that many programs take in small letters as well.
+pub(super) const PROXIES: [&str; 4] = ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"];
+
 /// What other programs call them, without underscores.
 const OTHERWISE: [(&str, &str); 12] = [
     ("SLACKTOKEN", "SLACK_BOT_TOKEN"),
@@ -95,9 +98,32 @@ pub(super) fn meant_by(name: &str) -> Option<String> {
     .map(|(_, known)| known)
 }
 
+/// The allow-list that a name would have come from a file, as the secrets can.
+pub(super) fn list_in_file(name: &str) -> Option<String> {
+    let name = name.to_ascii_uppercase();
+    let list = name.strip_suffix("_FILE")?;
+    let meant = if NAMES.contains(&list) { list.to_owned() } else { meant_by(list)? };
+    meant.starts_with("ALLOWED_").then_some(meant)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_allow_list_in_a_file_is_told_from_other_files() {
+        for (name, list) in [
+            ("ALLOWED_USERS_FILE", "ALLOWED_USERS"),
+            ("ALLOWED_USER_GROUPS_FILE", "ALLOWED_USER_GROUPS"),
+            ("ALLOWED_CHANNELS_FILE", "ALLOWED_CHANNELS"),
+            ("allowed_user_file", "ALLOWED_USERS"),
+        ] {
+            assert_eq!(list_in_file(name).as_deref(), Some(list), "{name}");
+        }
+        for other in ["ALLOWED_USERS", "ALLOWED_HOSTS_FILE", "DATABASE_URL_FILE", "_FILE"] {
+            assert_eq!(list_in_file(other), None, "{other}");
+        }
+    }
 
     #[test]
     fn a_slip_is_told_from_somebody_elses_variable() {

@@ -1,7 +1,7 @@
 //! Reads the variables one by one and collects what is wrong with them.
 //!
-//! Owns every variable's name, default, shape and remedy, but for those in `keys`. A fault never repeats a value, which may
-//! be a secret in the wrong place.
+//! Owns every variable's name, default, shape and remedy, but for those in `keys`. A fault never
+//! repeats a value, which may be a secret in the wrong place.
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
@@ -125,6 +125,11 @@ impl Reader<'_> {
         let bare = bare && url.username().is_empty() && url.password().is_none();
         if !matches!(url.scheme(), "http" | "https") || url.host().is_none() || !bare {
             self.fault(name, "is not a plain web address", remedy);
+            return None;
+        }
+        // The address stands as it is in the query of a Connect Card's own, where & would end it.
+        if url.path().contains('&') {
+            self.fault(name, "has & in its path", "use an address without &");
             return None;
         }
         let loopback = match url.host() {
@@ -365,10 +370,10 @@ impl Reader<'_> {
     /// The proxies and certificates for calls out. A proxy's URL may hold a password, so it is never
     /// printed.
     pub(super) fn network(&mut self) -> Network {
-        let all = self.proxy("ALL_PROXY");
+        let all = if self.vars.uses_all_proxy() { self.proxy("ALL_PROXY") } else { None };
         let https = self.proxy("HTTPS_PROXY").or_else(|| all.clone());
         let http = self.proxy("HTTP_PROXY").or(all);
-        let (name, list) = self.in_either_case("NO_PROXY").unwrap_or_default();
+        let (name, list) = self.vars.in_either_case("NO_PROXY").unwrap_or_default();
         let (without, whole) = NoProxy::read(list);
         if !whole {
             let what = "is neither a host nor an address nor a network such as 10.0.0.0/8";
@@ -377,15 +382,8 @@ impl Reader<'_> {
         Network { proxies: Proxies { http, https, without }, roots: self.roots() }
     }
 
-    /// A variable whose name many programs take in small letters as well, which win, as for curl.
-    fn in_either_case(&self, name: &str) -> Option<(String, &str)> {
-        let names = [name.to_ascii_lowercase(), name.to_owned()];
-        let vars = self.vars;
-        names.into_iter().find_map(|name| vars.get(&name).map(|value| (name.clone(), value)))
-    }
-
     fn proxy(&mut self, name: &str) -> Option<Url> {
-        let (name, text) = self.in_either_case(name)?;
+        let (name, text) = self.vars.in_either_case(name)?;
         let url = proxies::proxy_url(text);
         if url.is_none() {
             self.fault(
@@ -413,8 +411,13 @@ impl Reader<'_> {
         None
     }
 
-    /// Values with quotes around them. What else is wrong with such a value comes of them.
-    pub(super) fn quotes(&mut self) {
+    /// Values that are damaged, or have quotes around them. What else is wrong with such a value
+    /// comes of that.
+    pub(super) fn spoilt(&mut self) {
+        for name in self.vars.damaged() {
+            self.faults.0.retain(|fault| fault.variable != name);
+            self.fault(&name, "is not a text in UTF-8", "write it again, or unset it");
+        }
         for name in self.vars.quoted() {
             self.faults.0.retain(|fault| fault.variable != name);
             self.fault(
@@ -428,6 +431,10 @@ impl Reader<'_> {
     /// Variables that look like one of ours. An allow-list must not be open by a slip; what is
     /// required says so itself.
     pub(super) fn slips(&mut self) {
+        for Misspelt { name, meant } in self.vars.lists_in_files() {
+            let remedy = format!("put the ids themselves into {meant}, or remove it");
+            self.fault(&name, "is no variable of this bot, so it would keep nobody out", &remedy);
+        }
         for Misspelt { name, meant } in self.vars.misspelt() {
             if meant.starts_with("ALLOWED_") {
                 let remedy = format!("rename it to {meant}, or remove it");

@@ -58,6 +58,8 @@ fn each_bad_value_is_blamed_on_its_variable_without_being_repeated() {
         ("PUBLIC_URL", "http://bot.example.com"),
         ("PUBLIC_URL", "https://bot.example.com/?canary=1"),
         ("PUBLIC_URL", "canary"),
+        ("PUBLIC_URL", "https://bot.example.com/canary&b"),
+        ("CONNECT_CARD_REDIRECT_URL", "https://example.com/canary&b"),
         ("SLACK_SIGNING_SECRET", "canary,"),
         ("SLACK_SIGNING_SECRET", "canary,b,c"),
         ("SLACK_BOT_TOKEN", "canary"),
@@ -95,6 +97,9 @@ fn each_bad_value_is_blamed_on_its_variable_without_being_repeated() {
         ("ALLOWED_USERS", "U0ALICE,S0CANARY"),
         ("ALLOWED_USER_GROUPS", "U0CANARY"),
         ("ALLOWED_CHANNELS", "#canary"),
+        ("ALLOWED_USERS_FILE", "/run/secrets/canary"),
+        ("ALLOWED_USER_GROUPS_FILE", "/run/secrets/canary"),
+        ("ALLOWED_CHANNELS_FILE", "/run/secrets/canary"),
     ] {
         let faults = with(&[(name, value)]).err().unwrap_or_default();
         assert_eq!(faults.0.len(), 1, "{name}={value}: {faults}");
@@ -262,6 +267,28 @@ fn a_misspelt_variable_is_told_where_it_is_missed() {
         ]
     );
     assert_eq!(faulty(&[("ALLOWED_GROUPS", "S1"), ("ALLOWED_USERS", "U0A")]), ["ALLOWED_GROUPS"]);
+    assert_eq!(
+        faulty(&[("ALLOWED_USERS_FILE", "/ids"), ("ALLOWED_USERS", "U0A")]),
+        ["ALLOWED_USERS_FILE"],
+        "a list beside it does not hold what the file does"
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_value_that_is_not_utf_8_is_refused_and_not_left_out() {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt;
+
+    for name in
+        ["ALLOWED_USERS", "SLACK_BOT_TOKEN", "FIVETRAN_API_KEY", "CONFIG", "https_proxy", "DATABASE_URL_FILE"]
+    {
+        let full = FULL.map(|(name, value)| (OsString::from(name), OsString::from(value)));
+        let broken = (OsString::from(name), OsString::from_vec(b"U0A,\xFFcanary".to_vec()));
+        let theirs = (OsString::from("LS_COLORS"), OsString::from_vec(b"\xFF".to_vec()));
+        let faults = serve(&Vars::from_system(full.into_iter().chain([broken, theirs]))).err().unwrap();
+        assert_eq!(faults.to_string(), format!("{name} is not a text in UTF-8: write it again, or unset it"));
+    }
 }
 
 #[test]
@@ -282,8 +309,30 @@ fn a_proxy_may_be_set_in_small_letters_for_all_or_for_one_scheme() {
     assert_eq!(proxy(&[("ALL_PROXY", "a:1"), ("HTTPS_PROXY", "b:1")], slack).as_deref(), Some("http://b:1/"));
     assert_eq!(proxy(&[("all_proxy", "a:1")], slack).as_deref(), Some("http://a:1/"));
     assert_eq!(proxy(&[("all_proxy", "a:1"), ("no_proxy", ".slack.com")], slack), None);
+    // curl would not look at it.
+    let (socks, both) = ("socks5://a:1", [("https_proxy", "b:1"), ("HTTP_PROXY", "c:1")]);
+    for useless in [socks, "'quoted'", "\u{FFFD}"] {
+        assert_eq!(faulty(&[("all_proxy", useless), both[0], both[1]]), Vec::<String>::new(), "{useless}");
+    }
+    assert_eq!(faulty(&[("all_proxy", socks), both[0]]), ["all_proxy"]);
     let config = with(&[("NO_PROXY", "192.168.*")]).ok().unwrap();
     assert!(config.remarks.iter().any(|remark| remark.starts_with("NO_PROXY")), "{:?}", config.remarks);
+}
+
+#[test]
+fn a_proxy_of_the_process_wins_over_one_of_the_file_in_either_spelling() {
+    let proxies = |process: &[(&str, &str)], file: &[(&str, &str)]| {
+        let vars = Vars::from_pairs(process.iter().copied()).before(Vars::from_pairs(file.iter().copied()));
+        let mut pairs: Vec<_> = vars.0.into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+        pairs.sort();
+        pairs.join(" ")
+    };
+    assert_eq!(proxies(&[("HTTPS_PROXY", "a:1")], &[("https_proxy", "b:1")]), "HTTPS_PROXY=a:1");
+    assert_eq!(proxies(&[("https_proxy", "a:1")], &[("HTTPS_PROXY", "b:1")]), "https_proxy=a:1");
+    assert_eq!(
+        proxies(&[("no_proxy", "*"), ("PORT", "1")], &[("HTTP_PROXY", "b:1"), ("PORT", "2")]),
+        "HTTP_PROXY=b:1 PORT=1 no_proxy=*"
+    );
 }
 
 #[test]
