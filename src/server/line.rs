@@ -145,7 +145,7 @@ impl Crowd {
     }
 
     /// A place for one more connection: a free one, else that of the connection which has been idle
-    /// for longest. Waits only while all of them are at something.
+    /// for longest. Waits only while all of them are at something. For one newcomer at a time.
     pub(super) async fn admit(self: &Arc<Self>) -> Option<Place> {
         let permit = loop {
             if let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() {
@@ -164,8 +164,13 @@ impl Crowd {
         Some(Place { crowd: Arc::clone(self), id, line, _permit: permit })
     }
 
+    /// Asks the one that has been idle for longest, unless one is leaving already: `idle` also wakes
+    /// a newcomer for what became idle before it came.
     fn ask_one_to_leave(&self) {
         let lines = self.lines();
+        if lines.values().any(|line| *line.phase() == Phase::Leaving) {
+            return;
+        }
         let idle = lines.values().filter_map(|line| Some((line.idle_since()?, line)));
         let mut idle: Vec<_> = idle.collect();
         idle.sort_unstable_by_key(|(since, _)| *since);
@@ -386,6 +391,24 @@ mod tests {
             open.push(asks(peer).await);
         }
         assert_eq!(open, [true, false, false, true, true], "the longest idle ones have made room");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_newcomer_to_a_full_house_takes_the_place_of_one() {
+        let crowd = Crowd::new(3);
+        let mut peers = Vec::new();
+        for _ in 0..3 {
+            let mut peer = connect(&crowd).await;
+            assert!(asks(&mut peer).await);
+            tokio::time::sleep(Duration::from_secs(1)).await;
+            peers.push(peer);
+        }
+        peers.push(connect(&crowd).await);
+        let mut open = Vec::new();
+        for peer in &mut peers {
+            open.push(asks(peer).await);
+        }
+        assert_eq!(open, [false, true, true, true]);
     }
 
     #[tokio::test(start_paused = true)]
