@@ -28,8 +28,6 @@ pub struct Interaction {
     pub workspace: Workspace,
     /// The channel.
     pub channel_id: Option<String>,
-    /// Its name, as far as Slack tells it; see [`id::is_direct`].
-    pub channel_name: Option<String>,
     /// The id of the message in it.
     pub message_ts: Option<String>,
     /// What was pressed.
@@ -163,7 +161,6 @@ impl Interaction {
             user_team: text("/user/team_id").filter(|it| id::is_id(it)),
             workspace: Workspace::new(installed.or_else(|| id("team")), id("enterprise")),
             channel_id: id("channel").or_else(|| text("/container/channel_id")).filter(|it| id::is_id(it)),
-            channel_name: text("/channel/name"),
             message_ts: text("/container/message_ts").or_else(|| text("/message/ts")),
             action: action.map(Action::read),
             view: view.map(View::read),
