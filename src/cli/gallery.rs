@@ -240,6 +240,7 @@ impl Gallery<'_> {
             self.message(&format!("not-synced-{name}"), ask::not_synced(why, &link));
         }
         self.message("not-yours", ask::not_yours());
+        self.message("not-yours-outside", ask::not_yours_outside());
         self.message("dismissed", ask::dismissed());
         self.message("too-old", ask::too_old());
         self.message("unreadable", ask::unreadable());

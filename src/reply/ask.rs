@@ -206,6 +206,14 @@ pub fn not_yours() -> SlackMessageContent {
     )
 }
 
+/// As [`not_yours`], where the person may be of another workspace: nobody there can type a command.
+#[must_use]
+pub fn not_yours_outside() -> SlackMessageContent {
+    sentences(
+        "This button isn't for you, or it's out of date, so I didn't do anything. If you need it, ask whoever posted the link for a new one.",
+    )
+}
+
 /// A press arrived in a form that cannot be read.
 #[must_use]
 pub fn unreadable() -> SlackMessageContent {

@@ -193,7 +193,7 @@ pub fn too_old(slash: &str) -> SlackView {
     words(&format!(
         "This form was open for too long, so nothing was created. Type {slash} for a new one, or the whole command: \
          {slash} {}",
-        VERBS[0].example
+        VERBS[0].usage
     ))
 }
 
@@ -222,12 +222,12 @@ fn words(sentence: &str) -> SlackView {
     SlackView::Modal(modal(vec![plain_section(sentence)]).with_close(text("Close")))
 }
 
-/// The form could not be opened; for the person alone.
+/// The form could not be opened, or Slack did not say that it was; for the person alone.
 #[must_use]
 pub fn not_opened(slash: &str) -> SlackMessageContent {
     sentences(&format!(
-        "Slack didn't open the form in time. Type the command instead: {slash} {}. To see everything you can type: {slash} help",
-        VERBS[0].example
+        "The form may not have opened. If it hasn't, type the command instead: {slash} {}. To see everything you can type: {slash} help",
+        VERBS[0].usage
     ))
 }
 

@@ -73,8 +73,8 @@ fn lines(error: &UsageError) -> Vec<String> {
 #[must_use]
 pub fn usage_sentence(error: &UsageError, slash: Surface<'_>) -> String {
     match error {
-        UsageError::Incomplete => format!("Type a service and a schema: {slash} {}", VERBS[0].example),
-        UsageError::SchemaWanted(verb) => format!("Type one schema: {slash} {}", verb.example),
+        UsageError::Incomplete => format!("Type a service and a schema: {slash} {}", VERBS[0].usage),
+        UsageError::SchemaWanted(verb) => format!("Type one schema: {slash} {}", verb.usage),
         UsageError::NotASchema(name) => match &name.nearest {
             Some(nearest) => {
                 format!("“{}” isn't a valid schema. Did you mean {nearest}?", cut(&name.typed, 40))
@@ -122,7 +122,7 @@ pub fn usage_sentence(error: &UsageError, slash: Surface<'_>) -> String {
             "Where should the data from {} go? Add a schema: {slash} {} {}",
             service.name,
             service.id,
-            example_target(service.kind, "customer_schema")
+            wanted_target(service.kind)
         ),
         UsageError::BadName { service, name, rest } => bad_name(service, name, slash, rest),
         UsageError::Misfit { service, target, misfit, rest } => {
@@ -272,6 +272,12 @@ fn name_faults(name: &BadName) -> String {
     listed(&faults)
 }
 
+/// What the service wants after its id, in words that nobody takes for their own schema: what a line
+/// makes when it is sent as it is stays for good.
+fn wanted_target(kind: Option<SchemaKind>) -> &'static str {
+    if kind.is_some_and(SchemaKind::wants_table) { "SCHEMA.TABLE" } else { "SCHEMA" }
+}
+
 /// `schema`, with a table after it where the service wants one and none is there.
 pub(super) fn example_target(kind: Option<SchemaKind>, schema: &str) -> String {
     match kind {
@@ -357,7 +363,11 @@ mod tests {
             ),
             (
                 "google_ads to staging",
-                "Where should the data from Google Ads go? Add a schema: /connect-card google_ads customer_schema",
+                "Where should the data from Google Ads go? Add a schema: /connect-card google_ads SCHEMA",
+            ),
+            (
+                "google_sheets",
+                "Where should the data from Google Sheets go? Add a schema: /connect-card google_sheets SCHEMA.TABLE",
             ),
             (
                 "google_ads acme to",
@@ -365,7 +375,7 @@ mod tests {
             ),
             (
                 "google_ads to",
-                "Where should the data from Google Ads go? Add a schema: /connect-card google_ads customer_schema",
+                "Where should the data from Google Ads go? Add a schema: /connect-card google_ads SCHEMA",
             ),
             (
                 "google_ads to acme",
@@ -384,9 +394,9 @@ mod tests {
                 "/connect-card googel_ads acme",
                 "I don't know a service called “googel_ads”. Did you mean google_ads (Google Ads)? Try: /connect-card google_ads acme",
             ),
-            ("status to", "Type one schema: /connect-card status customer_schema"),
-            ("renew acme into", "Type one schema: /connect-card renew customer_schema"),
-            ("cancel acme for bob", "Type one schema: /connect-card cancel customer_schema"),
+            ("status to", "Type one schema: /connect-card status SCHEMA"),
+            ("renew acme into", "Type one schema: /connect-card renew SCHEMA"),
+            ("cancel acme for bob", "Type one schema: /connect-card cancel SCHEMA"),
             (
                 "s3 lake",
                 "Amazon S3 needs SCHEMA.TABLE: add the name of the table group. Try: /connect-card s3 lake.my_table",

@@ -222,7 +222,9 @@ impl Press {
             _ => match self.authorize(route).await {
                 Ok(team_id) => self.act(route, key, &team_id).await,
                 // There is nobody whom they could ask for access.
-                Err(Refused { reason: Reason::Outsider, .. }) => Ok(Feedback::Ephemeral(ask::not_yours())),
+                Err(Refused { reason: Reason::Outsider, .. }) => {
+                    Ok(Feedback::Ephemeral(ask::not_yours_outside()))
+                }
                 Err(refused) => Ok(Feedback::Ephemeral(reply::refused(&refused))),
             },
         };
@@ -276,7 +278,7 @@ impl Press {
     async fn renew(&self, route: &Interactivity, key: &[u8]) -> Result<Feedback, StoreError> {
         let link = self.look_up(route).await?;
         let Some(link) = link.filter(|link| self.is_in_message_of(link)) else {
-            return Ok(Feedback::Ephemeral(ask::not_yours()));
+            return Ok(Feedback::Ephemeral(ask::not_yours_outside()));
         };
         if link.state == State::Waiting && route.clock.now() < link.expires_at {
             // Pressed in a client that does not show the new link yet.

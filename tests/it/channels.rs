@@ -111,7 +111,7 @@ async fn a_service_that_the_channel_does_not_allow_is_refused_by_name() {
         #leadership
         alice: /connect-card hubspot
           only alice sees:
-              Where should the data from HubSpot go? Add a schema: /connect-card hubspot customer_schema
+              Where should the data from HubSpot go? Add a schema: /connect-card hubspot SCHEMA
     "#]])
         .await;
 }

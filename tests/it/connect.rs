@@ -395,7 +395,7 @@ async fn words_that_are_no_command_are_answered_in_the_acknowledgement_alone() {
               Services that fill a single table need SCHEMA.TABLE. A schema's name can't be changed later.
         alice: /connect-card google_ads
           only alice sees:
-              Where should the data from Google Ads go? Add a schema: /connect-card google_ads customer_schema
+              Where should the data from Google Ads go? Add a schema: /connect-card google_ads SCHEMA
         alice: /connect-card gogle_ads customer_schema
           only alice sees:
               I don't know a service called “gogle_ads”. Did you mean google_ads (Google Ads)? Try:

@@ -104,7 +104,7 @@ async fn a_renewal_comes_from_the_message_that_it_is_about() {
         Message { channel: SHARED.to_owned(), ..one.clone() },
     ] {
         let answer = bot.presses(USER, &message, RENEW).await;
-        assert!(text(&answer).contains("isn't for you"), "{answer}");
+        assert!(text(&answer).contains("ask whoever posted the link"), "{answer}");
     }
     assert_eq!(bot.fivetran.calls_to("connect_card"), 0);
     bot.finish().await;

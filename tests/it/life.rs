@@ -167,8 +167,8 @@ async fn no_link_crosses_customers_by_a_typo() {
               the command yourself.
         outsider presses [Post a fresh link here]
           only outsider sees:
-              This button isn't for you, or it's out of date, so I didn't do anything. If you need it, type
-              the command yourself.
+              This button isn't for you, or it's out of date, so I didn't do anything. If you need it, ask
+              whoever posted the link for a new one.
         alice presses [Post a fresh link here]
           only alice sees instead:
               Making a link for Google Ads now. It will appear in this channel.
@@ -324,7 +324,10 @@ async fn a_forged_or_misplaced_press_has_no_effect() {
     for value in ["", "0123456789", "x' OR 1=1 --", &"9".repeat(2000)] {
         forged.payload = serde_json::from_str(&json.replace(&reference, value)).unwrap();
         let answer = bot.presses(USER, &forged, RENEW).await;
-        assert!(answer["text"].as_str().unwrap().contains("isn't for you"), "{value}: {answer}");
+        assert!(
+            answer["text"].as_str().unwrap().contains("ask whoever posted the link"),
+            "{value}: {answer}"
+        );
     }
     // The right value from another message, or another channel.
     let mut elsewhere = expired.clone();
@@ -333,7 +336,7 @@ async fn a_forged_or_misplaced_press_has_no_effect() {
     other.ts = "1.000001".to_owned();
     for misplaced in [elsewhere, other] {
         let answer = bot.presses(USER, &misplaced, RENEW).await;
-        assert!(answer["text"].as_str().unwrap().contains("isn't for you"), "{answer}");
+        assert!(answer["text"].as_str().unwrap().contains("ask whoever posted the link"), "{answer}");
     }
     assert_eq!(bot.fivetran.calls_to("connect_card"), 0);
     assert_eq!(bot.link_message().payload, expired.payload);

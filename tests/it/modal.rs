@@ -103,7 +103,10 @@ async fn a_form_that_does_not_open_leaves_words() {
         let said = ack.json();
         assert_eq!(said["response_type"], "ephemeral");
         let text = said["text"].as_str().unwrap();
-        assert!(text.contains("/connect-card google_ads customer_schema"), "{text}");
+        assert!(
+            text.contains("may not have opened") && text.contains("/connect-card SERVICE SCHEMA"),
+            "{text}"
+        );
     }
     // The stand-in knows the form whose opening was held back; its person got words instead.
     assert_eq!(bot.slack.views().len(), 2);
@@ -244,7 +247,7 @@ async fn a_form_that_was_open_for_too_long_says_so() {
           the form now shows:
               Connect a source
               This form was open for too long, so nothing was created. Type /connect-card for a new one, or
-              the whole command: /connect-card google_ads customer_schema
+              the whole command: /connect-card SERVICE SCHEMA
     "#]])
         .await;
 }

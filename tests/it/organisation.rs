@@ -147,7 +147,7 @@ async fn an_outsider_is_kept_out_whatever_slack_fails_to_tell() {
         assert_accepted(&bot.types_as(USER, SHARED, "google_ads acme").await);
         let ack = bot.types_as(USER, SHARED, "cancel acme").await;
         let answer = bot.presses(OUTSIDER, &bot.private_in(SHARED, &ack), CANCEL).await;
-        assert!(text(&answer).contains("isn't for you"), "{failing:?}: {answer}");
+        assert!(text(&answer).contains("ask whoever posted the link"), "{failing:?}: {answer}");
         if !failing.contains(&"users.info") {
             let ack = bot.types_as(OUTSIDER, SHARED, "google_ads outside").await;
             assert!(ack.text().contains("own workspace"), "{failing:?}: {}", ack.text());
@@ -168,7 +168,7 @@ async fn a_question_that_an_outsider_comes_to_see_is_not_theirs_to_answer() {
     bot.presses(USER, &question, POST_HERE).await;
     let before = bot.fivetran.calls_to("connect_card");
     let answer = bot.presses(OUTSIDER, &question, POST_HERE).await;
-    assert!(text(&answer).contains("isn't for you"), "{answer}");
+    assert!(text(&answer).contains("ask whoever posted the link"), "{answer}");
     bot.presses(OUTSIDER, &expired, RENEW).await;
     assert_eq!(bot.fivetran.calls_to("connect_card"), before);
     bot.finish().await;

@@ -227,8 +227,8 @@ async fn the_list_turns_its_pages_in_place() {
               the command yourself.
         outsider presses [Next]
           only outsider sees:
-              This button isn't for you, or it's out of date, so I didn't do anything. If you need it, type
-              the command yourself.
+              This button isn't for you, or it's out of date, so I didn't do anything. If you need it, ask
+              whoever posted the link for a new one.
     "#]])
         .await;
 }
@@ -381,10 +381,10 @@ async fn another_channels_links_are_nobodys_business() {
         #customer-acme
         alice: /connect-card status
           only alice sees:
-              Type one schema: /connect-card status customer_schema
+              Type one schema: /connect-card status SCHEMA
         alice: /connect-card status a b
           only alice sees:
-              Type one schema: /connect-card status customer_schema
+              Type one schema: /connect-card status SCHEMA
         alice: /connect-card status Ümlaut
           only alice sees:
               “Ümlaut” isn't a valid schema. Did you mean umlaut?
@@ -432,8 +432,8 @@ async fn the_buttons_of_a_status_renew_and_cancel() {
         #customer-acme
         outsider presses [Get a new link]
           only outsider sees:
-              This button isn't for you, or it's out of date, so I didn't do anything. If you need it, type
-              the command yourself.
+              This button isn't for you, or it's out of date, so I didn't do anything. If you need it, ask
+              whoever posted the link for a new one.
         alice presses [Get a new link]
           only alice sees:
               This button isn't for you, or it's out of date, so I didn't do anything. If you need it, type
