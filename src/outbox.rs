@@ -219,7 +219,14 @@ impl Outbox {
                     PostError::Refused(word) if !error.message_is_out_of_reach() => Some(word.clone()),
                     _ => None,
                 };
-                return Ok((self.failed(message, &error), refused));
+                let brought = self.failed(message, &error);
+                if let Brought::Again(_) = brought {
+                    return Ok((brought, refused));
+                }
+                // What the message cannot show, its person can be told all the same.
+                let told = self.tell(message, None, web_api, &connections).await?;
+                let brought = if let Brought::Again(_) = told { told } else { brought };
+                return Ok((brought, refused));
             }
         }
         Ok((self.tell(message, Some(place), web_api, &connections).await?, None))
@@ -257,9 +264,10 @@ impl Outbox {
                 match tell_one(web_api, place, pending.news, &connection.link).await {
                     // It may be there; the message says it in any case, and saying it twice would be worse.
                     Ok(()) | Err(PostError::Unclear(_) | PostError::Unconfirmed(_)) => {}
-                    Err(PostError::Refused(word)) => {
-                        tracing::info!(message = message.id, slack_says = word, "the thread cannot be told");
+                    Err(error) if error.message_is_out_of_reach() => {
+                        tracing::info!(message = message.id, %error, "the thread cannot be told");
                     }
+                    // Whatever else was refused may be taken once somebody has done something about it.
                     Err(error) => return Ok(self.failed(message, &error)),
                 }
             }
@@ -276,7 +284,8 @@ impl Outbox {
                     slack_says = word,
                     "a message cannot be edited any more"
                 );
-                Brought::OutOfReach
+                // A channel may be opened again, and then the next change is shown.
+                if error.message_is_gone() { Brought::OutOfReach } else { Brought::Shown }
             }
             PostError::Refused(word)
                 if refusal::sort(word) == Sort::Unknown && message.tries >= UNKNOWN_TRIES =>
@@ -286,7 +295,7 @@ impl Outbox {
                     slack_says = word,
                     "Slack goes on refusing to edit a message; it is left as it is"
                 );
-                Brought::OutOfReach
+                Brought::Shown
             }
             // A token that is being replaced, say: it will work again.
             error => {

@@ -54,6 +54,8 @@ impl Provision {
                 // A service without metadata of its own takes what nearly all take; if not, Fivetran
                 // says so in its own words.
                 Err(Error::NotFound(_)) => Ok(SchemaKind::Schema),
+                // Nor does a key need to be allowed to read it.
+                Err(Error::Forbidden(_)) => Ok(SchemaKind::Schema),
                 Err(error) => Err(failure(error)),
             },
         }

@@ -75,12 +75,14 @@ impl Fivetran {
         self.send::<model::SystemKey>(Call::Account, request).await.map(|key| key.expired_at)
     }
 
-    /// When the key in use expires: as the configuration says it, or else Fivetran, if it does.
+    /// When the key in use expires: as Fivetran says it, if it does, or else the configuration.
     pub async fn key_expiry(&self) -> Option<Timestamp> {
-        if let Some(at) = self.key_in_use().expires {
-            return Some(at);
-        }
-        let id = self.account().await.ok()?.system_key_id?;
-        self.system_key_expiry(&id).await.ok()?
+        let configured = self.key_in_use().expires;
+        let id = self.account().await.ok().and_then(|account| account.system_key_id);
+        let told = match id {
+            Some(id) => self.system_key_expiry(&id).await.ok().flatten(),
+            None => None,
+        };
+        told.or(configured)
     }
 }

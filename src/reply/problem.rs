@@ -36,10 +36,9 @@ pub fn notice_sentence(notice: &Notice, work: &Work) -> String {
             "Fivetran is syncing {name} now. To see how that goes, type {slash} status {schema}. If it fails again, open \
              the connection in Fivetran."
         ),
-        Notice::SyncRunning => format!(
-            "Fivetran was already syncing {name}, so I left that sync alone. To see how it goes, type {slash} status \
-             {schema}."
-        ),
+        Notice::SyncRunning => {
+            format!("Fivetran is already syncing {name}. To see how it goes, type {slash} status {schema}.")
+        }
         Notice::Cancelled => format!(
             "The connection for {name} into {schema} is deleted, and its link no longer works. Nothing else was \
              deleted: data already in the destination stays there."

@@ -83,6 +83,12 @@ const BUSY: Duration = Duration::from_secs(10);
 /// No error of Slack's is longer, in bytes.
 const LONGEST_WORD: usize = 60;
 
+/// Whether a word says of a message, and not of where it stands, that it cannot be edited.
+#[must_use]
+pub fn is_about_the_message(word: &str) -> bool {
+    matches!(word, "message_not_found" | "cant_update_message" | "edit_window_closed" | "block_mismatch")
+}
+
 /// What a word of Slack's means.
 #[must_use]
 pub fn sort(word: &str) -> Sort {

@@ -91,6 +91,12 @@ impl PostError {
         matches!(self, Self::Refused(word) if refusal::sort(word) == Sort::Final)
     }
 
+    /// Whether that is for the message's own sake, and not for its channel's: nothing will change that.
+    #[must_use]
+    pub fn message_is_gone(&self) -> bool {
+        matches!(self, Self::Refused(word) if refusal::is_about_the_message(word))
+    }
+
     /// Whether it is what Slack says to a bot that is not in the channel: of a private one, that there
     /// is none.
     #[must_use]

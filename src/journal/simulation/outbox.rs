@@ -13,6 +13,7 @@ use super::world::Chore;
 use super::{CALL_TIMEOUT, span};
 use crate::journal::PostFailure;
 use crate::life::{self, Event, Link, Place, State};
+use crate::slack::refusal;
 
 /// As in `outbox`, in s.
 const PAUSE_LIMIT: i64 = 300;
@@ -134,7 +135,8 @@ impl Bot {
     fn failed(&self, message: &ClaimedMessage, error: &PostFailure) -> Brought {
         if is_out_of_reach(error) {
             self.world().statistics.edits_refused += 1;
-            return Brought::OutOfReach;
+            let gone = matches!(error, PostFailure::Refused(word) if refusal::is_about_the_message(word));
+            return if gone { Brought::OutOfReach } else { Brought::Shown };
         }
         match error {
             PostFailure::Refused(_) => self.rest(message, None, RARELY),
