@@ -252,10 +252,14 @@ impl Outbox {
         web_api: &WebApi,
         connections: &[Stored],
     ) -> Result<Brought, StoreError> {
+        let mut told = Vec::new();
         for pending in self.store.news_of(&message.id).await? {
+            // What happened twice meanwhile is told as it stands now, once.
+            let again = told.contains(&(pending.key.clone(), pending.news));
             let about = connections.iter().find(|stored| stored.connection.key == pending.key);
             if let Some(Stored { connection, .. }) = about
                 && pending.news.holds(&connection.link)
+                && !again
             {
                 // The person alone is told by one of two ways.
                 if message.lease_left() < CALL_TIMEOUT * 2 {
@@ -270,6 +274,7 @@ impl Outbox {
                     // Whatever else was refused may be taken once somebody has done something about it.
                     Err(error) => return Ok(self.failed(message, &error)),
                 }
+                told.push((pending.key, pending.news));
             }
             self.store.forget_news(&pending.id).await?;
         }

@@ -169,9 +169,8 @@ impl Rows {
             private: u8::from(private && *id == link.message_id),
         };
         let mut shown: Vec<_> = change.show.iter().map(|id| shows(id, 1)).collect();
-        // News count as a change: whoever is at work on the message has not seen them.
         if change.news.is_some() && !change.show.contains(&link.message_id) {
-            shown.push(shows(&link.message_id, 1));
+            shown.push(shows(&link.message_id, 0));
         }
         shown.sort_by(|a, b| a.id.cmp(&b.id));
         let news = change.news.map(|news| -> Option<_> {

@@ -120,7 +120,7 @@ impl Store {
         }
         if let Some(news) = change.news {
             if !change.show.contains(&link.message_id) {
-                self.want(&link.message_id, true, private, now);
+                self.want(&link.message_id, false, private, now);
             }
             self.keep_news(&link.message_id, name, news);
         }
