@@ -320,8 +320,7 @@ async fn a_sync_that_cannot_begin_is_told_as_what_it_is() {
               Asking Fivetran to sync Google Ads now. I'll tell you what it says.
               Ref R3
         bot tells alice alone:
-            Fivetran was already syncing Google Ads, so I left that sync alone. To see how it goes, type
-            /connect-card status acme.
+            Fivetran is already syncing Google Ads. To see how it goes, type /connect-card status acme.
             Ref R3
         it works again
         … 31 s later …
