@@ -38,7 +38,7 @@ use note::OnItsWay;
 use trouble::{TroubleLog, cause};
 use turns::Turns;
 
-/// Calls to one party at a time. A party that hangs holds each for [`CALL_TIMEOUT`] at the most,
+/// Calls to one party at a time. A party that hangs holds each for `CALL_TIMEOUT` at the most,
 /// and none of the other party's.
 const CALLS: u32 = 256;
 /// Commands at work beyond which no more are taken from the database: others may be free. Those that

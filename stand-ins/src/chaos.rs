@@ -42,7 +42,7 @@ pub enum Lasts {
     UntilHealed,
 }
 
-/// Every behaviour that can be asked for, without those in which Slack refuses ([`slack`]).
+/// Every behaviour that can be asked for, without those in which Slack refuses (`slack`).
 pub const TABLE: &[Row] = &[
     Row {
         name: "fivetran-route-not-found",
