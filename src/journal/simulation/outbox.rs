@@ -93,7 +93,12 @@ impl Bot {
                 return Ok(self.again(message, None));
             }
             if let Err(error) = self.put_settled(place, message, &link).await {
-                return Ok(self.failed(message, &error));
+                let brought = self.failed(message, &error);
+                if let Brought::Again(_) = brought {
+                    return Ok(brought);
+                }
+                let told = self.tell_thread(message, None, &connections).await?;
+                return Ok(if let Brought::Again(_) = told { told } else { brought });
             }
         }
         self.tell_thread(message, Some(place), &connections).await
@@ -110,19 +115,23 @@ impl Bot {
         place: Option<&Place>,
         connections: &[Stored],
     ) -> Result<Brought, StoreError> {
+        let mut told = Vec::new();
         for pending in self.db(|store, _| store.news_of(&message.id)).await? {
+            let again = told.contains(&(pending.name, pending.news));
             let about = connections
                 .iter()
                 .find(|stored| super::name_of(&stored.connection.key) == pending.name)
-                .filter(|stored| pending.news.holds(&stored.connection.link));
+                .filter(|stored| pending.news.holds(&stored.connection.link) && !again);
             if let Some(Stored { connection, .. }) = about {
                 if self.lease_left(message) < CALL_TIMEOUT * 2 {
                     return Ok(self.again(message, None));
                 }
                 match self.put_news(place, pending.news, &connection.link).await {
-                    Ok(()) | Err(PostFailure::Unclear | PostFailure::Refused(_)) => {}
+                    Ok(()) | Err(PostFailure::Unclear) => {}
+                    Err(error) if is_out_of_reach(&error) => {}
                     Err(error) => return Ok(self.failed(message, &error)),
                 }
+                told.push((pending.name, pending.news));
             } else {
                 self.world().statistics.overtaken_news += 1;
             }
