@@ -11,6 +11,7 @@
 
 mod outcome;
 mod pause;
+mod post;
 mod problem;
 mod progress;
 mod turn;
@@ -84,6 +85,8 @@ pub struct Journal<C> {
     /// this process's memory and nowhere else; through a rest too, or a message that is held up would
     /// have a fresh card made, and so one more link that works, each time it is tried.
     card: Option<(C, Timestamp)>,
+    /// Whether the link may have been posted: a try of this process was not answered.
+    maybe_posted: bool,
     /// What a link is for, if the last look has shown that the connection had been set up.
     purpose: Option<Purpose>,
     due: Due,
@@ -137,6 +140,7 @@ impl<C> Journal<C> {
             looked_at: None,
             refused: None,
             card: None,
+            maybe_posted: false,
             purpose: None,
             due: Due::Look,
             vanished: 0,
@@ -360,66 +364,6 @@ impl<C> Journal<C> {
         }
     }
 
-    fn post_failed(&mut self, failure: PostFailure, now: Timestamp) -> Next {
-        let telling = matches!(self.progress.stage, Stage::Tell { .. });
-        match failure {
-            PostFailure::Refused(_) if telling => self.end(Ending::Undeliverable),
-            PostFailure::Refused(slack_says) => self.tell(Problem::CannotPost { slack_says }, now),
-            PostFailure::Unconfirmed if telling => self.end(Ending::Undeliverable),
-            PostFailure::Unconfirmed => self.tell(Problem::Unconfirmed, now),
-            // The time in which the person can still be told is not spent on hope.
-            PostFailure::Later { slack_says, .. }
-                if !telling && now >= after(self.terms.accepted_at, CREATE_DEADLINE) =>
-            {
-                self.tell(Problem::CannotPost { slack_says }, now)
-            }
-            PostFailure::Later { pause, .. } => {
-                self.progress.posts = self.progress.posts.saturating_sub(1);
-                self.throttled(Some(pause), now)
-            }
-            PostFailure::Throttled(pause) => {
-                self.progress.posts = self.progress.posts.saturating_sub(1);
-                self.throttled(pause, now)
-            }
-            PostFailure::NotSent => {
-                self.progress.posts = self.progress.posts.saturating_sub(1);
-                self.again(self.due, now)
-            }
-            PostFailure::Unclear if telling && !self.may_post() => self.end(Ending::Undeliverable),
-            PostFailure::Unclear => {
-                if !self.may_post() {
-                    self.unconfirmed();
-                }
-                self.again_unclear(now)
-            }
-        }
-    }
-
-    /// Whether a message is what is due.
-    fn is_posting(&self) -> bool {
-        match self.progress.stage {
-            Stage::Deliver { .. } => self.due == Due::Post,
-            Stage::Tell { .. } => true,
-            _ => false,
-        }
-    }
-
-    /// Whether the response_url has a post left. Its last is kept for telling the person.
-    fn may_post(&self) -> bool {
-        let limit = match self.progress.stage {
-            Stage::Tell { .. } => RESPONSE_URL_POSTS,
-            _ => RESPONSE_URL_POSTS - 1,
-        };
-        self.terms.web_api || self.progress.posts < limit
-    }
-
-    /// Gives up on the link: it may be there, but Slack never said so.
-    fn unconfirmed(&mut self) {
-        let connection = self.progress.stage.connection().map(str::to_owned);
-        self.progress.stage = Stage::Tell { notice: Problem::Unconfirmed.into(), connection };
-        self.card = None;
-    }
-
     /// Begins what is due, unless the time for it is over.
     fn begin(&mut self, due: Due, now: Timestamp) -> Next {
         if let Stage::Over { ending, .. } = self.progress.stage {
@@ -470,19 +414,6 @@ impl<C> Journal<C> {
     fn due_of_link(&self, now: Timestamp) -> Due {
         let fresh = |(_, since): &(C, Timestamp)| now < after(*since, CARD_KEPT);
         if self.card.as_ref().is_some_and(fresh) { Due::Post } else { Due::Mint }
-    }
-
-    /// Ends the search for a link: the person is told instead.
-    fn tell(&mut self, notice: impl Into<Notice>, now: Timestamp) -> Next {
-        let connection = self.progress.stage.connection().map(str::to_owned);
-        self.tell_of(notice, connection, now)
-    }
-
-    fn tell_of(&mut self, notice: impl Into<Notice>, connection: Option<String>, now: Timestamp) -> Next {
-        self.progress.stage = Stage::Tell { notice: notice.into(), connection };
-        self.progress.tries = 0;
-        self.card = None;
-        self.begin(self.due, now)
     }
 
     fn end(&mut self, ending: Ending) -> Next {

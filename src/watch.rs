@@ -260,14 +260,7 @@ impl Watcher {
             Ok(None) => return,
             Err(error) => return tracing::warn!(%error, "could not read a connection"),
         };
-        let link = &stored.connection.link;
-        let event = match self.see(&stored).await {
-            Ok(seen) => Event::Seen(seen),
-            Err(error) => {
-                tracing::info!(link = link.id, %error, "could not see how a connection stands");
-                Event::NotSeen
-            }
-        };
+        let event = self.see(&stored).await.map_or(Event::NotSeen, Event::Seen);
         self.happens(&stored, event).await;
     }
 
@@ -354,19 +347,27 @@ impl Watcher {
         self.parts.provision.hourly_limit().unwrap_or(USUAL_LIMIT)
     }
 
-    async fn see(&self, stored: &Stored) -> Result<Seen, Error> {
+    async fn see(&self, stored: &Stored) -> Option<Seen> {
         let connection = &stored.connection;
-        match self.parts.provision.see(&connection.link.connection_id).await {
-            Ok(Some(found)) => Ok(Seen::from(&found)),
+        let link = &connection.link;
+        match self.parts.provision.see(&link.connection_id).await {
+            Ok(Some(found)) => Some(Seen::from(&found)),
             Ok(None) => {
                 let vouched = self.is_vouched_for(connection);
-                let missing = self.missing(vouched).await.map_err(|_| Error::Throttled(None))?;
+                let missing = match self.missing(vouched).await {
+                    Ok(missing) => missing,
+                    Err(error) => {
+                        tracing::warn!(link = link.id, %error, "could not count the missing connections");
+                        return None;
+                    }
+                };
                 let others = missing - u64::from(connection.missing_since.is_some()).min(missing);
-                Ok(Seen::Missing { others: if vouched { others.min(FEW) } else { others } })
+                Some(Seen::Missing { others: if vouched { others.min(FEW) } else { others } })
             }
             Err(error) => {
+                tracing::info!(link = link.id, %error, "could not see how a connection stands");
                 self.rest_if_throttled(&error);
-                Err(error)
+                None
             }
         }
     }

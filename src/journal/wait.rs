@@ -9,7 +9,8 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::pause::{CREATE_DEADLINE, after};
-use super::{Due, Failure, Found, Journal, Next, Outcome, RESPONSE_URL_POSTS, Stage};
+use super::{Due, Failure, Found, Journal, Next, Outcome, Problem, RESPONSE_URL_POSTS, Stage};
+use crate::outbound::Obstacle;
 
 /// How long a person waits without a word. After that people begin to type the command again.
 pub const PATIENCE: SignedDuration = SignedDuration::from_secs(10);
@@ -162,6 +163,10 @@ impl<C> Journal<C> {
             Outcome::Failed(Failure::Unclear) if creating && self.due == Due::Create => {
                 fivetran(WaitsFor::Certainty)
             }
+            // Nothing got as far as Fivetran.
+            Outcome::Failed(Failure::Doubtful(Problem::Blocked(
+                Obstacle::UnknownHost | Obstacle::ProxyRefuses,
+            ))) => fivetran(WaitsFor::Reach),
             Outcome::Failed(Failure::Unclear | Failure::Doubtful(_)) => fivetran(WaitsFor::Recovery),
             Outcome::Found(Found::Nothing) if creating => {
                 let unsure = self.maybe_sent.is_some() || self.refused.is_some();

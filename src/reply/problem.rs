@@ -184,7 +184,7 @@ fn refused(said: &ApiMessage, work: &Work) -> String {
         Surface::Shell(_) => "",
     };
     format!(
-        "Fivetran refused to create a connection for {name}{said}, so there's no link. Check the service and the \
+        "Fivetran refused the request for {name}{said}, so there's no link. Check the service and the \
          schema ({}).{log}",
         request.target.connection_name()
     )

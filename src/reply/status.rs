@@ -65,7 +65,9 @@ fn fivetran(view: &View, state: State) -> Vec<SlackBlock> {
         View::Gone => vec![plain_section(
             "Fivetran doesn't show this connection right now. One answer isn't enough to believe that it's gone.",
         )],
-        View::Silent => vec![plain_section("Fivetran didn't answer in time; this is the last known status.")],
+        View::Silent => {
+            vec![plain_section("I couldn't see what Fivetran says just now; this is the last known status.")]
+        }
     }
 }
 

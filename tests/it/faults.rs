@@ -87,7 +87,7 @@ async fn a_refused_creation_ends_in_one_sentence_with_a_remedy() {
     all(vec![
         ("401", refusals(401), Told(&["rejected the API key", "FIVETRAN_API_KEY"])),
         ("403", refusals(403), Told(&["isn't allowed to do this", "role needs permission"])),
-        ("400", refusals(400), Told(&["refused to create", "The request is malformed"])),
+        ("400", refusals(400), Told(&["refused the request for", "The request is malformed"])),
         ("409 that speaks of no name", refusals(409), Told(&["can't do this", "in a few minutes"])),
         (
             "409 of a connection that cannot be seen",

@@ -304,7 +304,7 @@ async fn status_does_not_wait_for_a_slow_fivetran() {
           only alice sees:
               :hourglass_flowing_sand: *Google Ads* into `acme`
               waiting for your customer · works until T+24h
-              Fivetran didn't answer in time; this is the last known status.
+              I couldn't see what Fivetran says just now; this is the last known status.
               Requested by @alice · Link created T, T · Connection `amber_anchor` · Ref R1
               [Get a new link]
               [Delete the connection]
@@ -331,7 +331,7 @@ async fn a_link_whose_time_is_over_does_not_wait_any_more() {
           only alice sees:
               :hourglass: *Google Ads* into `acme`
               the link expired before the setup was finished · worked until T+24h
-              Fivetran didn't answer in time; this is the last known status.
+              I couldn't see what Fivetran says just now; this is the last known status.
               Requested by @alice · Link created T, T · Connection `amber_anchor` · Ref R1
               [Get a new link]
               [Delete the connection]

@@ -34,3 +34,23 @@ fn a_link_that_may_be_there_and_cannot_be_asked_about_is_told_and_not_repeated()
         assert_eq!(life.stage(), "undeliverable");
     }
 }
+
+#[test]
+fn nobody_is_told_that_there_is_no_link_once_one_may_be_there() {
+    let ends = [
+        // By the link that did arrive, the customer has finished.
+        Outcome::Found(Found::Finished { connection: "ours".to_owned(), origin: None, broken: false }),
+        failed(Failure::Final(Problem::TooLarge { limit_mb: 8 })),
+        failed(Failure::Final(Problem::KeyRejected)),
+    ];
+    for unclear in [true, false] {
+        for end in ends.clone() {
+            let mut life = Life::posting(WEB_API);
+            let failure = if unclear { PostFailure::Unclear } else { PostFailure::NotSent };
+            let step = life.next(post_failed(failure));
+            assert_eq!(life.after_wait(&step).1, Step::Look);
+            assert_eq!(life.next(end), Step::Tell);
+            assert_eq!(life.problem() == Some(&Problem::Unconfirmed), unclear);
+        }
+    }
+}
