@@ -28,6 +28,7 @@ pub(crate) fn name(method: &str, path: &str, query: &str) -> &'static str {
         (_, ["v1", "groups"]) => "groups",
         (_, ["v1", "groups", _]) => "group",
         (_, ["v1", "groups", _, "connections"]) => list,
+        (_, ["v1", "destinations"]) => "destinations",
         (_, ["v1", "destinations", _]) => "destination",
         (_, ["v1", "metadata", "connector-types"]) => "metadata",
         (_, ["v1", "metadata", "connector-types", _]) => "connector_type",
@@ -94,15 +95,18 @@ fn respond(request: &Request, context: Context<'_>) -> Result<Answer, Refusal> {
             Ok(success(201, Some("System key has been created"), made))
         }
         ("GET", ["v1", "system-keys", id]) => Ok(success(200, None, keys.show(id, &access)?)),
-        ("GET", ["v1", "groups"]) => {
+        ("GET", ["v1", kind @ ("groups" | "destinations")]) => {
             let hidden = state.lies.hides_groups(false);
             let may_see = |id: &str| {
                 let deed = Deed { resource: Resource::Destination, level: Level::Read, id, group: id };
                 access.permit(deed).is_ok()
             };
-            let groups = state.groups.iter().filter(|(id, _)| !hidden && may_see(id));
-            let groups = groups.map(|(id, name)| group(id, name)).collect();
-            Ok(success(200, None, page(request, groups)?))
+            let shown = state.groups.iter().filter(|(id, _)| !hidden && may_see(id));
+            let show = |(id, name): (&String, &String)| match *kind {
+                "groups" => group(id, name),
+                _ => destination(id),
+            };
+            Ok(success(200, None, page(request, shown.map(show).collect())?))
         }
         ("GET", ["v1", "groups", id]) => Ok(success(200, None, group(id, state.group(id)?))),
         ("GET", ["v1", "destinations", id]) => match state.group(id) {
@@ -187,8 +191,8 @@ fn permit(access: &Access, request: &Request, body: &Value, state: &State) -> Re
     let level = if request.method == "GET" { Level::Read } else { Level::Manage };
     match segments(&request.path).as_slice() {
         ["v1", "account", ..] | ["v1", "metadata", ..] => deed(Resource::Account, level, "", ""),
-        // Whoever may see one group gets the list, and on it what may be seen.
-        ["v1", "groups"] => Ok(()),
+        // Whoever may see one gets the list, and on it what may be seen.
+        ["v1", "groups" | "destinations"] => Ok(()),
         ["v1", "groups", id] | ["v1", "destinations", id] => deed(Resource::Destination, level, id, id),
         ["v1", "groups", group, "connections"] => deed(Resource::Connector, level, "", group),
         ["v1", "connections"] => {

@@ -256,6 +256,9 @@ fn check_content(arguments: &Value) -> Result<(), Failure> {
     if !has_content(arguments) {
         return Err("no_text".into());
     }
+    if !matches!(arguments["blocks"], Value::Null | Value::Array(_)) {
+        return Err("invalid_blocks_format".into());
+    }
     match block_faults(arguments) {
         faults if faults.is_empty() => Ok(()),
         faults => Err(Failure("invalid_blocks", faults)),
