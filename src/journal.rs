@@ -156,6 +156,14 @@ impl<C> Journal<C> {
     }
 
     fn judge(&mut self, outcome: Outcome<C>, now: Timestamp) -> Next {
+        let next = self.judge_by_outcome(outcome, now);
+        // Since when a creation may be under way only this process knows: whoever else took the command
+        // up would have to begin anew with looking for it.
+        let unsure = self.progress.stage == Stage::Create && self.maybe_sent.is_some();
+        if unsure { self.in_hand(next) } else { next }
+    }
+
+    fn judge_by_outcome(&mut self, outcome: Outcome<C>, now: Timestamp) -> Next {
         self.notice_trouble(&outcome, now);
         // A look in between that works says nothing of what is tried again.
         if !matches!(
@@ -301,14 +309,13 @@ impl<C> Journal<C> {
         self.begin(Due::Create, now)
     }
 
-    /// Looks again and again until then, and once more after it. Another process that took the command
-    /// up in between would have to begin anew.
+    /// Looks again and again until then, and once more after it.
     fn look_until(&mut self, settled: Timestamp, now: Timestamp) -> Next {
         self.due = Due::Look;
         match Duration::try_from(settled.duration_since(now)) {
             Ok(left) if !left.is_zero() => {
                 let pause = self.backoff().min(LOOK_PAUSE).min(left);
-                self.stay(pause, now)
+                self.rest(pause, now)
             }
             _ => self.begin(Due::Look, now),
         }
@@ -356,9 +363,7 @@ impl<C> Journal<C> {
             }
             Failure::Unclear if self.progress.stage == Stage::Create && self.due == Due::Create => {
                 self.maybe_sent = Some(now);
-                self.due = Due::Look;
-                let pause = self.backoff();
-                self.stay(pause, now)
+                self.again(Due::Look, now)
             }
             Failure::Unclear => self.again(self.due, now),
         }

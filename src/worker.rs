@@ -324,6 +324,10 @@ impl Worker {
                     if !self.record(&claimed, record, "wait: recorded").await || !self.stay(pause).await {
                         return;
                     }
+                    // Not every such rest is recorded, by which it would be noticed.
+                    if !claimed.lease.is_held() {
+                        return self.lost(&claimed);
+                    }
                     Outcome::Woken
                 }
                 Act::Note(waiting) => {

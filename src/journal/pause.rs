@@ -45,8 +45,18 @@ impl<C> Journal<C> {
     /// Rests for the backoff's next delay; then `due` is due.
     pub(super) fn again(&mut self, due: Due, now: Timestamp) -> Next {
         self.due = due;
-        let delay = self.backoff();
+        let delay = self.backoff_until_settled(now);
         self.rest(delay, now)
+    }
+
+    /// The next delay of the backoff, but if a look is due, none beyond the moment at which what was sent
+    /// without an answer has appeared or never will: no failure before it puts off the look that shows this.
+    fn backoff_until_settled(&mut self, now: Timestamp) -> Duration {
+        let looks = self.progress.stage == Stage::Create && self.due == Due::Look;
+        let sent = self.maybe_sent.filter(|_| looks);
+        let left = sent.map(|sent| after(sent, self.terms.grace).duration_since(now));
+        let left = left.and_then(|left| Duration::try_from(left).ok()).filter(|left| !left.is_zero());
+        self.backoff().min(left.unwrap_or(Duration::MAX))
     }
 
     /// Rests after a post that may or may not be there: longer than after a failure, since each
@@ -63,7 +73,7 @@ impl<C> Journal<C> {
     /// goes on asking for nothing must not be asked for ever without a rest.
     pub(super) fn throttled(&mut self, pause: Option<Duration>, now: Timestamp) -> Next {
         let asked = pause.unwrap_or_default().min(THROTTLE_LIMIT) + self.jittered(Duration::from_secs(1));
-        let delay = self.backoff().max(asked);
+        let delay = self.backoff_until_settled(now).max(asked);
         self.rest(delay, now)
     }
 
@@ -78,12 +88,6 @@ impl<C> Journal<C> {
     pub(super) fn rest(&mut self, delay: Duration, now: Timestamp) -> Next {
         let left = Duration::try_from(self.limit().duration_since(now)).unwrap_or_default();
         self.rest_aloud(delay.min(left), now)
-    }
-
-    /// [`Self::rest`] with the command in hand.
-    pub(super) fn stay(&mut self, delay: Duration, now: Timestamp) -> Next {
-        let rest = self.rest(delay, now);
-        self.in_hand(rest)
     }
 
     /// Until when a step at Fivetran may wait for its turn. Whoever has waited so long in vain has had

@@ -134,7 +134,7 @@ impl<C> Journal<C> {
         }
     }
 
-    /// The same rest with the command in hand.
+    /// If it is a rest, the same with the command in hand.
     pub(super) fn in_hand(&mut self, rest: Next) -> Next {
         if let Some((_, hands)) = &mut self.waits.rests_until {
             *hands = Hands::Full;

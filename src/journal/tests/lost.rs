@@ -74,6 +74,45 @@ fn it_stays_in_hand_until_that_is_certain() {
     }
 }
 
+/// Neither is it looked for longer than that, nor by another process from the beginning.
+#[test]
+fn no_failure_in_between_moves_the_moment_at_which_that_is_certain() {
+    for failure in [
+        Failure::NotSent,
+        Failure::Unclear,
+        Failure::Throttled(Some(seconds(5))),
+        Failure::Doubtful(Problem::Blocked(Obstacle::OddShape)),
+    ] {
+        let noted = Progress { noted: true, ..Progress::default() };
+        let mut journal = Journal::<&str>::new(terms(WEB_API), noted);
+        journal.next(Outcome::Accepted, start());
+        let (mut now, mut outcome) = (start(), failed(Failure::Unclear));
+        let (mut looks, mut worked) = (0_u32, false);
+        loop {
+            let Turn { act, record, .. } = journal.next(outcome, now);
+            assert!(record.is_none_or(|record| record.then == Then::GoOn), "{failure:?}: it stays in hand");
+            outcome = match act {
+                Act::Stay(pause) => {
+                    now += pause;
+                    Outcome::Woken
+                }
+                Act::Provision(super::super::Step::Look) => {
+                    looks += 1;
+                    worked = looks.is_multiple_of(2);
+                    if worked { nothing() } else { failed(failure.clone()) }
+                }
+                act => {
+                    assert_eq!(act, Act::Provision(super::super::Step::Create), "{failure:?}");
+                    break;
+                }
+            };
+        }
+        // A pause that Fivetran asks for is kept.
+        let late = now.duration_since(start() + GRACE);
+        assert!(worked && late >= SignedDuration::ZERO && late <= SignedDuration::from_secs(8), "{late}");
+    }
+}
+
 #[test]
 fn a_look_that_was_begun_within_the_grace_proves_nothing() {
     let mut life = Life::new(RESPONSE_URL);
