@@ -21,7 +21,7 @@ use crate::slack::refusal::{self, Sort};
 use crate::slack::respond::PostError;
 use crate::slack::web_api::WebApi;
 use crate::store::{
-    Brought, ClaimedMessage, MessageWrite, Recorded, Store, StoreError, Stored, Write, Written,
+    Brought, ClaimedMessage, MessageWrite, PendingNews, Recorded, Store, StoreError, Stored, Write, Written,
 };
 
 /// How often the database is asked for messages that are behind.
@@ -224,22 +224,19 @@ impl Outbox {
                     return Ok((brought, refused));
                 }
                 // What the message cannot show, its person can be told all the same.
-                let told = self.tell(message, None, web_api, &connections).await?;
+                let told = self.tell(message, None, web_api).await?;
                 let brought = if let Brought::Again(_) = told { told } else { brought };
                 return Ok((brought, refused));
             }
         }
-        Ok((self.tell(message, Some(place), web_api, &connections).await?, None))
+        Ok((self.tell(message, Some(place), web_api).await?, None))
     }
 
     /// Tells the person alone what happened to the link of a message that cannot be edited: for what is
     /// said to everybody there is no place.
     async fn tell_alone(&self, message: &ClaimedMessage) -> Result<Brought, StoreError> {
         match &self.web_api {
-            Some(web_api) => {
-                let connections = self.store.connections_of(message).await?;
-                self.tell(message, None, web_api, &connections).await
-            }
+            Some(web_api) => self.tell(message, None, web_api).await,
             None => Ok(Brought::Shown),
         }
     }
@@ -250,10 +247,31 @@ impl Outbox {
         message: &ClaimedMessage,
         place: Option<&Place>,
         web_api: &WebApi,
+    ) -> Result<Brought, StoreError> {
+        loop {
+            let news = self.store.news_of(&message.id).await?;
+            if news.is_empty() {
+                return Ok(Brought::Shown);
+            }
+            // Read after them: how it stood before would say that they are not so.
+            let connections = self.store.connections_of(message).await?;
+            let brought = self.tell_some(message, place, web_api, news, &connections).await?;
+            if let Brought::Again(_) = brought {
+                return Ok(brought);
+            }
+        }
+    }
+
+    async fn tell_some(
+        &self,
+        message: &ClaimedMessage,
+        place: Option<&Place>,
+        web_api: &WebApi,
+        news: Vec<PendingNews>,
         connections: &[Stored],
     ) -> Result<Brought, StoreError> {
         let mut told = Vec::new();
-        for pending in self.store.news_of(&message.id).await? {
+        for pending in news {
             // What happened twice meanwhile is told as it stands now, once.
             let again = told.contains(&(pending.key.clone(), pending.news));
             let about = connections.iter().find(|stored| stored.connection.key == pending.key);
@@ -272,7 +290,12 @@ impl Outbox {
                         tracing::info!(message = message.id, %error, "the thread cannot be told");
                     }
                     // Whatever else was refused may be taken once somebody has done something about it.
-                    Err(error) => return Ok(self.failed(message, &error)),
+                    Err(error) => {
+                        let brought = self.failed(message, &error);
+                        if let Brought::Again(_) = brought {
+                            return Ok(brought);
+                        }
+                    }
                 }
                 told.push((pending.key, pending.news));
             }

@@ -39,6 +39,8 @@ pub struct ClaimedMessage {
     /// Edits that failed since one worked.
     pub tries: u32,
     pub(super) fence: i64,
+    /// Since when it was due when it was taken.
+    due: Option<i64>,
     until: Instant,
 }
 
@@ -87,6 +89,7 @@ macro_rules! message {
             shown: row.try_get("shown")?,
             tries: u32::try_from(row.try_get::<i64, _>("tries")?).unwrap_or(u32::MAX),
             fence: row.try_get("fence")?,
+            due: row.try_get("due")?,
             until: $until,
         })
     }};
@@ -185,7 +188,8 @@ impl Store {
         })
     }
 
-    /// Stores what a claimed message shows and gives it back.
+    /// Stores what a claimed message shows and gives it back. It stays due if somebody was to be told
+    /// anything since it was taken: whoever had it may have asked before that.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -211,6 +215,7 @@ impl Store {
                 .bind(gone)
                 .bind(i64::from(tries))
                 .bind(now.as_millisecond())
+                .bind(message.due)
                 .execute(db)
                 .await?;
             Ok(if done.rows_affected() == 1 { Recorded::Committed } else { Recorded::LeaseLost })

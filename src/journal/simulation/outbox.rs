@@ -8,7 +8,7 @@ use jiff::SignedDuration;
 
 use super::process::{Bot, StoreError, Written};
 use super::slack::is_out_of_reach;
-use super::store::{Brought, ClaimedMessage, MessageWrite, Stored, Write};
+use super::store::{Brought, ClaimedMessage, MessageWrite, PendingNews, Stored, Write};
 use super::world::Chore;
 use super::{CALL_TIMEOUT, span};
 use crate::journal::PostFailure;
@@ -81,11 +81,11 @@ impl Bot {
     async fn edit(&self, message: &ClaimedMessage) -> Result<Brought, StoreError> {
         let web_api = self.world().slack.web_api;
         let place = message.place.as_ref();
-        let connections = match (web_api, place) {
-            (false, _) => return Ok(Brought::Shown),
-            (true, _) => self.connections_of(message).await?,
-        };
-        let Some(place) = place else { return self.tell_thread(message, None, &connections).await };
+        if !web_api {
+            return Ok(Brought::Shown);
+        }
+        let Some(place) = place else { return self.tell_thread(message, None).await };
+        let connections = self.connections_of(message).await?;
         if message.wanted > message.shown
             && let Some(link) = shown_by(message, &connections)
         {
@@ -97,11 +97,11 @@ impl Bot {
                 if let Brought::Again(_) = brought {
                     return Ok(brought);
                 }
-                let told = self.tell_thread(message, None, &connections).await?;
+                let told = self.tell_thread(message, None).await?;
                 return Ok(if let Brought::Again(_) = told { told } else { brought });
             }
         }
-        self.tell_thread(message, Some(place), &connections).await
+        self.tell_thread(message, Some(place)).await
     }
 
     async fn connections_of(&self, message: &ClaimedMessage) -> Result<Vec<Stored>, StoreError> {
@@ -113,10 +113,30 @@ impl Bot {
         &self,
         message: &ClaimedMessage,
         place: Option<&Place>,
+    ) -> Result<Brought, StoreError> {
+        loop {
+            let news = self.db(|store, _| store.news_of(&message.id)).await?;
+            if news.is_empty() {
+                return Ok(Brought::Shown);
+            }
+            let connections = self.connections_of(message).await?;
+            let brought = self.tell_some(message, place, news, &connections).await?;
+            if let Brought::Again(_) = brought {
+                return Ok(brought);
+            }
+        }
+    }
+
+    /// `Outbox::tell_some`.
+    async fn tell_some(
+        &self,
+        message: &ClaimedMessage,
+        place: Option<&Place>,
+        news: Vec<PendingNews>,
         connections: &[Stored],
     ) -> Result<Brought, StoreError> {
         let mut told = Vec::new();
-        for pending in self.db(|store, _| store.news_of(&message.id)).await? {
+        for pending in news {
             let again = told.contains(&(pending.name, pending.news));
             let about = connections
                 .iter()
@@ -129,7 +149,12 @@ impl Bot {
                 match self.put_news(place, pending.news, &connection.link).await {
                     Ok(()) | Err(PostFailure::Unclear) => {}
                     Err(error) if is_out_of_reach(&error) => {}
-                    Err(error) => return Ok(self.failed(message, &error)),
+                    Err(error) => {
+                        let brought = self.failed(message, &error);
+                        if let Brought::Again(_) = brought {
+                            return Ok(brought);
+                        }
+                    }
                 }
                 told.push((pending.name, pending.news));
             } else {

@@ -9,7 +9,7 @@ use crate::journal::simulation::millis;
 use crate::journal::{Progress, Then};
 use crate::work::Work;
 pub(super) use connections::{Stored, Watched, Write};
-pub(super) use messages::{Brought, ClaimedMessage, MessageWrite};
+pub(super) use messages::{Brought, ClaimedMessage, MessageWrite, PendingNews};
 
 /// The lease of a process that keeps prolonging it.
 const RENEWED: i64 = i64::MAX;

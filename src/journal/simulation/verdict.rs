@@ -48,6 +48,8 @@ impl World {
         }
         self.judge_live_links()?;
         self.judge_landings()?;
+        let told = !self.slack.web_api || self.store.news_are_looked_at();
+        must(told, "news that can be told wait for something else to happen")?;
         Ok(sum)
     }
 

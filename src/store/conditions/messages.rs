@@ -70,12 +70,31 @@ pub(super) async fn what_an_edit_came_to_is_kept(scene: &Scene) -> Outcome {
     // Something else was wanted meanwhile.
     let held = take(&scene.a, "g_n").await?;
     show(scene, 3, 4000).await?;
-    same!(scene.a.record_message(&held, Brought::Shown, at(5000)).await?, Recorded::Committed);
-    same!(scene.messages().await?, "g_n C/1.1 2 of 3 due 5000 tries 0");
+    same!(scene.a.record_message(&held, Brought::Again(at(9000)), at(4500)).await?, Recorded::Committed);
+    same!(scene.messages().await?, "g_n C/1.1 1 of 3 due 9000 tries 2");
     let held = take(&scene.a, "g_n").await?;
-    show(scene, 4, 6000).await?;
-    same!(scene.a.record_message(&held, Brought::OutOfReach, at(7000)).await?, Recorded::Committed);
-    same!(scene.messages().await?, "g_n -/- 3 of 4 due - tries 0");
+    show(scene, 4, 4000).await?;
+    same!(scene.a.record_message(&held, Brought::Shown, at(5000)).await?, Recorded::Committed);
+    same!(scene.messages().await?, "g_n C/1.1 3 of 4 due 4000 tries 0");
+    let held = take(&scene.a, "g_n").await?;
+    scene.a.disturb_message("g_n", at(4000)).await?;
+    same!(scene.a.record_message(&held, Brought::Shown, at(5000)).await?, Recorded::Committed);
+    same!(scene.messages().await?, "g_n C/1.1 4 of 5 due 5000 tries 0");
+    // Somebody is to be told meanwhile, within the same millisecond even.
+    let held = take(&scene.a, "g_n").await?;
+    let it = connection("g", "n");
+    let tells = Judged { news: Some(News::Broken), now: 5000, ..Judged::by(&it, 5) };
+    same!(tells.write(&scene.a).await?, Written::Committed);
+    same!(scene.a.record_message(&held, Brought::Shown, at(6000)).await?, Recorded::Committed);
+    same!(scene.messages().await?, "g_n C/1.1 5 of 5 due 5001 tries 0");
+    let held = take(&scene.a, "g_n").await?;
+    same!(scene.a.record_message(&held, Brought::Shown, at(6000)).await?, Recorded::Committed);
+    same!(scene.messages().await?, "g_n C/1.1 5 of 5 due - tries 0");
+    scene.a.disturb_message("g_n", at(7000)).await?;
+    let held = take(&scene.a, "g_n").await?;
+    scene.a.disturb_message("g_n", at(7000)).await?;
+    same!(scene.a.record_message(&held, Brought::OutOfReach, at(8000)).await?, Recorded::Committed);
+    same!(scene.messages().await?, "g_n -/- 6 of 7 due - tries 0");
     Ok(())
 }
 
@@ -143,7 +162,7 @@ pub(super) async fn an_edit_that_came_too_late_is_made_good(scene: &Scene) -> Ou
     scene.a.found_message("g_n", &place("9.9"), Some(&late), at(3000)).await?;
     same!(scene.messages().await?, "g_n C/1.1 1 of 3 due 3000 tries 0 leased");
     same!(scene.b.record_message(&held, Brought::Shown, at(4000)).await?, Recorded::Committed);
-    same!(scene.messages().await?, "g_n C/1.1 1 of 3 due 4000 tries 0");
+    same!(scene.messages().await?, "g_n C/1.1 1 of 3 due 3000 tries 0");
     // One that nobody has waited for, though its lease still held.
     let held = take(&scene.b, "g_n").await?;
     scene.b.found_message("g_n", &place("9.9"), Some(&held), at(5000)).await?;
@@ -203,6 +222,8 @@ pub(super) async fn a_thread_is_told_what_is_its_own_in_order(scene: &Scene) -> 
         "g_n C/1.1 1 of 1 due 8000 tries 0,g_nowhere -/- 1 of 1 due - tries 0,g_other C/1.2 1 of 1 due 7000 tries 0"
     );
     tell("nowhere", 2, News::Recovered, 5000).await?;
+    // Nor does what nobody can be told there keep that from being told.
+    tell("nowhere", 3, News::Gone, 6000).await?;
     same!(scene.ask("SELECT CAST(due AS TEXT) FROM message WHERE id = 'g_nowhere'").await?, "5000");
     let told = async |id: &str| -> Outcome<Vec<News>> {
         Ok(scene.a.news_of(id).await?.into_iter().map(|it| it.news).collect())

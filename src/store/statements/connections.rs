@@ -97,7 +97,7 @@ macro_rules! columns {
 
 macro_rules! message_columns {
     () => {
-        "id, group_id, name, link, requester, place_channel, place_ts, wanted, shown, tries, fence"
+        "id, group_id, name, link, requester, place_channel, place_ts, wanted, shown, tries, fence, due"
     };
 }
 
@@ -149,7 +149,8 @@ macro_rules! connection_statements {
             ),
             show_messages: concat!(
                 "UPDATE message SET wanted = message.wanted + v.changed, \
-                 due = CASE WHEN message.place_ts IS NULL AND v.private = 0 THEN NULL ELSE CAST($2 AS BIGINT) END \
+                 due = CASE WHEN message.place_ts IS NULL AND v.private = 0 THEN message.due \
+                 WHEN message.due = $2 THEN message.due + 1 ELSE CAST($2 AS BIGINT) END \
                  FROM ", $shown, " WHERE message.id = v.id", $picked
             ),
             leave_messages: concat!(
@@ -220,7 +221,8 @@ macro_rules! connection_statements {
             record_message: "UPDATE message SET shown = $3, tries = $6, lease_until = 0, \
                              place_channel = CASE WHEN $5 = 1 THEN NULL ELSE place_channel END, \
                              place_ts = CASE WHEN $5 = 1 THEN NULL ELSE place_ts END, \
-                             due = CASE WHEN $5 = 1 THEN NULL WHEN wanted > $3 AND CAST($4 AS BIGINT) IS NULL \
+                             due = CASE WHEN CAST($4 AS BIGINT) IS NULL AND due IS DISTINCT FROM CAST($8 AS BIGINT) \
+                             THEN due WHEN $5 = 1 THEN NULL WHEN wanted > $3 AND CAST($4 AS BIGINT) IS NULL \
                              THEN CAST($7 AS BIGINT) ELSE $4 END \
                              WHERE id = $1 AND fence = $2",
             disturb_message: "UPDATE message SET wanted = wanted + 1, due = $2 WHERE id = $1 AND place_ts IS NOT NULL",

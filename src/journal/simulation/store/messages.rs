@@ -40,6 +40,7 @@ pub(in crate::journal::simulation) struct ClaimedMessage {
     pub(in crate::journal::simulation) shown: i64,
     pub(in crate::journal::simulation) tries: u32,
     pub(in crate::journal::simulation) fence: i64,
+    due: Option<i64>,
     pub(in crate::journal::simulation) until: i64,
 }
 
@@ -123,7 +124,9 @@ impl Store {
     pub(super) fn want(&mut self, id: &str, changed: bool, private: bool, now: i64) {
         if let Some(row) = self.messages.iter_mut().find(|row| row.id == id) {
             row.wanted += i64::from(changed);
-            row.due = (row.place.is_some() || private).then_some(now);
+            if row.place.is_some() || private {
+                row.due = Some(if row.due == Some(now) { now + 1 } else { now });
+            }
         }
     }
 
@@ -174,6 +177,7 @@ impl Store {
         let Some(row) = row.filter(|row| row.fence == message.fence) else { return false };
         (row.shown, row.tries, row.lease_until) = (shown, tries, 0);
         row.due = match due {
+            None if row.due != message.due => row.due,
             _ if gone => None,
             None if row.wanted > shown => Some(clock),
             due => due,
@@ -210,6 +214,12 @@ impl Store {
         self.news.retain(|news| news.id != id);
     }
 
+    /// Whether somebody will look at the news of every message that they can be told in.
+    pub(in crate::journal::simulation) fn news_are_looked_at(&self) -> bool {
+        let waits = |row: &Row| row.place.is_some() && row.due.is_none();
+        !self.news.iter().any(|news| self.messages.iter().any(|row| row.id == news.message && waits(row)))
+    }
+
     pub(in crate::journal::simulation) fn message_due(&self, ahead: i64) -> i64 {
         let due = |row: &Row| row.due.map(|due| row.lease_until.max(due - ahead));
         self.messages.iter().filter_map(due).min().unwrap_or(i64::MAX)
@@ -236,6 +246,7 @@ impl Row {
             shown: self.shown,
             tries: self.tries,
             fence: self.fence,
+            due: self.due,
             until: self.lease_until,
         }
     }
