@@ -52,7 +52,7 @@ pub enum Audience {
 const NOT_ACCEPTED: &str =
     "I couldn't save your request, so I didn't do anything. Please try again in a minute.";
 /// What is said when it may have taken it, or may yet.
-const UNSURE: &str = "I couldn't save your request in time, so don't count on it. If nothing comes of it here in a few \
+const UNSURE: &str = "I couldn't save your request in time, so it may be lost. If nothing comes of it here in a few \
                       minutes, please try again.";
 
 /// The acknowledgement of a command that was accepted; for the person alone.
@@ -61,7 +61,7 @@ pub fn accepted(work: &Work, reference: &str) -> SlackMessageContent {
     let request = work.request();
     let name = &request.service_name;
     let mut text = match work {
-        Work::Connect(_) => format!("Making a link for {name} now. It will appear in this channel."),
+        Work::Connect(_) => format!("Making a link for {name} now. It will appear here."),
         Work::Renew { .. } => {
             format!("Making a new link for {name} now. It will replace the old one.")
         }
@@ -98,7 +98,8 @@ pub fn help(slash: Surface<'_>) -> SlackMessageContent {
         lines = lines.raw("\n• ").code(&format!("{slash} {}", verb.usage)).raw("  ").text(verb.does);
     }
     lines = lines.raw("\n\n*For example*");
-    for verb in VERBS {
+    // What has nothing to fill in is its own example.
+    for verb in VERBS.iter().filter(|verb| verb.example != verb.usage) {
         lines = lines.raw("\n• ").code(&format!("{slash} {}", verb.example));
     }
     let notes =

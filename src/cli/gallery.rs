@@ -21,7 +21,7 @@ use crate::command::status::View;
 use crate::command::surface::Surface;
 use crate::command::sync::NotSynced;
 use crate::fivetran::tasks::Cause;
-use crate::journal::{Waiting, WaitsFor};
+use crate::journal::{Problem, Waiting, WaitsFor};
 use crate::life::{News, State};
 use crate::permission::Refused;
 use crate::reply::live::{self, Note};
@@ -166,8 +166,17 @@ impl Gallery<'_> {
         for work in &sample.works {
             let of_work = sample.problems.iter().filter(|(_, verb, _)| *verb == work.verb());
             for (name, _, notice) in of_work {
-                let content = reply::notice(notice, work, &sample.reference);
+                let content = reply::notice(notice, work, &sample.reference, &sample.user, &sample.channel);
                 self.message(&format!("problem-{name}"), content);
+            }
+            for (name, obstacle) in samples::obstacles() {
+                // What stands there reads the same whatever was asked for.
+                if work.verb() != "connect" && name != "redirect" {
+                    continue;
+                }
+                let notice = Problem::Blocked(obstacle).into();
+                let content = reply::notice(&notice, work, &sample.reference, &sample.user, &sample.channel);
+                self.message(&format!("problem-blocked-{}-{name}", work.verb()), content);
             }
         }
     }
@@ -293,7 +302,7 @@ impl Gallery<'_> {
     fn status(&mut self) {
         let sample = self.sample;
         let views = |state: State| match state {
-            State::Cancelled => View::Gone,
+            State::Cancelled | State::Gone => View::Gone,
             state => sample.view(state),
         };
         for state in State::ALL {

@@ -167,7 +167,11 @@ pub fn not_renewable(why: NotRenewable, link: &Link) -> SlackMessageContent {
     sentences(&match why {
         NotRenewable::Connected => format!("{name} is connected, so it doesn't need a new link."),
         NotRenewable::Cancelled => {
-            format!("{name} was cancelled or removed in Fivetran. Request it again if you still need it.")
+            // People of the customer's workspace read this too, and they cannot type a command.
+            format!(
+                "{name} was cancelled or removed, so it can't have a new link. If you still need it, ask whoever \
+                 requested it to start over."
+            )
         }
     })
 }
@@ -189,7 +193,7 @@ pub fn not_synced(why: NotSynced, link: &Link) -> SlackMessageContent {
         NotSynced::Works => format!("{name} is working again, so there's nothing to do."),
         NotSynced::Unfinished => {
             format!(
-                "A link to set {name} up is on show in this channel; until that's done there's nothing to sync."
+                "The setup of {name} isn't finished, so there's nothing to sync yet. Its link is in this channel."
             )
         }
         NotSynced::Gone => {
@@ -218,8 +222,8 @@ pub fn not_yours_outside() -> SlackMessageContent {
 #[must_use]
 pub fn unreadable() -> SlackMessageContent {
     sentences(
-        "Something you pressed reached me in a form I couldn't read, so I didn't do anything. Press it again, or type \
-         the command. If it keeps happening, tell the people who run this bot.",
+        "I couldn't read what you pressed, so I didn't do anything. Press it again, or type the command. If it keeps \
+         happening, tell the people who run this bot.",
     )
 }
 

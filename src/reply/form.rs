@@ -213,7 +213,7 @@ pub fn not_yours() -> SlackView {
 #[must_use]
 pub fn unreadable() -> SlackView {
     words(
-        "This form reached me in a shape I couldn't read, so nothing was created. Close it and try again, or type the \
+        "I couldn't read this form, so nothing was created. Close it and try again, or type the \
          whole command. If it keeps happening, tell the people who run this bot.",
     )
 }

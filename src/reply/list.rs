@@ -5,6 +5,7 @@ use slack_morphism::prelude::{SlackActionBlockElement, SlackActionsBlock, SlackB
 use super::ask::button;
 use super::markup::{Mrkdwn, content, context, cut, plain_section, sentences};
 use super::state::{mark, state_words, when};
+use crate::command::VERBS;
 use crate::command::list::{PER_PAGE, Page};
 use crate::life::Link;
 
@@ -19,7 +20,7 @@ pub fn list(page: &Page, slash: Option<&str>) -> SlackMessageContent {
     let Page { links, number, pages, total } = page;
     let slash = slash.or_else(|| links.first().map(|link| link.request.slash.as_str()));
     if links.is_empty() {
-        let how = slash.map(|slash| format!(" Make one with {slash} google_ads customer_schema"));
+        let how = slash.map(|slash| format!(" Make one with {slash} {}", VERBS[0].usage));
         return sentences(&format!("No open links in this channel.{}", how.unwrap_or_default()));
     }
     let mut head = match total {

@@ -111,7 +111,7 @@ pub fn settled(link: &Link) -> SlackMessageContent {
             // Calm, and true whatever it is: the customer can do nothing about it.
             let lead = Mrkdwn::default().raw(":information_source: ").bold(name);
             let lead = lead.raw(
-                " is set up, but isn't getting new data right now. There's nothing you need to do; this message changes when that's over.",
+                " is set up, but isn't getting new data right now. There's nothing you need to do; this message will change when it's over.",
             );
             (lead, format!("{name} isn't getting new data right now. There's nothing you need to do."), None)
         }
@@ -135,16 +135,16 @@ pub fn settled(link: &Link) -> SlackMessageContent {
             let lead =
                 Mrkdwn::default().raw(":white_check_mark: ").bold(name).raw(" is connected as before.");
             let lead = lead.raw(" The link to sign in again expired ").raw(&local_time(link.expires_at));
-            (lead.raw("."), format!("The link for {name} has expired."), None)
+            (lead.raw("."), format!("{name} is connected as before."), None)
         }
         State::Cancelled => {
-            let lead = Mrkdwn::default().bold(name).raw(" was cancelled; its link no longer works.");
-            (lead, format!("{name} was cancelled."), None)
+            let lead = Mrkdwn::default().raw("The request to connect ").bold(name);
+            let lead = lead.raw(" was cancelled, so its link no longer works.");
+            (lead, format!("The request to connect {name} was cancelled."), None)
         }
         State::Gone => {
-            let lead =
-                Mrkdwn::default().bold(name).raw(" was removed in Fivetran; its link no longer works.");
-            (lead, format!("{name} was removed in Fivetran."), None)
+            let lead = Mrkdwn::default().bold(name).raw(" was removed, so its link no longer works.");
+            (lead, format!("{name} was removed."), None)
         }
         // True already while the newer link is on its way, and if it never arrives.
         State::Replaced | State::Unposted => {
@@ -189,7 +189,7 @@ pub fn news(news: News, link: &Link) -> SlackMessageContent {
                 .map_or("its access has stopped working".into(), |it| cut(unstopped(it), 300))
         )),
         News::Fixed | News::Recovered => say(&format!("{name} is working again.")),
-        News::Gone => say(&format!("{name} was removed in Fivetran.")),
+        News::Gone => say(&format!("{name} was removed.")),
         News::ReminderBefore => {
             say(&format!("Reminder: the link for {name} expires soon, and the setup isn't finished yet."))
         }

@@ -5,9 +5,10 @@
 
 use slack_morphism::prelude::SlackMessageContent;
 
-use super::ask;
+use super::ask::{self, with_proposals};
 use super::markup::{content, cut, plain_section, plainly, reference_line, unstopped};
-use super::usage::misfit_words;
+use super::usage::{fitting, misfit_words};
+use crate::command::proposal::Proposal;
 use crate::command::surface::Surface;
 use crate::fivetran::model::ApiMessage;
 use crate::fivetran::schema::Target;
@@ -15,12 +16,24 @@ use crate::journal::{Notice, Problem};
 use crate::outbound::Obstacle;
 use crate::work::{Request, Work};
 
-/// What is told in the place of a link; for the person alone. What can be decided is decided by
-/// whoever typed the command, not by whoever pressed a button.
+/// What is told in the place of a link; for the person alone, `user`, who asked in `channel`. What can
+/// be decided is decided by whoever typed the command, not by whoever pressed a button.
 #[must_use]
-pub fn notice(notice: &Notice, work: &Work, reference: &str) -> SlackMessageContent {
+pub fn notice(
+    notice: &Notice,
+    work: &Work,
+    reference: &str,
+    user: &str,
+    channel: &str,
+) -> SlackMessageContent {
     match (notice, work) {
-        (Notice::Problem(why), Work::Connect(_)) => problem(why, work, reference),
+        (Notice::Problem(why), Work::Connect(request)) => {
+            let said = problem(why, work, reference);
+            let line = instead(why, request);
+            let slash = request.slash.as_str();
+            let proposals = line.iter().map(|line| Proposal { user, channel, slash, line });
+            with_proposals(said, proposals, |line| format!("Use {line}"))
+        }
         (notice, work) => plainly(&notice_sentence(notice, work), reference),
     }
 }
@@ -62,17 +75,21 @@ fn problem_sentence(problem: &Problem, work: &Work) -> String {
     let name = request.service_name.as_str();
     let schema = request.target.connection_name();
     match problem {
-        Problem::KeyRejected => "Fivetran rejected the API key. Whoever runs connect-card needs to set \
-            FIVETRAN_API_KEY and FIVETRAN_API_SECRET to a valid key."
-            .to_owned(),
+        Problem::KeyRejected => format!(
+            "Fivetran rejected the API key, so {}. Whoever runs connect-card needs to set FIVETRAN_API_KEY and \
+             FIVETRAN_API_SECRET to a valid key.",
+            undone(work)
+        ),
         Problem::Forbidden(said) => format!(
-            "The Fivetran API key isn't allowed to do this{}. Its role needs permission to create, read and \
-             delete connections in this destination.",
-            quoted(said)
+            "The Fivetran API key isn't allowed to do this{}, so {}. Whoever runs connect-card needs to let it create, \
+             read and delete connections in this destination.",
+            quoted(said),
+            undone(work)
         ),
         Problem::GroupUnknown(said) => format!(
-            "Fivetran doesn't know this destination{}. Whoever runs connect-card needs to check {}.",
+            "Fivetran doesn't know this destination{}, so {}. Whoever runs connect-card needs to check {}.",
             quoted(said),
+            undone(work),
             match &request.destination {
                 Some(name) => format!("the group_id of {} in the CONFIG file", cut(name, 60)),
                 None => "FIVETRAN_GROUP_ID".to_owned(),
@@ -92,10 +109,8 @@ fn problem_sentence(problem: &Problem, work: &Work) -> String {
         ),
         Problem::SchemaTaken { service } => format!(
             "The schema {schema} belongs to a connection for another service ({service}). Choose another schema, for \
-             example: {slash} {} {}{}",
-            request.service,
-            another(&request.target),
-            slash.to_destination(request.destination.as_deref())
+             example: {slash} {}",
+            instead(problem, request).unwrap_or_default()
         ),
         Problem::NameTaken(said) => format!(
             "Fivetran says {schema} is already taken{} by a connection that this API key can't see. Choose another \
@@ -120,7 +135,7 @@ fn problem_sentence(problem: &Problem, work: &Work) -> String {
             "Fivetran doesn't show the connection for {name} into {schema}, so there was nothing to sync."
         ),
         Problem::Paused => format!(
-            "The connection for {name} is paused in Fivetran, so no sync was started. Resume it there if it should go on."
+            "The connection for {name} is paused in Fivetran, so no sync was started. Resume it there first, then try again."
         ),
         Problem::Unfinished => format!(
             "The setup of {name} isn't finished, so there was nothing to sync. Type {slash} renew {schema} for a new link."
@@ -136,15 +151,18 @@ fn problem_sentence(problem: &Problem, work: &Work) -> String {
             "{name} is connected to {schema} now, so I didn't delete anything. A connection in use can only be deleted in Fivetran."
         ),
         Problem::Misfit(fault) => {
-            let id = request.service.as_str();
-            misfit_words(name, id, &request.target, request.kind, *fault, slash)
-                + &slash.to_destination(request.destination.as_deref())
+            misfit_words(name, request.kind, *fault)
+                + &format!(" Try: {slash} {}", instead(problem, request).unwrap_or_default())
         }
         Problem::RateLimited { retry_after_s: Some(seconds) } => {
-            format!("Fivetran's rate limit has been reached. Try again in {}.", pause(*seconds))
+            format!(
+                "Fivetran's rate limit has been reached, so {}. Try again in {}.",
+                undone(work),
+                pause(*seconds)
+            )
         }
         Problem::RateLimited { retry_after_s: None } => {
-            "Fivetran's rate limit has been reached. Try again in an hour.".to_owned()
+            format!("Fivetran's rate limit has been reached, so {}. Try again in an hour.", undone(work))
         }
         Problem::NoAnswer => no_answer(work),
         Problem::CannotPost { slack_says } => cannot_post(work.request(), slack_says),
@@ -175,7 +193,13 @@ fn refused(said: &ApiMessage, work: &Work) -> String {
             "Fivetran didn't start a sync of {name}{said}. Open the connection in Fivetran to see why."
         );
     }
-    let Work::Connect(_) = work else { return format!("Fivetran refused the request for {name}{said}.") };
+    let Work::Connect(_) = work else {
+        return format!(
+            "Fivetran refused the request for {name}{said}, so {}. Whoever runs connect-card can look up the reference \
+             in the log.",
+            undone(work)
+        );
+    };
     let log = match Surface::of(&request.slash) {
         Surface::Slack(_) => {
             " If both are right, whoever runs connect-card can look up the reference in the log."
@@ -240,7 +264,7 @@ fn blocked(obstacle: Obstacle, work: &Work) -> String {
             "check FIVETRAN_API_URL, the proxy and the firewall",
         ),
         Obstacle::OddShape => (
-            "it answers in a form that I don't know".to_owned(),
+            "it has a form that I don't know".to_owned(),
             "check FIVETRAN_API_URL, and whether there is a newer connect-card",
         ),
     };
@@ -248,9 +272,12 @@ fn blocked(obstacle: Obstacle, work: &Work) -> String {
         Work::Connect(_) => "After that, type the same command again.",
         Work::Renew { .. } | Work::Cancel { .. } | Work::Sync { .. } => "After that, try again.",
     };
+    let lead = match obstacle {
+        Obstacle::OddShape => "I can't read Fivetran's answer",
+        _ => "I can't reach Fivetran",
+    };
     format!(
-        "I can't reach Fivetran: {what}. So {}. Whoever runs connect-card needs to {remedy}; the log has the \
-         reference. {again}",
+        "{lead}: {what}. So {}. Whoever runs connect-card needs to {remedy}; the log has the reference. {again}",
         undone(work)
     )
 }
@@ -316,6 +343,17 @@ fn quoted(said: &ApiMessage) -> String {
     } else {
         format!(" (“{}”)", cut(unstopped(&said.message), 300))
     }
+}
+
+/// What to type instead, after the slash command, where that can be told.
+fn instead(problem: &Problem, request: &Request) -> Option<String> {
+    let target = match problem {
+        Problem::SchemaTaken { .. } => another(&request.target),
+        Problem::Misfit(fault) => fitting(*fault, &request.target),
+        _ => return None,
+    };
+    let to = Surface::of(&request.slash).to_destination(request.destination.as_deref());
+    Some(format!("{} {target}{to}", request.service))
 }
 
 /// Another good target close to one that is taken.

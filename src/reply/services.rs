@@ -3,7 +3,7 @@
 use slack_morphism::prelude::{SlackBlock, SlackMessageContent};
 
 use super::markup::{Mrkdwn, content, cut, plain_section};
-use super::usage::example_target;
+use super::usage::wanted_target;
 use crate::command::services::{Found, How};
 use crate::fivetran::catalog::{Service, ServiceStatus};
 
@@ -49,7 +49,8 @@ fn example(service: &Service, more: usize, slash: &str) -> SlackBlock {
     if more > 0 {
         line = line.raw(&format!("And {more} more: add a word to narrow it down.\n"));
     }
-    let target = example_target(service.kind, "customer_schema");
+    // Nobody's schema: a line that is sent as it stands would be there for good.
+    let target = wanted_target(service.kind);
     line.raw("To request one: ").code(&format!("{slash} {} {target}", service.id)).section()
 }
 

@@ -54,8 +54,8 @@ pub fn already_on_it_sentence(work: &Work, under_way: &UnderWay) -> String {
             request.target.connection_name()
         ),
         (UnderWay::Unknown, _) => format!(
-            "There was an earlier request for {}, and I'm finishing it or just have. If you don't see what came of it \
-             in a minute, please try again.",
+            "An earlier request for {} is being finished, or just has been. If you don't see what came of it in a \
+             minute, please try again.",
             of(request)
         ),
     }

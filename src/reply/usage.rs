@@ -60,9 +60,8 @@ fn lines(error: &UsageError) -> Vec<String> {
             let target = name.nearest.as_ref().map(|nearest| example_target(service.kind, nearest));
             target.map(|target| format!("{} {target}{rest}", service.id))
         }
-        UsageError::Misfit { service, target, rest, .. } => {
-            let target = example_target(service.kind, &target.connection_name());
-            Some(format!("{} {target}{rest}", service.id))
+        UsageError::Misfit { service, target, misfit, rest } => {
+            Some(format!("{} {}{rest}", service.id, fitting((*misfit).into(), target)))
         }
         _ => None,
     };
@@ -79,12 +78,13 @@ pub fn usage_sentence(error: &UsageError, slash: Surface<'_>) -> String {
             Some(nearest) => {
                 format!("“{}” isn't a valid schema. Did you mean {nearest}?", cut(&name.typed, 40))
             }
-            None => format!("“{}” isn't a valid schema.", cut(&name.typed, 40)),
+            None => format!(
+                "“{}” isn't a valid schema: its name has only a–z, 0–9 and _, and doesn't start with a digit.",
+                cut(&name.typed, 40)
+            ),
         },
         UsageError::UnknownService { typed, suggestions, .. } if suggestions.is_empty() => {
-            format!(
-                "I don't know a service called “{typed}”. Use its id from Fivetran's documentation, for example google_ads."
-            )
+            format!("I don't know a service called “{typed}”. {}", where_to_look(slash))
         }
         UsageError::UnknownService { typed, suggestions, instead } => {
             let meant = alternatives(suggestions);
@@ -126,8 +126,9 @@ pub fn usage_sentence(error: &UsageError, slash: Surface<'_>) -> String {
         ),
         UsageError::BadName { service, name, rest } => bad_name(service, name, slash, rest),
         UsageError::Misfit { service, target, misfit, rest } => {
-            let id = service.id.as_str();
-            misfit_words(&service.name, id, target, service.kind, (*misfit).into(), slash) + rest
+            let target = fitting((*misfit).into(), target);
+            misfit_words(&service.name, service.kind, (*misfit).into())
+                + &format!(" Try: {slash} {} {target}{rest}", service.id)
         }
         UsageError::UnknownDestination { typed, known } if known.is_empty() => {
             let flag = match slash {
@@ -155,6 +156,14 @@ pub fn usage_sentence(error: &UsageError, slash: Surface<'_>) -> String {
     }
 }
 
+/// Where the ids of services are to be found.
+fn where_to_look(slash: Surface<'_>) -> String {
+    match slash {
+        Surface::Slack(_) => format!("To search for it, type {slash} services and a part of its name."),
+        Surface::Shell(_) => "Use its id from Fivetran's documentation, for example google_ads.".to_owned(),
+    }
+}
+
 /// Why a link alone is of no use for a service, and what to do instead.
 fn not_by_link(name: &str, obstacle: Obstacle) -> String {
     let nothing = "so a link alone isn't enough and I didn't create anything";
@@ -170,11 +179,11 @@ fn not_by_link(name: &str, obstacle: Obstacle) -> String {
             format!("{name} needs Fivetran's agent installed beside the database first, {nothing}. {there}")
         }
         Obstacle::Automatic => format!(
-            "Fivetran adds {name} to every destination by itself. There is nothing for a customer to sign in to, so I didn't create anything. You find it at fivetran.com, under Connections."
+            "Fivetran adds {name} to every destination by itself. There is nothing for a customer to sign in to, so I didn't create anything. You'll find it at fivetran.com, under Connections."
         ),
-        Obstacle::NotByApi => format!(
-            "Fivetran doesn't let {name} be created from outside its own site, so I didn't create anything. {there}"
-        ),
+        Obstacle::NotByApi => {
+            format!("{name} can only be created on Fivetran's own site, so I didn't create anything. {there}")
+        }
     }
 }
 
@@ -274,12 +283,12 @@ fn name_faults(name: &BadName) -> String {
 
 /// What the service wants after its id, in words that nobody takes for their own schema: what a line
 /// makes when it is sent as it is stays for good.
-fn wanted_target(kind: Option<SchemaKind>) -> &'static str {
+pub(super) fn wanted_target(kind: Option<SchemaKind>) -> &'static str {
     if kind.is_some_and(SchemaKind::wants_table) { "SCHEMA.TABLE" } else { "SCHEMA" }
 }
 
 /// `schema`, with a table after it where the service wants one and none is there.
-pub(super) fn example_target(kind: Option<SchemaKind>, schema: &str) -> String {
+fn example_target(kind: Option<SchemaKind>, schema: &str) -> String {
     match kind {
         Some(kind) if kind.wants_table() && !schema.contains('.') => format!("{schema}.my_table"),
         // Its tables are not ours to name.
@@ -288,27 +297,24 @@ pub(super) fn example_target(kind: Option<SchemaKind>, schema: &str) -> String {
     }
 }
 
-pub(super) fn misfit_words(
-    name: &str,
-    id: &str,
-    target: &Target,
-    kind: Option<SchemaKind>,
-    fault: MisfitKind,
-    slash: Surface<'_>,
-) -> String {
-    let schema = &target.schema;
+/// A target of the shape that the service takes, made of the one that it does not.
+pub(super) fn fitting(fault: MisfitKind, target: &Target) -> String {
     match fault {
+        MisfitKind::TableMissing => format!("{}.my_table", target.schema),
+        MisfitKind::TableNotWanted => target.schema.to_string(),
+    }
+}
+
+/// What is wrong with a target's shape.
+pub(super) fn misfit_words(name: &str, kind: Option<SchemaKind>, fault: MisfitKind) -> String {
+    match fault {
+        MisfitKind::TableMissing if kind == Some(SchemaKind::TableGroup) => {
+            format!("{name} needs SCHEMA.TABLE: add the name of the table group.")
+        }
         MisfitKind::TableMissing => {
-            let why = if kind == Some(SchemaKind::TableGroup) {
-                "needs SCHEMA.TABLE: add the name of the table group"
-            } else {
-                "fills one table, so it needs SCHEMA.TABLE: add the name of the table"
-            };
-            format!("{name} {why}. Try: {slash} {id} {schema}.my_table")
+            format!("{name} fills one table, so it needs SCHEMA.TABLE: add the name of the table.")
         }
-        MisfitKind::TableNotWanted => {
-            format!("{name} names its own tables, so it takes only a schema. Try: {slash} {id} {schema}")
-        }
+        MisfitKind::TableNotWanted => format!("{name} names its own tables, so it takes only a schema."),
     }
 }
 

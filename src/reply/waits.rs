@@ -20,20 +20,22 @@ pub fn waits(waiting: &Waiting, work: &Work, reference: &str) -> SlackMessageCon
     let (at, follows) = match work {
         Work::Connect(_) => (
             format!("Still working on the link for {name}"),
-            "and post the link here or tell you why I couldn't",
+            "you'll see the link here, or I'll tell you why there isn't one",
         ),
         Work::Renew { .. } => (
             format!("Still working on the new link for {name}"),
-            "and post the link or tell you why I couldn't",
+            "you'll see the new link, or I'll tell you why there isn't one",
         ),
         Work::Cancel { .. } => {
-            (format!("Still cancelling the connection for {name}"), "and tell you what came of it")
+            (format!("Still cancelling the connection for {name}"), "I'll tell you what came of it")
         }
-        Work::Sync { .. } => (format!("Still starting the sync of {name}"), "and tell you what came of it"),
+        Work::Sync { .. } => {
+            (format!("Still trying to start a sync of {name}"), "I'll tell you what came of it")
+        }
     };
     let why = waits_for(waiting.waits_for);
     let lead = format!("{at}: {why}. I'll keep trying until");
-    let rest = format!("{follows}. You don't need to do anything, or type it again.");
+    let rest = format!("at the latest; {follows}. You don't need to do anything, or to type it again.");
     let shown = Mrkdwn::default().text(&lead).raw(" ").raw(&local_time(waiting.until)).raw(" ").text(&rest);
     let text = format!("{lead} {} {rest} (ref {reference})", utc(waiting.until));
     content(&text, vec![shown.section(), reference_line(reference)])

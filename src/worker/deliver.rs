@@ -170,7 +170,7 @@ impl Delivery {
     /// Tells the person what came of the command in the place of a link.
     pub(super) async fn tell(&self, job: Job<'_>, notice: &Notice, again: bool) -> Outcome {
         let Job { claimed, work } = job;
-        let content = reply::notice(notice, work, &claimed.id);
+        let content = reply::notice(notice, work, &claimed.id, &claimed.user_id, &claimed.channel_id);
         if let Err(error) = self.is_ours(claimed) {
             return failed(claimed, error);
         }

@@ -17,7 +17,7 @@ use crate::harness::{CHANNEL, SHARED, Setup, TestBot, Trick, USER, Wire, needs, 
 /// By these words somebody is told that nothing was done and nothing will be.
 const CERTAIN: &str = "I didn't do anything";
 /// By these, that nobody knows yet.
-const UNSURE: &str = "don't count on it";
+const UNSURE: &str = "it may be lost";
 /// Longer than a request may take, from its first byte to the answer.
 const TOO_LONG: Duration = Duration::from_secs(3);
 
@@ -290,7 +290,7 @@ async fn who_wants_something_of_a_connection_at_work_is_told_what_is_under_way()
             was deleted: data already in the destination stays there.
             Ref R1
         bot edits message 1:
-            *Google Ads* was cancelled; its link no longer works.
+            The request to connect *Google Ads* was cancelled, so its link no longer works.
             Requested by @alice · The data goes to `acme` · Ref R2
     "#]])
         .await;

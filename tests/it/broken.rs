@@ -80,7 +80,7 @@ async fn where_no_sign_in_can_help_the_customer_is_left_in_peace_and_the_request
         #customer-acme
         bot edits message 1:
             :information_source: *Google Ads* is set up, but isn't getting new data right now. There's
-            nothing you need to do; this message changes when that's over.
+            nothing you need to do; this message will change when it's over.
             Requested by @alice · The data goes to `acme` · Ref R1
         bot tells alice alone:
             :warning: *Google Ads* into `acme` isn't getting new data. Your customer isn't asked to do
@@ -134,7 +134,7 @@ async fn a_code_that_nobody_knows_asks_no_customer() {
         #customer-acme
         bot edits message 1:
             :information_source: *Google Ads* is set up, but isn't getting new data right now. There's
-            nothing you need to do; this message changes when that's over.
+            nothing you need to do; this message will change when it's over.
             Requested by @alice · The data goes to `acme` · Ref R1
         bot tells alice alone:
             :warning: *Google Ads* into `acme` isn't getting new data. Your customer isn't asked to do
@@ -186,7 +186,7 @@ async fn the_message_follows_when_access_is_lost_later_and_when_it_is_back() {
         … 31 s later …
         bot edits message 1:
             :information_source: *Google Ads* is set up, but isn't getting new data right now. There's
-            nothing you need to do; this message changes when that's over.
+            nothing you need to do; this message will change when it's over.
             Requested by @alice · The data goes to `acme` · Ref R1
         bot tells alice alone:
             :warning: *Google Ads* into `acme` isn't getting new data. Your customer isn't asked to do
@@ -303,8 +303,8 @@ async fn a_sync_that_cannot_begin_is_told_as_what_it_is() {
               Asking Fivetran to sync Google Ads now. I'll tell you what it says.
               Ref R1
         bot tells alice alone:
-            The connection for Google Ads is paused in Fivetran, so no sync was started. Resume it there if
-            it should go on.
+            The connection for Google Ads is paused in Fivetran, so no sync was started. Resume it there
+            first, then try again.
             Ref R1
         a sync runs already
         alice presses [Sync now]
@@ -357,8 +357,9 @@ async fn fivetrans_refusals_of_a_sync_are_told_apart() {
               Asking Fivetran to sync Google Ads now. I'll tell you what it says.
               Ref R1
         bot tells alice alone:
-            The Fivetran API key isn't allowed to do this (“The key has no permission for this operation”).
-            Its role needs permission to create, read and delete connections in this destination.
+            The Fivetran API key isn't allowed to do this (“The key has no permission for this operation”),
+            so a sync of Google Ads may not have started. Whoever runs connect-card needs to let it create,
+            read and delete connections in this destination.
             Ref R1
         alice presses [Sync now]
           only alice sees instead:

@@ -41,7 +41,7 @@ async fn the_channel_knows_the_schema_and_the_destination() {
         #customer-acme
         alice: /connect-card google_ads
           only alice sees:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R1
         bot posts:
             Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
@@ -62,7 +62,7 @@ async fn what_is_typed_is_stronger_than_the_channel() {
         #customer-acme
         alice: /connect-card google_ads other to prod
           only alice sees:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R1
         bot posts:
             Please connect *Google Ads*: click the button and sign in on the page that opens. Your password

@@ -25,7 +25,7 @@ async fn a_command_is_acknowledged_before_fivetran_has_answered() {
         #customer-acme
         alice: /connect-card google_ads customer_schema
           only alice sees:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R1
         Fivetran is slow
         bot posts:
@@ -106,7 +106,7 @@ async fn without_a_token_the_link_comes_by_the_response_url() {
         #leadership
         alice: /connect-card google_ads customer_schema
           only alice sees:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R1
         bot posts:
             Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
@@ -129,7 +129,7 @@ async fn where_the_bot_is_not_a_member_the_response_url_serves() {
         #leadership
         alice: /connect-card google_ads customer_schema
           only alice sees:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R1
         bot posts:
             Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
@@ -158,7 +158,7 @@ async fn an_unfinished_connection_gets_a_fresh_link() {
         #customer-acme
         alice: /connect-card google_ads customer_schema
           only alice sees:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R1
         bot posts:
             Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
@@ -184,7 +184,7 @@ async fn a_connected_connection_is_refused_in_private() {
         #customer-acme
         alice: /connect-card google_ads customer_schema
           only alice sees:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R1
         bot tells alice alone:
             Google Ads is already connected to customer_schema, so I didn't post a link here: it would let
@@ -194,7 +194,7 @@ async fn a_connected_connection_is_refused_in_private() {
             Ref R1
         alice: /connect-card google_ads broken_schema
           only alice sees:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R2
         bot tells alice alone:
             Google Ads is already connected to broken_schema, so I didn't post a link here: it would let
@@ -216,12 +216,13 @@ async fn a_schema_of_another_service_is_refused_by_its_name() {
         #customer-acme
         alice: /connect-card google_ads customer_schema
           only alice sees:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R1
         bot tells alice alone:
             The schema customer_schema belongs to a connection for another service (hubspot). Choose another
             schema, for example: /connect-card google_ads customer_schema_2
             Ref R1
+            [Use google_ads customer_schema_2]
     "#]])
         .await;
 }
@@ -236,8 +237,8 @@ async fn a_retired_name_becomes_its_successor_and_only_the_private_reply_says_so
         #customer-acme
         alice: /connect-card adwords customer_schema
           only alice sees:
-              Making a link for Google Ads now. It will appear in this channel. (adwords is now called
-              google_ads, so I used that.)
+              Making a link for Google Ads now. It will appear here. (adwords is now called google_ads, so I
+              used that.)
               Ref R1
         bot posts:
             Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
@@ -287,7 +288,7 @@ async fn a_retired_name_that_the_catalogue_lists_is_taken_at_its_word() {
         #customer-acme
         alice: /connect-card adwords customer_schema
           only alice sees:
-              Making a link for AdWords now. It will appear in this channel.
+              Making a link for AdWords now. It will appear here.
               Ref R1
         bot posts:
             Please connect *AdWords*: click the button and sign in on the page that opens. Your password
@@ -315,7 +316,7 @@ async fn the_same_words_again_while_the_first_are_at_work_are_not_done_twice() {
         #customer-acme
         alice: /connect-card google_ads customer_schema
           only alice sees:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R1
         alice: /connect-card google_ads customer_schema
           only alice sees:
@@ -387,11 +388,9 @@ async fn words_that_are_no_command_are_answered_in_the_acknowledgement_alone() {
               *For example*
               • `/connect-card google_ads customer_schema`
               • `/connect-card status customer_schema`
-              • `/connect-card list`
               • `/connect-card renew customer_schema`
               • `/connect-card cancel customer_schema`
               • `/connect-card services google`
-              • `/connect-card help`
               Services that fill a single table need SCHEMA.TABLE. A schema's name can't be changed later.
         alice: /connect-card google_ads
           only alice sees:

@@ -49,7 +49,7 @@ async fn a_link_that_may_have_been_posted_is_asked_about_in_another_channel() {
         #customer-acme
         alice: /connect-card google_ads acme
           only alice sees:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R1
         bot posts:
             Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
@@ -64,7 +64,7 @@ async fn a_link_that_may_have_been_posted_is_asked_about_in_another_channel() {
         #shared-acme
         bob: /connect-card google_ads acme
           only bob sees:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R2
         bot tells bob alone:
             Google Ads for acme was already requested in another channel, so I didn't post a link here: it
@@ -116,7 +116,7 @@ async fn so_it_is_without_a_token_after_four_unclear_posts() {
         #customer-acme
         alice: /connect-card google_ads acme
           only alice sees:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R1
         Slack took four posts, and confirmed none
         #shared-acme
@@ -157,7 +157,7 @@ async fn so_it_is_without_a_token_after_four_unclear_posts() {
         #shared-acme
         bob: /connect-card google_ads acme
           only bob sees:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R2
         bot tells bob alone:
             Google Ads for acme was already requested in another channel, so I didn't post a link here: it
@@ -194,7 +194,7 @@ async fn a_renewal_that_hangs_at_fivetran_never_revives_a_link_that_has_moved() 
         #customer-acme
         alice: /connect-card google_ads acme
           only alice sees:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R1
         bot posts message 1:
             Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
@@ -205,7 +205,7 @@ async fn a_renewal_that_hangs_at_fivetran_never_revives_a_link_that_has_moved() 
         #shared-acme
         bob: /connect-card google_ads acme
           only bob sees:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R2
         bot tells bob alone:
             Google Ads for acme was already requested in another channel, so I didn't post a link here: it
@@ -239,7 +239,7 @@ async fn a_renewal_that_hangs_at_fivetran_never_revives_a_link_that_has_moved() 
         #shared-acme
         bob: /connect-card google_ads acme
           only bob sees:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R4
         bot tells bob alone:
             Google Ads for acme was already requested in another channel, so I didn't post a link here: it
@@ -250,7 +250,7 @@ async fn a_renewal_that_hangs_at_fivetran_never_revives_a_link_that_has_moved() 
             Ref R4
         bob presses [Post a fresh link here]
           only bob sees instead:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R5
         #customer-acme
         bot edits message 1:
@@ -340,7 +340,7 @@ async fn whose_a_connection_is_outlives_every_row_that_is_purged() {
         #shared-acme
         bob: /connect-card google_ads unfinished
           only bob sees:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R1
         bot tells bob alone:
             Google Ads for unfinished was already requested in another channel, so I didn't post a link
@@ -351,7 +351,7 @@ async fn whose_a_connection_is_outlives_every_row_that_is_purged() {
             Ref R1
         bob: /connect-card stripe finished
           only bob sees:
-              Making a link for Stripe now. It will appear in this channel.
+              Making a link for Stripe now. It will appear here.
               Ref R2
         bot tells bob alone:
             Stripe is already connected to finished, so I didn't post a link here: it would let anyone in

@@ -86,7 +86,7 @@ async fn a_refused_creation_ends_in_one_sentence_with_a_remedy() {
     let refusals = |status| vec![Fault::Status(status); 4];
     all(vec![
         ("401", refusals(401), Told(&["rejected the API key", "FIVETRAN_API_KEY"])),
-        ("403", refusals(403), Told(&["isn't allowed to do this", "role needs permission"])),
+        ("403", refusals(403), Told(&["isn't allowed to do this", "needs to let it create"])),
         ("400", refusals(400), Told(&["refused the request for", "The request is malformed"])),
         ("409 that speaks of no name", refusals(409), Told(&["can't do this", "in a few minutes"])),
         (

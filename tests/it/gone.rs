@@ -31,7 +31,7 @@ async fn of_many_at_once_those_are_believed_that_the_list_of_the_others_vouches_
     }
     let gone = |bot: &TestBot| {
         let messages = bot.slack.messages();
-        messages.iter().filter(|message| message.rendered().contains("was removed in Fivetran")).count()
+        messages.iter().filter(|message| message.rendered().contains("was removed")).count()
     };
     for name in &names[..6] {
         bot.fivetran.delete(&bot.connection_of(name));
@@ -83,7 +83,7 @@ async fn one_answer_that_a_connection_is_not_there_changes_nothing() {
         #customer-acme
         alice: /connect-card google_ads in_a_list
           only alice sees:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R1
         bot posts message 1:
             Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
@@ -101,7 +101,7 @@ async fn one_answer_that_a_connection_is_not_there_changes_nothing() {
               Google Ads is connected, and its first sync has started. (Requested by @alice.)
         alice: /connect-card google_ads in_a_look
           only alice sees:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R2
         bot posts message 2:
             Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
@@ -122,7 +122,7 @@ async fn one_answer_that_a_connection_is_not_there_changes_nothing() {
               Google Ads is connected, and its first sync has started. (Requested by @alice.)
         alice: /connect-card google_ads in_a_status
           only alice sees:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R3
         bot posts message 3:
             Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
@@ -168,7 +168,7 @@ async fn a_connection_that_was_deleted_is_gone_after_two_answers_and_told_once()
         #customer-acme
         alice: /connect-card google_ads acme
           only alice sees:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R1
         bot posts message 1:
             Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
@@ -180,10 +180,10 @@ async fn a_connection_that_was_deleted_is_gone_after_two_answers_and_told_once()
         … 31 s later …
         … 3 min later …
         bot edits message 1:
-            *Google Ads* was removed in Fivetran; its link no longer works.
+            *Google Ads* was removed, so its link no longer works.
             Requested by @alice · The data goes to `acme` · Ref R1
           in the thread of message 1:
-              Google Ads was removed in Fivetran.
+              Google Ads was removed.
         … 31 s later …
         … 31 s later …
         … 31 s later …
@@ -194,10 +194,11 @@ async fn a_connection_that_was_deleted_is_gone_after_two_answers_and_told_once()
               Requested by @alice · Link created T, T · Connection `amber_anchor` · Ref R1
         alice: /connect-card renew acme
           only alice sees:
-              Google Ads was cancelled or removed in Fivetran. Request it again if you still need it.
+              Google Ads was cancelled or removed, so it can't have a new link. If you still need it, ask
+              whoever requested it to start over.
         alice: /connect-card google_ads acme
           only alice sees:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R2
         bot posts:
             Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
@@ -236,23 +237,23 @@ async fn a_connection_that_was_not_gone_after_all_works_again() {
     gone_and_back(true)
         .await
         .ends(expect![[r#"
-        Fivetran denies the connection
-        … 31 s later …
-        … 3 min later …
-        #customer-acme
-        bot edits message 1:
-            *Google Ads* was removed in Fivetran; its link no longer works.
-            Requested by @alice · The data goes to `acme` · Ref R1
-          in the thread of message 1:
-              Google Ads was removed in Fivetran.
-        Fivetran shows it again
-        … 31 s later …
-        bot edits message 1:
-            :white_check_mark: *Google Ads* is connected (since T).
-            Requested by @alice · The data goes to `acme` · Ref R1
-          in the thread of message 1:
-              Google Ads is working again.
-    "#]])
+            Fivetran denies the connection
+            … 31 s later …
+            … 3 min later …
+            #customer-acme
+            bot edits message 1:
+                *Google Ads* was removed, so its link no longer works.
+                Requested by @alice · The data goes to `acme` · Ref R1
+              in the thread of message 1:
+                  Google Ads was removed.
+            Fivetran shows it again
+            … 31 s later …
+            bot edits message 1:
+                :white_check_mark: *Google Ads* is connected (since T).
+                Requested by @alice · The data goes to `acme` · Ref R1
+              in the thread of message 1:
+                  Google Ads is working again.
+        "#]])
         .await;
 }
 
@@ -266,10 +267,10 @@ async fn a_link_that_was_not_gone_after_all_can_be_had_again() {
         … 3 min later …
         #customer-acme
         bot edits message 1:
-            *Google Ads* was removed in Fivetran; its link no longer works.
+            *Google Ads* was removed, so its link no longer works.
             Requested by @alice · The data goes to `acme` · Ref R1
           in the thread of message 1:
-              Google Ads was removed in Fivetran.
+              Google Ads was removed.
         Fivetran shows it again
         … 31 s later …
         bot edits message 1:
@@ -399,7 +400,7 @@ async fn a_name_that_fivetran_gives_again_shows_that_whatever_had_it_is_gone() {
     let told = bot.private_message().rendered();
     assert!(told.contains("Slack rejected the message with its link"), "{told}");
     until("the truth", async || {
-        bot.link_message().rendered().contains("*Google Ads* was removed in Fivetran").then_some(())
+        bot.link_message().rendered().contains("*Google Ads* was removed,").then_some(())
     })
     .await;
     bot.stop().await;

@@ -101,7 +101,7 @@ async fn a_link_to_authorise_again_that_nobody_used_expires_and_says_that_all_is
         … 24 h later …
         alice: /connect-card google_ads acme
           only alice sees:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R2
         bot tells alice alone:
             Google Ads is already connected to acme, so I didn't post a link here: it would let anyone in
@@ -112,7 +112,7 @@ async fn a_link_to_authorise_again_that_nobody_used_expires_and_says_that_all_is
             Ref R2
         alice presses [Post a sign-in link here]
           only alice sees instead:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R3
         bot posts message 2:
             Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
@@ -168,7 +168,7 @@ async fn whoever_sees_a_link_can_ask_about_it_before_slack_has_said_that_it_is_t
         #customer-acme
         alice: /connect-card google_ads acme
           only alice sees:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R1
         the link is visible, and Slack's answer on its way
         alice: /connect-card status acme
@@ -219,7 +219,7 @@ async fn whoever_sees_a_link_can_ask_about_it_before_slack_has_said_that_it_is_t
             was deleted: data already in the destination stays there.
             Ref R2
         bot edits message 1:
-            *Google Ads* was cancelled; its link no longer works.
+            The request to connect *Google Ads* was cancelled, so its link no longer works.
             Requested by @alice · The data goes to `acme` · Ref R1
     "#]])
         .await;

@@ -46,8 +46,8 @@ async fn a_day_in_the_life_of_a_link_is_one_true_message_and_its_thread() {
         #customer-acme
         alice: /connect-card adwords customer_schema
           only alice sees:
-              Making a link for Google Ads now. It will appear in this channel. (adwords is now called
-              google_ads, so I used that.)
+              Making a link for Google Ads now. It will appear here. (adwords is now called google_ads, so I
+              used that.)
               Ref R1
         bot posts message 1:
             Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
@@ -141,7 +141,7 @@ async fn no_link_crosses_customers_by_a_typo() {
         #customer-acme
         alice: /connect-card google_ads acme
           only alice sees:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R1
         bot posts message 1:
             Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
@@ -152,7 +152,7 @@ async fn no_link_crosses_customers_by_a_typo() {
         #shared-acme
         alice: /connect-card google_ads acme
           only alice sees:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R2
         bot tells alice alone:
             Google Ads for acme was already requested in another channel, so I didn't post a link here: it
@@ -171,7 +171,7 @@ async fn no_link_crosses_customers_by_a_typo() {
               whoever posted the link for a new one.
         alice presses [Post a fresh link here]
           only alice sees instead:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R3
         #customer-acme
         bot edits message 1:
@@ -203,7 +203,7 @@ async fn a_connected_one_is_authorised_again_only_when_its_person_says_so() {
         #customer-acme
         alice: /connect-card google_ads acme
           only alice sees:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R1
         bot tells alice alone:
             Google Ads is already connected to acme, so I didn't post a link here: it would let anyone in
@@ -213,7 +213,7 @@ async fn a_connected_one_is_authorised_again_only_when_its_person_says_so() {
             Ref R1
         alice presses [Post a sign-in link here]
           only alice sees instead:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R2
         bot posts message 1:
             Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
@@ -255,7 +255,7 @@ async fn an_unfinished_connection_is_cancelled_and_a_connected_one_is_not() {
         #customer-acme
         alice: /connect-card google_ads acme
           only alice sees:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R1
         bot posts message 1:
             Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
@@ -278,14 +278,15 @@ async fn an_unfinished_connection_is_cancelled_and_a_connected_one_is_not() {
             was deleted: data already in the destination stays there.
             Ref R2
         bot edits message 1:
-            *Google Ads* was cancelled; its link no longer works.
+            The request to connect *Google Ads* was cancelled, so its link no longer works.
             Requested by @alice · The data goes to `acme` · Ref R1
         alice: /connect-card renew acme
           only alice sees:
-              Google Ads was cancelled or removed in Fivetran. Request it again if you still need it.
+              Google Ads was cancelled or removed, so it can't have a new link. If you still need it, ask
+              whoever requested it to start over.
         alice: /connect-card stripe other
           only alice sees:
-              Making a link for Stripe now. It will appear in this channel.
+              Making a link for Stripe now. It will appear here.
               Ref R3
         bot posts:
             Please connect *Stripe*: click the button and sign in on the page that opens. Your password
@@ -357,7 +358,7 @@ async fn a_message_that_could_not_be_edited_is_edited_later() {
         #customer-acme
         alice: /connect-card google_ads acme
           only alice sees:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R1
         bot posts message 1:
             Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
@@ -388,7 +389,7 @@ async fn where_the_bot_is_no_member_the_hint_to_invite_it_comes_once_and_private
         #leadership
         alice: /connect-card google_ads acme
           only alice sees:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R1
         bot posts:
             Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
@@ -401,7 +402,7 @@ async fn where_the_bot_is_no_member_the_hint_to_invite_it_comes_once_and_private
             finishes. /invite me, and future ones will.
         alice: /connect-card google_ads other
           only alice sees:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R2
         bot posts:
             Please connect *Google Ads*: click the button and sign in on the page that opens. Your password

@@ -75,7 +75,7 @@ async fn the_message_says_who_asked_what_it_fills_and_until_when() {
         #customer-acme
         alice: /connect-card google_ads customer_schema
           only alice sees:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R1
         bot posts:
             Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
@@ -99,7 +99,7 @@ async fn an_expiry_follows_the_tokens_own_time() {
         #customer-acme
         alice: /connect-card google_ads customer_schema
           only alice sees:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R1
         bot posts:
             Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
@@ -203,10 +203,16 @@ fn every_reply_keeps_slacks_limits_with_the_longest_of_everything() {
             Problem::Unconfirmed,
         ] {
             let (notice, work) = (Notice::from(problem), Work::Connect(request.clone()));
-            assert_fits(reply::notice(&notice, &work, "0123456789"), &format!("{notice:?}"));
+            assert_fits(
+                reply::notice(&notice, &work, "0123456789", "U0ALICE", "C0CUSTOMER"),
+                &format!("{notice:?}"),
+            );
         }
         let work = Work::Cancel { link: "0123456789".to_owned(), request: request.clone() };
-        assert_fits(reply::notice(&Notice::Cancelled, &work, "0123456789"), "cancelled");
+        assert_fits(
+            reply::notice(&Notice::Cancelled, &work, "0123456789", "U0ALICE", "C0CUSTOMER"),
+            "cancelled",
+        );
     }
     assert_fits(reply::not_accepted(), "not accepted");
     assert_fits(reply::unsure(), "unsure");

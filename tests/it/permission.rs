@@ -99,11 +99,9 @@ async fn guests_and_outsiders_are_refused_unless_they_ask_for_help() {
               *For example*
               • `/connect-card google_ads customer_schema`
               • `/connect-card status customer_schema`
-              • `/connect-card list`
               • `/connect-card renew customer_schema`
               • `/connect-card cancel customer_schema`
               • `/connect-card services google`
-              • `/connect-card help`
               Services that fill a single table need SCHEMA.TABLE. A schema's name can't be changed later.
     "#]])
         .await;
@@ -132,7 +130,7 @@ async fn a_list_of_people_keeps_the_others_out_and_names_whom_to_ask() {
               this bot (for example @alice, @guest, @W0CAROL) to add you.
         alice: /connect-card google_ads acme
           only alice sees:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R1
         bot posts:
             Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
@@ -142,7 +140,7 @@ async fn a_list_of_people_keeps_the_others_out_and_names_whom_to_ask() {
             link, and anyone who has it can use it · Ref R1
         guest: /connect-card google_ads by_name
           only guest sees:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R2
         bot posts:
             Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
@@ -187,7 +185,7 @@ async fn other_channels_are_refused() {
         #leadership
         alice: /connect-card google_ads acme
           only alice sees:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R1
         bot posts:
             Please connect *Google Ads*: click the button and sign in on the page that opens. Your password

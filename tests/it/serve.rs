@@ -52,11 +52,11 @@ async fn a_command_that_cannot_be_noted_down_is_refused_and_never_happens() {
         #customer-acme
         alice: /connect-card google_ads while_locked
           only alice sees:
-              I couldn't save your request in time, so don't count on it. If nothing comes of it here in a few
+              I couldn't save your request in time, so it may be lost. If nothing comes of it here in a few
               minutes, please try again.
         alice: /connect-card google_ads afterwards
           only alice sees:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R1
         bot posts:
             Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
@@ -111,7 +111,7 @@ async fn the_card_leads_the_customer_back_to_the_landing_page() {
         #customer-acme
         alice: /connect-card google_ads customer_schema
           only alice sees:
-              Making a link for Google Ads now. It will appear in this channel.
+              Making a link for Google Ads now. It will appear here.
               Ref R1
         bot posts message 1:
             Please connect *Google Ads*: click the button and sign in on the page that opens. Your password

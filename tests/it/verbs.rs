@@ -57,7 +57,7 @@ async fn services_are_found_in_the_acknowledgement() {
               • `google_ads` — Google Ads
               • `google_analytics_4` — Google Analytics 4
               • `google_sheets` — Google Sheets
-              To request one: `/connect-card google_ads customer_schema`
+              To request one: `/connect-card google_ads SCHEMA`
         alice: /connect-card SERVICES
           only alice sees:
               Popular services:
@@ -77,17 +77,17 @@ async fn services_are_found_in_the_acknowledgement() {
               • `zendesk` — Zendesk Support
               • `jira` — Jira
               And 5 more: add a word to narrow it down.
-              To request one: `/connect-card google_ads customer_schema`
+              To request one: `/connect-card google_ads SCHEMA`
         alice: /connect-card services adwords
           only alice sees:
               “adwords” is the old name of this service:
               • `google_ads` — Google Ads
-              To request one: `/connect-card google_ads customer_schema`
+              To request one: `/connect-card google_ads SCHEMA`
         alice: /connect-card services googel_ads
           only alice sees:
               No service matches “googel_ads”. The closest:
               • `google_ads` — Google Ads
-              To request one: `/connect-card google_ads customer_schema`
+              To request one: `/connect-card google_ads SCHEMA`
         alice: /connect-card services <!channel> &amp;
           only alice sees:
               No service matches “@channel &”. Try fewer letters, or another word from its name.
@@ -119,7 +119,7 @@ async fn an_empty_list_says_what_to_type() {
         #customer-acme
         alice: /connect-card list
           only alice sees:
-              No open links in this channel. Make one with /connect-card google_ads customer_schema
+              No open links in this channel. Make one with /connect-card SERVICE SCHEMA
     "#]])
         .await;
 }
@@ -377,7 +377,7 @@ async fn another_channels_links_are_nobodys_business() {
               [Show the links]
         alice: /connect-card list
           only alice sees:
-              No open links in this channel. Make one with /connect-card google_ads customer_schema
+              No open links in this channel. Make one with /connect-card SERVICE SCHEMA
         #customer-acme
         alice: /connect-card status
           only alice sees:
@@ -464,7 +464,7 @@ async fn the_buttons_of_a_status_renew_and_cancel() {
             was deleted: data already in the destination stays there.
             Ref R3
         bot edits message 1:
-            *Google Ads* was cancelled; its link no longer works.
+            The request to connect *Google Ads* was cancelled, so its link no longer works.
             Requested by @alice · The data goes to `acme` · Ref R1
         alice: /connect-card status acme
           only alice sees:

@@ -16,6 +16,7 @@ use crate::fivetran::schema::{Misfit, SchemaKind, SchemaName, Target};
 use crate::fivetran::tasks::Cause;
 use crate::journal::{MisfitKind, Notice, Origin, Problem};
 use crate::life::{Connection, Link, Place, Reminded, State, Trouble};
+use crate::outbound;
 use crate::permission::{Reason, Unclear};
 use crate::reply::status;
 use crate::work::{Confirmed, Request, Work};
@@ -66,7 +67,9 @@ pub(super) struct Sample {
     pub(super) choices: Vec<Choice>,
     detail: String,
     connection: String,
-    tasks: Vec<Task>,
+    /// Fivetran's tasks, where they are as long and as many as they can be.
+    long_tasks: Option<Vec<Task>>,
+    warning: Task,
 }
 
 impl Sample {
@@ -103,14 +106,16 @@ impl Sample {
             sealed: long.text("sealed", "A", 3000),
             detail: long.text("The password was changed.", "Reconnect & <sign in> ", 5000),
             connection: long.text("calm_delta", "calm_", 250),
-            tasks: vec![
+            long_tasks: long.longest.then(|| vec![long_task(long); 5]),
+            warning: if long.longest {
+                long_task(long)
+            } else {
                 Task {
-                    code: long.text("reconnect", "reconnect_&_", 200),
-                    message: long.text("Reconnect", "Sign in <!here> & ", 200),
-                    details: long.text("The password was changed.", "The *password* <!here> & ", 1000),
-                };
-                if long.longest { 5 } else { 1 }
-            ],
+                    code: "schema_changed".to_owned(),
+                    message: "A column was added".to_owned(),
+                    details: "campaigns has a new column, budget.".to_owned(),
+                }
+            },
             slash,
             reference,
             user,
@@ -151,7 +156,22 @@ impl Sample {
 
     /// A broken one's trouble.
     fn trouble(&self, cause: Cause) -> Trouble {
-        Trouble { cause, tasks: self.tasks.clone(), tested: false }
+        Trouble { cause, tasks: self.tasks(cause), tested: false }
+    }
+
+    /// What Fivetran says of it.
+    fn tasks(&self, cause: Cause) -> Vec<Task> {
+        let (code, message, details) = match cause {
+            Cause::Access => ("reconnect", "Reconnect", "The password was changed."),
+            Cause::Sync => ("sync_failed", "Sync failed", "The table orders was locked."),
+            Cause::Destination => {
+                ("destination_unreachable", "Destination unreachable", "The warehouse is suspended.")
+            }
+            Cause::Unknown => ("resync_table_warning", "Re-sync a table", "The table orders has changed."),
+        };
+        let ordinary =
+            || Task { code: code.to_owned(), message: message.to_owned(), details: details.to_owned() };
+        self.long_tasks.clone().unwrap_or_else(|| vec![ordinary()])
     }
 
     /// The link of a connection that does not work for this reason.
@@ -177,22 +197,30 @@ impl Sample {
     pub(super) fn view(&self, state: State) -> View {
         let (setup_state, sync_state) = match state {
             State::Connected => (SetupState::Connected, SyncState::Syncing),
+            State::Lapsed => (SetupState::Connected, SyncState::Scheduled),
             State::Broken => (SetupState::Broken, SyncState::Paused),
             _ => (SetupState::Incomplete, SyncState::Scheduled),
         };
-        let said = |there: bool| if there { self.tasks.clone() } else { Vec::new() };
         View::Status(Status {
             setup_state,
             sync_state,
             is_historical_sync: state == State::Connected,
-            tasks: said(state == State::Broken),
-            warnings: said(state != State::Waiting),
+            tasks: if state == State::Broken { self.tasks(Cause::Access) } else { Vec::new() },
+            warnings: if state == State::Connected { vec![self.warning.clone()] } else { Vec::new() },
         })
     }
 
     /// The answer of `status`.
     pub(super) fn status(&self, state: State, view: View) -> SlackMessageContent {
         status::status(&report(&self.connection(state), view, NOW))
+    }
+}
+
+fn long_task(long: &Lengths) -> Task {
+    Task {
+        code: long.text("", "reconnect_&_", 200),
+        message: long.text("", "Sign in <!here> & ", 200),
+        details: long.text("", "The *password* <!here> & ", 1000),
     }
 }
 
@@ -264,6 +292,10 @@ fn usage_errors(
         let target = request.target.connection_name();
         format!("{} {target}{rest}", request.service)
     };
+    let quoted = || format!("{} \"_{}_\"{rest}", request.service, request.target.schema);
+    let instead_of = |services: &[Service]| {
+        services.iter().map(|it| format!("{} {}{rest}", it.id, request.target.connection_name())).collect()
+    };
     let not_by_link = |obstacle| UsageError::NotByLink { service: service.clone(), obstacle };
     let misfit = |misfit| UsageError::Misfit {
         service: Box::new(service.clone()),
@@ -279,14 +311,18 @@ fn usage_errors(
         ("not-a-schema-at-all", UsageError::NotASchema(bad(&long.text("日本", "日本 ", 4000))?)),
         (
             "unknown-service",
-            UsageError::UnknownService { typed: typed.clone(), suggestions, instead: vec![instead(); 3] },
+            UsageError::UnknownService {
+                typed: typed.clone(),
+                instead: instead_of(&suggestions),
+                suggestions,
+            },
         ),
         (
             "unknown-service-at-all",
             UsageError::UnknownService { typed: typed.clone(), suggestions: vec![], instead: vec![] },
         ),
         ("spaced-schema", UsageError::SpacedSchema { instead: Some(instead()) }),
-        ("italic", UsageError::Italic { bare: instead(), quoted: instead() }),
+        ("italic", UsageError::Italic { bare: instead(), quoted: quoted() }),
         ("spaced-schema-at-all", UsageError::SpacedSchema { instead: None }),
         ("repeated", UsageError::Repeated { instead: instead() }),
         (
@@ -352,6 +388,30 @@ fn refusals(long: &Lengths) -> Vec<(&'static str, Reason)> {
     ]
 }
 
+/// Everything that can stand between the bot and Fivetran.
+pub(super) fn obstacles() -> [(&'static str, outbound::Obstacle); 13] {
+    use outbound::Obstacle::{
+        BadCertificate, CertificateOfAnotherHost, ExpiredCertificate, Foreign, FutureCertificate,
+        NetworkSignIn, NoTls, OddShape, ProxyRefuses, ProxySignIn, Redirect, UnknownHost,
+        UntrustedCertificate,
+    };
+    [
+        ("unknown-host", UnknownHost),
+        ("no-tls", NoTls),
+        ("untrusted", UntrustedCertificate),
+        ("another-host", CertificateOfAnotherHost),
+        ("expired", ExpiredCertificate),
+        ("future", FutureCertificate),
+        ("bad-certificate", BadCertificate),
+        ("proxy-sign-in", ProxySignIn),
+        ("proxy-refuses", ProxyRefuses),
+        ("network-sign-in", NetworkSignIn),
+        ("redirect", Redirect { status: 302 }),
+        ("foreign", Foreign { status: 404 }),
+        ("odd-shape", OddShape),
+    ]
+}
+
 fn problems(long: &Lengths, channel: &str, user: &str) -> Vec<(&'static str, &'static str, Notice)> {
     let said = || ApiMessage {
         code: long.text("Forbidden", "C", 500),
@@ -365,6 +425,13 @@ fn problems(long: &Lengths, channel: &str, user: &str) -> Vec<(&'static str, &'s
         ("refused", "connect", Problem::Refused(said()).into()),
         ("refused-cancel", "cancel", Problem::Refused(said()).into()),
         ("refused-renew", "renew", Problem::Refused(said()).into()),
+        ("sync-refused", "sync", Problem::Refused(said()).into()),
+        ("conflict", "connect", Problem::Conflict(said()).into()),
+        ("conflict-renew", "renew", Problem::Conflict(said()).into()),
+        ("too-large", "connect", Problem::TooLarge { limit_mb: 8 }.into()),
+        ("key-rejected-renew", "renew", Problem::KeyRejected.into()),
+        ("forbidden-cancel", "cancel", Problem::Forbidden(said()).into()),
+        ("rate-limited-renew", "renew", Problem::RateLimited { retry_after_s: Some(90) }.into()),
         ("schema-taken", "connect", Problem::SchemaTaken { service: long.text("stripe", "s", 100) }.into()),
         ("name-taken", "connect", Problem::NameTaken(said()).into()),
         ("already-connected", "connect", Problem::AlreadyConnected { origin: None }.into()),
@@ -380,7 +447,6 @@ fn problems(long: &Lengths, channel: &str, user: &str) -> Vec<(&'static str, &'s
         ("sync-paused", "sync", Problem::Paused.into()),
         ("sync-unfinished", "sync", Problem::Unfinished.into()),
         ("sync-gone", "sync", Problem::Gone.into()),
-        ("sync-refused", "sync", Problem::Refused(said()).into()),
         ("sync-no-answer", "sync", Problem::NoAnswer.into()),
         ("not-cancelled", "cancel", Problem::NotCancelled.into()),
         ("table-missing", "connect", Problem::Misfit(MisfitKind::TableMissing).into()),

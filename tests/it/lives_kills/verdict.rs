@@ -137,8 +137,8 @@ impl Verdict<'_> {
                 ("before the setup was finished", "incomplete"),
                 ("but its access has stopped working", "broken"),
                 ("but isn't getting new data right now", "broken"),
-                ("was cancelled; its link", "deleted"),
-                ("was removed in Fivetran; its link", "deleted"),
+                ("was cancelled, so its link", "deleted"),
+                ("was removed, so its link", "deleted"),
                 ("so this one is no longer in use", is),
             ];
             states.iter().any(|(words, state)| text.contains(words) && is == *state)
