@@ -141,17 +141,23 @@ pub(super) fn with_proposals<'a>(
     proposals: impl IntoIterator<Item = Proposal<'a>>,
     label: fn(&str) -> String,
 ) -> SlackMessageContent {
+    let Some(buttons) = type_buttons(proposals, label) else { return said };
+    let mut blocks = said.blocks.clone().unwrap_or_default();
+    blocks.push(buttons);
+    said.with_blocks(blocks)
+}
+
+/// The buttons of [`with_proposals`].
+pub(super) fn type_buttons<'a>(
+    proposals: impl IntoIterator<Item = Proposal<'a>>,
+    label: fn(&str) -> String,
+) -> Option<SlackBlock> {
     let buttons = TYPE.into_iter().zip(proposals).filter_map(|(action, proposal)| {
         let label = cut(&label(proposal.line), BUTTON_LIMIT);
         Some(SlackActionBlockElement::Button(button(action, &label, &proposal.value()?)))
     });
     let buttons: Vec<_> = buttons.collect();
-    if buttons.is_empty() {
-        return said;
-    }
-    let mut blocks = said.blocks.clone().unwrap_or_default();
-    blocks.push(SlackActionsBlock::new(buttons).into());
-    said.with_blocks(blocks)
+    (!buttons.is_empty()).then(|| SlackActionsBlock::new(buttons).into())
 }
 
 /// A new link is asked for a moment after one was made.

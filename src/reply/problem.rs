@@ -3,9 +3,9 @@
 //! Made as plain text, so that it reads the same in Slack and in a terminal, and nothing typed by a
 //! person can be markup in it.
 
-use slack_morphism::prelude::SlackMessageContent;
+use slack_morphism::prelude::{SlackBlock, SlackMessageContent};
 
-use super::ask::{self, with_proposals};
+use super::ask;
 use super::markup::{content, cut, plain_section, plainly, reference_line, unstopped};
 use super::usage::{fitting, misfit_words};
 use crate::command::proposal::Proposal;
@@ -28,11 +28,11 @@ pub fn notice(
 ) -> SlackMessageContent {
     match (notice, work) {
         (Notice::Problem(why), Work::Connect(request)) => {
-            let said = problem(why, work, reference);
             let line = instead(why, request);
             let slash = request.slash.as_str();
             let proposals = line.iter().map(|line| Proposal { user, channel, slash, line });
-            with_proposals(said, proposals, |line| format!("Use {line}"))
+            let buttons = ask::type_buttons(proposals, |line| format!("Use {line}"));
+            problem(why, work, reference, buttons)
         }
         (notice, work) => plainly(&notice_sentence(notice, work), reference),
     }
@@ -60,10 +60,16 @@ pub fn notice_sentence(notice: &Notice, work: &Work) -> String {
 }
 
 /// Why there is no link, with the choices that there are.
-fn problem(problem: &Problem, work: &Work, reference: &str) -> SlackMessageContent {
+fn problem(
+    problem: &Problem,
+    work: &Work,
+    reference: &str,
+    proposed: Option<SlackBlock>,
+) -> SlackMessageContent {
     let text = problem_sentence(problem, work);
     let mut blocks = vec![plain_section(&text)];
     blocks.extend(ask::about(problem, reference));
+    blocks.extend(proposed);
     blocks.push(reference_line(reference));
     content(&format!("{text} (ref {reference})"), blocks)
 }

@@ -221,8 +221,8 @@ async fn a_schema_of_another_service_is_refused_by_its_name() {
         bot tells alice alone:
             The schema customer_schema belongs to a connection for another service (hubspot). Choose another
             schema, for example: /connect-card google_ads customer_schema_2
-            Ref R1
             [Use google_ads customer_schema_2]
+            Ref R1
     "#]])
         .await;
 }

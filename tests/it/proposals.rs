@@ -32,6 +32,26 @@ async fn a_press_does_what_the_line_would_do_and_only_once() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_line_that_is_proposed_after_the_work_has_its_button_too() {
+    let bot = TestBot::start().await;
+    let _ = bot.fivetran.seed_connection("hubspot", "acme", "incomplete");
+    bot.types("google_ads acme").await;
+    let refusal = bot.private_message();
+    assert_eq!(labels(&refusal.payload), ["Use google_ads acme_2"]);
+    let answer = bot.presses(COLLEAGUE, &refusal, TYPE[0]).await;
+    assert!(answer.to_string().contains(NOT_YOURS), "{answer}");
+    assert_eq!(bot.fivetran.connections().len(), 1);
+    bot.presses(USER, &refusal, TYPE[0]).await;
+    let created = bot.fivetran.connections();
+    assert!(
+        created.iter().any(|it| it["service"] == "google_ads" && it["schema"] == "acme_2"),
+        "{created:?}"
+    );
+    let messages = bot.finish().await;
+    assert_eq!(messages.iter().filter(|message| link_of(message).is_some()).count(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_service_that_may_be_meant_has_its_button() {
     let bot = TestBot::start().await;
     let ack = bot.types("googel_ads acme").await;
