@@ -303,8 +303,10 @@ pub(super) const CHANGES: &[(&str, &[Change])] = &[
         &[
             ("new_messages", " ON CONFLICT (id) DO NOTHING", ""),
             ("place_messages", "v.place_ts IS NOT NULL AND", ""),
-            ("place_messages", "AND message.wanted > coalesce(v.shown, message.shown)", ""),
-            ("place_messages", "AND message.wanted > coalesce", "AND false AND message.wanted > coalesce"),
+            ("place_messages", "message.wanted > coalesce(v.shown, message.shown) OR", "true OR"),
+            ("place_messages", "(message.wanted > coalesce", "(false AND message.wanted > coalesce"),
+            ("place_messages", "OR (SELECT count(*) FROM news WHERE news.message = v.id) > 0", ""),
+            ("place_messages", "WHERE news.message = v.id)", "WHERE v.id = v.id)"),
             ("place_messages", "message.id = v.id", "true"),
             ("show_messages", "WHEN message.place_ts IS NULL", "WHEN false"),
         ],

@@ -101,6 +101,10 @@ pub(super) async fn what_an_edit_came_to_is_kept(scene: &Scene) -> Outcome {
 pub(super) async fn a_message_that_comes_to_stand_is_due_only_if_it_is_behind(scene: &Scene) -> Outcome {
     intend(scene, &connection("g", "n")).await?;
     intend(scene, &connection("g", "other")).await?;
+    // It stands nowhere yet, so nobody can be told anything there.
+    let it = connection("g", "other");
+    let tells = Judged { news: Some(News::Gone), now: 500, ..Judged::by(&it, 1) };
+    same!(tells.write(&scene.a).await?, Written::Committed);
     // The same message may be announced again.
     write(scene, 1, MessageWrite::New, 1000).await?;
     let held = take(&scene.b, "g_n").await?;
@@ -114,6 +118,12 @@ pub(super) async fn a_message_that_comes_to_stand_is_due_only_if_it_is_behind(sc
     same!(scene.messages().await?, "g_n -/- 1 of 2 due - tries 0,g_other -/- 1 of 1 due - tries 0");
     write(scene, 5, MessageWrite::Placed(Some(&there)), 6000).await?;
     same!(scene.messages().await?, "g_n C/1.1 1 of 2 due 6000 tries 0,g_other -/- 1 of 1 due - tries 0");
+    // Where somebody is still to be told something.
+    let elsewhere = place("1.2");
+    let placed = MessageWrite::Placed(Some(&elsewhere));
+    let stands = Judged { message: placed, now: 8000, ..Judged::by(&it, 2) };
+    same!(stands.write(&scene.a).await?, Written::Committed);
+    same!(scene.messages().await?, "g_n C/1.1 1 of 2 due 6000 tries 0,g_other C/1.2 1 of 1 due 8000 tries 0");
     Ok(())
 }
 

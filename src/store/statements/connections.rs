@@ -143,7 +143,8 @@ macro_rules! connection_statements {
                  shown = CASE WHEN message.fence <> v.fence THEN message.shown ELSE coalesce(v.shown, message.shown) END, \
                  lease_until = CASE WHEN message.fence = v.fence THEN 0 ELSE message.lease_until END, \
                  due = CASE WHEN v.found = 1 OR message.fence <> v.fence \
-                 OR (v.place_ts IS NOT NULL AND message.wanted > coalesce(v.shown, message.shown)) THEN v.at \
+                 OR (v.place_ts IS NOT NULL AND (message.wanted > coalesce(v.shown, message.shown) \
+                 OR (SELECT count(*) FROM news WHERE news.message = v.id) > 0)) THEN v.at \
                  ELSE message.due END \
                  FROM ", $placed, " WHERE message.id = v.id", $picked
             ),

@@ -115,7 +115,8 @@ impl Store {
         row.place = place.cloned();
         row.shown = shown.unwrap_or(row.shown);
         row.lease_until = 0;
-        if place.is_some() && row.wanted > row.shown {
+        let told_of = self.news.iter().any(|news| news.message == id);
+        if place.is_some() && (row.wanted > row.shown || told_of) {
             row.due = Some(at);
         }
     }
