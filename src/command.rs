@@ -290,6 +290,7 @@ fn schema_of(verb: &Verb, words: &[&str], channel: &ChannelDefaults) -> Result<T
         [little, schema] if is_little_word(little) && !is_little_word(schema) => {
             schema_of(verb, &[schema], channel)
         }
+        [schema] if connect::is_placeholder(schema) => Err(UsageError::SchemaWanted(*verb)),
         [schema] if !is_little_word(schema) => Target::parse(schema).map_err(UsageError::NotASchema),
         _ => Err(UsageError::SchemaWanted(*verb)),
     }

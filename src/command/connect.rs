@@ -47,6 +47,12 @@ pub(super) fn parse(words: &[&str], vocabulary: &Vocabulary<'_>) -> Result<Reque
     request(&service, Some(schema), destination, vocabulary)
 }
 
+/// Whether the word is what stands in our own lines for the schema that a person has to choose: sent
+/// as it stood, it would become one for good.
+pub(super) fn is_placeholder(word: &str) -> bool {
+    matches!(word, "SCHEMA" | "SCHEMA.TABLE")
+}
+
 /// Whether these two words say where to: `to` always does, another one if a destination follows.
 fn leads_to(to: &str, name: &str, destinations: &Destinations) -> bool {
     to.eq_ignore_ascii_case("to")
@@ -161,6 +167,7 @@ pub(super) fn request(
         Resolution::Exact(service) | Resolution::Named(service) => (service, None),
         Resolution::Retired { typed, successor } => (successor, Some(echo(&typed))),
         Resolution::Unknown { .. } => {
+            let schema = schema.filter(|schema| !is_placeholder(schema));
             return Err(unknown(service, schema, destination, vocabulary));
         }
     };
@@ -172,6 +179,7 @@ pub(super) fn request(
     }
     let rest = || slash.to_destination(destination);
     let target = match (schema, &channel.schema) {
+        (Some(typed), _) if is_placeholder(typed) => return Err(UsageError::SchemaMissing(service)),
         (Some(typed), _) => Target::parse(typed).map_err(|name| UsageError::BadName {
             service: Box::new(service.clone()),
             name,

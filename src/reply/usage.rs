@@ -400,6 +400,20 @@ mod tests {
                 "/connect-card googel_ads acme",
                 "I don't know a service called “googel_ads”. Did you mean google_ads (Google Ads)? Try: /connect-card google_ads acme",
             ),
+            // Our own lines, sent as they stand.
+            (
+                "google_ads SCHEMA",
+                "Where should the data from Google Ads go? Add a schema: /connect-card google_ads SCHEMA",
+            ),
+            (
+                "google_sheets SCHEMA.TABLE",
+                "Where should the data from Google Sheets go? Add a schema: /connect-card google_sheets SCHEMA.TABLE",
+            ),
+            (
+                "googel_ads SCHEMA",
+                "I don't know a service called “googel_ads”. Did you mean google_ads (Google Ads)?",
+            ),
+            ("renew SCHEMA", "Type one schema: /connect-card renew SCHEMA"),
             ("status to", "Type one schema: /connect-card status SCHEMA"),
             ("renew acme into", "Type one schema: /connect-card renew SCHEMA"),
             ("cancel acme for bob", "Type one schema: /connect-card cancel SCHEMA"),
