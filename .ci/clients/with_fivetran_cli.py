@@ -161,6 +161,12 @@ class FivetranCli(stand_ins.Case):
 
         self.assertEqual(update({"paused": True})["status"]["sync_state"], "paused")
         self.assertEqual(update({"sync_frequency": 1440, "daily_sync_time": "14:00"})["sync_frequency"], 1440)
+        # fivetran.md, 4: text is taken for what it means, if it means something that is allowed.
+        self.assertIs(update({"paused": "false"})["paused"], False)
+        for config in [{"paused": "perhaps"}, {"sync_frequency": 7}, {"schedule_type": "never"}]:
+            self.refused(f"connection update {one}", "Invalid value", config)
+        # fivetran.md, 3: what a connection is named by is permanent.
+        self.refused(f"connection update {one}", "cannot be changed", {"config": {"schema": "other"}})
         # fivetran.md, 4: at least one field that stays.
         self.refused(f"connection update {one}", "persistent field", {"run_setup_tests": True})
         # Without a body there is no Content-Type, and a change must have one: fivetran.md, 1.

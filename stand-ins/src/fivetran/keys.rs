@@ -8,7 +8,7 @@
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Map, Value, json};
 
-use super::state::Refusal;
+use super::refusal::Refusal;
 use crate::encoding::base64;
 
 /// How much a permission gives.

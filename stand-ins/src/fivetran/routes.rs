@@ -9,8 +9,9 @@ use super::Context;
 use super::card::{self, Signer};
 use super::connections::Listed;
 use super::keys::{Access, Deed, Level, Resource};
-use super::setup;
-use super::state::{Refusal, State};
+use super::refusal::Refusal;
+use super::state::State;
+use super::{settings, setup};
 use crate::encoding::{base64url, from_base64url};
 use crate::wire::{Answer, Request};
 
@@ -156,7 +157,8 @@ fn respond(request: &Request, context: Context<'_>) -> Result<Answer, Refusal> {
         ("POST", ["v1", "connections", id, "connect-card"]) => {
             state.admit(id)?;
             let connection = state.get(id)?;
-            let config = card_config(&body)?.unwrap_or_else(|| json!({}));
+            let config = card_config(&body)?;
+            let config = config.ok_or_else(|| Refusal::invalid("Field 'connect_card_config' is required"))?;
             let data = json!({
                 "connector_id": id,
                 "connect_card": mint(signer, base, &connection, &config, now),
@@ -166,12 +168,7 @@ fn respond(request: &Request, context: Context<'_>) -> Result<Answer, Refusal> {
         }
         ("POST", ["v1", "connections", id, "sync"]) => {
             state.admit(id)?;
-            let force = match &body["force"] {
-                Value::Null => false,
-                Value::Bool(force) => *force,
-                other => return Err(Refusal::invalid(format!("Invalid value '{other}' of field 'force'"))),
-            };
-            state.sync(id, force)?;
+            state.sync(id, settings::flag(&body, "force")?.unwrap_or(false))?;
             let message = format!("Sync has been successfully triggered for connection with id '{id}'");
             Ok(Answer::json(200, &json!({ "code": "Success", "message": message })))
         }
@@ -343,11 +340,12 @@ fn card_config(body: &Value) -> Result<Option<Value>, Refusal> {
         let message = "Field 'redirect_uri' must start with 'http://' or 'https://'";
         return Err(Refusal::invalid(message));
     }
-    let mut config = config.clone();
-    if config["hide_setup_guide"].is_null() {
-        config["hide_setup_guide"] = json!(false);
+    let mut kept = json!({ "redirect_uri": redirect_uri });
+    kept["hide_setup_guide"] = json!(settings::flag(config, "hide_setup_guide")?.unwrap_or(false));
+    if let Some(all) = settings::flag(config, "all_fields")? {
+        kept["all_fields"] = json!(all);
     }
-    Ok(Some(config))
+    Ok(Some(kept))
 }
 
 fn mint(signer: &Signer, base: &str, connection: &Value, config: &Value, now: Timestamp) -> Value {

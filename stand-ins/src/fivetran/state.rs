@@ -5,35 +5,15 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::catalogue::{self, Service};
 use super::connections::{self, Connections, Listed, Shell};
 use super::lies::Lies;
 use super::names;
+use super::refusal::Refusal;
+use super::settings::{self, Settings};
 use super::tasks::{self, NoSync};
-
-/// A refusal in Fivetran's own words.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Refusal {
-    pub(crate) status: u16,
-    pub(crate) code: &'static str,
-    pub(crate) message: String,
-}
-
-impl Refusal {
-    pub(crate) fn new(status: u16, code: &'static str, message: impl Into<String>) -> Self {
-        Self { status, code, message: message.into() }
-    }
-
-    pub(crate) fn invalid(message: impl Into<String>) -> Self {
-        Self::new(400, "InvalidInput", message)
-    }
-
-    pub(crate) fn not_found(code: &'static str, entity: &str, id: &str) -> Self {
-        Self::new(404, code, format!("Cannot find entity '{entity}' with id '{id}'"))
-    }
-}
 
 pub(crate) struct State {
     pub(crate) groups: BTreeMap<String, String>,
@@ -72,6 +52,7 @@ impl State {
                 "Invalid value '{naming}' of field 'destination_schema_names'"
             )));
         }
+        let settings = settings::read(request)?;
         let schema = schema_name(service, &request["config"])?;
         if self.connections.is_taken(group_id, &schema) && naming == "FIVETRAN_NAMING" {
             let code = if self.duplicate_status == 409 { "Conflict" } else { "InvalidInput" };
@@ -82,7 +63,7 @@ impl State {
         let (service, group) = (service_id.to_owned(), group_id.to_owned());
         let id = self.connections.add(Shell { service, group, schema, setup_state, at: now });
         self.change(&id, |connection| {
-            fill(connection, request);
+            fill(connection, &request["config"], settings);
             connection.clone()
         })
     }
@@ -119,22 +100,37 @@ impl State {
 
     /// Applies a PATCH.
     pub(crate) fn update(&mut self, id: &str, request: &Value) -> Result<Value, Refusal> {
-        self.get(id)?;
-        let fields = request.as_object().into_iter().flatten();
-        let kept: Map<String, Value> = fields
-            .filter(|(field, _)| PERSISTENT.contains(&field.as_str()))
-            .map(|(field, value)| (field.clone(), value.clone()))
-            .collect();
-        if kept.is_empty() {
+        let connection = self.get(id)?;
+        let staying = settings::read(request)?.staying;
+        let config = self.changed_config(&connection, &request["config"])?;
+        if staying.is_empty() && config.is_none() && !request["auth"].is_object() {
             return Err(Refusal::invalid("At least one persistent field is required"));
         }
         self.change(id, |connection| {
-            for (field, value) in kept {
+            for (field, value) in staying {
                 connection[field] = value;
+            }
+            if let Some(config) = config {
+                connection["config"] = config;
             }
             settle(connection);
             connection.clone()
         })
+    }
+
+    /// The config as a PATCH leaves it. What the connection is named by is permanent.
+    fn changed_config(&self, connection: &Value, change: &Value) -> Result<Option<Value>, Refusal> {
+        let Some(change) = change.as_object() else { return Ok(None) };
+        let service = self.service(connection["service"].as_str().unwrap_or_default());
+        let permanent = service.map_or(&[][..], |service| service.kind.keys());
+        let mut config = connection["config"].clone();
+        for (key, value) in change {
+            if permanent.contains(&key.as_str()) && config[key] != *value {
+                return Err(Refusal::invalid(format!("Field '{key}' cannot be changed")));
+            }
+            config[key] = value.clone();
+        }
+        Ok(Some(config))
     }
 
     /// Begins a sync. With `force`, one that runs is stopped for it.
@@ -186,17 +182,6 @@ impl State {
     }
 }
 
-const PERSISTENT: [&str; 8] = [
-    "paused",
-    "sync_frequency",
-    "schedule_type",
-    "daily_sync_time",
-    "pause_after_trial",
-    "data_delay_sensitivity",
-    "data_delay_threshold",
-    "networking_method",
-];
-
 /// What a connection is once its customer has finished the Connect Card.
 pub(crate) fn connect(connection: &mut Value) {
     connection["status"]["setup_state"] = json!("connected");
@@ -214,16 +199,14 @@ pub(crate) fn break_up(connection: &mut Value) {
 }
 
 /// Gives a new connection what its request says.
-fn fill(connection: &mut Value, request: &Value) {
-    connection["config"] = request["config"].clone();
-    for field in PERSISTENT {
-        if let Some(value) = request.get(field) {
-            connection[field] = value.clone();
-        }
+fn fill(connection: &mut Value, config: &Value, settings: Settings) {
+    connection["config"] = config.clone();
+    for (field, value) in settings.staying {
+        connection[field] = value;
     }
     settle(connection);
     // By default Fivetran tests at once, and an empty shell fails.
-    if request["run_setup_tests"] != json!(false) {
+    if settings.tested {
         connection["setup_tests"] = json!([{
             "title": "Connecting to the source", "status": "FAILED",
             "message": "The setup is incomplete", "details": null,
@@ -322,5 +305,19 @@ mod tests {
         let paused = state.update(id, &json!({ "paused": true })).unwrap();
         assert_eq!(paused["status"]["sync_state"], "paused");
         assert_eq!(state.update(id, &json!({})).unwrap_err().status, 400);
+    }
+
+    #[test]
+    fn what_a_connection_is_named_by_stays() {
+        // fivetran.md, 3: schema, table and prefix cannot be changed later; 4: config is a field that
+        // stays.
+        let mut state = State::new("g", "G");
+        let made = create(&mut state, "stripe", json!({ "schema": "s" })).unwrap();
+        let id = made["id"].as_str().unwrap();
+        let changed = state.update(id, &json!({ "config": { "schema": "s", "region": "EU" } })).unwrap();
+        assert_eq!(changed["config"], json!({ "schema": "s", "region": "EU" }));
+        let renamed = state.update(id, &json!({ "config": { "schema": "t" } })).unwrap_err();
+        assert_eq!(renamed, Refusal::invalid("Field 'schema' cannot be changed"));
+        assert_eq!(state.update(id, &json!({ "run_setup_tests": true })).unwrap_err().status, 400);
     }
 }

@@ -232,3 +232,53 @@ async fn lies_are_fivetrans_own_words_and_change_nothing() {
     assert_eq!(listed().await.1, ["connected"; 3]);
     fivetran.shutdown();
 }
+
+#[tokio::test]
+async fn a_card_wants_its_settings_and_each_of_them_its_values() {
+    // fivetran-openapi.json, ConnectCardConfigRequest: `connect_card_config` is required, and in it
+    // `redirect_uri`; the others are booleans.
+    let fivetran = FivetranStandIn::start(now).await.unwrap();
+    let target =
+        format!("/v1/connections/{}/connect-card", fivetran.seed_connection("stripe", "acme", "incomplete"));
+    let ask = async |body: Value| {
+        let answer = send(&fivetran, Method::POST, &target, Some(body)).await.unwrap();
+        (answer.status, answer.json()["message"].as_str().unwrap().to_owned())
+    };
+    let config = |config: Value| json!({ "connect_card_config": config });
+    let home = "https://bot.example/c/1";
+    for (body, message) in [
+        (json!({}), "Field 'connect_card_config' is required"),
+        (config(json!({})), "Field 'redirect_uri' is required"),
+        (config(json!({ "redirect_uri": 1 })), "Field 'redirect_uri' is required"),
+        (
+            config(json!({ "redirect_uri": home, "hide_setup_guide": "maybe" })),
+            "Invalid value '\"maybe\"' of field 'hide_setup_guide'",
+        ),
+    ] {
+        assert_eq!(ask(body).await, (400, message.to_owned()));
+    }
+    let shown = json!({ "redirect_uri": home, "hide_setup_guide": "true", "all_fields": true });
+    assert_eq!(ask(config(shown)).await.0, 200);
+    fivetran.shutdown();
+}
+
+#[tokio::test]
+async fn a_post_says_that_its_body_is_json() {
+    // fivetran.md, 1: else 415; 2: 406 for another media type to accept, 405 for another method.
+    let fivetran = FivetranStandIn::start(now).await.unwrap();
+    let ask = async |method: Method, path: &str, header: (&'static str, &'static str)| {
+        let request = client().request(method, format!("{}{path}", fivetran.url()));
+        let request = request.basic_auth(API_KEY, Some(API_SECRET)).header(header.0, header.1).body("{}");
+        request.send().await.unwrap().status().as_u16()
+    };
+    for media in ["", "text/plain", "application/x-www-form-urlencoded"] {
+        assert_eq!(ask(Method::POST, "/v1/connections", ("content-type", media)).await, 415, "{media}");
+    }
+    assert_eq!(ask(Method::GET, "/v1/connections", ("accept", "text/html")).await, 406);
+    assert_eq!(ask(Method::DELETE, "/v1/groups", ("accept", "*/*")).await, 405);
+    for limit in ["0", "1001", "many"] {
+        let path = format!("/v1/connections?limit={limit}");
+        assert_eq!(ask(Method::GET, &path, ("accept", "*/*")).await, 400, "{limit}");
+    }
+    fivetran.shutdown();
+}
