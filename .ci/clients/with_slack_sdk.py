@@ -155,6 +155,9 @@ class SlackSdk(stand_ins.Case):
         self.refused("no_text", self.client.api_call, "chat.postMessage", json={"channel": CHANNEL})
         self.refused("user_not_in_channel", self.client.chat_postEphemeral,
                      channel=CHANNEL, user="U0OUTSIDER", text="x")
+        # What slack_sdk always sends itself: laravel-slack-api, issue 38, has the words.
+        answer = self.refused("invalid_arguments", self.client.api_call, "chat.postMessage", json={"text": "x"})
+        self.assertEqual(answer["response_metadata"]["messages"], ["[ERROR] missing required field: channel"])
         ts = self.post(text="one")["ts"]
         self.refused("message_not_found", self.client.chat_update, channel=CHANNEL, ts="1.0", text="x")
         self.client.chat_update(channel=CHANNEL, ts=ts, text="x" * 4000)
@@ -172,6 +175,8 @@ class SlackSdk(stand_ins.Case):
             ([section(3000)], [section(3001)]),
             (blocks(BUTTON), [{"type": "actions", "elements": []}]),
             ([{"type": "divider"}], [{"type": "divisor"}]),
+            # grafana/oncall, pull request 702: no field that Slack does not know.
+            ([{"type": "divider"}], [{"type": "divider", "emoji": True}]),
             ([{"type": "divider"}], [MODAL.blocks[0].to_dict()]),
         ]:
             self.post(text="x", blocks=well)

@@ -2,6 +2,8 @@
 //!
 //! Owns the running stand-in and what tests may ask of it. Must not know the bot's own types.
 
+mod acks;
+mod arguments;
 mod blocks;
 mod directory;
 mod hooks;
@@ -337,9 +339,9 @@ async fn handle(inner: Arc<Inner>, request: Request) -> Outcome {
         None if request.path.starts_with("/commands/") => "response_url",
         None => "unknown",
     };
-    let body = match &method {
-        Some(_) => web_api::arguments(&request),
-        None => request.json().unwrap_or_default(),
+    let arguments = match &method {
+        Some(_) => arguments::read(&request),
+        None => Ok(request.json().unwrap_or_default()),
     };
     let latency = *lock(&inner.latency);
     let paused = match &method {
@@ -361,7 +363,7 @@ async fn handle(inner: Arc<Inner>, request: Request) -> Outcome {
         let answer = match route {
             "unknown" => Answer::text(404, "not found"),
             "response_url" => hooks::answer(&request, &mut state, now),
-            method => web_api::answer(method, &request, &body, &mut state, now),
+            method => web_api::answer(method, &request, &arguments, &mut state, now),
         };
         if fault.as_ref().is_some_and(Fault::spoils_the_answer) {
             state.messages.iter_mut().skip(before).for_each(|message| message.heard = false);
@@ -373,7 +375,7 @@ async fn handle(inner: Arc<Inner>, request: Request) -> Outcome {
         if calls.len() == CALLS_KEPT {
             calls.pop_front();
         }
-        calls.push_back((route.to_owned(), body));
+        calls.push_back((route.to_owned(), arguments.unwrap_or_default()));
     }
     pause(latency / 2).await;
     fault::deliver(fault, answer).await

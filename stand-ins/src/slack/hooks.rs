@@ -19,11 +19,15 @@ pub(crate) fn answer(request: &Request, state: &mut State, now: Timestamp) -> An
     if state.directory.channel(&channel).is_some_and(|channel| channel.is_archived) {
         return Answer::text(410, "channel_is_archived");
     }
-    let Some(payload) = request.json().filter(Value::is_object) else {
+    // slack.md, 1.5: JSON, and said to be.
+    let media = request.header("content-type").split(';').next().unwrap_or_default().trim();
+    let json = request.method == hyper::Method::POST && media.eq_ignore_ascii_case("application/json");
+    let Some(payload) = request.json().filter(|body| json && body.is_object()) else {
         return Answer::text(400, "invalid_payload");
     };
-    if request.method != hyper::Method::POST || !block_faults(&payload).is_empty() {
-        return Answer::text(400, "invalid_payload");
+    // java-slack-sdk, issue 1017.
+    if !block_faults(&payload).is_empty() {
+        return Answer::text(400, "invalid_blocks");
     }
     let deletes = truth(&payload["delete_original"]) == Some(true);
     if !has_content(&payload) && !deletes {

@@ -8,13 +8,15 @@ use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use reqwest::Client;
-use reqwest::header::CONNECTION;
+use reqwest::header::{CONNECTION, CONTENT_TYPE};
 use ring::hmac;
 use serde_json::{Value, json};
 
 use super::directory::Organisation;
 use super::state::{Message, Visibility};
-use super::{APP_ID, ENTERPRISE_ID, SIBLING_TEAM_ID, SIGNING_SECRET, SlackStandIn, TEAM_DOMAIN, TEAM_ID};
+use super::{
+    APP_ID, ENTERPRISE_ID, SIBLING_TEAM_ID, SIGNING_SECRET, SlackStandIn, TEAM_DOMAIN, TEAM_ID, acks,
+};
 use crate::encoding::hex;
 
 /// Slack waits so long for an answer.
@@ -28,6 +30,8 @@ const VERIFICATION_TOKEN: &str = "sandbox-verification-token";
 pub struct Ack {
     /// The HTTP status.
     pub status: u16,
+    /// What the body is said to be, empty when that is not said.
+    pub content_type: String,
     /// The body as it came.
     pub body: Vec<u8>,
     /// From the first packet to the last byte.
@@ -110,10 +114,13 @@ pub async fn post(
     let began = Instant::now();
     let answered = async {
         let response = request.send().await?;
-        Ok((response.status().as_u16(), response.bytes().await?.to_vec()))
+        let content_type = response.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+        let content_type = content_type.unwrap_or_default().to_owned();
+        Ok((response.status().as_u16(), content_type, response.bytes().await?.to_vec()))
     };
-    let (status, body) = answered.await.map_err(failure)?;
-    Ok(Ack { status, body, elapsed: began.elapsed(), response_url: String::new(), trigger_id: String::new() })
+    let (status, content_type, body) = answered.await.map_err(failure)?;
+    let (response_url, trigger_id) = (String::new(), String::new());
+    Ok(Ack { status, content_type, body, elapsed: began.elapsed(), response_url, trigger_id })
 }
 
 fn failure(error: reqwest::Error) -> io::Error {
@@ -177,16 +184,16 @@ impl SlackStandIn {
     /// Types a command.
     ///
     /// # Errors
-    /// When the bot does not answer within three seconds.
+    /// When the bot's answer takes more than three seconds, or Slack does not take it.
     pub async fn command(&self, bot_url: &str, typed: &str, channel: &str, user: &str) -> io::Result<Ack> {
         let request = self.command_request(typed, channel, user);
-        self.send(bot_url, COMMANDS, request).await
+        self.send(bot_url, COMMANDS, request, &Value::Null).await
     }
 
     /// Presses a button of a message.
     ///
     /// # Errors
-    /// When the message has no such button, or the bot does not answer within three seconds.
+    /// When the message has no such button, the bot's answer is late, or Slack does not take it.
     pub async fn press(
         &self,
         bot_url: &str,
@@ -222,7 +229,7 @@ impl SlackStandIn {
     /// Submits a view; `values` is the `state.values` of its inputs.
     ///
     /// # Errors
-    /// When there is no such view, or the bot does not answer within three seconds.
+    /// When there is no such view, the bot's answer is late, or Slack does not take it.
     pub async fn submit_view(
         &self,
         bot_url: &str,
@@ -241,7 +248,7 @@ impl SlackStandIn {
     /// Types into an external select, within a view if one is given.
     ///
     /// # Errors
-    /// When the bot does not answer within three seconds.
+    /// When the bot's answer takes more than three seconds, or Slack does not take it.
     pub async fn suggest(
         &self,
         bot_url: &str,
@@ -272,16 +279,27 @@ impl SlackStandIn {
         Outgoing { body, response_url: text("response_url"), trigger_id: text("trigger_id") }
     }
 
-    async fn interact(&self, bot_url: &str, mut payload: Value) -> io::Result<Ack> {
-        self.shape(&mut payload);
-        let request = self.interaction_request(&payload);
-        self.send(bot_url, INTERACTIVITY, request).await
+    async fn interact(&self, bot_url: &str, payload: Value) -> io::Result<Ack> {
+        let mut shaped = payload.clone();
+        self.shape(&mut shaped);
+        let request = self.interaction_request(&shaped);
+        // Whatever shape it had on the way, Slack knows what it was about.
+        self.send(bot_url, INTERACTIVITY, request, &payload).await
     }
 
-    async fn send(&self, bot_url: &str, path: &str, request: Outgoing) -> io::Result<Ack> {
+    /// Sends a command, or an interaction with this payload, and judges the answer.
+    async fn send(&self, bot_url: &str, path: &str, request: Outgoing, asked: &Value) -> io::Result<Ack> {
         let url = format!("{}{path}", bot_url.trim_end_matches('/'));
         let headers = signed_headers(self.0.clock.now(), request.body.as_bytes());
         let ack = post(&self.0.client, &url, &headers, request.body.into_bytes()).await?;
+        let faults = match ack.status {
+            200 => acks::faults(asked, &ack.content_type, &ack.body),
+            _ => Vec::new(),
+        };
+        if !faults.is_empty() {
+            let what = format!("Slack takes no such answer: {}", faults.join("; "));
+            return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+        }
         Ok(Ack { response_url: request.response_url, trigger_id: request.trigger_id, ..ack })
     }
 

@@ -92,7 +92,7 @@ pub(crate) struct Hook {
     made: Timestamp,
 }
 
-struct Trigger {
+pub(crate) struct Trigger {
     made: Timestamp,
     used: bool,
 }
@@ -177,6 +177,16 @@ impl State {
 
     /// Uses up a trigger id.
     pub(crate) fn exchange(&mut self, trigger: &str, now: Timestamp) -> Result<(), &'static str> {
+        self.exchangeable(trigger, now)?.used = true;
+        Ok(())
+    }
+
+    /// A trigger id that can be used up.
+    pub(crate) fn exchangeable(
+        &mut self,
+        trigger: &str,
+        now: Timestamp,
+    ) -> Result<&mut Trigger, &'static str> {
         let trigger = self.triggers.get_mut(trigger).ok_or("invalid_trigger_id")?;
         if trigger.used {
             return Err("exchanged_trigger_id");
@@ -184,8 +194,7 @@ impl State {
         if now.duration_since(trigger.made) > TRIGGER_LIFE {
             return Err("expired_trigger_id");
         }
-        trigger.used = true;
-        Ok(())
+        Ok(trigger)
     }
 
     /// A time stamp later than every one before.

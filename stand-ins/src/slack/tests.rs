@@ -31,7 +31,7 @@ async fn respond(url: &str, body: Value) -> Ack {
 async fn a_response_url_takes_five_messages_within_half_an_hour() {
     let slack = stand_in().await;
     let url = slack.response_url("C0PRIVATE", "U0ALICE");
-    assert_eq!(respond(&url, json!({ "blocks": [{ "type": "no" }] })).await.text(), "invalid_payload");
+    assert_eq!(respond(&url, json!({ "blocks": [{ "type": "no" }] })).await.text(), "invalid_blocks");
     assert_eq!(respond(&url, json!({ "response_type": "in_channel" })).await.text(), "no_text");
     assert_eq!(respond(&url, json!({ "text": "wait" })).await.text(), "ok");
     respond(&url, json!({ "text": "done", "replace_original": true })).await;
@@ -174,5 +174,87 @@ async fn faults_show_on_the_wire() {
     let url = format!("{}auth.test", slack.api_url());
     assert!(post(&client(), &url, &headers(true), b"{}".to_vec()).await.is_err());
     assert_eq!(api(&slack, "auth.test", json!({})).await["team_id"], TEAM_ID);
+    slack.shutdown();
+}
+
+#[tokio::test]
+async fn a_method_wants_its_arguments_and_takes_them_as_documented() {
+    let slack = stand_in().await;
+    // docs.slack.dev: the required arguments of each; laravel-slack-api #38 has the words.
+    for (method, body, missing) in [
+        ("chat.postMessage", json!({ "text": "x" }), "channel"),
+        ("chat.postEphemeral", json!({ "channel": "C0CUSTOMER", "text": "x" }), "user"),
+        ("chat.update", json!({ "channel": "C0CUSTOMER", "text": "x" }), "ts"),
+        ("views.open", json!({ "trigger_id": slack.trigger_id() }), "view"),
+        ("users.info", json!({}), "user"),
+        ("conversations.info", json!({}), "channel"),
+        ("usergroups.users.list", json!({}), "usergroup"),
+    ] {
+        let refused = api(&slack, method, body).await;
+        let word = format!("[ERROR] missing required field: {missing}");
+        assert_eq!(refused["error"], "invalid_arguments", "{method}");
+        assert_eq!(refused["response_metadata"]["messages"], json!([word]), "{method}");
+    }
+    // The words for what cannot be read are each method's own errors.
+    let ask = async |media: &str, target: &str, body: &str| {
+        let headers = [("authorization", format!("Bearer {BOT_TOKEN}")), ("content-type", media.to_owned())];
+        let headers = headers.map(|(name, value)| (name.to_owned(), value));
+        let url = format!("{}{target}", slack.api_url());
+        post(&client(), &url, &headers, body.as_bytes().to_vec()).await.unwrap().json()
+    };
+    assert_eq!(ask("text/xml", "users.info", "<user/>").await["error"], "invalid_post_type");
+    assert_eq!(ask("application/json", "users.info", "{").await["error"], "invalid_json");
+    assert_eq!(ask("application/x-www-form-urlencoded", "users.info", "user=U0BOB").await["ok"], true);
+    // A token in an address is none.
+    let url = format!("{}auth.test?token={BOT_TOKEN}", slack.api_url());
+    let stranger = post(&client(), &url, &headers(false), Vec::new()).await.unwrap();
+    assert_eq!(stranger.json()["error"], "not_authed");
+    slack.shutdown();
+}
+
+#[tokio::test]
+async fn a_message_that_is_too_long_is_cut_off_and_one_with_too_much_is_refused() {
+    let slack = stand_in().await;
+    // docs.slack.dev, chat.postMessage: more than 40,000 characters are truncated.
+    let long = json!({ "channel": "C0CUSTOMER", "text": "ä".repeat(40_001) });
+    assert_eq!(api(&slack, "chat.postMessage", long).await["ok"], true);
+    assert_eq!(slack.messages()[0].payload["text"].as_str().unwrap().chars().count(), 40_000);
+    for (fields, error) in [
+        (json!({ "blocks": { "type": "divider" } }), "invalid_blocks_format"),
+        (json!({ "blocks": [{ "type": "divider", "colour": "red" }] }), "invalid_blocks"),
+        (json!({ "attachments": vec![json!({ "text": "x" }); 101] }), "too_many_attachments"),
+    ] {
+        let mut body = json!({ "channel": "C0CUSTOMER", "text": "x" });
+        body.as_object_mut().unwrap().extend(fields.as_object().unwrap().clone());
+        assert_eq!(api(&slack, "chat.postMessage", body).await["error"], error);
+    }
+    // slack.md, 1.5: a response_url takes JSON.
+    let url = slack.response_url("C0CUSTOMER", "U0ALICE");
+    let form = [("content-type".to_owned(), "application/x-www-form-urlencoded".to_owned())];
+    let refused = post(&client(), &url, &form, b"payload=%7B%22text%22%3A%22x%22%7D".to_vec()).await.unwrap();
+    assert_eq!((refused.status, refused.text().as_str()), (400, "invalid_payload"));
+    slack.shutdown();
+}
+
+#[tokio::test]
+async fn a_trigger_is_looked_at_before_the_view_and_used_up_after_it() {
+    let slack = stand_in().await;
+    let modal = json!({
+        "type": "modal", "title": { "type": "plain_text", "text": "New" }, "external_id": "one",
+        "blocks": [{ "type": "divider" }],
+    });
+    let open = async |trigger: &str, view: &Value| {
+        api(&slack, "views.open", json!({ "trigger_id": trigger, "view": view })).await["error"].clone()
+    };
+    // docs.slack.dev, views.open.
+    assert_eq!(open("12345", &json!({ "type": "no" })).await, "invalid_trigger_id");
+    let trigger = slack.trigger_id();
+    assert_eq!(open(&trigger, &json!({ "type": "home", "blocks": [] })).await, "invalid_arguments");
+    assert_eq!(open(&trigger, &modal).await, Value::Null);
+    assert_eq!(open(&slack.trigger_id(), &modal).await, "duplicate_external_id");
+    let without = api(&slack, "views.open", json!({ "view": modal })).await;
+    assert_eq!(without["response_metadata"]["messages"], json!(["invalid `trigger_id`"]));
+    let nowhere = api(&slack, "views.update", json!({ "view": modal })).await;
+    assert_eq!(nowhere["error"], "invalid_arguments");
     slack.shutdown();
 }

@@ -3,7 +3,7 @@
 //! Owns scopes, error names and answers. Must not know the sink behind response URLs.
 
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::directory::Organisation;
 use super::state::{State, Via, Visibility, has_content};
@@ -11,6 +11,9 @@ use super::{APP_ID, BOT_ID, BOT_TOKEN, BOT_USER_ID, ENTERPRISE_ID, TEAM_DOMAIN, 
 use crate::wire::{Answer, Request};
 
 const LONGEST_UPDATE: usize = 4000;
+/// What is longer is cut off in silence: docs.slack.dev, chat.postMessage, truncating content.
+const LONGEST_TEXT: usize = 40_000;
+const MOST_ATTACHMENTS: usize = 100;
 const LARGEST_VIEW: usize = 250_000;
 
 /// An error's name, with what `response_metadata.messages` says about it.
@@ -24,45 +27,19 @@ impl From<&'static str> for Failure {
 
 type Success = Result<Value, Failure>;
 
-/// The arguments of a call: its JSON or form body, and what the query adds.
-pub(crate) fn arguments(request: &Request) -> Value {
-    let mut arguments = Map::new();
-    if request.header("content-type").starts_with("application/json") {
-        if let Some(Value::Object(body)) = request.json() {
-            arguments = body;
-        }
-    } else {
-        let fields = form_urlencoded::parse(&request.body);
-        arguments.extend(fields.map(|(name, value)| (name.into_owned(), json!(value))));
-    }
-    for (name, value) in form_urlencoded::parse(request.query.as_bytes()) {
-        arguments.entry(name.into_owned()).or_insert_with(|| json!(value));
-    }
-    // Structures may come as text which holds JSON, in forms always.
-    for name in ["blocks", "attachments", "view", "metadata"] {
-        let decoded = arguments
-            .get(name)
-            .and_then(Value::as_str)
-            .and_then(|text| serde_json::from_str::<Value>(text).ok());
-        if let Some(decoded) = decoded {
-            arguments.insert(name.to_owned(), decoded);
-        }
-    }
-    Value::Object(arguments)
-}
-
+/// Does the work of a method, for arguments that could be read or the word for why not.
 pub(crate) fn answer(
     method: &str,
     request: &Request,
-    arguments: &Value,
+    arguments: &Result<Value, &'static str>,
     state: &mut State,
     now: Timestamp,
 ) -> Answer {
     let scopes = state.scopes.join(",");
-    let mut result = authorize(request, arguments);
-    if result.is_ok() {
-        result = call(method, arguments, state, now);
-    }
+    let result = arguments.as_ref().map_err(|&error| error.into()).and_then(|arguments| {
+        authorize(request, arguments)?;
+        call(method, arguments, state, now)
+    });
     let body = match result {
         Ok(mut body) => {
             body["ok"] = json!(true);
@@ -94,12 +71,27 @@ pub(crate) fn refusal_body(status: u16) -> Value {
     json!({ "ok": false, "error": error })
 }
 
-fn authorize(request: &Request, arguments: &Value) -> Success {
+/// A token comes in the header, "or alternatively, as a POST parameter": docs.slack.dev, any method.
+fn authorize(request: &Request, arguments: &Value) -> Result<(), Failure> {
     let bearer = request.header("authorization").strip_prefix("Bearer ");
     match bearer.or_else(|| arguments["token"].as_str()) {
         None => Err("not_authed".into()),
-        Some(token) if token == BOT_TOKEN => Ok(json!({})),
+        Some(token) if token == BOT_TOKEN => Ok(()),
         Some(_) => Err("invalid_auth".into()),
+    }
+}
+
+/// What a method cannot do without, by docs.slack.dev's reference. What the missing of it is called
+/// is from laravel-slack-api, issue 38.
+fn required(method: &str) -> &'static [&'static str] {
+    match method {
+        "chat.postMessage" | "conversations.info" => &["channel"],
+        "chat.postEphemeral" => &["channel", "user"],
+        "chat.update" => &["channel", "ts"],
+        "views.open" | "views.update" => &["view"],
+        "users.info" => &["user"],
+        "usergroups.users.list" => &["usergroup"],
+        _ => &[],
     }
 }
 
@@ -116,6 +108,11 @@ fn call(method: &str, arguments: &Value, state: &mut State, now: Timestamp) -> S
     let needed = scope(method);
     if !needed.is_empty() && !granted(state, needed) {
         return Err("missing_scope".into());
+    }
+    let missing = required(method).iter().filter(|&&name| arguments[name].is_null());
+    let missing: Vec<_> = missing.map(|name| format!("[ERROR] missing required field: {name}")).collect();
+    if !missing.is_empty() {
+        return Err(Failure("invalid_arguments", missing));
     }
     match method {
         "auth.test" => Ok(auth_test(state.directory.organisation)),
@@ -200,14 +197,30 @@ fn update(arguments: &Value, state: &mut State) -> Success {
 }
 
 fn views_open(arguments: &Value, state: &mut State, now: Timestamp) -> Success {
-    check_view(&arguments["view"])?;
-    state.exchange(text(arguments, "trigger_id"), now)?;
+    // docs.slack.dev, views.open: "before getting to any possible validation errors".
+    let trigger = arguments["trigger_id"].as_str();
+    let trigger =
+        trigger.ok_or_else(|| Failure("invalid_arguments", vec!["invalid `trigger_id`".to_owned()]))?;
+    state.exchangeable(trigger, now)?;
+    let view = &arguments["view"];
+    check_view(view)?;
+    if view["type"] != "modal" {
+        return Err(Failure("invalid_arguments", vec!["view: only a modal can be opened".to_owned()]));
+    }
+    let external = &view["external_id"];
+    if external.is_string() && state.views.values().any(|known| known["external_id"] == *external) {
+        return Err("duplicate_external_id".into());
+    }
+    state.exchange(trigger, now)?;
     Ok(json!({ "view": state.open_view(arguments["view"].clone(), now) }))
 }
 
 fn views_update(arguments: &Value, state: &mut State, now: Timestamp) -> Success {
     check_view(&arguments["view"])?;
     let (id, external) = (text(arguments, "view_id"), text(arguments, "external_id"));
+    if id.is_empty() && external.is_empty() {
+        return Err(Failure("invalid_arguments", vec!["view_id or external_id is required".to_owned()]));
+    }
     let known = state
         .views
         .values()
@@ -259,6 +272,9 @@ fn check_content(arguments: &Value) -> Result<(), Failure> {
     if !matches!(arguments["blocks"], Value::Null | Value::Array(_)) {
         return Err("invalid_blocks_format".into());
     }
+    if arguments["attachments"].as_array().is_some_and(|attachments| attachments.len() > MOST_ATTACHMENTS) {
+        return Err("too_many_attachments".into());
+    }
     match block_faults(arguments) {
         faults if faults.is_empty() => Ok(()),
         faults => Err(Failure("invalid_blocks", faults)),
@@ -285,6 +301,9 @@ fn payload(arguments: &Value) -> Value {
         for address in ["channel", "token", "ts", "user"] {
             fields.remove(address);
         }
+    }
+    if let Some((end, _)) = text(arguments, "text").char_indices().nth(LONGEST_TEXT) {
+        payload["text"] = json!(text(arguments, "text").get(..end));
     }
     payload
 }
