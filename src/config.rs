@@ -1,7 +1,8 @@
 //! The configuration: the only reader of the environment.
 //!
 //! Owns the names of the variables and reports all faults at once; `reader` reads the variables,
-//! `keys` those of Fivetran's keys, `dotenv` the file `.env`, `file` the file that one of them names.
+//! `keys` those of Fivetran's keys, `dotenv` the file `.env`, `file` the file that one of them names,
+//! and `text` any file.
 //! What they are read into belongs to whoever is configured. Must not know what a value is used for.
 //! A fault names the variable and what to do; it never repeats the value, which may be a secret in
 //! the wrong place.
@@ -14,6 +15,7 @@ mod names;
 mod reader;
 #[cfg(test)]
 mod tests;
+mod text;
 
 use std::collections::HashMap;
 use std::ffi::OsString;
@@ -138,12 +140,7 @@ impl Vars {
     /// Those of our variables whose value has quotes around it: `docker run --env-file` and others
     /// take them for a part of it.
     fn quoted(&self) -> Vec<String> {
-        let quoted = |value: &str| {
-            ['"', '\'']
-                .iter()
-                .any(|&quote| value.len() > 1 && value.starts_with(quote) && value.ends_with(quote))
-        };
-        self.looked_at().filter(|name| self.get(name).is_some_and(quoted)).collect()
+        self.looked_at().filter(|name| self.get(name).is_some_and(text::is_quoted)).collect()
     }
 
     /// Variables that name a file for an allow-list, sorted by name: the list is never read from one.

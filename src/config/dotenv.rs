@@ -5,12 +5,12 @@
 //! the reason; it is never cut in silence. A fault names the line and never repeats a value. Must
 //! not know which variables there are.
 
-use super::Fault;
+use super::{Fault, text};
 
 /// Reads the file, in order. Of a name that is there twice, the last one that says something.
 pub(super) fn read(bytes: &[u8]) -> (Vec<(String, String)>, Vec<Fault>) {
     let mut faults = Vec::new();
-    let Some(text) = text(bytes) else {
+    let Some(text) = text::of(bytes) else {
         faults.push(fault(".env", "is not a text in UTF-8", "save it as UTF-8"));
         return (Vec::new(), faults);
     };
@@ -40,13 +40,6 @@ pub(super) fn read(bytes: &[u8]) -> (Vec<(String, String)>, Vec<Fault>) {
 
 fn fault(variable: &str, problem: &str, remedy: &str) -> Fault {
     Fault { variable: variable.to_owned(), problem: problem.to_owned(), remedy: remedy.to_owned() }
-}
-
-/// The text without the mark that some editors put before it.
-fn text(bytes: &[u8]) -> Option<&str> {
-    let text = std::str::from_utf8(bytes).ok()?;
-    // A text in UTF-16 has a zero in every second byte.
-    (!text.contains('\0')).then(|| text.strip_prefix('\u{FEFF}').unwrap_or(text))
 }
 
 /// What is wrong with a line, and what to do.

@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use url::Url;
 
 use super::file::{self, File};
-use super::{Fault, Faults, Misspelt, Vars};
+use super::{Fault, Faults, Misspelt, Vars, halves, text};
 use crate::command::places::{Channels, Destinations};
 use crate::fivetran::model;
 use crate::outbound::Network;
@@ -69,24 +69,32 @@ impl Reader<'_> {
     /// A secret from `NAME` or from the file that `NAME_FILE` names.
     pub(super) fn secret(&mut self, name: &str) -> Option<SecretString> {
         let in_file = format!("{name}_FILE");
-        let Some(path) = self.vars.get(&in_file).map(str::to_owned) else {
-            return self.vars.get(name).map(|value| SecretString::from(value.to_owned()));
+        let in_variable = self.vars.get(name).map(str::to_owned);
+        let (holder, found) = match (self.vars.get(&in_file), in_variable) {
+            (None, None) => return None,
+            (None, Some(value)) => (name, Ok(value)),
+            (Some(path), None) => (in_file.as_str(), text::read(Path::new(path))),
+            (Some(_), Some(_)) => {
+                self.fault(name, &format!("is set, and so is {in_file}"), "keep one of the two");
+                return None;
+            }
         };
-        if self.vars.get(name).is_some() {
-            self.fault(name, &format!("is set, and so is {in_file}"), "keep one of the two");
-            return None;
-        }
-        match std::fs::read_to_string(Path::new(&path)) {
-            Ok(text) if !text.trim().is_empty() => Some(SecretString::from(text.trim().to_owned())),
-            Ok(_) => {
-                self.fault(&in_file, "names an empty file", "put the secret in it");
-                None
+        let (problem, remedy) = match found {
+            Ok(text) if text.trim().is_empty() => ("names an empty file".to_owned(), "put the secret in it"),
+            Ok(text) => {
+                let secret = text.trim();
+                // Some programs break Base64 into lines.
+                let whole = matches!(halves::Text::of(secret), halves::Text::Encoded(..));
+                match text::trouble_in_secret(name, secret).filter(|_| !whole) {
+                    None => return Some(SecretString::from(secret.to_owned())),
+                    Some((what, remedy)) if holder == name => (what.to_owned(), remedy),
+                    Some((what, remedy)) => (format!("names a file that {what}"), remedy),
+                }
             }
-            Err(_) => {
-                self.fault(&in_file, "names a file that cannot be read", "check its path and permissions");
-                None
-            }
-        }
+            Err(unreadable) => (unreadable.problem().to_owned(), unreadable.remedy()),
+        };
+        self.fault(holder, &problem, remedy);
+        None
     }
 
     /// Whether a secret is set, in one of the two ways.
@@ -103,7 +111,7 @@ impl Reader<'_> {
         secret
     }
 
-    fn not_set(&mut self, name: &str, remedy: &str) {
+    pub(super) fn not_set(&mut self, name: &str, remedy: &str) {
         let meant = |slip: &Misspelt| slip.meant.trim_end_matches("_FILE") == name;
         match self.vars.misspelt().into_iter().find(meant) {
             Some(slip) => {
@@ -264,9 +272,12 @@ impl Reader<'_> {
 
     fn file(&mut self) -> File {
         let Some(path) = self.vars.get("CONFIG") else { return File::default() };
-        let Ok(text) = std::fs::read_to_string(Path::new(path)) else {
-            self.fault("CONFIG", "names a file that cannot be read", "check its path and permissions");
-            return File::default();
+        let text = match text::read(Path::new(path)) {
+            Ok(text) => text,
+            Err(unreadable) => {
+                self.fault("CONFIG", unreadable.problem(), unreadable.remedy());
+                return File::default();
+            }
         };
         let (file, faults) = file::read(path, &text);
         self.faults.0.extend(faults);

@@ -69,6 +69,12 @@ fn each_bad_value_is_blamed_on_its_variable_without_being_repeated() {
         ("FIVETRAN_API_SECRET", "'canary'"),
         ("PORT", "\"canary\""),
         ("FIVETRAN_API_KEY", "otherkey:canary"),
+        ("FIVETRAN_API_KEY", "Basic canary"),
+        ("FIVETRAN_API_SECRET", "Y2FuYXJ5Y2FuYXJ5"),
+        ("FIVETRAN_API_SECRET", "canary\ncanary"),
+        ("SLACK_BOT_TOKEN", "SLACK_BOT_TOKEN=xoxb-canary"),
+        ("CONFIG", "/"),
+        ("DATABASE_URL_FILE", "/"),
         ("https_proxy", "socks5://canary:1080"),
         ("HTTP_PROXY", "http://"),
         ("ALL_PROXY", "canary"),
@@ -231,6 +237,10 @@ fn a_key_may_hold_both_halves_and_the_address_may_end_in_v1() {
         ("ZmFrZWtleTEyMzpmYWtlc2VjcmV0NDU2", "ZmFrZWtleTEyMzpmYWtlc2VjcmV0NDU2"),
         ("fakekey123", "ZmFrZWtleTEyMzpmYWtlc2VjcmV0NDU2"),
         ("fakekey123:fakesecret456", ""),
+        ("", "ZmFrZWtleTEyMzpmYWtlc2VjcmV0NDU2"),
+        ("", "basic ZmFrZWtleTEyMzpmYWtlc2VjcmV0NDU2"),
+        ("ZmFrZWtleTEyMzpmYWtl\nc2VjcmV0NDU2", ""),
+        ("ZmFrZWtleTEyMzpmYWtlc2VjcmV0NDU2Cg==", "ZmFrZWtleTEyMzpmYWtlc2VjcmV0NDU2"),
     ] {
         let set = [("FIVETRAN_API_KEY", key), ("FIVETRAN_API_SECRET", secret)];
         let config = with(&set).unwrap_or_else(|faults| panic!("{key}: {faults}"));
@@ -247,6 +257,71 @@ fn a_key_may_hold_both_halves_and_the_address_may_end_in_v1() {
         assert_eq!(config.remarks.len(), 1);
     }
     assert_eq!(with(&[]).ok().unwrap().remarks, Vec::<String>::new());
+}
+
+#[test]
+fn halves_of_two_keys_are_no_key_and_base64_of_a_half_is_none() {
+    let whole = "ZmFrZWtleTEyMzpmYWtlc2VjcmV0NDU2";
+    for (key, secret, blamed) in [
+        (whole, "other", vec!["FIVETRAN_API_SECRET"]),
+        ("otherkey", whole, vec!["FIVETRAN_API_SECRET"]),
+        ("ZmFrZWtleTEyMw==", "", vec!["FIVETRAN_API_KEY", "FIVETRAN_API_SECRET"]),
+        ("ZmFrZWtleTEyMw==", "ZmFrZXNlY3JldDQ1Ng==", vec!["FIVETRAN_API_KEY", "FIVETRAN_API_SECRET"]),
+        // A secret may contain a colon, so that one is not the key.
+        ("", "fakekey123:fakesecret456", vec!["FIVETRAN_API_KEY"]),
+    ] {
+        assert_eq!(
+            faulty(&[("FIVETRAN_API_KEY", key), ("FIVETRAN_API_SECRET", secret)]),
+            blamed,
+            "{key} {secret}"
+        );
+    }
+    let fivetran = with(&[("FIVETRAN_API_SECRET", "part:part")]).ok().unwrap().fivetran;
+    assert_eq!(fivetran.key.secret.expose_secret(), "part:part");
+}
+
+#[test]
+fn a_second_key_that_cannot_take_the_firsts_place_is_spoken_of() {
+    let twice =
+        with(&[("FIVETRAN_API_KEY_2", "key"), ("FIVETRAN_API_SECRET_2", "canary-secret")]).ok().unwrap();
+    assert!(twice.fivetran.second_key.is_none());
+    assert_eq!(
+        twice.remarks,
+        [
+            "FIVETRAN_API_KEY_2 is the same key as FIVETRAN_API_KEY, so it cannot take its place; the bot passes over it"
+        ]
+    );
+    assert_eq!(
+        with(&[("FIVETRAN_API_KEY_2_EXPIRES", "2027-03-31")]).ok().unwrap().remarks,
+        [
+            "FIVETRAN_API_KEY_2_EXPIRES is set, but FIVETRAN_API_KEY_2 is not; did you mean FIVETRAN_API_KEY_EXPIRES?"
+        ]
+    );
+}
+
+#[test]
+fn a_secret_in_a_file_is_what_a_person_put_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("secret");
+    let name = [("FIVETRAN_API_SECRET", ""), ("FIVETRAN_API_SECRET_FILE", path.to_str().unwrap())];
+    for text in ["canary", "\u{FEFF}canary\r\n", "  canary\n\n"] {
+        std::fs::write(&path, text).unwrap();
+        let secret = with(&name).ok().unwrap().fivetran.key.secret;
+        assert_eq!(secret.expose_secret(), "canary", "{text:?}");
+    }
+    std::fs::write(&path, "a2V5OmNh\nbmFyeQ==\n").unwrap();
+    assert_eq!(
+        with(&name).ok().unwrap().fivetran.key.secret.expose_secret(),
+        "canary",
+        "Base64 in two lines"
+    );
+    for text in ["", "\u{FEFF}\n", "canary\ncanary", "'canary'", "FIVETRAN_API_SECRET=canary", "c\0a\0n"] {
+        std::fs::write(&path, text).unwrap();
+        let faults = with(&name).err().unwrap();
+        assert_eq!(faults.0.len(), 1, "{text:?}: {faults}");
+        assert_eq!(faults.0[0].variable, "FIVETRAN_API_SECRET_FILE");
+        assert!(!faults.to_string().contains("canary"), "{faults}");
+    }
 }
 
 #[test]
