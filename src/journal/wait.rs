@@ -165,7 +165,10 @@ impl<C> Journal<C> {
             }
             // Nothing got as far as Fivetran.
             Outcome::Failed(Failure::Doubtful(Problem::Blocked(
-                Obstacle::UnknownHost | Obstacle::ProxyRefuses,
+                Obstacle::UnknownHost
+                | Obstacle::ProxyRefuses
+                | Obstacle::UnknownProxy
+                | Obstacle::SilentProxy,
             ))) => fivetran(WaitsFor::Reach),
             Outcome::Failed(Failure::Unclear | Failure::Doubtful(_)) => fivetran(WaitsFor::Recovery),
             Outcome::Found(Found::Nothing) if creating => {

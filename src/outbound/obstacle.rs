@@ -31,8 +31,12 @@ pub enum Obstacle {
     BadCertificate,
     /// The proxy wants to be signed in to: status 407.
     ProxySignIn,
-    /// The proxy does not let us through.
+    /// The proxy answers, and does not connect us: it does not want to, or cannot.
     ProxyRefuses,
+    /// No name server knows the proxy.
+    UnknownProxy,
+    /// The proxy cannot be reached, or hangs up.
+    SilentProxy,
     /// The network wants somebody to sign in first: status 511.
     NetworkSignIn,
     /// We are sent elsewhere, and follow nobody.
@@ -55,7 +59,11 @@ impl Obstacle {
     #[must_use]
     pub fn may_pass(self) -> bool {
         match self {
-            Self::UnknownHost | Self::ProxyRefuses | Self::OddShape => true,
+            Self::UnknownHost
+            | Self::ProxyRefuses
+            | Self::UnknownProxy
+            | Self::SilentProxy
+            | Self::OddShape => true,
             Self::Foreign { status } => matches!(status, 403 | 404),
             Self::NoTls
             | Self::UntrustedCertificate
@@ -71,11 +79,14 @@ impl Obstacle {
 
     /// What an error of the transport speaks of, if it is any of these.
     pub(super) fn of(error: &(dyn StdError + 'static)) -> Option<Self> {
-        causes(error).find_map(|cause| match cause.downcast_ref::<IoError>().and_then(IoError::get_ref) {
-            // An I/O error names the cause of what is inside it, not what is inside it.
-            Some(inner) => Self::of_one(inner),
-            None => Self::of_one(cause),
-        })
+        let found = causes(error).find_map(Self::of_one);
+        // What comes before the tunnel is the proxy's own.
+        let of_proxy = causes(error).any(|cause| cause.to_string() == NO_WAY_TO_PROXY);
+        match found {
+            Some(Self::UnknownHost) if of_proxy => Some(Self::UnknownProxy),
+            None if of_proxy => Some(Self::SilentProxy),
+            found => found,
+        }
     }
 
     fn of_one(cause: &(dyn StdError + 'static)) -> Option<Self> {
@@ -108,15 +119,27 @@ impl Obstacle {
             ["Name or service not known", "Name does not resolve", "nodename nor servname"];
         match text {
             "tunnel error: proxy authorization required" => Some(Self::ProxySignIn),
-            "tunnel error: unsuccessful" => Some(Self::ProxyRefuses),
+            "tunnel error: unsuccessful" | "tunnel error: proxy response headers too long" => {
+                Some(Self::ProxyRefuses)
+            }
+            "tunnel error: unexpected end of file" | "tunnel error: io error establishing tunnel" => {
+                Some(Self::SilentProxy)
+            }
             text => NO_SUCH_HOST.iter().any(|words| text.contains(words)).then_some(Self::UnknownHost),
         }
     }
 }
 
-/// An error and all that caused it.
+/// hyper-util's words for a proxy that could not be reached; the reason is among its causes.
+const NO_WAY_TO_PROXY: &str = "tunnel error: failed to create underlying connection";
+
+/// An error and all that caused it. An I/O error names as its source the source of what is inside it
+/// and not that itself, which can be an I/O error again.
 fn causes<'a>(error: &'a (dyn StdError + 'static)) -> impl Iterator<Item = &'a (dyn StdError + 'static)> {
-    std::iter::successors(Some(error), |&error| error.source())
+    std::iter::successors(Some(error), |&error| match error.downcast_ref::<IoError>() {
+        Some(io) if io.get_ref().is_some() => io.get_ref().map(|inner| inner as &(dyn StdError + 'static)),
+        _ => error.source(),
+    })
 }
 
 impl Obstacle {
@@ -132,7 +155,9 @@ impl Obstacle {
             Self::FutureCertificate => "the certificate is not valid yet; is this machine's clock right?",
             Self::BadCertificate => "the certificate is not valid",
             Self::ProxySignIn => "the proxy wants to be signed in to",
-            Self::ProxyRefuses => "the proxy does not let the bot through",
+            Self::ProxyRefuses => "the proxy does not connect the bot",
+            Self::UnknownProxy => "the proxy's name is unknown to the name server",
+            Self::SilentProxy => "the proxy cannot be reached, or hangs up",
             Self::NetworkSignIn => "the network wants somebody to sign in first",
             Self::Redirect { .. } => "a redirect, which is not followed",
             Self::Foreign { .. } => "an answer that is not its API's",
@@ -160,9 +185,19 @@ mod tests {
     #[error("client error (Connect)")]
     struct Nested(#[source] IoError);
 
+    /// The same from one I/O error and from two, as TLS nests them.
     fn inside(error: impl Into<Box<dyn StdError + Send + Sync>>) -> Option<Obstacle> {
-        Obstacle::of(&Nested(IoError::other(error)))
+        let once = Nested(IoError::other(error));
+        let told = Obstacle::of(&once);
+        let Nested(once) = once;
+        assert_eq!(Obstacle::of(&Nested(IoError::other(once))), told);
+        told
     }
+
+    /// hyper-util's error where a proxy cannot be reached.
+    #[derive(Debug, thiserror::Error)]
+    #[error("tunnel error: failed to create underlying connection")]
+    struct NoWay(#[source] IoError);
 
     #[test]
     fn a_fault_of_the_certificate_is_told_as_what_it_is() {
@@ -187,12 +222,25 @@ mod tests {
         for (text, obstacle) in [
             ("tunnel error: proxy authorization required", Some(Obstacle::ProxySignIn)),
             ("tunnel error: unsuccessful", Some(Obstacle::ProxyRefuses)),
+            ("tunnel error: unexpected end of file", Some(Obstacle::SilentProxy)),
             ("failed to lookup address information: Name or service not known", Some(Obstacle::UnknownHost)),
             ("failed to lookup address information: Temporary failure in name resolution", None),
             ("Connection refused (os error 111)", None),
         ] {
             assert_eq!(inside(text), obstacle, "{text}");
         }
+    }
+
+    #[test]
+    fn a_proxy_that_cannot_be_reached_is_never_told_as_the_partner() {
+        let unknown = "failed to lookup address information: Name or service not known";
+        for (text, obstacle) in
+            [(unknown, Obstacle::UnknownProxy), ("Connection refused (os error 111)", Obstacle::SilentProxy)]
+        {
+            assert_eq!(inside(NoWay(IoError::other(text))), Some(obstacle), "{text}");
+        }
+        let untrusted = TlsError::InvalidCertificate(CertificateError::UnknownIssuer);
+        assert_eq!(inside(NoWay(IoError::other(untrusted))), Some(Obstacle::UntrustedCertificate));
     }
 
     #[test]

@@ -184,8 +184,8 @@ fn problem_sentence(problem: &Problem, work: &Work) -> String {
 #[must_use]
 pub fn unreachable(api_url: &str) -> String {
     format!(
-        "Fivetran is not reachable (no connection) at {api_url}; nothing was created. Check the network and \
-         FIVETRAN_API_URL."
+        "Fivetran is not reachable (no connection) at {api_url}; nothing was created. Check the network, \
+         FIVETRAN_API_URL and, if you use a proxy, HTTPS_PROXY."
     )
 }
 
@@ -252,8 +252,15 @@ fn blocked(obstacle: Obstacle, work: &Work) -> String {
             ("the proxy on the way wants a name and a password".to_owned(), "put both into HTTPS_PROXY")
         }
         Obstacle::ProxyRefuses => (
-            "the proxy on the way doesn't let me through".to_owned(),
-            "allow Fivetran's address there, or check HTTPS_PROXY",
+            "the proxy on the way answers, but doesn't connect me".to_owned(),
+            "check HTTPS_PROXY, and whether the proxy works and lets Fivetran's address through",
+        ),
+        Obstacle::UnknownProxy => {
+            ("no name server here knows the proxy on the way".to_owned(), "check HTTPS_PROXY")
+        }
+        Obstacle::SilentProxy => (
+            "the proxy on the way can't be reached, or hangs up".to_owned(),
+            "check HTTPS_PROXY, and whether the proxy works",
         ),
         Obstacle::NetworkSignIn => (
             "the network wants somebody to sign in first".to_owned(),

@@ -389,11 +389,11 @@ fn refusals(long: &Lengths) -> Vec<(&'static str, Reason)> {
 }
 
 /// Everything that can stand between the bot and Fivetran.
-pub(super) fn obstacles() -> [(&'static str, outbound::Obstacle); 13] {
+pub(super) fn obstacles() -> [(&'static str, outbound::Obstacle); 15] {
     use outbound::Obstacle::{
         BadCertificate, CertificateOfAnotherHost, ExpiredCertificate, Foreign, FutureCertificate,
-        NetworkSignIn, NoTls, OddShape, ProxyRefuses, ProxySignIn, Redirect, UnknownHost,
-        UntrustedCertificate,
+        NetworkSignIn, NoTls, OddShape, ProxyRefuses, ProxySignIn, Redirect, SilentProxy, UnknownHost,
+        UnknownProxy, UntrustedCertificate,
     };
     [
         ("unknown-host", UnknownHost),
@@ -405,6 +405,8 @@ pub(super) fn obstacles() -> [(&'static str, outbound::Obstacle); 13] {
         ("bad-certificate", BadCertificate),
         ("proxy-sign-in", ProxySignIn),
         ("proxy-refuses", ProxyRefuses),
+        ("proxy-unknown", UnknownProxy),
+        ("proxy-silent", SilentProxy),
         ("network-sign-in", NetworkSignIn),
         ("redirect", Redirect { status: 302 }),
         ("foreign", Foreign { status: 404 }),
