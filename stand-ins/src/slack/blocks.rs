@@ -209,10 +209,9 @@ impl Check {
         self.longest(button, "value", 2000, at);
         self.longest(button, "url", 3000, at);
         self.longest(button, "accessibility_label", 75, at);
-        if let Some(url) = button["url"].as_str()
-            && !url.starts_with("http://")
-            && !url.starts_with("https://")
-        {
+        let is_web =
+            |url: &str| url::Url::parse(url).is_ok_and(|url| matches!(url.scheme(), "http" | "https"));
+        if button["url"].as_str().is_some_and(|url| !is_web(url)) {
             self.fault(at, "url is not a web address");
         }
         let style = &button["style"];

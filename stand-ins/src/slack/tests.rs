@@ -237,6 +237,27 @@ async fn a_message_that_is_too_long_is_cut_off_and_one_with_too_much_is_refused(
 }
 
 #[tokio::test]
+async fn an_edit_without_a_text_leaves_the_blocks_and_one_with_a_text_does_not() {
+    // docs.slack.dev, chat.update, text, blocks or attachments.
+    let slack = stand_in().await;
+    let blocks = json!([{ "type": "section", "text": { "type": "plain_text", "text": "one" } }]);
+    let attachments = json!([{ "text": "aside" }]);
+    let message =
+        json!({ "channel": "C0CUSTOMER", "text": "one", "blocks": blocks, "attachments": attachments });
+    let posted = api(&slack, "chat.postMessage", message).await;
+    let edit = async |mut fields: Value| {
+        (fields["channel"], fields["ts"]) = (json!("C0CUSTOMER"), posted["ts"].clone());
+        assert_eq!(api(&slack, "chat.update", fields).await["ok"], true);
+        slack.messages()[0].payload.clone()
+    };
+    let aside = edit(json!({ "attachments": [{ "text": "another" }] })).await;
+    assert_eq!((&aside["blocks"], &aside["attachments"][0]["text"]), (&blocks, &json!("another")));
+    let plain = edit(json!({ "text": "two" })).await;
+    assert_eq!((&plain["blocks"], &plain["attachments"][0]["text"]), (&Value::Null, &json!("another")));
+    slack.shutdown();
+}
+
+#[tokio::test]
 async fn a_trigger_is_looked_at_before_the_view_and_used_up_after_it() {
     let slack = stand_in().await;
     let modal = json!({

@@ -36,8 +36,10 @@ pub(crate) fn answer(
     now: Timestamp,
 ) -> Answer {
     let scopes = state.scopes.join(",");
+    let mut known = false;
     let result = arguments.as_ref().map_err(|&error| error.into()).and_then(|arguments| {
         authorize(request, arguments)?;
+        known = true;
         call(method, arguments, state, now)
     });
     let body = match result {
@@ -57,7 +59,9 @@ pub(crate) fn answer(
             body
         }
     };
-    Answer::json(200, &body).with("x-oauth-scopes", scopes)
+    let answer = Answer::json(200, &body);
+    // slack.md, 5: what the token has; of none there is nothing to tell.
+    if known { answer.with("x-oauth-scopes", scopes) } else { answer }
 }
 
 /// The body of an answer that a fault asks for.
@@ -188,7 +192,16 @@ fn update(arguments: &Value, state: &mut State) -> Success {
     if message.visibility == Visibility::Ephemeral {
         return Err("cant_update_message".into());
     }
-    let (id, payload) = (message.id, payload(arguments));
+    let mut payload = payload(arguments);
+    // docs.slack.dev, chat.update: attachments stay where they are not mentioned, metadata too, and
+    // blocks where the text is not either.
+    for field in ["attachments", "metadata", "blocks"] {
+        let stays = payload[field].is_null() && (field != "blocks" || payload["text"].is_null());
+        if stays && !message.payload[field].is_null() {
+            payload[field] = message.payload[field].clone();
+        }
+    }
+    let id = message.id;
     let answer = json!({
         "channel": channel, "ts": ts, "text": text(arguments, "text"), "message": shown(&payload, ts),
     });

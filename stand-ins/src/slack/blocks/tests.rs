@@ -64,6 +64,20 @@ fn unknown_things_and_twins_are_refused() {
     assert_eq!(block_faults(&message).len(), 3);
 }
 
+#[test]
+fn a_button_leads_to_a_web_address() {
+    for (url, faults) in [
+        ("https://x.test/?a=1&b=2", 0),
+        ("http://[::1]:80/", 0),
+        ("https://", 1),
+        ("x.test", 1),
+        ("ftp://x.test", 1),
+    ] {
+        let message = json!({ "blocks": [button("Go", url)] });
+        assert_eq!(block_faults(&message).len(), faults, "{url}");
+    }
+}
+
 fn faults_of(block: Value) -> Vec<String> {
     block_faults(&json!({ "blocks": [block] }))
 }
