@@ -12,6 +12,7 @@ use std::time::Duration;
 
 pub use obstacle::Obstacle;
 use proxies::Proxies;
+use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::{Certificate, Client, Proxy, Response, redirect};
 
 /// Longest wait for a TCP and TLS connection.
@@ -22,6 +23,8 @@ pub const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 /// Largest answer that is read, in bytes, unless it is known to be larger. Slack's largest is the list
 /// of a user group's members: 100,000 of them have less than 2 MB.
 pub const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
+/// What some programs, and proxies that rewrite answers, put before a text in UTF-8.
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// How many idle connections to one host are kept.
 const IDLE_PER_HOST: usize = 64;
 
@@ -63,6 +66,8 @@ pub struct Network {
 pub fn client(network: &Network) -> Result<Client, reqwest::Error> {
     // A second call finds the provider in place, which is just as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
+    // Whoever names no coding takes any, and nothing here unpacks one. RFC 9110, 12.5.3.
+    let uncoded = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static("identity"))]);
     // What the client itself would make of the environment is only half of what others do.
     let mut client = Client::builder().no_proxy();
     if network.proxies.http.is_some() || network.proxies.https.is_some() {
@@ -74,6 +79,7 @@ pub fn client(network: &Network) -> Result<Client, reqwest::Error> {
     }
     client
         .user_agent(USER_AGENT)
+        .default_headers(uncoded)
         .connect_timeout(CONNECT_TIMEOUT)
         .timeout(CALL_TIMEOUT)
         .redirect(redirect::Policy::none())
@@ -100,7 +106,7 @@ pub fn classify(error: &reqwest::Error) -> CallError {
     }
 }
 
-/// Reads an answer's body up to `limit` bytes.
+/// Reads an answer's body up to `limit` bytes, without a byte-order mark, which is no part of a text.
 ///
 /// # Errors
 /// [`CallError::Unanswered`] when the connection ends early, [`CallError::TooLarge`].
@@ -112,6 +118,9 @@ pub async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, CallE
             return Err(CallError::TooLarge(limit));
         }
         body.extend_from_slice(&chunk);
+    }
+    if body.starts_with(BYTE_ORDER_MARK) {
+        body.drain(..BYTE_ORDER_MARK.len());
     }
     Ok(body)
 }
@@ -135,5 +144,13 @@ mod tests {
         let answer = |bytes: usize| Response::from(hyper::Response::new("x".repeat(bytes)));
         assert_eq!(read(answer(10), 10).await.unwrap().len(), 10);
         assert!(matches!(read(answer(11), 10).await, Err(CallError::TooLarge(10))));
+    }
+
+    #[tokio::test]
+    async fn a_byte_order_mark_is_no_part_of_an_answer() {
+        for (sent, expected) in [("\u{feff}{}", "{}"), ("\u{feff}", ""), ("{}\u{feff}", "{}\u{feff}")] {
+            let answer = Response::from(hyper::Response::new(sent));
+            assert_eq!(read(answer, 100).await.unwrap(), expected.as_bytes());
+        }
     }
 }
