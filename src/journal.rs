@@ -345,12 +345,12 @@ impl<C> Journal<C> {
         match failure {
             Failure::Final(problem) => self.tell(problem, now),
             Failure::Doubtful(problem) if self.doubts >= DOUBTS => self.tell(problem, now),
-            _ if now >= after(self.terms.accepted_at, CREATE_DEADLINE) => self.tell(Problem::NoAnswer, now),
+            _ if now >= after(self.terms.accepted_at, CREATE_DEADLINE) => self.tell(self.in_vain(), now),
             Failure::Throttled(Some(pause)) if pause > THROTTLE_LIMIT => {
                 self.tell(Problem::RateLimited { retry_after_s: Some(pause.as_secs()) }, now)
             }
             Failure::Throttled(pause) => self.throttled(pause, now),
-            Failure::NotSent => self.again(self.due, now),
+            Failure::NotSent | Failure::Unanswered => self.again(self.due, now),
             Failure::Doubtful(_) => {
                 self.doubts += 1;
                 // Whoever answered in Fivetran's place says nothing of what Fivetran did.
@@ -377,9 +377,7 @@ impl<C> Journal<C> {
         self.due = due;
         if now >= self.limit() {
             return match self.progress.stage {
-                Stage::Create | Stage::Cancel { .. } | Stage::Sync { .. } => {
-                    self.tell(Problem::NoAnswer, now)
-                }
+                Stage::Create | Stage::Cancel { .. } | Stage::Sync { .. } => self.tell(self.in_vain(), now),
                 _ => self.end(Ending::Undeliverable),
             };
         }

@@ -50,7 +50,7 @@ impl Provision {
             Some(kind) => Ok(kind),
             None => match self.fivetran.schema_kind(&request.service).await {
                 Ok(kind) => Ok(kind),
-                Err(Error::Unclear(_)) => Err(Failure::NotSent),
+                Err(Error::Unclear(_)) => Err(Failure::Unanswered),
                 // A service without metadata of its own takes what nearly all take; if not, Fivetran
                 // says so in its own words.
                 Err(Error::NotFound(_)) => Ok(SchemaKind::Schema),
@@ -111,7 +111,7 @@ impl Provision {
             Ok(Some(_)) => {}
             Ok(None) => return Outcome::Vanished,
             // Nothing was deleted by being looked at.
-            Err(Error::Unclear(_)) => return Outcome::Failed(Failure::NotSent),
+            Err(Error::Unclear(_)) => return Outcome::Failed(Failure::Unanswered),
             Err(error) => return Outcome::Failed(failure(error)),
         }
         match self.fivetran.delete_connection(connection).await {
@@ -146,7 +146,7 @@ impl Provision {
             Ok(Some(found)) => found,
             Ok(None) => return Err(Outcome::Vanished),
             // Nothing was begun by being looked at.
-            Err(Error::Unclear(_)) => return Err(Outcome::Failed(Failure::NotSent)),
+            Err(Error::Unclear(_)) => return Err(Outcome::Failed(Failure::Unanswered)),
             Err(error) => return Err(Outcome::Failed(failure(error))),
         };
         match (found.status.setup_state, found.status.sync_state) {
@@ -217,9 +217,23 @@ fn refused(status: u16, said: ApiMessage) -> Outcome {
     let problem = match conflict {
         true if said.says_taken() => Problem::NameTaken(said),
         true => Problem::Conflict(said),
+        // Locked: for now, and not for the sake of the name.
+        false if status == 423 => Problem::Conflict(said),
         false => Problem::Refused(said),
     };
     Outcome::CreateRefused { problem, conflict }
+}
+
+/// Why Fivetran told nothing of what it was asked, as far as that stays or lasts.
+#[must_use]
+pub fn reason(error: Error) -> Option<Problem> {
+    match failure(error) {
+        Failure::Final(problem) | Failure::Doubtful(problem) => Some(problem),
+        Failure::Throttled(pause) => {
+            Some(Problem::RateLimited { retry_after_s: pause.map(|pause| pause.as_secs()) })
+        }
+        Failure::NotSent | Failure::Unanswered | Failure::Unclear => None,
+    }
 }
 
 /// What a failed call means for the command.
@@ -228,7 +242,7 @@ fn failure(error: Error) -> Failure {
         Error::KeyRejected(_) => Failure::Final(Problem::KeyRejected),
         Error::Forbidden(said) => Failure::Final(Problem::Forbidden(said)),
         Error::NotFound(said) if said.is_of_group() => Failure::Final(Problem::GroupUnknown(said)),
-        Error::Rejected { status: 409, said } => Failure::Final(Problem::Conflict(said)),
+        Error::Rejected { status: 409 | 423, said } => Failure::Final(Problem::Conflict(said)),
         Error::Gone(said) | Error::NotFound(said) | Error::Rejected { said, .. } => {
             Failure::Final(Problem::Refused(said))
         }
@@ -270,6 +284,7 @@ mod tests {
             (400, "Destination schema must be unique", ("name_taken", true)),
             (409, "The destination is being migrated", ("conflict", true)),
             (409, "", ("conflict", true)),
+            (423, "The destination is locked", ("conflict", false)),
             (400, "Unsupported connector service 'x'", ("refused", false)),
             (422, "", ("refused", false)),
         ] {

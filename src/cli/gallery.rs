@@ -23,6 +23,7 @@ use crate::command::sync::NotSynced;
 use crate::fivetran::tasks::Cause;
 use crate::journal::{Problem, Waiting, WaitsFor};
 use crate::life::{News, State};
+use crate::outbound::Obstacle;
 use crate::permission::Refused;
 use crate::reply::live::{self, Note};
 use crate::reply::{
@@ -308,7 +309,11 @@ impl Gallery<'_> {
         for state in State::ALL {
             self.message(&format!("status-{}", state.name()), sample.status(state, views(state)));
         }
-        self.message("status-silent", sample.status(State::Waiting, View::Silent));
+        self.message("status-silent", sample.status(State::Waiting, View::Silent(None)));
+        let blocked = Problem::Blocked(Obstacle::Redirect { status: 302 });
+        for (name, why) in [("status-key-rejected", Problem::KeyRejected), ("status-blocked", blocked)] {
+            self.message(name, sample.status(State::Waiting, View::Silent(Some(why))));
+        }
     }
 
     fn form(&mut self) {
@@ -332,7 +337,8 @@ impl Gallery<'_> {
             let refused = Refused { reason: reason.clone(), ask: vec![sample.user.clone()] };
             self.add("form-refused", Kind::Modal, form::refused(&refused));
         }
-        self.message("form-not-opened", form::not_opened(&sample.slash));
+        self.message("form-not-opened", form::not_opened(&sample.slash, false));
+        self.message("form-perhaps-not-opened", form::not_opened(&sample.slash, true));
         let found = Found { how: How::Matching, services: sample.services.clone(), more: 0 };
         self.add("form-services", Kind::Options, form::options(&found));
         self.add("form-no-services", Kind::Options, form::no_options());

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use crate::command::Verb;
 use crate::fivetran::model::Status;
 use crate::fivetran::tasks::Cause;
+use crate::journal::Problem;
 use crate::life::{self, Connection, Event, Link, Seen, State};
 
 /// Its line in help.
@@ -25,8 +26,8 @@ pub enum View {
     Status(Status),
     /// That there is no such connection any more.
     Gone,
-    /// Nothing, in the time there is.
-    Silent,
+    /// Nothing, in the time there is; or nothing for this reason, which stays or lasts.
+    Silent(Option<Problem>),
 }
 
 /// A link as it is known now.
@@ -79,7 +80,7 @@ pub fn report(connection: &Connection, view: View, now: Timestamp) -> Report {
         View::Status(status) => {
             life::next(connection, Event::Seen(Seen::from(status)), false, now).connection.link
         }
-        View::Gone | View::Silent => connection.link.clone(),
+        View::Gone | View::Silent(_) => connection.link.clone(),
     };
     let state = link.state_at(now);
     Report { link: Link { state, ..link }, view }

@@ -106,6 +106,8 @@ pub enum Failure {
     Throttled(Option<Duration>),
     /// Nothing was sent.
     NotSent,
+    /// It was asked something, which changes nothing, and gave no clear answer.
+    Unanswered,
     /// It may have been done.
     Unclear,
 }

@@ -7,6 +7,9 @@ use jiff::Timestamp;
 use super::pause::{CREATE_DEADLINE, after};
 use super::{Due, Ending, Journal, Next, Notice, PostFailure, Problem, RESPONSE_URL_POSTS, Stage};
 
+/// Slack's word where it asks for a pause to the end.
+const RATE_LIMITED: &str = "ratelimited";
+
 impl<C> Journal<C> {
     pub(super) fn post_failed(&mut self, failure: PostFailure, now: Timestamp) -> Next {
         let telling = matches!(self.progress.stage, Stage::Tell { .. });
@@ -24,6 +27,11 @@ impl<C> Journal<C> {
             PostFailure::Later { pause, .. } => {
                 self.progress.posts = self.progress.posts.saturating_sub(1);
                 self.throttled(Some(pause), now)
+            }
+            PostFailure::Throttled(_)
+                if !telling && now >= after(self.terms.accepted_at, CREATE_DEADLINE) =>
+            {
+                self.tell(Problem::CannotPost { slack_says: RATE_LIMITED.to_owned() }, now)
             }
             PostFailure::Throttled(pause) => {
                 self.progress.posts = self.progress.posts.saturating_sub(1);

@@ -332,7 +332,11 @@ fn whatever_fails_for_ever_ends_in_time_and_without_haste() {
                 Step::Tell => Outcome::Told,
                 _ => failed(failure.clone()),
             });
-            assert_eq!((life.stage(), life.problem()), ("told", Some(&Problem::NoAnswer)));
+            let told = match failure {
+                Failure::Throttled(_) => Problem::RateLimited { retry_after_s: None },
+                _ => Problem::NoAnswer,
+            };
+            assert_eq!((life.stage(), life.problem()), ("told", Some(&told)));
             // The last creation is begun a while before that.
             let made_until = start() + (CREATE_DEADLINE - super::pause::CREATE_MARGIN);
             assert!((made_until..=start() + CREATE_DEADLINE).contains(&life.now), "{failure:?}");

@@ -113,6 +113,17 @@ impl<C> Journal<C> {
         Waiting { waits_for, until: self.tries_until() }
     }
 
+    /// What is told when it was tried in vain to the end.
+    pub(super) fn in_vain(&self) -> Problem {
+        let limited = self.waits.trouble == Some(Trouble::Fivetran(WaitsFor::Limit));
+        // What was sent before may have been done all the same, which the other one says.
+        if limited && self.maybe_sent.is_none() {
+            Problem::RateLimited { retry_after_s: None }
+        } else {
+            Problem::NoAnswer
+        }
+    }
+
     /// Until when anything is tried at Fivetran.
     fn tries_until(&self) -> Timestamp {
         after(self.terms.accepted_at, CREATE_DEADLINE)
@@ -170,7 +181,9 @@ impl<C> Journal<C> {
                 | Obstacle::UnknownProxy
                 | Obstacle::SilentProxy,
             ))) => fivetran(WaitsFor::Reach),
-            Outcome::Failed(Failure::Unclear | Failure::Doubtful(_)) => fivetran(WaitsFor::Recovery),
+            Outcome::Failed(Failure::Unanswered | Failure::Unclear | Failure::Doubtful(_)) => {
+                fivetran(WaitsFor::Recovery)
+            }
             Outcome::Found(Found::Nothing) if creating => {
                 let unsure = self.maybe_sent.is_some() || self.refused.is_some();
                 unsure.then_some(Trouble::Fivetran(WaitsFor::Certainty))

@@ -222,13 +222,16 @@ fn words(sentence: &str) -> SlackView {
     SlackView::Modal(modal(vec![plain_section(sentence)]).with_close(text("Close")))
 }
 
-/// The form could not be opened, or Slack did not say that it was; for the person alone.
+/// The form could not be opened or, if it `may_be_open`, Slack did not say that it was; for the person
+/// alone.
 #[must_use]
-pub fn not_opened(slash: &str) -> SlackMessageContent {
-    sentences(&format!(
-        "The form may not have opened. If it hasn't, type the command instead: {slash} {}. To see everything you can type: {slash} help",
-        VERBS[0].usage
-    ))
+pub fn not_opened(slash: &str, may_be_open: bool) -> SlackMessageContent {
+    let what = match may_be_open {
+        true => "The form may not have opened. If it hasn't, type the command instead",
+        false => "I couldn't open the form. Type the command instead",
+    };
+    let usage = VERBS[0].usage;
+    sentences(&format!("{what}: {slash} {usage}. To see everything you can type: {slash} help"))
 }
 
 fn modal(blocks: Vec<SlackBlock>) -> SlackModalView {

@@ -160,16 +160,11 @@ fn problem_sentence(problem: &Problem, work: &Work) -> String {
             misfit_words(name, request.kind, *fault)
                 + &format!(" Try: {slash} {}", instead(problem, request).unwrap_or_default())
         }
-        Problem::RateLimited { retry_after_s: Some(seconds) } => {
-            format!(
-                "Fivetran's rate limit has been reached, so {}. Try again in {}.",
-                undone(work),
-                pause(*seconds)
-            )
-        }
-        Problem::RateLimited { retry_after_s: None } => {
-            format!("Fivetran's rate limit has been reached, so {}. Try again in an hour.", undone(work))
-        }
+        Problem::RateLimited { retry_after_s } => format!(
+            "Fivetran's rate limit has been reached, so {}. Try again in {}.",
+            undone(work),
+            retry_after_s.map_or_else(|| "an hour".to_owned(), pause)
+        ),
         Problem::NoAnswer => no_answer(work),
         Problem::CannotPost { slack_says } => cannot_post(work.request(), slack_says),
         Problem::Unconfirmed => format!(
@@ -220,9 +215,38 @@ fn refused(said: &ApiMessage, work: &Work) -> String {
     )
 }
 
-/// What stands between the bot and Fivetran, and who can take it away.
-fn blocked(obstacle: Obstacle, work: &Work) -> String {
-    let (what, remedy) = match obstacle {
+/// Why it cannot be seen what Fivetran says, and what to do about that; `None`: nothing, it passes.
+pub(super) fn unseen(problem: &Problem) -> Option<String> {
+    Some(match problem {
+        Problem::KeyRejected => {
+            "Fivetran rejected the API key. Whoever runs connect-card needs to set FIVETRAN_API_KEY \
+                                 and FIVETRAN_API_SECRET to a valid key."
+                .to_owned()
+        }
+        Problem::Forbidden(said) => format!(
+            "The Fivetran API key isn't allowed to see it{}. Whoever runs connect-card needs to let it create, read and \
+             delete connections in this destination.",
+            quoted(said)
+        ),
+        Problem::Blocked(obstacle) => {
+            let (what, remedy) = in_the_way(*obstacle);
+            format!("I can't reach Fivetran: {what}. Whoever runs connect-card needs to {remedy}.")
+        }
+        Problem::TooLarge { limit_mb } => format!(
+            "Fivetran's answer is larger than the {limit_mb} MB that I read; whoever runs connect-card finds more in \
+             the log."
+        ),
+        Problem::RateLimited { .. } => "Fivetran's rate limit has been reached; try again later.".to_owned(),
+        Problem::Refused(said) | Problem::Conflict(said) => {
+            format!("Fivetran refused to tell{}.", quoted(said))
+        }
+        _ => return None,
+    })
+}
+
+/// What stands between the bot and Fivetran, and what whoever can take it away has to do.
+fn in_the_way(obstacle: Obstacle) -> (String, &'static str) {
+    match obstacle {
         Obstacle::UnknownHost => {
             ("no name server here knows its address".to_owned(), "check the network and FIVETRAN_API_URL")
         }
@@ -280,7 +304,12 @@ fn blocked(obstacle: Obstacle, work: &Work) -> String {
             "it has a form that I don't know".to_owned(),
             "check FIVETRAN_API_URL, and whether there is a newer connect-card",
         ),
-    };
+    }
+}
+
+/// The same, and what has not come about for it.
+fn blocked(obstacle: Obstacle, work: &Work) -> String {
+    let (what, remedy) = in_the_way(obstacle);
     let again = match work {
         Work::Connect(_) => "After that, type the same command again.",
         Work::Renew { .. } | Work::Cancel { .. } | Work::Sync { .. } => "After that, try again.",
@@ -309,7 +338,7 @@ fn undone(work: &Work) -> String {
 /// Fivetran's silence, and what may have become of the command.
 fn no_answer(work: &Work) -> String {
     let name = work.request().service_name.as_str();
-    let silence = "Fivetran couldn't be reached, or didn't answer in time";
+    let silence = "Fivetran couldn't be reached, or gave no clear answer in time";
     match work {
         Work::Connect(_) => format!(
             "{silence}. Try the same command again in a while: if the connection for {name} was created after all, \
@@ -382,11 +411,12 @@ fn cut_ascii(text: &str, limit: usize) -> &str {
     text.get(..limit).unwrap_or(text)
 }
 
-/// A pause as people say it: seconds up to two minutes, then minutes.
+/// A pause as people say it: seconds up to two minutes, then minutes. Fivetran's limit is of an hour, so
+/// whoever names more is mistaken, or something else on the way.
 fn pause(seconds: u64) -> String {
     match seconds {
         0..=1 => "a second".to_owned(),
         2..=120 => format!("{seconds} seconds"),
-        _ => format!("{} minutes", seconds.min(86_400).div_ceil(60)),
+        _ => format!("{} minutes", seconds.min(3600).div_ceil(60)),
     }
 }

@@ -90,7 +90,8 @@ fn unclear_words(what: &str, unclear: &Unclear) -> (String, String) {
             "to do it for you, or to run connect-card check".to_owned(),
         ),
     };
-    (format!("{what}: {because}. So I did nothing."), ask_to)
+    let again = if *unclear == Unclear::Silent { " Try again in a minute." } else { "" };
+    (format!("{what}: {because}. So I did nothing.{again}"), ask_to)
 }
 
 #[cfg(test)]

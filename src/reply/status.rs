@@ -4,7 +4,7 @@ use slack_morphism::prelude::{SlackBlock, SlackMessageContent};
 
 use super::markup::{Mrkdwn, content, context, cut, local_time, plain_section, sentences};
 use super::state::{mark, state_words, when};
-use super::{ask, trouble};
+use super::{ask, problem, trouble};
 use crate::command::status::{Choices, Report, View};
 use crate::fivetran::model::{SetupState, Status, SyncState, Task};
 use crate::life::{Link, State};
@@ -65,8 +65,13 @@ fn fivetran(view: &View, state: State) -> Vec<SlackBlock> {
         View::Gone => vec![plain_section(
             "Fivetran doesn't show this connection right now. One answer isn't enough to believe that it's gone.",
         )],
-        View::Silent => {
-            vec![plain_section("I couldn't see what Fivetran says just now; this is the last known status.")]
+        View::Silent(why) => {
+            let why = why.as_ref().and_then(problem::unseen).map(|why| format!(" {why}"));
+            let just_now = if why.is_none() { " just now" } else { "" };
+            vec![plain_section(&format!(
+                "I couldn't see what Fivetran says{just_now}; this is the last known status.{}",
+                why.unwrap_or_default()
+            ))]
         }
     }
 }

@@ -30,7 +30,7 @@ use crate::fivetran::schema::Target;
 use crate::journal::Progress;
 use crate::life::{self, Event, Link, State as LinkState};
 use crate::permission::{Gate, Home, Person};
-use crate::provision::Provision;
+use crate::provision::{self, Provision};
 use crate::reply::{self, ask, list as list_reply, services as services_reply, status as status_reply};
 use crate::slack::interaction::Workspace;
 use crate::slack::{self, SlashCommand};
@@ -273,9 +273,9 @@ impl Commands {
             Ok(Ok(None)) => View::Gone,
             Ok(Err(error)) => {
                 tracing::info!(link = link.id, %error, "could not see how a connection stands");
-                View::Silent
+                View::Silent(provision::reason(error))
             }
-            Err(_) => View::Silent,
+            Err(_) => View::Silent(None),
         }
     }
 

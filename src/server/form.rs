@@ -85,7 +85,7 @@ impl Forms {
         typed: &SlashCommand,
         deadline: Deadline,
     ) -> Result<(), SlackMessageContent> {
-        let failed = || reply::not_opened(&typed.command);
+        let failed = || reply::not_opened(&typed.command, false);
         let (Some(web_api), Some(trigger)) = (&self.web_api, &typed.trigger_id) else { return Err(failed()) };
         let draft = Draft {
             response_url: typed.response_url.expose().to_owned(),
@@ -110,11 +110,11 @@ impl Forms {
             Ok(Ok(())) => Ok(()),
             Ok(Err(error)) => {
                 tracing::info!(%error, "a form could not be opened");
-                Err(failed())
+                Err(reply::not_opened(&typed.command, error.may_be_done()))
             }
             Err(_) => {
                 tracing::info!("a form could not be opened in time");
-                Err(failed())
+                Err(reply::not_opened(&typed.command, true))
             }
         }
     }

@@ -84,6 +84,12 @@ impl PostError {
         }
     }
 
+    /// Whether what was asked for may have been done all the same.
+    #[must_use]
+    pub fn may_be_done(&self) -> bool {
+        matches!(self, Self::Unclear(_) | Self::Unconfirmed(_))
+    }
+
     /// Whether a message that was to be edited is out of reach for good. Any other refusal may pass,
     /// such as that of a token which is being replaced.
     #[must_use]

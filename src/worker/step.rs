@@ -114,7 +114,9 @@ fn calls_of(step: &Step, request: &Request) -> u32 {
 fn answer(outcome: &Outcome) -> Answer {
     match outcome {
         Outcome::Failed(Failure::Throttled(pause)) => Answer::Throttled(*pause),
-        Outcome::Failed(Failure::NotSent | Failure::Unclear | Failure::Doubtful(_)) => Answer::Failed,
+        Outcome::Failed(Failure::NotSent | Failure::Unanswered | Failure::Unclear | Failure::Doubtful(_)) => {
+            Answer::Failed
+        }
         _ => Answer::Answered,
     }
 }

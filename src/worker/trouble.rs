@@ -37,7 +37,7 @@ impl Cause {
         match outcome {
             Outcome::Failed(Failure::Throttled(_)) => Some(Self::FivetranPause),
             Outcome::Failed(Failure::NotSent) => Some(Self::FivetranUnreachable),
-            Outcome::Failed(Failure::Unclear) => Some(Self::FivetranUnclear),
+            Outcome::Failed(Failure::Unanswered | Failure::Unclear) => Some(Self::FivetranUnclear),
             Outcome::PostFailed(PostFailure::Throttled(_)) => Some(Self::SlackPause),
             Outcome::PostFailed(PostFailure::NotSent) => Some(Self::SlackUnreachable),
             Outcome::PostFailed(PostFailure::Unclear) => Some(Self::SlackUnclear),

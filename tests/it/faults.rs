@@ -194,7 +194,10 @@ async fn when_fivetran_stays_away_the_person_is_told_while_that_is_possible() {
     bot.advance(Duration::from_secs(26 * 60));
     bot.message(1).await;
     let sentence = bot.finish_with_sentence().await;
-    assert!(sentence.contains("didn't answer in time") && sentence.contains("same command"), "{sentence}");
+    assert!(
+        sentence.contains("gave no clear answer in time") && sentence.contains("same command"),
+        "{sentence}"
+    );
 }
 
 #[tokio::test]

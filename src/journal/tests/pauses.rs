@@ -26,6 +26,26 @@ fn a_short_throttle_is_waited_out_and_a_long_one_is_told() {
 }
 
 #[test]
+fn whoever_was_asked_to_wait_to_the_end_is_told_that_and_no_silence() {
+    for (sent_before, problem) in
+        [(false, Problem::RateLimited { retry_after_s: None }), (true, Problem::NoAnswer)]
+    {
+        let mut life = Life::new(RESPONSE_URL);
+        let mut step = life.next(Outcome::Accepted);
+        if sent_before {
+            step = life.next(failed(Failure::Unclear));
+        }
+        while step != Step::Tell {
+            step = match step {
+                Step::Wait(_) => life.after_wait(&step).1,
+                _ => life.next(failed(Failure::Throttled(None))),
+            };
+        }
+        assert_eq!(life.problem(), Some(&problem));
+    }
+}
+
+#[test]
 fn the_backoff_doubles_up_to_a_minute_within_its_jitter() {
     let mut life = Life::new(RESPONSE_URL);
     life.next(Outcome::Accepted);

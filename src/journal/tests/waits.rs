@@ -35,7 +35,11 @@ fn a_command_that_waits_for_fivetran_says_so_once_after_ten_seconds() {
             assert_eq!(told(&life), [(10, waits_for)], "{failure:?}");
             let until = life.notes[0].1.until;
             assert_eq!(until.duration_since(start()).as_secs(), 25 * 60);
-            assert_eq!(life.problem(), Some(&Problem::NoAnswer), "what comes of it follows");
+            let told = match failure {
+                Failure::Throttled(_) => Problem::RateLimited { retry_after_s: None },
+                _ => Problem::NoAnswer,
+            };
+            assert_eq!(life.problem(), Some(&told), "what comes of it follows");
             assert_eq!(life.journal.progress.posts, if web_api { 0 } else { 2 }, "each post is counted");
         }
     }
