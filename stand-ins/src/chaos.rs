@@ -3,9 +3,10 @@
 //!
 //! Owns the names and what each stands for on the wire. Must not know what the bot makes of it.
 
+mod fivetran;
 mod slack;
 
-use serde_json::json;
+use std::net::SocketAddr;
 
 use crate::fault::{Fault, Faults};
 
@@ -33,6 +34,39 @@ pub struct Row {
     pub source: &'static str,
 }
 
+/// Something that is wrong with the way to a partner, and not with an answer.
+#[derive(Debug, Clone, Copy)]
+pub struct Way {
+    /// What to ask for, in kebab case, unique in the table.
+    pub name: &'static str,
+    /// What is wrong.
+    kind: Wrong,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Wrong {
+    Refused,
+    NoTls,
+}
+
+/// Every such way.
+pub const WAYS: &[Way] = &[
+    Way { name: "fivetran-refused", kind: Wrong::Refused },
+    Way { name: "fivetran-without-tls", kind: Wrong::NoTls },
+];
+
+impl Way {
+    /// The address to call in the place of a stand-in that listens there.
+    #[must_use]
+    pub fn url(&self, stand_in: SocketAddr) -> String {
+        match self.kind {
+            // Nobody but the system's own services listens at so low a port, and none at this one.
+            Wrong::Refused => "http://127.0.0.1:1".to_owned(),
+            Wrong::NoTls => format!("https://{stand_in}"),
+        }
+    }
+}
+
 /// For how long a behaviour lasts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Lasts {
@@ -42,63 +76,9 @@ pub enum Lasts {
     UntilHealed,
 }
 
-/// Every behaviour that can be asked for, without those in which Slack refuses (`slack`).
-pub const TABLE: &[Row] = &[
-    Row {
-        name: "fivetran-route-not-found",
-        partner: Partner::Fivetran,
-        routes: &["get_connection"],
-        fault: || Fault::Says(404, json!({ "code": "NotFound", "message": "Not found" })),
-        source: "airflow-provider-fivetran-async, issue 217: of connections that exist",
-    },
-    Row {
-        name: "fivetran-sync-running",
-        partner: Partner::Fivetran,
-        routes: &["sync_connection"],
-        fault: || Fault::Says(409, json!({ "code": "Conflict", "message": "Sync is already in progress" })),
-        source: "api-response-codes: a 409 is any conflict with the present state, such as a sync that runs",
-    },
-    Row {
-        name: "fivetran-sync-forbidden",
-        partner: Partner::Fivetran,
-        routes: &["sync_connection"],
-        fault: || {
-            let message = "User does not have permission to perform this action";
-            Fault::Says(403, json!({ "code": "Forbidden", "message": message }))
-        },
-        source: "fivetran-openapi.json, POST /v1/connections/{id}/sync",
-    },
-    Row {
-        name: "fivetran-gateway-404",
-        partner: Partner::Fivetran,
-        routes: &["get_connection"],
-        fault: || Fault::Page(404, "<html><head><title>404 Not Found</title></head></html>"),
-        source: "fivetran_connector_sdk, issue 547: a gateway's page",
-    },
-    Row {
-        name: "fivetran-key-without-permission",
-        partner: Partner::Fivetran,
-        routes: &["create_connection"],
-        fault: || {
-            let message = "Access denied. Required permission: CONNECTOR_MANAGE";
-            Fault::Says(403, json!({ "code": "Forbidden", "message": message }))
-        },
-        source: "airflow-provider-fivetran-async, issue 60: the words, there with ACCOUNT_READ",
-    },
-    Row {
-        name: "fivetran-account-not-readable",
-        partner: Partner::Fivetran,
-        routes: &["account"],
-        fault: || {
-            let message = "Access denied. Required permission: ACCOUNT_READ";
-            Fault::Says(403, json!({ "code": "Forbidden", "message": message }))
-        },
-        source: "airflow-provider-fivetran-async, issue 60: of a user whose role is a destination's",
-    },
-];
-
-fn all() -> impl Iterator<Item = &'static Row> {
-    TABLE.iter().chain(slack::REFUSALS)
+/// Every behaviour that can be asked for.
+pub fn all() -> impl Iterator<Item = &'static Row> {
+    fivetran::ROWS.iter().chain(slack::ROWS)
 }
 
 /// The row of this name.

@@ -13,11 +13,15 @@ use hyper::body::{Bytes, Frame};
 use hyper::header::CONTENT_LENGTH;
 use serde_json::{Value, json};
 
+use crate::encoding::gzip;
 use crate::wire::{Answer, Outcome};
 
 const OVERSIZED: usize = 4 << 20;
 /// Long enough for the first half of a truncated body to leave before the connection closes.
 const FLUSH: Duration = Duration::from_millis(20);
+
+/// Where a network sends somebody who has to sign in to it.
+const ELSEWHERE: &str = "https://sign-in.portal.example/";
 
 /// One way in which a call can go wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,31 +49,67 @@ pub enum Fault {
     Oversized,
     /// The work is done; the answer is 200 with this body, in other words than the usual ones.
     Instead(&'static str),
+    /// The work is done; the answer is the right one and has so many bytes more, in a field that nobody
+    /// knows.
+    Padded(usize),
+    /// The work is done; the answer is this status and nothing else.
+    Bare(u16),
+    /// The work is done; the answer is the right one in another coding.
+    Coded(Coding),
+    /// The work is done; half of the body comes at once, and the rest after so long.
+    SlowBody(Duration),
+    /// The work is done, then the connection is reset without an answer.
+    Reset,
     /// Answered 302 to this address; the work is not done.
     Redirect(String),
+    /// Answered with this status and another host's address, as a network does that wants somebody to
+    /// sign in; the work is not done.
+    Elsewhere(u16),
     /// Answered with this status and this body, be it a lie; the work is not done.
     Says(u16, Value),
     /// Answered with this status and this HTML page, as something on the way does; the work is not
     /// done.
     Page(u16, &'static str),
+    /// The work is done all the same; then as this one.
+    Done(Box<Fault>),
+    /// Held back for so long; then as this one.
+    Slow(Duration, Box<Fault>),
+}
+
+/// A coding that nobody has asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Coding {
+    /// UTF-8 with a byte-order mark.
+    ByteOrderMark,
+    /// UTF-8 that is called ISO-8859-1.
+    WrongCharset,
+    /// Compressed, and called so.
+    Gzip,
 }
 
 impl Fault {
     /// Whether the work is done and the caller cannot know what came of it.
     pub(crate) fn spoils_the_answer(&self) -> bool {
-        !self.prevents_work() && !matches!(self, Self::SlowAfter(_))
+        match self {
+            Self::SlowAfter(_) | Self::Padded(_) | Self::Coded(_) | Self::SlowBody(_) => false,
+            Self::Done(_) => true,
+            Self::Slow(_, then) => then.spoils_the_answer(),
+            other => !other.prevents_work(),
+        }
     }
 
     fn prevents_work(&self) -> bool {
-        matches!(
-            self,
+        match self {
             Self::Status(_)
-                | Self::Throttled { .. }
-                | Self::DropBefore
-                | Self::Redirect(_)
-                | Self::Says(..)
-                | Self::Page(..)
-        )
+            | Self::Throttled { .. }
+            | Self::DropBefore
+            | Self::Redirect(_)
+            | Self::Elsewhere(_)
+            | Self::Says(..)
+            | Self::Page(..) => true,
+            Self::Slow(_, then) => then.prevents_work(),
+            _ => false,
+        }
     }
 }
 
@@ -80,6 +120,7 @@ pub struct Faults {
     always: HashMap<String, Fault>,
     random: Option<Random>,
     applied: u64,
+    held: u64,
 }
 
 #[derive(Debug)]
@@ -130,6 +171,12 @@ impl Faults {
         self.applied
     }
 
+    /// How many calls have met a fault so far that holds their answer back.
+    #[must_use]
+    pub fn held(&self) -> u64 {
+        self.held
+    }
+
     /// The fault that the present call of `route` meets.
     pub(crate) fn take(&mut self, route: &str) -> Option<Fault> {
         let fault = self
@@ -139,6 +186,9 @@ impl Faults {
             .or_else(|| self.always.get(route).cloned())
             .or_else(|| self.random.as_mut().and_then(|random| random.draw(route)));
         self.applied += u64::from(fault.is_some());
+        let holds =
+            |fault: &Fault| matches!(fault, Fault::SlowAfter(_) | Fault::Slow(..) | Fault::SlowBody(_));
+        self.held += u64::from(fault.as_ref().is_some_and(holds));
         fault
     }
 }
@@ -175,12 +225,20 @@ pub(crate) fn work_unless(
     refusal: impl FnOnce(u16) -> Value,
     work: impl FnOnce() -> Answer,
 ) -> Option<Answer> {
+    let (mut fault, mut is_done) = (fault, false);
+    while let Some(Fault::Slow(_, then) | Fault::Done(then)) = fault {
+        is_done |= matches!(fault, Some(Fault::Done(_)));
+        fault = Some(then);
+    }
+    let mut work = Some(work);
+    let done = if is_done { work.take().map(|work| work()) } else { None };
     match fault {
         Some(Fault::DropBefore) => None,
         Some(Fault::Status(status)) => Some(Answer::json(*status, &refusal(*status))),
         Some(Fault::Says(status, body)) => Some(Answer::json(*status, body)),
         Some(Fault::Page(status, page)) => Some(Answer::html(*status, (*page).to_owned())),
         Some(Fault::Redirect(to)) => Some(Answer::redirect(302, to.clone())),
+        Some(Fault::Elsewhere(status)) => Some(Answer::redirect(*status, ELSEWHERE.to_owned())),
         Some(Fault::Throttled { retry_after }) => {
             let answer = Answer::json(429, &refusal(429));
             Some(match retry_after {
@@ -188,36 +246,55 @@ pub(crate) fn work_unless(
                 None => answer,
             })
         }
-        _ => Some(work()),
+        _ => done.or_else(|| work.map(|work| work())),
     }
 }
 
 /// Sends the answer the way the fault wants it sent.
-pub(crate) async fn deliver(fault: Option<Fault>, answer: Option<Answer>) -> Outcome {
+pub(crate) async fn deliver(mut fault: Option<Fault>, answer: Option<Answer>) -> Outcome {
+    // What is wrong with the answer comes last.
+    loop {
+        fault = match fault {
+            Some(Fault::Slow(delay, then)) => {
+                tokio::time::sleep(delay).await;
+                Some(*then)
+            }
+            Some(Fault::Done(then)) => Some(*then),
+            _ => break,
+        };
+    }
     let Some(mut answer) = answer else {
         return Err(dropped());
     };
-    let Some(fault) = fault.filter(|fault| !fault.prevents_work()) else {
-        return Ok(answer.into_response());
-    };
+    let Some(fault) = fault else { return Ok(answer.into_response()) };
     match fault {
-        Fault::DropAfter => return Err(dropped()),
+        Fault::DropBefore | Fault::DropAfter => return Err(dropped()),
+        Fault::Reset => return Err(io::Error::from(io::ErrorKind::ConnectionReset)),
         Fault::SlowAfter(delay) => tokio::time::sleep(delay).await,
-        Fault::Truncated => return Ok(truncated(&answer)),
+        Fault::Truncated => return Ok(in_two(&answer, FLUSH, Err(dropped()))),
+        Fault::SlowBody(delay) => {
+            let rest = answer.body.slice(answer.body.len() / 2..);
+            return Ok(in_two(&answer, delay, Ok(Frame::data(rest))));
+        }
         Fault::NotJson => {
             answer = Answer::html(200, "<!doctype html><title>Bad gateway</title><h1>502</h1>".to_owned());
         }
         Fault::Empty => answer.body = Bytes::new(),
+        Fault::Bare(status) => (answer.status, answer.body) = (status, Bytes::new()),
         Fault::Instead(body) => answer = Answer::text(200, body),
         Fault::Oversized => {
             answer = Answer::json(answer.status, &json!({ "padding": "x".repeat(OVERSIZED) }));
         }
+        Fault::Padded(bytes) => answer.body = padded(&answer.body, bytes),
+        Fault::Coded(coding) => answer = coded(answer, coding),
         Fault::Status(_)
         | Fault::Throttled { .. }
-        | Fault::DropBefore
         | Fault::Redirect(_)
+        | Fault::Elsewhere(_)
         | Fault::Says(..)
-        | Fault::Page(..) => {}
+        | Fault::Page(..)
+        | Fault::Slow(..)
+        | Fault::Done(_) => {}
     }
     Ok(answer.into_response())
 }
@@ -226,15 +303,48 @@ fn dropped() -> io::Error {
     io::Error::new(io::ErrorKind::ConnectionAborted, "dropped on purpose")
 }
 
-fn truncated(answer: &Answer) -> hyper::Response<crate::wire::Body> {
+/// Half of the body at once, and this after so long, under the length of the whole.
+fn in_two(
+    answer: &Answer,
+    after: Duration,
+    rest: io::Result<Frame<Bytes>>,
+) -> hyper::Response<crate::wire::Body> {
     let half = answer.body.slice(..answer.body.len() / 2);
-    let frames = stream::iter([Ok(Frame::data(half))]).chain(stream::once(async {
-        tokio::time::sleep(FLUSH).await;
-        Err(dropped())
+    let frames = stream::iter([Ok(Frame::data(half))]).chain(stream::once(async move {
+        tokio::time::sleep(after).await;
+        rest
     }));
     let mut response = answer.with_body(StreamBody::new(frames).boxed_unsync());
     response.headers_mut().insert(CONTENT_LENGTH, answer.body.len().into());
     response
+}
+
+/// A JSON object with so many bytes more in it; what is no object stays as it is.
+fn padded(body: &Bytes, bytes: usize) -> Bytes {
+    let Some(fields) = body.strip_prefix(b"{") else { return body.clone() };
+    let mut padded = Vec::with_capacity(body.len() + bytes + 16);
+    padded.extend(b"{\"padding\":\"");
+    padded.resize(padded.len() + bytes, b'x');
+    padded.extend(b"\",");
+    padded.extend(fields);
+    Bytes::from(padded)
+}
+
+fn coded(mut answer: Answer, coding: Coding) -> Answer {
+    match coding {
+        Coding::ByteOrderMark => {
+            answer.body = Bytes::from([b"\xef\xbb\xbf", answer.body.as_ref()].concat());
+            answer
+        }
+        Coding::WrongCharset => {
+            answer.content_type = "application/json; charset=iso-8859-1";
+            answer
+        }
+        Coding::Gzip => {
+            answer.body = Bytes::from(gzip(&answer.body));
+            answer.with("content-encoding", "gzip")
+        }
+    }
 }
 
 #[cfg(test)]
@@ -273,6 +383,30 @@ mod tests {
         assert_eq!(alone, draws(true));
         let hits = alone.iter().flatten().count();
         assert!((60..140).contains(&hits), "{hits}");
+    }
+
+    fn work(fault: &Fault) -> (bool, Option<u16>) {
+        let mut done = false;
+        let answer = work_unless(
+            Some(fault),
+            |_| json!({}),
+            || {
+                done = true;
+                Answer::text(200, "ok")
+            },
+        );
+        (done, answer.map(|answer| answer.status))
+    }
+
+    #[test]
+    fn what_is_done_all_the_same_is_answered_as_if_it_were_not() {
+        let failed = Fault::Status(500);
+        assert_eq!(work(&failed), (false, Some(500)));
+        assert_eq!(work(&Fault::Done(Box::new(failed.clone()))), (true, Some(500)));
+        let slow = Fault::Slow(FLUSH, Box::new(Fault::Done(Box::new(failed))));
+        assert_eq!(work(&slow), (true, Some(500)));
+        assert!(slow.spoils_the_answer() && !slow.prevents_work());
+        assert_eq!(work(&Fault::Slow(FLUSH, Box::new(Fault::DropBefore))), (false, None));
     }
 
     #[test]

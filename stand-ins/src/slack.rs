@@ -100,6 +100,8 @@ impl Paused {
             && let Some(end) = seconds
                 .parse()
                 .ok()
+                // Slack's windows are of a minute: what asks for more than a day is none of its words.
+                .filter(|seconds| *seconds <= 24 * 60 * 60)
                 .and_then(|seconds: i64| now.checked_add(jiff::SignedDuration::from_secs(seconds)).ok())
         {
             self.until.insert(method.to_owned(), end);
@@ -262,7 +264,7 @@ impl SlackStandIn {
         arrange(&mut lock(&self.0.faults))
     }
 
-    /// Behaves as the row of this name says, of [`chaos::TABLE`] or of [`QUIRKS`].
+    /// Behaves as the row of this name says, of [`chaos::all`] or of [`QUIRKS`].
     ///
     /// # Panics
     ///

@@ -13,6 +13,7 @@ mod acceptance;
 mod broken;
 mod canary;
 mod channels;
+mod chaos;
 mod cli;
 mod connect;
 mod crash_points;

@@ -36,7 +36,7 @@ fn fixture(name: &str) -> String {
 }
 
 /// Answers every request over TLS, as a server with this certificate of the tests' own authority.
-fn tls_server(certificate: &str) -> String {
+pub(crate) fn tls_server(certificate: &str) -> String {
     outbound::client(&Network::default()).unwrap();
     let chain = CertificateDer::pem_file_iter(fixture(certificate)).unwrap().map(Result::unwrap).collect();
     let key = PrivateKeyDer::from_pem_file(fixture("server-key.pem")).unwrap();
