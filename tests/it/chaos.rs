@@ -6,3 +6,21 @@ mod fivetran;
 mod life;
 mod slack;
 mod table;
+
+use stand_ins::chaos::{self, Partner};
+use stand_ins::slack::QUIRKS;
+
+#[test]
+fn every_behaviour_that_has_a_name_is_asked_for() {
+    for row in chaos::all() {
+        let asked = match row.partner {
+            Partner::Fivetran => true,
+            Partner::Slack => row.routes.iter().any(|route| slack::ASKED.concat().contains(route)),
+        };
+        assert!(asked, "{}", row.name);
+    }
+    let tests = [include_str!("payloads.rs"), include_str!("organisation.rs")].concat();
+    for quirk in QUIRKS {
+        assert!(tests.contains(&format!("\"{}\"", quirk.name)), "{}", quirk.name);
+    }
+}

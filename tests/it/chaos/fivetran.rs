@@ -13,7 +13,7 @@ use stand_ins::fivetran::FivetranStandIn;
 
 use super::life::{Life, Wish, provision_at};
 use super::table::Table;
-use crate::harness::{Outside, TestBot, client};
+use crate::harness::{Outside, Setup, TestBot, accepted, client};
 
 /// Longer than until the next list.
 const A_LIST: Duration = Duration::from_secs(31);
@@ -301,6 +301,19 @@ async fn a_status_says_what_can_be_seen_and_no_answer_moves_a_message() {
         fivetran-portal-302, fivetran-portal-307, fivetran-moved-301, fivetran-moved-308
             I couldn't see what Fivetran says; this is the last known status. I can't reach Fivetran: what answers at its address sends me elsewhere (…). Whoever runs connect-card needs to check FIVETRAN_API_URL, and whether the network wants somebody to sign in.
     "#]].assert_eq(&table.to_string());
+}
+
+#[tokio::test]
+async fn a_catalogue_that_cannot_be_had_keeps_nobody_from_a_service_that_is_known() {
+    for row in chaos::all().filter(|row| row.routes == ["connector_types"]) {
+        let setup = Setup::new().await;
+        setup.fivetran.list_service("brand_new", "Brand New");
+        setup.fivetran.chaos(row.name, Lasts::UntilHealed);
+        let bot = setup.start_without_catalogue().await;
+        assert_eq!(accepted(&bot.send("brand_new fresh").await), None, "{}", row.name);
+        assert!(accepted(&bot.send("google_ads acme").await).is_some(), "{}", row.name);
+        bot.finish_with_link().await;
+    }
 }
 
 /// What a status says of what Fivetran says.

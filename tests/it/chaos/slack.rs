@@ -21,6 +21,14 @@ const MET: usize = 2;
 const GLANCE: Duration = Duration::from_millis(20);
 const HOUR: Duration = Duration::from_secs(3600);
 
+/// The calls that each of the tests here asks about.
+pub(super) const ASKED: [&[&str]; 4] = [
+    &["chat.postMessage", "response_url"],
+    &["chat.update"],
+    &["users.info", "auth.test", "usergroups.users.list"],
+    &["views.open"],
+];
+
 /// The rows about any of these calls.
 fn rows(routes: &[&str]) -> Vec<&'static Row> {
     let concerns =
@@ -78,7 +86,7 @@ async fn ends(bot: &TestBot) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_link_or_a_sentence_arrives_once_whatever_answers_a_post() {
-    let told = table(rows(&["chat.postMessage", "response_url"]), async |row| {
+    let told = table(rows(ASKED[0]), async |row| {
         let mut lines = Vec::new();
         for (who, route) in [("with a token", "chat.postMessage"), ("without one", "response_url")] {
             // What stands in the way of both is read once.
@@ -132,7 +140,7 @@ async fn a_link_or_a_sentence_arrives_once_whatever_answers_a_post() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_message_says_in_the_end_what_is_so_whatever_answers_an_edit() {
-    let told = table(rows(&["chat.update"]), async |row| {
+    let told = table(rows(ASKED[1]), async |row| {
         let bot = TestBot::start().await;
         bot.types("google_ads acme").await;
         bot.slack.chaos(row.name, Lasts::UntilHealed);
@@ -168,7 +176,7 @@ async fn a_message_says_in_the_end_what_is_so_whatever_answers_an_edit() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_may_is_judged_by_what_is_known_whatever_answers_the_question() {
-    let told = table(rows(&["users.info", "auth.test", "usergroups.users.list"]), async |row| {
+    let told = table(rows(ASKED[2]), async |row| {
         let mut lines = Vec::new();
         for (list, groups) in [("without a list", ""), ("with a list of groups", "S0SETUP")] {
             if groups.is_empty() && row.routes == ["usergroups.users.list"] {
@@ -244,7 +252,7 @@ async fn who_may_is_judged_by_what_is_known_whatever_answers_the_question() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn whoever_gets_no_form_is_told_what_to_type() {
-    let told = table(rows(&["views.open"]), async |row| {
+    let told = table(rows(ASKED[3]), async |row| {
         let bot = TestBot::start().await;
         bot.slack.chaos(row.name, Lasts::UntilHealed);
         let said = bot.send("").await;
