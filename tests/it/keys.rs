@@ -4,15 +4,18 @@
 use std::time::Duration;
 
 use connect_card::cli::key_policy;
-use connect_card::reply::ask::{CANCEL, RENEW_HERE};
+use connect_card::reply::ask::{CANCEL, RENEW_HERE, SYNC_NOW};
 use serde_json::{Value, json};
 use stand_ins::chaos::Lasts;
 use stand_ins::fivetran::{API_KEY, API_SECRET, FivetranStandIn, GROUP_ID};
 
-use crate::harness::{Output, Outside, Program, Setup, USER};
+use crate::harness::{Output, Outside, Program, Setup, TestBot, USER};
 
 /// A second key of the same account.
 const SECOND: (&str, &str) = ("second-key", "second-secret");
+
+/// Longer than until the next list.
+const A_LIST: Duration = Duration::from_secs(31);
 
 /// How many calls were made, and how many of them with a key that was rejected.
 fn calls_and_rejected(fivetran: &FivetranStandIn) -> (usize, usize) {
@@ -74,6 +77,25 @@ async fn only_a_401_is_repeated_with_the_other_key() {
     assert!(sentence.contains("Access denied"), "{sentence}");
     assert_eq!(bot.fivetran.calls_to("create_connection"), 1);
     bot.finish_with_sentence().await;
+}
+
+#[tokio::test]
+async fn a_sync_that_the_key_may_not_begin_is_told_at_once_with_what_it_lacks() {
+    let bot = TestBot::start().await;
+    bot.types("google_ads acme").await;
+    bot.customer_finishes("acme");
+    bot.passes(A_LIST).await;
+    bot.connection_breaks_with("acme", ["unknown_sync_failure", "Sync failed", "A table was locked."]);
+    bot.passes(A_LIST).await;
+    let trouble = bot.private_message();
+    bot.fivetran.chaos("fivetran-sync-forbidden", Lasts::UntilHealed);
+    bot.presses(USER, &trouble, SYNC_NOW).await;
+    let said = bot.private_message().rendered();
+    for words in ["isn't allowed to do this", "User does not have permission", "needs to let it"] {
+        assert!(said.contains(words), "{said}");
+    }
+    assert_eq!(bot.fivetran.calls_to("sync_connection"), 1, "it is certain to stay");
+    bot.finish().await;
 }
 
 #[tokio::test]

@@ -13,7 +13,7 @@ use stand_ins::slack;
 use tokio::time::Instant;
 
 use crate::harness::postgres::{self, Postgres};
-use crate::harness::{Setup, TestBot, Trick, Wire, until};
+use crate::harness::{Setup, TestBot, Trick, Wire, client, landing_of, link_of, until};
 
 /// A bot on Postgres behind a wire.
 async fn behind_a_wire(postgres: &Postgres, word: &str) -> (TestBot, Wire, String) {
@@ -82,6 +82,29 @@ async fn a_connection_that_falls_silent_is_given_up_and_stops_nothing_for_long()
     bot.send("google_ads after_silence").await;
     assert!(bot.message(1).await.rendered().contains("after_silence"));
     // The silent connection is as silent as ever.
+    bot.finish_with_link().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_customer_who_comes_back_while_the_database_is_slow_sees_a_page_that_asks_again() {
+    let Some(postgres) = postgres::shared() else { return };
+    let (bot, wire, _) = behind_a_wire(postgres, "nothing yet").await;
+    bot.send("google_ads acme").await;
+    let link = link_of(&bot.message(1).await).unwrap();
+    bot.until_all_ended().await;
+    let page = async || {
+        let page = client().get(format!("{}/connected/{}", bot.url, landing_of(&link))).send().await.unwrap();
+        assert_eq!(page.status(), 200);
+        page.text().await.unwrap()
+    };
+    wire.listen_for(landing_of(&link));
+    wire.arm(Trick::Hold);
+    let slow = page().await;
+    assert!(wire.played() > 0, "the database was asked");
+    assert!(slow.contains("Checking your connection") && slow.contains(r#"content="10""#), "{slow}");
+    wire.release();
+    let quick = page().await;
+    assert!(quick.contains("Google Ads"), "{quick}");
     bot.finish_with_link().await;
 }
 
