@@ -15,6 +15,7 @@ pub mod listed;
 pub mod live;
 pub mod model;
 mod probe;
+pub mod said;
 pub mod schema;
 pub mod tasks;
 
@@ -25,7 +26,7 @@ use reqwest::{Client as Http, Method, Request, RequestBuilder};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::outbound::{self, CallError};
+use crate::outbound::{self, CallError, Obstacle};
 use answer::Heard;
 use call::Call;
 use catalog::ServiceId;
@@ -170,7 +171,8 @@ impl Fivetran {
     /// [`Error`]; a deleted one is [`Error::Gone`].
     pub async fn connection(&self, id: &str) -> Result<Connection, Error> {
         let path = format!("/v1/connections/{}", segment(id)?);
-        self.send_about(Call::See, id, self.request(Method::GET, &path)).await
+        let found: Connection = self.send_about(Call::See, id, self.request(Method::GET, &path)).await?;
+        if found.id == id { Ok(found) } else { Err(self.of_another(Call::See)) }
     }
 
     /// Deletes a connection; what it has loaded stays in the destination. May be repeated: then it
@@ -212,7 +214,18 @@ impl Fivetran {
         let body = json!({ "connect_card_config": { "redirect_uri": redirect_uri } });
         let request = self.request(Method::POST, &path).json(&body);
         let minted: model::Minted = self.send_about(Call::Card, connection, request).await?;
-        Ok(minted.connect_card)
+        if minted.is_of_another(connection) {
+            Err(self.of_another(Call::Card))
+        } else {
+            Ok(minted.connect_card)
+        }
+    }
+
+    /// What an answer is worth that is about another connection than was asked about.
+    fn of_another(&self, call: Call) -> Error {
+        let error = Error::Blocked(Obstacle::OddShape);
+        self.complaints.note(call, &error);
+        error
     }
 
     /// The catalogue, without a key and in one page. `GET /public/connector-types`

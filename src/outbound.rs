@@ -10,9 +10,10 @@ pub mod roots;
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 pub use obstacle::Obstacle;
 use proxies::Proxies;
-use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
+use reqwest::header::{ACCEPT_ENCODING, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Certificate, Client, Proxy, Response, redirect};
 
 /// Longest wait for a TCP and TLS connection.
@@ -125,14 +126,37 @@ pub async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, CallE
     Ok(body)
 }
 
-/// The `Retry-After` of an answer: whole seconds, as both Slack and Fivetran send it.
+/// The `Retry-After` of an answer: seconds, as both Slack and Fivetran send it, or the moment, which is
+/// told by the answer's own clock. <https://www.rfc-editor.org/rfc/rfc9110#field.retry-after>
 ///
-/// `None` when it is absent or not a number of seconds. Absurd values are returned as they are;
-/// whoever waits has a cap.
+/// `None` when it is absent or says neither. Absurd values are returned as they are; whoever waits has a
+/// cap.
 #[must_use]
 pub fn retry_after(response: &Response) -> Option<Duration> {
-    let value = response.headers().get(reqwest::header::RETRY_AFTER)?;
-    value.to_str().ok()?.trim().parse().ok().map(Duration::from_secs)
+    let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok()).map(str::trim);
+    pause(header(RETRY_AFTER)?, header(DATE))
+}
+
+fn pause(asked: &str, date: Option<&str>) -> Option<Duration> {
+    if let Ok(seconds) = asked.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    if let Ok(seconds) = asked.parse::<f64>() {
+        return Duration::try_from_secs_f64(seconds.ceil()).ok();
+    }
+    let left = moment(asked)?.duration_since(moment(date?)?);
+    // What is over already asks for no more.
+    Some(Duration::try_from(left).unwrap_or_default())
+}
+
+/// When an answer was given, by the clock of whoever gave it.
+#[must_use]
+pub fn answered_at(response: &Response) -> Option<Timestamp> {
+    moment(response.headers().get(DATE)?.to_str().ok()?)
+}
+
+fn moment(date: &str) -> Option<Timestamp> {
+    jiff::fmt::rfc2822::parse(date.trim()).ok().map(|date| date.timestamp())
 }
 
 #[cfg(test)]
@@ -151,6 +175,26 @@ mod tests {
         for (sent, expected) in [("\u{feff}{}", "{}"), ("\u{feff}", ""), ("{}\u{feff}", "{}\u{feff}")] {
             let answer = Response::from(hyper::Response::new(sent));
             assert_eq!(read(answer, 100).await.unwrap(), expected.as_bytes());
+        }
+    }
+
+    #[test]
+    fn a_pause_is_understood_in_every_form() {
+        let date = Some("Thu, 26 Nov 2026 12:00:00 GMT");
+        for (asked, date, seconds) in [
+            ("7", None, Some(7)),
+            ("0", None, Some(0)),
+            ("90.5", None, Some(91)),
+            ("99999999999999", None, Some(99_999_999_999_999)),
+            ("Thu, 26 Nov 2026 12:01:30 GMT", date, Some(90)),
+            ("Thu, 26 Nov 2026 11:00:00 GMT", date, Some(0)),
+            ("Thu, 26 Nov 2026 12:01:30 GMT", None, None),
+            ("-1", None, None),
+            ("NaN", None, None),
+            ("soon", date, None),
+            ("", date, None),
+        ] {
+            assert_eq!(pause(asked, date), seconds.map(Duration::from_secs), "{asked}");
         }
     }
 }

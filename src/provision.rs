@@ -56,6 +56,9 @@ impl Provision {
                 Err(Error::NotFound(_)) => Ok(SchemaKind::Schema),
                 // Nor does a key need to be allowed to read it.
                 Err(Error::Forbidden(_)) => Ok(SchemaKind::Schema),
+                Err(Error::Rejected { status: 400 | 422, said }) => {
+                    Err(Failure::Final(Problem::Refused(said)))
+                }
                 Err(error) => Err(failure(error)),
             },
         }
@@ -77,6 +80,10 @@ impl Provision {
         match self.fivetran.create_connection(new).await {
             Ok(created) => Outcome::Created { connection: created.connection.id, card: created.connect_card },
             Err(Error::Rejected { status, said }) => refused(status, said),
+            // What is not there then is what was asked for: the service.
+            Err(Error::NotFound(said)) if !said.is_of_group() => {
+                Outcome::Failed(Failure::Final(Problem::Refused(said)))
+            }
             Err(error) => Outcome::Failed(failure(error)),
         }
     }
@@ -131,6 +138,7 @@ impl Provision {
         match self.fivetran.sync_connection(connection).await {
             Ok(()) => Outcome::SyncBegun,
             Err(Error::Gone(_)) => Outcome::Vanished,
+            Err(Error::Rejected { status: 409, said }) if said.says_running() => Outcome::SyncRunning,
             // Any conflict with how it stands, and not only with a sync that runs: it is looked at again.
             Err(Error::Rejected { status: 409, said }) => match self.see_before_sync(connection).await {
                 Ok(()) => Outcome::Failed(Failure::Final(Problem::Refused(said))),
@@ -211,17 +219,25 @@ fn judge(connections: Vec<Connection>, service: &ServiceId) -> Found {
 }
 
 /// What a refusal of a creation means. Any conflict with how things are is 409, and a name that is taken
-/// may be 400: which it is, Fivetran's words and a look tell.
+/// may be 400: which it is, Fivetran's words and a look tell. What was asked for can be at fault only
+/// where the status says so.
 fn refused(status: u16, said: ApiMessage) -> Outcome {
-    let conflict = status == 409 || said.says_taken();
-    let problem = match conflict {
-        true if said.says_taken() => Problem::NameTaken(said),
-        true => Problem::Conflict(said),
-        // Locked: for now, and not for the sake of the name.
-        false if status == 423 => Problem::Conflict(said),
-        false => Problem::Refused(said),
+    let taken = matches!(status, 400 | 409 | 422) && said.says_taken();
+    let problem = match status {
+        _ if taken => Problem::NameTaken(said),
+        400 | 422 => Problem::Refused(said),
+        _ => rejected(status, said),
     };
-    Outcome::CreateRefused { problem, conflict }
+    Outcome::CreateRefused { problem, conflict: taken || status == 409 }
+}
+
+/// What another refusal means than one of what was asked for.
+fn rejected(status: u16, said: ApiMessage) -> Problem {
+    match status {
+        // How things are now; a lock goes away.
+        409 | 423 => Problem::Conflict(said),
+        _ => Problem::Declined { status, said },
+    }
 }
 
 /// Why Fivetran told nothing of what it was asked, as far as that stays or lasts.
@@ -242,10 +258,8 @@ fn failure(error: Error) -> Failure {
         Error::KeyRejected(_) => Failure::Final(Problem::KeyRejected),
         Error::Forbidden(said) => Failure::Final(Problem::Forbidden(said)),
         Error::NotFound(said) if said.is_of_group() => Failure::Final(Problem::GroupUnknown(said)),
-        Error::Rejected { status: 409 | 423, said } => Failure::Final(Problem::Conflict(said)),
-        Error::Gone(said) | Error::NotFound(said) | Error::Rejected { said, .. } => {
-            Failure::Final(Problem::Refused(said))
-        }
+        Error::Gone(said) | Error::NotFound(said) => Failure::Final(rejected(404, said)),
+        Error::Rejected { status, said } => Failure::Final(rejected(status, said)),
         Error::Blocked(obstacle) if obstacle.may_pass() => Failure::Doubtful(Problem::Blocked(obstacle)),
         Error::Blocked(obstacle) => Failure::Final(Problem::Blocked(obstacle)),
         Error::TooLarge { call } => Failure::Final(Problem::TooLarge { limit_mb: call.limit_mb() }),
@@ -269,7 +283,7 @@ mod tests {
         let told = |code: &str| failure(Error::NotFound(said(code, "")));
         assert!(matches!(told("NotFound_Group"), Failure::Final(Problem::GroupUnknown(_))));
         for code in ["NotFound_Service", "NotFound_Connection", ""] {
-            assert!(matches!(told(code), Failure::Final(Problem::Refused(_))), "{code}");
+            assert!(matches!(told(code), Failure::Final(Problem::Declined { status: 404, .. })), "{code}");
         }
     }
 
@@ -287,8 +301,22 @@ mod tests {
             (423, "The destination is locked", ("conflict", false)),
             (400, "Unsupported connector service 'x'", ("refused", false)),
             (422, "", ("refused", false)),
+            (402, "Your account is suspended", ("declined", false)),
+            (405, "", ("declined", false)),
+            (410, "The schema already exists no more", ("declined", false)),
+            (423, "The connection is locked", ("conflict", false)),
         ] {
             assert_eq!(name(status, message), told, "{status} {message}");
+        }
+    }
+
+    #[test]
+    fn no_refusal_of_a_look_blames_what_was_asked_for() {
+        for status in [400, 402, 405, 409, 410, 422, 423] {
+            let error = Error::Rejected { status, said: said("InvalidInput", "the schema is taken") };
+            let told =
+                matches!(failure(error), Failure::Final(Problem::Declined { .. } | Problem::Conflict(_)));
+            assert!(told, "{status}");
         }
     }
 

@@ -10,6 +10,7 @@
 
 pub mod ask;
 pub mod form;
+mod in_the_way;
 pub mod list;
 pub mod live;
 mod markup;

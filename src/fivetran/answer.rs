@@ -24,7 +24,7 @@ pub(super) fn judge(call: Call, connection: Option<&str>, heard: &Heard<'_>) -> 
     let said = ApiMessage::read(body).filter(|said| !said.code.is_empty());
     Err(match (status, said) {
         (200..=299, _) => return Ok(()),
-        (300..=399, _) => Error::Blocked(Obstacle::Redirect { status }),
+        (301 | 302 | 303 | 307 | 308, _) => Error::Blocked(Obstacle::Redirect { status }),
         // Neither says that nothing was done.
         (408 | 425, _) => unclear(status),
         (407, _) => Error::Blocked(Obstacle::ProxySignIn),
@@ -38,6 +38,8 @@ pub(super) fn judge(call: Call, connection: Option<&str>, heard: &Heard<'_>) -> 
         (400..=499, Some(said)) => Error::Rejected { status, said },
         (400..=499, None) => Error::Blocked(Obstacle::Foreign { status }),
         (511, _) => Error::Blocked(Obstacle::NetworkSignIn),
+        // The others of these send nobody anywhere, and are nothing that an API says.
+        (300..=399, _) => Error::Blocked(Obstacle::Foreign { status }),
         // Fivetran answers 500 for what it has done, too; and a gateway knows nothing of it.
         _ if call.acts() || status >= 500 => unclear(status),
         _ => Error::Blocked(Obstacle::Foreign { status }),
@@ -144,6 +146,27 @@ mod tests {
                     assert_eq!(told(call, Some("calm_delta"), status, body), word, "{status} {body} {call}");
                 }
             }
+        }
+    }
+
+    #[test]
+    fn only_what_sends_elsewhere_is_told_as_that() {
+        for (status, elsewhere) in [
+            (300, false),
+            (301, true),
+            (302, true),
+            (303, true),
+            (304, false),
+            (305, false),
+            (307, true),
+            (308, true),
+        ] {
+            let heard = Heard { status, retry_after: None, body: b"" };
+            let told = matches!(
+                judge(Call::Look, None, &heard),
+                Err(Error::Blocked(Obstacle::Redirect { status: told })) if told == status
+            );
+            assert_eq!(told, elsewhere, "{status}");
         }
     }
 

@@ -8,10 +8,11 @@ use std::fmt;
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jiff::{SignedDuration, Timestamp};
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Deserializer};
 use url::Url;
 
 use crate::fivetran::catalog;
+pub use crate::fivetran::said::ApiMessage;
 use crate::fivetran::schema::SchemaKind;
 use crate::fivetran::tasks;
 pub use crate::fivetran::tasks::{SetupTest, Task};
@@ -34,88 +35,6 @@ pub(super) struct Answer<T> {
 pub(super) struct Items<T> {
     #[serde(default = "Vec::new", deserialize_with = "null_as_default")]
     pub(super) items: Vec<T>,
-}
-
-/// What Fivetran says about a refusal, cut to what can be shown.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ApiMessage {
-    /// For programs, e.g. `NotFound_Group`. Can be empty.
-    pub code: String,
-    /// For people. Can be empty.
-    pub message: String,
-}
-
-/// Longest message of Fivetran's that is kept, in characters.
-const MESSAGE_LIMIT: usize = 500;
-
-impl ApiMessage {
-    /// Reads an error's body; `None` if it is no JSON object, as an HTML page of a gateway.
-    pub(super) fn read(body: &[u8]) -> Option<Self> {
-        #[derive(Deserialize)]
-        struct Body {
-            #[serde(default)]
-            code: Option<String>,
-            #[serde(default)]
-            message: Option<String>,
-        }
-        let Body { code, message } = serde_json::from_slice(body).ok()?;
-        let cut = |text: Option<String>| {
-            let text = text.unwrap_or_default();
-            text.chars().filter(|c| !c.is_control()).take(MESSAGE_LIMIT).collect::<String>()
-        };
-        Some(Self { code: cut(code), message: cut(message) })
-    }
-}
-
-/// The codes for a connection that is not found. `Connector` is what it was called before, and
-/// `Integration` before that; Fivetran's own Terraform provider knows the first two.
-const CONNECTION_NOT_FOUND: [&str; 3] = ["NotFound_Connection", "NotFound_Connector", "NotFound_Integration"];
-/// Words by which a refusal says that a name is taken. Nobody documents them; without one of them a
-/// person is told Fivetran's sentence as it is.
-const TAKEN: [&str; 8] = [
-    "already exist",
-    "already taken",
-    "already in use",
-    "already used",
-    "already been used",
-    "is taken",
-    "unique",
-    "duplicate",
-];
-
-impl ApiMessage {
-    /// Whether this connection is what is not found: its code says so, and its message speaks of no
-    /// other one.
-    pub(super) fn says_gone(&self, connection: &str) -> bool {
-        let spoken_of = self.message.split_once("id '").and_then(|(_, rest)| rest.split_once('\''));
-        CONNECTION_NOT_FOUND.contains(&self.code.as_str()) && spoken_of.is_none_or(|(id, _)| id == connection)
-    }
-
-    /// Whether it says what is not found, rather than that there is no such address.
-    pub(super) fn names_what_is_missing(&self) -> bool {
-        self.code.starts_with("NotFound_") || self.is_of_group()
-    }
-
-    /// Whether it is the destination's group that is not found. Destinations say so in the message
-    /// alone. <https://fivetran.com/docs/rest-api/api-reference/destinations>
-    #[must_use]
-    pub fn is_of_group(&self) -> bool {
-        matches!(self.code.as_str(), "NotFound_Group" | "NotFound_Destination")
-            || (self.code == "NotFound" && self.message.starts_with("Destination with id"))
-    }
-
-    /// Whether a refusal says that the name is taken.
-    #[must_use]
-    pub fn says_taken(&self) -> bool {
-        let message = self.message.to_ascii_lowercase();
-        TAKEN.iter().any(|words| message.contains(words))
-    }
-}
-
-impl fmt::Display for ApiMessage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.code, self.message)
-    }
 }
 
 /// A connection (an instance of a service in a destination).
@@ -227,6 +146,16 @@ pub struct Created {
 #[derive(Deserialize)]
 pub(super) struct Minted {
     pub(super) connect_card: ConnectCard,
+    #[serde(default)]
+    connector_id: Option<serde_json::Value>,
+}
+
+impl Minted {
+    /// Whether it names another connection than this one: a card opens it for whoever has it.
+    pub(super) fn is_of_another(&self, connection: &str) -> bool {
+        let named = self.connector_id.as_ref().and_then(serde_json::Value::as_str);
+        named.is_some_and(|named| named != connection)
+    }
 }
 
 /// The page on which the customer signs in to the source, behind its link. Whoever has the link
@@ -461,16 +390,5 @@ mod tests {
                 serde_json::from_value(json!({"uri": "https://f.com", "token": token})).unwrap();
             assert_eq!(card.expires_at(Timestamp::UNIX_EPOCH), Timestamp::UNIX_EPOCH + LINK_LIFE);
         }
-    }
-
-    #[test]
-    fn what_fivetran_says_is_cut_to_what_can_be_shown() {
-        let said = ApiMessage::read(
-            &serde_json::to_vec(&json!({"code": "A", "message": "x".repeat(9000)})).unwrap(),
-        )
-        .unwrap();
-        assert_eq!((said.code.as_str(), said.message.len()), ("A", MESSAGE_LIMIT));
-        assert_eq!(ApiMessage::read(b"<html>502</html>"), None);
-        assert_eq!(ApiMessage::read(br#"{"code":null}"#), Some(ApiMessage::default()));
     }
 }

@@ -20,8 +20,15 @@ pub enum Problem {
     Forbidden(ApiMessage),
     /// The destination's group does not exist.
     GroupUnknown(ApiMessage),
-    /// Fivetran refuses the connection for a reason of its own.
+    /// Fivetran refuses what was asked for.
     Refused(ApiMessage),
+    /// Fivetran refuses for a reason that is not in what was asked for.
+    Declined {
+        /// The HTTP status.
+        status: u16,
+        /// Fivetran's own words.
+        said: ApiMessage,
+    },
     /// Fivetran refuses it for how things are with it now, which may change.
     Conflict(ApiMessage),
     /// Something stands between the bot and Fivetran.
@@ -85,6 +92,7 @@ impl Problem {
             Self::Forbidden(_) => "forbidden",
             Self::GroupUnknown(_) => "group_unknown",
             Self::Refused(_) => "refused",
+            Self::Declined { .. } => "declined",
             Self::Conflict(_) => "conflict",
             Self::Blocked(_) => "blocked",
             Self::TooLarge { .. } => "too_large",
@@ -228,6 +236,7 @@ mod tests {
             Notice::Problem(Problem::Conflict(ApiMessage::default())),
             Notice::Problem(Problem::Blocked(Obstacle::Redirect { status: 302 })),
             Notice::Problem(Problem::Blocked(Obstacle::UnknownHost)),
+            Notice::Problem(Problem::Declined { status: 402, said: ApiMessage::default() }),
             Notice::Problem(Problem::TooLarge { limit_mb: 8 }),
             Notice::Problem(Problem::CannotPost { slack_says: "is_archived".to_owned() }),
         ] {

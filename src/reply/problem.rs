@@ -6,6 +6,7 @@
 use slack_morphism::prelude::{SlackBlock, SlackMessageContent};
 
 use super::ask;
+use super::in_the_way::in_the_way;
 use super::markup::{content, cut, plain_section, plainly, reference_line, unstopped};
 use super::usage::{fitting, misfit_words};
 use crate::command::proposal::Proposal;
@@ -87,10 +88,15 @@ fn problem_sentence(problem: &Problem, work: &Work) -> String {
             undone(work)
         ),
         Problem::Forbidden(said) => format!(
-            "The Fivetran API key isn't allowed to do this{}, so {}. Whoever runs connect-card needs to let it create, \
-             read and delete connections in this destination.",
+            "The Fivetran API key isn't allowed to do this{}, so {}. Whoever runs connect-card needs to let it {} in \
+             this destination.",
             quoted(said),
-            undone(work)
+            undone(work),
+            match work {
+                Work::Connect(_) | Work::Renew { .. } | Work::Cancel { .. } =>
+                    "create, read and delete connections",
+                Work::Sync { .. } => "read and sync connections",
+            }
         ),
         Problem::GroupUnknown(said) => format!(
             "Fivetran doesn't know this destination{}, so {}. Whoever runs connect-card needs to check {}.",
@@ -102,6 +108,7 @@ fn problem_sentence(problem: &Problem, work: &Work) -> String {
             }
         ),
         Problem::Refused(said) => refused(said, work),
+        Problem::Declined { status, said } => declined(*status, said, work),
         Problem::Conflict(said) => format!(
             "Fivetran can't do this for {name} at the moment{}, so {}. Try again in a few minutes.",
             quoted(said),
@@ -109,9 +116,12 @@ fn problem_sentence(problem: &Problem, work: &Work) -> String {
         ),
         Problem::Blocked(obstacle) => blocked(*obstacle, work),
         Problem::TooLarge { limit_mb } => format!(
-            "Fivetran's answer is larger than the {limit_mb} MB that I read, so {}. Ask whoever runs \
-             connect-card to look up the reference in the log.",
-            undone(work)
+            "Fivetran's answer is larger than the {limit_mb} MB that I read, so {}. {}",
+            undone(work),
+            match slash {
+                Surface::Slack(_) => "Ask whoever runs connect-card to look up the reference in the log.",
+                Surface::Shell(_) => "Set this connection up in Fivetran instead.",
+            }
         ),
         Problem::SchemaTaken { service } => format!(
             "The schema {schema} belongs to a connection for another service ({service}). Choose another schema, for \
@@ -184,6 +194,51 @@ pub fn unreachable(api_url: &str) -> String {
     )
 }
 
+/// Fivetran's refusal for a reason that nothing typed can be the cause of, and who can do something.
+fn declined(status: u16, said: &ApiMessage, work: &Work) -> String {
+    let name = work.request().service_name.as_str();
+    let said = quoted(said);
+    let lead = format!("Fivetran refused the request for {name}{said}, so {}.", undone(work));
+    match status {
+        402 => format!(
+            "{lead} This is about the Fivetran account's plan, trial or payment: one of its administrators needs to \
+             look into that in Fivetran. {}",
+            again(work)
+        ),
+        405 | 406 | 410 | 414 | 415 | 426 | 431 => format!(
+            "{lead} Whoever runs connect-card needs to check FIVETRAN_API_URL, and whether there is a newer \
+             connect-card (status {status}){}.",
+            in_the_log(work)
+        ),
+        _ if matches!(work, Work::Sync { .. }) => {
+            format!(
+                "Fivetran didn't start a sync of {name}{said}. Open the connection in Fivetran to see why."
+            )
+        }
+        _ => format!(
+            "{lead} Whoever runs connect-card needs to look into it (status {status}){}.",
+            in_the_log(work)
+        ),
+    }
+}
+
+/// Where the reference leads, for who has it.
+fn in_the_log(work: &Work) -> &'static str {
+    match Surface::of(&work.request().slash) {
+        Surface::Slack(_) => "; the log has the reference",
+        // There the log is on the same screen.
+        Surface::Shell(_) => "",
+    }
+}
+
+/// What to do once somebody has done something.
+fn again(work: &Work) -> &'static str {
+    match work {
+        Work::Connect(_) => "After that, type the same command again.",
+        Work::Renew { .. } | Work::Cancel { .. } | Work::Sync { .. } => "After that, try again.",
+    }
+}
+
 /// Fivetran's refusal, which only the words of a new connection can be the cause of.
 fn refused(said: &ApiMessage, work: &Work) -> String {
     let request = work.request();
@@ -237,90 +292,25 @@ pub(super) fn unseen(problem: &Problem) -> Option<String> {
              the log."
         ),
         Problem::RateLimited { .. } => "Fivetran's rate limit has been reached; try again later.".to_owned(),
-        Problem::Refused(said) | Problem::Conflict(said) => {
+        Problem::Refused(said) | Problem::Declined { said, .. } | Problem::Conflict(said) => {
             format!("Fivetran refused to tell{}.", quoted(said))
         }
         _ => return None,
     })
 }
 
-/// What stands between the bot and Fivetran, and what whoever can take it away has to do.
-fn in_the_way(obstacle: Obstacle) -> (String, &'static str) {
-    match obstacle {
-        Obstacle::UnknownHost => {
-            ("no name server here knows its address".to_owned(), "check the network and FIVETRAN_API_URL")
-        }
-        Obstacle::NoTls => (
-            "what answers at its address doesn't speak HTTPS".to_owned(),
-            "check FIVETRAN_API_URL and the proxy",
-        ),
-        Obstacle::UntrustedCertificate => (
-            "its certificate isn't trusted here, as happens where a company's proxy reads along".to_owned(),
-            "make the proxy's root certificate known (SSL_CERT_FILE)",
-        ),
-        Obstacle::CertificateOfAnotherHost => (
-            "the certificate of what answers belongs to another address".to_owned(),
-            "check FIVETRAN_API_URL and the proxy",
-        ),
-        Obstacle::ExpiredCertificate => (
-            "the certificate of what answers has expired".to_owned(),
-            "check the proxy, and this machine's clock",
-        ),
-        Obstacle::FutureCertificate => {
-            ("the certificate of what answers isn't valid yet".to_owned(), "set this machine's clock")
-        }
-        Obstacle::BadCertificate => {
-            ("the certificate of what answers isn't valid".to_owned(), "check the proxy and FIVETRAN_API_URL")
-        }
-        Obstacle::ProxySignIn => {
-            ("the proxy on the way wants a name and a password".to_owned(), "put both into HTTPS_PROXY")
-        }
-        Obstacle::ProxyRefuses => (
-            "the proxy on the way answers, but doesn't connect me".to_owned(),
-            "check HTTPS_PROXY, and whether the proxy works and lets Fivetran's address through",
-        ),
-        Obstacle::UnknownProxy => {
-            ("no name server here knows the proxy on the way".to_owned(), "check HTTPS_PROXY")
-        }
-        Obstacle::SilentProxy => (
-            "the proxy on the way can't be reached, or hangs up".to_owned(),
-            "check HTTPS_PROXY, and whether the proxy works",
-        ),
-        Obstacle::NetworkSignIn => (
-            "the network wants somebody to sign in first".to_owned(),
-            "sign this machine in to the network, or check the proxy",
-        ),
-        Obstacle::Redirect { status } => (
-            format!("what answers at its address sends me elsewhere (status {status})"),
-            "check FIVETRAN_API_URL, and whether the network wants somebody to sign in",
-        ),
-        Obstacle::Foreign { status } => (
-            format!(
-                "what answers at its address isn't Fivetran, or doesn't know what I asked for (status {status})"
-            ),
-            "check FIVETRAN_API_URL, the proxy and the firewall",
-        ),
-        Obstacle::OddShape => (
-            "it has a form that I don't know".to_owned(),
-            "check FIVETRAN_API_URL, and whether there is a newer connect-card",
-        ),
-    }
-}
-
-/// The same, and what has not come about for it.
+/// What stands between the bot and Fivetran, and what has not come about for it.
 fn blocked(obstacle: Obstacle, work: &Work) -> String {
     let (what, remedy) = in_the_way(obstacle);
-    let again = match work {
-        Work::Connect(_) => "After that, type the same command again.",
-        Work::Renew { .. } | Work::Cancel { .. } | Work::Sync { .. } => "After that, try again.",
-    };
     let lead = match obstacle {
         Obstacle::OddShape => "I can't read Fivetran's answer",
         _ => "I can't reach Fivetran",
     };
     format!(
-        "{lead}: {what}. So {}. Whoever runs connect-card needs to {remedy}; the log has the reference. {again}",
-        undone(work)
+        "{lead}: {what}. So {}. Whoever runs connect-card needs to {remedy}{}. {}",
+        undone(work),
+        in_the_log(work),
+        again(work)
     )
 }
 
