@@ -269,7 +269,9 @@ fn repeated(rest: &[&str], vocabulary: &Vocabulary<'_>) -> Result<Command, Usage
     Err(UsageError::Repeated { instead: line.chars().take(LINE_LIMIT).collect() })
 }
 
-fn is_little_word(word: &str) -> bool {
+/// Whether people put this word before a schema or a destination, so that it is neither.
+#[must_use]
+pub fn is_little_word(word: &str) -> bool {
     LITTLE_WORDS.iter().chain(&TO).any(|little| word.eq_ignore_ascii_case(little))
 }
 
