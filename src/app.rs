@@ -294,11 +294,11 @@ impl Parts {
             let first = if is_known { Duration::ZERO } else { expiry::FIRST };
             let look = || async {
                 let expires = fivetran.key_expiry().await;
-                (fivetran.key_in_use().variable, expires)
+                (fivetran.key_in_use().variable, fivetran.other_key().map(|key| key.variable), expires)
             };
             let seen = |key, expiry| match expiry {
                 Expiry::Unknown => metrics.key_expires(key, None),
-                Expiry::Far(at) | Expiry::Soon(at, _) | Expiry::Past(at) => {
+                Expiry::Far(at) | Expiry::Soon(at, _) | Expiry::Today(at) | Expiry::Past(at) => {
                     metrics.key_expires(key, Some(at.as_second()));
                 }
             };

@@ -117,6 +117,12 @@ impl Fivetran {
         self.keys.in_use()
     }
 
+    /// The one that takes its place when Fivetran rejects it, if there are two.
+    #[must_use]
+    pub fn other_key(&self) -> Option<&ApiKey> {
+        self.keys.beside(self.keys.in_use())
+    }
+
     /// Creates a connection and its Connect Card in one call. Not repeatable: after
     /// [`Error::Unclear`] look first. `POST /v1/connections`
     ///

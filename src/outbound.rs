@@ -49,6 +49,23 @@ pub enum CallError {
     TooLarge(usize),
 }
 
+/// Why a call had no answer.
+const TIMEOUT: &str = "timeout";
+/// The same.
+const LOST: &str = "connection lost";
+
+impl CallError {
+    /// Whether nobody answered, rather than in a way that is of no use.
+    #[must_use]
+    pub fn is_silence(&self) -> bool {
+        match self {
+            Self::NotSent(_) | Self::Barred(_) => true,
+            Self::Unanswered(why) => matches!(*why, TIMEOUT | LOST),
+            Self::TooLarge(_) => false,
+        }
+    }
+}
+
 /// How to reach the world outside. No `Debug`: a proxy's URL can hold a password.
 #[derive(Clone, Default)]
 pub struct Network {
@@ -99,11 +116,11 @@ pub fn classify(error: &reqwest::Error) -> CallError {
             None => CallError::NotSent("no connection"),
         }
     } else if error.is_timeout() {
-        CallError::Unanswered("timeout")
+        CallError::Unanswered(TIMEOUT)
     } else if error.is_builder() {
         CallError::NotSent("request could not be built")
     } else {
-        CallError::Unanswered("connection lost")
+        CallError::Unanswered(LOST)
     }
 }
 

@@ -38,7 +38,7 @@ pub enum Error {
     #[error("rate limited by Fivetran")]
     Throttled(Option<Duration>),
     /// Something stands in the way, and nothing was done.
-    #[error("Fivetran is not reachable: {0}")]
+    #[error("{}", in_the_way(*.0))]
     Blocked(Obstacle),
     /// The answer is larger than is read. Nothing was done but reading.
     #[error("Fivetran's answer is larger than is read, which is {} MB", call.limit_mb())]
@@ -54,7 +54,37 @@ pub enum Error {
     Unclear(CallError),
 }
 
+/// What something in the way means: that Fivetran is not reached, or what answers in its place.
+fn in_the_way(obstacle: Obstacle) -> String {
+    match obstacle {
+        Obstacle::OddShape => format!("Fivetran gave {obstacle}"),
+        Obstacle::Redirect { .. } | Obstacle::Foreign { .. } => {
+            format!("something else answers in Fivetran's place: {obstacle}")
+        }
+        obstacle => format!("Fivetran is not reachable: {obstacle}"),
+    }
+}
+
 impl Error {
+    /// Whether nothing at all answered, so that the next call would fare no better.
+    #[must_use]
+    pub fn is_silence(&self) -> bool {
+        match self {
+            Self::Unavailable(_) => true,
+            Self::Unclear(error) => error.is_silence(),
+            Self::Blocked(obstacle) => {
+                !matches!(obstacle, Obstacle::Redirect { .. } | Obstacle::Foreign { .. } | Obstacle::OddShape)
+            }
+            Self::KeyRejected(_)
+            | Self::Forbidden(_)
+            | Self::Gone(_)
+            | Self::NotFound(_)
+            | Self::Rejected { .. }
+            | Self::Throttled(_)
+            | Self::TooLarge { .. } => false,
+        }
+    }
+
     /// What a failure of the transport means for a call.
     pub(super) fn of(call: Call, error: CallError) -> Self {
         match error {

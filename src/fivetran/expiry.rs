@@ -27,9 +27,14 @@ pub enum Expiry {
     Far(Timestamp),
     /// So many whole days are left.
     Soon(Timestamp, i64),
+    /// It is the day on which it ends, and nobody has said at what hour.
+    Today(Timestamp),
     /// It has passed.
     Past(Timestamp),
 }
+
+/// A day, in which an end lies that was said to the day.
+const DAY: SignedDuration = SignedDuration::from_hours(24);
 
 impl Expiry {
     /// How the end `at` stands now.
@@ -37,7 +42,11 @@ impl Expiry {
     pub fn of(at: Option<Timestamp>, now: Timestamp) -> Self {
         let Some(at) = at else { return Self::Unknown };
         let left = at.duration_since(now);
-        if left <= SignedDuration::ZERO {
+        // Midnight stands for the day that begins then, as the configuration says it.
+        let is_day = at.as_nanosecond() % DAY.as_nanos() == 0;
+        if is_day && left <= SignedDuration::ZERO && left > -DAY {
+            Self::Today(at)
+        } else if left <= SignedDuration::ZERO {
             Self::Past(at)
         } else if left <= NOTICE {
             Self::Soon(at, left.as_hours() / 24)
@@ -45,10 +54,32 @@ impl Expiry {
             Self::Far(at)
         }
     }
+
+    /// Whole days until then.
+    #[must_use]
+    pub fn days_left(self) -> Option<i64> {
+        match self {
+            Self::Unknown | Self::Far(_) => None,
+            Self::Soon(_, days) => Some(days),
+            Self::Today(_) | Self::Past(_) => Some(0),
+        }
+    }
+
+    /// How long that is, for people.
+    #[must_use]
+    pub fn left_in_words(self) -> Option<String> {
+        Some(match self {
+            Self::Soon(_, 0) => "less than a day left".to_owned(),
+            Self::Soon(_, 1) => "1 day left".to_owned(),
+            Self::Soon(_, days) => format!("{days} days left"),
+            Self::Unknown | Self::Far(_) | Self::Today(_) | Self::Past(_) => return None,
+        })
+    }
 }
 
 /// Looks after `first` and then every day until `stop`. The log has a line each day from [`NOTICE`] on;
-/// `seen` is told each time. `look` gives the variable of the key in use, and its end.
+/// `seen` is told each time. `look` gives the variable of the key in use, that of the other one if there
+/// are two, and the end of the one in use.
 pub async fn keep_watch<F>(
     clock: &Clock,
     stop: &CancellationToken,
@@ -56,22 +87,29 @@ pub async fn keep_watch<F>(
     look: impl Fn() -> F,
     seen: impl Fn(&'static str, Expiry),
 ) where
-    F: Future<Output = (&'static str, Option<Timestamp>)>,
+    F: Future<Output = (&'static str, Option<&'static str>, Option<Timestamp>)>,
 {
     let mut pause = first;
     while stop.run_until_cancelled(tokio::time::sleep(pause)).await.is_some() {
         pause = PAUSE;
-        let (key, at) = look().await;
+        let (key, other, at) = look().await;
         let expiry = Expiry::of(at, clock.now());
-        match expiry {
-            Expiry::Unknown | Expiry::Far(_) => {}
-            Expiry::Soon(at, days_left) => tracing::warn!(
+        match (expiry, other) {
+            (Expiry::Unknown | Expiry::Far(_), _) => {}
+            (Expiry::Soon(at, _) | Expiry::Today(at), Some(other)) => tracing::warn!(
                 key,
                 expires_at = %at,
-                days_left,
+                days_left = expiry.days_left(),
+                other,
+                "the Fivetran key expires soon; the other one is used then, if it is valid"
+            ),
+            (Expiry::Soon(at, _) | Expiry::Today(at), None) => tracing::warn!(
+                key,
+                expires_at = %at,
+                days_left = expiry.days_left(),
                 "the Fivetran key expires soon: create another one and set it as FIVETRAN_API_KEY_2"
             ),
-            Expiry::Past(at) => tracing::error!(
+            (Expiry::Past(at), _) => tracing::error!(
                 key,
                 expires_at = %at,
                 "the Fivetran key has expired, by what is known of it: create another one and set it"
@@ -87,8 +125,6 @@ mod tests {
 
     use super::*;
 
-    const DAY: SignedDuration = SignedDuration::from_hours(24);
-
     #[test]
     fn an_end_is_far_then_soon_then_past() {
         let now = Timestamp::UNIX_EPOCH;
@@ -99,7 +135,20 @@ mod tests {
         assert!(matches!(of(NOTICE + second), Expiry::Far(_)));
         assert!(matches!(of(NOTICE), Expiry::Soon(_, 14)));
         assert!(matches!(of(DAY - second), Expiry::Soon(_, 0)));
-        assert!(matches!(of(SignedDuration::ZERO), Expiry::Past(_)));
+        assert!(matches!(of(-second), Expiry::Past(_)));
+        assert_eq!(of(DAY * 2).left_in_words().as_deref(), Some("2 days left"));
+        assert_eq!(of(DAY).left_in_words().as_deref(), Some("1 day left"));
+        assert_eq!(of(DAY - second).left_in_words().as_deref(), Some("less than a day left"));
+    }
+
+    #[test]
+    fn a_key_that_ends_on_a_day_has_not_ended_before_that_day_is_over() {
+        let day = Timestamp::UNIX_EPOCH;
+        let at = |hours: i64| Expiry::of(Some(day), day + SignedDuration::from_hours(hours));
+        assert!(matches!(at(-1), Expiry::Soon(_, 0)));
+        assert!(matches!(at(0), Expiry::Today(_)));
+        assert!(matches!(at(23), Expiry::Today(_)));
+        assert!(matches!(at(24), Expiry::Past(_)));
     }
 
     #[tokio::test(start_paused = true)]
@@ -109,7 +158,7 @@ mod tests {
         let begun = tokio::time::Instant::now();
         let look = || {
             let elapsed = begun.elapsed();
-            async move { ("FIVETRAN_API_KEY", Some(end.checked_sub(elapsed).unwrap())) }
+            async move { ("FIVETRAN_API_KEY", None, Some(end.checked_sub(elapsed).unwrap())) }
         };
         // Time passes by the paused clock alone, so the end comes nearer in its stead.
         keep_watch(&clock, &stop, Duration::ZERO, look, |_, expiry| {
@@ -117,7 +166,7 @@ mod tests {
                 Expiry::Unknown => "unknown".to_owned(),
                 Expiry::Far(_) => "far".to_owned(),
                 Expiry::Soon(_, days) => days.to_string(),
-                Expiry::Past(_) => {
+                Expiry::Today(_) | Expiry::Past(_) => {
                     stop.cancel();
                     "past".to_owned()
                 }

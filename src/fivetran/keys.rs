@@ -75,7 +75,8 @@ impl Keys {
         Ok(second_response)
     }
 
-    fn beside(&self, key: &ApiKey) -> Option<&ApiKey> {
+    /// The other one of two.
+    pub(super) fn beside(&self, key: &ApiKey) -> Option<&ApiKey> {
         let second = self.second.as_ref()?;
         Some(if key.variable == second.variable { &self.first } else { second })
     }

@@ -7,6 +7,7 @@ use connect_card::cli::key_policy;
 use connect_card::reply::ask::{CANCEL, RENEW_HERE, SYNC_NOW};
 use serde_json::{Value, json};
 use stand_ins::chaos::Lasts;
+use stand_ins::fault::Fault;
 use stand_ins::fivetran::{API_KEY, API_SECRET, FivetranStandIn, GROUP_ID};
 
 use crate::harness::{Output, Outside, Program, Setup, TestBot, USER};
@@ -255,9 +256,88 @@ async fn the_check_tries_each_key_by_itself() {
     );
     let not_yet = check(API_KEY, ("no", "no")).await;
     assert_eq!(wrong(&not_yet).len(), 1, "{not_yet:?}");
-    assert!(wrong(&not_yet)[0].contains("FIVETRAN_API_KEY_2: rejected"), "{not_yet:?}");
+    let line = wrong(&not_yet)[0];
+    assert!(line.contains("FIVETRAN_API_KEY_2: rejected"), "{line}");
+    assert!(line.contains("The bot works with FIVETRAN_API_KEY, but nothing could take its place"), "{line}");
+    let neither = check("revoked", ("no", "no")).await;
+    assert_eq!(wrong(&neither).len(), 2, "{neither:?}");
+    assert!(
+        wrong(&neither).iter().all(|line| line.contains("nothing works without a valid key")),
+        "{neither:?}"
+    );
     let strange = check(API_KEY, ("strange", "strange")).await;
     assert!(wrong(&strange)[0].contains("they belong to two accounts"), "{strange:?}");
+    outside.shutdown();
+}
+
+#[tokio::test]
+async fn what_comes_of_a_keys_end_hangs_on_the_other_one() {
+    let outside = Outside::start().await;
+    outside.fivetran.add_user_key(SECOND.0, SECOND.1, true);
+    let now = connect_card::clock::Clock::default().now();
+    let day = |days: i64| (now + jiff::SignedDuration::from_hours(24 * days)).strftime("%F").to_string();
+    let program = Program::against(&outside)
+        .with("FIVETRAN_API_KEY_EXPIRES", &day(0))
+        .with("FIVETRAN_API_KEY_2_EXPIRES", &day(-2))
+        .with("FIVETRAN_API_KEY_2", SECOND.0)
+        .with("FIVETRAN_API_SECRET_2", SECOND.1);
+    let output = program.run(&["check"]).await;
+    assert_eq!(output.code, 0, "{output:?}");
+    for line in [
+        &format!(
+            "· Fivetran key FIVETRAN_API_KEY: expires today, {}; then the bot uses FIVETRAN_API_KEY_2",
+            day(0)
+        ),
+        "· Fivetran key FIVETRAN_API_KEY_2: works, although by FIVETRAN_API_KEY_2_EXPIRES it expired on",
+    ] {
+        assert!(output.stdout.contains(line), "{line}: {output:?}");
+    }
+    outside.shutdown();
+}
+
+#[tokio::test]
+async fn the_check_looks_on_whatever_is_answered_for_the_account() {
+    let outside = Outside::start().await;
+    let says = |status: u16, code: &str| Fault::Says(status, json!({ "code": code, "message": "Words" }));
+    for fault in [
+        says(400, "InvalidInput"),
+        says(402, "PaymentRequired"),
+        Fault::Status(404),
+        Fault::Throttled { retry_after: None },
+        Fault::Status(500),
+        Fault::Redirect("https://portal.example.com/".to_owned()),
+        Fault::Instead("[]"),
+    ] {
+        outside.fivetran.faults(|faults| faults.fail_always("account", fault.clone()));
+        let output = Program::against(&outside).run(&["check"]).await;
+        let lines = wrong(&output);
+        assert_eq!((output.code, lines.len()), (1, 1), "{fault:?}: {output:?}");
+        assert!(lines[0].contains("Fivetran account: cannot be looked at"), "{output:?}");
+        assert!(!lines[0].contains("not reachable"), "{output:?}");
+        for further in
+            ["destination sandbox_group: “", "connections in sandbox_group: can be created", "catalogue: "]
+        {
+            assert!(output.stdout.contains(&format!("✓ Fivetran {further}")), "{fault:?}: {output:?}");
+        }
+    }
+    outside.shutdown();
+}
+
+#[tokio::test]
+async fn the_check_says_what_came_of_trying_to_create() {
+    let outside = Outside::start().await;
+    let says = |status: u16, code: &str| Fault::Says(status, json!({ "code": code, "message": "Words" }));
+    for (fault, sign, words) in [
+        (says(402, "PaymentRequired"), '✗', "has to put its plan or its bills in order"),
+        (says(404, "NotFound_Group"), '✗', "cannot be created, so no link can be made"),
+        (Fault::Status(500), '·', "not clear whether they can be created. It was tried: "),
+    ] {
+        outside.fivetran.faults(|faults| faults.fail_always("create_connection", fault));
+        let output = Program::against(&outside).run(&["check"]).await;
+        assert_eq!(output.code, i32::from(sign == '✗'), "{output:?}");
+        let line = output.stdout.lines().find(|line| line.contains(words));
+        assert!(line.is_some_and(|line| line.starts_with(sign)), "{words}: {output:?}");
+    }
     outside.shutdown();
 }
 
@@ -293,7 +373,7 @@ async fn a_key_that_is_about_to_expire_is_told() {
     // Where Fivetran does tell it, its word counts.
     fivetran.show_system_keys_to_themselves();
     let output = program.run(&["check"]).await;
-    assert!(output.stdout.contains("with 6 whole days left"), "{output:?}");
+    assert!(output.stdout.contains("with 6 days left"), "{output:?}");
     let port = crate::harness::free_port();
     let process = program.with("METRICS_ADDR", &format!("127.0.0.1:{port}")).start().await;
     crate::harness::until("the log line", async || {

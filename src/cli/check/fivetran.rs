@@ -13,6 +13,7 @@ use crate::fivetran::keys::ApiKey;
 use crate::fivetran::live::fetch_catalog;
 use crate::fivetran::model::{Account, ApiMessage};
 use crate::fivetran::{Fivetran, FivetranConfig};
+use crate::outbound::Obstacle;
 
 /// What became of a key's first call.
 enum Standing {
@@ -22,8 +23,16 @@ enum Standing {
     Narrow(ApiMessage),
     /// It is not known.
     Rejected,
-    /// Nothing can be said of it.
-    Failed(Error),
+    /// Something was answered that says nothing of the key: the rest is tried all the same.
+    Unclear(Error),
+    /// Nobody answered, and nobody would answer anything else.
+    Silent(Error),
+}
+
+impl Standing {
+    fn works(&self) -> bool {
+        matches!(self, Self::Works(_) | Self::Narrow(_))
+    }
 }
 
 /// A key that is looked at by itself.
@@ -47,32 +56,35 @@ pub(super) async fn look(report: &mut Report, config: &Config, http: reqwest::Cl
             // Only Fivetran itself knows the key, and it gives a code.
             Err(Error::Forbidden(said)) if !said.code.is_empty() => Standing::Narrow(said),
             Err(Error::KeyRejected(_)) => Standing::Rejected,
-            Err(error) => Standing::Failed(error),
+            Err(error) if error.is_silence() => Standing::Silent(error),
+            Err(error) => Standing::Unclear(error),
         };
         let which = if second_key.is_some() { format!(" {}", key.variable) } else { String::new() };
         keys.push(Key { fivetran, key, which, standing });
     }
-    let one_works = keys.iter().any(|key| matches!(key.standing, Standing::Works(_) | Standing::Narrow(_)));
-    for key in &keys {
-        key.tell(report, one_works);
+    for (key, other) in keys.iter().zip(others(&keys)) {
+        key.tell(report, other);
     }
     same_account(report, &keys);
-    for key in &keys {
+    for (key, other) in keys.iter().zip(others(&keys)) {
         match &key.standing {
-            Standing::Works(account) => key.expiry(report, account, now).await,
-            Standing::Narrow(_) => key.tell_expiry(report, Expiry::of(key.key.expires, now), false),
-            Standing::Rejected | Standing::Failed(_) => continue,
+            Standing::Works(account) => key.expiry(report, account, other, now).await,
+            Standing::Narrow(_) | Standing::Unclear(_) => {
+                let told = Told { expiry: Expiry::of(key.key.expires, now), by_fivetran: false };
+                key.tell_expiry(report, told, other, false);
+            }
+            Standing::Rejected | Standing::Silent(_) => continue,
         }
         key.permissions(report, config).await;
     }
-    let Some(works) =
-        keys.iter().find(|key| matches!(key.standing, Standing::Works(_) | Standing::Narrow(_)))
-    else {
+    let answers = |key: &&Key<'_>| !matches!(key.standing, Standing::Rejected | Standing::Silent(_));
+    let Some(answers) = keys.iter().find(answers) else {
         return;
     };
-    match fetch_catalog(&works.fivetran).await {
+    match fetch_catalog(&answers.fivetran).await {
         Some(catalog) => {
-            report.good(&format!("Fivetran catalogue: {} services", catalog.len()));
+            let services = if catalog.len() == 1 { "service" } else { "services" };
+            report.good(&format!("Fivetran catalogue: {} {services}", catalog.len()));
             for line in config.channels.unknown_services(&catalog) {
                 report.bad(&format!("CONFIG: {line}"));
             }
@@ -81,6 +93,18 @@ pub(super) async fn look(report: &mut Report, config: &Config, http: reqwest::Cl
             "Fivetran catalogue: cannot be had now, so the built-in one is used and newer services are not known",
         ),
     }
+}
+
+/// Of each key the other one, if there are two.
+fn others<'k, 'a>(keys: &'k [Key<'a>]) -> impl Iterator<Item = Option<&'k Key<'a>>> {
+    let second = if keys.len() > 1 { keys.last() } else { None };
+    [second, second.and(keys.first())].into_iter()
+}
+
+/// When a key expires, and who says so.
+struct Told {
+    expiry: Expiry,
+    by_fivetran: bool,
 }
 
 /// What one key has made, the other must see: two accounts would make two connections of one name.
@@ -100,10 +124,9 @@ fn same_account(report: &mut Report, keys: &[Key<'_>]) {
 }
 
 impl Key<'_> {
-    fn tell(&self, report: &mut Report, one_works: bool) {
+    fn tell(&self, report: &mut Report, other: Option<&Self>) {
         let which = &self.which;
-        let secret =
-            if self.key.variable.ends_with("_2") { "FIVETRAN_API_SECRET_2" } else { "FIVETRAN_API_SECRET" };
+        let (name, secret) = (self.key.variable, self.secret());
         match &self.standing {
             Standing::Works(account) => {
                 let kind = if account.system_key_id.is_some() { "a system key of the" } else { "" };
@@ -117,34 +140,69 @@ impl Key<'_> {
                     words(said)
                 ));
             }
-            // The bot tries the second key by itself, and stays with it.
-            Standing::Rejected if one_works && !self.key.variable.ends_with("_2") => report.note(&format!(
-                "Fivetran key{which}: rejected, so the bot uses FIVETRAN_API_KEY_2; move that one to {} and {secret}, and unset the other two",
-                self.key.variable
+            Standing::Rejected => self.tell_rejected(report, other),
+            Standing::Unclear(error) => report.bad(&format!(
+                "Fivetran account{which}: cannot be looked at, which says nothing of the key. {}",
+                self.remedy(error, &format!("check {name} and {secret}"))
             )),
-            Standing::Rejected => report.bad(&format!(
-                "Fivetran key{which}: rejected. It was replaced or has expired, or one of its halves is mistyped, and nothing works without it; set {} and {secret} to both halves of a valid key",
-                self.key.variable
-            )),
-            Standing::Failed(error) => report.bad(&format!(
+            Standing::Silent(error) => report.bad(&format!(
                 "Fivetran key{which}: {}",
-                remedy(error, &format!("check {} and {secret}", self.key.variable))
+                self.remedy(error, &format!("check {name} and {secret}"))
             )),
         }
     }
 
-    async fn expiry(&self, report: &Report, account: &Account, now: Timestamp) {
+    fn tell_rejected(&self, report: &mut Report, other: Option<&Self>) {
+        let which = &self.which;
+        let (name, secret) = (self.key.variable, self.secret());
+        let why = "It was replaced or has expired, or one of its halves is mistyped";
+        match other {
+            // The bot tries the other key by itself, and stays with it.
+            Some(other) if other.standing.works() && !name.ends_with("_2") => report.note(&format!(
+                "Fivetran key{which}: rejected, so the bot uses {}; move that one to {name} and {secret}, and unset the other two",
+                other.key.variable
+            )),
+            Some(other) if other.standing.works() => report.bad(&format!(
+                "Fivetran key{which}: rejected. {why}. The bot works with {}, but nothing could take its place; set {name} and {secret} to both halves of a valid key, or unset them",
+                other.key.variable
+            )),
+            Some(Self { standing: Standing::Rejected, .. }) | None => report.bad(&format!(
+                "Fivetran key{which}: rejected. {why}, and nothing works without a valid key; set {name} and {secret} to both halves of one"
+            )),
+            Some(_) => report.bad(&format!(
+                "Fivetran key{which}: rejected. {why}; set {name} and {secret} to both halves of a valid key"
+            )),
+        }
+    }
+
+    /// The variable of its other half.
+    fn secret(&self) -> &'static str {
+        if self.key.variable.ends_with("_2") { "FIVETRAN_API_SECRET_2" } else { "FIVETRAN_API_SECRET" }
+    }
+
+    async fn expiry(&self, report: &Report, account: &Account, other: Option<&Self>, now: Timestamp) {
         let told = match &account.system_key_id {
             Some(id) => self.fivetran.system_key_expiry(id).await.ok().flatten(),
             None => None,
         };
         let expiry = Expiry::of(told.or(self.key.expires), now);
-        self.tell_expiry(report, expiry, account.system_key_id.is_some());
+        let told = Told { expiry, by_fivetran: told.is_some() };
+        self.tell_expiry(report, told, other, account.system_key_id.is_some());
     }
 
-    fn tell_expiry(&self, report: &Report, expiry: Expiry, is_system_key: bool) {
+    fn tell_expiry(&self, report: &Report, told: Told, other: Option<&Self>, is_system_key: bool) {
         let Self { which, key, .. } = self;
+        let Told { expiry, by_fivetran } = told;
         let day = |at: Timestamp| at.strftime("%F").to_string();
+        let then = match other {
+            Some(other) if other.standing.works() => {
+                format!("then the bot uses {} alone, and nothing could take its place", other.key.variable)
+            }
+            Some(_) => "then it no longer works. Create another one now and set it".to_owned(),
+            None => {
+                "then nothing works any more. Create another one now and set it as the second key".to_owned()
+            }
+        };
         match expiry {
             Expiry::Unknown if is_system_key => report.note(&format!(
                 "Fivetran key{which}: Fivetran does not tell when it expires; if it does, set {}_EXPIRES to the day, and the log says so in time",
@@ -152,8 +210,16 @@ impl Key<'_> {
             )),
             Expiry::Unknown => {}
             Expiry::Far(at) => report.good(&format!("Fivetran key{which}: valid until {}", day(at))),
-            Expiry::Soon(at, days) => report.note(&format!(
-                "Fivetran key{which}: expires on {}, with {days} whole days left; then nothing works any more. Create another one now and set it as the second key",
+            Expiry::Soon(at, _) => report.note(&format!(
+                "Fivetran key{which}: expires on {}, with {}; {then}",
+                day(at),
+                expiry.left_in_words().unwrap_or_default()
+            )),
+            Expiry::Today(at) => {
+                report.note(&format!("Fivetran key{which}: expires today, {}; {then}", day(at)));
+            }
+            Expiry::Past(at) if by_fivetran => report.note(&format!(
+                "Fivetran key{which}: works, although Fivetran says that it expired on {}; create another one and set it",
                 day(at)
             )),
             Expiry::Past(at) => report.note(&format!(
@@ -174,14 +240,14 @@ impl Key<'_> {
                 self.connections(report, group_id, &shown).await;
             }
         }
-        let subject = format!("Fivetran service details{}", self.which);
+        let subject = format!("Fivetran service details{}", self.of());
         match self.fivetran.try_to_read_a_service().await {
             Ok(()) => report.good(&format!("{subject}: can be read")),
             Err(Error::Forbidden(said)) => report.bad(&format!(
                 "{subject}: the key may not read them{}. A service that is newer than this release cannot be connected; grant ACCOUNT READ",
                 words(&said)
             )),
-            Err(error) => report.note(&format!("{subject}: not tried, since {error}")),
+            Err(error) => report.note(&format!("{subject}: not clear whether they can be read, since {error}")),
         }
     }
 
@@ -200,7 +266,9 @@ impl Key<'_> {
                 ));
                 return false;
             }
-            Err(error) => report.bad(&format!("{subject}: {}", remedy(&error, &format!("check {variable}")))),
+            Err(error) => {
+                report.bad(&format!("{subject}: {}", self.remedy(&error, &format!("check {variable}"))));
+            }
         }
         true
     }
@@ -214,7 +282,7 @@ impl Key<'_> {
                 "{subject}: the key may not read them{}. No link can be made safely, status and renew do not work, and no message shows that a customer has finished; {grant}",
                 words(&said)
             )),
-            Err(error) => report.bad(&format!("{subject}: {}", remedy(&error, "run this again later"))),
+            Err(error) => report.bad(&format!("{subject}: {}", self.remedy(&error, "run this again later"))),
         }
         match self.fivetran.try_to_create(group_id).await {
             Ok(()) => report.good(&format!(
@@ -224,8 +292,44 @@ impl Key<'_> {
                 "{subject}: the key may not create or change them{}. No link can be made, renewed or cancelled, and no sync started; {grant}",
                 words(&said)
             )),
-            Err(error) => report.note(&format!("{subject}: not tried whether they can be created, since {error}")),
+            // Its own word, which it would say to the bot as well.
+            Err(error @ (Error::Rejected { .. } | Error::NotFound(_) | Error::KeyRejected(_))) => {
+                report.bad(&format!(
+                    "{subject}: cannot be created, so no link can be made: {}",
+                    self.remedy(&error, "check the group's id")
+                ));
+            }
+            Err(error) => report.note(&format!(
+                "{subject}: not clear whether they can be created. It was tried: {}",
+                self.remedy(&error, "run this again later")
+            )),
         }
+    }
+
+    /// What went wrong, and what to do; `check` is for what only the configuration can have caused.
+    fn remedy(&self, error: &Error, check: &str) -> String {
+        let what = match error {
+            Error::KeyRejected(_) => format!("check {} and {}", self.key.variable, self.secret()),
+            Error::Gone(_) | Error::NotFound(_) => check.to_owned(),
+            Error::Rejected { status: 402, .. } => {
+                "whoever looks after the Fivetran account has to put its plan or its bills in order"
+                    .to_owned()
+            }
+            Error::Forbidden(_) | Error::Rejected { .. } => {
+                "if Fivetran's words don't say what to do, ask its support".to_owned()
+            }
+            Error::Throttled(_) | Error::Unclear(_) | Error::TooLarge { .. } if !error.is_silence() => {
+                "run this again later".to_owned()
+            }
+            Error::Blocked(Obstacle::OddShape) => {
+                "check FIVETRAN_API_URL, and whether there is a newer connect-card".to_owned()
+            }
+            Error::Blocked(Obstacle::Redirect { .. } | Obstacle::Foreign { .. }) => {
+                "check FIVETRAN_API_URL, the proxy and the firewall".to_owned()
+            }
+            _ => "check the network and FIVETRAN_API_URL".to_owned(),
+        };
+        format!("{error}; {what}")
     }
 
     /// Which key a line is about, behind another subject.
@@ -238,13 +342,4 @@ impl Key<'_> {
 fn words(said: &ApiMessage) -> String {
     let text = said.message.trim();
     if text.is_empty() { String::new() } else { format!(" (Fivetran says: {text})") }
-}
-
-/// What went wrong, and what to do; `check` is for what only the configuration can have caused.
-fn remedy(error: &Error, check: &str) -> String {
-    match error {
-        Error::KeyRejected(_) | Error::NotFound(_) | Error::Rejected { .. } => format!("{error}; {check}"),
-        Error::Throttled(_) => format!("{error}; run this again later"),
-        error => format!("{error}; check the network and FIVETRAN_API_URL"),
-    }
 }
