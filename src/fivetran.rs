@@ -7,6 +7,7 @@
 mod answer;
 pub mod call;
 pub mod catalog;
+mod cause;
 mod complaints;
 pub mod error;
 pub mod expiry;

@@ -21,6 +21,7 @@ mod state;
 pub mod status;
 pub mod trouble;
 mod under_way;
+mod unseen;
 mod usage;
 mod waits;
 

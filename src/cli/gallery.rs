@@ -23,7 +23,6 @@ use crate::command::sync::NotSynced;
 use crate::fivetran::tasks::Cause;
 use crate::journal::{Problem, Waiting, WaitsFor};
 use crate::life::{News, State};
-use crate::outbound::Obstacle;
 use crate::permission::Refused;
 use crate::reply::live::{self, Note};
 use crate::reply::{
@@ -210,6 +209,10 @@ impl Gallery<'_> {
             self.message(&format!("trouble-{name}"), trouble::trouble(&link));
             self.message(&format!("link-broken-{name}"), live::settled(&link));
         }
+        for (name, said) in [("unsaid", None), ("access", Some("The token was revoked."))] {
+            let link = sample.broken_for_unknown(said);
+            self.message(&format!("trouble-unknown-{name}"), trouble::trouble(&link));
+        }
         self.message("recovered", trouble::recovered(&sample.link(State::Connected)));
         for (name, news) in [
             ("connected-first-sync", News::Connected { first_sync: true }),
@@ -310,10 +313,15 @@ impl Gallery<'_> {
             self.message(&format!("status-{}", state.name()), sample.status(state, views(state)));
         }
         self.message("status-silent", sample.status(State::Waiting, View::Silent(None)));
-        let blocked = Problem::Blocked(Obstacle::Redirect { status: 302 });
-        for (name, why) in [("status-key-rejected", Problem::KeyRejected), ("status-blocked", blocked)] {
-            self.message(name, sample.status(State::Waiting, View::Silent(Some(why))));
+        for (name, why) in sample.unseen() {
+            self.message(
+                &format!("status-unseen-{name}"),
+                sample.status(State::Waiting, View::Silent(Some(why))),
+            );
         }
+        self.message("status-broken-untested", sample.status(State::Broken, sample.failed_login()));
+        self.message("status-unfinished-again", sample.status(State::Connected, sample.view(State::Waiting)));
+        self.message("status-untold", sample.status(State::Waiting, sample.untold()));
     }
 
     fn form(&mut self) {
@@ -346,8 +354,15 @@ impl Gallery<'_> {
 }
 
 /// Why a connection can be broken though its customer can do nothing about it.
-fn causes() -> [(&'static str, Cause); 3] {
-    [("sync", Cause::Sync), ("destination", Cause::Destination), ("unknown", Cause::Unknown)]
+fn causes() -> [(&'static str, Cause); 6] {
+    [
+        ("sync", Cause::Sync),
+        ("destination", Cause::Destination),
+        ("transformation", Cause::Transformation),
+        ("account", Cause::Account),
+        ("network", Cause::Network),
+        ("unknown", Cause::Unknown),
+    ]
 }
 
 /// The time in the gallery.

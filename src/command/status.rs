@@ -7,7 +7,7 @@
 use jiff::Timestamp;
 
 use crate::command::Verb;
-use crate::fivetran::model::Status;
+use crate::fivetran::model::{SetupTest, Status};
 use crate::fivetran::tasks::Cause;
 use crate::journal::Problem;
 use crate::life::{self, Connection, Event, Link, Seen, State};
@@ -23,7 +23,12 @@ pub const VERB: Verb = Verb {
 #[derive(Clone, Debug)]
 pub enum View {
     /// This.
-    Status(Status),
+    Seen {
+        /// How it stands.
+        status: Status,
+        /// The tests of its setup, if the answer has them.
+        tests: Option<Vec<SetupTest>>,
+    },
     /// That there is no such connection any more.
     Gone,
     /// Nothing, in the time there is; or nothing for this reason, which stays or lasts.
@@ -59,7 +64,7 @@ impl Choices {
             // Where nothing is known of the cause, either may help.
             State::Broken => {
                 let cause = link.trouble.as_ref().map(|trouble| trouble.cause);
-                let renew = matches!(cause, None | Some(Cause::Access | Cause::Unknown));
+                let renew = matches!(cause, None | Some(Cause::Access | Cause::Network | Cause::Unknown));
                 Self { renew, cancel: false, sync: !link.asks_customer() }
             }
             State::Connected
@@ -77,8 +82,9 @@ impl Choices {
 #[must_use]
 pub fn report(connection: &Connection, view: View, now: Timestamp) -> Report {
     let link = match &view {
-        View::Status(status) => {
-            life::next(connection, Event::Seen(Seen::from(status)), false, now).connection.link
+        View::Seen { status, tests } => {
+            let seen = Seen::of(status, tests.as_deref());
+            life::next(connection, Event::Seen(seen), false, now).connection.link
         }
         View::Gone | View::Silent(_) => connection.link.clone(),
     };

@@ -1,7 +1,7 @@
-//! What Fivetran asks somebody to do about a connection, and who can do it.
+//! What Fivetran asks somebody to do about a connection.
 //!
-//! Owns the table that sorts the codes of tasks, and how leniently a task is read. Pure: must not
-//! know an endpoint, a link or a sentence.
+//! Owns how leniently a task is read, and what several say together; what one says is at fault is
+//! `cause`'s. Pure: must not know an endpoint, a link or a sentence.
 //!
 //! A task is `{code, message, details}`: `code` is for programs, `message` is a label such as
 //! "Reconnect", and `details` is the context.
@@ -11,6 +11,9 @@ use std::fmt::Write as _;
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::Value;
+
+use super::cause;
+pub use super::cause::Cause;
 
 /// Longest code and label that are kept, in characters; those that are known have under 40.
 const LABEL_LIMIT: usize = 200;
@@ -50,134 +53,27 @@ pub struct SetupTest {
     pub details: String,
 }
 
-/// What is at fault when a connection is broken.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Cause {
-    /// The access to the source: only whoever has it can give it again.
-    Access,
-    /// A sync that failed, and that another one may make up for.
-    Sync,
-    /// The destination. That is ours to look after, not the customer's.
-    Destination,
-    /// Fivetran does not say, or says it by a code that is new to us.
-    #[default]
-    #[serde(other)]
-    Unknown,
-}
-
-impl Cause {
-    /// Its name in the log.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Access => "access",
-            Self::Sync => "sync",
-            Self::Destination => "destination",
-            Self::Unknown => "unknown",
-        }
-    }
-}
-
-/// The codes that are known to be used, and where they are found.
-const CODES: [(&str, Cause); 5] = [
-    // An example of the API definition, and in "Retrieve Connection Errors" among the common ones:
-    // <https://fivetran.com/docs/rest-api/api-reference/connections/connection-errors>
-    ("reconnect", Cause::Access),
-    // Among the `taskType`s of a failed sync in pyatlan's models of Fivetran's log.
-    ("update_service_account", Cause::Access),
-    // The `taskType` of a sync that met a warehouse with too little memory, as people have posted it.
-    ("reconnect_warehouse", Cause::Destination),
-    // Both among the common ones of "Retrieve Connection Errors". That a sync clears what syncs have
-    // left: <https://github.com/astronomer/airflow-provider-fivetran-async/issues/234>
-    ("unknown_sync_failure", Cause::Sync),
-    ("sync_warning", Cause::Sync),
-];
-
-/// Words of a code that is not listed by which it speaks of access all the same, as
-/// `authentication_error` and `permission_denied` do, which are error types of Fivetran's log:
-/// <https://fivetran.com/docs/logs>
-const ACCESS_WORDS: [&str; 14] = [
-    "reconnect",
-    "reauthorize",
-    "reauthenticate",
-    "credential",
-    "credentials",
-    "password",
-    "login",
-    "auth",
-    "oauth",
-    "authentication",
-    "authorization",
-    "unauthorized",
-    "permission",
-    "permissions",
-];
-/// The same for the destination, which its permissions are about then.
-const DESTINATION_WORDS: [&str; 2] = ["warehouse", "destination"];
-/// The same for syncs.
-const SYNC_WORDS: [&str; 4] = ["sync", "syncs", "rescheduled", "timeout"];
-
-/// What details say of access, in small letters. They outweigh [`PASSING`].
-const OF_ACCESS: [&str; 25] = [
-    "credential",
-    "password",
-    "passphrase",
-    "authenticat",
-    "authoriz",
-    "authoris",
-    "permission",
-    "privilege",
-    "access denied",
-    "access token",
-    "refresh token",
-    "token has expired",
-    "token expired",
-    "invalid_grant",
-    "revoked",
-    "forbidden",
-    "log in",
-    "login",
-    "sign in",
-    "not allowed",
-    "api key",
-    "secret",
-    "account is locked",
-    "user is locked",
-    "locked out",
-];
-/// What details say of a source that is in no state to answer, in small letters: nobody who signs in
-/// again changes that. A `reconnect` with the first of them is in the fixtures of DataHub's tests.
-const PASSING: [&str; 19] = [
-    "too many connections",
-    "too many clients",
-    "connection limit",
-    "connection slots",
-    "deadlock",
-    "lock wait",
-    "lock timeout",
-    "is locked",
-    "locked by",
-    "timed out",
-    "timeout",
-    "temporarily unavailable",
-    "service unavailable",
-    "try again later",
-    "rate limit",
-    "too many requests",
-    "internal server error",
-    "bad gateway",
-    "maintenance",
-];
-
 impl Task {
     /// What this task says is at fault.
     #[must_use]
     pub fn cause(&self) -> Cause {
-        let code = words_of(&self.code);
-        let listed = CODES.iter().find(|(known, _)| *known == code).map(|(_, cause)| *cause);
-        let cause = listed.unwrap_or_else(|| by_words(&code));
-        if cause == Cause::Access && is_passing(&self.details) { Cause::Sync } else { cause }
+        cause::judge(&words_of(&self.code), &self.text())
+    }
+
+    /// Whether it is about the access to the source, and so for the customer to read.
+    #[must_use]
+    pub fn speaks_of_access(&self) -> bool {
+        cause::speaks_of_access(&self.text())
+    }
+
+    /// Whether access is mentioned at all, so that nobody can be told that it is not at fault.
+    #[must_use]
+    pub fn mentions_access(&self) -> bool {
+        self.cause() == Cause::Unknown && cause::mentions_access(&self.text())
+    }
+
+    fn text(&self) -> String {
+        format!("{} {}", self.message, self.details)
     }
 
     /// What it says beyond the label that its code is anyway; `None` if nothing.
@@ -189,55 +85,50 @@ impl Task {
 }
 
 impl SetupTest {
+    fn has_failed(&self) -> bool {
+        self.status.eq_ignore_ascii_case("FAILED")
+    }
+
     /// Whether it shows that the access to the source does not work.
     fn shows_lost_access(&self) -> bool {
-        let said = format!("{} {} {}", self.title, self.message, self.details).to_lowercase();
-        self.status.eq_ignore_ascii_case("FAILED") && OF_ACCESS.iter().any(|word| said.contains(word))
+        let said = format!("{} {} {}", self.title, self.message, self.details);
+        self.has_failed() && cause::speaks_of_access(&said)
+    }
+
+    /// It as a task to be read.
+    fn as_task(&self) -> Task {
+        let Self { title, message, details, .. } = self;
+        let details = if message.is_empty() { details.clone() } else { message.clone() };
+        Task { code: String::new(), message: title.clone(), details }
     }
 }
 
 /// What is at fault by all tasks together. Whatever else is wrong: where the access does not work,
-/// nothing does. Where no task says anything that is known, a failed test of the setup may.
+/// nothing does. Where no task says anything that is known, a failed test of the setup may; where one
+/// does, such a test is older, and casts doubt on it.
 #[must_use]
 pub fn cause(tasks: &[Task], tests: &[SetupTest]) -> Cause {
     let causes: Vec<_> = tasks.iter().map(Task::cause).collect();
-    let known = [Cause::Access, Cause::Destination, Cause::Sync].into_iter().find(|it| causes.contains(it));
-    known.unwrap_or_else(|| {
-        let lost = tests.iter().any(SetupTest::shows_lost_access);
-        if lost { Cause::Access } else { Cause::Unknown }
-    })
+    let lost = tests.iter().any(SetupTest::shows_lost_access);
+    let heaviest = Cause::ALL.into_iter().find(|it| causes.contains(it)).unwrap_or_default();
+    match heaviest {
+        Cause::Access => Cause::Access,
+        Cause::Unknown if lost => Cause::Access,
+        _ if lost || tasks.iter().any(Task::mentions_access) => Cause::Unknown,
+        cause => cause,
+    }
 }
 
 /// The tests of a connection's setup that have failed, as tasks to be read.
 #[must_use]
 pub fn failed(tests: &[SetupTest]) -> Vec<Task> {
-    let failed = tests.iter().filter(|test| test.shows_lost_access()).take(KEPT);
-    failed
-        .map(|SetupTest { title, message, details, .. }| Task {
-            code: String::new(),
-            message: title.clone(),
-            details: if message.is_empty() { details.clone() } else { message.clone() },
-        })
-        .collect()
+    tests.iter().filter(|test| test.has_failed()).take(KEPT).map(SetupTest::as_task).collect()
 }
 
-fn by_words(code: &str) -> Cause {
-    let words: Vec<_> = code.split('_').collect();
-    let has = |known: &[&str]| known.iter().any(|word| words.contains(word));
-    if has(&DESTINATION_WORDS) {
-        Cause::Destination
-    } else if has(&ACCESS_WORDS) {
-        Cause::Access
-    } else if has(&SYNC_WORDS) || (has(&["table"]) && has(&["lock", "locked"])) {
-        Cause::Sync
-    } else {
-        Cause::Unknown
-    }
-}
-
-fn is_passing(details: &str) -> bool {
-    let said = details.to_lowercase();
-    PASSING.iter().any(|words| said.contains(words)) && !OF_ACCESS.iter().any(|words| said.contains(words))
+/// Those of them that show that the access to the source does not work.
+#[must_use]
+pub fn lost_access(tests: &[SetupTest]) -> Vec<Task> {
+    tests.iter().filter(|test| test.shows_lost_access()).take(KEPT).map(SetupTest::as_task).collect()
 }
 
 /// A code or a label in small letters, with an underscore between words: `Reconnect` and `reconnect`
@@ -338,50 +229,10 @@ mod tests {
     }
 
     #[test]
-    fn the_customer_is_asked_only_where_a_code_speaks_of_access() {
-        for (code, cause) in [
-            ("reconnect", Cause::Access),
-            ("Reconnect", Cause::Access),
-            ("RECONNECT", Cause::Access),
-            ("update_service_account", Cause::Access),
-            ("authentication_error", Cause::Access),
-            ("permission_denied", Cause::Access),
-            ("MissingPermissions", Cause::Access),
-            ("invalid-credentials", Cause::Access),
-            ("reconnect_warehouse", Cause::Destination),
-            ("destination_permission_denied", Cause::Destination),
-            ("unknown_sync_failure", Cause::Sync),
-            ("sync_warning", Cause::Sync),
-            ("table_locked", Cause::Sync),
-            ("resync_table_warning", Cause::Unknown),
-            ("account_locked", Cause::Unknown),
-            ("author_missing", Cause::Unknown),
-            ("null_primary_key", Cause::Unknown),
-            ("some_code_of_tomorrow", Cause::Unknown),
-            ("", Cause::Unknown),
-        ] {
-            assert_eq!(task(code, "").cause(), cause, "{code}");
+    fn a_code_is_the_same_in_any_letters() {
+        for code in ["reconnect", "Reconnect", "RECONNECT", "MissingPermissions", "invalid-credentials"] {
+            assert_eq!(task(code, "").cause(), Cause::Access, "{code}");
         }
-    }
-
-    #[test]
-    fn details_can_say_that_signing_in_again_would_change_nothing() {
-        for (details, cause) in [
-            ("", Cause::Access),
-            ("Credentials were rejected by the source.", Cause::Access),
-            ("Something happened", Cause::Access),
-            ("FATAL: too many connections for role \"fivetran\"", Cause::Sync),
-            ("Table `orders` is locked by another transaction", Cause::Sync),
-            ("Read timed out", Cause::Sync),
-            // Whoever is locked out has lost the access.
-            ("The login is locked: too many attempts", Cause::Access),
-            ("Your account is locked", Cause::Access),
-            ("The access token has expired (timeout)", Cause::Access),
-        ] {
-            assert_eq!(task("reconnect", details).cause(), cause, "{details}");
-        }
-        // They never make the customer's fault of what is not known to be it.
-        assert_eq!(task("some_code_of_tomorrow", "Invalid password").cause(), Cause::Unknown);
     }
 
     #[test]
@@ -392,6 +243,12 @@ mod tests {
         assert_eq!(of(&["new", "sync_warning"]), Cause::Sync);
         assert_eq!(of(&["new"]), Cause::Unknown);
         assert_eq!(of(&[]), Cause::Unknown);
+        // One of them may mean access, so nobody is told that it is something else.
+        let doubtful = task("sync_warning", "OAuth token revoked. invalid_grant");
+        for other in ["sync_warning", "reconnect_warehouse", "new"] {
+            assert_eq!(cause(&[doubtful.clone(), task(other, "")], &[]), Cause::Unknown, "{other}");
+        }
+        assert_eq!(cause(&[doubtful, task("reconnect", "")], &[]), Cause::Access);
     }
 
     #[test]
@@ -404,15 +261,18 @@ mod tests {
         };
         let login = test("Validate Login", "FAILED", "Invalid login credentials.");
         assert_eq!(cause(&[], std::slice::from_ref(&login)), Cause::Access);
-        assert_eq!(cause(&[task("sync_warning", "")], std::slice::from_ref(&login)), Cause::Sync);
-        assert_eq!(failed(&[login])[0].says(), Some("Invalid login credentials."));
+        assert_eq!(cause(&[task("new", "")], std::slice::from_ref(&login)), Cause::Access);
+        assert_eq!(cause(&[task("sync_warning", "")], std::slice::from_ref(&login)), Cause::Unknown);
+        assert_eq!(lost_access(&[login])[0].says(), Some("Invalid login credentials."));
         for other in [
             test("Validate Login", "PASSED", ""),
             test("Connecting to the source", "FAILED", "The setup is incomplete"),
             test("Validate Login", "JOB_FAILED", ""),
+            test("Destination permissions", "FAILED", "Access denied"),
+            test("Connecting to the SSH tunnel", "FAILED", "Authentication failed"),
         ] {
             assert_eq!(cause(&[], std::slice::from_ref(&other)), Cause::Unknown, "{other:?}");
-            assert_eq!(failed(&[other]), []);
+            assert_eq!(lost_access(&[other]), []);
         }
     }
 

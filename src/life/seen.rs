@@ -36,26 +36,22 @@ pub enum Seen {
     },
 }
 
-impl From<&Status> for Seen {
-    fn from(status: &Status) -> Self {
-        Self::with_tests(status, None)
-    }
-}
-
 impl From<&model::Connection> for Seen {
     fn from(found: &model::Connection) -> Self {
-        Self::with_tests(&found.status, found.setup_tests.as_deref())
+        Self::of(&found.status, found.setup_tests.as_deref())
     }
 }
 
 impl From<&Listed> for Seen {
     fn from(item: &Listed) -> Self {
-        Self::with_tests(&item.status, item.setup_tests.as_deref())
+        Self::of(&item.status, item.setup_tests.as_deref())
     }
 }
 
 impl Seen {
-    fn with_tests(status: &Status, tests: Option<&[model::SetupTest]>) -> Self {
+    /// What an answer shows; `tests` are those of the setup, if it has them.
+    #[must_use]
+    pub fn of(status: &Status, tests: Option<&[model::SetupTest]>) -> Self {
         let (state, first_sync) = (status.setup_state, status.is_historical_sync);
         Self::Setup { state, trouble: Trouble::of(status, tests), first_sync }
     }

@@ -38,8 +38,11 @@ impl Trouble {
             (cause, _) => cause,
         };
         let mut said = status.tasks.clone();
-        if cause == Cause::Access && said.iter().all(|task| task.cause() != Cause::Access) {
-            said.extend(tasks::failed(tests));
+        // What has decided it, or casts doubt on what the tasks say.
+        if matches!(cause, Cause::Access | Cause::Unknown)
+            && said.iter().all(|task| task.cause() != Cause::Access)
+        {
+            said.extend(tasks::lost_access(tests));
         }
         Self { cause, tasks: said, tested }
     }
@@ -51,19 +54,28 @@ impl Trouble {
         self.cause == Cause::Access
     }
 
-    /// What Fivetran says, for a message: not a label that says nothing. `None` if that is all.
+    /// What Fivetran says of the access to the source, for the message that asks the customer: not a
+    /// label that says nothing, and nothing of what is ours. `None` if that is all.
     #[must_use]
     pub fn words(&self) -> Option<String> {
+        if !self.asks_customer() {
+            return None;
+        }
         // Of several, what the customer is asked about; a failed test of the setup has no code.
         let coded = self.tasks.iter().any(|task| task.cause() == Cause::Access);
-        let about = self.tasks.iter().filter(|task| match (self.asks_customer(), coded) {
-            (false, _) => true,
-            (true, true) => task.cause() == Cause::Access,
-            (true, false) => task.code.is_empty(),
+        let about = self.tasks.iter().filter(|task| match coded {
+            true => task.cause() == Cause::Access,
+            false => task.code.is_empty(),
         });
-        let words: Vec<_> = about.filter_map(Task::says).collect();
+        let words: Vec<_> = about.filter(|task| task.speaks_of_access()).filter_map(Task::says).collect();
         let words: String = words.join("; ").chars().take(WORDS_LIMIT).collect();
         (!words.is_empty()).then_some(words)
+    }
+
+    /// Whether access is spoken of, though not so that the customer can be asked.
+    #[must_use]
+    pub fn may_be_access(&self) -> bool {
+        self.cause == Cause::Unknown && self.tasks.iter().any(Task::mentions_access)
     }
 
     /// Whether this is other news than what was known. A number, a moment or an id that differs from
@@ -86,7 +98,10 @@ impl Trouble {
     #[must_use]
     pub(super) fn or_as_tested(self, known: Option<&Self>) -> Self {
         match known {
-            Some(known) if !self.tested && known.tested && self.cause == Cause::Unknown => {
+            // Tests decide only where tasks say nothing, or speak of syncs.
+            Some(known)
+                if !self.tested && known.tested && matches!(self.cause, Cause::Unknown | Cause::Sync) =>
+            {
                 let same = self.tasks.iter().all(|task| known.tasks.contains(task));
                 let of_tasks = known.tasks.iter().filter(|task| !task.code.is_empty()).count();
                 if same && of_tasks == self.tasks.len() { known.clone() } else { self }
@@ -131,6 +146,38 @@ mod tests {
             vec![task("sync_warning", "A table was skipped."), task("reconnect", "The password is wrong.")];
         let status = Status { tasks, setup_state: SetupState::Broken, ..Status::default() };
         assert_eq!(Trouble::of(&status, None).words().as_deref(), Some("The password is wrong."));
+    }
+
+    #[test]
+    fn the_customer_reads_nothing_of_what_is_ours() {
+        for (details, words) in [
+            ("Your access token has expired.", Some("Your access token has expired.")),
+            ("Job 4711 of group projected_sickle was stopped", None),
+            ("", None),
+        ] {
+            let trouble = trouble("reconnect", details);
+            assert!(trouble.asks_customer(), "{details}");
+            assert_eq!(trouble.words().as_deref(), words);
+        }
+        let ours = trouble("reconnect", "The destination Snowflake rejected the password of FIVETRAN_USER");
+        assert_eq!((ours.asks_customer(), ours.words()), (false, None));
+    }
+
+    #[test]
+    fn a_failed_login_casts_doubt_on_a_sync_and_a_list_without_tests_does_not_forget_it() {
+        let test = SetupTest {
+            title: "Validate Login".to_owned(),
+            status: "FAILED".to_owned(),
+            message: "Invalid login credentials.".to_owned(),
+            details: String::new(),
+        };
+        let task = Task { code: "sync_warning".to_owned(), ..Task::default() };
+        let status = Status { setup_state: SetupState::Broken, tasks: vec![task], ..Status::default() };
+        let tested = Trouble::of(&status, Some(&[test]));
+        assert_eq!((tested.cause, tested.may_be_access()), (Cause::Unknown, true));
+        let listed = Trouble::of(&status, None);
+        assert_eq!((listed.cause, listed.may_be_access()), (Cause::Sync, false));
+        assert_eq!(listed.or_as_tested(Some(&tested)), tested);
     }
 
     #[test]

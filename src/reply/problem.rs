@@ -102,10 +102,7 @@ fn problem_sentence(problem: &Problem, work: &Work) -> String {
             "Fivetran doesn't know this destination{}, so {}. Whoever runs connect-card needs to check {}.",
             quoted(said),
             undone(work),
-            match &request.destination {
-                Some(name) => format!("the group_id of {} in the CONFIG file", cut(name, 60)),
-                None => "FIVETRAN_GROUP_ID".to_owned(),
-            }
+            group_variable(request)
         ),
         Problem::Refused(said) => refused(said, work),
         Problem::Declined { status, said } => declined(*status, said, work),
@@ -270,35 +267,6 @@ fn refused(said: &ApiMessage, work: &Work) -> String {
     )
 }
 
-/// Why it cannot be seen what Fivetran says, and what to do about that; `None`: nothing, it passes.
-pub(super) fn unseen(problem: &Problem) -> Option<String> {
-    Some(match problem {
-        Problem::KeyRejected => {
-            "Fivetran rejected the API key. Whoever runs connect-card needs to set FIVETRAN_API_KEY \
-                                 and FIVETRAN_API_SECRET to a valid key."
-                .to_owned()
-        }
-        Problem::Forbidden(said) => format!(
-            "The Fivetran API key isn't allowed to see it{}. Whoever runs connect-card needs to let it create, read and \
-             delete connections in this destination.",
-            quoted(said)
-        ),
-        Problem::Blocked(obstacle) => {
-            let (what, remedy) = in_the_way(*obstacle);
-            format!("I can't reach Fivetran: {what}. Whoever runs connect-card needs to {remedy}.")
-        }
-        Problem::TooLarge { limit_mb } => format!(
-            "Fivetran's answer is larger than the {limit_mb} MB that I read; whoever runs connect-card finds more in \
-             the log."
-        ),
-        Problem::RateLimited { .. } => "Fivetran's rate limit has been reached; try again later.".to_owned(),
-        Problem::Refused(said) | Problem::Declined { said, .. } | Problem::Conflict(said) => {
-            format!("Fivetran refused to tell{}.", quoted(said))
-        }
-        _ => return None,
-    })
-}
-
 /// What stands between the bot and Fivetran, and what has not come about for it.
 fn blocked(obstacle: Obstacle, work: &Work) -> String {
     let (what, remedy) = in_the_way(obstacle);
@@ -368,8 +336,16 @@ fn cannot_post(request: &Request, slack_says: &str) -> String {
     }
 }
 
+/// Where the group of a destination is written down.
+pub(super) fn group_variable(request: &Request) -> String {
+    match &request.destination {
+        Some(name) => format!("the group_id of {} in the CONFIG file", cut(name, 60)),
+        None => "FIVETRAN_GROUP_ID".to_owned(),
+    }
+}
+
 /// Fivetran's own words, where there are any.
-fn quoted(said: &ApiMessage) -> String {
+pub(super) fn quoted(said: &ApiMessage) -> String {
     if said.message.is_empty() {
         String::new()
     } else {
@@ -403,7 +379,7 @@ fn cut_ascii(text: &str, limit: usize) -> &str {
 
 /// A pause as people say it: seconds up to two minutes, then minutes. Fivetran's limit is of an hour, so
 /// whoever names more is mistaken, or something else on the way.
-fn pause(seconds: u64) -> String {
+pub(super) fn pause(seconds: u64) -> String {
     match seconds {
         0..=1 => "a second".to_owned(),
         2..=120 => format!("{seconds} seconds"),

@@ -4,9 +4,11 @@ use slack_morphism::prelude::{SlackBlock, SlackMessageContent};
 
 use super::markup::{Mrkdwn, content, context, cut, local_time, plain_section, sentences};
 use super::state::{mark, state_words, when};
-use super::{ask, problem, trouble};
+use super::unseen::unseen;
+use super::{ask, trouble};
 use crate::command::status::{Choices, Report, View};
 use crate::fivetran::model::{SetupState, Status, SyncState, Task};
+use crate::fivetran::tasks::failed;
 use crate::life::{Link, State};
 
 /// How many tasks, and how many warnings, are shown at most.
@@ -22,7 +24,7 @@ pub fn status(report: &Report) -> SlackMessageContent {
     let lead = Mrkdwn::default().raw(mark(link.state)).raw(" ").bold(name).raw(" into ").code(&schema);
     let lead = when(lead.raw("\n").raw(state_words(link)), link).section();
     let mut blocks = vec![lead];
-    blocks.extend(fivetran(view, link.state));
+    blocks.extend(fivetran(view, link));
     blocks.push(facts(link));
     blocks.extend(ask::choices(link, Choices::of(link)));
     content(&format!("{name} into {schema}: {}", state_words(link)), blocks)
@@ -51,11 +53,17 @@ fn facts(link: &Link) -> SlackBlock {
 }
 
 /// Fivetran's view in words, and what it wants done.
-fn fivetran(view: &View, state: State) -> Vec<SlackBlock> {
+fn fivetran(view: &View, link: &Link) -> Vec<SlackBlock> {
+    let state = link.state;
     match view {
-        View::Status(status) => {
-            let mut blocks = vec![plain_section(&format!("Fivetran says: {}.", in_words(status)))];
-            blocks.extend(tasks("To do:", &status.tasks));
+        View::Seen { status, tests } => {
+            let mut blocks = vec![plain_section(&format!("{}.", in_words(status, state)))];
+            let mut to_do = status.tasks.clone();
+            // A connection that works has passed those that matter.
+            if status.setup_state != SetupState::Connected {
+                to_do.extend(failed(tests.as_deref().unwrap_or_default()));
+            }
+            blocks.extend(tasks("To do:", &to_do));
             blocks.extend(tasks("Warnings:", &status.warnings));
             blocks
         }
@@ -66,7 +74,7 @@ fn fivetran(view: &View, state: State) -> Vec<SlackBlock> {
             "Fivetran doesn't show this connection right now. One answer isn't enough to believe that it's gone.",
         )],
         View::Silent(why) => {
-            let why = why.as_ref().and_then(problem::unseen).map(|why| format!(" {why}"));
+            let why = why.as_ref().and_then(|why| unseen(why, &link.request)).map(|why| format!(" {why}"));
             let just_now = if why.is_none() { " just now" } else { "" };
             vec![plain_section(&format!(
                 "I couldn't see what Fivetran says{just_now}; this is the last known status.{}",
@@ -76,12 +84,17 @@ fn fivetran(view: &View, state: State) -> Vec<SlackBlock> {
     }
 }
 
-fn in_words(status: &Status) -> String {
+fn in_words(status: &Status, state: State) -> String {
     let setup = match status.setup_state {
-        SetupState::Incomplete => return "nobody has finished the setup yet".to_owned(),
-        SetupState::Connected => "set up and working",
-        SetupState::Broken => "set up, but not working now",
-        SetupState::Unknown => "set up, in a state that I don't recognise",
+        // It was finished once.
+        SetupState::Incomplete if state == State::Broken => {
+            return "Fivetran says: the setup needs to be finished again".to_owned();
+        }
+        SetupState::Incomplete => return "Fivetran says: nobody has finished the setup yet".to_owned(),
+        SetupState::Connected => "Fivetran says: set up and working",
+        SetupState::Broken => "Fivetran says: set up, but not working now",
+        // It says nothing, or a word of tomorrow.
+        SetupState::Unknown => "Fivetran doesn't say, in words that I know, how far the setup is",
     };
     let sync = match status.sync_state {
         SyncState::Scheduled => "; the next sync is scheduled",

@@ -29,7 +29,7 @@ pub fn trouble(link: &Link) -> SlackMessageContent {
     let lead = lead.raw(" isn't getting new data. Your customer isn't asked to do anything.").section();
     let mut blocks = vec![lead];
     blocks.extend(says(&trouble.tasks));
-    blocks.push(plain_section(what_to_do(trouble.cause)));
+    blocks.push(plain_section(what_to_do(trouble)));
     blocks.extend(ask::choices(link, Choices::of(link)));
     let reference = Mrkdwn::default().raw("Ref ").code(&link.id);
     let connection = Mrkdwn::default().raw("Connection ").code(&cut(&link.connection_id, 200));
@@ -71,8 +71,8 @@ fn says(tasks: &[Task]) -> Option<SlackBlock> {
     (!lines.is_empty()).then(|| plain_section(&format!("Fivetran says:{}", lines.concat())))
 }
 
-fn what_to_do(cause: Cause) -> &'static str {
-    match cause {
+fn what_to_do(trouble: &Trouble) -> &'static str {
+    match trouble.cause {
         // Told to nobody alone: its customer is asked.
         Cause::Access => "The sign-in doesn't work any more.",
         Cause::Sync => {
@@ -82,6 +82,27 @@ fn what_to_do(cause: Cause) -> &'static str {
         Cause::Destination => {
             "The destination is the problem, not the sign-in. Once whoever looks after the destination has fixed it, \
              start a sync."
+        }
+        Cause::Transformation => {
+            "A transformation is the problem, not the sign-in. Once whoever looks after transformations in Fivetran \
+             has fixed it, start a sync."
+        }
+        Cause::Account => {
+            "Your Fivetran account is the problem, not the sign-in. Once whoever looks after its plan and billing has \
+             put that right, start a sync."
+        }
+        Cause::Network => {
+            "Fivetran can't reach the source. Whoever looks after the source may have to let Fivetran through; then \
+             start a sync. Only if the source's address has changed does a new link help: your customer can enter the \
+             new one there."
+        }
+        Cause::Unknown if trouble.tasks.iter().all(|task| line(task).is_none()) => {
+            "Fivetran doesn't say why, so I can't tell whether signing in again would help, and I haven't asked for it. \
+             A sync may clear it; if it doesn't, open the connection in Fivetran."
+        }
+        Cause::Unknown if trouble.may_be_access() => {
+            "That may mean that the sign-in no longer works, but it isn't certain, so I haven't asked your customer to \
+             sign in again. A sync may clear it; if it doesn't, get a link."
         }
         Cause::Unknown => {
             "That doesn't tell me whether signing in again would help, so I haven't asked for it. A sync may clear it; \

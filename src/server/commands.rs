@@ -269,7 +269,9 @@ impl Commands {
             return View::Gone;
         }
         match timeout_at(deadline.early(), self.provision.see(&link.connection_id)).await {
-            Ok(Ok(Some(connection))) => View::Status(connection.status),
+            Ok(Ok(Some(connection))) => {
+                View::Seen { status: connection.status, tests: connection.setup_tests }
+            }
             Ok(Ok(None)) => View::Gone,
             Ok(Err(error)) => {
                 tracing::info!(link = link.id, %error, "could not see how a connection stands");

@@ -358,8 +358,8 @@ async fn fivetrans_refusals_of_a_sync_are_told_apart() {
               Ref R1
         bot tells alice alone:
             The Fivetran API key isn't allowed to do this (“The key has no permission for this operation”),
-            so a sync of Google Ads may not have started. Whoever runs connect-card needs to let it create,
-            read and delete connections in this destination.
+            so a sync of Google Ads may not have started. Whoever runs connect-card needs to let it read and
+            sync connections in this destination.
             Ref R1
         alice presses [Sync now]
           only alice sees instead:

@@ -1,6 +1,8 @@
 //! What the gallery's entries are made of: one ordinary sample, and one in which everything is as
 //! long as it can be.
 
+mod views;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use slack_morphism::prelude::SlackMessageContent;
@@ -11,11 +13,11 @@ use crate::command::form::Choice;
 use crate::command::renew;
 use crate::command::status::{View, report};
 use crate::fivetran::catalog::{Obstacle, Service, ServiceId, ServiceStatus};
-use crate::fivetran::model::{ApiMessage, ConnectCard, SetupState, Status, SyncState, Task};
+use crate::fivetran::model::{ApiMessage, ConnectCard, Task};
 use crate::fivetran::schema::{Misfit, SchemaKind, SchemaName, Target};
 use crate::fivetran::tasks::Cause;
 use crate::journal::{MisfitKind, Notice, Origin, Problem};
-use crate::life::{Connection, Link, Place, Reminded, State, Trouble};
+use crate::life::{Connection, Link, Place, Reminded, State};
 use crate::outbound;
 use crate::permission::{Reason, Unclear};
 use crate::reply::status;
@@ -154,31 +156,6 @@ impl Sample {
         }
     }
 
-    /// A broken one's trouble.
-    fn trouble(&self, cause: Cause) -> Trouble {
-        Trouble { cause, tasks: self.tasks(cause), tested: false }
-    }
-
-    /// What Fivetran says of it.
-    fn tasks(&self, cause: Cause) -> Vec<Task> {
-        let (code, message, details) = match cause {
-            Cause::Access => ("reconnect", "Reconnect", "The password was changed."),
-            Cause::Sync => ("sync_failed", "Sync failed", "The table orders was locked."),
-            Cause::Destination => {
-                ("destination_unreachable", "Destination unreachable", "The warehouse is suspended.")
-            }
-            Cause::Unknown => ("resync_table_warning", "Re-sync a table", "The table orders has changed."),
-        };
-        let ordinary =
-            || Task { code: code.to_owned(), message: message.to_owned(), details: details.to_owned() };
-        self.long_tasks.clone().unwrap_or_else(|| vec![ordinary()])
-    }
-
-    /// The link of a connection that does not work for this reason.
-    pub(super) fn broken_by(&self, cause: Cause) -> Link {
-        Link { trouble: Some(self.trouble(cause)), ..self.link(State::Broken) }
-    }
-
     /// The connection of the link in a state.
     fn connection(&self, state: State) -> Connection {
         Connection {
@@ -191,23 +168,6 @@ impl Sample {
             missing_since: None,
             seen: None,
         }
-    }
-
-    /// What Fivetran says of a link in a state.
-    pub(super) fn view(&self, state: State) -> View {
-        let (setup_state, sync_state) = match state {
-            State::Connected => (SetupState::Connected, SyncState::Syncing),
-            State::Lapsed => (SetupState::Connected, SyncState::Scheduled),
-            State::Broken => (SetupState::Broken, SyncState::Paused),
-            _ => (SetupState::Incomplete, SyncState::Scheduled),
-        };
-        View::Status(Status {
-            setup_state,
-            sync_state,
-            is_historical_sync: state == State::Connected,
-            tasks: if state == State::Broken { self.tasks(Cause::Access) } else { Vec::new() },
-            warnings: if state == State::Connected { vec![self.warning.clone()] } else { Vec::new() },
-        })
     }
 
     /// The answer of `status`.

@@ -61,6 +61,35 @@ pub const SEEN: &[Seen] = &[
         source: "a sync_end event that somebody has posted, 2023",
     },
     Seen {
+        name: "sync-met-a-closed-door",
+        task: [
+            "unknown_sync_failure",
+            "Unknown Sync Failure",
+            "FATAL: password authentication failed for user \"fivetran\"",
+        ],
+        source: "the words are Postgres's own; a sync's code says nothing of access",
+    },
+    Seen {
+        name: "destination-rejects-us",
+        task: ["reconnect", "Reconnect", "The destination Snowflake rejected the password of FIVETRAN_USER"],
+        source: "none: details are free text, which says more than the code",
+    },
+    Seen {
+        name: "account-suspended",
+        task: ["reconnect", "Reconnect", "Your Fivetran account is suspended because the trial has ended"],
+        source: "none: the same",
+    },
+    Seen {
+        name: "source-behind-a-firewall",
+        task: ["reconnect", "Reconnect", "Connection refused: the host is not reachable (firewall)"],
+        source: "none: the same",
+    },
+    Seen {
+        name: "transformation-without-permission",
+        task: ["transformation_permission_denied", "Transformation", "A dbt model failed"],
+        source: "none: codes are not listed anywhere",
+    },
+    Seen {
         name: "resync-table",
         task: ["resync_table_warning", "Resync Table Warning", ""],
         source: "fivetran-openapi.json, ConnectionTask",

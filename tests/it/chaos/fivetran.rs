@@ -71,11 +71,11 @@ async fn what_is_told_is_so_whatever_answers_a_command() {
             renew: at once: a link
             cancel: at once: The connection for Google Ads into acme is deleted, and its link no longer works. Nothing else was deleted: data already in the destination stays there.
             sync: at once: Fivetran is syncing Google Ads now. To see how that goes, type /connect-card status acme. If it fails again, open the connection in Fivetran.
-        fivetran-400, fivetran-405, fivetran-406, fivetran-410, fivetran-413, fivetran-415, fivetran-422, fivetran-451
-            create: at once: Fivetran refused the request for Google Ads (“…”), so there's no link. Check the service and the schema (…). If both are right, whoever runs connect-card can look up the reference in the log.
+        fivetran-400, fivetran-422
+            create: at once: Fivetran refused the request for Google Ads (“…”), so there's no link for Google Ads yet. Whoever runs connect-card needs to look into it (…); the log has the reference.
             create, of a newer service: at once: Fivetran refused the request for Google Ads (“…”), so there's no link. Check the service and the schema (…). If both are right, whoever runs connect-card can look up the reference in the log.
-            renew: at once: Fivetran refused the request for Google Ads (“…”), so I couldn't make a new link for Google Ads. Whoever runs connect-card can look up the reference in the log.
-            cancel: at once: Fivetran refused the request for Google Ads (“…”), so the connection for Google Ads may not have been deleted. Whoever runs connect-card can look up the reference in the log.
+            renew: at once: Fivetran refused the request for Google Ads (“…”), so I couldn't make a new link for Google Ads. Whoever runs connect-card needs to look into it (…); the log has the reference.
+            cancel: at once: Fivetran refused the request for Google Ads (“…”), so the connection for Google Ads may not have been deleted. Whoever runs connect-card needs to look into it (…); the log has the reference.
             sync: at once: Fivetran didn't start a sync of Google Ads (“…”). Open the connection in Fivetran to see why.
         fivetran-401
             create: at once: Fivetran rejected the API key, so there's no link for Google Ads yet. Whoever runs connect-card needs to set FIVETRAN_API_KEY and FIVETRAN_API_SECRET to a valid key.
@@ -88,13 +88,25 @@ async fn what_is_told_is_so_whatever_answers_a_command() {
             create, of a newer service: at once: The Fivetran API key isn't allowed to do this (“…”), so there's no link for Google Ads yet. Whoever runs connect-card needs to let it create, read and delete connections in this destination.
             renew: at once: The Fivetran API key isn't allowed to do this (“…”), so I couldn't make a new link for Google Ads. Whoever runs connect-card needs to let it create, read and delete connections in this destination.
             cancel: at once: The Fivetran API key isn't allowed to do this (“…”), so the connection for Google Ads may not have been deleted. Whoever runs connect-card needs to let it create, read and delete connections in this destination.
-            sync: at once: The Fivetran API key isn't allowed to do this (“…”), so a sync of Google Ads may not have started. Whoever runs connect-card needs to let it create, read and delete connections in this destination.
+            sync: at once: The Fivetran API key isn't allowed to do this (“…”), so a sync of Google Ads may not have started. Whoever runs connect-card needs to let it read and sync connections in this destination.
+        fivetran-405, fivetran-406, fivetran-410, fivetran-415
+            create: at once: Fivetran refused the request for Google Ads (“…”), so there's no link for Google Ads yet. Whoever runs connect-card needs to check FIVETRAN_API_URL, and whether there is a newer connect-card (…); the log has the reference.
+            create, of a newer service: at once: Fivetran refused the request for Google Ads (“…”), so there's no link for Google Ads yet. Whoever runs connect-card needs to check FIVETRAN_API_URL, and whether there is a newer connect-card (…); the log has the reference.
+            renew: at once: Fivetran refused the request for Google Ads (“…”), so I couldn't make a new link for Google Ads. Whoever runs connect-card needs to check FIVETRAN_API_URL, and whether there is a newer connect-card (…); the log has the reference.
+            cancel: at once: Fivetran refused the request for Google Ads (“…”), so the connection for Google Ads may not have been deleted. Whoever runs connect-card needs to check FIVETRAN_API_URL, and whether there is a newer connect-card (…); the log has the reference.
+            sync: at once: Fivetran refused the request for Google Ads (“…”), so a sync of Google Ads may not have started. Whoever runs connect-card needs to check FIVETRAN_API_URL, and whether there is a newer connect-card (…); the log has the reference.
         fivetran-409, fivetran-423
             create: at once: Fivetran can't do this for Google Ads at the moment (“…”), so there's no link for Google Ads yet. Try again in a few minutes.
             create, of a newer service: at once: Fivetran can't do this for Google Ads at the moment (“…”), so there's no link for Google Ads yet. Try again in a few minutes.
             renew: at once: Fivetran can't do this for Google Ads at the moment (“…”), so I couldn't make a new link for Google Ads. Try again in a few minutes.
             cancel: at once: Fivetran can't do this for Google Ads at the moment (“…”), so the connection for Google Ads may not have been deleted. Try again in a few minutes.
             sync: at once: Fivetran can't do this for Google Ads at the moment (“…”), so a sync of Google Ads may not have started. Try again in a few minutes.
+        fivetran-413, fivetran-451
+            create: at once: Fivetran refused the request for Google Ads (“…”), so there's no link for Google Ads yet. Whoever runs connect-card needs to look into it (…); the log has the reference.
+            create, of a newer service: at once: Fivetran refused the request for Google Ads (“…”), so there's no link for Google Ads yet. Whoever runs connect-card needs to look into it (…); the log has the reference.
+            renew: at once: Fivetran refused the request for Google Ads (“…”), so I couldn't make a new link for Google Ads. Whoever runs connect-card needs to look into it (…); the log has the reference.
+            cancel: at once: Fivetran refused the request for Google Ads (“…”), so the connection for Google Ads may not have been deleted. Whoever runs connect-card needs to look into it (…); the log has the reference.
+            sync: at once: Fivetran didn't start a sync of Google Ads (“…”). Open the connection in Fivetran to see why.
         fivetran-name-taken-unseen
             create: in seconds: Fivetran says acme is already taken (“…”) by a connection that this API key can't see. Choose another schema.
             create, of a newer service: in seconds: Fivetran says acme is already taken (“…”) by a connection that this API key can't see. Choose another schema.
@@ -107,16 +119,16 @@ async fn what_is_told_is_so_whatever_answers_a_command() {
         fivetran-account-not-readable, fivetran-500-done, fivetran-504-done, fivetran-byte-order-mark, fivetran-wrong-charset, fivetran-large
             as if all were well
         fivetran-sync-running
-            sync: at once: Fivetran didn't start a sync of Google Ads (“…”). Open the connection in Fivetran to see why.
+            sync: at once: Fivetran is already syncing Google Ads. To see how it goes, type /connect-card status acme.
         fivetran-sync-forbidden
-            sync: at once: The Fivetran API key isn't allowed to do this (“…”), so a sync of Google Ads may not have started. Whoever runs connect-card needs to let it create, read and delete connections in this destination.
-        fivetran-pause-of-seconds, fivetran-pause-until-a-date, fivetran-pause-unsaid
+            sync: at once: The Fivetran API key isn't allowed to do this (“…”), so a sync of Google Ads may not have started. Whoever runs connect-card needs to let it read and sync connections in this destination.
+        fivetran-pause-of-seconds, fivetran-pause-unsaid
             create: waits: Fivetran's rate limit is used up, and it asks me to wait … in the end: Fivetran's rate limit has been reached, so there's no link for Google Ads yet. Try again in an hour.
             create, of a newer service: waits: Fivetran's rate limit is used up, and it asks me to wait … in the end: Fivetran's rate limit has been reached, so there's no link for Google Ads yet. Try again in an hour.
             renew: waits: Fivetran's rate limit is used up, and it asks me to wait … in the end: Fivetran's rate limit has been reached, so I couldn't make a new link for Google Ads. Try again in an hour.
             cancel: waits: Fivetran's rate limit is used up, and it asks me to wait … in the end: Fivetran's rate limit has been reached, so the connection for Google Ads may not have been deleted. Try again in an hour.
             sync: waits: Fivetran's rate limit is used up, and it asks me to wait … in the end: Fivetran's rate limit has been reached, so a sync of Google Ads may not have started. Try again in an hour.
-        fivetran-pause-of-an-hour, fivetran-pause-absurd
+        fivetran-pause-of-an-hour, fivetran-pause-until-a-date, fivetran-pause-absurd
             create: at once: Fivetran's rate limit has been reached, so there's no link for Google Ads yet. Try again in 60 minutes.
             create, of a newer service: at once: Fivetran's rate limit has been reached, so there's no link for Google Ads yet. Try again in 60 minutes.
             renew: at once: Fivetran's rate limit has been reached, so I couldn't make a new link for Google Ads. Try again in 60 minutes.
@@ -277,23 +289,27 @@ async fn a_status_says_what_can_be_seen_and_no_answer_moves_a_message() {
     bot.finish().await;
     expect![[r#"
         fivetran-400, fivetran-405, fivetran-406, fivetran-409, fivetran-410, fivetran-413, fivetran-415, fivetran-422, fivetran-423, fivetran-451
-            I couldn't see what Fivetran says; this is the last known status. Fivetran refused to tell (“…”).
+            I couldn't see what Fivetran says; this is the last known status. Fivetran refused to tell (“…”). Open the connection in Fivetran to see how it stands.
         fivetran-401
             I couldn't see what Fivetran says; this is the last known status. Fivetran rejected the API key. Whoever runs connect-card needs to set FIVETRAN_API_KEY and FIVETRAN_API_SECRET to a valid key.
         fivetran-403
             I couldn't see what Fivetran says; this is the last known status. The Fivetran API key isn't allowed to see it (“…”). Whoever runs connect-card needs to let it create, read and delete connections in this destination.
-        fivetran-pause-of-seconds, fivetran-pause-of-an-hour, fivetran-pause-until-a-date, fivetran-pause-unsaid, fivetran-pause-absurd
-            I couldn't see what Fivetran says; this is the last known status. Fivetran's rate limit has been reached; try again later.
+        fivetran-pause-of-seconds
+            I couldn't see what Fivetran says; this is the last known status. Fivetran's rate limit has been reached; try again in 30 seconds.
+        fivetran-pause-of-an-hour, fivetran-pause-until-a-date, fivetran-pause-absurd
+            I couldn't see what Fivetran says; this is the last known status. Fivetran's rate limit has been reached; try again in 60 minutes.
+        fivetran-pause-unsaid
+            I couldn't see what Fivetran says; this is the last known status. Fivetran's rate limit has been reached; try again in an hour.
         fivetran-500, fivetran-501, fivetran-503, fivetran-408, fivetran-425, fivetran-502, fivetran-504, fivetran-520, fivetran-522, fivetran-524, fivetran-598, fivetran-cut, fivetran-dropped-before, fivetran-dropped-after, fivetran-reset, fivetran-slow-head, fivetran-slow-body
             I couldn't see what Fivetran says just now; this is the last known status.
         fivetran-empty, fivetran-204, fivetran-other-json
-            I couldn't see what Fivetran says; this is the last known status. I can't reach Fivetran: it has a form that I don't know. Whoever runs connect-card needs to check FIVETRAN_API_URL, and whether there is a newer connect-card.
+            I couldn't see what Fivetran says; this is the last known status. I can't read Fivetran's answer: it has a form that I don't know. Open the connection in Fivetran to see how it stands.
         fivetran-gzip, fivetran-route-not-found, fivetran-gateway-404, fivetran-proxy-403, fivetran-proxy-401, fivetran-proxy-405, fivetran-proxy-451, fivetran-portal-200
             I couldn't see what Fivetran says; this is the last known status. I can't reach Fivetran: what answers at its address isn't Fivetran, or doesn't know what I asked for (…). Whoever runs connect-card needs to check FIVETRAN_API_URL, the proxy and the firewall.
         fivetran-byte-order-mark, fivetran-wrong-charset, fivetran-large
             Fivetran says: nobody has finished the setup yet.
         fivetran-too-large
-            I couldn't see what Fivetran says; this is the last known status. Fivetran's answer is larger than the 8 MB that I read; whoever runs connect-card finds more in the log.
+            I couldn't see what Fivetran says; this is the last known status. Fivetran's answer about this connection is larger than the 8 MB that I read. Open the connection in Fivetran to see how it stands.
         fivetran-proxy-407
             I couldn't see what Fivetran says; this is the last known status. I can't reach Fivetran: the proxy on the way wants a name and a password. Whoever runs connect-card needs to put both into HTTPS_PROXY.
         fivetran-portal-511
