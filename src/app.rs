@@ -2,6 +2,8 @@
 //!
 //! Owns the start-up and shutdown order, and nothing that happens in between.
 
+mod identity;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -108,11 +110,25 @@ impl App {
             tracing::warn!(%error, "could not read the catalogue that was kept");
             None
         });
+        let gate = Gate::new(config.permissions, web_api.clone());
+        if let Some(token) = config.slack.bot_token {
+            let identity = identity::Kept::of(token, store.clone());
+            gate.recall(identity.read().await, clock.now()).await;
+            let (mut told, clock) = (gate.identities(), clock.clone());
+            tokio::spawn(async move {
+                while told.changed().await.is_ok() {
+                    let known = told.borrow_and_update().clone();
+                    if let Some(known) = known {
+                        identity.write(&known, clock.now()).await;
+                    }
+                }
+            });
+        }
         let parts = Parts {
             clock,
             metrics: Metrics::default(),
             store,
-            gate: Arc::new(Gate::new(config.permissions, web_api.clone())),
+            gate: Arc::new(gate),
             web_api,
             http,
             response_url_origins: config.slack.response_url_origins.into(),

@@ -6,7 +6,7 @@
 //!
 //! Without any list every member may use the bot, so nobody is refused because Slack is away, only
 //! because of what is known, be it from before: a guest stays a guest. Somebody who may be from
-//! elsewhere is never let in unseen. With a list, what Slack does not tell counts against everybody
+//! elsewhere is never let in unseen, so it must be known, once, whose the token is. With a list, what Slack does not tell counts against everybody
 //! whom `ALLOWED_USERS` does not name; only where it never could, for want of a token or a scope,
 //! membership of a group is enough.
 
@@ -17,9 +17,10 @@ mod standing;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
-use crate::slack::web_api::WebApi;
+use crate::slack::web_api::{Identity, WebApi};
 use directory::Directory;
 pub use standing::{Home, Person};
 use standing::{Own, Standing, standing};
@@ -28,6 +29,9 @@ use standing::{Own, Standing, standing};
 const PATIENCE: Duration = Duration::from_millis(800);
 /// Between two questions whose the token is, as long as Slack does not say.
 const PAUSE: Duration = Duration::from_secs(15);
+/// Longest wait for that at the very first start, before anybody is answered: without it everybody
+/// would be refused.
+const FIRST_MEETING: Duration = Duration::from_secs(1);
 /// How many people a refusal names.
 const ASKED: usize = 3;
 
@@ -62,6 +66,8 @@ pub enum Reason {
     Guest,
     /// Of another workspace.
     Outsider,
+    /// On the list by name, but Slack does not know the person where the bot is.
+    Unseen,
     /// A member no more.
     Deleted,
     /// Slack did not tell who this is, and a list needs to know.
@@ -87,8 +93,22 @@ pub enum Unclear {
     Refused(String),
     /// No answer in time.
     Silent,
+    /// Slack asks for a pause before it is asked again.
+    Throttled,
+    /// No connection.
+    Unreachable,
+    /// An answer that is none, with Slack's word for it or the status, if it has any.
+    Unusable(Option<String>),
     /// An answer that does not say it.
     Untold,
+}
+
+impl Unclear {
+    /// Whether it is likely to pass by itself.
+    #[must_use]
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Silent | Self::Throttled | Self::Unreachable | Self::Unusable(_) | Self::Untold)
+    }
 }
 
 /// Decides who may. No `Debug`: it holds the token.
@@ -102,6 +122,24 @@ impl Gate {
     #[must_use]
     pub fn new(permissions: Permissions, web_api: Option<WebApi>) -> Self {
         Self { permissions, directory: Directory::new(web_api) }
+    }
+
+    /// Takes over whose the token is, by what is known from before. If nothing is, asks, and waits for
+    /// a moment.
+    pub async fn recall(&self, known: Option<Identity>, now: Timestamp) {
+        match known {
+            Some(identity) => self.directory.recall(identity),
+            None => drop(tokio::time::timeout(FIRST_MEETING, self.directory.identity(now)).await),
+        }
+    }
+
+    /// Whose the token is, whenever Slack says so for the first time or otherwise than before.
+    #[must_use]
+    pub fn identities(&self) -> watch::Receiver<Option<Identity>> {
+        let mut told = self.directory.identities();
+        // Also what was told at the start.
+        told.mark_changed();
+        told
     }
 
     /// Whether this person may use the bot in this channel. Takes 800 ms at most, and until `limit` at
@@ -150,7 +188,8 @@ impl Gate {
         let (known, in_a_group) = tokio::join!(self.known(person, end, now), in_a_group);
         let Known { own, standing, unclear } = known;
         match standing {
-            Standing::Outsider => return Err(Reason::Outsider),
+            Standing::Unseen if named => return Err(Reason::Unseen),
+            Standing::Outsider | Standing::Unseen => return Err(Reason::Outsider),
             Standing::Deleted => return Err(Reason::Deleted),
             // Whoever put a person on the list by name meant it.
             _ if named => {}
@@ -164,7 +203,7 @@ impl Gate {
             Standing::FromHere | Standing::Member => {}
         }
         match in_a_group {
-            Ok(true) => Ok(own.id().unwrap_or_default().to_owned()),
+            Ok(true) => Ok(own.id().or(Own::of_request(person).id()).unwrap_or_default().to_owned()),
             Ok(false) => Err(Reason::NotListed),
             Err(unclear) => Err(Reason::Unclear(unclear)),
         }
@@ -176,14 +215,18 @@ impl Gate {
             timeout_at(end, self.directory.identity(now)),
             timeout_at(end, self.directory.user(&person.user_id, now)),
         );
-        let identity = identity.ok().and_then(Result::ok).or_else(|| self.directory.identity_before());
-        let own = Own::of(identity.as_ref(), person);
+        let (own, why_untold) =
+            match (identity.unwrap_or(Err(Unclear::Silent)), self.directory.identity_before()) {
+                (Ok(identity), _) | (Err(_), Some(identity)) => (Own::told(&identity), None),
+                (Err(Unclear::NoToken), None) => (Own::of_request(person), None),
+                (Err(unclear), None) => (Own::untold(), Some(unclear)),
+            };
         let unclear = match info.unwrap_or(Err(Unclear::Silent)) {
             Ok(info) => {
                 let standing = standing(person, &own, Some(&info));
-                return Known { own, standing, unclear: None };
+                return Known { own, standing, unclear: why_untold };
             }
-            Err(unclear) => Some(unclear),
+            Err(unclear) => Some(why_untold.unwrap_or(unclear)),
         };
         let before = self.directory.user_before(&person.user_id);
         let before = before.map(|info| standing(person, &own, Some(&info))).filter(|it| it.keeps_out());
@@ -193,7 +236,7 @@ impl Gate {
 
     /// Finds out whose the token is, until Slack says so: nobody has to be judged without that.
     pub async fn introduce(&self, now: impl Fn() -> Timestamp) {
-        while matches!(self.directory.identity(now()).await, Err(Unclear::Silent)) {
+        while self.directory.identity(now()).await.is_err_and(|unclear| unclear.may_pass()) {
             tokio::time::sleep(PAUSE).await;
         }
     }

@@ -84,6 +84,15 @@ pub fn not_accepted() -> SlackMessageContent {
     sentences(NOT_ACCEPTED)
 }
 
+/// The answer to a command that did not arrive as Slack documents it.
+#[must_use]
+pub fn unreadable() -> SlackMessageContent {
+    sentences(
+        "I couldn't read this command the way Slack sent it, so I did nothing. Type it again. If it keeps happening, \
+         tell the people who run this bot.",
+    )
+}
+
 /// The acknowledgement when it is not known whether the database took the command.
 #[must_use]
 pub fn unsure() -> SlackMessageContent {

@@ -4,7 +4,7 @@
 //! Owns the key derivation and the sealed form. A seal is bound to what it belongs to (a command's
 //! id, a form and its person), so that it cannot be moved to another. Authenticated encryption is
 //! ChaCha20-Poly1305 (RFC 8439) under a key that HKDF-SHA256 (RFC 5869) derives from Slack's signing
-//! secret, for each purpose another.
+//! secret, for each purpose another; what is known of a token, from that token.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD_NO_PAD;
@@ -20,6 +20,8 @@ pub enum Purpose {
     ResponseUrl,
     /// What a form has to bring back, under the form and its person.
     Draft,
+    /// Whose a token is, by that token.
+    Identity,
 }
 
 impl Purpose {
@@ -28,6 +30,7 @@ impl Purpose {
         match self {
             Self::ResponseUrl => b"connect-card response_url v1",
             Self::Draft => b"connect-card draft v1",
+            Self::Identity => b"connect-card identity v1",
         }
     }
 }

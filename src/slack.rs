@@ -56,8 +56,9 @@ pub struct SlashCommand {
     pub command: String,
     /// All that was typed after the command; may be anything.
     pub text: String,
-    /// Where the answer may be posted: five times within 30 minutes.
-    pub response_url: ResponseUrl,
+    /// Where the answer may be posted: five times within 30 minutes. `None` if Slack told no address of
+    /// its own.
+    pub response_url: Option<ResponseUrl>,
     /// Opens a modal, once and within three seconds.
     pub trigger_id: Option<String>,
 }
@@ -74,6 +75,9 @@ pub enum NotACommand {
     /// The response_url is not Slack's.
     #[error("the response_url is not one of Slack's")]
     ResponseUrl,
+    /// There is none, and no token to answer with in its place.
+    #[error("there is no response_url, and no SLACK_BOT_TOKEN to answer without one")]
+    NoWay,
 }
 
 impl SlashCommand {
@@ -104,8 +108,13 @@ impl SlashCommand {
                 .filter(|name| name.starts_with('/'))
                 .ok_or(NotACommand::Field("command"))?,
             text: form.text.unwrap_or_default(),
-            response_url: ResponseUrl::parse(&form.response_url.unwrap_or_default(), origins)
-                .ok_or(NotACommand::ResponseUrl)?,
+            response_url: match form.response_url.filter(|url| !url.is_empty()) {
+                Some(url) => match ResponseUrl::parse(&url, origins) {
+                    None if !is_slacks(&url) => return Err(NotACommand::ResponseUrl),
+                    url => url,
+                },
+                None => None,
+            },
             trigger_id: form.trigger_id.filter(|id| !id.is_empty()),
         })
     }
@@ -168,6 +177,12 @@ fn required_id(value: Option<String>, name: &'static str) -> Result<String, NotA
     value.filter(|value| id::is_id(value)).ok_or(NotACommand::Field(name))
 }
 
+/// Whether a body is a form in which somebody typed a command, readable or not.
+#[must_use]
+pub fn is_typed(body: &[u8]) -> bool {
+    form_urlencoded::parse(body).any(|(name, _)| name == "command")
+}
+
 /// Whether a body is Slack's certificate probe and nothing else: `ssl_check=1`, alone or with the
 /// old verification `token`. With any other field beside it, it must be signed like every body.
 ///
@@ -192,12 +207,16 @@ pub fn is_ssl_check(body: &[u8]) -> bool {
 pub struct ResponseUrl(SecretString);
 
 impl ResponseUrl {
-    /// Takes a URL of one of the `origins`, without user or fragment.
+    /// Takes a URL of one of the `origins`, without user or fragment. Where those are Slack's own, one
+    /// of a workspace's address is Slack's too: its documentation shows both.
+    /// <https://docs.slack.dev/apis/events-api/using-socket-mode>
     #[must_use]
     pub fn parse(text: &str, origins: &[url::Origin]) -> Option<Self> {
         let url = Url::parse(text).ok()?;
         let plain = url.username().is_empty() && url.password().is_none() && url.fragment().is_none();
-        (plain && origins.contains(&url.origin())).then(|| Self(SecretString::from(String::from(url))))
+        let origin = url.origin();
+        let allowed = origins.iter().any(|one| *one == origin || is_workspace_of(&origin, one));
+        (plain && allowed).then(|| Self(SecretString::from(String::from(url))))
     }
 
     /// The URL itself; for the request, and for sealing before it is stored.
@@ -205,6 +224,28 @@ impl ResponseUrl {
     pub fn expose(&self) -> &str {
         self.0.expose_secret()
     }
+}
+
+/// Whether an address is under Slack's own names, be it none that this bot is to post to.
+fn is_slacks(text: &str) -> bool {
+    let hooks = ["https://hooks.slack.com", "https://hooks.slack-gov.com"];
+    let hooks = hooks.into_iter().filter_map(|hooks| Some(Url::parse(hooks).ok()?.origin()));
+    ResponseUrl::parse(text, &hooks.collect::<Vec<_>>()).is_some()
+}
+
+/// Whether an origin is that of a workspace where `hooks` is `https://hooks.slack.com` or its like.
+fn is_workspace_of(origin: &url::Origin, hooks: &url::Origin) -> bool {
+    let parts = |origin: &url::Origin| match origin {
+        url::Origin::Tuple(scheme, url::Host::Domain(host), port) if scheme == "https" => {
+            host.split_once('.').map(|(first, rest)| (first.to_owned(), rest.to_owned(), *port))
+        }
+        _ => None,
+    };
+    let (Some(one), Some(hooks)) = (parts(origin), parts(hooks)) else { return false };
+    let slacks = ["slack.com", "slack-gov.com"].contains(&hooks.1.as_str());
+    // An organisation's has one more part.
+    let house = one.1 == hooks.1 || one.1 == format!("enterprise.{}", hooks.1);
+    slacks && hooks.0 == "hooks" && house && one.2 == hooks.2
 }
 
 /// Where a message stands: what it takes to edit it, or to answer in its thread.
@@ -235,7 +276,15 @@ mod tests {
     fn a_slash_command_is_read() {
         let command = decode(FORM).ok().unwrap();
         assert_eq!((command.command.as_str(), command.text.as_str()), ("/connect-card", "a b"));
-        assert_eq!(command.response_url.expose(), "https://hooks.slack.com/commands/T1/2/abc");
+        let url = command.response_url.as_ref().map(ResponseUrl::expose);
+        assert_eq!(url, Some("https://hooks.slack.com/commands/T1/2/abc"));
+        let url = "https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1%2F2%2Fabc";
+        for without in [FORM.replace(url, ""), FORM.replace("&response_url=", "&no_url=")] {
+            assert!(decode(&without).ok().unwrap().response_url.is_none(), "{without}");
+        }
+        // Slack's, but none that this bot is to post to.
+        let gov = FORM.replace("hooks.slack.com", "hooks.slack-gov.com");
+        assert!(decode(&gov).ok().unwrap().response_url.is_none());
     }
 
     #[test]
@@ -246,6 +295,7 @@ mod tests {
             (FORM.replace("C1", "C1%0A"), NotACommand::Field("channel_id")),
             (format!("{FORM}&user_id=U2"), NotACommand::Field("user_id")),
             (FORM.replace("%2Fconnect", "connect"), NotACommand::Field("command")),
+            (FORM.replace("hooks.slack.com", "hooks.example.com"), NotACommand::ResponseUrl),
             (FORM.replace("a+b", "%ff"), NotACommand::NotUtf8),
             (String::new(), NotACommand::Field("team_id")),
         ] {
@@ -272,11 +322,26 @@ mod tests {
             "https://example.com/hooks.slack.com",
             "https://hooks.slack.com:8443/x",
             "https://user@hooks.slack.com/x",
+            "http://acme.slack.com/commands/T1",
+            "https://acme.slack.com:8443/x",
+            "https://acme.slack.com.example.com/x",
+            "https://acmeslack.com/x",
+            "https://a.b.slack.com/x",
+            "https://slack.com/x",
+            "https://acme.slack-gov.com/x",
             "https://169.254.169.254/",
             "file:///etc/passwd",
             "",
         ] {
             assert!(ResponseUrl::parse(bad, &origins()).is_none(), "{bad}");
+        }
+        for good in [
+            "https://rilke.slack.com/commands/T1/2/abc",
+            "https://acme.enterprise.slack.com/commands/E1/2/abc",
+        ] {
+            assert!(ResponseUrl::parse(good, &origins()).is_some(), "{good}");
+            let own = vec![Url::parse("https://hooks.example.com").unwrap().origin()];
+            assert!(ResponseUrl::parse(good, &own).is_none(), "{good}");
         }
     }
 

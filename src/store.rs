@@ -259,6 +259,29 @@ impl Store {
         })
     }
 
+    /// Keeps whose the bot's token is, sealed by whoever knows the token.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn keep_identity(&self, sealed: &str, now: Timestamp) -> Result<(), StoreError> {
+        on!(&self.0.pool, db => {
+            let query = sqlx::query(self.0.sql.keep_identity).bind(sealed).bind(now.as_millisecond());
+            query.execute(db).await?;
+            Ok(())
+        })
+    }
+
+    /// What was kept of that last.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn kept_identity(&self) -> Result<Option<String>, StoreError> {
+        on!(&self.0.pool, db => {
+            let row = sqlx::query(self.0.sql.kept_identity).fetch_optional(db).await?;
+            row.map(|row| Ok(row.try_get("body")?)).transpose()
+        })
+    }
+
     /// Counts for the metrics.
     ///
     /// # Errors

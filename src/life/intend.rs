@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::{Change, Connection, Link, Place, Posting, Purpose, Reminded, Seen, State, Trouble};
 use crate::fivetran::model::SetupState;
+use crate::slack::id;
 use crate::work::{Intent, Request};
 
 /// What a command wants to post.
@@ -150,7 +151,7 @@ impl Link {
     }
 
     fn belongs_to(&self, ask: &Ask<'_>) -> bool {
-        self.team_id == ask.team_id && self.channel_id == ask.channel_id
+        id::may_be_one(&self.team_id, ask.team_id) && self.channel_id == ask.channel_id
     }
 }
 

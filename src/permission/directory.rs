@@ -9,11 +9,13 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use jiff::Timestamp;
+use tokio::sync::watch;
 
 use super::Unclear;
 use super::cache::{Answer, Cache};
+use crate::slack::refusal::{self, Sort};
 use crate::slack::respond::PostError;
-use crate::slack::web_api::{Identity, UserInfo, WebApi};
+use crate::slack::web_api::{Identity, NO_ANSWER, UserInfo, WebApi};
 
 /// How long what Slack told of a person or a group is believed.
 const KEEP: Duration = Duration::from_secs(5 * 60);
@@ -41,9 +43,8 @@ pub(super) struct Directory {
 }
 
 /// What Slack told last, however long ago, for when it does not answer.
-#[derive(Default)]
 struct Before {
-    own: Mutex<Option<Identity>>,
+    own: watch::Sender<Option<Identity>>,
     people: Mutex<HashMap<String, UserInfo>>,
 }
 
@@ -69,13 +70,23 @@ impl Directory {
             own: Cache::new(1),
             people: Cache::new(PEOPLE),
             groups: Cache::new(GROUPS),
-            before: Arc::default(),
+            before: Arc::new(Before { own: watch::Sender::new(None), people: Mutex::default() }),
         }
+    }
+
+    /// Takes over whose the token is, from before the start.
+    pub(super) fn recall(&self, identity: Identity) {
+        self.before.own.send_replace(Some(identity));
+    }
+
+    /// Tells what Slack says of that when it says something else than before.
+    pub(super) fn identities(&self) -> watch::Receiver<Option<Identity>> {
+        self.before.own.subscribe()
     }
 
     /// What Slack said last of whose the token is.
     pub(super) fn identity_before(&self) -> Option<Identity> {
-        lock(&self.before.own).clone()
+        self.before.own.borrow().clone()
     }
 
     /// What Slack said last of a person.
@@ -89,8 +100,14 @@ impl Directory {
         let before = Arc::clone(&self.before);
         let ask = || async move {
             match web_api.auth_test().await {
+                // A yes that does not say whose: of no use, and no reason to forget what is known.
+                Ok(Identity { team_id, enterprise_id: None, .. }) if team_id.is_empty() => {
+                    (Err(Unclear::Untold), KEEP_SILENCE)
+                }
                 Ok(identity) => {
-                    lock(&before.own).replace(identity.clone());
+                    before.own.send_if_modified(|known| {
+                        known.replace(identity.clone()).as_ref() != Some(&identity)
+                    });
                     (Ok(identity), KEEP_IDENTITY)
                 }
                 Err(error) => failed(error, ""),
@@ -107,7 +124,7 @@ impl Directory {
             let told = match web_api.users_info(&id).await {
                 // Nobody whom the workspace can see.
                 Err(PostError::Refused(word)) if word == "user_not_found" || word == "user_not_visible" => {
-                    Ok(UserInfo { is_stranger: true, ..UserInfo::default() })
+                    Ok(UserInfo { is_unseen: true, ..UserInfo::default() })
                 }
                 told => told,
             };
@@ -163,33 +180,52 @@ fn failed<T>(error: PostError, scope: &'static str) -> Answer<Told<T>> {
             (unclear, KEEP_REFUSAL)
         }
         PostError::Throttled(pause) => {
-            (Unclear::Silent, pause.unwrap_or(KEEP_SILENCE).clamp(KEEP_SILENCE, KEEP_REFUSAL))
+            (Unclear::Throttled, pause.unwrap_or(KEEP_SILENCE).clamp(KEEP_SILENCE, KEEP_REFUSAL))
         }
-        PostError::Later { pause, .. } => (Unclear::Silent, pause.clamp(KEEP_SILENCE, KEEP_REFUSAL)),
-        PostError::NotSent(_) | PostError::Unclear(_) | PostError::Unconfirmed(_) => {
-            (Unclear::Silent, KEEP_SILENCE)
+        PostError::Later { word, pause } => {
+            (Unclear::Unusable(Some(word)), pause.clamp(KEEP_SILENCE, KEEP_REFUSAL))
         }
+        PostError::NotSent(_) => (Unclear::Unreachable, KEEP_SILENCE),
+        PostError::Unclear(word) if word == NO_ANSWER => (Unclear::Silent, KEEP_SILENCE),
+        PostError::Unclear(word) => {
+            let is_told = refusal::sort(&word) != Sort::Unknown || word.starts_with("status ");
+            (Unclear::Unusable(is_told.then_some(word)), KEEP_SILENCE)
+        }
+        PostError::Unconfirmed(_) => (Unclear::Unusable(None), KEEP_SILENCE),
     };
     (Err(unclear), keep)
 }
 
 #[cfg(test)]
 mod tests {
+    use reqwest::StatusCode;
+
     use super::*;
 
     #[test]
     fn a_failed_call_is_told_by_what_mends_it() {
         let refused = |word: &str| PostError::Refused(word.to_owned());
+        let unusable = |word: &str| Unclear::Unusable(Some(word.to_owned()));
         for (error, unclear, keep) in [
             (refused("missing_scope"), Unclear::MissingScope("usergroups:read"), KEEP_REFUSAL),
             (refused("plan_upgrade_required"), Unclear::NoUserGroups, KEEP_REFUSAL),
             (refused("no_such_subteam"), Unclear::NoSuchGroup, KEEP_REFUSAL),
             (refused("token_revoked"), Unclear::Refused("token_revoked".to_owned()), KEEP_REFUSAL),
-            (PostError::Throttled(None), Unclear::Silent, KEEP_SILENCE),
-            (PostError::Throttled(Some(Duration::from_secs(30))), Unclear::Silent, Duration::from_secs(30)),
-            (PostError::Throttled(Some(Duration::MAX)), Unclear::Silent, KEEP_REFUSAL),
-            (PostError::NotSent("no connection"), Unclear::Silent, KEEP_SILENCE),
-            (PostError::Unclear("timeout".to_owned()), Unclear::Silent, KEEP_SILENCE),
+            (PostError::Throttled(None), Unclear::Throttled, KEEP_SILENCE),
+            (
+                PostError::Throttled(Some(Duration::from_secs(30))),
+                Unclear::Throttled,
+                Duration::from_secs(30),
+            ),
+            (PostError::Throttled(Some(Duration::MAX)), Unclear::Throttled, KEEP_REFUSAL),
+            (PostError::of_word("ratelimited"), Unclear::Throttled, KEEP_SILENCE),
+            (PostError::of_word("internal_error"), unusable("internal_error"), KEEP_SILENCE),
+            (PostError::of_word("org_login_required"), unusable("org_login_required"), KEEP_REFUSAL),
+            (PostError::of_status(StatusCode::BAD_GATEWAY), unusable("status 502"), KEEP_SILENCE),
+            (PostError::NotSent("no connection"), Unclear::Unreachable, KEEP_SILENCE),
+            (PostError::Unclear(NO_ANSWER.to_owned()), Unclear::Silent, KEEP_SILENCE),
+            (PostError::Unclear("a page".to_owned()), Unclear::Unusable(None), KEEP_SILENCE),
+            (PostError::Unconfirmed("a page"), Unclear::Unusable(None), KEEP_SILENCE),
         ] {
             assert_eq!(failed::<()>(error, "usergroups:read"), (Err(unclear), keep));
         }

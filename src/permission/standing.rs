@@ -45,6 +45,8 @@ pub(super) enum Standing {
     Guest,
     /// From elsewhere.
     Outsider,
+    /// Nobody whom the bot's workspace can see.
+    Unseen,
     /// A member no more.
     Deleted,
     /// From here; whether a guest is not told.
@@ -56,7 +58,7 @@ pub(super) enum Standing {
 impl Standing {
     /// Whether it speaks against the person, however old it is.
     pub(super) fn keeps_out(self) -> bool {
-        matches!(self, Self::Guest | Self::Outsider | Self::Deleted)
+        matches!(self, Self::Guest | Self::Outsider | Self::Unseen | Self::Deleted)
     }
 }
 
@@ -68,19 +70,28 @@ pub(super) struct Own {
 }
 
 impl Own {
-    /// By what Slack says of the token; failing that, by what the request says of the app.
-    pub(super) fn of(identity: Option<&Identity>, person: &Person) -> Self {
-        let told = identity.map(|it| Workspace::new(Some(it.team_id.clone()), it.enterprise_id.clone()));
-        match told.filter(|it| it.id().is_some()) {
-            Some(workspace) => Self { workspace, certain: true },
-            None => Self { workspace: person.workspace.clone(), certain: false },
-        }
+    /// By what Slack says of the token, now or before.
+    pub(super) fn told(identity: &Identity) -> Self {
+        let Identity { team_id, enterprise_id, .. } = identity;
+        Self { workspace: Workspace::new(Some(team_id.clone()), enterprise_id.clone()), certain: true }
     }
 
-    /// The one id under which everything is kept: wherever in the organisation the app is used, it is
-    /// installed once.
+    /// There is a token, but Slack has never told whose. A request cannot tell that: it may come from
+    /// elsewhere.
+    pub(super) fn untold() -> Self {
+        Self { workspace: Workspace::default(), certain: false }
+    }
+
+    /// Without a token nothing but the request tells.
+    pub(super) fn of_request(person: &Person) -> Self {
+        Self { workspace: person.workspace.clone(), certain: false }
+    }
+
+    /// The one id under which everything is kept: the organisation's, if there is one. Of the two, only
+    /// that one is the same in each of its workspaces, whoever tells it.
     pub(super) fn id(&self) -> Option<&str> {
-        self.workspace.id()
+        let Workspace { team_id, enterprise_id } = &self.workspace;
+        enterprise_id.as_deref().or(team_id.as_deref())
     }
 
     fn is(&self, team_or_organisation: &str) -> bool {
@@ -126,6 +137,7 @@ pub(super) fn standing(person: &Person, own: &Own, info: Option<&UserInfo>) -> S
     // from a workspace that is not ours is none of ours, whoever typed it.
     let from_elsewhere = person.home == Home::Here && placed == Some(false);
     match from(info, own).or(placed) {
+        _ if info.is_unseen => Standing::Unseen,
         _ if info.is_stranger || from_elsewhere => Standing::Outsider,
         Some(false) => Standing::Outsider,
         None => Standing::Unplaced,
@@ -137,6 +149,7 @@ pub(super) fn standing(person: &Person, own: &Own, info: Option<&UserInfo>) -> S
 
 /// Whether somebody is from here, by what Slack tells of the person; `None` if it does not say.
 fn from(info: &UserInfo, own: &Own) -> Option<bool> {
+    own.id()?;
     let UserInfo { team_id, enterprise_id, teams, .. } = info;
     let told: Vec<_> = team_id.iter().chain(enterprise_id).chain(teams).collect();
     if told.iter().any(|it| own.is(it)) {
@@ -176,8 +189,13 @@ mod tests {
         Some(serde_json::from_value(user).unwrap())
     }
 
+    /// Without an identity there is no token.
+    fn owner(person: &Person, identity: Option<&Identity>) -> Own {
+        identity.map_or_else(|| Own::of_request(person), Own::told)
+    }
+
     fn is(person: &Person, identity: Option<&Identity>, info: Option<UserInfo>) -> Standing {
-        standing(person, &Own::of(identity, person), info.as_ref())
+        standing(person, &owner(person, identity), info.as_ref())
     }
 
     use Standing::{Deleted, FromHere, Guest, Member, Outsider, Unplaced};
@@ -286,13 +304,30 @@ mod tests {
     fn everything_is_kept_under_one_id() {
         let here = person(at("T2", "E1"), Home::Here);
         for (own, expected) in [
-            (Some(identity("T1", "E1")), "T1"),
+            (Some(identity("T1", "E1")), "E1"),
+            (Some(identity("T1", "")), "T1"),
             (Some(identity("E1", "E1")), "E1"),
             (Some(identity("", "E1")), "E1"),
-            (Some(identity("", "")), "T2"),
-            (None, "T2"),
+            (None, "E1"),
         ] {
-            assert_eq!(Own::of(own.as_ref(), &here).id(), Some(expected), "{own:?}");
+            assert_eq!(owner(&here, own.as_ref()).id(), Some(expected), "{own:?}");
+        }
+    }
+
+    #[test]
+    fn nobody_is_placed_where_slack_never_told_whose_the_token_is() {
+        for (workspace, home) in [
+            (at("T9", ""), Home::Here),
+            (at("T9", "E9"), Home::Here),
+            (at("T9", ""), from("T9")),
+            (at("", ""), from("")),
+        ] {
+            let person = person(workspace, home);
+            for user in [None, info(json!({})), info(json!({ "team_id": "T9" }))] {
+                assert_eq!(standing(&person, &Own::untold(), user.as_ref()), Unplaced, "{person:?}");
+            }
+            let stranger = info(json!({ "team_id": "T9", "is_stranger": true }));
+            assert_eq!(standing(&person, &Own::untold(), stranger.as_ref()), Outsider, "{person:?}");
         }
     }
 }

@@ -40,6 +40,11 @@ fn words(reason: &Reason) -> (String, String) {
         Reason::Outsider => {
             ("Only people from this bot's own workspace can use it, so I did nothing.", "to do it for you")
         }
+        Reason::Unseen => (
+            "You're on the list of people who can use this bot, but Slack says that it can't find you from the bot's \
+             workspace, so I did nothing.",
+            "to check your id in ALLOWED_USERS, and whether SLACK_BOT_TOKEN is of this workspace",
+        ),
         Reason::Deleted => ("Slack says your account is deactivated, so I did nothing.", "to do it for you"),
         Reason::Unknown(Unclear::Silent) => (
             "Slack didn't answer in time when I asked who you are, so I did nothing. Try again in a minute.",
@@ -85,12 +90,26 @@ fn unclear_words(what: &str, unclear: &Unclear) -> (String, String) {
         Unclear::Silent => {
             ("Slack didn't answer in time".to_owned(), "to look into it if this keeps happening".to_owned())
         }
+        Unclear::Throttled => (
+            "Slack is limiting how often I may ask".to_owned(),
+            "to look into it if this keeps happening".to_owned(),
+        ),
+        Unclear::Unreachable => {
+            ("I couldn't reach Slack to ask".to_owned(), "to look into it if this keeps happening".to_owned())
+        }
+        Unclear::Unusable(word) => (
+            match word {
+                Some(word) => format!("Slack answered with an error ({})", cut(word, 60)),
+                None => "I couldn't read Slack's answer".to_owned(),
+            },
+            "to look into it if this keeps happening".to_owned(),
+        ),
         Unclear::Untold => (
             "Slack's answer doesn't say".to_owned(),
             "to do it for you, or to run connect-card check".to_owned(),
         ),
     };
-    let again = if *unclear == Unclear::Silent { " Try again in a minute." } else { "" };
+    let again = if unclear.may_pass() { " Try again in a minute." } else { "" };
     (format!("{what}: {because}. So I did nothing.{again}"), ask_to)
 }
 
@@ -112,6 +131,23 @@ mod tests {
              to do it for you, or to give you access."
         );
         assert!(!shown["text"].as_str().unwrap().contains("U1"), "{shown}");
+        for (unclear, expected) in [
+            (
+                Unclear::Throttled,
+                "Slack is limiting how often I may ask. So I did nothing. Try again in a minute.",
+            ),
+            (
+                Unclear::Unusable(Some("internal_error".to_owned())),
+                "Slack answered with an error (internal_error).",
+            ),
+            (Unclear::Unusable(None), "I couldn't read Slack's answer."),
+            (Unclear::Unreachable, "I couldn't reach Slack to ask."),
+        ] {
+            for reason in [Reason::Unknown(unclear.clone()), Reason::Unplaced(unclear.clone())] {
+                let shown = show(&[], reason).to_string();
+                assert!(shown.contains(expected) && !shown.contains("didn't answer"), "{shown}");
+            }
+        }
         let shown = show(&[], Reason::Unclear(Unclear::Refused("<!channel>".to_owned())));
         assert!(!shown.to_string().contains("<!"), "{shown}");
         assert!(!shown.to_string().contains("for example"), "{shown}");

@@ -12,7 +12,7 @@ use crate::clock::Clock;
 use crate::crash::crash_point;
 use crate::journal::Progress;
 use crate::reply::UnderWay;
-use crate::slack::ResponseUrl;
+use crate::slack::{ResponseUrl, id};
 use crate::store::{Accepted, Claimed, NewCommand, Store, StoreError, Twin};
 use crate::work::{Intent, Work};
 
@@ -31,7 +31,8 @@ pub(super) struct Asked {
     pub(super) team_id: String,
     pub(super) channel_id: String,
     pub(super) user_id: String,
-    pub(super) response_url: ResponseUrl,
+    /// Where in that channel they can be answered, if Slack told.
+    pub(super) response_url: Option<ResponseUrl>,
 }
 
 /// What came of it.
@@ -81,7 +82,7 @@ impl Intake {
             channel_id,
             user_id,
             request: json,
-            response_url: SecretString::from(response_url.expose().to_owned()),
+            response_url: response_url.map(|url| SecretString::from(url.expose().to_owned())),
             progress,
             accepted_at: self.clock.now(),
         };
@@ -135,7 +136,7 @@ impl Intake {
 /// channel.
 fn under_way(work: &Work, here: (&str, &str), twin: Option<Twin>) -> UnderWay {
     let Some(twin) = twin else { return UnderWay::Unknown };
-    if (twin.team_id.as_str(), twin.channel_id.as_str()) != here {
+    if !(id::may_be_one(&twin.team_id, here.0) && twin.channel_id == here.1) {
         return UnderWay::Elsewhere;
     }
     let Ok(open) = serde_json::from_str::<Work>(&twin.request) else { return UnderWay::Unknown };

@@ -33,7 +33,7 @@ use crate::permission::{Gate, Home, Person};
 use crate::provision::{self, Provision};
 use crate::reply::{self, ask, list as list_reply, services as services_reply, status as status_reply};
 use crate::slack::interaction::Workspace;
-use crate::slack::{self, SlashCommand};
+use crate::slack::{self, NotACommand, SlashCommand};
 use crate::store::{MessageWrite, Store, StoreError, Stored, Write};
 use crate::telemetry::{Answer, Metrics};
 use crate::work::Work;
@@ -89,11 +89,21 @@ impl Commands {
             return Err(StatusCode::OK.into_response());
         }
         let signature = self.signed.verify(&head, &body).map_err(|status| status.into_response())?;
-        let typed = SlashCommand::decode(&body, &self.response_url_origins).map_err(|error| {
-            tracing::warn!(reason = %error, "a signed request is no slash command");
-            StatusCode::BAD_REQUEST.into_response()
-        })?;
-        Ok(self.respond(&signature, typed, deadline).await)
+        if !slack::is_typed(&body) {
+            tracing::warn!("a signed request is no slash command");
+            return Err(StatusCode::BAD_REQUEST.into_response());
+        }
+        let typed = SlashCommand::decode(&body, &self.response_url_origins);
+        // Without a token there is no other way to tell anybody anything.
+        let answerable = |typed: &SlashCommand| typed.response_url.is_some() || self.forms.web_api.is_some();
+        match typed.and_then(|typed| answerable(&typed).then_some(typed).ok_or(NotACommand::NoWay)) {
+            Ok(typed) => Ok(self.respond(&signature, typed, deadline).await),
+            // With a status, whoever typed it would read no more than that the app failed.
+            Err(error) => {
+                tracing::warn!(reason = %error, "a command that cannot be read");
+                Ok((Answer::Replied, Some(reply::unreadable())))
+            }
+        }
     }
 
     /// From a command that is Slack's, whichever way it came in, to what there is to say. `key` names

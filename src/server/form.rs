@@ -57,7 +57,7 @@ const METADATA_LIMIT: usize = 3000;
 /// What the form brings back. No `Debug`: it holds the response_url.
 #[derive(Serialize, Deserialize)]
 struct Draft {
-    response_url: String,
+    response_url: Option<String>,
     channel_id: String,
     team_id: String,
     user_id: String,
@@ -88,7 +88,7 @@ impl Forms {
         let failed = || reply::not_opened(&typed.command, false);
         let (Some(web_api), Some(trigger)) = (&self.web_api, &typed.trigger_id) else { return Err(failed()) };
         let draft = Draft {
-            response_url: typed.response_url.expose().to_owned(),
+            response_url: typed.response_url.as_ref().map(|url| url.expose().to_owned()),
             channel_id: typed.channel_id.clone(),
             team_id: typed.team_id.clone(),
             user_id: typed.user_id.clone(),
@@ -159,11 +159,11 @@ impl Forms {
             );
             return Some(reply::instead(reply::not_yours()));
         };
-        let url = ResponseUrl::parse(&draft.response_url, &self.response_url_origins);
-        let age = self.clock.now().duration_since(draft.issued_at);
-        let Some(response_url) = url.filter(|_| age <= LIFE) else {
+        if self.clock.now().duration_since(draft.issued_at) > LIFE {
             return Some(reply::instead(reply::too_old(&draft.slash)));
-        };
+        }
+        let url = draft.response_url.as_deref();
+        let response_url = url.and_then(|url| ResponseUrl::parse(url, &self.response_url_origins));
         let values = Values {
             service: view.input(Field::Service.id()),
             schema: view.input(Field::Schema.id()),

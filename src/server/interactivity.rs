@@ -1,9 +1,9 @@
 //! `POST /slack/interactivity`: what people do with the bot's messages and with its form.
 //!
-//! Owns who may press what. A button's value is the reference of a row of ours, and everything that
-//! decides is read from that row: the channel, the message, the person. Or it is a line, which is
-//! judged as if the person had typed it here and now. Must not
-//! call Fivetran or Slack before the answer, which has to arrive within three seconds.
+//! Owns who may press what, and in which channel a press counts. A button's value is the reference of a
+//! row of ours, and everything that decides is read from that row: the channel, the message, the person.
+//! Or it is a line, which is judged as if the person had typed it here and now. Must not call Fivetran or
+//! Slack before the answer, which has to arrive within three seconds.
 
 use std::sync::Arc;
 
@@ -13,11 +13,11 @@ use axum::response::{IntoResponse as _, Response};
 use jiff::SignedDuration;
 use ring::digest::{SHA256, digest};
 use serde_json::Value;
-use slack_morphism::prelude::{SlackMessageContent, SlackMessageResponseType};
 
 use super::accept::{Answered, Asked, Intake};
 use super::commands::Commands;
 use super::deadline::Deadline;
+use super::feedback::{self, Feedback, Way};
 use super::form::Forms;
 use super::json;
 use super::list::page as page_of;
@@ -33,9 +33,8 @@ use crate::reply::live::{OPEN_CARD, RENEW};
 use crate::reply::{self, ask, form};
 use crate::slack::id;
 use crate::slack::interaction::{Interaction, Unreadable, Workspace};
-use crate::slack::respond;
 use crate::slack::{ResponseUrl, SlashCommand};
-use crate::store::{Store, StoreError};
+use crate::store::{CommandRow, Store, StoreError};
 use crate::telemetry::{Answer, Metrics};
 use crate::work::{Confirmed, Work};
 
@@ -124,10 +123,13 @@ async fn respond(
         "block_actions" if interaction.action.as_ref().is_some_and(|it| it.id == OPEN_CARD) => None,
         "block_actions" => {
             match Press::of(route, &interaction, deadline) {
-                Ok(press) => press.answer(route, key).await,
+                Ok(press) => {
+                    let said = press.answer(route, key).await;
+                    tell(route, &interaction, said);
+                }
                 Err(missing) => {
                     tracing::warn!(missing, "a press that cannot be read");
-                    tell(route, Way::of(route, &interaction), Feedback::Ephemeral(ask::unreadable()));
+                    tell(route, &interaction, Feedback::Ephemeral(ask::unreadable()));
                 }
             }
             None
@@ -137,7 +139,7 @@ async fn respond(
             if interaction.view.is_some() {
                 return serde_json::to_value(form::instead(form::unreadable())).ok();
             }
-            tell(route, Way::of(route, &interaction), Feedback::Ephemeral(ask::unreadable()));
+            tell(route, &interaction, Feedback::Ephemeral(ask::unreadable()));
             None
         }
         _ => None,
@@ -156,40 +158,19 @@ struct Press {
     value: String,
     /// Where the app is installed.
     workspace: Workspace,
+    /// Where the message with the button stands.
+    pressed_in: String,
+    /// Where what comes of it belongs: the same, unless the question came as a direct message.
     channel_id: String,
+    /// Whether that is a conversation that nobody can invite the bot to.
+    is_direct: bool,
     message_ts: Option<String>,
     user_id: String,
     /// The person's own workspace.
     home: Home,
-    response_url: ResponseUrl,
-    deadline: Deadline,
-}
-
-/// The ways to somebody who pressed something.
-struct Way {
+    /// `None` where it leads to another conversation than what comes of it.
     response_url: Option<ResponseUrl>,
-    /// The channel and the person, for a private message.
-    place: Option<(String, String)>,
-}
-
-impl Way {
-    fn of(route: &Interactivity, interaction: &Interaction) -> Self {
-        let Interaction { channel_id, user_id, .. } = interaction;
-        Self {
-            response_url: interaction.response_url(&route.response_url_origins),
-            place: channel_id.clone().zip(user_id.clone()),
-        }
-    }
-}
-
-/// How the person learns what came of a press.
-enum Feedback {
-    /// In the place of the question.
-    Replace(SlackMessageContent),
-    /// Beside the message, which stays.
-    Ephemeral(SlackMessageContent),
-    /// The message itself will show it.
-    None,
+    deadline: Deadline,
 }
 
 impl Press {
@@ -202,48 +183,84 @@ impl Press {
     ) -> Result<Self, &'static str> {
         let Interaction { user_id, user_team, workspace, channel_id, message_ts, action, .. } = interaction;
         let action = action.as_ref().filter(|action| !action.id.is_empty()).ok_or("action")?;
+        let channel = channel_id.clone().ok_or("channel")?;
         Ok(Self {
             action: action.id.clone(),
             value: action.value.clone().unwrap_or_default(),
             workspace: workspace.clone(),
-            channel_id: channel_id.clone().ok_or("channel")?,
+            is_direct: id::is_direct(&channel, interaction.channel_name.as_deref()),
+            pressed_in: channel.clone(),
+            channel_id: channel,
             message_ts: message_ts.clone(),
             user_id: user_id.clone().ok_or("user")?,
             home: Home::Told(user_team.clone()),
-            response_url: interaction.response_url(&route.response_url_origins).ok_or("response_url")?,
+            response_url: Some(interaction.response_url(&route.response_url_origins).ok_or("response_url")?),
             deadline,
         })
     }
 
-    async fn answer(self, route: &Interactivity, key: &[u8]) {
+    async fn answer(mut self, route: &Interactivity, key: &[u8]) -> Feedback {
         let result = match self.action.as_str() {
             RENEW => self.renew(route, key).await,
             ask::DISMISS => Ok(Feedback::Replace(ask::dismissed())),
-            _ => match self.authorize(route).await {
-                Ok(team_id) => self.act(route, key, &team_id).await,
-                // There is nobody whom they could ask for access.
-                Err(Refused { reason: Reason::Outsider, .. }) => {
-                    Ok(Feedback::Ephemeral(ask::not_yours_outside()))
-                }
-                Err(refused) => Ok(Feedback::Ephemeral(reply::refused(&refused))),
-            },
+            _ => self.answer_for_itself(route, key).await,
         };
-        let said = result.unwrap_or_else(|error| {
+        result.unwrap_or_else(|error| {
             tracing::error!(%error, "could not look up what a button is about");
             Feedback::Ephemeral(reply::not_accepted())
-        });
-        tell(route, Way { response_url: Some(self.response_url), place: None }, said);
+        })
+    }
+
+    /// The same where it counts who presses.
+    async fn answer_for_itself(&mut self, route: &Interactivity, key: &[u8]) -> Result<Feedback, StoreError> {
+        if id::is_of_two(&self.pressed_in) {
+            match self.belongs_to(route).await? {
+                Some(channel) if channel == self.pressed_in => {}
+                Some(channel) => {
+                    // In the direct message nobody else may come to see what comes of it.
+                    (self.is_direct, self.response_url) = (id::is_direct(&channel, None), None);
+                    self.channel_id = channel;
+                }
+                None => return Ok(Feedback::Ephemeral(ask::not_yours())),
+            }
+        }
+        match self.authorize(route).await {
+            Ok(team_id) => self.act(route, key, &team_id).await,
+            // There is nobody whom they could ask for access.
+            Err(Refused { reason: Reason::Outsider, .. }) => {
+                Ok(Feedback::Ephemeral(ask::not_yours_outside()))
+            }
+            Err(refused) => Ok(Feedback::Ephemeral(reply::refused(&refused))),
+        }
+    }
+
+    /// Where what was asked in a direct message belongs: where its row or its line says, if it was asked
+    /// of this person.
+    async fn belongs_to(&self, route: &Interactivity) -> Result<Option<String>, StoreError> {
+        let asked = match self.action.as_str() {
+            ask::POST_HERE | ask::REAUTHORISE => {
+                self.question(route).await?.map(|asked| (asked.user_id, asked.channel_id))
+            }
+            ask::RENEW_HERE | ask::CANCEL | ask::SYNC_NOW => {
+                self.look_up(route).await?.map(|link| (link.requester, link.channel_id))
+            }
+            action if ask::TYPE.contains(&action) => Proposal::parse(&self.value)
+                .map(|proposal| (proposal.user.to_owned(), proposal.channel.to_owned())),
+            _ => return Ok(Some(self.pressed_in.clone())),
+        };
+        let asked = asked.filter(|(user, channel)| *user == self.user_id || *channel == self.pressed_in);
+        Ok(asked.map(|(_, channel)| channel))
     }
 
     /// What only people do who may use the bot; `team_id` is what everything of theirs is kept under.
     async fn act(&self, route: &Interactivity, key: &[u8], team_id: &str) -> Result<Feedback, StoreError> {
         match self.action.as_str() {
-            ask::POST_HERE => self.confirm(route, key, Confirmed::PostHere).await,
-            ask::REAUTHORISE => self.confirm(route, key, Confirmed::Reauthorise).await,
-            ask::RENEW_HERE => self.renew_here(route, key).await,
+            ask::POST_HERE => self.confirm(route, key, team_id, Confirmed::PostHere).await,
+            ask::REAUTHORISE => self.confirm(route, key, team_id, Confirmed::Reauthorise).await,
+            ask::RENEW_HERE => self.renew_here(route, key, team_id).await,
             BACK | NEXT => self.turn(route, team_id).await,
-            ask::CANCEL => self.cancel(route, key).await,
-            ask::SYNC_NOW => self.sync(route, key).await,
+            ask::CANCEL => self.cancel(route, key, team_id).await,
+            ask::SYNC_NOW => self.sync(route, key, team_id).await,
             action if ask::TYPE.contains(&action) => self.types(route, key, team_id).await,
             _ => {
                 tracing::warn!("a press of a button that this version does not have");
@@ -297,11 +314,11 @@ impl Press {
         })
     }
 
-    /// Whether the press came from the very message of the link.
+    /// Whether the press came from the very message of the link. No other message is in the same place,
+    /// whatever Slack tells of the workspace.
     fn is_in_message_of(&self, link: &Link) -> bool {
         let place = link.message.as_ref();
-        self.workspace.may_be(&link.team_id)
-            && place.is_some_and(|place| place.channel == self.channel_id)
+        place.is_some_and(|place| place.channel == self.pressed_in)
             && place.map(|place| &place.ts) == self.message_ts.as_ref()
     }
 
@@ -310,14 +327,13 @@ impl Press {
         &self,
         route: &Interactivity,
         key: &[u8],
+        team_id: &str,
         confirmed: Confirmed,
     ) -> Result<Feedback, StoreError> {
-        let (store, id) = (route.store.clone(), self.value.clone());
-        let asked = self.deadline.wait_for(async move { store.command(&id).await }).await;
-        let asked = asked.unwrap_or(Err(StoreError::Unanswered))?.filter(|asked| {
+        let asked = self.question(route).await?.filter(|asked| {
             asked.user_id == self.user_id
                 && asked.channel_id == self.channel_id
-                && self.workspace.may_be(&asked.team_id)
+                && id::may_be_one(&asked.team_id, team_id)
         });
         let work = asked.as_ref().and_then(|asked| serde_json::from_str::<Work>(&asked.request).ok());
         // A renewal asks the same question when its link has moved to another channel.
@@ -343,7 +359,7 @@ impl Press {
         let typed = SlashCommand {
             team_id: team_id.to_owned(),
             enterprise_id: None,
-            is_direct: id::is_direct(&self.channel_id, None),
+            is_direct: self.is_direct,
             channel_id: self.channel_id.clone(),
             user_id: self.user_id.clone(),
             command: proposal.slash.to_owned(),
@@ -359,9 +375,16 @@ impl Press {
     /// press, for a message that has no name.
     fn once(&self, key: &[u8]) -> Vec<u8> {
         let Some(ts) = &self.message_ts else { return key.to_vec() };
-        let Self { channel_id, user_id, value, .. } = self;
-        let button = [channel_id, user_id, ts, value].map(String::as_str).join("\n");
+        let Self { pressed_in, user_id, value, .. } = self;
+        let button = [pressed_in, user_id, ts, value].map(String::as_str).join("\n");
         digest(&SHA256, button.as_bytes()).as_ref().to_vec()
+    }
+
+    /// The command that asked a question.
+    async fn question(&self, route: &Interactivity) -> Result<Option<CommandRow>, StoreError> {
+        let (store, id) = (route.store.clone(), self.value.clone());
+        let asked = self.deadline.wait_for(async move { store.command(&id).await }).await;
+        asked.unwrap_or(Err(StoreError::Unanswered))
     }
 
     /// The link that a button is about.
@@ -373,16 +396,21 @@ impl Press {
     }
 
     /// The link that a button is about, only in the channel that it was asked for in.
-    async fn link_here(&self, route: &Interactivity) -> Result<Option<Link>, StoreError> {
+    async fn link_here(&self, route: &Interactivity, team_id: &str) -> Result<Option<Link>, StoreError> {
         let link = self.look_up(route).await?;
         let is_here =
-            |link: &Link| self.workspace.may_be(&link.team_id) && link.channel_id == self.channel_id;
+            |link: &Link| id::may_be_one(&link.team_id, team_id) && link.channel_id == self.channel_id;
         Ok(link.filter(is_here))
     }
 
     /// From a private message: the same as `renew`, typed.
-    async fn renew_here(&self, route: &Interactivity, key: &[u8]) -> Result<Feedback, StoreError> {
-        let Some(link) = self.link_here(route).await? else {
+    async fn renew_here(
+        &self,
+        route: &Interactivity,
+        key: &[u8],
+        team_id: &str,
+    ) -> Result<Feedback, StoreError> {
+        let Some(link) = self.link_here(route, team_id).await? else {
             return Ok(Feedback::Ephemeral(ask::not_yours()));
         };
         match renew::work(&link) {
@@ -392,8 +420,8 @@ impl Press {
     }
 
     /// From a private message about a connection that does not work.
-    async fn sync(&self, route: &Interactivity, key: &[u8]) -> Result<Feedback, StoreError> {
-        let Some(link) = self.link_here(route).await? else {
+    async fn sync(&self, route: &Interactivity, key: &[u8], team_id: &str) -> Result<Feedback, StoreError> {
+        let Some(link) = self.link_here(route, team_id).await? else {
             return Ok(Feedback::Ephemeral(ask::not_yours()));
         };
         match sync::work(&link) {
@@ -412,8 +440,8 @@ impl Press {
         Ok(Feedback::Replace(reply::list::list(&page, None)))
     }
 
-    async fn cancel(&self, route: &Interactivity, key: &[u8]) -> Result<Feedback, StoreError> {
-        let Some(link) = self.link_here(route).await? else {
+    async fn cancel(&self, route: &Interactivity, key: &[u8], team_id: &str) -> Result<Feedback, StoreError> {
+        let Some(link) = self.link_here(route, team_id).await? else {
             return Ok(Feedback::Ephemeral(ask::not_yours()));
         };
         if link.state.is_deleted() || self.asked_too_long_ago(route) {
@@ -464,27 +492,8 @@ impl Press {
     }
 }
 
-/// Tells somebody what came of a press, after the answer: a sentence that is lost here was not
-/// promised to anyone.
-fn tell(route: &Interactivity, way: Way, said: Feedback) {
-    let (http, web_api) = (route.http.clone(), route.forms.web_api.clone());
-    tokio::spawn(async move {
-        let sent = match (said, way.response_url, web_api, way.place) {
-            (Feedback::None, ..) => Ok(()),
-            (Feedback::Replace(content), Some(url), ..) => respond::replace(&http, &url, &content).await,
-            (Feedback::Ephemeral(content), Some(url), ..) => {
-                respond::post(&http, &url, &content, SlackMessageResponseType::Ephemeral).await
-            }
-            (Feedback::Replace(content) | Feedback::Ephemeral(content), None, Some(web_api), Some(place)) => {
-                web_api.post_ephemeral(&place.0, &place.1, &content).await
-            }
-            _ => {
-                tracing::warn!("Slack told no way to answer a press");
-                return;
-            }
-        };
-        if let Err(error) = sent {
-            tracing::info!(%error, "a press could not be answered");
-        }
-    });
+/// Tells somebody what came of what they did.
+fn tell(route: &Interactivity, interaction: &Interaction, said: Feedback) {
+    let way = Way::of(&route.response_url_origins, interaction);
+    feedback::tell(route.http.clone(), route.forms.web_api.clone(), way, said);
 }

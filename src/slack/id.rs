@@ -47,13 +47,27 @@ pub fn is_organisation(team_id: &str) -> bool {
     team_id.starts_with('E')
 }
 
+/// Whether what is kept under one id of a workspace or organisation may belong with what is kept under
+/// another: they are the same, or one is an organisation, and the other may be a workspace of it. Which
+/// conversation is meant, that one's own id tells.
+#[must_use]
+pub fn may_be_one(one: &str, other: &str) -> bool {
+    one == other || is_organisation(one) != is_organisation(other)
+}
+
+/// Whether a conversation is between one person and another, be that a bot.
+/// <https://docs.slack.dev/reference/objects/conversation-object>
+#[must_use]
+pub fn is_of_two(channel_id: &str) -> bool {
+    channel_id.starts_with('D')
+}
+
 /// Whether a conversation is a direct message, between two people or several: nobody can invite a bot
 /// into one. Of several people's, only the name tells, which Slack makes up.
 /// <https://docs.slack.dev/reference/objects/conversation-object>
 #[must_use]
 pub fn is_direct(channel_id: &str, name: Option<&str>) -> bool {
-    channel_id.starts_with('D')
-        || name.is_some_and(|name| name == "directmessage" || name.starts_with("mpdm-"))
+    is_of_two(channel_id) || name.is_some_and(|name| name == "directmessage" || name.starts_with("mpdm-"))
 }
 
 #[cfg(test)]
@@ -91,6 +105,20 @@ mod tests {
             (Kind::Channel, ""),
         ] {
             assert!(!kind.has(bad), "{kind:?} {bad}");
+        }
+    }
+
+    #[test]
+    fn an_organisation_may_be_any_workspaces_but_no_other_organisation() {
+        for (one, other, expected) in [
+            ("T1", "T1", true),
+            ("T1", "T2", false),
+            ("E1", "E1", true),
+            ("E1", "E9", false),
+            ("E1", "T1", true),
+            ("T1", "E1", true),
+        ] {
+            assert_eq!(may_be_one(one, other), expected, "{one} {other}");
         }
     }
 

@@ -28,6 +28,8 @@ pub struct Interaction {
     pub workspace: Workspace,
     /// The channel.
     pub channel_id: Option<String>,
+    /// Its name, by which a conversation of several people is known, see [`id::is_direct`].
+    pub channel_name: Option<String>,
     /// The id of the message in it.
     pub message_ts: Option<String>,
     /// What was pressed.
@@ -78,11 +80,12 @@ impl Workspace {
         self.team_id.as_deref().or(self.enterprise_id.as_deref())
     }
 
-    /// Whether what is kept under the id `kept` can be from here: the same workspace, or any of the
-    /// organisation. Which channel, message or person is meant, other ids decide.
+    /// Whether what is kept under the id `kept` may be from here. Which channel, message or person is
+    /// meant, other ids decide.
     #[must_use]
     pub fn may_be(&self, kept: &str) -> bool {
-        self.enterprise_id.is_some() || self.team_id.as_deref() == Some(kept)
+        let Self { team_id, enterprise_id } = self;
+        [team_id, enterprise_id].into_iter().flatten().any(|it| id::may_be_one(it, kept))
     }
 }
 
@@ -161,6 +164,7 @@ impl Interaction {
             user_team: text("/user/team_id").filter(|it| id::is_id(it)),
             workspace: Workspace::new(installed.or_else(|| id("team")), id("enterprise")),
             channel_id: id("channel").or_else(|| text("/container/channel_id")).filter(|it| id::is_id(it)),
+            channel_name: text("/channel/name"),
             message_ts: text("/container/message_ts").or_else(|| text("/message/ts")),
             action: action.map(Action::read),
             view: view.map(View::read),
@@ -281,6 +285,7 @@ mod tests {
             ("team", of(it.workspace.team_id.as_deref())),
             ("enterprise", of(it.workspace.enterprise_id.as_deref())),
             ("channel", of(it.channel_id.as_deref())),
+            ("channel_name", of(it.channel_name.as_deref())),
             ("ts", of(it.message_ts.as_deref())),
             ("action", action.id),
             ("action_value", of(action.value.as_deref())),
@@ -317,8 +322,8 @@ mod tests {
             ("/enterprise", &[]),
             ("/is_enterprise_install", &[]),
             // Its container has it, too.
-            ("/channel", &[]),
-            ("/channel/name", &[]),
+            ("/channel", &["channel_name"]),
+            ("/channel/name", &["channel_name"]),
             ("/container", &[]),
             ("/container/message_ts", &[]),
             ("/message", &[]),
@@ -394,6 +399,8 @@ mod tests {
             (at(Some("T2"), Some("E1")), "T1", true),
             (at(None, Some("E1")), "T1", true),
             (at(Some("E1"), None), "T1", true),
+            (at(Some("T1"), None), "E1", true),
+            (at(Some("E9"), None), "E1", false),
             (at(None, None), "T1", false),
         ] {
             assert_eq!(workspace.may_be(kept), expected, "{workspace:?} {kept}");

@@ -51,6 +51,8 @@ pub struct UserInfo {
     /// From another workspace, and in no channel together with the bot's. False says nothing: people
     /// of another workspace with whom a channel is shared are none.
     pub is_stranger: bool,
+    /// Slack says that there is nobody, or nobody whom the bot may see.
+    pub is_unseen: bool,
 }
 
 /// An answer without a person in it: nothing is known then, and nobody is taken for a member.
@@ -80,6 +82,7 @@ impl TryFrom<Value> for UserInfo {
             deleted: yes("deleted"),
             is_guest: yes("is_restricted") || yes("is_ultra_restricted"),
             is_stranger: yes("is_stranger"),
+            is_unseen: false,
         })
     }
 }

@@ -300,7 +300,7 @@ fn classify(error: SlackClientError) -> PostError {
         SlackClientError::SystemError(error) if error.message.as_deref() == Some(NOT_SLACK) => {
             PostError::Unconfirmed("JSON that is not Slack's")
         }
-        _ => PostError::Unclear("no answer".to_owned()),
+        _ => PostError::Unclear(NO_ANSWER.to_owned()),
     }
 }
 
@@ -359,6 +359,8 @@ impl Connector {
     }
 }
 
+/// What [`PostError::Unclear`] says where nothing came back, or not all of it.
+pub const NO_ANSWER: &str = "no answer";
 /// Marks, in the library's catch-all error, a request that was never sent.
 const NOT_SENT: &str = "not sent";
 /// The same of an answer that says neither yes nor no.

@@ -37,8 +37,8 @@ pub struct NewCommand {
     pub user_id: String,
     /// What was asked for, as JSON.
     pub request: String,
-    /// Where to answer; sealed before it is written.
-    pub response_url: SecretString,
+    /// Where to answer, if Slack told; sealed before it is written.
+    pub response_url: Option<SecretString>,
     /// Where it begins.
     pub progress: Progress,
     /// Now.
@@ -82,7 +82,7 @@ pub struct Claimed {
     pub user_id: String,
     /// What was asked for, as JSON.
     pub request: String,
-    /// Where to answer; `None` if the seal does not open any more.
+    /// Where to answer; `None` if Slack told no such place, or the seal does not open any more.
     pub response_url: Option<SecretString>,
     /// How far it has come.
     pub progress: Progress,
@@ -115,7 +115,8 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; see [`StoreError::proves_nothing_done`].
     pub async fn accept(&self, new: NewCommand, until: Instant) -> Result<Accepted, StoreError> {
-        let sealed = self.0.sealer.seal(new.response_url.expose_secret(), &new.id);
+        let url = new.response_url.as_ref();
+        let sealed = url.map(|url| self.0.sealer.seal(url.expose_secret(), &new.id)).transpose();
         let sealed = sealed.map_err(|error| StoreError::Refused(error.to_string()))?;
         let lease = self.0.leases.guard(&new.id, FIRST_FENCE, self.0.leases.now_ms());
         let claimed = Claimed {
@@ -126,7 +127,7 @@ impl Store {
             channel_id: new.channel_id.clone(),
             user_id: new.user_id.clone(),
             request: new.request.clone(),
-            response_url: Some(new.response_url.clone()),
+            response_url: new.response_url.clone(),
             progress: new.progress.clone(),
             accepted_at: new.accepted_at,
         };
@@ -315,7 +316,7 @@ impl Store {
 }
 
 /// A new command as the writer takes it.
-fn new_row(new: NewCommand, response_url: String) -> NewRow {
+fn new_row(new: NewCommand, response_url: Option<String>) -> NewRow {
     let Progress { stage, .. } = new.progress;
     NewRow {
         id: new.id,

@@ -86,7 +86,8 @@ macro_rules! fields {
 }
 
 fields! {
-    accept bury void alive twin record claim renew release purge census undeliverable probe keep_catalogue kept_catalogue command;
+    accept bury void alive twin record claim renew release purge census undeliverable probe keep_catalogue kept_catalogue
+    keep_identity kept_identity command;
     change new_messages place_messages show_messages leave_messages tell sweep_groups by_key by_link by_schema of_channel
     count_of_channel of_message watched claim_looks ticked missing purge_connections claim_sweeps sweep_pages
     record_sweep release_sweeps claim_messages claim_message news forget_news record_message disturb_message

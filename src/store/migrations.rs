@@ -36,6 +36,8 @@ const LATER_ON_SQLITE: &[Step] = &[
     step!("0005_catalogue.sql"),
     step!("0006_note.sql"),
     step!("0007_trouble.sql"),
+    step!("0008_identity.sql"),
+    step!("0009_channel.sql"),
 ];
 
 const LATER_ON_POSTGRES: &[Step] = &[
@@ -43,6 +45,8 @@ const LATER_ON_POSTGRES: &[Step] = &[
     step!("0005_catalogue.sql"),
     step!("0006_note.sql"),
     step!("0007_trouble.sql"),
+    step!("0008_identity.sql"),
+    step!("0009_channel.sql"),
 ];
 
 /// Where it is written which of the later steps were taken.

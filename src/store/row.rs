@@ -19,7 +19,7 @@ pub(super) struct NewRow {
     pub(super) channel_id: String,
     pub(super) user_id: String,
     pub(super) request: String,
-    pub(super) response_url: String,
+    pub(super) response_url: Option<String>,
     pub(super) stage: &'static str,
     pub(super) connection_id: Option<String>,
     pub(super) existed: u8,

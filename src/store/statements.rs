@@ -68,6 +68,10 @@ pub(super) struct Statements {
     pub(super) keep_catalogue: &'static str,
     /// Reads it.
     pub(super) kept_catalogue: &'static str,
+    /// Writes whose the token is. `$1` it, sealed, `$2` now.
+    pub(super) keep_identity: &'static str,
+    /// Reads it.
+    pub(super) kept_identity: &'static str,
     /// One command, ended or not. `$1` id.
     pub(super) command: &'static str,
 } and {
@@ -138,6 +142,9 @@ macro_rules! statements {
             keep_catalogue: "INSERT INTO catalogue (name, body, fetched_at) VALUES ('fivetran', $1, $2) \
                              ON CONFLICT (name) DO UPDATE SET body = $1, fetched_at = $2",
             kept_catalogue: "SELECT body FROM catalogue WHERE name = 'fivetran'",
+            keep_identity: "INSERT INTO identity (name, body, told_at) VALUES ('own', $1, $2) \
+                            ON CONFLICT (name) DO UPDATE SET body = $1, told_at = $2",
+            kept_identity: "SELECT body FROM identity WHERE name = 'own'",
             command: "SELECT id, team_id, channel_id, user_id, request, connection_id, stage, accepted_at \
                       FROM command WHERE id = $1",
             connections: $connections,

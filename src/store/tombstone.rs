@@ -212,7 +212,7 @@ mod tests {
             channel_id: text("C"),
             user_id: text("U"),
             request: text("{}"),
-            response_url: text("sealed"),
+            response_url: Some(text("sealed")),
             stage: "create",
             connection_id: None,
             existed: 0,

@@ -212,9 +212,8 @@ impl Delivery {
         content: &SlackMessageContent,
         response_type: SlackMessageResponseType,
     ) -> Result<(), PostError> {
-        let sealed_away = || {
-            PostError::Refused("the response_url does not open: was the signing secret changed?".to_owned())
-        };
+        let sealed_away =
+            || PostError::Refused("there is no response_url, or the signing secret was changed".to_owned());
         let url = claimed.response_url.as_ref().ok_or_else(sealed_away)?;
         let url =
             ResponseUrl::parse(url.expose_secret(), &self.response_url_origins).ok_or_else(sealed_away)?;

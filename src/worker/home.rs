@@ -5,6 +5,7 @@
 use super::Outcome;
 use super::deliver::Job;
 use crate::journal::{Found, Origin};
+use crate::slack::id;
 use crate::store::Store;
 use crate::work::{Confirmed, Work};
 
@@ -27,7 +28,8 @@ pub(super) async fn with_origin(found: Found, job: Job<'_>, store: &Store) -> Ou
     let Some(link) = stored.map(|stored| stored.connection.link).filter(|link| link.is_home_of(id)) else {
         return Outcome::Found(found);
     };
-    let here = link.team_id == job.claimed.team_id && link.channel_id == job.claimed.channel_id;
+    let here =
+        id::may_be_one(&link.team_id, &job.claimed.team_id) && link.channel_id == job.claimed.channel_id;
     let origin = Origin { channel_id: link.channel_id, user_id: link.requester };
     Outcome::Found(match found {
         Found::Finished { connection, broken, .. } => {

@@ -154,7 +154,7 @@ async fn what_was_refused_during_a_stall_is_nobodys_twin() {
             channel_id: "C".to_owned(),
             user_id: "U".to_owned(),
             request: "{}".to_owned(),
-            response_url: SecretString::from("https://hooks.slack.com/x".to_owned()),
+            response_url: Some(SecretString::from("https://hooks.slack.com/x".to_owned())),
             progress: Progress::default(),
             accepted_at: Clock::default().now(),
         };

@@ -42,6 +42,7 @@ mod organisation;
 mod payloads;
 mod permission;
 mod plans;
+mod presses;
 mod proposals;
 mod purge;
 mod refusals;

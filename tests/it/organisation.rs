@@ -85,6 +85,74 @@ async fn the_organisation_is_one_workspace_for_commands_lists_and_links() {
     }
 }
 
+/// What Slack leaves out of a press in an organisation.
+const SPARSE: [&str; 2] = ["slack-without-organisation", "slack-team-of-another-workspace"];
+
+#[tokio::test]
+async fn a_press_that_does_not_tell_the_organisation_is_still_its_persons() {
+    for whole in [false, true] {
+        for sparse in SPARSE {
+            let bot = bot(whole).await;
+            assert_accepted(&bot.types("google_ads acme").await);
+            bot.slack.chaos(sparse, UntilHealed);
+            let answer = bot.presses(USER, &question(&bot, USER).await, CANCEL).await;
+            assert!(text(&answer).contains("Cancelling"), "{whole} {sparse}: {answer}");
+            bot.slack.usual_payloads();
+            bot.types_as(USER, SHARED, "google_ads other").await;
+            bot.passes(DAY).await;
+            let expired = bot.link_message();
+            bot.slack.chaos(sparse, UntilHealed);
+            bot.presses(OUTSIDER, &expired, RENEW).await;
+            assert_ne!(bot.link_message().payload, expired.payload, "{whole} {sparse}");
+            bot.finish().await;
+        }
+    }
+}
+
+/// Everything that is asked about a link finds it where it was asked for.
+async fn assert_found(bot: &TestBot, user: &str) {
+    let list = bot.types_as(user, CHANNEL, "list").await;
+    assert!(list.text().contains("acme"), "{user}: {}", list.text());
+    for (typed, found) in
+        [("status acme", "Google Ads"), ("renew acme", "new link"), ("google_ads acme", "ink")]
+    {
+        let ack = bot.types_as(user, CHANNEL, typed).await;
+        assert!(ack.text().contains(found) && !ack.text().contains("no link"), "{user}: {}", ack.text());
+    }
+    let told: Vec<_> = bot.slack.messages().iter().map(Message::rendered).collect();
+    assert!(!told.iter().any(|it| it.contains("another channel")), "{told:#?}");
+}
+
+#[tokio::test]
+async fn a_channel_keeps_its_links_when_its_workspace_joins_an_organisation() {
+    for whole in [false, true] {
+        let bot = TestBot::start().await;
+        assert_accepted(&bot.types("google_ads acme").await);
+        if whole {
+            bot.slack.install_in_organisation();
+        } else {
+            bot.slack.join_organisation();
+        }
+        bot.advance(Duration::from_secs(3600));
+        for user in [USER, SIBLING] {
+            assert_found(&bot, user).await;
+        }
+        bot.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn without_a_token_an_organisation_is_one_by_what_each_request_tells() {
+    let setup = Setup::new().await.without_token();
+    setup.slack.join_organisation();
+    let bot = setup.start().await;
+    assert_accepted(&bot.types("google_ads acme").await);
+    for user in [SIBLING, USER] {
+        assert_found(&bot, user).await;
+    }
+    bot.finish().await;
+}
+
 #[tokio::test]
 async fn a_form_comes_back_from_its_person_whatever_workspace_slack_tells() {
     for whole in [false, true] {
@@ -139,11 +207,11 @@ async fn where_slack_does_not_tell_whose_somebody_is_nobody_is_let_in_and_the_re
 async fn an_outsider_is_kept_out_whatever_slack_fails_to_tell() {
     // What fails; without any of it, the press alone tells that its person is from elsewhere.
     for failing in [&[][..], &["auth.test"], &["users.info"], &["auth.test", "users.info"]] {
-        let setup = Setup::new().await;
-        setup.slack.faults(|faults| {
+        let bot = TestBot::start().await;
+        bot.advance(Duration::from_secs(3600));
+        bot.slack.faults(|faults| {
             failing.iter().for_each(|route| faults.fail_always(route, Fault::Status(500)));
         });
-        let bot = setup.start().await;
         assert_accepted(&bot.types_as(USER, SHARED, "google_ads acme").await);
         let ack = bot.types_as(USER, SHARED, "cancel acme").await;
         let answer = bot.presses(OUTSIDER, &bot.private_in(SHARED, &ack), CANCEL).await;

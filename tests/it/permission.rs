@@ -6,11 +6,11 @@ use expect_test::expect;
 use futures_util::future::join_all;
 use serde_json::json;
 use stand_ins::fault::{Fault, Faults};
-use stand_ins::slack::Ack;
+use stand_ins::slack::{Ack, TEAM_ID};
 
 use crate::harness::{
     CHANNEL, COLLEAGUE, GUEST, OUTSIDER, Outside, PRIVATE, Program, SHARED, Setup, TestBot, Trick, USER,
-    Wire, until,
+    Wire, post, until,
 };
 
 const GROUP: &str = "S0SETUP";
@@ -153,6 +153,16 @@ async fn a_list_of_people_keeps_the_others_out_and_names_whom_to_ask() {
 }
 
 #[tokio::test]
+async fn somebody_on_the_list_whom_slack_does_not_know_reads_that() {
+    let bot = Setup::new().await.with("ALLOWED_USERS", "U0NOBODY").start().await;
+    assert_refused(
+        &asked(&bot, "U0NOBODY", "google_ads acme").await,
+        "can't find you from the bot's workspace",
+    );
+    assert_untouched(bot).await;
+}
+
+#[tokio::test]
 async fn people_of_a_user_group_are_let_in() {
     let bot = Setup::new().await.with("ALLOWED_USER_GROUPS", GROUP).start().await;
     assert_accepted(&sent(&bot, USER, "google_ads acme").await);
@@ -245,9 +255,13 @@ async fn a_slow_look_delays_only_its_own_person_and_not_for_long() {
 
 #[tokio::test]
 async fn where_slack_is_silent_only_those_named_are_let_in() {
-    for fault in
-        [Fault::Status(500), Fault::DropBefore, Fault::NotJson, Fault::Throttled { retry_after: None }]
-    {
+    for (fault, reason) in [
+        (Fault::Status(500), "Slack answered with an error (internal_error)"),
+        (Fault::Page(502, "<html>"), "Slack answered with an error (status 502)"),
+        (Fault::DropBefore, "Slack didn't answer in time"),
+        (Fault::NotJson, "I couldn't read Slack's answer"),
+        (Fault::Throttled { retry_after: None }, "Slack is limiting how often I may ask"),
+    ] {
         let setup = Setup::new().await.with("ALLOWED_USER_GROUPS", GROUP).with("ALLOWED_USERS", COLLEAGUE);
         let bot = setup.start().await;
         bot.slack.faults(|faults| {
@@ -255,7 +269,7 @@ async fn where_slack_is_silent_only_those_named_are_let_in() {
                 faults.fail_always(route, fault.clone());
             }
         });
-        assert_refused(&asked(&bot, USER, "google_ads acme").await, "didn't answer in time");
+        assert_refused(&asked(&bot, USER, "google_ads acme").await, reason);
         assert_accepted(&asked(&bot, COLLEAGUE, "google_ads acme").await);
         bot.slack.faults(Faults::heal);
         bot.advance(Duration::from_secs(10));
@@ -297,11 +311,82 @@ async fn without_a_list_a_silent_slack_keeps_out_only_those_who_are_known_to_be_
     }
 }
 
+/// A command of somebody of another workspace, as it would come from there.
+async fn sent_from_elsewhere(bot: &TestBot, typed: &str) -> Ack {
+    let request = bot.slack.command_request(&format!("/connect-card {typed}"), SHARED, OUTSIDER).body;
+    let body = request.replace(&format!("team_id={TEAM_ID}"), "team_id=T0ELSEWHERE").into_bytes();
+    post(&format!("{}/slack/commands", bot.url), &bot.slack.signed_request(&body), body).await.unwrap()
+}
+
+/// What keeps Slack from telling whose the token is, and what is said of it.
+fn untold() -> [(Fault, &'static str); 5] {
+    let throttled = Fault::Throttled { retry_after: Some("30".to_owned()) };
+    [
+        (Fault::Status(500), "one of them: Slack"),
+        (throttled, "one of them: Slack"),
+        (Fault::Says(200, json!({ "ok": false, "error": "ratelimited" })), "one of them: Slack"),
+        (Fault::Says(200, json!({ "ok": false, "error": "token_revoked" })), "(token_revoked)"),
+        (Fault::Says(200, json!({ "ok": true })), "one of them: Slack's answer doesn't say"),
+    ]
+}
+
+#[tokio::test]
+async fn an_outsider_is_not_let_in_because_slack_never_told_whose_the_token_is() {
+    for (fault, reason) in untold() {
+        let setup = Setup::new().await.with("ALLOWED_USERS", COLLEAGUE).with("ALLOWED_USER_GROUPS", GROUP);
+        setup.slack.faults(|faults| faults.fail_always("auth.test", fault.clone()));
+        let listed = setup.start().await;
+        assert_accepted(&asked(&listed, COLLEAGUE, "google_ads by_name").await);
+        listed.finish_with_link().await;
+
+        let setup = Setup::new().await;
+        setup.slack.faults(|faults| faults.fail_always("auth.test", fault.clone()));
+        let bot = setup.start().await;
+        assert_refused(&sent_from_elsewhere(&bot, "google_ads acme").await, reason);
+        assert_refused(&asked(&bot, USER, "google_ads acme").await, reason);
+        assert!(bot.api_calls().is_empty() && bot.slack.messages().is_empty());
+        // Once it is known, it stays known.
+        bot.slack.faults(Faults::heal);
+        bot.advance(Duration::from_secs(60));
+        assert_accepted(&asked(&bot, USER, "google_ads acme").await);
+        bot.slack.faults(|faults| faults.fail_always("auth.test", fault.clone()));
+        bot.advance(Duration::from_secs(3600));
+        assert_accepted(&asked(&bot, USER, "google_ads other").await);
+        assert_refused(&sent_from_elsewhere(&bot, "google_ads leak").await, "own workspace");
+        assert_eq!(bot.finish().await.len(), 2);
+    }
+}
+
+#[tokio::test]
+async fn whose_the_token_is_outlives_a_restart_but_is_nothing_that_another_token_may_use() {
+    let first = TestBot::start().await;
+    assert_accepted(&asked(&first, USER, "google_ads acme").await);
+    first.until_all_ended().await;
+    let outside = first.outside();
+    let folder = first.stop().await;
+    outside.slack.faults(|faults| {
+        for route in ["auth.test", "users.info"] {
+            faults.fail_always(route, Fault::Status(500));
+        }
+    });
+    let second = Setup::beside(outside.clone()).after(folder).start().await;
+    assert_accepted(&asked(&second, USER, "google_ads after_the_restart").await);
+    assert_refused(&sent_from_elsewhere(&second, "google_ads leak").await, "own workspace");
+    second.until_all_ended().await;
+    let folder = second.stop().await;
+    let third = Setup::beside(outside).after(folder).with("SLACK_BOT_TOKEN", "xoxb-another").start().await;
+    assert_refused(&asked(&third, USER, "google_ads elsewhere").await, "whether you're one of them");
+    assert_eq!(third.finish().await.len(), 2);
+}
+
 #[tokio::test]
 async fn with_a_list_of_groups_a_silent_slack_is_the_reason_that_is_told() {
     for (route, words) in [
-        ("users.info", "Slack didn't answer in time when I asked who you are"),
-        ("usergroups.users.list", "couldn't check whether you're in one: Slack didn't answer in time"),
+        ("users.info", "couldn't find out who you are: Slack is limiting how often I may ask"),
+        (
+            "usergroups.users.list",
+            "couldn't check whether you're in one: Slack is limiting how often I may ask",
+        ),
     ] {
         let bot = Setup::new().await.with("ALLOWED_USER_GROUPS", GROUP).start().await;
         bot.slack.faults(|faults| faults.fail_always(route, Fault::Throttled { retry_after: None }));

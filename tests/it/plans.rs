@@ -241,7 +241,7 @@ fn command(at: usize) -> NewCommand {
         channel_id: "C0".to_owned(),
         user_id: "U".to_owned(),
         request: serde_json::to_string(&rows::request()).unwrap(),
-        response_url: SecretString::from("https://hooks.slack.com/x"),
+        response_url: Some(SecretString::from("https://hooks.slack.com/x")),
         progress: Progress::default(),
         accepted_at: Clock::default().now(),
     }

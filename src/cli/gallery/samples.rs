@@ -345,6 +345,11 @@ fn refusals(long: &Lengths) -> Vec<(&'static str, Reason)> {
         ("unknown-refused", Reason::Unknown(Unclear::Refused("token_revoked".to_owned()))),
         ("unplaced", Reason::Unplaced(Unclear::MissingScope("users:read"))),
         ("unplaced-untold", Reason::Unplaced(Unclear::Untold)),
+        ("unplaced-throttled", Reason::Unplaced(Unclear::Throttled)),
+        ("unplaced-unreachable", Reason::Unplaced(Unclear::Unreachable)),
+        ("unknown-unusable", Reason::Unknown(Unclear::Unusable(Some("internal_error".to_owned())))),
+        ("unknown-unreadable", Reason::Unknown(Unclear::Unusable(None))),
+        ("unseen", Reason::Unseen),
     ]
 }
 

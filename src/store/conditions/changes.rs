@@ -104,6 +104,7 @@ pub(super) const CHANGES: &[(&str, &[Change])] = &[
         &[
             ("probe", " ON CONFLICT (name) DO UPDATE SET at = $1", ""),
             ("keep_catalogue", " ON CONFLICT (name) DO UPDATE SET body = $1, fetched_at = $2", ""),
+            ("keep_identity", " ON CONFLICT (name) DO UPDATE SET body = $1, told_at = $2", ""),
             ("command", "id = $1", "$1 = $1"),
         ],
     ),
@@ -136,6 +137,8 @@ pub(super) const CHANGES: &[(&str, &[Change])] = &[
             ("by_link", "c.link = $1", "$1 = $1"),
             ("by_link", " DESC", ""),
             ("by_schema", "c.team_id = $1", "$1 = $1"),
+            ("by_schema", "c.team_id = $1", "false"),
+            ("by_schema", "(c.team_id LIKE 'E%') <> ($1 LIKE 'E%')", "false"),
             ("by_schema", "c.channel_id = $2", "$2 = $2"),
             ("by_schema", "c.name = $3", "$3 = $3"),
             ("by_schema", "AND c.state <> 'unposted'", ""),
@@ -155,6 +158,8 @@ pub(super) const CHANGES: &[(&str, &[Change])] = &[
         "a_channel_lists_its_own_most_urgent_first",
         &[
             ("of_channel", "c.team_id = $1", "$1 = $1"),
+            ("of_channel", "c.team_id = $1", "false"),
+            ("of_channel", "(c.team_id LIKE 'E%') <> ($1 LIKE 'E%')", "false"),
             ("of_channel", "c.channel_id = $2", "$2 = $2"),
             ("of_channel", "AND c.urgency < 9", ""),
             ("of_channel", "ORDER BY c.urgency, ", "ORDER BY "),
@@ -162,6 +167,8 @@ pub(super) const CHANGES: &[(&str, &[Change])] = &[
             ("of_channel", "LIMIT $4", "LIMIT 100"),
             ("of_channel", " OFFSET $3", ""),
             ("count_of_channel", "team_id = $1", "$1 = $1"),
+            ("count_of_channel", "team_id = $1", "false"),
+            ("count_of_channel", "(team_id LIKE 'E%') <> ($1 LIKE 'E%')", "false"),
             ("count_of_channel", "channel_id = $2", "$2 = $2"),
             ("count_of_channel", "AND urgency < 9", ""),
             ("count_of_channel", " LIMIT $3", ""),
@@ -402,6 +409,7 @@ pub(super) const CHANGES: &[(&str, &[Change])] = &[
 /// Conditions that are not taken away, and why nobody would see it.
 pub(super) const UNTRIED: &[(&str, &str, &str)] = &[
     ("kept_catalogue", "name = 'fivetran'", "for the index: there is no other row"),
+    ("kept_identity", "name = 'own'", "the same"),
     ("release", "ended_at IS NULL", "for the index: what has ended has no lease"),
     ("purge", "ended_at IS NOT NULL", "for the index: what has no end ended before nothing"),
     (

@@ -132,7 +132,7 @@ pub(super) async fn what_was_not_promised_never_happens(scene: &Scene) -> Outcom
         channel_id: "C".to_owned(),
         user_id: "U".to_owned(),
         request: "{}".to_owned(),
-        response_url: "sealed".to_owned(),
+        response_url: Some("sealed".to_owned()),
         stage: "create",
         connection_id: None,
         existed: 0,
@@ -211,6 +211,8 @@ pub(super) async fn one_command_is_read_and_the_probe_writes_again(scene: &Scene
     for (body, now) in [("old", 1000), ("new", 2000)] {
         scene.a.keep_catalogue(body, at(now)).await?;
         same!(scene.a.kept_catalogue().await?.as_deref(), Some(body));
+        scene.a.keep_identity(body, at(now)).await?;
+        same!(scene.a.kept_identity().await?.as_deref(), Some(body));
     }
     Ok(())
 }

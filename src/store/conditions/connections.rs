@@ -99,6 +99,7 @@ pub(super) async fn a_connection_is_found_by_what_names_it(scene: &Scene) -> Out
     same!(group(scene.a.connection_of_link("away_n").await?).as_deref(), Some("away"));
     same!(group(scene.a.connection_of_link("none").await?), None);
     same!(group(scene.a.connection_of_schema("T", "C", "n").await?).as_deref(), Some("new"));
+    same!(group(scene.a.connection_of_schema("E", "C", "n").await?).as_deref(), Some("abroad"));
     Ok(())
 }
 
@@ -124,6 +125,13 @@ pub(super) async fn a_channel_lists_its_own_most_urgent_first(scene: &Scene) -> 
     same!(list(1, 2).await?, all[1..3]);
     same!(scene.a.count_links_of_channel("T", "C", 99).await?, 4);
     same!(scene.a.count_links_of_channel("T", "C", 3).await?, 3);
+    // An organisation may be of every workspace, and the reverse; another organisation is none of it.
+    same!(scene.a.count_links_of_channel("E", "C", 99).await?, 5);
+    same!(scene.a.links_of_channel("E", "C", 0, 9).await?.len(), 5);
+    scene.run("UPDATE connection SET team_id = 'E1' WHERE team_id = 'T'").await?;
+    same!(scene.a.count_links_of_channel("E2", "C", 99).await?, 1);
+    same!(scene.a.links_of_channel("E2", "C", 0, 9).await?.len(), 1);
+    same!(list(0, 9).await?, all);
     Ok(())
 }
 

@@ -60,7 +60,9 @@ impl Scene {
 
     /// Both begin with an empty database.
     pub(super) async fn new(db: &SqlitePool, sql: &'static Statements) -> Self {
-        for table in ["command", "connection", "message", "news", "sweep", "link", "probe", "catalogue"] {
+        for table in
+            ["command", "connection", "message", "news", "sweep", "link", "probe", "catalogue", "identity"]
+        {
             let sql = sqlx::AssertSqlSafe(format!("DELETE FROM {table}"));
             sqlx::query(sql).execute(db).await.unwrap();
         }
@@ -127,7 +129,7 @@ pub(super) fn command(id: &str, request: &str, subject: &str) -> NewCommand {
         channel_id: "C".to_owned(),
         user_id: "U".to_owned(),
         request: format!("request of {id}"),
-        response_url: SecretString::from("https://slack.example/response"),
+        response_url: Some(SecretString::from("https://slack.example/response")),
         progress: Progress::default(),
         accepted_at: at(1000),
     }

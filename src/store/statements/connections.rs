@@ -95,6 +95,13 @@ macro_rules! columns {
     };
 }
 
+/// Whether a row may be of the workspace or organisation `$1`, as [`crate::slack::id::may_be_one`] says.
+macro_rules! one_house {
+    ($of:literal) => {
+        concat!("(", $of, "team_id = $1 OR (", $of, "team_id LIKE 'E%') <> ($1 LIKE 'E%'))")
+    };
+}
+
 macro_rules! message_columns {
     () => {
         "id, group_id, name, link, requester, place_channel, place_ts, wanted, shown, tries, fence, due"
@@ -172,16 +179,18 @@ macro_rules! connection_statements {
             by_link: concat!(columns!(), "WHERE c.link = $1 ORDER BY c.posted_at DESC LIMIT 1"),
             by_schema: concat!(
                 columns!(),
-                "WHERE c.team_id = $1 AND c.channel_id = $2 AND c.name = $3 AND c.state <> 'unposted' \
-                 ORDER BY c.posted_at DESC LIMIT 1"
+                "WHERE c.channel_id = $2 AND c.name = $3 AND c.state <> 'unposted' AND ", one_house!("c."),
+                " ORDER BY c.posted_at DESC LIMIT 1"
             ),
             of_channel: concat!(
                 columns!(),
-                "WHERE c.team_id = $1 AND c.channel_id = $2 AND c.urgency < 9 \
-                 ORDER BY c.urgency, c.expires_at, c.name LIMIT $4 OFFSET $3"
+                "WHERE c.channel_id = $2 AND c.urgency < 9 AND ", one_house!("c."),
+                " ORDER BY c.urgency, c.expires_at, c.name LIMIT $4 OFFSET $3"
             ),
-            count_of_channel: "SELECT count(*) AS n FROM (SELECT 1 FROM connection WHERE team_id = $1 AND channel_id = $2 \
-                               AND urgency < 9 LIMIT $3) AS counted",
+            count_of_channel: concat!(
+                "SELECT count(*) AS n FROM (SELECT 1 FROM connection WHERE channel_id = $2 AND urgency < 9 AND ",
+                one_house!(""), " LIMIT $3) AS counted"
+            ),
             of_message: concat!(
                 columns!(),
                 "WHERE c.message = $1 OR (c.group_id = $2 AND c.name = $3) ORDER BY c.group_id, c.name"

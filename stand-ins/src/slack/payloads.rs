@@ -56,6 +56,22 @@ pub const QUIRKS: &[Quirk] = &[
                  installed in an organisation",
     },
     Quirk {
+        name: "slack-without-organisation",
+        change: |it| {
+            it["team"] = json!(null);
+            it["enterprise"] = json!(null);
+        },
+        source: ORGANISATION,
+    },
+    Quirk {
+        name: "slack-team-of-another-workspace",
+        change: |it| {
+            it["team"] = json!({ "id": super::SIBLING_TEAM_ID });
+            it["enterprise"] = json!(null);
+        },
+        source: ORGANISATION,
+    },
+    Quirk {
         name: "slack-user-of-organisation",
         change: |it| it["user"]["team_id"] = json!(super::ENTERPRISE_ID),
         source: ORGANISATION,

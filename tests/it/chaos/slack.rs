@@ -214,13 +214,34 @@ async fn who_may_is_judged_by_what_is_known_whatever_answers_the_question() {
             with a list of groups, a member: Only certain people can use this bot, and I couldn't find out who you are: Slack refused to tell me (…). So I did nothing. Ask the people who run this bot to run connect-card check.
             with a list of groups, a guest known as one: Guests can't use this bot, so I did nothing. Ask the people who run this bot to do it for you, or to give you access.
             with a list of groups, an outsider: Only certain people can use this bot, and I couldn't find out who you are: Slack refused to tell me (…). So I did nothing. Ask the people who run this bot to run connect-card check.
-        slack-500, slack-503, slack-proxy-page, slack-proxy-sign-in, slack-portal, slack-reset, slack-dropped, slack-person-throttled, slack-person-late, slack-person-broken, slack-person-is-a-list
+        slack-500, slack-503, slack-proxy-page, slack-proxy-sign-in, slack-portal
+            without a list, a member: is let in
+            without a list, a guest known as one: Guests can't use this bot, so I did nothing. Ask the people who run this bot to do it for you, or to give you access.
+            without a list, an outsider: is let in
+            with a list of groups, a member: Only certain people can use this bot, and I couldn't find out who you are: Slack answered with an error (…). So I did nothing. Try again in a minute. Ask the people who run this bot to look into it if this keeps happening.
+            with a list of groups, a guest known as one: Guests can't use this bot, so I did nothing. Ask the people who run this bot to do it for you, or to give you access.
+            with a list of groups, an outsider: Only certain people can use this bot, and I couldn't find out who you are: Slack answered with an error (…). So I did nothing. Try again in a minute. Ask the people who run this bot to look into it if this keeps happening.
+        slack-reset, slack-dropped, slack-person-late
             without a list, a member: is let in
             without a list, a guest known as one: Guests can't use this bot, so I did nothing. Ask the people who run this bot to do it for you, or to give you access.
             without a list, an outsider: is let in
             with a list of groups, a member: Slack didn't answer in time when I asked who you are, so I did nothing. Try again in a minute. Ask the people who run this bot to look into it if this keeps happening.
             with a list of groups, a guest known as one: Guests can't use this bot, so I did nothing. Ask the people who run this bot to do it for you, or to give you access.
             with a list of groups, an outsider: Slack didn't answer in time when I asked who you are, so I did nothing. Try again in a minute. Ask the people who run this bot to look into it if this keeps happening.
+        slack-person-throttled
+            without a list, a member: is let in
+            without a list, a guest known as one: Guests can't use this bot, so I did nothing. Ask the people who run this bot to do it for you, or to give you access.
+            without a list, an outsider: is let in
+            with a list of groups, a member: Only certain people can use this bot, and I couldn't find out who you are: Slack is limiting how often I may ask. So I did nothing. Try again in a minute. Ask the people who run this bot to look into it if this keeps happening.
+            with a list of groups, a guest known as one: Guests can't use this bot, so I did nothing. Ask the people who run this bot to do it for you, or to give you access.
+            with a list of groups, an outsider: Only certain people can use this bot, and I couldn't find out who you are: Slack is limiting how often I may ask. So I did nothing. Try again in a minute. Ask the people who run this bot to look into it if this keeps happening.
+        slack-person-broken, slack-person-is-a-list
+            without a list, a member: is let in
+            without a list, a guest known as one: Guests can't use this bot, so I did nothing. Ask the people who run this bot to do it for you, or to give you access.
+            without a list, an outsider: is let in
+            with a list of groups, a member: Only certain people can use this bot, and I couldn't find out who you are: I couldn't read Slack's answer. So I did nothing. Try again in a minute. Ask the people who run this bot to look into it if this keeps happening.
+            with a list of groups, a guest known as one: Guests can't use this bot, so I did nothing. Ask the people who run this bot to do it for you, or to give you access.
+            with a list of groups, an outsider: Only certain people can use this bot, and I couldn't find out who you are: I couldn't read Slack's answer. So I did nothing. Try again in a minute. Ask the people who run this bot to look into it if this keeps happening.
         slack-person-unknown
             without a list, a member: Only people from this bot's own workspace can use it, so I did nothing. Ask the people who run this bot to do it for you.
             without a list, a guest known as one: Only people from this bot's own workspace can use it, so I did nothing. Ask the people who run this bot to do it for you.
@@ -236,7 +257,7 @@ async fn who_may_is_judged_by_what_is_known_whatever_answers_the_question() {
             with a list of groups, a guest known as one: Guests can't use this bot, so I did nothing. Ask the people who run this bot to do it for you, or to give you access.
             with a list of groups, an outsider: Only people from this bot's own workspace can use it, so I did nothing. Ask the people who run this bot to do it for you.
         slack-group-throttled
-            with a list of groups, a member: Only certain user groups can use this bot, and I couldn't check whether you're in one: Slack didn't answer in time. So I did nothing. Try again in a minute. Ask the people who run this bot to look into it if this keeps happening.
+            with a list of groups, a member: Only certain user groups can use this bot, and I couldn't check whether you're in one: Slack is limiting how often I may ask. So I did nothing. Try again in a minute. Ask the people who run this bot to look into it if this keeps happening.
             with a list of groups, a guest known as one: Guests can't use this bot, so I did nothing. Ask the people who run this bot to do it for you, or to give you access.
             with a list of groups, an outsider: Only people from this bot's own workspace can use it, so I did nothing. Ask the people who run this bot to do it for you.
         slack-group-gone

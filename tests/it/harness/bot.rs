@@ -22,15 +22,26 @@ pub(crate) struct Setup {
     pub(crate) slack: SlackStandIn,
     pub(crate) fivetran: FivetranStandIn,
     vars: Vec<(String, String)>,
+    /// With the database of a bot before this one.
+    folder: Option<TempDir>,
 }
 
 impl Setup {
     /// Stand-ins, and a bot token.
     pub(crate) async fn new() -> Self {
-        let outside = Outside::start().await;
+        Self::beside(Outside::start().await)
+    }
+
+    /// The same beside stand-ins that are there already.
+    pub(crate) fn beside(outside: Outside) -> Self {
         let vars = outside.vars();
         let Outside { slack, fivetran } = outside;
-        Self { slack, fivetran, vars }
+        Self { slack, fivetran, vars, folder: None }
+    }
+
+    /// Takes over the database that another bot has left.
+    pub(crate) fn after(self, folder: TempDir) -> Self {
+        Self { folder: Some(folder), ..self }
     }
 
     /// Leaves the bot token out.
@@ -55,8 +66,8 @@ impl Setup {
 
     /// Starts the bot and leaves the catalogue to itself.
     pub(crate) async fn start_without_catalogue(self) -> TestBot {
-        let Self { slack, fivetran, vars } = self;
-        let folder = tempfile::tempdir().unwrap();
+        let Self { slack, fivetran, vars, folder } = self;
+        let folder = folder.unwrap_or_else(|| tempfile::tempdir().unwrap());
         let listener = app::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), "PORT").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         let database = database_in(&folder);

@@ -1,0 +1,5 @@
+-- A channel is known by its own id alone: in an organisation the same one is in several workspaces.
+CREATE INDEX connection_of_channel ON connection (channel_id, urgency, expires_at, name);
+CREATE INDEX connection_of_schema ON connection (channel_id, name);
+DROP INDEX connection_channel;
+DROP INDEX connection_schema;

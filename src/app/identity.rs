@@ -1,0 +1,47 @@
+//! Whose the bot's token is, kept across restarts.
+//!
+//! Owns the form in which it is kept: sealed by the token itself, so that what Slack told of another
+//! token is never taken for this one's. Must not know what hangs on it.
+
+use jiff::Timestamp;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::json;
+
+use crate::seal::{Purpose, Sealer};
+use crate::slack::people::Identity;
+use crate::store::Store;
+
+/// What a seal is bound to besides the token.
+const ID: &str = "identity";
+
+/// What is kept of one token. No `Debug`: it holds a key.
+pub(super) struct Kept {
+    store: Store,
+    sealer: Sealer,
+}
+
+impl Kept {
+    /// What is kept of `token`.
+    pub(super) fn of(token: SecretString, store: Store) -> Self {
+        Self { store, sealer: Sealer::new(&[token], Purpose::Identity) }
+    }
+
+    /// What Slack told last of this token.
+    pub(super) async fn read(&self) -> Option<Identity> {
+        let kept = self.store.kept_identity().await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "could not read which workspace the bot belongs to");
+            None
+        })?;
+        serde_json::from_str(self.sealer.open(&kept, ID)?.expose_secret()).ok()
+    }
+
+    /// Keeps what Slack tells of it now.
+    pub(super) async fn write(&self, identity: &Identity, now: Timestamp) {
+        let Identity { team_id, enterprise_id, .. } = identity;
+        let body = json!({ "team_id": team_id, "enterprise_id": enterprise_id }).to_string();
+        let Ok(sealed) = self.sealer.seal(&body, ID) else { return };
+        if let Err(error) = self.store.keep_identity(&sealed, now).await {
+            tracing::warn!(%error, "could not keep which workspace the bot belongs to");
+        }
+    }
+}
