@@ -23,6 +23,7 @@ pub mod tasks;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use jiff::Timestamp;
 use reqwest::{Client as Http, Method, Request, RequestBuilder};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -63,6 +64,14 @@ pub struct Fivetran {
     /// As the last answer said it; 0 until one has.
     hourly_limit: Arc<AtomicU64>,
     complaints: Arc<Complaints>,
+}
+
+/// The connections of one name.
+pub struct Named {
+    /// None or one, while Fivetran keeps names unique.
+    pub connections: Vec<Connection>,
+    /// When that was so, by Fivetran's own clock.
+    pub answered_at: Option<Timestamp>,
 }
 
 /// Everything that decides which connection is made.
@@ -138,20 +147,18 @@ impl Fivetran {
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn connections_named(&self, group_id: &str, name: &str) -> Result<Vec<Connection>, Error> {
+    pub async fn connections_named(&self, group_id: &str, name: &str) -> Result<Named, Error> {
         let query: String = form_urlencoded::Serializer::new(String::new())
             .append_pair("group_id", group_id)
             .append_pair("schema", name)
             .append_pair("limit", "100")
             .finish();
-        let found: model::Items<Connection> =
-            self.send(Call::Look, self.request(Method::GET, &format!("/v1/connections?{query}"))).await?;
+        let request = self.request(Method::GET, &format!("/v1/connections?{query}"));
+        let (found, answered_at) =
+            self.exchange::<model::Items<Connection>>(Call::Look, None, request).await?;
         // The filter is exact, and a stranger's connection is never to be taken for ours.
-        Ok(found
-            .items
-            .into_iter()
-            .filter(|found| found.schema == name && found.group_id == group_id)
-            .collect())
+        let ours = |found: &Connection| found.schema == name && found.group_id == group_id;
+        Ok(Named { connections: found.items.into_iter().filter(ours).collect(), answered_at })
     }
 
     /// A page of the connections of a destination, in Fivetran's order: the first one, or the one
@@ -282,7 +289,7 @@ impl Fivetran {
     }
 
     async fn send<T: DeserializeOwned>(&self, call: Call, request: RequestBuilder) -> Result<T, Error> {
-        self.exchange(call, None, request).await
+        Ok(self.exchange(call, None, request).await?.0)
     }
 
     /// Sends what is about one connection, which alone can be said to be gone.
@@ -292,15 +299,16 @@ impl Fivetran {
         connection: &str,
         request: RequestBuilder,
     ) -> Result<T, Error> {
-        self.exchange(call, Some(connection), request).await
+        Ok(self.exchange(call, Some(connection), request).await?.0)
     }
 
+    /// The answer, and when it was given.
     async fn exchange<T: DeserializeOwned>(
         &self,
         call: Call,
         connection: Option<&str>,
         request: RequestBuilder,
-    ) -> Result<T, Error> {
+    ) -> Result<(T, Option<Timestamp>), Error> {
         let answer = self.hear(call, connection, request).await;
         if let Err(error) = &answer {
             self.complaints.note(call, error);
@@ -313,7 +321,7 @@ impl Fivetran {
         call: Call,
         connection: Option<&str>,
         request: RequestBuilder,
-    ) -> Result<T, Error> {
+    ) -> Result<(T, Option<Timestamp>), Error> {
         let failed = |error| Error::of(call, error);
         let request = prepared(call, request).map_err(failed)?;
         // The catalogue is everybody's, and a key is for none but its account.
@@ -324,6 +332,7 @@ impl Fivetran {
         let response = sent.map_err(|error| failed(outbound::classify(&error)))?;
         let status = response.status().as_u16();
         let retry_after = outbound::retry_after(&response);
+        let answered_at = outbound::answered_at(&response);
         let hourly_limit =
             response.headers().get("x-rate-limit").and_then(|value| value.to_str().ok()?.parse().ok());
         if let Some(hourly_limit) = hourly_limit {
@@ -333,11 +342,14 @@ impl Fivetran {
         answer::judge(call, connection, &Heard { status, retry_after, body: &body })?;
         if body.is_empty() && matches!(call, Call::Delete | Call::Sync) {
             // All that there is to say, the status says.
-            return serde_json::from_value(Value::Null).map_err(|_| answer::unreadable(call, status, &body));
+            let nothing = serde_json::from_value(Value::Null);
+            return nothing
+                .map(|nothing| (nothing, answered_at))
+                .map_err(|_| answer::unreadable(call, status, &body));
         }
         let answer: model::Answer<T> =
             serde_json::from_slice(&body).map_err(|_| answer::unreadable(call, status, &body))?;
-        Ok(answer.data)
+        Ok((answer.data, answered_at))
     }
 }
 

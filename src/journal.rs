@@ -9,6 +9,7 @@
 //! unique in the destination. Accepting a command is the record of the intent to create: a row
 //! that any other process than the accepting one picks up is taken to have been sent already.
 
+mod failure;
 mod outcome;
 mod pause;
 mod post;
@@ -41,9 +42,6 @@ pub const GRACE: SignedDuration = SignedDuration::from_secs(65);
 const RESPONSE_URL_POSTS: u32 = 5;
 /// Longest pause between two looks for what may yet appear: somebody waits for it.
 const LOOK_PAUSE: Duration = Duration::from_secs(6);
-/// How often what mostly stays is tried again all the same. With the backoff this takes four to eight
-/// seconds: as long as a gateway takes to be replaced, and no longer than a person waits in silence.
-const DOUBTS: u32 = 4;
 /// How often to look for the connection that a "name is taken" speaks of: the list can lag.
 const CONFLICT_LOOKS: u32 = 3;
 /// How long a card that could not be posted is still good to post: its link works for a day, and
@@ -247,7 +245,7 @@ impl<C> Journal<C> {
             {
                 self.tell(Problem::Gone, now)
             }
-            Found::Unfinished { connection, created_at } => {
+            Found::Unfinished { connection, age } => {
                 if let Stage::Deliver { connection: known, .. } = &mut self.progress.stage {
                     if *known != connection {
                         *known = connection;
@@ -256,12 +254,13 @@ impl<C> Journal<C> {
                     let due = self.due_of_link(now);
                     return self.begin(due, now);
                 }
-                let existed = match (self.maybe_sent, created_at) {
+                let existed = match (self.maybe_sent, age) {
                     (None, _) => true,
-                    // A minute for the two clocks to differ.
-                    (Some(_), Some(made)) => {
-                        made < after(self.terms.accepted_at, SignedDuration::from_mins(-1))
+                    // Fivetran's clock and ours may tell different times; that a minute has passed, they agree on.
+                    (Some(_), Some(age)) => {
+                        after(now, -age) < after(self.terms.accepted_at, SignedDuration::from_mins(-1))
                     }
+                    // Of what we may have made, nobody is told that it was there before.
                     (Some(_), None) => false,
                 };
                 self.deliver(connection, existed, now)
@@ -339,34 +338,6 @@ impl<C> Journal<C> {
         self.maybe_sent = None;
         self.card = None;
         self.begin(Due::Create, now)
-    }
-
-    fn failed(&mut self, failure: Failure, now: Timestamp) -> Next {
-        match failure {
-            Failure::Final(problem) => self.tell(problem, now),
-            Failure::Doubtful(problem) if self.doubts >= DOUBTS => self.tell(problem, now),
-            _ if now >= after(self.terms.accepted_at, CREATE_DEADLINE) => self.tell(self.in_vain(), now),
-            Failure::Throttled(Some(pause)) if pause > THROTTLE_LIMIT => {
-                self.tell(Problem::RateLimited { retry_after_s: Some(pause.as_secs()) }, now)
-            }
-            Failure::Throttled(pause) => self.throttled(pause, now),
-            Failure::NotSent | Failure::Unanswered => self.again(self.due, now),
-            Failure::Doubtful(_) => {
-                self.doubts += 1;
-                // Whoever answered in Fivetran's place says nothing of what Fivetran did.
-                let due = if self.due == Due::Create { Due::Look } else { self.due };
-                self.again(due, now)
-            }
-            Failure::Unclear if matches!(self.progress.stage, Stage::Cancel { .. }) => {
-                self.maybe_sent = Some(now);
-                self.again(self.due, now)
-            }
-            Failure::Unclear if self.progress.stage == Stage::Create && self.due == Due::Create => {
-                self.maybe_sent = Some(now);
-                self.again(Due::Look, now)
-            }
-            Failure::Unclear => self.again(self.due, now),
-        }
     }
 
     /// Begins what is due, unless the time for it is over.

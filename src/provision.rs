@@ -12,7 +12,7 @@ use crate::fivetran::error::Error;
 use crate::fivetran::listed::Page;
 use crate::fivetran::model::{ApiMessage, ConnectCard, Connection, SetupState, SyncState};
 use crate::fivetran::schema::SchemaKind;
-use crate::fivetran::{Fivetran, NewConnection};
+use crate::fivetran::{Fivetran, Named, NewConnection};
 use crate::journal::{self, Failure, Found, Problem};
 use crate::work::Request;
 pub use landing::Landing;
@@ -95,7 +95,7 @@ impl Provision {
     pub async fn look(&self, request: &Request) -> Result<Found, Failure> {
         let name = request.target.connection_name();
         let connections = self.fivetran.connections_named(&request.group_id, &name).await;
-        connections.map(|connections| judge(connections, &request.service)).map_err(failure)
+        connections.map(|named| judge(named, &request.service)).map_err(failure)
     }
 
     /// Makes a fresh card for a connection. May be repeated; the cards made before stay valid.
@@ -197,14 +197,16 @@ impl Provision {
 
 /// What the connections of our name mean. There is one at most while Fivetran keeps names unique;
 /// were there more, the one that matters most is the one that must not be overlooked.
-fn judge(connections: Vec<Connection>, service: &ServiceId) -> Found {
+fn judge(named: Named, service: &ServiceId) -> Found {
     let mut found = Found::Nothing;
-    for connection in connections {
+    for connection in named.connections {
         let ours = connection.service == service.as_str();
         let judged = match (ours, connection.status.setup_state) {
             (false, _) => Found::OtherService { service: connection.service },
             (true, SetupState::Incomplete) => {
-                Found::Unfinished { connection: connection.id, created_at: connection.created_at }
+                let times = named.answered_at.zip(connection.created_at);
+                let age = times.map(|(answered_at, created_at)| answered_at.duration_since(created_at));
+                Found::Unfinished { connection: connection.id, age }
             }
             (true, SetupState::Connected | SetupState::Broken | SetupState::Unknown) => {
                 let broken = connection.status.setup_state == SetupState::Broken;
@@ -336,6 +338,27 @@ mod tests {
     }
 
     #[test]
+    fn how_old_a_connection_is_fivetran_says_by_one_clock() {
+        let service = ServiceId::parse("google_ads").unwrap();
+        let age = |created_at, answered_at: Option<&str>| {
+            let connection = serde_json::json!({
+                "id": "a", "service": "google_ads", "created_at": created_at,
+                "status": {"setup_state": "incomplete"},
+            });
+            let connections = vec![serde_json::from_value(connection).unwrap()];
+            let answered_at = answered_at.map(|at| at.parse().unwrap());
+            match judge(Named { connections, answered_at }, &service) {
+                Found::Unfinished { age, .. } => age.map(|age| age.as_secs()),
+                found => panic!("{found:?}"),
+            }
+        };
+        let (made, seen) = (Some("2026-11-26T12:00:00Z"), Some("2026-11-26T12:00:05Z"));
+        assert_eq!(age(made, seen), Some(5));
+        assert_eq!(age(made, None), None);
+        assert_eq!(age(None, seen), None);
+    }
+
+    #[test]
     fn of_several_connections_a_finished_one_is_never_overlooked() {
         let connection = |service: &str, state: &str| -> Connection {
             serde_json::from_value(serde_json::json!({
@@ -344,6 +367,8 @@ mod tests {
             .unwrap()
         };
         let service = ServiceId::parse("google_ads").unwrap();
+        let judge =
+            |connections, service: &ServiceId| judge(Named { connections, answered_at: None }, service);
         assert_eq!(judge(vec![], &service), Found::Nothing);
         assert_eq!(
             judge(vec![connection("stripe", "incomplete")], &service),

@@ -135,6 +135,8 @@ impl Gallery<'_> {
                 ("reach", WaitsFor::Reach),
                 ("recovery", WaitsFor::Recovery),
                 ("certainty", WaitsFor::Certainty),
+                ("conflict", WaitsFor::Conflict),
+                ("foreign", WaitsFor::Foreign),
                 ("creation", WaitsFor::Creation),
                 ("answer", WaitsFor::Answer),
                 ("turn", WaitsFor::Turn),

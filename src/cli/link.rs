@@ -32,6 +32,8 @@ use crate::{outbound, reply};
 const PATIENCE: Duration = Duration::from_secs(90);
 /// The same while no request has reached it at all.
 const PATIENCE_UNREACHED: Duration = Duration::from_secs(10);
+/// How long Fivetran's catalogue is waited for where the built-in one would do. It has a megabyte.
+const CATALOGUE_PATIENCE: Duration = Duration::from_secs(3);
 /// The last part of the address at which the customer of such a link lands.
 const LANDING: &str = "link";
 /// What stands before the arguments in an example.
@@ -96,8 +98,8 @@ pub async fn run(
     }
 }
 
-/// Reads the arguments by the built-in table; asks Fivetran's own only for a name that is not in
-/// it, since that costs the person a second.
+/// Reads the arguments by Fivetran's own table, which knows more than the built-in one: what is newer, and
+/// what a link cannot set up. For a name that the built-in one has, it is not waited for without end.
 async fn resolve(
     service: &str,
     schema: &str,
@@ -106,7 +108,10 @@ async fn resolve(
     fivetran: &Fivetran,
 ) -> Result<Request, UsageError> {
     let built_in = Catalog::built_in();
-    let catalog = if built_in.get(service).is_some() { None } else { fetch_catalog(fivetran).await };
+    let catalog = match built_in.get(service) {
+        Some(_) => tokio::time::timeout(CATALOGUE_PATIENCE, fetch_catalog(fivetran)).await.ok().flatten(),
+        None => fetch_catalog(fivetran).await,
+    };
     let catalog = catalog.as_ref().unwrap_or(&built_in);
     let vocabulary = Vocabulary { slash: COMMAND, catalog, destinations, channel: &NO_DEFAULTS };
     command::parse_arguments(service, schema, destination, &vocabulary)
@@ -138,12 +143,10 @@ async fn make(request: &Request, provision: &Provision, clock: &Clock) -> Result
                     return Err(Trouble::Unreachable);
                 }
                 if waited > PATIENCE {
-                    return Err(Trouble::Notice(Problem::NoAnswer.into()));
+                    return Err(Trouble::Notice(journal.in_vain().into()));
                 }
-                remark(&format!(
-                    "Fivetran is busy or not answering; trying again in {} s",
-                    pause.as_secs().max(1)
-                ));
+                let why = reply::waits_for(journal.waits_for().unwrap_or(WaitsFor::Unknown));
+                remark(&format!("{why}; trying again in {} s", pause.as_secs().max(1)));
                 tokio::time::sleep(pause).await;
                 Outcome::Woken
             }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::SignedDuration;
 
 use super::{Origin, Problem};
 
@@ -69,8 +69,8 @@ pub enum Found {
     Unfinished {
         /// Its id.
         connection: String,
-        /// When it was made, by Fivetran's clock.
-        created_at: Option<Timestamp>,
+        /// How long it had been there when it was seen, by one clock: Fivetran's.
+        age: Option<SignedDuration>,
     },
     /// One of the same service that has been connected.
     Finished {

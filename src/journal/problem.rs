@@ -72,6 +72,11 @@ pub enum Problem {
     },
     /// Fivetran gave no clear answer until the deadline.
     NoAnswer,
+    /// A connection may have been made, and whether it was cannot be seen.
+    Unsure {
+        /// What is in the way of seeing it.
+        why: Box<Problem>,
+    },
     /// Slack refuses the message with the link.
     CannotPost {
         /// Slack's word for it.
@@ -107,6 +112,7 @@ impl Problem {
             Self::Misfit(_) => "misfit",
             Self::RateLimited { .. } => "rate_limited",
             Self::NoAnswer => "no_answer",
+            Self::Unsure { .. } => "unsure",
             // As it is stored.
             Self::CannotPost { .. } | Self::Unconfirmed | Self::Superseded => "cannot_post",
         }
@@ -236,6 +242,10 @@ mod tests {
             Notice::Problem(Problem::Conflict(ApiMessage::default())),
             Notice::Problem(Problem::Blocked(Obstacle::Redirect { status: 302 })),
             Notice::Problem(Problem::Blocked(Obstacle::UnknownHost)),
+            Notice::Problem(Problem::Unsure { why: Box::new(Problem::KeyRejected) }),
+            Notice::Problem(Problem::Unsure {
+                why: Box::new(Problem::Blocked(Obstacle::Redirect { status: 302 })),
+            }),
             Notice::Problem(Problem::Declined { status: 402, said: ApiMessage::default() }),
             Notice::Problem(Problem::TooLarge { limit_mb: 8 }),
             Notice::Problem(Problem::CannotPost { slack_says: "is_archived".to_owned() }),

@@ -6,6 +6,7 @@ mod pauses;
 mod refusals;
 mod waits;
 
+use super::failure::DOUBTS;
 use super::pause::{BACKOFF, UNCLEAR_DELAYS};
 use super::*;
 use crate::fivetran::model::ApiMessage;
@@ -163,8 +164,8 @@ fn taken() -> Problem {
     Problem::NameTaken(ApiMessage::default())
 }
 
-fn unfinished(created_at: Option<Timestamp>) -> Outcome {
-    Outcome::Found(Found::Unfinished { connection: "there".to_owned(), created_at })
+fn unfinished(age: Option<SignedDuration>) -> Outcome {
+    Outcome::Found(Found::Unfinished { connection: "there".to_owned(), age })
 }
 
 fn nothing() -> Outcome {
@@ -256,8 +257,8 @@ fn a_connection_found_after_an_unclear_creation_is_told_from_an_older_one() {
         life.next(Outcome::Accepted);
         let step = life.next(failed(Failure::Unclear));
         life.after_wait(&step);
-        let made = made.map(|second| start() + SignedDuration::from_secs(second));
-        assert_eq!(life.next(unfinished(made)), Step::Mint);
+        let age = made.map(|second| life.now.duration_since(start() + SignedDuration::from_secs(second)));
+        assert_eq!(life.next(unfinished(age)), Step::Mint);
         assert_eq!(life.existed(), existed, "{made:?}");
     }
 }
@@ -458,6 +459,8 @@ fn a_problem_is_called_the_same_in_the_log_and_in_the_database() {
         Problem::Forbidden(said()),
         Problem::GroupUnknown(said()),
         Problem::Refused(said()),
+        Problem::Declined { status: 402, said: said() },
+        Problem::Unsure { why: Box::new(Problem::KeyRejected) },
         Problem::SchemaTaken { service: "s".to_owned() },
         Problem::NameTaken(said()),
         Problem::AlreadyConnected { origin: None },

@@ -40,6 +40,10 @@ pub enum WaitsFor {
     Recovery,
     /// To know whether the connection was made: its creation was answered by nothing clear.
     Certainty,
+    /// To know why Fivetran refuses a creation, as it does where a connection is there already.
+    Conflict,
+    /// That Fivetran answers again, and nobody in its place.
+    Foreign,
     /// Fivetran's answer to a creation that is under way.
     Creation,
     /// Fivetran's answer to anything else that is under way.
@@ -114,13 +118,23 @@ impl<C> Journal<C> {
     }
 
     /// What is told when it was tried in vain to the end.
-    pub(super) fn in_vain(&self) -> Problem {
+    #[must_use]
+    pub fn in_vain(&self) -> Problem {
         let limited = self.waits.trouble == Some(Trouble::Fivetran(WaitsFor::Limit));
         // What was sent before may have been done all the same, which the other one says.
         if limited && self.maybe_sent.is_none() {
             Problem::RateLimited { retry_after_s: None }
         } else {
             Problem::NoAnswer
+        }
+    }
+
+    /// What the command waits for, as far as the last outcome says; `None` also if that is Slack.
+    #[must_use]
+    pub fn waits_for(&self) -> Option<WaitsFor> {
+        match self.waits.trouble {
+            Some(Trouble::Fivetran(known)) => Some(known),
+            Some(Trouble::Slack) | None => None,
         }
     }
 
@@ -181,13 +195,21 @@ impl<C> Journal<C> {
                 | Obstacle::UnknownProxy
                 | Obstacle::SilentProxy,
             ))) => fivetran(WaitsFor::Reach),
+            Outcome::Failed(Failure::Doubtful(Problem::Blocked(Obstacle::Foreign { .. }))) => {
+                fivetran(WaitsFor::Foreign)
+            }
             Outcome::Failed(Failure::Unanswered | Failure::Unclear | Failure::Doubtful(_)) => {
                 fivetran(WaitsFor::Recovery)
             }
-            Outcome::Found(Found::Nothing) if creating => {
-                let unsure = self.maybe_sent.is_some() || self.refused.is_some();
-                unsure.then_some(Trouble::Fivetran(WaitsFor::Certainty))
+            // If it goes on, then for this.
+            Outcome::Failed(Failure::Final(_)) if creating && self.maybe_sent.is_some() => {
+                fivetran(WaitsFor::Certainty)
             }
+            Outcome::Found(Found::Nothing) if creating => match (self.maybe_sent, &self.refused) {
+                (Some(_), _) => fivetran(WaitsFor::Certainty),
+                (None, Some(_)) => fivetran(WaitsFor::Conflict),
+                (None, None) => None,
+            },
             Outcome::PostFailed(_) => Some(Trouble::Slack),
             Outcome::Postponed if self.is_posting() => Some(Trouble::Slack),
             Outcome::Postponed | Outcome::Woken | Outcome::Noted => self.waits.trouble,

@@ -173,6 +173,11 @@ fn problem_sentence(problem: &Problem, work: &Work) -> String {
             retry_after_s.map_or_else(|| "an hour".to_owned(), pause)
         ),
         Problem::NoAnswer => no_answer(work),
+        Problem::Unsure { why } => format!(
+            "{} A connection for {name} may have been made before that: then the same command finds it and gives you \
+             its link, and makes no second one.",
+            problem_sentence(why, work)
+        ),
         Problem::CannotPost { slack_says } => cannot_post(work.request(), slack_says),
         Problem::Unconfirmed => format!(
             "The connection for {name} is ready, but Slack never confirmed the message with its link. The link may \

@@ -51,6 +51,10 @@ pub fn waits_for(waits_for: WaitsFor) -> &'static str {
         WaitsFor::Certainty => {
             "Fivetran hasn't said clearly whether it made the connection, so I'm checking before I try again"
         }
+        WaitsFor::Conflict => {
+            "Fivetran refused to make the connection, so I'm checking whether it's there already"
+        }
+        WaitsFor::Foreign => "something other than Fivetran answers at its address right now",
         WaitsFor::Creation => "Fivetran is taking a long time to make the connection",
         WaitsFor::Answer => "Fivetran is taking a long time to answer",
         WaitsFor::Turn => {

@@ -401,7 +401,9 @@ async fn handle(inner: Arc<Inner>, request: Request) -> Outcome {
         };
         routes::answer(&request, context)
     });
-    let answer = answer.map(|answer| match &verdict {
+    // By the same clock as everything that it tells of.
+    let date = now.strftime("%a, %d %b %Y %H:%M:%S GMT").to_string();
+    let answer = answer.map(|answer| answer.with("date", date)).map(|answer| match &verdict {
         Some(verdict) => answer
             .with("x-rate-limit", verdict.limit.to_string())
             .with("x-rate-limit-remaining", verdict.remaining.to_string()),

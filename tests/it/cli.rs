@@ -1,6 +1,7 @@
 //! What a shell gets from the binary: output, remarks and exit codes.
 
-use serde_json::Value;
+use serde_json::{Value, json};
+use stand_ins::fault::Fault;
 use stand_ins::fivetran::{API_KEY, API_SECRET, FivetranStandIn, GROUP_ID};
 
 use crate::harness::{Output, Outside, Program, Setup, token_of};
@@ -357,6 +358,46 @@ async fn link_says_at_once_that_fivetran_is_out_of_reach() {
         last.contains("not reachable (no connection) at http://127.0.0.1:9; nothing was created"),
         "{last}"
     );
+}
+
+#[tokio::test]
+async fn link_says_what_it_waits_for() {
+    let conflict = json!({"code": "Conflict", "message": "The destination is being migrated"});
+    let told = async |fault: Fault, words: &str| {
+        let fivetran = Outside::start().await.fivetran;
+        fivetran.faults(|faults| faults.fail_next("create_connection", fault, 1));
+        let output = linker(&fivetran).run(&EXAMPLE).await;
+        let waits = output.stderr.lines().find(|line| line.contains("; trying again in "));
+        assert!(waits.is_some_and(|line| line.contains(words)), "{words}: {output:?}");
+        assert!(!output.stderr.contains("the log"), "{output:?}");
+    };
+    tokio::join!(
+        told(Fault::Says(409, conflict), "refused to make the connection"),
+        told(Fault::Page(403, "<html>"), "something other than Fivetran answers"),
+        told(Fault::Throttled { retry_after: Some("1".to_owned()) }, "rate limit"),
+    );
+}
+
+#[tokio::test]
+async fn link_says_in_a_shell_what_can_be_done_there() {
+    let fivetran = Outside::start().await.fivetran;
+    fivetran.faults(|faults| faults.fail_always("create_connection", Fault::Elsewhere(302)));
+    let output = linker(&fivetran).run(&EXAMPLE).await;
+    assert_refused(&output, 1, &["sends me elsewhere", "FIVETRAN_API_URL"]);
+    assert!(!output.stderr.contains("the log"), "{output:?}");
+}
+
+/// As in Slack, where the live catalogue is in force.
+#[tokio::test]
+async fn link_makes_nothing_that_fivetran_says_a_link_cannot_set_up() {
+    let fivetran = Outside::start().await.fivetran;
+    let row = |id: &str, name: &str, feature: &str| json!({"id": id, "name": name, "supported_features": [{"id": feature}]});
+    let rows = [row("google_ads", "Google Ads", "API_CONFIGURABLE"), row("stripe", "Stripe", "RE_SYNC")];
+    let catalogue = json!({"code": "Success", "data": rows});
+    fivetran.faults(|faults| faults.fail_always("connector_types", Fault::Says(200, catalogue)));
+    let output = linker(&fivetran).run(&["link", "stripe", "customer_schema"]).await;
+    assert_refused(&output, 2, &["Stripe"]);
+    assert_eq!(fivetran.calls_to("create_connection"), 0, "{output:?}");
 }
 
 #[tokio::test]

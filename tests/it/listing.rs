@@ -74,7 +74,7 @@ async fn what_is_asked_for_is_escaped_and_what_comes_must_be_a_list() {
     let answer = Fault::Says(200, json!({"code": "Success", "data": {"items": items}}));
     fivetran.faults(|faults| faults.fail_next("list_connections", answer, 1));
     let found = api.connections_named(GROUP_ID, "acme").await.unwrap();
-    assert_eq!(found.iter().map(|it| it.id.as_str()).collect::<Vec<_>>(), ["e_f"]);
+    assert_eq!(found.connections.iter().map(|it| it.id.as_str()).collect::<Vec<_>>(), ["e_f"]);
     outside.shutdown();
 }
 

@@ -431,6 +431,13 @@ fn problems(long: &Lengths, channel: &str, user: &str) -> Vec<(&'static str, &'s
         ),
         ("rate-limited-unsaid", "connect", Problem::RateLimited { retry_after_s: None }.into()),
         ("no-answer", "connect", Problem::NoAnswer.into()),
+        ("unsure-key", "connect", Problem::Unsure { why: Box::new(Problem::KeyRejected) }.into()),
+        (
+            "unsure-redirect",
+            "connect",
+            Problem::Unsure { why: Box::new(Problem::Blocked(outbound::Obstacle::Redirect { status: 302 })) }
+                .into(),
+        ),
         ("no-answer-cancel", "cancel", Problem::NoAnswer.into()),
         ("no-answer-renew", "renew", Problem::NoAnswer.into()),
         ("cannot-post-unconfirmed", "connect", Problem::Unconfirmed.into()),

@@ -3,10 +3,10 @@
 
 use std::time::Duration;
 
+use jiff::SignedDuration;
+
 use super::dice::Dice;
-use super::{
-    CALL_TIMEOUT, CREATE_LIMIT, CREATE_TIMEOUT, Fate, HOUR, MINUTE, SECOND, Weather, group_of, stamp,
-};
+use super::{CALL_TIMEOUT, CREATE_LIMIT, CREATE_TIMEOUT, Fate, HOUR, MINUTE, SECOND, Weather, group_of};
 use crate::fivetran::model::{ApiMessage, SetupState};
 use crate::fivetran::tasks::Cause;
 use crate::journal::{Failure, Found, Problem};
@@ -260,7 +260,8 @@ impl Fivetran {
             None => Found::Nothing,
             Some((_, found)) if !found.ours => Found::OtherService { service: "stripe".to_owned() },
             Some((id, found)) if found.is() == Is::Incomplete => {
-                Found::Unfinished { connection: id.to_string(), created_at: Some(stamp(found.made_at)) }
+                let age = SignedDuration::from_millis(now - found.made_at);
+                Found::Unfinished { connection: id.to_string(), age: Some(age) }
             }
             Some((id, found)) => {
                 let broken = found.is() == Is::Broken;

@@ -123,6 +123,18 @@ impl World {
                     !blamed || !fair || deleted || self.lost_time > MINUTE,
                     "Fivetran is blamed for nothing",
                 )?;
+                let certain = matches!(
+                    notice,
+                    Some(Notice::Problem(
+                        Problem::Forbidden(_) | Problem::Blocked(_) | Problem::RateLimited { .. }
+                    ))
+                );
+                let mut made = self.fivetran.connections.iter().filter(|one| one.made_by == Some(id));
+                let an_orphan = ended.stage.connection().is_none() && made.any(|one| !one.is_deleted());
+                must(
+                    !certain || !an_orphan || self.lost_time > 0 || self.skew > 0,
+                    "told that there is nothing, and yet a connection was made",
+                )?;
                 let slack = self.slack.weather.is_fair() && !self.slack.dead;
                 let noted = row.progress.noted || !slack || self.lost_time > 0 || self.skew > 0;
                 must(!blamed || noted, "nobody was told for 25 minutes that it waits")?;

@@ -69,9 +69,8 @@ fn a_renewal_is_for_its_own_connection_and_no_other() {
     let found = |connection: &str, broken| {
         Outcome::Found(Found::Finished { connection: connection.to_owned(), origin: None, broken })
     };
-    let unfinished = |connection: &str| {
-        Outcome::Found(Found::Unfinished { connection: connection.to_owned(), created_at: None })
-    };
+    let unfinished =
+        |connection: &str| Outcome::Found(Found::Unfinished { connection: connection.to_owned(), age: None });
     for (outcome, step, problem) in [
         (unfinished("ours"), Step::Mint, None),
         (unfinished("another"), Step::Tell, Some(Problem::Gone)),

@@ -55,8 +55,82 @@ fn what_appears_late_is_taken_for_ours() {
         assert_eq!(step, Step::Look);
     }
     assert!(late <= LOOK_PAUSE, "{late:?}");
-    assert_eq!(life.next(unfinished(Some(start() + LATEST))), Step::Mint);
+    assert_eq!(life.next(unfinished(Some(SignedDuration::ZERO))), Step::Mint);
     assert!(!life.existed());
+}
+
+/// Fivetran's clock and ours may differ by any time.
+#[test]
+fn what_may_be_ours_is_told_as_older_only_where_it_is() {
+    let age = SignedDuration::from_secs;
+    for (known, existed) in [
+        (Some(age(0)), false),
+        (Some(age(30)), false),
+        (Some(age(-7200)), false),
+        (Some(age(200)), true),
+        (None, false),
+    ] {
+        let (mut life, _) = lost();
+        life.pass(seconds(40));
+        assert_eq!(life.next(unfinished(known)), Step::Mint);
+        assert_eq!(life.existed(), existed, "{known:?}");
+    }
+}
+
+/// What a look is answered with that says nothing of a creation.
+fn no_answers_of_looks() -> Vec<Failure> {
+    vec![
+        Failure::Final(Problem::KeyRejected),
+        Failure::Final(Problem::Forbidden(ApiMessage::default())),
+        Failure::Final(Problem::Declined { status: 400, said: ApiMessage::default() }),
+        Failure::Final(Problem::Blocked(Obstacle::Redirect { status: 302 })),
+        Failure::Doubtful(foreign()),
+        Failure::Throttled(Some(seconds(1800))),
+    ]
+}
+
+#[test]
+fn a_look_that_fails_ends_nothing_while_a_creation_may_yet_appear() {
+    for failure in no_answers_of_looks() {
+        for appears in [true, false] {
+            let (mut life, mut step) = lost();
+            while step == Step::Look && life.now < start() + LATEST {
+                let waits = life.next(failed(failure.clone()));
+                step = life.after_wait(&waits).1;
+            }
+            assert_eq!(step, Step::Look, "{failure:?}");
+            if appears {
+                assert_eq!(life.next(unfinished(Some(SignedDuration::ZERO))), Step::Mint, "{failure:?}");
+                continue;
+            }
+            while step == Step::Look {
+                step = life.next(failed(failure.clone()));
+                if matches!(step, Step::Wait(_)) {
+                    step = life.after_wait(&step).1;
+                }
+            }
+            assert_eq!(step, Step::Tell, "{failure:?}");
+            assert!(life.now >= start() + GRACE, "{failure:?}: not before");
+            assert!(matches!(life.problem(), Some(Problem::Unsure { .. })), "{:?}", life.problem());
+        }
+    }
+}
+
+#[test]
+fn a_look_that_fails_is_told_at_once_where_nothing_was_sent() {
+    for failure in no_answers_of_looks().into_iter().filter(|failure| matches!(failure, Failure::Final(_))) {
+        let mut life = Life::new(WEB_API);
+        life.next(Outcome::Accepted);
+        life.next(refused(true));
+        assert_eq!(life.next(failed(failure.clone())), Step::Tell, "{failure:?}");
+        assert!(!matches!(life.problem(), Some(Problem::Unsure { .. })), "{:?}", life.problem());
+        // What the creation was refused for is so all the same.
+        let mut life = Life::new(WEB_API);
+        life.next(Outcome::Accepted);
+        life.next(refused(false));
+        assert_eq!(life.next(failed(failure)), Step::Tell);
+        assert_eq!(life.problem(), Some(&taken()));
+    }
 }
 
 /// Each process that took it up would look for as long again, and none of several ever came to an end.

@@ -98,7 +98,7 @@ fn a_message_that_is_held_up_keeps_its_card() {
             let step = life.next(outcome.clone());
             // In case the customer has finished, or somebody has deleted it.
             assert_eq!(life.after_wait(&step).1, Step::Look);
-            let ours = Found::Unfinished { connection: "ours".to_owned(), created_at: None };
+            let ours = Found::Unfinished { connection: "ours".to_owned(), age: None };
             assert_eq!(life.next(Outcome::Found(ours)), Step::Post, "{outcome:?}");
         }
     }
@@ -115,7 +115,7 @@ fn a_card_is_not_posted_for_another_connection_nor_after_a_quarter_of_an_hour() 
     life.next(Outcome::Postponed);
     life.pass(Duration::try_from(CARD_KEPT).unwrap());
     assert_eq!(life.next(Outcome::Woken), Step::Look);
-    let ours = Found::Unfinished { connection: "ours".to_owned(), created_at: None };
+    let ours = Found::Unfinished { connection: "ours".to_owned(), age: None };
     assert_eq!(life.next(Outcome::Found(ours)), Step::Mint);
 }
 
