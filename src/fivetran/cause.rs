@@ -231,19 +231,20 @@ const PASSING: [&str; 19] = [
     " maintenance ",
 ];
 
-/// What is at fault by a code and by what is said with it.
-pub(super) fn judge(code: &str, said: &str) -> Cause {
+/// What is at fault by a code, by its label and by the details.
+pub(super) fn judge(code: &str, label: &str, details: &str) -> Cause {
     let listed = CODES.iter().find(|(known, _)| *known == code).map(|(_, cause)| *cause);
     let by_code = listed.unwrap_or_else(|| by_words(code));
-    let said = plain(said);
+    let said = plain(&format!("{label} {details}"));
+    // A label names the subject, as the code does: what passes is said behind it.
+    let happened = plain(if details.is_empty() { label } else { details });
+    let passes = has(&happened, &PASSING) && !has(&happened, &OF_ACCESS);
     match by_code {
         // Fivetran's own code, which names whose it is.
         Cause::Destination | Cause::Transformation | Cause::Account => by_code,
         _ => match outside_of_access(&said) {
             Some(cause) => cause,
-            None if by_code == Cause::Access && has(&said, &PASSING) && !has(&said, &OF_ACCESS) => {
-                Cause::Sync
-            }
+            None if by_code == Cause::Access && passes => Cause::Sync,
             // What a sync met may have been a closed door.
             None if matches!(by_code, Cause::Sync | Cause::Network) && has(&said, &OF_ACCESS) => {
                 Cause::Unknown
@@ -343,7 +344,7 @@ mod tests {
             ("some_code_of_tomorrow", Cause::Unknown),
             ("", Cause::Unknown),
         ] {
-            assert_eq!(judge(code, ""), cause, "{code}");
+            assert_eq!(judge(code, "", ""), cause, "{code}");
         }
     }
 
@@ -380,7 +381,7 @@ mod tests {
             ("Your subscription has ended", Cause::Unknown),
             ("API key is over its quota", Cause::Unknown),
         ] {
-            assert_eq!(judge("reconnect", details), cause, "{details}");
+            assert_eq!(judge("reconnect", "Reconnect", details), cause, "{details}");
         }
     }
 
@@ -399,9 +400,20 @@ mod tests {
             ("sync_warning", "Access denied for user", Cause::Unknown),
             ("unknown_host", "Authentication failed", Cause::Unknown),
             ("sync_warning", "A table was skipped", Cause::Sync),
+            ("login_rate_limited", "rate limit: try again later", Cause::Sync),
         ] {
-            assert_eq!(judge(code, details), cause, "{code}: {details}");
+            assert_eq!(judge(code, "A label", details), cause, "{code}: {details}");
         }
+    }
+
+    #[test]
+    fn a_label_names_the_subject_and_can_speak_of_access() {
+        assert_eq!(
+            judge("login_rate_limited", "Too many logins", "rate limit: try again later"),
+            Cause::Sync
+        );
+        assert_eq!(judge("sync_warning", "OAuth token revoked", "Table orders"), Cause::Unknown);
+        assert_eq!(judge("reconnect", "Read timed out", ""), Cause::Sync);
     }
 
     #[test]

@@ -57,23 +57,20 @@ impl Task {
     /// What this task says is at fault.
     #[must_use]
     pub fn cause(&self) -> Cause {
-        cause::judge(&words_of(&self.code), &self.text())
+        cause::judge(&words_of(&self.code), &self.message, &self.details)
     }
 
-    /// Whether it is about the access to the source, and so for the customer to read.
+    /// What it says of the access to the source, and so for the customer to read.
     #[must_use]
-    pub fn speaks_of_access(&self) -> bool {
-        cause::speaks_of_access(&self.text())
+    pub fn says_of_access(&self) -> Option<&str> {
+        self.says().filter(|said| cause::speaks_of_access(said))
     }
 
     /// Whether access is mentioned at all, so that nobody can be told that it is not at fault.
     #[must_use]
     pub fn mentions_access(&self) -> bool {
-        self.cause() == Cause::Unknown && cause::mentions_access(&self.text())
-    }
-
-    fn text(&self) -> String {
-        format!("{} {}", self.message, self.details)
+        self.cause() == Cause::Unknown
+            && cause::mentions_access(&format!("{} {}", self.message, self.details))
     }
 
     /// What it says beyond the label that its code is anyway; `None` if nothing.

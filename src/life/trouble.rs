@@ -67,7 +67,7 @@ impl Trouble {
             true => task.cause() == Cause::Access,
             false => task.code.is_empty(),
         });
-        let words: Vec<_> = about.filter(|task| task.speaks_of_access()).filter_map(Task::says).collect();
+        let words: Vec<_> = about.filter_map(Task::says_of_access).collect();
         let words: String = words.join("; ").chars().take(WORDS_LIMIT).collect();
         (!words.is_empty()).then_some(words)
     }

@@ -15,8 +15,8 @@ pub(super) fn unseen(problem: &Problem, request: &Request) -> Option<String> {
              FIVETRAN_API_KEY and FIVETRAN_API_SECRET to a valid key."
             .to_owned(),
         Problem::Forbidden(said) => format!(
-            "The Fivetran API key isn't allowed to see it{}. Whoever runs connect-card needs to let it create, read and \
-             delete connections in this destination.",
+            "The Fivetran API key isn't allowed to see it{}. Whoever runs connect-card needs to let it read the connections \
+             of this destination.",
             quoted(said)
         ),
         Problem::GroupUnknown(said) => format!(

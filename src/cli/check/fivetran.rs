@@ -125,29 +125,34 @@ fn same_account(report: &mut Report, keys: &[Key<'_>]) {
 
 impl Key<'_> {
     fn tell(&self, report: &mut Report, other: Option<&Self>) {
-        let which = &self.which;
-        let (name, secret) = (self.key.variable, self.secret());
+        let (which, of) = (&self.which, self.of());
+        let (variable, secret) = (self.key.variable, self.secret());
         match &self.standing {
             Standing::Works(account) => {
-                let kind = if account.system_key_id.is_some() { "a system key of the" } else { "" };
-                let account = format!("{kind} account “{}”", account.account_name);
-                report.good(&format!("Fivetran key{which}: works, {}", account.trim_start()));
+                let system = account.system_key_id.is_some();
+                let whose = match (system, account.account_name.as_str()) {
+                    (false, "") => String::new(),
+                    (true, "") => ", a system key".to_owned(),
+                    (false, name) => format!(", account “{name}”"),
+                    (true, name) => format!(", a system key of the account “{name}”"),
+                };
+                report.good(&format!("Fivetran key{which}: works{whose}"));
             }
             Standing::Narrow(said) => {
                 report.good(&format!("Fivetran key{which}: works"));
                 report.note(&format!(
-                    "Fivetran account{which}: the key may not read it{}, so its name is not shown here; the bot works without that. To see it, grant ACCOUNT READ",
+                    "Fivetran account{of}: the key may not read it{}, so its name is not shown here; the bot works without that. To see it, grant ACCOUNT READ",
                     words(said)
                 ));
             }
             Standing::Rejected => self.tell_rejected(report, other),
             Standing::Unclear(error) => report.bad(&format!(
-                "Fivetran account{which}: cannot be looked at, which says nothing of the key. {}",
-                self.remedy(error, &format!("check {name} and {secret}"))
+                "Fivetran account{of}: cannot be looked at, which says nothing of the key: {}",
+                self.remedy(error, &format!("check {variable} and {secret}"))
             )),
             Standing::Silent(error) => report.bad(&format!(
                 "Fivetran key{which}: {}",
-                self.remedy(error, &format!("check {name} and {secret}"))
+                self.remedy(error, &format!("check {variable} and {secret}"))
             )),
         }
     }
