@@ -9,6 +9,7 @@ pub mod connect;
 pub mod form;
 pub mod help;
 pub mod list;
+pub mod meant;
 pub mod places;
 pub mod proposal;
 pub mod renew;
@@ -17,6 +18,7 @@ pub mod status;
 pub mod surface;
 pub mod sync;
 mod typed;
+mod verbs;
 
 use crate::fivetran::catalog::{Catalog, Obstacle, Service};
 use crate::fivetran::schema::{BadName, Misfit, Target};
@@ -64,9 +66,42 @@ pub enum UsageError {
     /// Nothing, or one word that is no verb and no service.
     Incomplete,
     /// A verb that takes a schema, and none or more than one was typed.
-    SchemaWanted(Verb),
-    /// A verb with a schema that cannot be one.
-    NotASchema(BadName),
+    SchemaWanted {
+        /// The verb.
+        verb: Verb,
+        /// What to type instead, if that can be told.
+        instead: Option<String>,
+    },
+    /// A verb, or a field of the form, with a schema that cannot be one.
+    NotASchema {
+        /// What is wrong and the nearest good name.
+        name: BadName,
+        /// What to type instead, if there is such a name and a verb.
+        instead: Option<String>,
+    },
+    /// A schema that is rather a word of the language of commands: it is made only if it is in quotes.
+    Doubtful {
+        /// The word.
+        word: String,
+        /// What else it is.
+        what: Doubt,
+        /// What to type if it is a schema all the same.
+        quoted: String,
+    },
+    /// A word that is close to a verb and begins no service.
+    MisspeltVerb {
+        /// What was typed, cut to what can be shown.
+        typed: String,
+        /// The verb.
+        verb: Verb,
+        /// What to type instead, if that can be told.
+        instead: Option<String>,
+    },
+    /// A service and a schema in one word.
+    Unparted {
+        /// What to type instead.
+        instead: String,
+    },
     /// No service has that name.
     UnknownService {
         /// What was typed for the service, cut to what can be shown.
@@ -156,12 +191,25 @@ pub enum UsageError {
         typed: String,
         /// Those there are.
         known: Vec<String>,
+        /// What to type instead, if one of them is likely to be meant.
+        instead: Option<String>,
     },
     /// No destination was named and there is no default one.
     NoDestination {
         /// Those there are.
         known: Vec<String>,
     },
+}
+
+/// What a word is that was typed where the schema stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Doubt {
+    /// One of the commands.
+    Verb,
+    /// Another service: its name.
+    Service(String),
+    /// A word for a schema, or for none.
+    NoName,
 }
 
 /// What the words of a command can refer to.
@@ -187,6 +235,13 @@ const LITTLE_WORDS: [&str; 11] = ["to", "into", "onto", "in", "on", "at", "for",
 /// Those that people put before a destination, and the arrows they draw; Slack sends `>` as `&gt;`.
 const TO: [&str; 8] = ["to", "into", "onto", "in", "->", "→", "=>", "-&gt;"];
 
+/// What is left of a mention whose name is not told.
+const UNTOLD: &str = "@…";
+/// What people put behind a request.
+const FILLERS: [&str; 5] = ["please", "pls", "thanks", "thx", "now"];
+/// Words that stand for a schema, or for none.
+const NO_NAMES: [&str; 6] = ["schema", "none", "null", "nil", "new", "default"];
+
 /// Reads what was typed after the slash command.
 ///
 /// People type what their keyboards and chats make of it: smart quotes, non-breaking spaces,
@@ -201,34 +256,63 @@ pub fn parse(typed: &str, vocabulary: &Vocabulary<'_>) -> Result<Command, UsageE
         Command::Renew(target) | Command::Cancel(target) | Command::Status(target) => Some(target),
         Command::List | Command::Services(_) | Command::Help => None,
     };
-    // A schema cannot be renamed: before one is made of italics, its person is asked.
-    match target.and_then(|target| typed::italic(typed, target)) {
-        Some([bare, quoted]) => Err(UsageError::Italic { bare, quoted }),
-        None => Ok(command),
+    // A schema cannot be renamed: before one is made of italics, or of a word that is rather
+    // something else, its person is asked.
+    if let Some([bare, quoted]) = target.and_then(|target| typed::italic(typed, target)) {
+        return Err(UsageError::Italic { bare, quoted });
     }
+    if let Command::Connect(request) = &command
+        && let Some((word, what)) = doubt(request, vocabulary.catalog)
+        && let Some(quoted) = typed::in_quotes(typed, &word)
+    {
+        return Err(UsageError::Doubtful { word, what, quoted });
+    }
+    Ok(command)
+}
+
+/// What a request's schema is besides a schema.
+fn doubt(request: &Request, catalog: &Catalog) -> Option<(String, Doubt)> {
+    let word = request.target.connection_name();
+    let what = if meant::is_verb(&word) {
+        Doubt::Verb
+    } else if NO_NAMES.contains(&word.as_str()) {
+        Doubt::NoName
+    } else {
+        // Many call a schema after its own service.
+        let other = catalog.get(&word).filter(|service| service.id != request.service)?;
+        Doubt::Service(other.name.clone())
+    };
+    Some((word, what))
 }
 
 fn parse_text(text: &str, vocabulary: &Vocabulary<'_>) -> Result<Command, UsageError> {
-    let channel = vocabulary.channel;
     let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
     match words.as_slice() {
         [] => Err(UsageError::Incomplete),
-        [first, rest @ ..] if is_the_command(first, vocabulary.slash) => repeated(rest, vocabulary),
+        // A mention alone is nothing that was typed twice.
+        [first, rest @ ..]
+            if is_the_command(first, vocabulary.slash) && (*first != UNTOLD || !rest.is_empty()) =>
+        {
+            repeated(rest, vocabulary)
+        }
         words if is_help(words, vocabulary.catalog) => Ok(Command::Help),
         [verb, rest @ ..] if verb.eq_ignore_ascii_case("renew") => {
-            schema_of(&renew::VERB, rest, channel).map(Command::Renew)
+            schema_of(&renew::VERB, rest, vocabulary).map(Command::Renew)
         }
         [verb, rest @ ..] if verb.eq_ignore_ascii_case("cancel") => {
-            schema_of(&cancel::VERB, rest, channel).map(Command::Cancel)
+            schema_of(&cancel::VERB, rest, vocabulary).map(Command::Cancel)
         }
         [verb, rest @ ..] if verb.eq_ignore_ascii_case("status") => {
-            schema_of(&status::VERB, rest, channel).map(Command::Status)
+            schema_of(&status::VERB, rest, vocabulary).map(Command::Status)
         }
         [verb, ..] if verb.eq_ignore_ascii_case("list") => Ok(Command::List),
         [verb, rest @ ..] if verb.eq_ignore_ascii_case("services") => {
             Ok(Command::Services(searched(rest).join(" ")))
         }
-        words => connect::parse(words, vocabulary).map(Command::Connect),
+        words => match verbs::misspelt(words, vocabulary) {
+            Some(error) => Err(error),
+            None => connect::parse(words, vocabulary).map(Command::Connect),
+        },
     }
 }
 
@@ -256,10 +340,11 @@ fn is_help(words: &[&str], catalog: &Catalog) -> bool {
     words.first().is_some_and(|word| help::is_help(word)) && !connect::begins_with_service(words, catalog)
 }
 
-/// Whether a word is the command itself, as it is in a line that was pasted whole.
+/// Whether a word is the command itself, as it is in a line that was pasted whole, or the bot.
 fn is_the_command(word: &str, slash: Surface<'_>) -> bool {
     let Surface::Slack(command) = slash else { return false };
-    word.eq_ignore_ascii_case(command) || word.eq_ignore_ascii_case(command.trim_start_matches('/'))
+    let bare = |word: &str| word.trim_start_matches(['/', '@']).trim_end_matches([':', ',']).to_lowercase();
+    bare(word) == bare(command) || word == UNTOLD
 }
 
 /// What is behind a command that was typed twice: a line to paste, or what is wrong with it anyway.
@@ -285,16 +370,29 @@ fn searched<'a, 'w>(words: &'w [&'a str]) -> &'w [&'a str] {
 }
 
 /// The one schema after a verb, or the channel's.
-fn schema_of(verb: &Verb, words: &[&str], channel: &ChannelDefaults) -> Result<Target, UsageError> {
+fn schema_of(verb: &Verb, words: &[&str], vocabulary: &Vocabulary<'_>) -> Result<Target, UsageError> {
+    let name = verb.usage.split(' ').next().unwrap_or_default();
+    let instead = |schema: Option<String>| schema.map(|schema| format!("{name} {schema}"));
     match words {
-        [] => channel.schema.clone().ok_or(UsageError::SchemaWanted(*verb)),
+        [] => {
+            let wanted = UsageError::SchemaWanted { verb: *verb, instead: None };
+            vocabulary.channel.schema.clone().ok_or(wanted)
+        }
         // `status for acme` is about acme, and `status for` about nothing.
         [little, schema] if is_little_word(little) && !is_little_word(schema) => {
-            schema_of(verb, &[schema], channel)
+            schema_of(verb, &[schema], vocabulary)
         }
-        [schema] if connect::is_placeholder(schema) => Err(UsageError::SchemaWanted(*verb)),
-        [schema] if !is_little_word(schema) => Target::parse(schema).map_err(UsageError::NotASchema),
-        _ => Err(UsageError::SchemaWanted(*verb)),
+        [schema] if connect::is_placeholder(schema) => {
+            Err(UsageError::SchemaWanted { verb: *verb, instead: None })
+        }
+        [schema] if !is_little_word(schema) => Target::parse(schema).map_err(|bad| {
+            let instead = instead(bad.nearest.clone());
+            UsageError::NotASchema { name: bad, instead }
+        }),
+        words => {
+            let instead = instead(meant::schema(words, vocabulary));
+            Err(UsageError::SchemaWanted { verb: *verb, instead })
+        }
     }
 }
 
@@ -308,7 +406,12 @@ pub fn parse_arguments(
     destination: Option<&str>,
     vocabulary: &Vocabulary<'_>,
 ) -> Result<Request, UsageError> {
-    connect::request(&plain(service), Some(&plain(schema)), destination.map(plain).as_deref(), vocabulary)
+    let schema = plain(schema);
+    if is_little_word(&schema) || help::is_help(&schema) {
+        let service = connect::known(&plain(service), vocabulary.catalog);
+        return Err(service.map_or(UsageError::Incomplete, UsageError::SchemaMissing));
+    }
+    connect::request(&plain(service), Some(&schema), destination.map(plain).as_deref(), vocabulary)
 }
 
 /// What was typed where nothing formats it, with single spaces, without invisible characters, and without quotes around a word. A

@@ -12,6 +12,7 @@ mod complaints;
 pub mod error;
 pub mod expiry;
 pub mod keys;
+mod letters;
 pub mod listed;
 pub mod live;
 pub mod model;

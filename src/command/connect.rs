@@ -4,10 +4,9 @@
 //! [`crate::reply`]'s.
 
 use crate::command::places::Destinations;
-use crate::command::surface::Surface;
-use crate::command::{TO, UsageError, Verb, Vocabulary, echo, is_little_word};
+use crate::command::{TO, UsageError, Verb, Vocabulary, echo, is_little_word, meant};
 use crate::fivetran::catalog::{Catalog, Resolution, Service, ServiceId, ServiceStatus};
-use crate::fivetran::schema::{SchemaKind, Target};
+use crate::fivetran::schema::Target;
 use crate::work::{Confirmed, Request};
 
 /// Its line in help.
@@ -35,6 +34,11 @@ pub(super) fn parse(words: &[&str], vocabulary: &Vocabulary<'_>) -> Result<Reque
         // `Google Ads` is a service without a schema, not the service `Google` with a schema `Ads`.
         Some((schema, service)) if !service.is_empty() && whole_is.is_none() => (*schema, service.join(" ")),
         _ => {
+            if whole_is.is_none()
+                && let Some(error) = unparted(&whole, destination, vocabulary)
+            {
+                return Err(error);
+            }
             let to = destination.zip(whole_is).and_then(|(name, it)| schema_behind_to(&it, name, vocabulary));
             return to.map_or_else(|| request(&whole, None, destination, vocabulary), Err);
         }
@@ -50,14 +54,13 @@ pub(super) fn parse(words: &[&str], vocabulary: &Vocabulary<'_>) -> Result<Reque
 /// Whether the word is what stands in our own lines for the schema that a person has to choose: sent
 /// as it stood, it would become one for good.
 pub(super) fn is_placeholder(word: &str) -> bool {
-    matches!(word, "SCHEMA" | "SCHEMA.TABLE")
+    matches!(word, "SCHEMA" | "SCHEMA.TABLE" | "YOUR_SCHEMA" | "<schema>" | "[schema]")
 }
 
 /// Whether these two words say where to: `to` always does, another one if a destination follows.
 fn leads_to(to: &str, name: &str, destinations: &Destinations) -> bool {
     to.eq_ignore_ascii_case("to")
-        || (TO.iter().any(|it| to.eq_ignore_ascii_case(it))
-            && destinations.named.contains_key(&name.to_ascii_lowercase()))
+        || (TO.iter().any(|it| to.eq_ignore_ascii_case(it)) && destinations.called(name).is_some())
 }
 
 /// What is amiss where the last word is one such as `to`: the rest of the line says what is left to
@@ -79,11 +82,10 @@ fn dangling(words: &[&str], vocabulary: &Vocabulary<'_>) -> Option<UsageError> {
 /// `google_ads to acme`, where acme is no destination and no schema was typed, means a schema.
 fn schema_behind_to(service: &Service, name: &str, vocabulary: &Vocabulary<'_>) -> Option<UsageError> {
     let Vocabulary { destinations, channel, .. } = *vocabulary;
-    let is_destination = destinations.named.contains_key(&name.to_ascii_lowercase());
-    if is_destination || channel.schema.is_some() || !channel.allows(&service.id) {
+    if destinations.called(name).is_some() || channel.schema.is_some() || !channel.allows(&service.id) {
         return None;
     }
-    let instead = proposal(service, name, None, vocabulary);
+    let instead = meant::line(service, &[name], None, vocabulary);
     Some(UsageError::SchemaBehindWord { word: "to".to_owned(), instead })
 }
 
@@ -96,63 +98,72 @@ pub(super) fn begins_with_service(words: &[&str], catalog: &Catalog) -> bool {
 /// word such as `for`, or the schema before the service.
 fn misplaced(words: &[&str], destination: Option<&str>, vocabulary: &Vocabulary<'_>) -> Option<UsageError> {
     let Vocabulary { catalog, destinations, channel, .. } = *vocabulary;
-    let proposal = |service: &Service, schema: &str| proposal(service, schema, destination, vocabulary);
+    let line = |service: &Service, words: &[&str]| meant::line(service, words, destination, vocabulary);
     // The longest name wins: `Facebook Pages` before `Facebook`.
     let splits = || (1..words.len()).rev();
     if let Some((count, service)) =
         splits().find_map(|count| Some((count, known(&first(words, count), catalog)?)))
     {
-        if !channel.allows(&service.id) {
-            return Some(UsageError::ServiceNotAllowed { service, allowed: allowed(vocabulary) });
+        if let Some(error) = not_here(&service, vocabulary) {
+            return Some(error);
         }
         let behind: Vec<&str> = words.iter().skip(count).copied().collect();
-        let schema = behind.join(" ");
         if let [word, name @ ..] = behind.as_slice()
             && is_little_word(word)
         {
-            let name = name.join(" ");
             if word.eq_ignore_ascii_case("to") && channel.schema.is_some() {
+                let name = name.join(" ");
+                let instead = destinations.like(&name).map(|name| format!("{} to {name}", service.id));
                 let (typed, known) = (echo(&name), destinations.names());
-                return Some(UsageError::UnknownDestination { typed, known });
+                return Some(UsageError::UnknownDestination { typed, known, instead });
             }
-            let instead = proposal(&service, &name);
+            let instead = line(&service, name);
             return Some(UsageError::SchemaBehindWord { word: echo(word), instead });
         }
-        return Some(UsageError::SpacedSchema { instead: proposal(&service, &schema) });
+        let instead = line(&service, &behind);
+        if instead.is_none()
+            && let Some(place) = meant::unknown_place(&behind, vocabulary)
+        {
+            let (typed, known) = (echo(place), destinations.names());
+            return Some(UsageError::UnknownDestination { typed, known, instead: None });
+        }
+        return Some(UsageError::SpacedSchema { instead });
     }
     let (count, service) = (1..words.len()).find_map(|count| {
         let behind = words.iter().skip(count).copied().collect::<Vec<_>>().join(" ");
         Some((count, known(&behind, catalog)?))
     })?;
-    proposal(&service, &first(words, count)).map(|instead| UsageError::ServiceFirst { instead })
+    if let Some(error) = not_here(&service, vocabulary) {
+        return Some(error);
+    }
+    Some(match line(&service, words.get(..count)?) {
+        Some(instead) => UsageError::ServiceFirst { instead },
+        None => UsageError::SchemaMissing(service),
+    })
 }
 
-/// What to type for a service and what was meant as its schema.
-fn proposal(
-    service: &Service,
-    schema: &str,
-    destination: Option<&str>,
-    vocabulary: &Vocabulary<'_>,
-) -> Option<String> {
-    let target =
-        Target::parse(schema).map(|target| target.connection_name()).or_else(|bad| bad.nearest.ok_or(()));
-    target.ok().map(|target| line(service, &target, destination, vocabulary.slash))
+/// Why a service cannot be asked for in this channel at all.
+fn not_here(service: &Service, vocabulary: &Vocabulary<'_>) -> Option<UsageError> {
+    let service = || service.clone();
+    if !vocabulary.channel.allows(&service().id) {
+        return Some(UsageError::ServiceNotAllowed { service: service(), allowed: allowed(vocabulary) });
+    }
+    service().obstacle.map(|obstacle| UsageError::NotByLink { service: service(), obstacle })
+}
+
+/// `google_ads.acme`: a line with a space where the service ends.
+fn unparted(word: &str, destination: Option<&str>, vocabulary: &Vocabulary<'_>) -> Option<UsageError> {
+    let (service, target) = word.split_once(['.', ':', '/', ',', '>', '=', '→'])?;
+    let service = known(service.trim_end_matches('-'), vocabulary.catalog)?;
+    if let Some(error) = not_here(&service, vocabulary) {
+        return Some(error);
+    }
+    let instead = meant::line(&service, &[target], destination, vocabulary)?;
+    Some(UsageError::Unparted { instead })
 }
 
 fn first(words: &[&str], count: usize) -> String {
     words.iter().take(count).copied().collect::<Vec<_>>().join(" ")
-}
-
-/// What to type instead, after the slash command or the name of the program.
-fn line(service: &Service, target: &str, destination: Option<&str>, slash: Surface<'_>) -> String {
-    // A table is part of the schema only where the service wants one.
-    let wants_table = service.kind.is_some_and(SchemaKind::wants_table);
-    let target = match target.split_once('.') {
-        None if wants_table => format!("{target}.my_table"),
-        Some((schema, _)) if service.kind.is_some() && !wants_table => schema.to_owned(),
-        _ => target.to_owned(),
-    };
-    format!("{} {target}{}", service.id, slash.to_destination(destination))
 }
 
 /// Resolves every name of a request, with the channel's defaults for those left out.
@@ -171,11 +182,8 @@ pub(super) fn request(
             return Err(unknown(service, schema, destination, vocabulary));
         }
     };
-    if !channel.allows(&service.id) {
-        return Err(UsageError::ServiceNotAllowed { service, allowed: allowed(vocabulary) });
-    }
-    if let Some(obstacle) = service.obstacle {
-        return Err(UsageError::NotByLink { service, obstacle });
+    if let Some(error) = not_here(&service, vocabulary) {
+        return Err(error);
     }
     let rest = || slash.to_destination(destination);
     let target = match (schema, &channel.schema) {
@@ -191,7 +199,8 @@ pub(super) fn request(
     if let Some(misfit) = service.kind.and_then(|kind| target.fits(kind).err()) {
         return Err(UsageError::Misfit { service: Box::new(service), target, misfit, rest: rest() });
     }
-    let (group_id, destination) = land(destination, vocabulary)?;
+    let line = format!("{} {}", service.id, target.connection_name());
+    let (group_id, destination) = land(destination, &line, vocabulary)?;
     Ok(Request {
         service: service.id,
         service_name: service.name,
@@ -206,10 +215,18 @@ pub(super) fn request(
     })
 }
 
-/// The group id of a destination, and its name unless it is the default one.
-fn land(typed: Option<&str>, vocabulary: &Vocabulary<'_>) -> Result<(String, Option<String>), UsageError> {
-    let Vocabulary { destinations, channel, .. } = vocabulary;
-    let name = typed.map(str::to_ascii_lowercase).or_else(|| channel.destination.clone());
+/// The group id of a destination, and its name unless it is the default one. `line` is what to type
+/// before another destination.
+fn land(
+    typed: Option<&str>,
+    line: &str,
+    vocabulary: &Vocabulary<'_>,
+) -> Result<(String, Option<String>), UsageError> {
+    let Vocabulary { destinations, channel, slash, .. } = vocabulary;
+    let name = match typed {
+        Some(typed) => Some(destinations.called(typed).unwrap_or_else(|| typed.to_lowercase())),
+        None => channel.destination.clone(),
+    };
     let Some(name) = name else {
         let no_default = || UsageError::NoDestination { known: destinations.names() };
         return Ok((destinations.default_group.clone().ok_or_else(no_default)?, None));
@@ -219,6 +236,7 @@ fn land(typed: Option<&str>, vocabulary: &Vocabulary<'_>) -> Result<(String, Opt
         None => Err(UsageError::UnknownDestination {
             typed: echo(typed.unwrap_or(&name)),
             known: destinations.names(),
+            instead: destinations.like(&name).map(|it| format!("{line}{}", slash.to_destination(Some(it)))),
         }),
     }
 }
@@ -238,7 +256,7 @@ fn allowed(vocabulary: &Vocabulary<'_>) -> Vec<Service> {
     vocabulary.channel.services.iter().map(named).collect()
 }
 
-fn known(typed: &str, catalog: &Catalog) -> Option<Service> {
+pub(super) fn known(typed: &str, catalog: &Catalog) -> Option<Service> {
     match catalog.resolve(typed) {
         Resolution::Exact(service) | Resolution::Named(service) => Some(service),
         Resolution::Retired { successor, .. } => Some(successor),
@@ -256,6 +274,9 @@ fn unknown(
         Resolution::Unknown { suggestions } => suggestions,
         _ => Vec::new(),
     };
+    // What the channel does not have is no help.
+    let suggestions: Vec<_> =
+        suggestions.into_iter().filter(|it| vocabulary.channel.allows(&it.id)).collect();
     let with = |service: &Service, schema: &str| {
         // What is more than the service's name has words is the beginning of a schema with spaces.
         let mut left = service.name.split_whitespace().count();
@@ -264,12 +285,8 @@ fn unknown(
             left = left.saturating_sub(word.split(['_', '-']).count());
             is_name
         });
-        let schema = more.chain([schema]).collect::<Vec<_>>().join(" ");
-        let target = match Target::parse(&schema) {
-            Ok(target) => target.connection_name(),
-            Err(bad) => bad.nearest?,
-        };
-        Some(line(service, &target, destination, vocabulary.slash))
+        let words: Vec<_> = more.chain(schema.split(' ')).collect();
+        meant::line(service, &words, destination, vocabulary)
     };
     let lines = |schema| suggestions.iter().filter_map(|service| with(service, schema)).collect();
     let instead = schema.map(lines).unwrap_or_default();

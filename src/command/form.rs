@@ -200,7 +200,7 @@ impl Faults {
     }
 
     fn name<T>(&mut self, field: Field, name: Result<T, BadName>) -> Option<T> {
-        name.map_err(|bad| self.add(field, UsageError::NotASchema(bad))).ok()
+        name.map_err(|name| self.add(field, UsageError::NotASchema { name, instead: None })).ok()
     }
 
     fn misfit(&mut self, service: &Service, target: Target, misfit: Misfit, table_field: Field) {

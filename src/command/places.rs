@@ -24,6 +24,22 @@ impl Destinations {
         self.named.keys().cloned().collect()
     }
 
+    /// The name of the destination that a word means: in whatever case, and with marks around it.
+    #[must_use]
+    pub fn called(&self, word: &str) -> Option<String> {
+        let lower = word.to_lowercase();
+        let bare = lower.trim_matches(|c: char| !c.is_alphanumeric());
+        [lower.as_str(), bare].into_iter().find(|name| self.named.contains_key(*name)).map(str::to_owned)
+    }
+
+    /// The one whose name has the same letters and digits as a word.
+    #[must_use]
+    pub fn like(&self, word: &str) -> Option<&str> {
+        let plain = |text: &str| text.chars().filter(|c| c.is_alphanumeric()).collect::<String>();
+        let (word, mut named) = (plain(&word.to_lowercase()), self.named.keys());
+        named.find(|name| plain(name) == word).map(String::as_str)
+    }
+
     /// Every group id once, each with the name to show for it.
     #[must_use]
     pub fn groups(&self) -> BTreeMap<&str, Option<&str>> {

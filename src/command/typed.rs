@@ -36,12 +36,26 @@ pub(super) fn italic(typed: &str, target: &Target) -> Option<[String; 2]> {
     let words = words(typed);
     let at = words.iter().position(|word| !word.quoted && word.text == name)?;
     let bare = without_italics(&name)?;
-    // Of `_2024_`, only one thing can be meant.
-    Target::parse(&bare).ok()?;
-    Some([bare, format!("\"{name}\"")].map(|instead| {
-        let line = words.iter().enumerate().map(|(n, word)| if n == at { &instead } else { &word.text });
-        line.map(String::as_str).collect::<Vec<_>>().join(" ")
-    }))
+    let bare = match Target::parse(&bare) {
+        Ok(_) => bare,
+        // `2024` cannot be a name, and it is what was typed.
+        Err(bad) => bad.nearest?,
+    };
+    Some([bare, format!("\"{name}\"")].map(|instead| with(&words, at, &instead)))
+}
+
+/// The line with a word in quotes, where it is there without them.
+pub(super) fn in_quotes(typed: &str, name: &str) -> Option<String> {
+    let words = words(typed);
+    // The schema stands last of those that look like it.
+    let at = words.iter().rposition(|word| word.text == name)?;
+    (!words.get(at)?.quoted).then(|| with(&words, at, &format!("\"{name}\"")))
+}
+
+/// The words with another in the place of one.
+fn with(words: &[Word], at: usize, instead: &str) -> String {
+    let line = words.iter().enumerate().map(|(n, word)| if n == at { instead } else { word.text.as_str() });
+    line.collect::<Vec<_>>().join(" ")
 }
 
 /// A target without the marks around it, or around one of its halves; `None` if there are none.
@@ -150,8 +164,11 @@ fn plain_links(text: &str) -> String {
         let (target, label) = inner.split_once('|').unwrap_or((inner, ""));
         match target.chars().next() {
             Some(sign @ ('#' | '@')) => plain.push_str(&mention(sign, label)),
+            // A group's id is no name.
+            Some('!') if label.is_empty() && target.contains('^') => plain.push_str(&mention('@', "")),
             Some('!') if label.is_empty() => plain.push_str(&mention('@', target.trim_start_matches('!'))),
             Some('!') => plain.push_str(&mention('@', label.trim_start_matches('@'))),
+            Some('A'..='Z') => plain.push_str(&mention('#', label)),
             _ if is_only_recognised(target, label) => plain.push_str(label),
             _ => plain.push_str(target),
         }
@@ -167,7 +184,17 @@ fn mention(sign: char, label: &str) -> String {
 fn is_recognised(inner: &str) -> bool {
     !inner.contains(char::is_whitespace)
         && (inner.starts_with(['#', '@', '!'])
+            || is_bare_id(inner)
             || ["http://", "https://", "mailto:", "tel:"].iter().any(|scheme| inner.starts_with(scheme)))
+}
+
+/// A channel that the app cannot see comes without its sign: `<C123ABC456|>`.
+/// <https://docs.slack.dev/interactivity/implementing-slash-commands/>
+fn is_bare_id(inner: &str) -> bool {
+    let id = inner.split('|').next().unwrap_or_default();
+    id.len() >= 9
+        && id.starts_with(['C', 'D', 'G'])
+        && id.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
 }
 
 /// Whether an address is what Slack made of its label. Behind a label of its own, the address is
@@ -175,7 +202,9 @@ fn is_recognised(inner: &str) -> bool {
 fn is_only_recognised(target: &str, label: &str) -> bool {
     let bare =
         ["http://", "https://", "mailto:", "tel:"].iter().find_map(|scheme| target.strip_prefix(scheme));
-    !label.is_empty() && bare.is_some_and(|bare| bare.trim_end_matches('/') == label.trim_end_matches('/'))
+    // A host's capitals do not tell hosts apart, and Slack writes them small.
+    let same = |bare: &str| bare.trim_end_matches('/').eq_ignore_ascii_case(label.trim_end_matches('/'));
+    !label.is_empty() && bare.is_some_and(same)
 }
 
 /// Slack's three escapes, once. <https://docs.slack.dev/messaging/formatting-message-text#escaping>
@@ -243,6 +272,10 @@ mod tests {
             ("x <@U1|bob>", "x @bob"),
             ("x <@U1>", "x @…"),
             ("x <!here>", "x @here"),
+            ("x <!subteam^S1>", "x @…"),
+            ("x <C987654321|>", "x #…"),
+            ("x <C987654321|acme>", "x #acme"),
+            ("x <http://acme.io|ACME.io>", "x ACME.io"),
             ("x <!subteam^S1|@team>", "x @team"),
             ("display &amp; video acme", "display & video acme"),
             ("x &lt;acme&gt;", "x <acme>"),
@@ -264,6 +297,8 @@ mod tests {
         );
         assert_eq!(lines("x _a_.b", "_a_.b"), both("x a.b", "x \"_a_.b\""));
         assert_eq!(lines("x _a.b_", "_a.b_"), both("x a.b", "x \"_a.b_\""));
+        // `2024` in italics is no name, and the nearest one is another than what arrives.
+        assert_eq!(lines("x _2024_", "_2024_"), both("x _2024", "x \"_2024_\""));
         for (typed, target) in [
             ("google_ads acme", "acme"),
             ("google_ads _acme", "_acme"),
@@ -272,7 +307,6 @@ mod tests {
             ("google_ads `_acme_`", "_acme_"),
             ("google_ads \u{201C}_acme_\u{201D}", "_acme_"),
             ("google_ads", "_acme_"),
-            ("google_ads _2024_", "_2024_"),
             ("google_ads ___", "___"),
         ] {
             assert_eq!(lines(typed, target), None, "{typed}");

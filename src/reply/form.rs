@@ -127,7 +127,7 @@ pub fn faults(faults: &[Fault], slash: &str) -> SlackViewSubmissionResponse {
 fn fault_sentence(Fault { field, error }: &Fault, slash: &str) -> String {
     match error {
         UsageError::UnknownService { .. } => "Choose a service from the list.".to_owned(),
-        UsageError::NotASchema(bad) => {
+        UsageError::NotASchema { name: bad, .. } => {
             let rule = "Use only a–z, 0–9 and _, at most 63 characters, not starting with a digit.";
             match &bad.nearest {
                 Some(nearest) => format!("{rule} Try: {nearest}"),

@@ -362,7 +362,7 @@ pub(super) fn quoted(said: &ApiMessage) -> String {
 fn instead(problem: &Problem, request: &Request) -> Option<String> {
     let target = match problem {
         Problem::SchemaTaken { .. } => another(&request.target),
-        Problem::Misfit(fault) => fitting(*fault, &request.target),
+        Problem::Misfit(fault) => fitting(*fault, &request.target, &request.service),
         _ => return None,
     };
     let to = Surface::of(&request.slash).to_destination(request.destination.as_deref());

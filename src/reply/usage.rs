@@ -8,10 +8,11 @@ use slack_morphism::prelude::SlackMessageContent;
 use super::ask::with_proposals;
 use super::help;
 use super::markup::{cut, sentences};
+use crate::command::meant::own_table;
 use crate::command::proposal::Proposal;
 use crate::command::surface::Surface;
-use crate::command::{UsageError, VERBS};
-use crate::fivetran::catalog::{Obstacle, Service};
+use crate::command::{Doubt, UsageError, VERBS};
+use crate::fivetran::catalog::{Obstacle, Service, ServiceId};
 use crate::fivetran::schema::{BadName, MAX_NAME_LEN, SchemaKind, Target, Why};
 use crate::journal::MisfitKind;
 
@@ -52,16 +53,23 @@ fn lines(error: &UsageError) -> Vec<String> {
     let line = match error {
         UsageError::UnknownService { instead, .. } => return instead.clone(),
         UsageError::Italic { bare, quoted } => return vec![bare.clone(), quoted.clone()],
+        UsageError::Doubtful { quoted, .. } => return vec![quoted.clone()],
         UsageError::SpacedSchema { instead }
+        | UsageError::SchemaWanted { instead, .. }
+        | UsageError::MisspeltVerb { instead, .. }
+        | UsageError::NotASchema { instead, .. }
+        | UsageError::UnknownDestination { instead, .. }
         | UsageError::SchemaBehindWord { instead, .. }
         | UsageError::Dangling { instead, .. } => instead.clone(),
-        UsageError::ServiceFirst { instead } | UsageError::Repeated { instead } => Some(instead.clone()),
+        UsageError::ServiceFirst { instead }
+        | UsageError::Unparted { instead }
+        | UsageError::Repeated { instead } => Some(instead.clone()),
         UsageError::BadName { service, name, rest } => {
-            let target = name.nearest.as_ref().map(|nearest| example_target(service.kind, nearest));
+            let target = name.nearest.as_ref().map(|nearest| example_target(service, nearest));
             target.map(|target| format!("{} {target}{rest}", service.id))
         }
         UsageError::Misfit { service, target, misfit, rest } => {
-            Some(format!("{} {}{rest}", service.id, fitting((*misfit).into(), target)))
+            Some(format!("{} {}{rest}", service.id, fitting((*misfit).into(), target, &service.id)))
         }
         _ => None,
     };
@@ -73,12 +81,18 @@ fn lines(error: &UsageError) -> Vec<String> {
 pub fn usage_sentence(error: &UsageError, slash: Surface<'_>) -> String {
     match error {
         UsageError::Incomplete => format!("Type a service and a schema: {slash} {}", VERBS[0].usage),
-        UsageError::SchemaWanted(verb) => format!("Type one schema: {slash} {}", verb.usage),
-        UsageError::NotASchema(name) => match &name.nearest {
-            Some(nearest) => {
+        UsageError::SchemaWanted { verb, instead } => {
+            let line = instead.as_deref().unwrap_or(verb.usage);
+            format!("Type one schema: {slash} {line}")
+        }
+        UsageError::NotASchema { name, instead } => match (instead, &name.nearest) {
+            (Some(instead), _) => {
+                format!("“{}” isn't a valid schema. Try: {slash} {instead}", cut(&name.typed, 40))
+            }
+            (None, Some(nearest)) => {
                 format!("“{}” isn't a valid schema. Did you mean {nearest}?", cut(&name.typed, 40))
             }
-            None => format!(
+            (None, None) => format!(
                 "“{}” isn't a valid schema: its name has only a–z, 0–9 and _, and doesn't start with a digit.",
                 cut(&name.typed, 40)
             ),
@@ -112,6 +126,14 @@ pub fn usage_sentence(error: &UsageError, slash: Surface<'_>) -> String {
         UsageError::ServiceFirst { instead } => {
             format!("The service comes first: {slash} {instead}")
         }
+        UsageError::MisspeltVerb { typed, verb, instead } => {
+            let line = instead.as_deref().unwrap_or(verb.usage);
+            format!("I don't know the command “{typed}”. Try: {slash} {line}")
+        }
+        UsageError::Unparted { instead } => {
+            format!("Put a space between the service and the schema: {slash} {instead}")
+        }
+        UsageError::Doubtful { word, what, quoted } => doubtful(&cut(word, 63), what, quoted, slash),
         UsageError::ServiceNotAllowed { service, allowed } => format!(
             "This channel isn't set up for {}, so I didn't create anything. Allowed here: {}.",
             cut(&service.name, 60),
@@ -126,11 +148,11 @@ pub fn usage_sentence(error: &UsageError, slash: Surface<'_>) -> String {
         ),
         UsageError::BadName { service, name, rest } => bad_name(service, name, slash, rest),
         UsageError::Misfit { service, target, misfit, rest } => {
-            let target = fitting((*misfit).into(), target);
+            let target = fitting((*misfit).into(), target, &service.id);
             misfit_words(&service.name, service.kind, (*misfit).into())
                 + &format!(" Try: {slash} {} {target}{rest}", service.id)
         }
-        UsageError::UnknownDestination { typed, known } if known.is_empty() => {
+        UsageError::UnknownDestination { typed, known, .. } if known.is_empty() => {
             let flag = match slash {
                 Surface::Slack(_) => format!("“to {typed}”"),
                 Surface::Shell(_) => "--destination".to_owned(),
@@ -139,7 +161,10 @@ pub fn usage_sentence(error: &UsageError, slash: Surface<'_>) -> String {
                 "I don't know a destination called “{typed}”; there's only the default one. Leave out {flag}."
             )
         }
-        UsageError::UnknownDestination { typed, known } => {
+        UsageError::UnknownDestination { typed, instead: Some(instead), .. } => {
+            format!("I don't know a destination called “{typed}”. Try: {slash} {instead}")
+        }
+        UsageError::UnknownDestination { typed, known, instead: None } => {
             format!("I don't know a destination called “{typed}”. I know {}.", listed(known))
         }
         UsageError::NoDestination { known } => {
@@ -154,6 +179,19 @@ pub fn usage_sentence(error: &UsageError, slash: Surface<'_>) -> String {
             format!("Where should the data go? Add {how} and {which}.")
         }
     }
+}
+
+/// A word where the schema stands that is rather something else.
+fn doubtful(word: &str, what: &Doubt, quoted: &str, slash: Surface<'_>) -> String {
+    let what = match what {
+        Doubt::Verb => format!("“{word}” is one of my commands"),
+        Doubt::Service(name) => format!("“{word}” is a service too ({})", cut(name, 60)),
+        Doubt::NoName => format!("“{word}” doesn't look like the name of a schema"),
+    };
+    format!(
+        "{what}, and a schema can't be renamed later, so I didn't create anything. If it's what you want, put it in \
+         quotes: {slash} {quoted}"
+    )
 }
 
 /// Where the ids of services are to be found.
@@ -242,7 +280,7 @@ fn bad_name(service: &Service, name: &BadName, slash: Surface<'_>, rest: &str) -
     };
     match &name.nearest {
         Some(nearest) => {
-            format!("{why} Try: {slash} {} {}{rest}", service.id, example_target(service.kind, nearest))
+            format!("{why} Try: {slash} {} {}{rest}", service.id, example_target(service, nearest))
         }
         None => why,
     }
@@ -288,9 +326,11 @@ pub(super) fn wanted_target(kind: Option<SchemaKind>) -> &'static str {
 }
 
 /// `schema`, with a table after it where the service wants one and none is there.
-fn example_target(kind: Option<SchemaKind>, schema: &str) -> String {
-    match kind {
-        Some(kind) if kind.wants_table() && !schema.contains('.') => format!("{schema}.my_table"),
+fn example_target(service: &Service, schema: &str) -> String {
+    match service.kind {
+        Some(kind) if kind.wants_table() && !schema.contains('.') => {
+            format!("{schema}.{}", own_table(&service.id))
+        }
         // Its tables are not ours to name.
         Some(kind) if !kind.wants_table() => schema.split('.').next().unwrap_or(schema).to_owned(),
         _ => schema.to_owned(),
@@ -298,9 +338,9 @@ fn example_target(kind: Option<SchemaKind>, schema: &str) -> String {
 }
 
 /// A target of the shape that the service takes, made of the one that it does not.
-pub(super) fn fitting(fault: MisfitKind, target: &Target) -> String {
+pub(super) fn fitting(fault: MisfitKind, target: &Target, service: &ServiceId) -> String {
     match fault {
-        MisfitKind::TableMissing => format!("{}.my_table", target.schema),
+        MisfitKind::TableMissing => format!("{}.{}", target.schema, own_table(service)),
         MisfitKind::TableNotWanted => target.schema.to_string(),
     }
 }
@@ -315,139 +355,5 @@ pub(super) fn misfit_words(name: &str, kind: Option<SchemaKind>, fault: MisfitKi
             format!("{name} fills one table, so it needs SCHEMA.TABLE: add the name of the table.")
         }
         MisfitKind::TableNotWanted => format!("{name} names its own tables, so it takes only a schema."),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::command::places::{Destinations, NO_DEFAULTS};
-    use crate::command::{Vocabulary, parse};
-    use crate::fivetran::catalog::Catalog;
-
-    #[test]
-    fn words_in_the_wrong_place_are_put_right() {
-        let slash = Surface::of("/connect-card");
-        let catalog = Catalog::built_in();
-        let destinations = Destinations {
-            default_group: Some("default_group".to_owned()),
-            named: [("staging".to_owned(), "staging_group".to_owned())].into(),
-        };
-        let vocabulary =
-            Vocabulary { slash, catalog: &catalog, destinations: &destinations, channel: &NO_DEFAULTS };
-        let said = |typed: &str| usage_sentence(&parse(typed, &vocabulary).unwrap_err(), slash);
-        for (typed, answer) in [
-            ("google_ads Schema 7", "A schema can't contain spaces. Try: /connect-card google_ads schema_7"),
-            (
-                "Google Ads big customer",
-                "A schema can't contain spaces. Try: /connect-card google_ads big_customer",
-            ),
-            (
-                "adwords my schema to staging",
-                "A schema can't contain spaces. Try: /connect-card google_ads my_schema to staging",
-            ),
-            (
-                "customer_schema google_ads",
-                "The service comes first: /connect-card google_ads customer_schema",
-            ),
-            ("acme Google Sheets", "The service comes first: /connect-card google_sheets acme.my_table"),
-            (
-                "googel_ads acme",
-                "I don't know a service called “googel_ads”. Did you mean google_ads (Google Ads)? Try: /connect-card google_ads acme",
-            ),
-            (
-                "googel_ads my schema",
-                "I don't know a service called “googel_ads my”. Did you mean google_ads (Google Ads)? Try: /connect-card google_ads my_schema",
-            ),
-            (
-                "Googel Ads acme to staging",
-                "I don't know a service called “Googel Ads”. Did you mean google_ads (Google Ads)? Try: /connect-card google_ads acme to staging",
-            ),
-            (
-                "s3 lake to staging",
-                "Amazon S3 needs SCHEMA.TABLE: add the name of the table group. Try: /connect-card s3 lake.my_table to staging",
-            ),
-            (
-                "google_ads to staging",
-                "Where should the data from Google Ads go? Add a schema: /connect-card google_ads SCHEMA",
-            ),
-            (
-                "google_sheets",
-                "Where should the data from Google Sheets go? Add a schema: /connect-card google_sheets SCHEMA.TABLE",
-            ),
-            (
-                "google_ads acme to",
-                "Nothing comes after “to”. Add the name of a destination (staging), or leave it out: /connect-card google_ads acme",
-            ),
-            (
-                "google_ads to",
-                "Where should the data from Google Ads go? Add a schema: /connect-card google_ads SCHEMA",
-            ),
-            (
-                "google_ads to acme",
-                "The schema comes right after the service, without “to”. Try: /connect-card google_ads acme",
-            ),
-            (
-                "google_ads for Big Acme to staging",
-                "The schema comes right after the service, without “for”. Try: /connect-card google_ads big_acme to staging",
-            ),
-            (
-                "/connect-card google_ads acme to staging",
-                "/connect-card is in there twice. Try: /connect-card google_ads acme to staging",
-            ),
-            ("connect-card status acme", "/connect-card is in there twice. Try: /connect-card status acme"),
-            (
-                "/connect-card googel_ads acme",
-                "I don't know a service called “googel_ads”. Did you mean google_ads (Google Ads)? Try: /connect-card google_ads acme",
-            ),
-            // Our own lines, sent as they stand.
-            (
-                "google_ads SCHEMA",
-                "Where should the data from Google Ads go? Add a schema: /connect-card google_ads SCHEMA",
-            ),
-            (
-                "google_sheets SCHEMA.TABLE",
-                "Where should the data from Google Sheets go? Add a schema: /connect-card google_sheets SCHEMA.TABLE",
-            ),
-            (
-                "googel_ads SCHEMA",
-                "I don't know a service called “googel_ads”. Did you mean google_ads (Google Ads)?",
-            ),
-            ("renew SCHEMA", "Type one schema: /connect-card renew SCHEMA"),
-            ("status to", "Type one schema: /connect-card status SCHEMA"),
-            ("renew acme into", "Type one schema: /connect-card renew SCHEMA"),
-            ("cancel acme for bob", "Type one schema: /connect-card cancel SCHEMA"),
-            (
-                "s3 lake",
-                "Amazon S3 needs SCHEMA.TABLE: add the name of the table group. Try: /connect-card s3 lake.my_table",
-            ),
-            (
-                "s3 a.b.c",
-                "“a.b.c” has more than one dot; SCHEMA.TABLE takes only one. Try: /connect-card s3 a.b_c",
-            ),
-            (
-                "google_ads 1st-Client!",
-                "“1st-Client!” isn't a valid schema: it has capital letters, “-” and “!” and it starts with a digit (use a–z, 0–9 and _). Try: /connect-card google_ads _1st_client",
-            ),
-        ] {
-            assert_eq!(said(typed), answer, "{typed}");
-            // The button types the very line that is shown, and that is a command.
-            let error = parse(typed, &vocabulary).unwrap_err();
-            let shown = answer.rsplit_once("/connect-card ").map(|(_, line)| line);
-            match lines(&error).first() {
-                Some(line) => {
-                    assert_eq!(Some(line.as_str()), shown, "{typed}");
-                    assert!(parse(line, &vocabulary).is_ok(), "{line}");
-                }
-                None => assert!(shown.is_none_or(|line| line.contains(" SCHEMA")), "{typed}"),
-            }
-        }
-        assert!(
-            said("tiktok acme").ends_with("Try: /connect-card tiktok_ads acme"),
-            "{}",
-            said("tiktok acme")
-        );
-        let unknown = "\u{FFFD}\u{FFFD} acme";
-        assert!(said(unknown).contains("I don't know a service"), "{}", said(unknown));
     }
 }

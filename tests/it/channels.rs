@@ -83,8 +83,8 @@ async fn a_table_is_asked_for_where_the_channels_schema_has_none() {
         alice: /connect-card google_sheets
           only alice sees:
               Google Sheets fills one table, so it needs SCHEMA.TABLE: add the name of the table. Try:
-              /connect-card google_sheets acme.my_table
-              [Use google_sheets acme.my_table]
+              /connect-card google_sheets acme.google_sheets
+              [Use google_sheets acme.google_sheets]
     "#]])
         .await;
 }

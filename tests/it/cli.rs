@@ -115,7 +115,7 @@ async fn link_explains_what_cannot_be_meant_without_calling_fivetran() {
     for (arguments, words) in [
         (vec!["link", "gogle_ads", "x"], ["Did you mean google_ads", "Try: connect-card link google_ads x"]),
         (vec!["link", "google_ads", "Customer-Schema"], ["capital letters", "customer_schema"]),
-        (vec!["link", "google_sheets", "budget"], ["one table", "budget.my_table"]),
+        (vec!["link", "google_sheets", "budget"], ["one table", "budget.google_sheets"]),
         (vec!["link", "google_ads", "x", "--destination", "nowhere"], ["nowhere", "Leave out --destination"]),
     ] {
         assert_refused(&program.run(&arguments).await, 2, &words);

@@ -408,8 +408,8 @@ async fn words_that_are_no_command_are_answered_in_the_acknowledgement_alone() {
         alice: /connect-card google_sheets budget
           only alice sees:
               Google Sheets fills one table, so it needs SCHEMA.TABLE: add the name of the table. Try:
-              /connect-card google_sheets budget.my_table
-              [Use google_sheets budget.my_table]
+              /connect-card google_sheets budget.google_sheets
+              [Use google_sheets budget.google_sheets]
         alice: /connect-card google_ads customer_schema to nowhere
           only alice sees:
               I don't know a destination called “nowhere”; there's only the default one. Leave out “to

@@ -387,7 +387,8 @@ async fn another_channels_links_are_nobodys_business() {
               Type one schema: /connect-card status SCHEMA
         alice: /connect-card status Ümlaut
           only alice sees:
-              “Ümlaut” isn't a valid schema. Did you mean umlaut?
+              “Ümlaut” isn't a valid schema. Try: /connect-card status umlaut
+              [Use status umlaut]
     "#]])
         .await;
 }

@@ -8,10 +8,10 @@ use serde_json::json;
 use slack_morphism::prelude::SlackMessageContent;
 
 use super::NOW;
-use crate::command::UsageError;
 use crate::command::form::Choice;
 use crate::command::renew;
 use crate::command::status::{View, report};
+use crate::command::{Doubt, UsageError};
 use crate::fivetran::catalog::{Obstacle, Service, ServiceId, ServiceStatus};
 use crate::fivetran::model::{ApiMessage, ConnectCard, Task};
 use crate::fivetran::schema::{Misfit, SchemaKind, SchemaName, Target};
@@ -247,12 +247,22 @@ fn usage_errors(
     let typed = long.text("nowhere", "<!channel>", 41);
     let known: Vec<_> = (0..if long.longest { 500 } else { 2 }).map(|n| format!("warehouse_{n}")).collect();
     let bad = |typed: &str| SchemaName::parse(typed).err();
+    let not_a_schema = |ordinary: &str, piece: &str| {
+        let name = bad(&long.text(ordinary, piece, 4000))?;
+        let instead = name.nearest.as_ref().map(|nearest| format!("renew {nearest}"));
+        Some(UsageError::NotASchema { name, instead })
+    };
     let rest = long.text("", " to destination", 45);
     let instead = || {
         let target = request.target.connection_name();
         format!("{} {target}{rest}", request.service)
     };
     let quoted = || format!("{} \"_{}_\"{rest}", request.service, request.target.schema);
+    let doubtful = |word: &str, what| UsageError::Doubtful {
+        word: word.to_owned(),
+        what,
+        quoted: format!("{} \"{word}\"{rest}", request.service),
+    };
     let instead_of = |services: &[Service]| {
         services.iter().map(|it| format!("{} {}{rest}", it.id, request.target.connection_name())).collect()
     };
@@ -266,9 +276,9 @@ fn usage_errors(
     let suggestions: Vec<_> = services.iter().take(3).cloned().collect();
     Some(vec![
         ("incomplete", UsageError::Incomplete),
-        ("schema-wanted", UsageError::SchemaWanted(renew::VERB)),
-        ("not-a-schema", UsageError::NotASchema(bad(&long.text("Customer-Schema", "Ümlaut ", 4000))?)),
-        ("not-a-schema-at-all", UsageError::NotASchema(bad(&long.text("日本", "日本 ", 4000))?)),
+        ("schema-wanted", UsageError::SchemaWanted { verb: renew::VERB, instead: None }),
+        ("not-a-schema", not_a_schema("Customer-Schema", "Ümlaut ")?),
+        ("not-a-schema-at-all", not_a_schema("日本", "日本 ")?),
         (
             "unknown-service",
             UsageError::UnknownService {
@@ -297,6 +307,18 @@ fn usage_errors(
             "schema-behind-word",
             UsageError::SchemaBehindWord { word: "for".to_owned(), instead: Some(instead()) },
         ),
+        (
+            "misspelt-verb",
+            UsageError::MisspeltVerb {
+                typed: typed.clone(),
+                verb: renew::VERB,
+                instead: Some(format!("renew {}", request.target.connection_name())),
+            },
+        ),
+        ("unparted", UsageError::Unparted { instead: instead() }),
+        ("doubtful-verb", doubtful("status", Doubt::Verb)),
+        ("doubtful-no-name", doubtful("none", Doubt::NoName)),
+        ("doubtful-service", doubtful("stripe", Doubt::Service(request.service_name.clone()))),
         ("service-first", UsageError::ServiceFirst { instead: instead() }),
         (
             "service-not-allowed",
@@ -320,9 +342,9 @@ fn usage_errors(
         ("table-not-wanted", misfit(Misfit::TableNotWanted)),
         (
             "unknown-destination",
-            UsageError::UnknownDestination { typed: typed.clone(), known: known.clone() },
+            UsageError::UnknownDestination { typed: typed.clone(), known: known.clone(), instead: None },
         ),
-        ("no-destinations", UsageError::UnknownDestination { typed, known: vec![] }),
+        ("no-destinations", UsageError::UnknownDestination { typed, known: vec![], instead: None }),
         ("no-destination", UsageError::NoDestination { known }),
     ])
 }

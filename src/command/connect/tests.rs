@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::command::places::{ChannelDefaults, Destinations, NO_DEFAULTS};
+use crate::command::surface::Surface;
 use crate::command::{Command, LITTLE_WORDS, parse as parse_text};
 use crate::fivetran::catalog::Obstacle;
 
@@ -123,7 +124,7 @@ fn help_is_asked_for_in_many_words_and_scouts_are_no_help() {
 fn a_destination_is_one_of_those_configured() {
     assert_eq!(read("google_ads acme to staging").unwrap().group_id, "staging_group");
     match read("google_ads acme to nowhere") {
-        Err(UsageError::UnknownDestination { typed, known }) => {
+        Err(UsageError::UnknownDestination { typed, known, .. }) => {
             assert_eq!((typed.as_str(), known), ("nowhere", vec!["staging".to_owned()]));
         }
         other => panic!("{other:?}"),
@@ -245,11 +246,45 @@ fn a_destination_may_follow_other_words_than_to() {
         );
     }
     match read("google_ads acme in nowhere") {
-        Err(UsageError::SpacedSchema { instead }) => {
-            assert_eq!(instead.as_deref(), Some("google_ads acme_in_nowhere"));
+        Err(UsageError::UnknownDestination { typed, .. }) => assert_eq!(typed, "nowhere"),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn marks_around_a_destination_do_not_matter() {
+    for name in ["STAGING", "_staging_", "@staging", "#staging", "staging.", "*staging*"] {
+        assert_eq!(read(&format!("google_ads acme to {name}")).unwrap().group_id, "staging_group", "{name}");
+    }
+    match read("google_ads acme to stag-ing") {
+        Err(UsageError::UnknownDestination { instead, .. }) => {
+            assert_eq!(instead.as_deref(), Some("google_ads acme to staging"));
         }
         other => panic!("{other:?}"),
     }
+}
+
+#[test]
+fn a_schema_that_is_rather_something_else_is_made_only_in_quotes() {
+    for word in ["help", "status", "list", "none", "new", "stripe", "adwords_2", "google_ads"] {
+        let typed = format!("google_ads {word}");
+        match read(&typed) {
+            Ok(request) => {
+                assert!(matches!(word, "adwords_2" | "google_ads"), "{word}");
+                assert_eq!(request.target.connection_name(), word);
+            }
+            Err(UsageError::Doubtful { quoted, .. }) => {
+                assert_eq!(quoted, format!("google_ads \"{word}\""));
+                assert_eq!(read(&quoted).unwrap().target.connection_name(), word);
+            }
+            other => panic!("{typed}: {other:?}"),
+        }
+    }
+    // What the operator wrote is what is meant.
+    let channel =
+        ChannelDefaults { schema: Some(Target::parse("new").unwrap()), ..ChannelDefaults::default() };
+    let request = read_in(&channel, &Catalog::built_in(), "google_ads").unwrap();
+    assert_eq!(request.target.connection_name(), "new");
 }
 
 #[test]

@@ -3,6 +3,8 @@
 //!
 //! It must not know which services there are.
 
+use crate::fivetran::letters;
+
 /// Words that only join others: `Display & Video` is `display and video`, or `display video`.
 const JOINING: [&str; 2] = ["and", "amp"];
 
@@ -43,7 +45,7 @@ pub(super) fn other_names(name: &str) -> Vec<String> {
 
 /// The words of a text, folded, in order.
 pub(super) fn words(text: &str) -> Vec<String> {
-    let plain: String = text.chars().flat_map(char::to_lowercase).flat_map(without_accent).collect();
+    let plain: String = text.chars().flat_map(char::to_lowercase).flat_map(letters::plain).collect();
     let words: Vec<String> = plain
         .split(|c: char| !c.is_alphanumeric())
         .filter(|word| !word.is_empty())
@@ -53,50 +55,6 @@ pub(super) fn words(text: &str) -> Vec<String> {
     match words.iter().any(telling) {
         true => words.into_iter().filter(telling).collect(),
         false => words,
-    }
-}
-
-/// A small letter as keyboards without it write it. Marks that are characters of their own vanish.
-fn without_accent(c: char) -> impl Iterator<Item = char> {
-    let plain = match c {
-        'à'..='å' | 'ā' | 'ă' | 'ą' => "a",
-        'æ' => "ae",
-        'ç' | 'ć' | 'č' => "c",
-        'ď' | 'đ' | 'ð' => "d",
-        'è'..='ë' | 'ē' | 'ė' | 'ę' | 'ě' => "e",
-        'ğ' => "g",
-        'ì'..='ï' | 'ī' | 'į' | 'ı' => "i",
-        'ł' => "l",
-        'ñ' | 'ń' | 'ň' => "n",
-        'ò'..='ö' | 'ø' | 'ō' | 'ő' => "o",
-        'œ' => "oe",
-        'ř' => "r",
-        'ś' | 'š' | 'ş' | 'ș' => "s",
-        'ß' => "ss",
-        'ť' | 'ț' => "t",
-        'ù'..='ü' | 'ū' | 'ů' | 'ű' => "u",
-        'ý' | 'ÿ' => "y",
-        'ź' | 'ž' | 'ż' => "z",
-        '\u{300}'..='\u{36F}' | '™' | '®' => "",
-        _ => return OneOrMore::One(Some(c)),
-    };
-    OneOrMore::More(plain.chars())
-}
-
-/// A character, or those that stand for it.
-enum OneOrMore {
-    One(Option<char>),
-    More(std::str::Chars<'static>),
-}
-
-impl Iterator for OneOrMore {
-    type Item = char;
-
-    fn next(&mut self) -> Option<char> {
-        match self {
-            Self::One(c) => c.take(),
-            Self::More(chars) => chars.next(),
-        }
     }
 }
 

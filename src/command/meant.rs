@@ -1,0 +1,131 @@
+//! What was meant by the words for a schema, where they are none.
+//!
+//! Owns which words are left out and when nothing is proposed: a schema stays for good, so a line that
+//! one press sends must not make one of half a sentence. Pure.
+
+use super::{FILLERS, TO, VERBS, Vocabulary, is_little_word, is_the_command};
+use crate::fivetran::catalog::{Service, ServiceId};
+use crate::fivetran::schema::{SchemaKind, TableName, Target};
+
+/// The line with `words` as the target of a service, after the slash command; `None` if nobody can
+/// tell what was meant.
+pub(super) fn line(
+    service: &Service,
+    words: &[&str],
+    destination: Option<&str>,
+    vocabulary: &Vocabulary<'_>,
+) -> Option<String> {
+    if service.obstacle.is_some() || !vocabulary.channel.allows(&service.id) {
+        return None;
+    }
+    let words = without_manners(words);
+    let (words, behind) =
+        if destination.is_some() { (words, None) } else { destination_behind(words, vocabulary) };
+    let destination = destination.or(behind.as_deref());
+    let odd = |word: &&&str| {
+        is_little_word(word)
+            || is_verb(word)
+            || is_the_command(word, vocabulary.slash)
+            || vocabulary.catalog.get(&word.to_lowercase()).is_some()
+    };
+    // Another command, another service or half a sentence.
+    if words.len() > 1 && words.iter().any(|word| odd(&word)) {
+        return None;
+    }
+    let wants_table = service.kind.is_some_and(SchemaKind::wants_table);
+    let typed = match words {
+        [schema, table] if wants_table => format!("{schema}.{table}"),
+        [target] if wants_table && !target.contains('.') => target.replacen(['/', ':'], ".", 1),
+        words => words.join(" "),
+    };
+    let target = match Target::parse(&typed) {
+        Ok(target) => target.connection_name(),
+        Err(bad) => bad.nearest?,
+    };
+    let target = match target.split_once('.') {
+        None if wants_table => format!("{target}.{}", own_table(&service.id)),
+        // A table is part of the schema only where the service wants one.
+        Some((schema, _)) if service.kind.is_some() && !wants_table => schema.to_owned(),
+        _ => target,
+    };
+    Some(format!("{} {target}{}", service.id, vocabulary.slash.to_destination(destination)))
+}
+
+/// A table for a service that fills one, where none was named: it bears the name of the service.
+pub fn own_table(service: &ServiceId) -> String {
+    match TableName::parse(service.as_str()) {
+        Ok(table) => table.to_string(),
+        Err(bad) => bad.nearest.unwrap_or_else(|| "data".to_owned()),
+    }
+}
+
+/// The one schema among words of which the others say nothing of their own, for a verb that takes a
+/// schema: a service before it, a polite word behind it.
+pub(super) fn schema(words: &[&str], vocabulary: &Vocabulary<'_>) -> Option<String> {
+    let words = without_manners(words);
+    let service = (1..words.len()).rev().find(|&count| {
+        let first = words.iter().take(count).copied().collect::<Vec<_>>().join(" ");
+        super::connect::known(&first, vocabulary.catalog).is_some()
+    });
+    let [schema] = without_manners(words.get(service.unwrap_or(0)..)?) else { return None };
+    if is_little_word(schema) {
+        return None;
+    }
+    match Target::parse(schema) {
+        Ok(target) => Some(target.connection_name()),
+        Err(bad) => bad.nearest,
+    }
+}
+
+/// The words without a little one before them and polite ones behind them.
+fn without_manners<'a, 'w>(words: &'w [&'a str]) -> &'w [&'a str] {
+    match words {
+        [little, rest @ ..] if !rest.is_empty() && is_little_word(little) => without_manners(rest),
+        [rest @ .., filler] if !rest.is_empty() && is_filler(filler) => without_manners(rest),
+        words => words,
+    }
+}
+
+fn is_filler(word: &str) -> bool {
+    FILLERS.iter().any(|filler| word.trim_end_matches(['.', '!']).eq_ignore_ascii_case(filler))
+}
+
+/// The words before a destination that they end in, and its name.
+fn destination_behind<'a, 'w>(
+    words: &'w [&'a str],
+    vocabulary: &Vocabulary<'_>,
+) -> (&'w [&'a str], Option<String>) {
+    let [before @ .., last] = words else { return (words, None) };
+    let Some(name) = vocabulary.destinations.called(last) else { return (words, None) };
+    let mut before = before;
+    while let [rest @ .., word] = before
+        && (is_little_word(word) || is_the_word(word))
+    {
+        before = rest;
+    }
+    if before.is_empty() { (words, None) } else { (before, Some(name)) }
+}
+
+/// `to destination staging`, or as at a shell.
+fn is_the_word(word: &str) -> bool {
+    ["destination", "--destination", "the"].iter().any(|it| word.eq_ignore_ascii_case(it))
+}
+
+/// Whether a word is one of the commands.
+pub(super) fn is_verb(word: &str) -> bool {
+    let verbs = VERBS.iter().skip(1).filter_map(|verb| verb.usage.split(' ').next());
+    verbs.into_iter().any(|verb| word.eq_ignore_ascii_case(verb))
+}
+
+/// Whether these words end in a place that there is not: the word before its name says that it is one.
+pub(super) fn unknown_place<'a>(words: &[&'a str], vocabulary: &Vocabulary<'_>) -> Option<&'a str> {
+    match without_manners(words) {
+        [_, .., to, name]
+            if TO.iter().any(|it| to.eq_ignore_ascii_case(it))
+                && vocabulary.destinations.called(name).is_none() =>
+        {
+            Some(name)
+        }
+        _ => None,
+    }
+}

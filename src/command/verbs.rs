@@ -1,0 +1,58 @@
+//! Verbs that are misspelt, or called as other programs call them.
+//!
+//! Owns which words are taken for which verb: before one is taken for a service, since a line that
+//! makes a connection must not be proposed to somebody who wants one cancelled. Pure.
+
+use super::{
+    UsageError, VERBS, Verb, Vocabulary, cancel, connect, echo, list, meant, renew, services, status,
+};
+
+/// Other words for the verbs.
+const SYNONYMS: [(&str, Verb); 14] = [
+    ("delete", cancel::VERB),
+    ("remove", cancel::VERB),
+    ("rm", cancel::VERB),
+    ("stop", cancel::VERB),
+    ("state", status::VERB),
+    ("show", status::VERB),
+    ("check", status::VERB),
+    ("sync", status::VERB),
+    ("refresh", renew::VERB),
+    ("ls", list::VERB),
+    ("links", list::VERB),
+    ("search", services::VERB),
+    ("find", services::VERB),
+    ("sources", services::VERB),
+];
+/// Slips of the fingers that a long word and a short one may have.
+const SLIPS: (usize, usize) = (2, 1);
+/// The length of a long word, in characters.
+const LONG: usize = 6;
+
+/// What was meant by words that begin with a verb in another form.
+pub(super) fn misspelt(words: &[&str], vocabulary: &Vocabulary<'_>) -> Option<UsageError> {
+    let (first, rest) = words.split_first()?;
+    if connect::begins_with_service(words, vocabulary.catalog) {
+        return None;
+    }
+    let verb = near(&first.to_lowercase())?;
+    let name = verb.usage.split(' ').next().unwrap_or_default();
+    let instead = if verb == services::VERB {
+        (!rest.is_empty()).then(|| format!("{name} {}", echo(&rest.join(" "))))
+    } else if verb.usage == name {
+        Some(name.to_owned())
+    } else {
+        meant::schema(rest, vocabulary).map(|schema| format!("{name} {schema}"))
+    };
+    Some(UsageError::MisspeltVerb { typed: echo(first), verb, instead })
+}
+
+fn near(word: &str) -> Option<Verb> {
+    let synonym = SYNONYMS.iter().find(|(other, _)| *other == word).map(|(_, verb)| *verb);
+    let slips = if word.chars().count() >= LONG { SLIPS.0 } else { SLIPS.1 };
+    // The first one is no word to type.
+    let distance =
+        |verb: &&Verb| strsim::osa_distance(word, verb.usage.split(' ').next().unwrap_or_default());
+    let nearest = || VERBS.iter().skip(1).min_by_key(distance).filter(|verb| distance(verb) <= slips);
+    synonym.or_else(|| nearest().copied())
+}
