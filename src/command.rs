@@ -408,7 +408,7 @@ pub fn parse_arguments(
 ) -> Result<Request, UsageError> {
     let schema = plain(schema);
     if is_little_word(&schema) || help::is_help(&schema) {
-        let service = connect::known(&plain(service), vocabulary.catalog);
+        let service = meant::known(&plain(service), vocabulary.catalog);
         return Err(service.map_or(UsageError::Incomplete, UsageError::SchemaMissing));
     }
     connect::request(&plain(service), Some(&schema), destination.map(plain).as_deref(), vocabulary)

@@ -29,7 +29,7 @@ pub(super) fn parse(words: &[&str], vocabulary: &Vocabulary<'_>) -> Result<Reque
         words => (words, None),
     };
     let whole = words.join(" ");
-    let whole_is = known(&whole, vocabulary.catalog);
+    let whole_is = meant::known(&whole, vocabulary.catalog);
     let (schema, service) = match words.split_last() {
         // `Google Ads` is a service without a schema, not the service `Google` with a schema `Ads`.
         Some((schema, service)) if !service.is_empty() && whole_is.is_none() => (*schema, service.join(" ")),
@@ -43,7 +43,7 @@ pub(super) fn parse(words: &[&str], vocabulary: &Vocabulary<'_>) -> Result<Reque
             return to.map_or_else(|| request(&whole, None, destination, vocabulary), Err);
         }
     };
-    if known(&service, vocabulary.catalog).is_none()
+    if meant::known(&service, vocabulary.catalog).is_none()
         && let Some(error) = misplaced(words, destination, vocabulary)
     {
         return Err(error);
@@ -68,7 +68,7 @@ fn leads_to(to: &str, name: &str, destinations: &Destinations) -> bool {
 fn dangling(words: &[&str], vocabulary: &Vocabulary<'_>) -> Option<UsageError> {
     let end = words.iter().rposition(|word| !is_little_word(word))? + 1;
     let (rest, word) = (words.get(..end)?, words.get(end)?);
-    if known(&words.join(" "), vocabulary.catalog).is_some() {
+    if meant::known(&words.join(" "), vocabulary.catalog).is_some() {
         return None;
     }
     let instead = match parse(rest, vocabulary) {
@@ -91,7 +91,7 @@ fn schema_behind_to(service: &Service, name: &str, vocabulary: &Vocabulary<'_>) 
 
 /// Whether the first words name a service.
 pub(super) fn begins_with_service(words: &[&str], catalog: &Catalog) -> bool {
-    (1..=words.len()).any(|count| known(&first(words, count), catalog).is_some())
+    (1..=words.len()).any(|count| meant::known(&first(words, count), catalog).is_some())
 }
 
 /// What is amiss where all words but the last name no service: a schema of several words, one behind a
@@ -102,7 +102,7 @@ fn misplaced(words: &[&str], destination: Option<&str>, vocabulary: &Vocabulary<
     // The longest name wins: `Facebook Pages` before `Facebook`.
     let splits = || (1..words.len()).rev();
     if let Some((count, service)) =
-        splits().find_map(|count| Some((count, known(&first(words, count), catalog)?)))
+        splits().find_map(|count| Some((count, meant::known(&first(words, count), catalog)?)))
     {
         if let Some(error) = not_here(&service, vocabulary) {
             return Some(error);
@@ -131,7 +131,7 @@ fn misplaced(words: &[&str], destination: Option<&str>, vocabulary: &Vocabulary<
     }
     let (count, service) = (1..words.len()).find_map(|count| {
         let behind = words.iter().skip(count).copied().collect::<Vec<_>>().join(" ");
-        Some((count, known(&behind, catalog)?))
+        Some((count, meant::known(&behind, catalog)?))
     })?;
     if let Some(error) = not_here(&service, vocabulary) {
         return Some(error);
@@ -154,7 +154,7 @@ fn not_here(service: &Service, vocabulary: &Vocabulary<'_>) -> Option<UsageError
 /// `google_ads.acme`: a line with a space where the service ends.
 fn unparted(word: &str, destination: Option<&str>, vocabulary: &Vocabulary<'_>) -> Option<UsageError> {
     let (service, target) = word.split_once(['.', ':', '/', ',', '>', '=', '→'])?;
-    let service = known(service.trim_end_matches('-'), vocabulary.catalog)?;
+    let service = meant::known(service.trim_end_matches('-'), vocabulary.catalog)?;
     if let Some(error) = not_here(&service, vocabulary) {
         return Some(error);
     }
@@ -254,14 +254,6 @@ fn allowed(vocabulary: &Vocabulary<'_>) -> Vec<Service> {
         })
     };
     vocabulary.channel.services.iter().map(named).collect()
-}
-
-pub(super) fn known(typed: &str, catalog: &Catalog) -> Option<Service> {
-    match catalog.resolve(typed) {
-        Resolution::Exact(service) | Resolution::Named(service) => Some(service),
-        Resolution::Retired { successor, .. } => Some(successor),
-        Resolution::Unknown { .. } => None,
-    }
 }
 
 fn unknown(

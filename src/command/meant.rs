@@ -4,7 +4,7 @@
 //! one press sends must not make one of half a sentence. Pure.
 
 use super::{FILLERS, TO, VERBS, Vocabulary, is_little_word, is_the_command};
-use crate::fivetran::catalog::{Service, ServiceId};
+use crate::fivetran::catalog::{Catalog, Resolution, Service, ServiceId};
 use crate::fivetran::schema::{SchemaKind, TableName, Target};
 
 /// The line with `words` as the target of a service, after the slash command; `None` if nobody can
@@ -65,7 +65,7 @@ pub(super) fn schema(words: &[&str], vocabulary: &Vocabulary<'_>) -> Option<Stri
     let words = without_manners(words);
     let service = (1..words.len()).rev().find(|&count| {
         let first = words.iter().take(count).copied().collect::<Vec<_>>().join(" ");
-        super::connect::known(&first, vocabulary.catalog).is_some()
+        known(&first, vocabulary.catalog).is_some()
     });
     let [schema] = without_manners(words.get(service.unwrap_or(0)..)?) else { return None };
     if is_little_word(schema) {
@@ -127,5 +127,14 @@ pub(super) fn unknown_place<'a>(words: &[&'a str], vocabulary: &Vocabulary<'_>) 
             Some(name)
         }
         _ => None,
+    }
+}
+
+/// The service that a text names, by whatever name.
+pub(super) fn known(typed: &str, catalog: &Catalog) -> Option<Service> {
+    match catalog.resolve(typed) {
+        Resolution::Exact(service) | Resolution::Named(service) => Some(service),
+        Resolution::Retired { successor, .. } => Some(successor),
+        Resolution::Unknown { .. } => None,
     }
 }

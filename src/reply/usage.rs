@@ -357,3 +357,6 @@ pub(super) fn misfit_words(name: &str, kind: Option<SchemaKind>, fault: MisfitKi
         MisfitKind::TableNotWanted => format!("{name} names its own tables, so it takes only a schema."),
     }
 }
+
+#[cfg(test)]
+mod tests;

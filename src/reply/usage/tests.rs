@@ -154,7 +154,10 @@ fn words_in_the_wrong_place_are_put_right() {
         ("delete google_ads acme", "I don't know the command “delete”. Try: /connect-card cancel acme"),
         ("servces google", "I don't know the command “servces”. Try: /connect-card services google"),
         ("lst", "I don't know the command “lst”. Try: /connect-card list"),
-        ("google_ads YOUR_SCHEMA", "Where should the data from Google Ads go? Add a schema: /connect-card google_ads SCHEMA"),
+        (
+            "google_ads YOUR_SCHEMA",
+            "Where should the data from Google Ads go? Add a schema: /connect-card google_ads SCHEMA",
+        ),
         // Our own lines, sent as they stand.
         (
             "google_ads SCHEMA",
