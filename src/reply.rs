@@ -78,6 +78,15 @@ pub fn accepted(work: &Work, reference: &str) -> SlackMessageContent {
     content(&text, vec![plain_section(&text), reference_line(reference)])
 }
 
+/// The same where it was asked for in a direct message about another conversation.
+#[must_use]
+pub fn accepted_in(channel_id: &str) -> SlackMessageContent {
+    let shown =
+        Mrkdwn::default().raw("OK, I'm on it. What comes of it will appear in <#").text(channel_id).raw(">.");
+    let text = "OK, I'm on it. What comes of it will appear in the channel that you asked in.";
+    content(text, vec![shown.section()])
+}
+
 /// The acknowledgement when the database did not take the command.
 #[must_use]
 pub fn not_accepted() -> SlackMessageContent {

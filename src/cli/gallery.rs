@@ -260,6 +260,7 @@ impl Gallery<'_> {
         self.message("too-old", ask::too_old());
         self.message("unreadable", ask::unreadable());
         self.message("unreadable-command", reply::unreadable());
+        self.message("accepted-in", reply::accepted_in(&link.channel_id));
         self.message("unknown-button", ask::unknown());
         self.message("invite", ask::not_a_member(&sample.request));
         let direct = Request { in_direct_message: true, ..sample.request.clone() };

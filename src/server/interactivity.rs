@@ -113,7 +113,7 @@ async fn respond(
     interaction: Interaction,
     deadline: Deadline,
 ) -> Option<Value> {
-    tracing::debug!(kind = known_kind(&interaction.kind), "an interaction");
+    tracing::debug!(kind = interaction.known_kind(), "an interaction");
     match interaction.kind.as_str() {
         "block_suggestion" => serde_json::to_value(route.forms.suggest(&interaction)).ok(),
         "view_submission" => {
@@ -144,12 +144,6 @@ async fn respond(
         }
         _ => None,
     }
-}
-
-/// A kind as it may stand in the log: new ones are words, too.
-fn known_kind(kind: &str) -> &str {
-    let is_word = kind.len() <= 40 && kind.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
-    if is_word { kind } else { "another" }
 }
 
 /// A press of a button of ours.
@@ -367,7 +361,10 @@ impl Press {
             response_url: self.response_url.clone(),
             trigger_id: None,
         };
-        let (_, content) = route.commands.read(&self.once(key), typed, self.deadline).await;
+        let (answer, content) = route.commands.read(&self.once(key), typed, self.deadline).await;
+        if answer == Answer::Accepted && self.channel_id != self.pressed_in {
+            return Ok(Feedback::Replace(reply::accepted_in(&self.channel_id)));
+        }
         Ok(content.map_or(Feedback::None, Feedback::Replace))
     }
 
@@ -451,10 +448,9 @@ impl Press {
         self.carry_out(route, key, &link.team_id, work, progress).await
     }
 
-    /// Whether the message with the question is older than a question may get. Slack's message ids
-    /// begin with the second in which the message was posted.
+    /// Whether the message with the question is older than a question may get.
     fn asked_too_long_ago(&self, route: &Interactivity) -> bool {
-        let posted = self.message_ts.as_deref().and_then(|ts| ts.split('.').next()?.parse::<i64>().ok());
+        let posted = self.message_ts.as_deref().and_then(id::posted_at);
         posted.is_some_and(|posted| route.clock.now().as_second() - posted > QUESTION_LIFE.as_secs())
     }
 
@@ -467,6 +463,11 @@ impl Press {
         progress: Progress,
     ) -> Result<Feedback, StoreError> {
         Ok(Feedback::Replace(match self.accept(route, key, team_id, &work, progress).await {
+            Answered::Accepted(_)
+                if matches!(work, Work::Connect(_)) && self.channel_id != self.pressed_in =>
+            {
+                reply::accepted_in(&self.channel_id)
+            }
             Answered::Accepted(id) => reply::accepted(&work, &id),
             Answered::AlreadyOnIt(under_way) => reply::already_on_it(&work, &under_way),
             Answered::NotAccepted => reply::not_accepted(),

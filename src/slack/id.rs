@@ -40,6 +40,12 @@ pub fn is_id(text: &str) -> bool {
     (1..=LIMIT).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
+/// When a message was posted, in seconds since 1970: its id begins with that.
+#[must_use]
+pub fn posted_at(ts: &str) -> Option<i64> {
+    ts.split('.').next()?.parse().ok()
+}
+
 /// Whether an id that stands where a workspace's should is an Enterprise organisation's.
 /// <https://docs.slack.dev/enterprise/developing-for-enterprise-orgs>
 #[must_use]

@@ -174,6 +174,14 @@ impl Interaction {
         }
     }
 
+    /// The kind as it may stand in the log: new ones are words, too.
+    #[must_use]
+    pub fn known_kind(&self) -> &str {
+        let kind = self.kind.as_str();
+        let is_word = kind.len() <= 40 && kind.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+        if is_word { kind } else { "another" }
+    }
+
     /// Where to answer it, if that is one of Slack's `origins`.
     #[must_use]
     pub fn response_url(&self, origins: &[url::Origin]) -> Option<ResponseUrl> {

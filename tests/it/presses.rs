@@ -36,7 +36,7 @@ async fn a_question_in_a_direct_message_is_answered_for_the_channel_that_it_is_a
     let answer = bot.presses(COLLEAGUE, &question, POST_HERE).await;
     assert!(text(&answer).contains(NOT_YOURS), "{answer}");
     let answer = bot.presses(USER, &question, POST_HERE).await;
-    assert!(text(&answer).contains("link"), "{answer}");
+    assert!(text(&answer).contains("OK, I'm on it") && answer.to_string().contains(SHARED), "{answer}");
     assert_eq!(bot.link_message().channel, SHARED);
     let cancel = bot.types_as(USER, SHARED, "cancel acme").await;
     let cancel = told_directly(bot.private_in(SHARED, &cancel));
