@@ -299,7 +299,7 @@ async fn a_status_says_what_can_be_seen_and_no_answer_moves_a_message() {
         fivetran-401
             I couldn't see what Fivetran says; this is the last known status. Fivetran rejected the API key. Whoever runs connect-card needs to set FIVETRAN_API_KEY and FIVETRAN_API_SECRET to a valid key.
         fivetran-403
-            I couldn't see what Fivetran says; this is the last known status. The Fivetran API key isn't allowed to see it (“…”). Whoever runs connect-card needs to let it create, read and delete connections in this destination.
+            I couldn't see what Fivetran says; this is the last known status. The Fivetran API key isn't allowed to see it (“…”). Whoever runs connect-card needs to let it read the connections of this destination.
         fivetran-pause-of-seconds
             I couldn't see what Fivetran says; this is the last known status. Fivetran's rate limit has been reached; try again in 30 seconds.
         fivetran-pause-of-an-hour, fivetran-pause-until-a-date, fivetran-pause-absurd
