@@ -132,6 +132,7 @@ impl App {
             web_api,
             http,
             response_url_origins: config.slack.response_url_origins.into(),
+            audience: config.visibility,
             provision: Provision::new(fivetran.clone(), config.landing),
             catalog: Arc::new(CurrentCatalog::kept(kept.as_deref())),
             channels: Arc::new(config.channels),
@@ -152,7 +153,7 @@ impl App {
             links => tracing::info!(links, "took over the links of the release before"),
         }
         let outbox = parts.outbox();
-        let worker = parts.start_worker(config.visibility, Arc::clone(&outbox), fresh);
+        let worker = parts.start_worker(Arc::clone(&outbox), fresh);
         let editing = outbox::start(Arc::clone(&outbox), parts.failed.clone());
         let watcher = parts.watcher();
         let watching = watch::start(Arc::clone(&watcher), parts.failed.clone());
@@ -227,6 +228,7 @@ struct Parts {
     http: reqwest::Client,
     web_api: Option<WebApi>,
     response_url_origins: Arc<[url::Origin]>,
+    audience: Audience,
     gate: Arc<Gate>,
     provision: Provision,
     catalog: Arc<CurrentCatalog>,
@@ -236,12 +238,7 @@ struct Parts {
 }
 
 impl Parts {
-    fn start_worker(
-        &self,
-        audience: Audience,
-        outbox: Arc<Outbox>,
-        fresh: mpsc::UnboundedReceiver<Claimed>,
-    ) -> worker::Handle {
+    fn start_worker(&self, outbox: Arc<Outbox>, fresh: mpsc::UnboundedReceiver<Claimed>) -> worker::Handle {
         let delivery = Delivery {
             clock: self.clock.clone(),
             metrics: self.metrics.clone(),
@@ -250,7 +247,7 @@ impl Parts {
             response_url_origins: Arc::clone(&self.response_url_origins),
             response_url_pauses: Pauses::new(self.clock.clone()),
             web_api: self.web_api.clone(),
-            audience,
+            audience: self.audience,
             hints: Hints::default(),
         };
         let parts = worker::Parts {
@@ -366,6 +363,7 @@ impl Parts {
             drafts: Sealer::new(secrets, Purpose::Draft),
             response_url_origins: Arc::clone(origins),
             gate: Arc::clone(gate),
+            audience: self.audience,
             words: Arc::clone(&words),
             intake: intake.clone(),
         });

@@ -37,6 +37,10 @@ const RARELY: i64 = 3600;
 const UNKNOWN_TRIES: u32 = 32;
 /// The pause that a rate limit without one is given.
 const THROTTLED_PAUSE: Duration = Duration::from_secs(30);
+/// How long a person is left alone who may have been told or not, before they are told again; after these
+/// they count as told. Together they outlast an outage of Slack's of a quarter of an hour.
+const UNCLEAR_PAUSES: [Duration; 4] =
+    [Duration::from_secs(2), Duration::from_secs(30), Duration::from_secs(300), Duration::from_secs(600)];
 /// Shortest pause before the database is asked again to write down what was shown.
 const RETRY_FIRST: Duration = Duration::from_millis(50);
 /// Longest of those pauses.
@@ -279,13 +283,19 @@ impl Outbox {
                 && pending.news.holds(&connection.link)
                 && !again
             {
-                // The person alone is told by one of two ways.
-                if message.lease_left() < CALL_TIMEOUT * 2 {
+                // The thread, and the person alone by one of two ways.
+                if message.lease_left() < CALL_TIMEOUT * 3 {
                     return Ok(self.again(message, None));
                 }
                 match tell_one(web_api, place, pending.news, &connection.link).await {
-                    // It may be there; the message says it in any case, and saying it twice would be worse.
-                    Ok(()) | Err(PostError::Unclear(_) | PostError::Unconfirmed(_)) => {}
+                    Ok(()) => {}
+                    // Nothing else says it to that person: better twice than not at all.
+                    Err(error @ (PostError::Unclear(_) | PostError::Unconfirmed(_))) => {
+                        tracing::info!(message = message.id, %error, "it is not clear whether a person was told");
+                        if let Some(&pause) = UNCLEAR_PAUSES.get(message.tries as usize) {
+                            return Ok(self.again(message, Some(pause)));
+                        }
+                    }
                     Err(error) if error.message_is_out_of_reach() => {
                         tracing::info!(message = message.id, %error, "the thread cannot be told");
                     }
@@ -402,21 +412,34 @@ impl Outbox {
 
 /// Tells one piece of news to whom it is for.
 async fn tell_one(web_api: &WebApi, place: Option<&Place>, news: News, link: &Link) -> Result<(), PostError> {
-    if !news.is_private(link) {
-        return match place {
-            Some(place) => web_api.post_in_thread(place, live::news(news, link)).await,
-            None => Ok(()),
-        };
-    }
-    let content = match news {
-        News::Broken => trouble::trouble(link),
-        _ => trouble::recovered(link),
+    let content = match (news.is_private(link), news) {
+        (true, news) => {
+            let content =
+                if news == News::Broken { trouble::trouble(link) } else { trouble::recovered(link) };
+            return match web_api.post_ephemeral(&link.channel_id, &link.requester, &content).await {
+                // Somebody who has left the channel, say: a direct message reaches them.
+                Err(PostError::Refused(_)) => web_api.post_message(&link.requester, content).await.map(drop),
+                sent => sent,
+            };
+        }
+        (false, _) => {
+            let refused = match place {
+                Some(place) => match web_api.post_in_thread(place, live::news(news, link)).await {
+                    Err(error) if error.message_is_out_of_reach() => Err(error),
+                    // It may be there; the message says it in any case, and saying it twice would be worse.
+                    Err(PostError::Unclear(_) | PostError::Unconfirmed(_)) => return Ok(()),
+                    told => return told,
+                },
+                None => Ok(()),
+            };
+            match news {
+                // Somebody has to ask the customer.
+                News::Broken => trouble::nobody_asked(link),
+                _ => return refused,
+            }
+        }
     };
-    match web_api.post_ephemeral(&link.channel_id, &link.requester, &content).await {
-        // Somebody who has left the channel, say: a direct message reaches them.
-        Err(PostError::Refused(_)) => web_api.post_message(&link.requester, content).await.map(drop),
-        sent => sent,
-    }
+    web_api.tell_alone(&link.requester, &link.channel_id, &content).await
 }
 
 /// What a message should show; `None` if that is a link, which stands there already.

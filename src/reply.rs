@@ -34,7 +34,7 @@ use crate::command::surface::Surface;
 use crate::work::{Request, Work};
 use markup::{Mrkdwn, content, context, plain_section, reference_line, sentences};
 pub use markup::{escape, utc};
-pub use problem::{notice, notice_sentence, unreachable};
+pub use problem::{behind, notice, notice_sentence, unreachable};
 pub use refused::refused;
 pub use under_way::{UnderWay, already_on_it, already_on_it_sentence};
 pub use usage::{usage, usage_for, usage_sentence};
@@ -65,7 +65,7 @@ pub fn accepted(work: &Work, reference: &str) -> SlackMessageContent {
     let mut text = match work {
         Work::Connect(_) => format!("Making a link for {name} now. It will appear here."),
         Work::Renew { .. } => {
-            format!("Making a new link for {name} now. It will replace the old one.")
+            format!("Making a new link for {name} now. It will appear here.")
         }
         Work::Cancel { .. } => {
             format!("Cancelling the connection for {name} now. I'll tell you when it's done.")

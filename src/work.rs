@@ -77,6 +77,10 @@ pub enum Work {
     Renew {
         /// The old one's reference.
         link: String,
+        /// Who asked for it, if somebody else pressed the button in its message: the customer, perhaps,
+        /// who can do nothing about whatever keeps a new one away.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        requester: Option<String>,
         /// What was asked for then.
         #[serde(flatten)]
         request: Request,
@@ -108,6 +112,15 @@ impl Work {
             | Self::Renew { request, .. }
             | Self::Cancel { request, .. }
             | Self::Sync { request, .. } => request,
+        }
+    }
+
+    /// Who else is told why it failed: see [`Self::Renew`].
+    #[must_use]
+    pub fn requester(&self) -> Option<&str> {
+        match self {
+            Self::Renew { requester, .. } => requester.as_deref(),
+            _ => None,
         }
     }
 

@@ -74,6 +74,7 @@ pub fn entries() -> Vec<Entry> {
         gallery.waits();
         gallery.usage();
         gallery.problems();
+        gallery.pressed();
         gallery.live();
         gallery.questions();
         gallery.refusals();
@@ -139,6 +140,7 @@ impl Gallery<'_> {
                 ("foreign", WaitsFor::Foreign),
                 ("creation", WaitsFor::Creation),
                 ("answer", WaitsFor::Answer),
+                ("slack", WaitsFor::Slack),
                 ("turn", WaitsFor::Turn),
                 ("unknown", WaitsFor::Unknown),
             ] {
@@ -183,6 +185,23 @@ impl Gallery<'_> {
         }
     }
 
+    /// What others read where somebody else's link gets no new one.
+    fn pressed(&mut self) {
+        let sample = self.sample;
+        let Sample { request, reference, user, channel, .. } = sample;
+        let requester = Some(sample.user.clone());
+        let work = Work::Renew { link: reference.clone(), requester, request: request.clone() };
+        for (name, problem) in [("failed", Problem::KeyRejected), ("unconfirmed", Problem::Unconfirmed)] {
+            let notice = problem.into();
+            self.message(&format!("pressed-{name}"), reply::notice(&notice, &work, reference, user, channel));
+            if let Some(content) = reply::behind(&notice, &work, reference, user, channel) {
+                self.message(&format!("pressed-{name}-behind"), content);
+            }
+        }
+        let waiting = Waiting { waits_for: WaitsFor::Reach, until: sample.now };
+        self.message("pressed-waits", reply::waits(&waiting, &work, reference));
+    }
+
     fn live(&mut self) {
         let sample = self.sample;
         for (name, note, audience) in [
@@ -190,6 +209,7 @@ impl Gallery<'_> {
             ("existed", Note::Existed, Audience::Channel),
             ("reauthorise", Note::Reauthorise, Audience::Channel),
             ("renewed", Note::Renewed, Audience::Channel),
+            ("beside", Note::Beside, Audience::Channel),
             ("private", Note::None, Audience::Requester),
         ] {
             let waiting = live::Waiting {
@@ -215,6 +235,7 @@ impl Gallery<'_> {
             let link = sample.broken_for_unknown(said);
             self.message(&format!("trouble-unknown-{name}"), trouble::trouble(&link));
         }
+        self.message("trouble-access", trouble::nobody_asked(&sample.link(State::Broken)));
         self.message("recovered", trouble::recovered(&sample.link(State::Connected)));
         for (name, news) in [
             ("connected-first-sync", News::Connected { first_sync: true }),
@@ -316,6 +337,7 @@ impl Gallery<'_> {
         for state in State::ALL {
             self.message(&format!("status-{}", state.name()), sample.status(state, views(state)));
         }
+        self.message("status-on-its-way", sample.status_on_its_way());
         self.message("status-silent", sample.status(State::Waiting, View::Silent(None)));
         for (name, why) in sample.unseen() {
             self.message(
@@ -330,12 +352,15 @@ impl Gallery<'_> {
 
     fn form(&mut self) {
         let sample = self.sample;
-        for (name, schema, destinations) in [
-            ("form", None, [].as_slice()),
-            ("form-prefilled", Some(sample.request.target.schema.as_str()), sample.choices.as_slice()),
+        let schema = Some(sample.request.target.schema.as_str());
+        for (name, audience, schema, destinations) in [
+            ("form", Audience::Channel, None, [].as_slice()),
+            ("form-private", Audience::Requester, None, [].as_slice()),
+            ("form-prefilled", Audience::Channel, schema, sample.choices.as_slice()),
         ] {
             let form = form::Form {
                 channel_id: &sample.channel,
+                audience,
                 schema,
                 destinations,
                 sealed: sample.sealed.clone(),

@@ -36,6 +36,20 @@ pub fn work(link: &Link) -> Result<(Work, Progress), NotRenewable> {
         State::Connected | State::Lapsed => return Err(NotRenewable::Connected),
         State::Cancelled | State::Gone | State::Unposted => return Err(NotRenewable::Cancelled),
     }
-    let work = Work::Renew { link: link.id.clone(), request: link.request.clone() };
+    let work = Work::Renew { link: link.id.clone(), requester: None, request: link.request.clone() };
     Ok((work, Progress::of(Stage::Deliver { connection: link.connection_id.clone(), existed: true })))
+}
+
+/// The same at the press of the button in the link's own message, which everybody there may press.
+///
+/// # Errors
+/// [`NotRenewable`].
+pub fn pressed(link: &Link, user: &str) -> Result<(Work, Progress), NotRenewable> {
+    let (mut work, progress) = work(link)?;
+    if let Work::Renew { requester, .. } = &mut work
+        && link.requester != user
+    {
+        *requester = Some(link.requester.clone());
+    }
+    Ok((work, progress))
 }

@@ -42,6 +42,8 @@ pub struct Report {
     pub link: Link,
     /// That view.
     pub view: View,
+    /// Whether the link waits for its customer, but nobody can say yet that it has reached Slack.
+    pub on_its_way: bool,
 }
 
 /// What can be done about a link.
@@ -89,5 +91,6 @@ pub fn report(connection: &Connection, view: View, now: Timestamp) -> Report {
         View::Gone | View::Silent(_) => connection.link.clone(),
     };
     let state = link.state_at(now);
-    Report { link: Link { state, ..link }, view }
+    let on_its_way = state == State::Waiting && connection.posting.is_some();
+    Report { link: Link { state, ..link }, view, on_its_way }
 }

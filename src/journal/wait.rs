@@ -48,25 +48,19 @@ pub enum WaitsFor {
     Creation,
     /// Fivetran's answer to anything else that is under way.
     Answer,
+    /// Slack to take the message with the link, or to say that it has.
+    Slack,
     /// Its turn: Fivetran takes only a few requests at a time at the moment.
     Turn,
     /// Nobody knows: a process has taken it up again, or the database is slow.
     Unknown,
 }
 
-/// What holds a command up, by the last outcome that says so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Trouble {
-    Fivetran(WaitsFor),
-    /// Then nobody can be told, or what there is to tell is on its way.
-    Slack,
-}
-
 /// What a process knows of how long a person waits, and for what.
 #[derive(Clone, Debug)]
 pub(super) struct Waits {
-    /// What holds the command up.
-    trouble: Option<Trouble>,
+    /// What holds the command up, by the last outcome that says so.
+    trouble: Option<WaitsFor>,
     /// Until when nobody is told.
     quiet_until: Timestamp,
     /// When the rest ends that is interrupted to tell them, and whether the command is in hand.
@@ -91,14 +85,18 @@ impl<C> Journal<C> {
     /// not be.
     #[must_use]
     pub fn note_due(&self) -> Option<Timestamp> {
-        let at_fivetran = match self.progress.stage {
+        let working = match self.progress.stage {
             Stage::Create | Stage::Cancel { .. } | Stage::Sync { .. } => true,
-            Stage::Deliver { .. } => self.due != Due::Post,
+            // Without anything amiss it is there in a moment.
+            Stage::Deliver { .. } => self.due != Due::Post || self.waits.trouble.is_some(),
+            // What there is to tell is on its way.
             Stage::Tell { .. } | Stage::Over { .. } => false,
         };
-        let url_lasts = self.terms.web_api || self.progress.posts + POSTS_KEPT < RESPONSE_URL_POSTS;
-        let due =
-            at_fivetran && url_lasts && !self.progress.noted && self.waits.trouble != Some(Trouble::Slack);
+        // What Slack does not take by its only way has no other.
+        let ways_last = self.terms.web_api
+            || (self.progress.posts + POSTS_KEPT < RESPONSE_URL_POSTS
+                && self.waits.trouble != Some(WaitsFor::Slack));
+        let due = working && ways_last && !self.progress.noted;
         Some(self.waits.quiet_until).filter(|&from| due && from < self.tries_until())
     }
 
@@ -110,17 +108,15 @@ impl<C> Journal<C> {
             // Before it is sent, so that no crash can hide it.
             self.progress.posts += 1;
         }
-        let waits_for = match self.waits.trouble {
-            Some(Trouble::Fivetran(known)) => known,
-            Some(Trouble::Slack) | None => doing,
-        };
-        Waiting { waits_for, until: self.tries_until() }
+        let waits_for = self.waits.trouble.unwrap_or(doing);
+        let until = if waits_for == WaitsFor::Slack { self.limit() } else { self.tries_until() };
+        Waiting { waits_for, until }
     }
 
     /// What is told when it was tried in vain to the end.
     #[must_use]
     pub fn in_vain(&self) -> Problem {
-        let limited = self.waits.trouble == Some(Trouble::Fivetran(WaitsFor::Limit));
+        let limited = self.waits.trouble == Some(WaitsFor::Limit);
         // What was sent before may have been done all the same, which the other one says.
         if limited && self.maybe_sent.is_none() {
             Problem::RateLimited { retry_after_s: None }
@@ -129,13 +125,10 @@ impl<C> Journal<C> {
         }
     }
 
-    /// What the command waits for, as far as the last outcome says; `None` also if that is Slack.
+    /// What the command waits for, as far as the last outcome says.
     #[must_use]
     pub fn waits_for(&self) -> Option<WaitsFor> {
-        match self.waits.trouble {
-            Some(Trouble::Fivetran(known)) => Some(known),
-            Some(Trouble::Slack) | None => None,
-        }
+        self.waits.trouble
     }
 
     /// Until when anything is tried at Fivetran.
@@ -181,12 +174,11 @@ impl<C> Journal<C> {
     /// Remembers what an outcome says of the reason for any wait.
     pub(super) fn notice_trouble(&mut self, outcome: &Outcome<C>, now: Timestamp) {
         let creating = self.progress.stage == Stage::Create;
-        let fivetran = |waits_for| Some(Trouble::Fivetran(waits_for));
         self.waits.trouble = match outcome {
-            Outcome::Failed(Failure::Throttled(_)) => fivetran(WaitsFor::Limit),
-            Outcome::Failed(Failure::NotSent) => fivetran(WaitsFor::Reach),
+            Outcome::Failed(Failure::Throttled(_)) => Some(WaitsFor::Limit),
+            Outcome::Failed(Failure::NotSent) => Some(WaitsFor::Reach),
             Outcome::Failed(Failure::Unclear) if creating && self.due == Due::Create => {
-                fivetran(WaitsFor::Certainty)
+                Some(WaitsFor::Certainty)
             }
             // Nothing got as far as Fivetran.
             Outcome::Failed(Failure::Doubtful(Problem::Blocked(
@@ -194,24 +186,25 @@ impl<C> Journal<C> {
                 | Obstacle::ProxyRefuses
                 | Obstacle::UnknownProxy
                 | Obstacle::SilentProxy,
-            ))) => fivetran(WaitsFor::Reach),
+            ))) => Some(WaitsFor::Reach),
             Outcome::Failed(Failure::Doubtful(Problem::Blocked(Obstacle::Foreign { .. }))) => {
-                fivetran(WaitsFor::Foreign)
+                Some(WaitsFor::Foreign)
             }
             Outcome::Failed(Failure::Unanswered | Failure::Unclear | Failure::Doubtful(_)) => {
-                fivetran(WaitsFor::Recovery)
+                Some(WaitsFor::Recovery)
             }
             // If it goes on, then for this.
             Outcome::Failed(Failure::Final(_)) if creating && self.maybe_sent.is_some() => {
-                fivetran(WaitsFor::Certainty)
+                Some(WaitsFor::Certainty)
             }
             Outcome::Found(Found::Nothing) if creating => match (self.maybe_sent, &self.refused) {
-                (Some(_), _) => fivetran(WaitsFor::Certainty),
-                (None, Some(_)) => fivetran(WaitsFor::Conflict),
+                (Some(_), _) => Some(WaitsFor::Certainty),
+                (None, Some(_)) => Some(WaitsFor::Conflict),
                 (None, None) => None,
             },
-            Outcome::PostFailed(_) => Some(Trouble::Slack),
-            Outcome::Postponed if self.is_posting() => Some(Trouble::Slack),
+            Outcome::PostFailed(_) => Some(WaitsFor::Slack),
+            // The link's old message is not edited yet, or the lease is short.
+            Outcome::Postponed if self.is_posting() => self.waits.trouble.or(Some(WaitsFor::Unknown)),
             Outcome::Postponed | Outcome::Woken | Outcome::Noted => self.waits.trouble,
             _ => None,
         };

@@ -59,6 +59,13 @@ impl News {
         }
     }
 
+    /// Whether it is told to that person at least where no message can tell it to all: nobody else would
+    /// ask the customer.
+    #[must_use]
+    pub fn needs_no_place(self, link: &Link) -> bool {
+        self == Self::Broken || self.is_private(link)
+    }
+
     /// As it is kept: a name that the release before knows, and whether it is private all the same.
     #[must_use]
     pub fn kept(self) -> (Self, bool) {

@@ -11,7 +11,7 @@ use slack_morphism::prelude::{
 };
 
 use super::markup::{Mrkdwn, cut, plain_section, sentences};
-use super::{NOT_ACCEPTED, UNSURE, UnderWay, already_on_it_sentence, services, usage_sentence};
+use super::{Audience, NOT_ACCEPTED, UNSURE, UnderWay, already_on_it_sentence, services, usage_sentence};
 use crate::command::form::{Choice, Fault, Field};
 use crate::command::services::Found;
 use crate::command::surface::Surface;
@@ -37,6 +37,8 @@ const TITLE: &str = "Connect a source";
 pub struct Form<'a> {
     /// Where the link will appear.
     pub channel_id: &'a str,
+    /// Who will see it.
+    pub audience: Audience,
     /// What stands in the field of the schema at first.
     pub schema: Option<&'a str>,
     /// The destinations; there is a field for them if there are several.
@@ -48,9 +50,11 @@ pub struct Form<'a> {
 /// The form.
 #[must_use]
 pub fn form(form: Form<'_>) -> SlackView {
-    let Form { channel_id, schema, destinations, sealed } = form;
-    let lead =
-        Mrkdwn::default().raw("The link will appear in <#").text(channel_id).raw(">, for your customer.");
+    let Form { channel_id, audience, schema, destinations, sealed } = form;
+    let lead = Mrkdwn::default().raw("The link will appear in <#").text(channel_id).raw(match audience {
+        Audience::Channel => ">, for your customer.",
+        Audience::Requester => ">, where only you can see it; then send it to your customer.",
+    });
     let service = SlackBlockExternalSelectElement::new()
         .with_action_id(Field::Service.id().into())
         .with_placeholder(text("Type part of a name"))

@@ -15,7 +15,7 @@ use super::markup::{BUTTON_LIMIT, Mrkdwn, content, context, cut, local_time, uns
 use crate::fivetran::model::ConnectCard;
 use crate::fivetran::schema::SchemaKind;
 use crate::life::{Link, News, State};
-use crate::work::Request;
+use crate::work::{Confirmed, Request, Work};
 
 /// The id of the button that opens the Connect Card; Slack reports each press of it.
 pub const OPEN_CARD: &str = "open_connect_card";
@@ -49,6 +49,24 @@ pub enum Note {
     Reauthorise,
     /// This is a fresh one in the place of one that had expired.
     Renewed,
+    /// The message of the one before it cannot be edited, and may still offer that.
+    Beside,
+}
+
+impl Note {
+    /// What there is to say of the link that a command has come to. `existed`: the connection was there;
+    /// `stays`: the link before it stands in a message that nobody can edit.
+    #[must_use]
+    pub fn of(work: &Work, existed: bool, stays: bool) -> Self {
+        match work {
+            Work::Connect(Request { confirmed: Confirmed::Reauthorise, .. }) => Self::Reauthorise,
+            Work::Renew { .. } if stays => Self::Beside,
+            Work::Renew { .. } => Self::Renewed,
+            _ if existed && stays => Self::Beside,
+            _ if existed => Self::Existed,
+            _ => Self::None,
+        }
+    }
 }
 
 /// The message with a link that works.
@@ -70,6 +88,9 @@ pub fn waiting(waiting: &Waiting<'_>, now: Timestamp) -> SlackMessageContent {
             .text(name)
             .raw(" was connected before. Signing in again replaces the earlier sign-in."),
         Note::Renewed => lead.raw("\nThis is a fresh link; it replaces the earlier one."),
+        Note::Beside => {
+            lead.raw("\nThis is a fresh link. Please use it, even if an earlier message still shows another.")
+        }
     };
     let label = cut(&format!("Connect {name}"), BUTTON_LIMIT);
     let button = SlackBlockButtonElement::new(SlackBlockPlainText::new(label).into())

@@ -7,7 +7,7 @@ use slack_morphism::prelude::{SlackBlock, SlackMessageContent};
 
 use super::ask;
 use super::in_the_way::in_the_way;
-use super::markup::{content, cut, plain_section, plainly, reference_line, unstopped};
+use super::markup::{Mrkdwn, content, cut, plain_section, plainly, reference_line, unstopped};
 use super::usage::{fitting, misfit_words};
 use crate::command::proposal::Proposal;
 use crate::command::surface::Surface;
@@ -15,6 +15,7 @@ use crate::fivetran::model::ApiMessage;
 use crate::fivetran::schema::Target;
 use crate::journal::{Notice, Problem};
 use crate::outbound::Obstacle;
+use crate::slack::refusal;
 use crate::work::{Request, Work};
 
 /// What is told in the place of a link; for the person alone, `user`, who asked in `channel`. What can
@@ -28,6 +29,9 @@ pub fn notice(
     channel: &str,
 ) -> SlackMessageContent {
     match (notice, work) {
+        (Notice::Problem(why), Work::Renew { requester: Some(requester), .. }) if is_beyond_them(why) => {
+            for_somebody_else(why, work, requester, reference)
+        }
         (Notice::Problem(why), Work::Connect(request)) => {
             let line = instead(why, request);
             let slash = request.slash.as_str();
@@ -37,6 +41,52 @@ pub fn notice(
         }
         (notice, work) => plainly(&notice_sentence(notice, work), reference),
     }
+}
+
+/// Whether a problem of a renewal is none that whoever pressed the button can do anything about, who may
+/// be of the customer's: they are told whom to ask, and [`behind`] tells that one why.
+fn is_beyond_them(problem: &Problem) -> bool {
+    !matches!(problem, Problem::AlreadyConnected { .. } | Problem::Superseded)
+}
+
+fn for_somebody_else(
+    problem: &Problem,
+    work: &Work,
+    requester: &str,
+    reference: &str,
+) -> SlackMessageContent {
+    let name = cut(&work.request().service_name, 100);
+    let sentence = match problem {
+        Problem::Unconfirmed => format!(
+            "The new link for {name} may not have arrived. If you don't see it in the message, please ask "
+        ),
+        _ => format!("I couldn't make a new link for {name} just now. Please ask "),
+    };
+    let shown = Mrkdwn::default().text(&sentence).raw("<@").text(requester).raw(">.");
+    let text = format!("{sentence}whoever requested it. (ref {reference})");
+    content(&text, vec![shown.section(), reference_line(reference)])
+}
+
+/// What the person who asked for a link is told when somebody else could not get a new one by its
+/// button; `None` if that one has been told all there is to tell.
+#[must_use]
+pub fn behind(
+    notice: &Notice,
+    work: &Work,
+    reference: &str,
+    user: &str,
+    channel: &str,
+) -> Option<SlackMessageContent> {
+    let Notice::Problem(why) = notice else { return None };
+    work.requester().filter(|_| is_beyond_them(why))?;
+    let request = work.request();
+    let (name, schema) = (cut(&request.service_name, 100), request.target.connection_name());
+    let lead = Mrkdwn::default().raw("<@").text(user).raw("> asked for a new link for ").bold(&name);
+    let lead = lead.raw(" into ").code(&schema).raw(" in <#").text(channel);
+    let lead = lead.raw(">, and was told to ask you.").section();
+    let why = problem_sentence(why, work);
+    let text = format!("Somebody asked for a new link for {name} into {schema}. {why} (ref {reference})");
+    Some(content(&text, vec![lead, plain_section(&why), reference_line(reference)]))
 }
 
 /// [`notice`] as plain sentences.
@@ -134,8 +184,8 @@ fn problem_sentence(problem: &Problem, work: &Work) -> String {
             format!("{name} is already connected, so it doesn't need a new link.")
         }
         Problem::AlreadyConnected { .. } => format!(
-            "{name} is already connected to {schema}, so I didn't post a link here: it would let anyone in \
-             this channel sign in again. If you meant another customer, choose another schema."
+            "{name} is already connected to {schema}, so I didn't post a link here: it would let whoever \
+             sees it sign in again. If you meant another customer, choose another schema."
         ),
         Problem::Elsewhere { .. } => format!(
             "{name} for {schema} was already requested in another channel, so I didn't post a link here: it could \
@@ -330,9 +380,17 @@ fn cannot_post(request: &Request, slack_says: &str) -> String {
             "{ready} Slack wouldn't let me post here ({word}). If I'm not in this channel, invite me with \
              /invite; then type the command again for a fresh link."
         ),
-        "is_archived" | "channel_is_archived" => format!(
+        word_of_slack if refusal::is_archived(word_of_slack) => format!(
             "{ready} this channel is archived ({word}), so I couldn't post its link. Type the command again in \
              an active channel."
+        ),
+        word_of_slack if refusal::closes_the_place(word_of_slack) => format!(
+            "{ready} Slack doesn't let me post in this channel ({word}), so I couldn't post its link. Ask whoever \
+             manages the channel to let me, or type the command in another channel."
+        ),
+        word_of_slack if refusal::fix(word_of_slack).is_some() => format!(
+            "{ready} Slack doesn't take my messages ({word}), so I couldn't post its link. Typing the command again \
+             won't help yet: whoever runs connect-card needs to see to it first, and the log says how."
         ),
         _ => format!(
             "{ready} Slack rejected the message with its link ({word}). Type the command again for a fresh link; \

@@ -16,18 +16,23 @@ const TASKS: usize = 5;
 /// Longest of them, in characters.
 const TASK_LIMIT: usize = 250;
 
+/// How a link stands that is being posted.
+const ON_ITS_WAY: &str = "its link is on its way; Slack hasn't confirmed the message yet";
+
 /// A link and what can be done about it; for the person alone.
 #[must_use]
 pub fn status(report: &Report) -> SlackMessageContent {
-    let Report { link, view } = report;
+    let Report { link, view, on_its_way } = report;
     let (name, schema) = (link.request.service_name.as_str(), link.request.target.connection_name());
     let lead = Mrkdwn::default().raw(mark(link.state)).raw(" ").bold(name).raw(" into ").code(&schema);
-    let lead = when(lead.raw("\n").raw(state_words(link)), link).section();
+    let words = if *on_its_way { ON_ITS_WAY } else { state_words(link) };
+    let lead = lead.raw("\n").raw(words);
+    let lead = if *on_its_way { lead } else { when(lead, link) }.section();
     let mut blocks = vec![lead];
     blocks.extend(fivetran(view, link));
     blocks.push(facts(link));
     blocks.extend(ask::choices(link, Choices::of(link)));
-    content(&format!("{name} into {schema}: {}", state_words(link)), blocks)
+    content(&format!("{name} into {schema}: {words}"), blocks)
 }
 
 /// The database did not answer.

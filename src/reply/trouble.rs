@@ -8,6 +8,7 @@ use slack_morphism::prelude::{SlackBlock, SlackMessageContent};
 use super::ask;
 use super::markup::{Mrkdwn, content, context, cut, plain_section, unstopped};
 use crate::command::status::Choices;
+use crate::command::surface::Surface;
 use crate::fivetran::model::Task;
 use crate::fivetran::tasks::Cause;
 use crate::life::{Link, Trouble};
@@ -33,8 +34,33 @@ pub fn trouble(link: &Link) -> SlackMessageContent {
     blocks.extend(ask::choices(link, Choices::of(link)));
     let reference = Mrkdwn::default().raw("Ref ").code(&link.id);
     let connection = Mrkdwn::default().raw("Connection ").code(&cut(&link.connection_id, 200));
-    blocks.push(context(vec![connection.object().into(), reference.object().into()]));
+    // It is read in a direct message.
+    let channel = Mrkdwn::default().raw("Requested in <#").text(&link.channel_id).raw(">");
+    let facts = [connection, channel, reference].map(|fact| fact.object().into());
+    blocks.push(context(facts.to_vec()));
     content(&format!("{name} into {schema} isn't getting new data."), blocks)
+}
+
+/// The customer's access is lost, and there is no message that could ask them for it; for the person who
+/// asked alone.
+#[must_use]
+pub fn nobody_asked(link: &Link) -> SlackMessageContent {
+    let (name, schema) = (link.request.service_name.as_str(), link.request.target.connection_name());
+    let slash = Surface::of(&link.request.slash);
+    let lead = Mrkdwn::default().raw(":warning: ").bold(name).raw(" into ").code(&schema);
+    let mut lead = lead.raw(" was connected, but its access has stopped working.");
+    if let Some(detail) = &link.detail {
+        lead = lead.raw(" Fivetran says: ").text(&cut(unstopped(detail), 500)).raw(".");
+    }
+    let what = Mrkdwn::default().raw("I can't say so under its link in <#").text(&link.channel_id);
+    let what = what
+        .raw(">, so your customer doesn't know yet. To get a link by which they can sign in again, type ");
+    let what = what.code(&format!("{slash} renew {schema}")).raw(" there.");
+    let mut blocks = vec![lead.section(), what.section()];
+    blocks.extend(ask::choices(link, Choices::of(link)));
+    let reference = Mrkdwn::default().raw("Ref ").code(&link.id);
+    blocks.push(context(vec![reference.object().into()]));
+    content(&format!("{name} into {schema} has lost its access, and your customer doesn't know yet."), blocks)
 }
 
 /// It is over; for the same person.

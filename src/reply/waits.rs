@@ -17,6 +17,14 @@ const NAME_LIMIT: usize = 100;
 #[must_use]
 pub fn waits(waiting: &Waiting, work: &Work, reference: &str) -> SlackMessageContent {
     let name = cut(&work.request().service_name, NAME_LIMIT);
+    // Whoever pressed a button in a message for all may be of the customer's, to whom the reason is nothing.
+    if work.requester().is_some() {
+        let lead = format!(
+            "Still working on the new link for {name}: it's taking longer than usual. I'll keep trying until"
+        );
+        let rest = "at the latest. You don't need to do anything.";
+        return put_together(&lead, rest, waiting, reference);
+    }
     let (at, follows) = match work {
         Work::Connect(_) => (
             format!("Still working on the link for {name}"),
@@ -36,7 +44,11 @@ pub fn waits(waiting: &Waiting, work: &Work, reference: &str) -> SlackMessageCon
     let why = waits_for(waiting.waits_for);
     let lead = format!("{at}: {why}. I'll keep trying until");
     let rest = format!("at the latest; {follows}. You don't need to do anything, or to type it again.");
-    let shown = Mrkdwn::default().text(&lead).raw(" ").raw(&local_time(waiting.until)).raw(" ").text(&rest);
+    put_together(&lead, &rest, waiting, reference)
+}
+
+fn put_together(lead: &str, rest: &str, waiting: &Waiting, reference: &str) -> SlackMessageContent {
+    let shown = Mrkdwn::default().text(lead).raw(" ").raw(&local_time(waiting.until)).raw(" ").text(rest);
     let text = format!("{lead} {} {rest} (ref {reference})", utc(waiting.until));
     content(&text, vec![shown.section(), reference_line(reference)])
 }
@@ -57,6 +69,9 @@ pub fn waits_for(waits_for: WaitsFor) -> &'static str {
         WaitsFor::Foreign => "something other than Fivetran answers at its address right now",
         WaitsFor::Creation => "Fivetran is taking a long time to make the connection",
         WaitsFor::Answer => "Fivetran is taking a long time to answer",
+        WaitsFor::Slack => {
+            "the connection is ready, but Slack hasn't confirmed the message with its link, and may not have taken it"
+        }
         WaitsFor::Turn => {
             "Fivetran is taking only a few requests at a time right now, and others are ahead of this one"
         }

@@ -24,6 +24,7 @@ use crate::command::services;
 use crate::fivetran::schema::Target;
 use crate::journal::Progress;
 use crate::permission::{Gate, Home, Person};
+use crate::reply::Audience;
 use crate::reply::form as reply;
 use crate::seal::Sealer;
 use crate::slack::interaction::{Interaction, View, Workspace};
@@ -43,6 +44,8 @@ pub struct Forms {
     pub response_url_origins: Arc<[url::Origin]>,
     /// Who may.
     pub gate: Arc<Gate>,
+    /// Who gets to see a link.
+    pub audience: Audience,
     /// What the words can refer to.
     pub words: Arc<Words>,
     /// Where commands come in.
@@ -102,6 +105,7 @@ impl Forms {
         let schema = channel.schema.as_ref().map(Target::connection_name);
         let view = reply::form(reply::Form {
             channel_id: &typed.channel_id,
+            audience: self.audience,
             schema: schema.as_deref(),
             destinations: &form::choices(&self.words.destinations, channel),
             sealed,

@@ -295,7 +295,7 @@ impl Press {
             // Pressed in a client that does not show the new link yet.
             return Ok(Feedback::Ephemeral(ask::renewed_already()));
         }
-        Ok(match renew::work(&link) {
+        Ok(match renew::pressed(&link, &self.user_id) {
             Ok((work, progress)) => match self.accept(route, key, &link.team_id, &work, progress).await {
                 Answered::Accepted(_) => Feedback::None,
                 Answered::AlreadyOnIt(under_way) => {

@@ -89,6 +89,30 @@ pub fn is_about_the_message(word: &str) -> bool {
     matches!(word, "message_not_found" | "cant_update_message" | "edit_window_closed" | "block_mismatch")
 }
 
+/// Whether a word says that nobody, or none of those who are not asked in, can post in a place: whatever
+/// else was refused there, this stays.
+#[must_use]
+pub fn closes_the_place(word: &str) -> bool {
+    is_archived(word)
+        || matches!(
+            word,
+            "restricted_action"
+                | "restricted_action_non_threadable_channel"
+                | "restricted_action_read_only_channel"
+                | "restricted_action_thread_locked"
+                | "restricted_action_thread_only_channel"
+                | "posting_to_channel_denied"
+                | "posting_to_general_channel_denied"
+                | "action_prohibited"
+        )
+}
+
+/// Whether a word says that a channel takes no messages of anybody's any more.
+#[must_use]
+pub fn is_archived(word: &str) -> bool {
+    matches!(word, "is_archived" | "channel_is_archived" | "is_inactive" | "channel_is_frozen")
+}
+
 /// What a word of Slack's means.
 #[must_use]
 pub fn sort(word: &str) -> Sort {
@@ -100,7 +124,8 @@ pub fn sort(word: &str) -> Sort {
         "ratelimited" | "rate_limited" => Sort::Throttled,
 
         // The place.
-        "channel_not_found" | "is_archived" | "channel_is_archived" | "is_inactive" | "not_in_channel"
+        "channel_not_found" | "is_archived" | "channel_is_archived" | "is_inactive" | "channel_is_frozen"
+        | "not_in_channel"
         | "no_permission" | "team_not_found" | "restricted_action" | "restricted_action_non_threadable_channel"
         | "restricted_action_read_only_channel" | "restricted_action_thread_locked"
         | "restricted_action_thread_only_channel" | "posting_to_channel_denied"

@@ -110,19 +110,34 @@ impl PostError {
         matches!(self, Self::Refused(word) if matches!(word.as_str(), "not_in_channel" | "channel_not_found"))
     }
 
-    /// Whether it is certain that nothing was posted, and that another way may do what this one does not.
+    /// Whether it is certain that nothing was posted: then another way may do what this one does not.
     #[must_use]
     pub fn leaves_other_ways(&self) -> bool {
-        matches!(self, Self::Refused(_) | Self::Later { .. })
+        matches!(self, Self::Refused(_) | Self::Later { .. } | Self::Throttled(_) | Self::NotSent(_))
     }
 
-    /// What it comes to if the other way refuses too: the one that may pass, else this one.
+    /// What it comes to if the other way fails too: the one that may pass, and of two such the sooner;
+    /// else the one that stays, which is that nobody can post there; else this one.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
-        match (&self, &other) {
-            (Self::Later { .. }, _) => self,
-            (_, Self::Refused(_)) => self,
-            _ => other,
+        let others = match (&self, &other) {
+            (Self::Refused(word), Self::Refused(others)) => {
+                refusal::closes_the_place(others) && !refusal::closes_the_place(word)
+            }
+            (_, Self::Refused(_)) => false,
+            (Self::Refused(_), _) => true,
+            _ => other.pause() < self.pause(),
+        };
+        if others { other } else { self }
+    }
+
+    /// How long it is to be left alone, as far as Slack says so.
+    #[must_use]
+    pub fn pause(&self) -> Duration {
+        match self {
+            Self::Later { pause, .. } => *pause,
+            Self::Throttled(pause) => pause.unwrap_or_default(),
+            _ => Duration::ZERO,
         }
     }
 }
@@ -195,8 +210,13 @@ async fn try_once(client: &Client, url: &ResponseUrl, body: &Post<'_>) -> Judged
     if status == StatusCode::TOO_MANY_REQUESTS {
         return Judged::Failed(PostError::Throttled(outbound::retry_after(&response)));
     }
+    let pause = outbound::retry_after(&response);
     match outbound::read(response, outbound::ANSWER_LIMIT).await {
-        Ok(text) => judge(status, &text),
+        Ok(text) => match judge(status, &text) {
+            // Slack says it with a 200, too.
+            Judged::Failed(PostError::Throttled(None)) => Judged::Failed(PostError::Throttled(pause)),
+            judged => judged,
+        },
         // Nothing of Slack's is so large.
         Err(_) if status.is_success() && size > Some(outbound::ANSWER_LIMIT as u64) => {
             Judged::Failed(PostError::Unconfirmed("a page"))
@@ -323,12 +343,25 @@ mod tests {
         let moving = PostError::of_word("team_added_to_org");
         assert!(moving.leaves_other_ways() && dead.leaves_other_ways());
         assert!(!PostError::of_word("fatal_error").leaves_other_ways(), "it may be there");
-        assert!(!PostError::of_word("ratelimited").leaves_other_ways());
+        assert!(PostError::of_word("ratelimited").leaves_other_ways());
+        assert!(PostError::NotSent("no connection").leaves_other_ways());
         assert!(PostError::of_word("not_in_channel").may_end_by_an_invitation());
         assert!(!archived.may_end_by_an_invitation());
         assert_eq!(archived.clone().or(dead.clone()), archived, "somebody can do something about it");
         assert_eq!(archived.or(moving.clone()), moving);
-        assert_eq!(moving.clone().or(dead), moving);
+        assert_eq!(moving.clone().or(dead.clone()), moving);
+        let (uninvited, unsent) = (PostError::of_word("not_in_channel"), PostError::NotSent("no connection"));
+        for closed in ["channel_is_archived", "action_prohibited", "posting_to_general_channel_denied"] {
+            let closed = PostError::of_word(closed);
+            assert_eq!(uninvited.clone().or(closed.clone()), closed, "an invitation would not help");
+            assert_eq!(closed.clone().or(uninvited.clone()), closed);
+        }
+        assert_eq!(uninvited.clone().or(dead.clone()), uninvited);
+        let throttled = |seconds| PostError::Throttled(Some(Duration::from_secs(seconds)));
+        assert_eq!(throttled(60).or(throttled(3)), throttled(3), "the sooner");
+        assert_eq!(throttled(60).or(unsent.clone()), unsent);
+        assert_eq!(moving.or(throttled(3)), throttled(3));
+        assert_eq!(dead.or(throttled(60)), throttled(60));
     }
 
     /// What an answer comes to, in one word.

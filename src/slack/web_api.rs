@@ -31,6 +31,7 @@ use crate::slack::Place;
 use crate::slack::complaints::Complaints;
 use crate::slack::pauses::Pauses;
 pub use crate::slack::people::{Identity, UserInfo};
+use crate::slack::refusal::{self, Sort};
 use crate::slack::respond::PostError;
 
 /// The Web API under one bot token. Clones share the connections.
@@ -137,6 +138,27 @@ impl WebApi {
         }
         let call = Call::to("chat.postEphemeral", channel);
         self.call::<_, Value>(call, &Request { channel, user, content }).await.map(drop)
+    }
+
+    /// Tells one person alone what answers nothing that they have just done: by a direct message, since
+    /// what is shown in a channel reaches nobody who is not active there; else in the channel.
+    ///
+    /// # Errors
+    /// [`PostError`].
+    pub async fn tell_alone(
+        &self,
+        user: &str,
+        channel: &str,
+        content: &SlackMessageContent,
+    ) -> Result<(), PostError> {
+        match self.post_message(user, content.clone()).await {
+            Ok(_) => Ok(()),
+            Err(refused @ PostError::Refused(_)) => {
+                let shown = self.post_ephemeral(channel, user, content).await;
+                shown.map_err(|error| refused.or(error))
+            }
+            Err(error) => Err(error),
+        }
     }
 
     /// Opens a modal for the person whose command or press gave the trigger: once, within three
@@ -251,7 +273,10 @@ impl WebApi {
             Err(error) => error,
         };
         // Slack's word for the limit of one channel; everything else speaks of the method.
-        let of_channel = matches!(&error, SlackClientError::ApiError(error) if error.code == "rate_limited");
+        let of_channel = matches!(
+            &error,
+            SlackClientError::RateLimitError(error) if error.code.as_deref() == Some("rate_limited")
+        );
         let error = match classify(error) {
             // The same edit once more changes nothing, and the same post stands there twice.
             PostError::Unconfirmed(why) if channel.is_empty() => PostError::Unclear(why.to_owned()),
@@ -331,13 +356,14 @@ impl Connector {
             let retry_after = outbound::retry_after(&response);
             let body =
                 outbound::read(response, outbound::ANSWER_LIMIT).await.map_err(|error| unanswered(&error))?;
-            if status == StatusCode::TOO_MANY_REQUESTS {
-                return Err(SlackClientError::RateLimitError(
-                    SlackRateLimitError::new().opt_retry_after(retry_after),
-                ));
-            }
             let answer = decode::<Value>(&body);
             let ok = answer.as_ref().ok().and_then(|answer| answer.get("ok")?.as_bool());
+            let word = answer.as_ref().ok().and_then(|answer| answer.get("error")?.as_str());
+            let throttled = word.is_some_and(|word| refusal::sort(word) == Sort::Throttled);
+            if status == StatusCode::TOO_MANY_REQUESTS || (ok == Some(false) && throttled) {
+                let error = SlackRateLimitError::new().opt_retry_after(retry_after);
+                return Err(SlackClientError::RateLimitError(error.opt_code(word.map(str::to_owned))));
+            }
             match (answer, ok) {
                 (Ok(answer), Some(false)) => {
                     let code = answer.get("error").and_then(Value::as_str).unwrap_or("no_error_given");

@@ -6,6 +6,7 @@
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
 use slack_morphism::prelude::{SlackMessageContent, SlackMessageResponseType};
@@ -84,10 +85,12 @@ impl Delivery {
     }
 
     /// Posts by the Web API, else by the response_url, after which the message cannot be edited.
+    /// `again`: it repeats a post that failed.
     pub(super) async fn post(
         &self,
         claimed: &Claimed,
         content: SlackMessageContent,
+        again: bool,
     ) -> Result<Sent, PostError> {
         // Whoever was stopped since that was asked last must not go on as if nothing was.
         self.is_ours(claimed)?;
@@ -98,6 +101,7 @@ impl Delivery {
         if let Some(web_api) = &self.web_api {
             match web_api.post_message(&claimed.channel_id, content.clone()).await {
                 Ok(place) => return Ok(Sent::at(place)),
+                Err(error) if self.is_worth_waiting_for(&error, claimed, again) => return Err(error),
                 Err(error) if error.leaves_other_ways() => {
                     tracing::info!(command = claimed.id, %error, "not by the Web API; using the response_url");
                     refused = Some(error);
@@ -118,6 +122,17 @@ impl Delivery {
             }),
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether the Web API, by which alone a message can be edited later, may work so soon that its link
+    /// does not go by the response_url.
+    fn is_worth_waiting_for(&self, error: &PostError, claimed: &Claimed, again: bool) -> bool {
+        if !matches!(error, PostError::Throttled(_) | PostError::NotSent(_)) {
+            return false;
+        }
+        let age = self.clock.now().duration_since(claimed.accepted_at);
+        let waited = if again { Duration::try_from(age).unwrap_or_default() } else { Duration::ZERO };
+        waited.saturating_add(error.pause()) <= WORTH_WAITING
     }
 
     /// Shows the link to its requester alone: by the response_url, else by a direct message. Never by
@@ -171,38 +186,48 @@ impl Delivery {
     pub(super) async fn tell(&self, job: Job<'_>, notice: &Notice, again: bool) -> Outcome {
         let Job { claimed, work } = job;
         let content = reply::notice(notice, work, &claimed.id, &claimed.user_id, &claimed.channel_id);
-        if let Err(error) = self.is_ours(claimed) {
+        self.count_retry(again);
+        if let Err(error) = self.whisper(claimed, &content).await {
             return failed(claimed, error);
         }
-        self.count_retry(again);
-        let mut failure = match self.respond(claimed, &content, SlackMessageResponseType::Ephemeral).await {
-            Ok(()) => return Outcome::Told,
-            // A sentence that may be there already is better said twice than not at all.
-            Err(error) if error.leaves_other_ways() || matches!(error, PostError::Unconfirmed(_)) => error,
-            Err(error) => return failed(claimed, error),
+        self.tell_requester(job, notice).await;
+        Outcome::Told
+    }
+
+    /// Tells the person who asked for a link why somebody else got no new one by its button. Once: that
+    /// one was told to ask them.
+    async fn tell_requester(&self, Job { claimed, work }: Job<'_>, notice: &Notice) {
+        let said = reply::behind(notice, work, &claimed.id, &claimed.user_id, &claimed.channel_id);
+        let (Some(web_api), Some(requester), Some(content)) = (&self.web_api, work.requester(), said) else {
+            return;
+        };
+        if self.is_ours(claimed).is_err() {
+            return;
+        }
+        if let Err(error) = web_api.tell_alone(requester, &claimed.channel_id, &content).await {
+            tracing::info!(command = claimed.id, %error, "could not tell whoever asked for the link why it failed");
+        }
+    }
+
+    /// Shows something to the person alone by the first way that takes it: the response_url, the channel,
+    /// a direct message. A sentence that may be there already is better said twice than not at all.
+    async fn whisper(&self, claimed: &Claimed, content: &SlackMessageContent) -> Result<(), PostError> {
+        self.is_ours(claimed)?;
+        let failure = match self.respond(claimed, content, SlackMessageResponseType::Ephemeral).await {
+            Ok(()) => return Ok(()),
+            Err(error) => may_be_repeated(error),
         };
         tracing::info!(command = claimed.id, error = %failure, "not by the response_url");
-        let Some(web_api) = &self.web_api else { return failed(claimed, nobody_to_ask(failure)) };
-        if let Err(error) = self.is_ours(claimed) {
-            return failed(claimed, error);
-        }
-        match web_api.post_ephemeral(&claimed.channel_id, &claimed.user_id, &content).await {
-            Ok(()) => return Outcome::Told,
-            Err(error) if error.leaves_other_ways() || matches!(error, PostError::Unconfirmed(_)) => {
-                failure = error.or(failure);
-            }
-            Err(error) => return failed(claimed, error),
-        }
-        if let Err(error) = self.is_ours(claimed) {
-            return failed(claimed, error);
-        }
-        // In the channel it cannot be; a direct message can.
-        match web_api.post_message(&claimed.user_id, content).await {
-            Ok(_) => Outcome::Told,
-            Err(error) if error.leaves_other_ways() => failed(claimed, error.or(failure)),
-            // Something that answers in Slack's place everywhere may go away.
-            Err(PostError::Unconfirmed(why)) => failed(claimed, PostError::Unclear(why.to_owned())),
-            Err(error) => failed(claimed, error),
+        let Some(web_api) = &self.web_api else { return Err(nobody_to_ask(failure)) };
+        self.is_ours(claimed)?;
+        let failure = match web_api.post_ephemeral(&claimed.channel_id, &claimed.user_id, content).await {
+            Ok(()) => return Ok(()),
+            Err(error) => may_be_repeated(error).or(failure),
+        };
+        self.is_ours(claimed)?;
+        match web_api.post_message(&claimed.user_id, content.clone()).await {
+            Ok(_) => Ok(()),
+            Err(error) => Err(may_be_repeated(error).or(failure)),
         }
     }
 
@@ -262,10 +287,22 @@ impl Hints {
     }
 }
 
+/// How long a link waits for the Web API when nothing can be sent by it: half as long as a person waits
+/// without a word.
+const WORTH_WAITING: Duration = Duration::from_secs(5);
 /// What stands for a method's name where pauses are kept.
 const RESPONSE_URL: &str = "response_url";
 /// What stands for Slack's word where there is nobody left to ask.
 const DEAD_RESPONSE_URL: &str = "the response_url is dead";
+
+/// What the failure of a sentence comes to: something that answers in Slack's place may go away, and
+/// saying it twice does no harm.
+fn may_be_repeated(error: PostError) -> PostError {
+    match error {
+        PostError::Unconfirmed(why) => PostError::Unclear(why.to_owned()),
+        error => error,
+    }
+}
 
 /// What a refusal by the response_url comes to without any other way.
 fn nobody_to_ask(error: PostError) -> PostError {

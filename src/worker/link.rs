@@ -27,7 +27,7 @@ use crate::store::{
     Brought, ClaimedMessage, MessageWrite, Recorded, Store, StoreError, Stored, Write, Written,
 };
 use crate::telemetry::Party;
-use crate::work::{Confirmed, Work};
+use crate::work::Work;
 
 /// First pause before something that must be on disk is tried again.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -124,10 +124,10 @@ impl Links {
                 self.delivery.metrics.retried(Party::Slack);
             }
             let Allowed { change, version, at, held } = *allowed;
-            let content = self.content(job, posting, &change.connection.link);
+            let content = self.content(job, posting, &change.connection);
             let sent = match (&at, &held) {
                 (At::Place(place), Some(held)) => self.edit(job, place, held, &content).await,
-                _ => self.delivery.post(job.claimed, content).await,
+                _ => self.delivery.post(job.claimed, content, again).await,
             };
             crash_point("post: answered");
             match sent {
@@ -269,19 +269,21 @@ impl Links {
         }
     }
 
-    fn content(&self, job: Job<'_>, posting: &Posting<'_>, link: &life::Link) -> SlackMessageContent {
-        let renews = matches!(job.work, Work::Renew { .. });
-        let note = match (renews, posting.existed, job.work.request().confirmed) {
-            (true, ..) => Note::Renewed,
-            (false, _, Confirmed::Reauthorise) => Note::Reauthorise,
-            (false, true, _) => Note::Existed,
-            (false, false, _) => Note::None,
-        };
+    fn content(
+        &self,
+        job: Job<'_>,
+        posting: &Posting<'_>,
+        connection: &life::Connection,
+    ) -> SlackMessageContent {
+        let link = &connection.link;
+        // Nobody can take back what stands in a message that cannot be edited.
+        let before = connection.posting.as_ref().and_then(|posting| posting.before.as_ref());
+        let stays = before.is_some_and(|before| before.message.is_none()) && link.message.is_none();
         let waiting = Waiting {
             request: &link.request,
             requester: &link.requester,
             card: posting.card,
-            note,
+            note: Note::of(job.work, posting.existed, stays),
             audience: self.delivery.audience,
             reference: &link.id,
         };

@@ -117,7 +117,7 @@ impl Worker {
         let sent = tokio::time::timeout_at(until, async {
             // Never closed, so always granted.
             let _note = self.notes.acquire().await.ok();
-            self.parts.links.delivery.note(claimed, &content, until).await
+            self.parts.links.delivery.note(claimed, &content, waiting.waits_for, until).await
         });
         let waits_for = waiting.waits_for;
         match sent.await {
@@ -138,27 +138,43 @@ impl Worker {
 
 impl Delivery {
     /// Tells the person alone that the command waits. By the Web API first: the response_url takes
-    /// five posts, and the last ones are for what comes of the command.
+    /// five posts, and the last ones are for what comes of the command. But last where it is Slack that
+    /// holds the command up, which has just been seen there.
     async fn note(
         &self,
         claimed: &Claimed,
         content: &SlackMessageContent,
+        waits_for: WaitsFor,
         until: Instant,
     ) -> Result<(), PostError> {
         self.is_ours(claimed)?;
-        if let Some(web_api) = &self.web_api {
-            match web_api.post_ephemeral(&claimed.channel_id, &claimed.user_id, content).await {
-                Err(PostError::Refused(word)) => {
-                    tracing::debug!(command = claimed.id, slack_says = word, "not by the Web API");
-                }
-                sent => return sent,
+        let url_first = self.web_api.is_none() || waits_for == WaitsFor::Slack;
+        let first = self.note_by(url_first, claimed, content).await;
+        match first {
+            Err(error) if error.leaves_other_ways() && self.web_api.is_some() => {
+                tracing::debug!(command = claimed.id, %error, "not by the first way");
             }
-            // Whoever was stopped meanwhile finds that nobody waits for the note any more.
-            if Instant::now() >= until {
-                return Err(PostError::NotSent("too late"));
-            }
-            self.is_ours(claimed)?;
+            sent => return sent,
         }
-        self.respond(claimed, content, SlackMessageResponseType::Ephemeral).await
+        // Whoever was stopped meanwhile finds that nobody waits for the note any more.
+        if Instant::now() >= until {
+            return Err(PostError::NotSent("too late"));
+        }
+        self.is_ours(claimed)?;
+        self.note_by(!url_first, claimed, content).await
+    }
+
+    async fn note_by(
+        &self,
+        url: bool,
+        claimed: &Claimed,
+        content: &SlackMessageContent,
+    ) -> Result<(), PostError> {
+        match &self.web_api {
+            Some(web_api) if !url => {
+                web_api.post_ephemeral(&claimed.channel_id, &claimed.user_id, content).await
+            }
+            _ => self.respond(claimed, content, SlackMessageResponseType::Ephemeral).await,
+        }
     }
 }

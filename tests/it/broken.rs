@@ -90,7 +90,7 @@ async fn where_no_sign_in_can_help_the_customer_is_left_in_peace_and_the_request
             A sync failed. Signing in again wouldn't change that, but another sync may succeed. If it fails
             too, open the connection in Fivetran.
             [Sync now]
-            Connection `amber_anchor` · Ref R1
+            Connection `amber_anchor` · Requested in #customer-acme · Ref R1
         the same goes on, and is told once:
         … 31 s later …
         alice: /connect-card status acme
@@ -145,7 +145,7 @@ async fn a_code_that_nobody_knows_asks_no_customer() {
             clear it; if it doesn't, open the connection in Fivetran.
             [Sync now]
             [Get a link to fix it]
-            Connection `amber_anchor` · Ref R1
+            Connection `amber_anchor` · Requested in #customer-acme · Ref R1
         the connection breaks; Fivetran says: reconnect_warehouse / Reconnect Warehouse / Out of memory.
         … 31 s later …
         bot tells alice alone:
@@ -156,7 +156,7 @@ async fn a_code_that_nobody_knows_asks_no_customer() {
             The destination is the problem, not the sign-in. Once whoever looks after the destination has
             fixed it, start a sync.
             [Sync now]
-            Connection `amber_anchor` · Ref R1
+            Connection `amber_anchor` · Requested in #customer-acme · Ref R1
     "#]])
         .await;
 }
@@ -196,7 +196,7 @@ async fn the_message_follows_when_access_is_lost_later_and_when_it_is_back() {
             A sync failed. Signing in again wouldn't change that, but another sync may succeed. If it fails
             too, open the connection in Fivetran.
             [Sync now]
-            Connection `amber_anchor` · Ref R1
+            Connection `amber_anchor` · Requested in #customer-acme · Ref R1
     "#]]).await;
 }
 

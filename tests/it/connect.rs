@@ -188,7 +188,7 @@ async fn a_connected_connection_is_refused_in_private() {
               Ref R1
         bot tells alice alone:
             Google Ads is already connected to customer_schema, so I didn't post a link here: it would let
-            anyone in this channel sign in again. If you meant another customer, choose another schema.
+            whoever sees it sign in again. If you meant another customer, choose another schema.
             [Post a sign-in link here]
             [Never mind]
             Ref R1
@@ -198,7 +198,7 @@ async fn a_connected_connection_is_refused_in_private() {
               Ref R2
         bot tells alice alone:
             Google Ads is already connected to broken_schema, so I didn't post a link here: it would let
-            anyone in this channel sign in again. If you meant another customer, choose another schema.
+            whoever sees it sign in again. If you meant another customer, choose another schema.
             [Post a sign-in link here]
             [Never mind]
             Ref R2

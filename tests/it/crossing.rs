@@ -217,7 +217,7 @@ async fn a_renewal_that_hangs_at_fivetran_never_revives_a_link_that_has_moved() 
         #customer-acme
         alice: /connect-card renew acme
           only alice sees:
-              Making a new link for Google Ads now. It will replace the old one.
+              Making a new link for Google Ads now. It will appear here.
               Ref R3
         Fivetran does not answer
         #shared-acme
@@ -354,8 +354,8 @@ async fn whose_a_connection_is_outlives_every_row_that_is_purged() {
               Making a link for Stripe now. It will appear here.
               Ref R2
         bot tells bob alone:
-            Stripe is already connected to finished, so I didn't post a link here: it would let anyone in
-            this channel sign in again. If you meant another customer, choose another schema.
+            Stripe is already connected to finished, so I didn't post a link here: it would let whoever sees
+            it sign in again. If you meant another customer, choose another schema.
             It was requested in #customer-acme by @alice.
             [Post a sign-in link here]
             [Never mind]

@@ -53,7 +53,7 @@ fn links_are_obviously_fake_and_only_in_buttons() {
             }
         }
     }
-    assert_eq!(links, 10);
+    assert_eq!(links, 12);
 }
 
 #[test]

@@ -279,7 +279,7 @@ async fn a_link_that_was_not_gone_after_all_can_be_had_again() {
             Requested by @alice · The data goes to `acme` · Ref R1
         alice: /connect-card renew acme
           only alice sees:
-              Making a new link for Google Ads now. It will replace the old one.
+              Making a new link for Google Ads now. It will appear here.
               Ref R2
         bot edits message 1:
             Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
@@ -398,7 +398,7 @@ async fn a_name_that_fivetran_gives_again_shows_that_whatever_had_it_is_gone() {
     });
     bot.types("google_ads acme").await;
     let told = bot.private_message().rendered();
-    assert!(told.contains("Slack rejected the message with its link"), "{told}");
+    assert!(told.contains("Slack doesn't let me post in this channel"), "{told}");
     until("the truth", async || {
         bot.link_message().rendered().contains("*Google Ads* was removed,").then_some(())
     })

@@ -104,8 +104,8 @@ async fn a_link_to_authorise_again_that_nobody_used_expires_and_says_that_all_is
               Making a link for Google Ads now. It will appear here.
               Ref R2
         bot tells alice alone:
-            Google Ads is already connected to acme, so I didn't post a link here: it would let anyone in
-            this channel sign in again. If you meant another customer, choose another schema.
+            Google Ads is already connected to acme, so I didn't post a link here: it would let whoever sees
+            it sign in again. If you meant another customer, choose another schema.
             It was requested in #customer-acme by @alice.
             [Post a sign-in link here]
             [Never mind]

@@ -206,8 +206,8 @@ async fn a_connected_one_is_authorised_again_only_when_its_person_says_so() {
               Making a link for Google Ads now. It will appear here.
               Ref R1
         bot tells alice alone:
-            Google Ads is already connected to acme, so I didn't post a link here: it would let anyone in
-            this channel sign in again. If you meant another customer, choose another schema.
+            Google Ads is already connected to acme, so I didn't post a link here: it would let whoever sees
+            it sign in again. If you meant another customer, choose another schema.
             [Post a sign-in link here]
             [Never mind]
             Ref R1

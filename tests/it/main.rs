@@ -58,4 +58,5 @@ mod turns;
 mod unhurried;
 mod verbs;
 mod waiting;
+mod ways;
 mod zombies;

@@ -17,7 +17,7 @@ use crate::fivetran::model::{ApiMessage, ConnectCard, Task};
 use crate::fivetran::schema::{Misfit, SchemaKind, SchemaName, Target};
 use crate::fivetran::tasks::Cause;
 use crate::journal::{MisfitKind, Notice, Origin, Problem};
-use crate::life::{Connection, Link, Place, Reminded, State};
+use crate::life::{Connection, Link, Place, Posting, Reminded, State};
 use crate::outbound;
 use crate::permission::{Reason, Unclear};
 use crate::reply::status;
@@ -174,6 +174,14 @@ impl Sample {
     pub(super) fn status(&self, state: State, view: View) -> SlackMessageContent {
         status::status(&report(&self.connection(state), view, NOW))
     }
+
+    /// The same of a link that is being posted.
+    pub(super) fn status_on_its_way(&self) -> SlackMessageContent {
+        let (command, before) = (self.reference.clone(), None);
+        let posting = Some(Posting { command, unclear: true, in_place: false, before });
+        let connection = Connection { posting, ..self.connection(State::Waiting) };
+        status::status(&report(&connection, self.view(State::Waiting), NOW))
+    }
 }
 
 fn long_task(long: &Lengths) -> Task {
@@ -188,7 +196,7 @@ fn works(request: &Request, reference: &str) -> Vec<Work> {
     let (link, request) = (reference.to_owned(), request.clone());
     vec![
         Work::Connect(request.clone()),
-        Work::Renew { link: link.clone(), request: request.clone() },
+        Work::Renew { link: link.clone(), requester: None, request: request.clone() },
         Work::Cancel { link: link.clone(), request: request.clone() },
         Work::Sync { link, request },
     ]
@@ -407,6 +415,7 @@ fn problems(long: &Lengths, channel: &str, user: &str) -> Vec<(&'static str, &'s
         message: long.text("You do not have access.", "<!channel> & ", 500),
     };
     let origin = || Origin { channel_id: channel.to_owned(), user_id: user.to_owned() };
+    let cannot_post = |word: &str| Problem::CannotPost { slack_says: word.to_owned() }.into();
     vec![
         ("key-rejected", "connect", Problem::KeyRejected.into()),
         ("forbidden", "connect", Problem::Forbidden(said()).into()),
@@ -463,6 +472,9 @@ fn problems(long: &Lengths, channel: &str, user: &str) -> Vec<(&'static str, &'s
         ("no-answer-cancel", "cancel", Problem::NoAnswer.into()),
         ("no-answer-renew", "renew", Problem::NoAnswer.into()),
         ("cannot-post-unconfirmed", "connect", Problem::Unconfirmed.into()),
+        ("cannot-post-archived", "connect", cannot_post("is_archived")),
+        ("cannot-post-closed", "connect", cannot_post("restricted_action")),
+        ("cannot-post-operator", "connect", cannot_post("token_revoked")),
         (
             "cannot-post",
             "connect",

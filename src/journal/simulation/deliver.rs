@@ -1,14 +1,20 @@
 //! Mirrors `worker::deliver` and the edits of `outbox`: the ways to Slack. What has come to be seen is
 //! shown to the witness at once.
 
+use std::time::Duration;
+
 use super::job::{Job, place_name};
 use super::process::{Bot, Sent};
-use super::slack::{Content, Message, Post};
+use super::slack::{Content, Message, Post, is_out_of_reach};
 use super::store::ClaimedMessage;
 use super::world::World;
 use super::{CALL_TIMEOUT, CHANNELS, Outcome, number, stamp};
 use crate::journal::{Notice, PostFailure};
 use crate::life::{Link, News, Place, State};
+use crate::slack::refusal;
+
+/// As in `worker::deliver`.
+const WORTH_WAITING: Duration = Duration::from_secs(5);
 
 /// The message that stands at a place.
 pub(super) fn edited(place: &Place) -> usize {
@@ -25,15 +31,29 @@ pub(super) enum Way {
 }
 
 /// `PostError::leaves_other_ways`.
-fn leaves_other_ways(failure: &PostFailure) -> bool {
-    matches!(failure, PostFailure::Refused(_) | PostFailure::Later { .. })
+pub(super) fn leaves_other_ways(failure: &PostFailure) -> bool {
+    !matches!(failure, PostFailure::Unclear | PostFailure::Unconfirmed)
 }
 
 /// `PostError::or`.
 fn or(first: PostFailure, second: PostFailure) -> PostFailure {
-    match (&first, &second) {
-        (PostFailure::Later { .. }, _) | (_, PostFailure::Refused(_)) => first,
-        _ => second,
+    let others = match (&first, &second) {
+        (PostFailure::Refused(word), PostFailure::Refused(others)) => {
+            refusal::closes_the_place(others) && !refusal::closes_the_place(word)
+        }
+        (_, PostFailure::Refused(_)) => false,
+        (PostFailure::Refused(_), _) => true,
+        _ => pause_of(&second) < pause_of(&first),
+    };
+    if others { second } else { first }
+}
+
+/// `PostError::pause`.
+fn pause_of(failure: &PostFailure) -> Duration {
+    match failure {
+        PostFailure::Later { pause, .. } => *pause,
+        PostFailure::Throttled(pause) => pause.unwrap_or_default(),
+        _ => Duration::ZERO,
     }
 }
 
@@ -44,6 +64,7 @@ impl Bot {
         job: &Job,
         card: usize,
         link: &str,
+        again: bool,
     ) -> Result<(usize, Option<Place>), PostFailure> {
         self.world().commands[job.command].posts += 1;
         let (web_api, private) = {
@@ -57,6 +78,7 @@ impl Bot {
             (_, false) => (Way::Url, None),
         };
         match (self.post_link_by(job, card, link, first).await, second) {
+            (Err(error), Some(Way::Url)) if self.is_worth_waiting_for(&error, job, again) => Err(error),
             (Err(refused), Some(second)) if leaves_other_ways(&refused) => {
                 if !self.holds_for(job.hand, CALL_TIMEOUT) {
                     return Err(PostFailure::NotSent);
@@ -66,6 +88,17 @@ impl Bot {
             }
             (sent, _) => sent,
         }
+    }
+
+    /// `Delivery::is_worth_waiting_for`.
+    fn is_worth_waiting_for(&self, failure: &PostFailure, job: &Job, again: bool) -> bool {
+        if !matches!(failure, PostFailure::Throttled(_) | PostFailure::NotSent) {
+            return false;
+        }
+        let age = self.clock() - self.world().commands[job.command].accepted_at;
+        let waited =
+            if again { Duration::from_millis(u64::try_from(age).unwrap_or(0)) } else { Duration::ZERO };
+        waited.saturating_add(pause_of(failure)) <= WORTH_WAITING
     }
 
     async fn post_link_by(
@@ -158,8 +191,7 @@ impl Bot {
             }
             match sent {
                 Ok(()) => return Outcome::Told,
-                Err(error) if leaves_other_ways(&error) => failure = or(failure, error),
-                Err(error) => return Outcome::PostFailed(error),
+                Err(error) => failure = or(failure, error),
             }
         }
         Outcome::PostFailed(failure)
@@ -167,9 +199,7 @@ impl Bot {
 
     fn count_url<T>(&self, job: &Job, sent: &Result<T, PostFailure>, telling: bool) {
         // What was surely not sent, or turned away, costs none of its uses.
-        if let Err(error) = sent
-            && (leaves_other_ways(error) || matches!(error, PostFailure::NotSent | PostFailure::Throttled(_)))
-        {
+        if sent.as_ref().is_err_and(leaves_other_ways) {
             return;
         }
         let command = &mut self.world().commands[job.command];
@@ -209,18 +239,15 @@ impl Bot {
         link: &Link,
     ) -> Result<(), PostFailure> {
         let (place, connection) = (place.map(edited), link.connection_id.parse().unwrap());
-        if news.is_private(link) {
-            return self
-                .slack(None, None, move |world, _| {
-                    world.statistics.told_alone += 1;
-                    world.witness_whisper(news, connection);
-                    Ok(())
-                })
-                .await;
-        }
-        let Some(message) = place else { return Ok(()) };
+        let Some(message) = place.filter(|_| !news.is_private(link)) else {
+            // Of what a message cannot say to all, only a loss of access is told to its person.
+            return match news.needs_no_place(link) {
+                true => self.whisper(news, connection).await,
+                false => Ok(()),
+            };
+        };
         let (replica, began) = (self.replica, self.moment());
-        self.slack(None, None, move |world, _| {
+        let told = self.slack(None, None, move |world, _| {
             world.slack.update(message)?;
             world.statistics.told_threads += 1;
             // Whoever stands still between looking and telling tells what was so, and so does one whose
@@ -229,6 +256,22 @@ impl Bot {
             if world.replicas[replica].stood_at < began && !renewed {
                 world.witness_news(message, news, connection);
             }
+            Ok(())
+        });
+        match told.await {
+            Err(error) if is_out_of_reach(&error) && news == News::Broken => {
+                self.whisper(news, connection).await
+            }
+            Err(PostFailure::Unclear) => Ok(()),
+            told => told,
+        }
+    }
+
+    /// `WebApi::tell_alone`.
+    async fn whisper(&self, news: News, connection: usize) -> Result<(), PostFailure> {
+        self.slack(None, None, move |world, _| {
+            world.statistics.told_alone += 1;
+            world.witness_whisper(news, connection);
             Ok(())
         })
         .await

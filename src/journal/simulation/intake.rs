@@ -42,7 +42,7 @@ impl Bot {
         if matches!(link.state, State::Unposted | State::Connected | State::Cancelled | State::Gone) {
             return;
         }
-        let work = Work::Renew { link: link.id.clone(), request: link.request.clone() };
+        let work = Work::Renew { link: link.id.clone(), requester: None, request: link.request.clone() };
         let stage = Stage::Deliver { connection: link.connection_id.clone(), existed: true };
         self.accept(name, channel, user, work, Progress::of(stage)).await;
     }

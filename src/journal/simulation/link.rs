@@ -56,6 +56,7 @@ impl Bot {
         job: &Job,
         posting: &Posting,
         mut record: Option<Record>,
+        again: bool,
     ) -> Delivered {
         loop {
             let allowed = match self.ask(job, posting, &mut record).await {
@@ -74,7 +75,7 @@ impl Bot {
             let link = &change.connection.link;
             let sent = match (&at, &held) {
                 (At::Place(place), Some(held)) => self.edit_in_link(job, place, held, posting.card).await,
-                _ => self.deliver_link(job, posting.card, &link.id).await,
+                _ => self.deliver_link(job, posting.card, &link.id, again).await,
             };
             match sent {
                 Ok((post, place)) => {

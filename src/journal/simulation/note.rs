@@ -6,7 +6,7 @@ use std::rc::Rc;
 
 use futures_util::future::{Either, select};
 
-use super::deliver::Way;
+use super::deliver::{Way, leaves_other_ways};
 use super::job::Job;
 use super::process::Bot;
 use super::{CALL_TIMEOUT, Outcome, millis};
@@ -48,14 +48,14 @@ impl Bot {
                 self.sleep(left).await;
             }
             begun.set(true);
-            let (record, _) = journal.note(WaitsFor::Answer);
+            let (record, waiting) = journal.note(WaitsFor::Answer);
             if !self.record_progress(job, &record.progress, record.then).await {
                 return OnItsWay::default();
             }
             let arrived = Rc::new(Cell::new(false));
             let (job, told) = (job.clone(), Rc::clone(&arrived));
             self.spawn(|bot| async move {
-                bot.send_note(&job).await;
+                bot.send_note(&job, waiting.waits_for).await;
                 told.set(true);
             });
             OnItsWay(Some(arrived))
@@ -75,19 +75,19 @@ impl Bot {
     }
 
     /// `worker::send_note`.
-    pub(super) async fn send_note(&self, job: &Job) {
+    pub(super) async fn send_note(&self, job: &Job, waits_for: WaitsFor) {
         let limit = self.moment() + LIMIT;
-        let sending = pin!(self.deliver_note(job, limit));
+        let sending = pin!(self.deliver_note(job, waits_for, limit));
         let waited = pin!(self.sleep(LIMIT));
         // What Slack does with it after that, it does all the same.
         let _ = select(sending, waited).await;
     }
 
     /// `Delivery::note`.
-    async fn deliver_note(&self, job: &Job, limit: i64) {
+    async fn deliver_note(&self, job: &Job, waits_for: WaitsFor, limit: i64) {
         let mut ways = vec![Way::Url];
         if self.world().slack.web_api {
-            ways.insert(0, Way::WebApi(job.channel));
+            ways.insert(usize::from(waits_for == WaitsFor::Slack), Way::WebApi(job.channel));
         }
         for way in ways {
             if self.moment() >= limit || !self.holds_for(job.hand, CALL_TIMEOUT) {
@@ -104,7 +104,7 @@ impl Bot {
             if way == Way::Url {
                 self.count_note(job, &sent);
             }
-            if !matches!(sent, Err(PostFailure::Refused(_))) {
+            if !sent.is_err_and(|error| leaves_other_ways(&error)) {
                 return;
             }
         }

@@ -19,6 +19,8 @@ use crate::slack::refusal;
 const PAUSE_LIMIT: i64 = 300;
 const RARELY: i64 = 3600;
 const THROTTLED_PAUSE: Duration = Duration::from_secs(30);
+const UNCLEAR_PAUSES: [Duration; 4] =
+    [Duration::from_secs(2), Duration::from_secs(30), Duration::from_secs(300), Duration::from_secs(600)];
 
 impl Bot {
     /// `Outbox::step`.
@@ -143,11 +145,16 @@ impl Bot {
                 .find(|stored| super::name_of(&stored.connection.key) == pending.name)
                 .filter(|stored| pending.news.holds(&stored.connection.link) && !again);
             if let Some(Stored { connection, .. }) = about {
-                if self.lease_left(message) < CALL_TIMEOUT * 2 {
+                if self.lease_left(message) < CALL_TIMEOUT * 3 {
                     return Ok(self.again(message, None));
                 }
                 match self.put_news(place, pending.news, &connection.link).await {
-                    Ok(()) | Err(PostFailure::Unclear) => {}
+                    Ok(()) => {}
+                    Err(PostFailure::Unclear) => {
+                        if let Some(&pause) = UNCLEAR_PAUSES.get(message.tries as usize) {
+                            return Ok(self.again(message, Some(pause)));
+                        }
+                    }
                     Err(error) if is_out_of_reach(&error) => {}
                     Err(error) => {
                         let brought = self.failed(message, &error);
@@ -173,7 +180,14 @@ impl Bot {
             return if gone { Brought::OutOfReach } else { Brought::Shown };
         }
         match error {
-            PostFailure::Refused(_) => self.rest(message, None, RARELY),
+            PostFailure::Refused(_) => {
+                let brought = self.rest(message, None, RARELY);
+                // What is somebody's to mend is not tried again before, however soon they mend it.
+                if let Brought::Again(due) = brought {
+                    self.world().is_troubled(due);
+                }
+                brought
+            }
             PostFailure::Later { pause, .. } => self.again(message, Some(*pause)),
             PostFailure::Throttled(pause) => self.again(message, Some(pause.unwrap_or(THROTTLED_PAUSE))),
             _ => self.again(message, None),

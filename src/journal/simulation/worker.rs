@@ -82,7 +82,7 @@ impl Bot {
                     self.settle_note(&mut note).await;
                     let posting = Posting { connection, purpose, card };
                     self.permit().await;
-                    match Box::pin(self.post_link(&job, &posting, record)).await {
+                    match Box::pin(self.post_link(&job, &posting, record, again)).await {
                         Delivered::Posted(landed) => {
                             posted = Some(landed);
                             Outcome::Posted
@@ -105,11 +105,11 @@ impl Bot {
                     self.sleep(span(pause)).await;
                     Outcome::Woken
                 }
-                Act::Note(_) => {
+                Act::Note(waiting) => {
                     if !self.record(&job, record).await {
                         return;
                     }
-                    Box::pin(self.send_note(&job)).await;
+                    Box::pin(self.send_note(&job, waiting.waits_for)).await;
                     Outcome::Noted
                 }
                 Act::Rest(_) => {

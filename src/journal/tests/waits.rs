@@ -95,18 +95,33 @@ fn a_step_under_way_is_told_of_as_what_it_is_unless_something_has_failed() {
 }
 
 #[test]
-fn nothing_is_said_of_waiting_for_slack_nor_once_there_is_something_to_tell() {
-    let mut life = Life::posting(WEB_API);
-    let mut step = life.next(post_failed(PostFailure::NotSent));
-    while life.now < start() + seconds(60) {
-        step = match step {
-            Step::Wait(_) => life.after_wait(&step).1,
-            Step::Look => life.next(unfinished(None)),
-            Step::Mint => life.next(Outcome::Minted("card")),
-            _ => life.next(post_failed(PostFailure::NotSent)),
-        };
+fn a_link_that_slack_holds_up_is_told_of_where_there_is_another_way() {
+    for failure in [PostFailure::NotSent, PostFailure::Unclear, PostFailure::Throttled(Some(seconds(60)))] {
+        for (web_api, notes) in [(WEB_API, vec![(10, WaitsFor::Slack)]), (RESPONSE_URL, vec![])] {
+            let mut life = Life::posting(web_api);
+            let mut step = life.next(post_failed(failure.clone()));
+            while life.now < start() + seconds(60) {
+                step = match step {
+                    Step::Wait(_) => life.after_wait(&step).1,
+                    Step::Look => life.next(unfinished(None)),
+                    Step::Mint => life.next(Outcome::Minted("card")),
+                    _ => life.next(post_failed(failure.clone())),
+                };
+            }
+            assert_eq!(told(&life), notes, "{failure:?}");
+            for (_, waiting) in &life.notes {
+                assert_eq!(
+                    waiting.until,
+                    start().checked_add(WEB_API_DEADLINE).unwrap(),
+                    "as long as Slack is tried"
+                );
+            }
+        }
     }
-    assert_eq!(told(&life), []);
+}
+
+#[test]
+fn nothing_is_said_once_there_is_something_to_tell() {
     let mut life = Life::telling(WEB_API);
     life.pass(seconds(11));
     life.next(post_failed(PostFailure::NotSent));

@@ -162,7 +162,8 @@ impl Rows {
             fence: held.map(|held| held.fence),
         };
         // While it is on its way to Slack, where it stands may become known at any moment.
-        let private = change.news.is_some_and(|news| news.is_private(link)) && connection.posting.is_none();
+        let private =
+            change.news.is_some_and(|news| news.needs_no_place(link)) && connection.posting.is_none();
         let shows = |id: &String, changed| ShownMessage {
             id: id.clone(),
             changed,

@@ -115,12 +115,14 @@ async fn a_link_or_a_sentence_arrives_once_whatever_answers_a_post() {
     })
     .await;
     expect![[r#"
-        slack-post-archived, slack-read-only-channel, slack-workspace-moves, slack-post-limit, slack-token-revoked, slack-token-expired, slack-account-inactive, slack-app-not-installed, slack-two-factor, slack-scope-missing, slack-post-blocks, slack-post-unheard-of, slack-proxy-page
+        slack-post-archived, slack-read-only-channel, slack-workspace-moves, slack-post-limit, slack-token-revoked, slack-token-expired, slack-account-inactive, slack-app-not-installed, slack-two-factor, slack-scope-missing, slack-post-blocks, slack-post-unheard-of, slack-pause, slack-pause-absurd, slack-proxy-page
             with a token, at once: the link, by the response_url
         slack-post-not-in-channel, slack-post-channel-unknown
             with a token, at once: the link, by the response_url; by the response_url: The link is posted, but I'm not in this channel, so the message won't update when your customer finishes. /invite me, and future ones will.
-        slack-partly-done, slack-500, slack-503, slack-pause, slack-pause-unsaid, slack-pause-absurd, slack-channel-pause, slack-proxy-sign-in, slack-portal, slack-dropped
+        slack-partly-done, slack-500, slack-503, slack-pause-unsaid, slack-channel-pause, slack-dropped
             with a token, by 3 tries: the link, by chat.postMessage
+        slack-proxy-sign-in, slack-portal
+            with a token, by 2 tries: the link, by the response_url
         slack-post-without-a-place
             with a token, at once: the link, by chat.postMessage
         slack-post-page, slack-post-other-json, slack-post-empty
@@ -134,7 +136,7 @@ async fn a_link_or_a_sentence_arrives_once_whatever_answers_a_post() {
         slack-response-url-json, slack-response-url-empty, slack-response-url-cut
             without one, at once: the link, by the response_url
         slack-response-url-page
-            without one, by 2 tries: the link, by the response_url; by the response_url: The connection for Google Ads is ready, but Slack never confirmed the message with its link. The link may already be in the channel; if it isn't, type the command again for a fresh one.; nobody could be told
+            without one, by 3 tries: the link, by the response_url; by the response_url: The connection for Google Ads is ready, but Slack never confirmed the message with its link. The link may already be in the channel; if it isn't, type the command again for a fresh one.; by the response_url: The connection for Google Ads is ready, but Slack never confirmed the message with its link. The link may already be in the channel; if it isn't, type the command again for a fresh one.
     "#]].assert_eq(&told);
 }
 

@@ -186,8 +186,10 @@ impl TestBot {
     /// The message of the channel's link that was posted last, as it stands.
     pub(crate) fn link_message(&self) -> Message {
         let mut messages = self.slack.messages().into_iter();
-        let posted = messages
-            .rfind(|message| message.visibility == Visibility::Channel && message.thread_ts.is_none());
+        let posted = messages.rfind(|message| {
+            let is_direct = message.channel.starts_with('D');
+            message.visibility == Visibility::Channel && message.thread_ts.is_none() && !is_direct
+        });
         posted.expect("a message")
     }
 

@@ -114,7 +114,7 @@ impl Store {
         let link = &change.connection.link;
         self.place(message, link, name, now);
         let private =
-            change.news.is_some_and(|news| news.is_private(link)) && change.connection.posting.is_none();
+            change.news.is_some_and(|news| news.needs_no_place(link)) && change.connection.posting.is_none();
         for id in &change.show {
             self.want(id, true, private && *id == link.message_id, now);
         }
