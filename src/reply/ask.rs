@@ -199,7 +199,7 @@ pub fn not_synced(why: NotSynced, link: &Link) -> SlackMessageContent {
         NotSynced::Works => format!("{name} is working again, so there's nothing to do."),
         NotSynced::Unfinished => {
             format!(
-                "The setup of {name} isn't finished, so there's nothing to sync yet. Its link is in this channel."
+                "The setup of {name} isn't finished, so there's nothing to sync yet. Its link is where it was asked for."
             )
         }
         NotSynced::Gone => {
