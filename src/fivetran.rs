@@ -12,6 +12,7 @@ mod complaints;
 pub mod error;
 pub mod expiry;
 pub mod keys;
+mod lenient;
 mod letters;
 pub mod listed;
 pub mod live;
@@ -19,6 +20,8 @@ pub mod model;
 mod probe;
 pub mod said;
 pub mod schema;
+#[cfg(test)]
+mod shapes;
 pub mod tasks;
 
 use std::sync::Arc;
@@ -157,6 +160,10 @@ impl Fivetran {
         let request = self.request(Method::GET, &format!("/v1/connections?{query}"));
         let (found, answered_at) =
             self.exchange::<model::Items<Connection>>(Call::Look, None, request).await?;
+        // One whose name or group cannot be read is not one that is not there.
+        if found.items.iter().any(|found| found.schema.is_empty() || found.group_id.is_empty()) {
+            return Err(Error::Blocked(Obstacle::OddShape));
+        }
         // The filter is exact, and a stranger's connection is never to be taken for ours.
         let ours = |found: &Connection| found.schema == name && found.group_id == group_id;
         Ok(Named { connections: found.items.into_iter().filter(ours).collect(), answered_at })

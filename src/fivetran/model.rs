@@ -1,4 +1,5 @@
-//! The shapes of Fivetran's answers, read leniently: unknown fields grow, known ones can be null.
+//! The shapes of Fivetran's answers, read leniently: unknown fields grow, known ones can be null or of
+//! another shape. Only what an answer is of no use without must be as it should.
 //!
 //! Owns the Connect Card's secret and when it expires. Knows no endpoint.
 //! <https://fivetran.com/docs/rest-api/api-reference>
@@ -12,6 +13,7 @@ use serde::{Deserialize, Deserializer};
 use url::Url;
 
 use crate::fivetran::catalog;
+use crate::fivetran::lenient;
 pub use crate::fivetran::said::ApiMessage;
 use crate::fivetran::schema::SchemaKind;
 use crate::fivetran::tasks;
@@ -29,11 +31,9 @@ pub(super) struct Answer<T> {
     pub(super) data: T,
 }
 
-/// A list that fits on one page.
+/// A list that fits on one page. An answer without one is none: an empty one would say much.
 #[derive(Deserialize)]
-#[serde(bound = "T: Deserialize<'de>")]
 pub(super) struct Items<T> {
-    #[serde(default = "Vec::new", deserialize_with = "null_as_default")]
     pub(super) items: Vec<T>,
 }
 
@@ -45,25 +45,25 @@ pub struct Connection {
     #[serde(deserialize_with = "id")]
     pub id: String,
     /// The service's id.
-    #[serde(default, deserialize_with = "null_as_default")]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub service: String,
     /// Its name, which is the schema, `schema.table` or the schema prefix.
-    #[serde(default, deserialize_with = "null_as_default")]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub schema: String,
     /// The destination's group.
-    #[serde(default, deserialize_with = "null_as_default")]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub group_id: String,
     /// When it was made, by Fivetran's clock.
-    #[serde(default, deserialize_with = "moment")]
+    #[serde(default, deserialize_with = "lenient::moment")]
     pub created_at: Option<Timestamp>,
     /// How far its setup is.
-    #[serde(default, deserialize_with = "null_as_default")]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub status: Status,
     /// The tests of its setup, if the answer has them.
     #[serde(default, deserialize_with = "tasks::tests")]
     pub setup_tests: Option<Vec<SetupTest>>,
     /// Whether somebody has switched its syncs off.
-    #[serde(default, deserialize_with = "is_true")]
+    #[serde(default, deserialize_with = "lenient::is_true")]
     pub paused: bool,
 }
 
@@ -71,13 +71,13 @@ pub struct Connection {
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct Status {
     /// Whether the customer has finished.
-    #[serde(default, deserialize_with = "null_as_default")]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub setup_state: SetupState,
     /// What its loading is doing.
-    #[serde(default, deserialize_with = "null_as_default")]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub sync_state: SyncState,
     /// Whether the first full load is not done yet.
-    #[serde(default, deserialize_with = "null_as_default")]
+    #[serde(default, deserialize_with = "lenient::is_true")]
     pub is_historical_sync: bool,
     /// What somebody has to do.
     #[serde(default, deserialize_with = "tasks::tasks")]
@@ -137,8 +137,8 @@ pub struct Created {
     /// The new connection.
     #[serde(flatten)]
     pub connection: Connection,
-    /// Its card; there whenever it was asked for, but nothing is lost if it is not.
-    #[serde(default)]
+    /// Its card; there whenever it was asked for, but nothing is lost if it is not, or cannot be read.
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub connect_card: Option<ConnectCard>,
 }
 
@@ -193,7 +193,7 @@ impl<'de> Deserialize<'de> for ConnectCard {
         #[derive(Deserialize)]
         struct Card {
             uri: String,
-            #[serde(default)]
+            #[serde(default, deserialize_with = "lenient::or_default")]
             token: Option<String>,
         }
         let Card { uri, token } = Card::deserialize(deserializer)?;
@@ -225,10 +225,10 @@ pub struct ConnectorType {
     /// The service's id.
     id: String,
     /// Its display name.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     name: Option<String>,
     /// `general_availability`, `beta`, `sunset`, ….
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     service_status: Option<String>,
     /// What sort of source it is.
     #[serde(default, rename = "type")]
@@ -263,16 +263,18 @@ pub(super) struct Metadata {
 
 #[derive(Default, Deserialize)]
 struct ConfigSchema {
-    #[serde(default, deserialize_with = "null_as_default")]
-    required: Vec<String>,
-    #[serde(default, deserialize_with = "null_as_default")]
+    #[serde(default)]
+    required: serde_json::Value,
+    // Needed: by which keys there are, people's words are judged.
+    #[serde(default, deserialize_with = "lenient::null_as_default")]
     properties: serde_json::Map<String, serde_json::Value>,
 }
 
 impl Metadata {
     pub(super) fn schema_kind(self) -> SchemaKind {
         let ConfigSchema { required, properties } = self.config.unwrap_or_default();
-        let required: Vec<_> = required.iter().map(String::as_str).collect();
+        let required = required.as_array().into_iter().flatten();
+        let required: Vec<_> = required.filter_map(serde_json::Value::as_str).collect();
         let properties: Vec<_> = properties.keys().map(String::as_str).collect();
         catalog::config_kind(&required, &properties)
     }
@@ -282,13 +284,13 @@ impl Metadata {
 #[derive(Debug, Deserialize)]
 pub struct Account {
     /// The account's name.
-    #[serde(default, deserialize_with = "null_as_default")]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub account_name: String,
     /// The account's id.
-    #[serde(default, deserialize_with = "null_as_default")]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub account_id: String,
     /// The key's own id, if it is a system key.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub system_key_id: Option<String>,
 }
 
@@ -296,7 +298,7 @@ pub struct Account {
 #[derive(Deserialize)]
 pub(super) struct SystemKey {
     /// When it expires, if it does.
-    #[serde(default, deserialize_with = "moment")]
+    #[serde(default, deserialize_with = "lenient::moment")]
     pub(super) expired_at: Option<Timestamp>,
 }
 
@@ -304,7 +306,7 @@ pub(super) struct SystemKey {
 #[derive(Debug, Deserialize)]
 pub struct Group {
     /// The destination's name.
-    #[serde(default, deserialize_with = "null_as_default")]
+    #[serde(default, deserialize_with = "lenient::or_default")]
     pub name: String,
 }
 
@@ -318,23 +320,6 @@ pub fn is_id(id: &str) -> bool {
 fn id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
     let id = String::deserialize(deserializer)?;
     if is_id(&id) { Ok(id) } else { Err(serde::de::Error::custom("an id with odd characters")) }
-}
-
-/// A time that cannot be read is no time; nothing else of the answer is lost for it.
-fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Timestamp>, D::Error> {
-    let value = Option::<serde_json::Value>::deserialize(deserializer)?;
-    Ok(value.and_then(|value| value.as_str()?.parse().ok()))
-}
-
-/// What is neither true nor false is not said.
-fn is_true<'de, D: Deserializer<'de>>(deserializer: D) -> Result<bool, D::Error> {
-    Ok(serde_json::Value::deserialize(deserializer)? == serde_json::Value::Bool(true))
-}
-
-fn null_as_default<'de, D: Deserializer<'de>, T: Default + Deserialize<'de>>(
-    deserializer: D,
-) -> Result<T, D::Error> {
-    Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }
 
 #[cfg(test)]
@@ -364,11 +349,6 @@ mod tests {
             let connection: Connection =
                 serde_json::from_value(json!({"id": "a", "status": status})).unwrap();
             assert_eq!(connection.status.setup_state, SetupState::Unknown);
-        }
-        for created_at in [json!("yesterday"), json!(17), json!(null)] {
-            let created: Created =
-                serde_json::from_value(json!({"id": "a", "created_at": created_at, "status": null})).unwrap();
-            assert_eq!(created.connection.created_at, None);
         }
         let connection: Connection =
             serde_json::from_value(json!({"id": "a", "status": {"setup_state": "rehearsing"}})).unwrap();
