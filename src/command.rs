@@ -316,16 +316,25 @@ fn parse_text(text: &str, vocabulary: &Vocabulary<'_>) -> Result<Command, UsageE
     }
 }
 
-/// Whether what was read may mean something else by a newer catalogue: a word that this one does not
-/// know, or a name that it takes for a retired one.
+/// Whether what was read of a text may mean something else by a newer catalogue: wherever a name of a
+/// service is, or may be, that this one does not know.
 #[must_use]
-pub fn hangs_on_the_catalogue(read: &Result<Command, UsageError>) -> bool {
+pub fn hangs_on_the_catalogue(typed: &str, read: &Result<Command, UsageError>, catalog: &Catalog) -> bool {
+    let text = typed::text(typed);
     match read {
-        Ok(Command::Connect(request)) => request.retired.is_some(),
-        Err(UsageError::UnknownService { .. }) => true,
-        // `adwords` alone.
-        Err(UsageError::SchemaMissing(_) | UsageError::ServiceNotAllowed { .. }) => true,
-        _ => false,
+        // No name has an underscore, so whatever is behind an id with one is no part of a name: but in
+        // `google ads manager` the last word is a schema only where no service is called that.
+        Ok(Command::Connect(request)) => {
+            let id = request.service.as_str();
+            let is_typed = text.split(' ').any(|word| word.eq_ignore_ascii_case(id));
+            request.retired.is_some() || !is_typed || !id.contains('_')
+        }
+        Ok(Command::Services(words)) => !services::is_known(words, catalog),
+        // `help scout`.
+        Ok(Command::Help) => text.contains(' '),
+        Ok(Command::Renew(_) | Command::Cancel(_) | Command::Status(_) | Command::List) => false,
+        Err(UsageError::SchemaWanted { .. } | UsageError::NotASchema { .. }) => false,
+        Err(_) => !text.is_empty(),
     }
 }
 

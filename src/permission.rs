@@ -157,6 +157,8 @@ impl Gate {
     ) -> Result<String, Refused> {
         let end = limit.min(Instant::now() + PATIENCE);
         self.judge(person, channel_id, now, end).await.map_err(|reason| {
+            let (team, user) = (person.workspace.id(), &person.user_id);
+            tracing::info!(team, channel = channel_id, user, ?reason, "somebody was not permitted");
             let ask = self.permissions.users.iter().take(ASKED).cloned().collect();
             Refused { reason, ask }
         })

@@ -40,6 +40,12 @@ pub enum How {
     Nearest,
 }
 
+/// Whether these words find what they say, rather than what is near.
+#[must_use]
+pub fn is_known(words: &str, catalog: &Catalog) -> bool {
+    matches!(find(words, catalog, 1).how, How::Popular | How::Matching)
+}
+
 /// Finds at most `limit` services.
 #[must_use]
 pub fn find(words: &str, catalog: &Catalog, limit: usize) -> Found {

@@ -114,8 +114,7 @@ impl Commands {
         mut typed: SlashCommand,
         deadline: Deadline,
     ) -> (Answer, Option<SlackMessageContent>) {
-        let catalog = self.words.catalog.current();
-        if command::asks_for_help(&typed.text, &catalog) {
+        if self.asks_for_help(&typed.text, deadline).await {
             return (Answer::Replied, Some(reply::help(Surface::of(&typed.command))));
         }
         let person = Person {
@@ -127,18 +126,16 @@ impl Commands {
         match allowed.await {
             // Wherever in an organisation it was typed, it is kept under the bot's own workspace.
             Ok(team_id) => typed.team_id = team_id,
-            Err(refused) => {
-                tracing::info!(
-                    team = typed.team_id,
-                    channel = typed.channel_id,
-                    user = typed.user_id,
-                    reason = ?refused.reason,
-                    "a command was not permitted"
-                );
-                return (Answer::Replied, Some(reply::refused(&refused)));
-            }
+            Err(refused) => return (Answer::Replied, Some(reply::refused(&refused))),
         }
         self.read(key, typed, deadline).await
+    }
+
+    async fn asks_for_help(&self, text: &str, deadline: Deadline) -> bool {
+        let catalog = self.words.catalog.current();
+        command::asks_for_help(text, &catalog)
+            && (!command::hangs_on_the_catalogue(text, &Ok(Command::Help), &catalog)
+                || command::asks_for_help(text, &*self.words.newest(deadline).await))
     }
 
     /// From the words of somebody who may use the bot here to what there is to say.
@@ -151,15 +148,10 @@ impl Commands {
         let catalog = self.words.catalog.current();
         let vocabulary = self.words.in_channel(&catalog, &typed.command, &typed.channel_id);
         let mut read = command::parse(&typed.text, &vocabulary);
-        // Right after a start the last word is still to come from Fivetran.
-        if command::hangs_on_the_catalogue(&read)
-            && let Ok(newer) = timeout_at(deadline.early(), self.words.catalog.after_first_fetch()).await
-            && !Arc::ptr_eq(&newer, &catalog)
-        {
-            read = command::parse(
-                &typed.text,
-                &self.words.in_channel(&newer, &typed.command, &typed.channel_id),
-            );
+        if command::hangs_on_the_catalogue(&typed.text, &read, &catalog) {
+            let newest = self.words.newest(deadline).await;
+            let vocabulary = self.words.in_channel(&newest, &typed.command, &typed.channel_id);
+            read = command::parse(&typed.text, &vocabulary);
         }
         match read {
             Ok(command) => {

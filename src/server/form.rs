@@ -183,18 +183,12 @@ impl Forms {
         let allowed = self.gate.authorize(&person, &draft.channel_id, self.clock.now(), deadline.early());
         let team_id = match allowed.await {
             Ok(team_id) => team_id,
-            Err(refused) => {
-                tracing::info!(
-                    team = draft.team_id,
-                    channel = draft.channel_id,
-                    user = draft.user_id,
-                    reason = ?refused.reason,
-                    "a form was not permitted"
-                );
-                return Some(reply::instead(reply::refused(&refused)));
-            }
+            Err(refused) => return Some(reply::instead(reply::refused(&refused))),
         };
-        let catalog = self.words.catalog.current();
+        let mut catalog = self.words.catalog.current();
+        if values.service.is_some_and(|id| catalog.get(id).is_none()) {
+            catalog = self.words.newest(deadline).await;
+        }
         let vocabulary = self.words.in_channel(&catalog, &draft.slash, &draft.channel_id);
         let request = match form::read(values, &vocabulary) {
             Ok(request) => Request { in_direct_message: draft.is_direct, ..request },
@@ -212,12 +206,20 @@ impl Forms {
     }
 
     /// The choices for what somebody has typed into a select so far.
-    pub(super) fn suggest(&self, interaction: &Interaction) -> SlackBlockSuggestionOptions {
+    pub(super) async fn suggest(
+        &self,
+        interaction: &Interaction,
+        deadline: Deadline,
+    ) -> SlackBlockSuggestionOptions {
         if interaction.typed_into.as_deref() != Some(Field::Service.id()) {
             tracing::warn!("choices are asked for, for a field that is none of ours");
             return reply::no_options();
         }
-        reply::options(&services::find(&interaction.typed, &self.words.catalog.current(), reply::CHOICES))
+        let mut catalog = self.words.catalog.current();
+        if !services::is_known(&interaction.typed, &catalog) {
+            catalog = self.words.newest(deadline).await;
+        }
+        reply::options(&services::find(&interaction.typed, &catalog, reply::CHOICES))
     }
 }
 

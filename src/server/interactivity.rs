@@ -115,7 +115,7 @@ async fn respond(
 ) -> Option<Value> {
     tracing::debug!(kind = interaction.known_kind(), "an interaction");
     match interaction.kind.as_str() {
-        "block_suggestion" => serde_json::to_value(route.forms.suggest(&interaction)).ok(),
+        "block_suggestion" => serde_json::to_value(route.forms.suggest(&interaction, deadline).await).ok(),
         "view_submission" => {
             serde_json::to_value(route.forms.submit(key, &interaction, deadline).await?).ok()
         }
@@ -271,17 +271,7 @@ impl Press {
             home: self.home.clone(),
         };
         let (now, limit) = (route.clock.now(), self.deadline.early());
-        let allowed = route.gate.authorize(&person, &self.channel_id, now, limit).await;
-        if let Err(refused) = &allowed {
-            tracing::info!(
-                team = self.workspace.id(),
-                channel = self.channel_id,
-                user = self.user_id,
-                reason = ?refused.reason,
-                "a press was not permitted"
-            );
-        }
-        allowed
+        route.gate.authorize(&person, &self.channel_id, now, limit).await
     }
 
     /// Anyone who sees a link's own message may ask for a new link in it, people of the customer's

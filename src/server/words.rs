@@ -4,6 +4,9 @@
 
 use std::sync::Arc;
 
+use tokio::time::timeout_at;
+
+use super::deadline::Deadline;
 use crate::command::Vocabulary;
 use crate::command::places::{Channels, Destinations};
 use crate::command::surface::Surface;
@@ -21,6 +24,13 @@ pub struct Words {
 }
 
 impl Words {
+    /// The catalogue that a word is looked up in which the one in force does not know: right after a
+    /// start, the last word is still to come from Fivetran.
+    pub(super) async fn newest(&self, deadline: Deadline) -> Arc<Catalog> {
+        let newest = timeout_at(deadline.early(), self.catalog.after_first_fetch()).await;
+        newest.unwrap_or_else(|_| self.catalog.current())
+    }
+
     /// What they can refer to in one channel.
     pub(super) fn in_channel<'a>(
         &'a self,

@@ -266,6 +266,33 @@ async fn a_word_that_nothing_knows_waits_for_the_first_catalogue() {
     }
 }
 
+/// Nor is a name read as a service and a schema because only a part of it is known yet.
+#[tokio::test]
+async fn a_name_waits_for_the_first_catalogue_whichever_way_it_comes() {
+    for way in ["typed", "searched", "suggested", "chosen"] {
+        let setup = Setup::new().await;
+        setup.fivetran.list_service("google_ads_manager", "Google Ads Manager");
+        let wire = Wire::to(setup.fivetran.addr(), "/public/connector-types").await;
+        wire.arm(Trick::Hold);
+        let bot = setup.with("FIVETRAN_API_URL", &wire.url()).start_without_catalogue().await;
+        let view = bot.opens_form().await;
+        let comes = async {
+            match way {
+                "typed" => bot.send("google ads manager").await.text().to_owned(),
+                "searched" => bot.send("services ads manager").await.text().to_owned(),
+                "suggested" => {
+                    let asked = bot.slack.suggest(&bot.url, "service", "service", "ads manager", USER, None);
+                    asked.await.unwrap().json().to_string()
+                }
+                _ => bot.submits_meanwhile(USER, &view, ["google_ads_manager", "acme", ""]).await.to_string(),
+            }
+        };
+        let (said, ()) = tokio::join!(comes, async { wire.release() });
+        let expected = if way == "chosen" { r#"{"response_action":"clear"}"# } else { "Google Ads Manager" };
+        assert!(said.contains(expected), "{way}: {said}");
+    }
+}
+
 #[tokio::test]
 async fn a_service_that_a_link_cannot_set_up_is_told_and_not_created() {
     let setup = Setup::new().await;

@@ -337,3 +337,44 @@ fn italics_are_understood_or_asked_about_before_a_schema_is_made_of_them() {
         }
     }
 }
+
+#[test]
+fn whatever_may_be_a_name_that_is_still_to_come_hangs_on_the_catalogue() {
+    let catalog = Catalog::built_in();
+    let destinations = destinations();
+    let vocabulary = Vocabulary {
+        slash: Surface::of("/connect-card"),
+        catalog: &catalog,
+        destinations: &destinations,
+        channel: &NO_DEFAULTS,
+    };
+    for (typed, hangs) in [
+        ("google_ads acme", false),
+        ("google_ads acme to staging", false),
+        ("GOOGLE_SHEETS acme.budget", false),
+        // A service may be called that.
+        ("google ads manager", true),
+        ("hubspot marketing", true),
+        ("brand new", true),
+        ("brand_new acme", true),
+        ("google display and video 3600", true),
+        ("adwords acme", true),
+        ("google_ads", true),
+        ("help", false),
+        ("help scooter", true),
+        ("services", false),
+        ("services google", false),
+        ("services brand new", true),
+        ("status acme", false),
+        ("renew", false),
+        ("list", false),
+        ("", false),
+    ] {
+        let read = parse_text(typed, &vocabulary);
+        assert_eq!(
+            crate::command::hangs_on_the_catalogue(typed, &read, &catalog),
+            hangs,
+            "{typed}: {read:?}"
+        );
+    }
+}
