@@ -7,8 +7,8 @@
 
 mod pace;
 mod sweep;
+mod vouch;
 
-use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -27,6 +27,7 @@ use crate::work::Key;
 use pace::Pace;
 pub use pace::USUAL_LIMIT;
 use sweep::GROUPS;
+use vouch::Vouched;
 
 /// How often the database is asked for what is due.
 const POLL: Duration = Duration::from_secs(1);
@@ -49,9 +50,6 @@ const JUDGEMENTS: u32 = 16;
 const BROWSER_LIMIT: Duration = Duration::from_millis(2500);
 /// How long looks in flight may take at a shutdown before they are abandoned.
 const FINISH_LIMIT: Duration = Duration::from_secs(12);
-/// How long a whole list vouches for what was not in it: longer than until the next one, and than until
-/// what is missing is looked at alone.
-const VOUCHED_FOR: SignedDuration = SignedDuration::from_mins(15);
 /// How often the operator is told that too many connections are missing.
 const TELL_AGAIN: SignedDuration = SignedDuration::from_mins(1);
 
@@ -78,9 +76,8 @@ pub struct Watcher {
     hasty_pace: Mutex<Pace>,
     /// When the operator was told last that too many are missing.
     told: Mutex<Option<Timestamp>>,
-    /// By group, which of ours its last whole list has not shown while it showed no fewer others of ours:
-    /// a key that sees those is the right one.
-    vouched: Mutex<HashMap<String, (Timestamp, HashSet<String>)>>,
+    /// Which absences are believed however many they are.
+    vouched: Mutex<Vouched>,
 }
 
 /// A watcher at work.
@@ -372,23 +369,10 @@ impl Watcher {
         }
     }
 
-    /// Takes note of a whole list of a group: how many of ours were on it, and which were not.
-    fn vouch(&self, group_id: &str, found: usize, absent: HashSet<String>) {
-        let now = self.parts.clock.now();
-        let mut vouched = lock(&self.vouched);
-        if absent.is_empty() || absent.len() > found {
-            vouched.remove(group_id);
-        } else {
-            vouched.insert(group_id.to_owned(), (now, absent));
-        }
-    }
-
     /// Whether the last whole list of its group says that a connection is not there, and can be believed.
     fn is_vouched_for(&self, connection: &Connection) -> bool {
-        let now = self.parts.clock.now();
-        lock(&self.vouched).get(&connection.key.group_id).is_some_and(|(at, absent)| {
-            now.duration_since(*at) < VOUCHED_FOR && absent.contains(&connection.link.connection_id)
-        })
+        let (group_id, now) = (&connection.key.group_id, self.parts.clock.now());
+        lock(&self.vouched).say_gone(group_id, &connection.link.connection_id, now)
     }
 
     /// How many connections are missing. Of more than a few, somebody has to be told, unless a list

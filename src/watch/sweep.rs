@@ -133,10 +133,11 @@ impl Watcher {
         group.pages = pages;
         if whole {
             let found = watched - unlisted.len();
-            self.vouch(&group.group_id, found, unlisted.keys().cloned().collect());
-        }
-        if whole && !unlisted.is_empty() {
-            let vouched = unlisted.len() <= watched - unlisted.len();
+            let absent = unlisted.keys().cloned();
+            let vouched = lock(&self.vouched).note(&group.group_id, found, absent, self.parts.clock.now());
+            if unlisted.is_empty() {
+                return Ok(true);
+            }
             let others = self.missing(vouched).await?;
             let missing = |row: Watched| (row, Seen::Missing { others });
             let new: Vec<_> = unlisted.into_values().map(missing).collect();
