@@ -22,12 +22,16 @@ use tokio::time::{Instant, timeout_at};
 
 use super::deadline::Deadline;
 
-/// How long a connection may wait with the first byte of its first request. Nobody opens one for
-/// nothing, other than to take its place from others.
+/// After how long a connection on which nothing has come yet is the first to make room for another one.
+/// It may be somebody who takes places from others. But proxies written in Go dial ahead: while a request
+/// waits for one of two connections, the other is kept for a later one, and a command that comes just as
+/// it is closed would be lost. So as long as there is room, it is kept like one that has been used.
 const FRESH_LIMIT: Duration = Duration::from_secs(5);
+/// How often a newcomer to a full house looks for one of those.
+const LOOK_AGAIN: Duration = Duration::from_secs(1);
 /// From a request's first byte to the end of its header, however slowly it comes.
 const HEADER_LIMIT: Duration = Duration::from_secs(5);
-/// How long a connection is kept after an answer. Balancers close theirs after 60 s of silence, and
+/// How long a connection is kept after an answer, or without a request. Balancers close theirs after 60 s of silence, and
 /// have to be the first to do so: <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/application-load-balancers.html#connection-idle-timeout>
 const IDLE_LIMIT: Duration = Duration::from_secs(75);
 
@@ -88,7 +92,7 @@ impl Line {
     /// Asks it to leave, if it has nothing to do since then.
     fn leaves(&self, since: Instant) -> bool {
         let mut phase = self.phase();
-        let idle = *phase == Phase::Idle(since);
+        let idle = matches!(*phase, Phase::Idle(at) | Phase::Fresh(at) if at == since);
         if idle {
             *phase = Phase::Leaving;
             self.changed.notify_one();
@@ -96,9 +100,11 @@ impl Line {
         idle
     }
 
-    fn idle_since(&self) -> Option<Instant> {
+    /// Since when it could make room, and before that, whether it has ever been used.
+    fn idle_since(&self) -> Option<(bool, Instant)> {
         match *self.phase() {
-            Phase::Idle(since) => Some(since),
+            Phase::Idle(since) => Some((true, since)),
+            Phase::Fresh(since) if since.elapsed() >= FRESH_LIMIT => Some((false, since)),
             _ => None,
         }
     }
@@ -108,9 +114,8 @@ impl Line {
         loop {
             let phase = *self.phase();
             let end = match phase {
-                Phase::Fresh(at) => at + FRESH_LIMIT,
                 Phase::Begun(at) => at + HEADER_LIMIT,
-                Phase::Idle(at) => at + IDLE_LIMIT,
+                Phase::Fresh(at) | Phase::Idle(at) => at + IDLE_LIMIT,
                 Phase::Leaving => return,
                 Phase::Busy => {
                     self.changed.notified().await;
@@ -144,8 +149,8 @@ impl Crowd {
         })
     }
 
-    /// A place for one more connection: a free one, else that of the connection which has been idle
-    /// for longest. Waits only while all of them are at something. For one newcomer at a time.
+    /// A place for one more connection: a free one, else that of one which has never been used, else that
+    /// of the one which has been idle for longest. Waits only while all of them are at something. For one newcomer at a time.
     pub(super) async fn admit(self: &Arc<Self>) -> Option<Place> {
         let permit = loop {
             if let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() {
@@ -155,6 +160,7 @@ impl Crowd {
             tokio::select! {
                 permit = Arc::clone(&self.places).acquire_owned() => break permit.ok()?,
                 () = self.idle.notified() => {}
+                () = tokio::time::sleep(LOOK_AGAIN) => {}
             }
         };
         let phase = Mutex::new(Phase::Fresh(Instant::now()));
@@ -164,7 +170,7 @@ impl Crowd {
         Some(Place { crowd: Arc::clone(self), id, line, _permit: permit })
     }
 
-    /// Asks the one that has been idle for longest, unless one is leaving already: `idle` also wakes
+    /// Asks the one that can be spared most, unless one is leaving already: `idle` also wakes
     /// a newcomer for what became idle before it came.
     fn ask_one_to_leave(&self) {
         let lines = self.lines();
@@ -173,9 +179,9 @@ impl Crowd {
         }
         let idle = lines.values().filter_map(|line| Some((line.idle_since()?, line)));
         let mut idle: Vec<_> = idle.collect();
-        idle.sort_unstable_by_key(|(since, _)| *since);
+        idle.sort_unstable_by_key(|(idle, _)| *idle);
         // One may have come to be used just now.
-        let _ = idle.into_iter().any(|(since, line)| line.leaves(since));
+        let _ = idle.into_iter().any(|((_, since), line)| line.leaves(since));
     }
 
     fn lines(&self) -> MutexGuard<'_, HashMap<u64, Arc<Line>>> {
@@ -346,9 +352,43 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_connection_that_says_nothing_or_says_it_slowly_is_closed_soon() {
+    async fn a_connection_that_was_dialled_ahead_answers_its_first_request_whenever_that_comes() {
         let crowd = Crowd::new(8);
-        assert_eq!(closes_after(&mut connect(&crowd).await).await, 5, "fresh");
+        for seconds in [0, 4, 5, 6, 60, 74] {
+            let mut peer = connect(&crowd).await;
+            tokio::time::sleep(Duration::from_secs(seconds)).await;
+            assert!(asks(&mut peer).await, "after {seconds} s");
+        }
+        assert_eq!(closes_after(&mut connect(&crowd).await).await, 75);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_says_nothing_makes_room_before_those_who_have_been_heard() {
+        let crowd = Crowd::new(3);
+        let mut heard = connect(&crowd).await;
+        assert!(asks(&mut heard).await);
+        let mut silent = [connect(&crowd).await, connect(&crowd).await];
+        tokio::time::sleep(FRESH_LIMIT).await;
+        for _ in 0..2 {
+            let began = Instant::now();
+            assert!(asks(&mut connect(&crowd).await).await);
+            assert_eq!(began.elapsed().as_secs(), 0);
+        }
+        for peer in &mut silent {
+            assert!(!asks(peer).await);
+        }
+        assert!(asks(&mut heard).await);
+        // Nor for longer than that, whatever there is room for.
+        let crowd = Crowd::new(1);
+        let _silent = connect(&crowd).await;
+        let began = Instant::now();
+        assert!(asks(&mut connect(&crowd).await).await);
+        assert!(began.elapsed() >= FRESH_LIMIT && began.elapsed() <= FRESH_LIMIT + LOOK_AGAIN);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_request_that_is_said_slowly_is_closed_soon() {
+        let crowd = Crowd::new(8);
         let mut peer = connect(&crowd).await;
         for used in [false, true] {
             if used {
