@@ -83,7 +83,7 @@ pub struct Journal<C> {
     /// this process's memory and nowhere else; through a rest too, or a message that is held up would
     /// have a fresh card made, and so one more link that works, each time it is tried.
     card: Option<(C, Timestamp)>,
-    /// Whether the link may have been posted: a try of this process was not answered.
+    /// Whether the link may have been posted: a try was not answered, or another process may have tried.
     maybe_posted: bool,
     /// What a link is for, if the last look has shown that the connection had been set up.
     purpose: Option<Purpose>,
@@ -184,6 +184,10 @@ impl<C> Journal<C> {
             Outcome::TakenOver => {
                 self.card = None;
                 self.maybe_sent = Some(now);
+                // Posts to a response_url are counted beforehand; of others nothing is known here.
+                let posts_of_links = self.progress.posts.saturating_sub(self.progress.noted.into());
+                self.maybe_posted = matches!(self.progress.stage, Stage::Deliver { .. })
+                    && (self.terms.web_api || posts_of_links > 0);
                 self.begin(Due::Look, now)
             }
             Outcome::Woken | Outcome::Noted => {

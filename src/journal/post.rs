@@ -15,7 +15,11 @@ impl<C> Journal<C> {
         let telling = matches!(self.progress.stage, Stage::Tell { .. });
         match failure {
             PostFailure::Refused(_) if telling => self.end(Ending::Undeliverable),
-            PostFailure::Refused(slack_says) => self.tell(Problem::CannotPost { slack_says }, now),
+            PostFailure::Refused(slack_says) => {
+                // Whoever posts knows from the connection's row that no earlier try may be there.
+                self.maybe_posted = false;
+                self.tell(Problem::CannotPost { slack_says }, now)
+            }
             PostFailure::Unconfirmed if telling => self.end(Ending::Undeliverable),
             PostFailure::Unconfirmed => self.tell(Problem::Unconfirmed, now),
             // The time in which the person can still be told is not spent on hope.

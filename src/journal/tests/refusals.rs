@@ -54,3 +54,31 @@ fn nobody_is_told_that_there_is_no_link_once_one_may_be_there() {
         }
     }
 }
+
+/// Of a post by the Web API, the row of a command says nothing.
+#[test]
+fn whoever_takes_a_command_over_tells_of_a_link_that_may_be_there() {
+    let deliver = || Stage::Deliver { connection: "ours".to_owned(), existed: false };
+    for (web_api, posts, noted, may_be_there) in [
+        (WEB_API, 0, false, true),
+        (RESPONSE_URL, 0, false, false),
+        (RESPONSE_URL, 1, true, false),
+        (RESPONSE_URL, 1, false, true),
+        (RESPONSE_URL, 2, true, true),
+    ] {
+        let progress = Progress { posts, noted, ..Progress::of(deliver()) };
+        let mut life = Life::at(web_api, progress.clone());
+        assert_eq!(life.next(Outcome::TakenOver), Step::Look);
+        assert_eq!(life.next(failed(Failure::Final(Problem::KeyRejected))), Step::Tell);
+        let told = if may_be_there { Problem::Unconfirmed } else { Problem::KeyRejected };
+        assert_eq!(life.problem(), Some(&told), "{web_api} {posts} {noted}");
+        // Whoever posts knows more.
+        let mut life = Life::at(web_api, progress);
+        life.next(Outcome::TakenOver);
+        assert_eq!(life.next(unfinished(None)), Step::Mint);
+        assert_eq!(life.next(Outcome::Minted("card")), Step::Post);
+        life.next(post_failed(PostFailure::Refused("is_archived".to_owned())));
+        let word = "is_archived".to_owned();
+        assert_eq!(life.problem(), Some(&Problem::CannotPost { slack_says: word }));
+    }
+}
