@@ -4,6 +4,7 @@
 //! words them.
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::fivetran::model::ApiMessage;
 use crate::fivetran::schema::Misfit;
@@ -132,10 +133,13 @@ pub enum Notice {
     Problem(Problem),
 }
 
-/// How a cancellation that worked stands in the column of problems, and how syncs do.
+/// How a cancellation that worked stands in the column of problems.
 const CANCELLED: &str = r#"{"problem":"cancelled"}"#;
-const SYNC_BEGUN: &str = r#"{"problem":"sync_begun"}"#;
-const SYNC_RUNNING: &str = r#"{"problem":"sync_running"}"#;
+/// The field in which it stands what there is to tell, where the rest is for the version before.
+const EXACTLY: &str = "exactly";
+/// How syncs stand there.
+const SYNC_BEGUN: &str = "sync_begun";
+const SYNC_RUNNING: &str = "sync_running";
 /// [`Problem::Unconfirmed`] is stored as a [`Problem::CannotPost`] with these words in the place of
 /// Slack's, which every version reads.
 const UNCONFIRMED: &str = "no clear answer";
@@ -148,19 +152,46 @@ impl Notice {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Cancelled => "cancelled",
-            Self::SyncBegun => "sync_begun",
-            Self::SyncRunning => "sync_running",
+            Self::SyncBegun => SYNC_BEGUN,
+            Self::SyncRunning => SYNC_RUNNING,
             Self::Problem(problem) => problem.name(),
         }
+    }
+
+    /// What the version before tells in its place, if it does not know it: so that a command which it
+    /// takes up after it was put back ends in a sentence, too.
+    fn before(&self) -> Option<Problem> {
+        Some(match self {
+            Self::Problem(Problem::Conflict(said) | Problem::Declined { said, .. }) => {
+                Problem::Refused(said.clone())
+            }
+            Self::SyncBegun | Self::SyncRunning => Problem::NoAnswer,
+            Self::Problem(
+                Problem::Blocked(_)
+                | Problem::TooLarge { .. }
+                | Problem::Paused
+                | Problem::Unfinished
+                | Problem::Unsure { .. },
+            ) => Problem::NoAnswer,
+            Self::Cancelled | Self::Problem(_) => return None,
+        })
     }
 
     /// As it is stored.
     #[must_use]
     pub fn to_json(&self) -> Option<String> {
+        if let Some(before) = self.before() {
+            let mut both = serde_json::to_value(before).ok()?;
+            let exactly = match self {
+                Self::Problem(problem) => serde_json::to_value(problem).ok()?,
+                done => done.name().into(),
+            };
+            both.as_object_mut()?.insert(EXACTLY.to_owned(), exactly);
+            return Some(both.to_string());
+        }
         match self {
             Self::Cancelled => Some(CANCELLED.to_owned()),
-            Self::SyncBegun => Some(SYNC_BEGUN.to_owned()),
-            Self::SyncRunning => Some(SYNC_RUNNING.to_owned()),
+            Self::SyncBegun | Self::SyncRunning => None,
             Self::Problem(Problem::Unconfirmed) => {
                 Self::Problem(Problem::CannotPost { slack_says: UNCONFIRMED.to_owned() }).to_json()
             }
@@ -175,11 +206,18 @@ impl Notice {
     /// From how it is stored; `None` if this version does not know it.
     #[must_use]
     pub fn from_json(json: &str) -> Option<Self> {
-        match json {
-            CANCELLED => return Some(Self::Cancelled),
-            SYNC_BEGUN => return Some(Self::SyncBegun),
-            SYNC_RUNNING => return Some(Self::SyncRunning),
+        if json == CANCELLED {
+            return Some(Self::Cancelled);
+        }
+        // What only the next version knows is told as it has it told by this one.
+        let exactly = serde_json::from_str::<Value>(json).ok()?.get_mut(EXACTLY).map(Value::take);
+        match exactly.as_ref().and_then(Value::as_str) {
+            Some(SYNC_BEGUN) => return Some(Self::SyncBegun),
+            Some(SYNC_RUNNING) => return Some(Self::SyncRunning),
             _ => {}
+        }
+        if let Some(problem) = exactly.and_then(|exactly| serde_json::from_value(exactly).ok()) {
+            return Some(Self::Problem(problem));
         }
         Some(Self::Problem(match serde_json::from_str(json).ok()? {
             Problem::CannotPost { slack_says } if slack_says == UNCONFIRMED => Problem::Unconfirmed,
@@ -260,10 +298,24 @@ mod tests {
             (Notice::Cancelled, r#"{"problem":"cancelled"}"#),
             (Problem::Unconfirmed.into(), r#"{"problem":"cannot_post","slack_says":"no clear answer"}"#),
             (Problem::NoAnswer.into(), r#"{"problem":"no_answer"}"#),
+            (Notice::SyncBegun, r#"{"exactly":"sync_begun","problem":"no_answer"}"#),
+            (
+                Problem::Blocked(Obstacle::Redirect { status: 302 }).into(),
+                r#"{"exactly":{"obstacle":"redirect","problem":"blocked","status":302},"problem":"no_answer"}"#,
+            ),
+            (Problem::Paused.into(), r#"{"exactly":{"problem":"paused"},"problem":"no_answer"}"#),
+            (
+                Problem::Conflict(ApiMessage { code: "C".to_owned(), message: "m".to_owned() }).into(),
+                r#"{"code":"C","exactly":{"code":"C","message":"m","problem":"conflict"},"message":"m","problem":"refused"}"#,
+            ),
         ] {
             assert_eq!(notice.to_json().as_deref(), Some(json));
             assert_eq!(Notice::from_json(json), Some(notice));
         }
         assert_eq!(Notice::from_json(r#"{"problem":"of a later version"}"#), None);
+        for later in [r#"{"problem":"of a later version"}"#, r#""of a later version""#, "5"] {
+            let json = format!(r#"{{"problem":"no_answer","exactly":{later}}}"#);
+            assert_eq!(Notice::from_json(&json), Some(Problem::NoAnswer.into()), "{later}");
+        }
     }
 }

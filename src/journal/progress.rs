@@ -58,12 +58,12 @@ pub enum Ending {
 }
 
 impl Stage {
-    /// Its name in the database. A cancellation stands there as a `create` that knows its connection.
+    /// Its name in the database. A cancellation stands there as a `create` that knows its connection, and
+    /// so does a sync: what the version before cannot read, it would leave lying for ever.
     #[must_use]
     pub fn name(&self) -> &'static str {
         match self {
-            Self::Create | Self::Cancel { .. } => "create",
-            Self::Sync { .. } => "sync",
+            Self::Create | Self::Cancel { .. } | Self::Sync { .. } => "create",
             Self::Deliver { .. } => "deliver",
             Self::Tell { .. } => "tell",
             Self::Over { ending: Ending::Delivered, .. } => "delivered",
@@ -72,18 +72,20 @@ impl Stage {
         }
     }
 
-    /// The open stage that the columns of a row describe; `None` if they make none.
+    /// The open stage that the columns of a row describe, of a command that wants this, as far as that
+    /// can be read; `None` if they make none.
     #[must_use]
     pub fn stored(
         name: &str,
+        intent: Option<Intent>,
         connection: Option<String>,
         existed: bool,
         notice: Option<Notice>,
     ) -> Option<Self> {
         match (name, connection) {
             ("create", None) => Some(Self::Create),
+            ("create", Some(connection)) if intent == Some(Intent::Sync) => Some(Self::Sync { connection }),
             ("create", Some(connection)) => Some(Self::Cancel { connection }),
-            ("sync", Some(connection)) => Some(Self::Sync { connection }),
             ("deliver", Some(connection)) => Some(Self::Deliver { connection, existed }),
             ("tell", connection) => Some(Self::Tell { notice: notice?, connection }),
             _ => None,
@@ -192,7 +194,9 @@ mod tests {
             Stage::Tell { notice: Notice::Problem(Problem::NoAnswer), connection: None },
         ] {
             let id = stage.connection().map(str::to_owned);
-            let back = Stage::stored(stage.name(), id, stage.existed(), stage.notice().cloned());
+            let intent = if let Stage::Sync { .. } = stage { Intent::Sync } else { Intent::Cancel };
+            let back =
+                Stage::stored(stage.name(), Some(intent), id, stage.existed(), stage.notice().cloned());
             assert_eq!(back, Some(stage));
         }
     }
@@ -222,9 +226,10 @@ mod tests {
     #[test]
     fn columns_that_make_no_open_stage_are_refused() {
         for (name, connection) in
-            [("deliver", None), ("sync", None), ("tell", Some("abc")), ("told", None), ("", None)]
+            [("deliver", None), ("sync", Some("abc")), ("tell", Some("abc")), ("told", None), ("", None)]
         {
-            assert_eq!(Stage::stored(name, connection.map(str::to_owned), false, None), None, "{name}");
+            let connection = connection.map(str::to_owned);
+            assert_eq!(Stage::stored(name, Some(Intent::Sync), connection, false, None), None, "{name}");
         }
     }
 }

@@ -17,6 +17,7 @@ use super::accept::{self, Turn};
 use super::row::NewRow;
 use super::{LeaseGuard, Pool, Store, StoreError, millis, on};
 use crate::journal::{FIRST_FENCE, Notice, Progress, Stage};
+use crate::work::Work;
 
 /// Leases that one statement prolongs. It takes a few milliseconds for so many.
 const RENEWED_AT_A_TIME: usize = 128;
@@ -229,28 +230,25 @@ impl Store {
                 })
                 .collect::<Result<_, StoreError>>()
         })?;
-        // A row that this version cannot read is left, until its lease ends, to one that can.
-        let read = rows.into_iter().map(|row| self.claimed(row, asked_ms));
-        Ok(read
-            .filter_map(|row| {
-                row.inspect_err(|error| tracing::error!(%error, "left a command as it is")).ok()
-            })
-            .collect())
+        Ok(rows.into_iter().map(|row| self.claimed(row, asked_ms)).collect())
     }
 
-    fn claimed(&self, row: Stored, asked_ms: u64) -> Result<Claimed, StoreError> {
-        let unreadable = || StoreError::Unreadable(row.id.clone());
-        let notice = row.problem.as_deref().map(|json| Notice::from_json(json).ok_or_else(unreadable));
-        let stage = Stage::stored(&row.stage, row.connection_id, row.existed != 0, notice.transpose()?);
+    /// A command in hand. Of a row that this version cannot read, nothing is known of what was asked for,
+    /// by which the worker leaves it to a version that can, for as long as one may come.
+    fn claimed(&self, mut row: Stored, asked_ms: u64) -> Claimed {
+        let stage = row.stage().unwrap_or_else(|| {
+            row.request.clear();
+            Stage::default()
+        });
         let progress = Progress {
-            stage: stage.ok_or_else(unreadable)?,
+            stage,
             tries: u32::try_from(row.tries).unwrap_or(u32::MAX),
             posts: u32::try_from(row.posts).unwrap_or(u32::MAX),
             noted: row.noted != 0,
         };
-        Ok(Claimed {
+        Claimed {
             response_url: row.response_url.as_deref().and_then(|sealed| self.0.sealer.open(sealed, &row.id)),
-            accepted_at: Timestamp::from_millisecond(row.accepted_at).map_err(|_| unreadable())?,
+            accepted_at: Timestamp::from_millisecond(row.accepted_at).unwrap_or_default(),
             lease: self.0.leases.guard(&row.id, row.fence, asked_ms),
             fence: row.fence,
             team_id: row.team_id,
@@ -259,7 +257,7 @@ impl Store {
             request: row.request,
             progress,
             id: row.id,
-        })
+        }
     }
 
     /// What is kept of a command.
@@ -339,6 +337,18 @@ fn new_row(new: NewCommand, response_url: Option<String>) -> NewRow {
 struct Key<'a> {
     id: &'a str,
     fence: i64,
+}
+
+impl Stored {
+    /// The stage that it stands in; `None` if this version cannot tell.
+    fn stage(&self) -> Option<Stage> {
+        let notice = match &self.problem {
+            Some(json) => Some(Notice::from_json(json)?),
+            None => None,
+        };
+        let intent = serde_json::from_str(&self.request).ok().map(|work: Work| work.intent());
+        Stage::stored(&self.stage, intent, self.connection_id.clone(), self.existed != 0, notice)
+    }
 }
 
 /// A row as it is read.

@@ -112,25 +112,38 @@ async fn a_customer_who_comes_back_while_the_database_is_slow_sees_a_page_that_a
 async fn a_row_that_cannot_be_read_does_not_hold_up_its_neighbours() {
     let bot = Setup::new().await.with("LEASE_SECONDS", "1").start().await;
     let throttled = Fault::Throttled { retry_after: Some("2".to_owned()) };
-    bot.fivetran.faults(|faults| faults.fail_next("create_connection", throttled, 2));
+    bot.fivetran.faults(|faults| faults.fail_next("create_connection", throttled, 3));
     bot.send("google_ads good_schema").await;
     bot.send("google_ads bad_schema").await;
+    bot.send("google_ads old_schema").await;
     let path = bot.database().strip_prefix("sqlite:").unwrap().to_owned();
     let mut beside = SqliteConnection::connect(&format!("sqlite:{path}")).await.unwrap();
-    until("both wait", async || {
+    until("all wait", async || {
         let sql = "SELECT count(*) FROM command WHERE lease_until = 0";
         let waiting: i64 = sqlx::query(sql).fetch_one(&mut beside).await.unwrap().get(0);
-        (waiting == 2).then_some(())
+        (waiting == 3).then_some(())
     })
     .await;
     // As a newer version might have left it.
-    let future = "UPDATE command SET stage = 'rehearse' WHERE request LIKE '%bad_schema%'";
-    sqlx::query(future).execute(&mut beside).await.unwrap();
+    for future in [
+        "UPDATE command SET stage = 'rehearse' WHERE request LIKE '%bad_schema%'",
+        "UPDATE command SET stage = 'rehearse', accepted_at = accepted_at - 7201000 WHERE request LIKE '%old_schema%'",
+    ] {
+        sqlx::query(future).execute(&mut beside).await.unwrap();
+    }
     assert!(bot.message(1).await.rendered().contains("good_schema"));
     // It is still there for a version that can read it.
     let back = "UPDATE command SET stage = 'create' WHERE request LIKE '%bad_schema%'";
     sqlx::query(back).execute(&mut beside).await.unwrap();
     assert!(bot.message(2).await.rendered().contains("bad_schema"));
+    // But not for ever.
+    until("the end of the old one", async || {
+        let sql = "SELECT count(*) FROM command WHERE stage = 'undeliverable' AND ended_at IS NOT NULL";
+        let ended: i64 = sqlx::query(sql).fetch_one(&mut beside).await.unwrap().get(0);
+        (ended == 1).then_some(())
+    })
+    .await;
+    sqlx::query("DELETE FROM command WHERE stage = 'undeliverable'").execute(&mut beside).await.unwrap();
     drop(beside);
     assert_eq!(bot.finish().await.len(), 2);
 }
