@@ -331,3 +331,24 @@ async fn of_eight_hundred_services_a_hundred_are_offered_at_the_most() {
     assert!(suggest(&bot, "service").await.len() > 50);
     nothing_happened(bot).await;
 }
+
+/// Slack sends a form back with all its choices in it.
+#[tokio::test]
+async fn a_form_with_as_many_and_as_long_destinations_as_there_may_be_comes_back() {
+    let names = (0..100).map(|n| format!("{n:03}{}", "_".repeat(47)));
+    let destinations: String =
+        names.map(|it| format!("[destinations.{it}]\ngroup_id = \"{it}\"\n")).collect();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("customers.toml");
+    std::fs::write(&path, destinations).unwrap();
+    let bot = Setup::new().await.with("CONFIG", path.to_str().unwrap()).start().await;
+    let view = bot.opens_form().await;
+    let options = view["blocks"][4]["element"]["options"].as_array().unwrap();
+    assert_eq!(options.len(), 100);
+    let answer = bot.submits(USER, &view, ["google_ads", "acme", ""]).await;
+    assert_eq!(answer, json!({ "response_action": "clear" }));
+    // Slack writes `\/` for `/` and adds ids, names and flags of its own; half of what is read is left for them.
+    let sent = bot.slack.interaction_request(&json!({ "type": "view_submission", "view": view })).body;
+    assert!(sent.len() < 32 * 1024, "{}", sent.len());
+    bot.finish().await;
+}
