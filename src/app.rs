@@ -51,8 +51,8 @@ const RELEASE_LIMIT: Duration = Duration::from_secs(3);
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The HTTP client cannot be built.
-    #[error("no HTTP client: the system's root certificates cannot be read; install ca-certificates")]
-    Client,
+    #[error("no HTTP client: {0}")]
+    Client(&'static str),
     /// The database.
     #[error(transparent)]
     Store(#[from] OpenError),
@@ -99,7 +99,8 @@ impl App {
     /// # Errors
     /// [`StartError`].
     pub async fn start(config: Config, listener: TcpListener, clock: Clock) -> Result<Self, StartError> {
-        let http = outbound::client(&config.network).map_err(|_| StartError::Client)?;
+        let http = outbound::client(&config.network)
+            .map_err(|_| StartError::Client(outbound::without_client(&config.network)))?;
         let secrets = &config.slack.signing_secrets;
         let store = Store::open(Options { url: &config.database, secrets, lease: config.lease }).await?;
         let web_api = config.slack.bot_token.as_ref();

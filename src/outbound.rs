@@ -107,6 +107,17 @@ pub fn client(network: &Network) -> Result<Client, reqwest::Error> {
         .build()
 }
 
+/// Why there is no client, and what to do: only the certificates can be at fault.
+#[must_use]
+pub fn without_client(network: &Network) -> &'static str {
+    if network.roots.is_some() {
+        "the certificates that SSL_CERT_FILE or SSL_CERT_DIR names can't be used; name others, or unset both"
+    } else {
+        "the system has no root certificates that can be read; install ca-certificates, or name a file of them \
+         in SSL_CERT_FILE (where that is set to nothing, unset it)"
+    }
+}
+
 /// Says what kind of failure `error` is, without its text, which can hold the URL.
 #[must_use]
 pub fn classify(error: &reqwest::Error) -> CallError {

@@ -76,7 +76,7 @@ pub async fn run(vars: &Vars, clock: &Clock) -> Exit {
                 slack(&mut report, &config, http).await;
             }
         }
-        Err(_) => report.bad("HTTPS: the system's root certificates cannot be read; install ca-certificates"),
+        Err(_) => report.bad(&format!("HTTPS: {}", outbound::without_client(&config.network))),
     }
     database(&mut report, &config).await;
     if report.failed { Exit::Failed } else { Exit::Well }

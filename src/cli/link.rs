@@ -63,7 +63,7 @@ pub async fn run(
     clock: Clock,
 ) -> Exit {
     let Ok(http) = outbound::client(&config.network) else {
-        remark("no HTTP client: the system's root certificates cannot be read; install ca-certificates");
+        remark(&format!("no HTTP client: {}", outbound::without_client(&config.network)));
         return Exit::Failed;
     };
     let api_url = config.fivetran.api_url.clone();

@@ -17,7 +17,7 @@ use crate::command::places::{Channels, Destinations};
 use crate::fivetran::model;
 use crate::outbound::Network;
 use crate::outbound::proxies::{self, NoProxy, Proxies};
-use crate::outbound::roots::{self, Untrusted};
+use crate::outbound::roots::{self, Roots};
 use crate::permission::Permissions;
 use crate::provision::Landing;
 use crate::reply::Audience;
@@ -412,14 +412,20 @@ impl Reader<'_> {
         if file.is_none() && folders.is_none() {
             return None;
         }
-        let (name, problem) = match roots::read(file, folders) {
-            Ok(roots) => return Some(roots),
-            Err(Untrusted::File) => ("SSL_CERT_FILE", "names a file that cannot be read"),
-            Err(Untrusted::EmptyFile) => ("SSL_CERT_FILE", "names a file without a certificate"),
-            Err(Untrusted::Folders) => ("SSL_CERT_DIR", "names no folder with a certificate"),
-        };
-        self.fault(name, problem, "name one with certificates in PEM, or unset it to trust the system's");
-        None
+        match roots::read(file, folders) {
+            Ok(Roots { certificates, is_passed_over }) => {
+                if is_passed_over {
+                    let what = "names a folder without a certificate in PEM; the bot passes over it";
+                    self.remarks.push(format!("SSL_CERT_DIR {what}"));
+                }
+                Some(certificates)
+            }
+            Err(untrusted) => {
+                let [name, problem, remedy] = untrusted.told();
+                self.fault(name, problem, remedy);
+                None
+            }
+        }
     }
 
     /// Values that are damaged, or have quotes around them. What else is wrong with such a value

@@ -15,35 +15,76 @@ use rustls::pki_types::pem::PemObject;
 pub enum Untrusted {
     /// The file cannot be read.
     File,
+    /// It is a folder.
+    FileIsFolder,
+    /// The file holds a certificate in another form than PEM.
+    NotPem,
     /// The file holds no certificate.
     EmptyFile,
     /// No folder can be read, or none has a file with a certificate.
     Folders,
 }
 
+impl Untrusted {
+    /// The variable, what is wrong with it, and what to do.
+    #[must_use]
+    pub fn told(self) -> [&'static str; 3] {
+        const PEM: &str = "name one with certificates in PEM, or unset it to trust the system's";
+        match self {
+            Self::File => ["SSL_CERT_FILE", "names a file that cannot be read", PEM],
+            Self::FileIsFolder => {
+                ["SSL_CERT_FILE", "names a folder", "put it into SSL_CERT_DIR, and unset SSL_CERT_FILE"]
+            }
+            Self::NotPem => [
+                "SSL_CERT_FILE",
+                "names a certificate that is not in PEM",
+                "convert it: openssl x509 -inform DER -in FILE -out FILE.pem",
+            ],
+            Self::EmptyFile => ["SSL_CERT_FILE", "names a file without a certificate", PEM],
+            Self::Folders => ["SSL_CERT_DIR", "names no folder with a certificate in PEM", PEM],
+        }
+    }
+}
+
+/// The certificates to trust.
+#[derive(Debug)]
+pub struct Roots {
+    /// All of them.
+    pub certificates: Vec<Certificate>,
+    /// Whether one of the folders has none, or cannot be read.
+    pub is_passed_over: bool,
+}
+
 /// The certificates of a file, and of all files in folders, which are separated as in `PATH`.
 ///
 /// # Errors
 /// [`Untrusted`].
-pub fn read(file: Option<&str>, folders: Option<&str>) -> Result<Vec<Certificate>, Untrusted> {
-    let mut roots = Vec::new();
+pub fn read(file: Option<&str>, folders: Option<&str>) -> Result<Roots, Untrusted> {
+    let mut roots = Roots { certificates: Vec::new(), is_passed_over: false };
     if let Some(file) = file {
-        let pem = std::fs::read(file).map_err(|_| Untrusted::File)?;
-        roots = certificates(&pem);
-        if roots.is_empty() {
-            return Err(Untrusted::EmptyFile);
-        }
+        roots.certificates = in_file(Path::new(file))?;
     }
-    if let Some(folders) = folders {
-        let before = roots.len();
-        for folder in std::env::split_paths(folders) {
-            roots.extend(in_folder(&folder));
-        }
-        if roots.len() == before && file.is_none() {
-            return Err(Untrusted::Folders);
-        }
+    for folder in folders.map(std::env::split_paths).into_iter().flatten() {
+        let found = in_folder(&folder);
+        roots.is_passed_over |= found.is_empty();
+        roots.certificates.extend(found);
     }
-    Ok(roots)
+    if roots.certificates.is_empty() { Err(Untrusted::Folders) } else { Ok(roots) }
+}
+
+fn in_file(path: &Path) -> Result<Vec<Certificate>, Untrusted> {
+    if path.is_dir() {
+        return Err(Untrusted::FileIsFolder);
+    }
+    let bytes = std::fs::read(path).map_err(|_| Untrusted::File)?;
+    let found = certificates(&bytes);
+    if !found.is_empty() {
+        Ok(found)
+    } else if RootCertStore::empty().add(CertificateDer::from(bytes)).is_ok() {
+        Err(Untrusted::NotPem)
+    } else {
+        Err(Untrusted::EmptyFile)
+    }
 }
 
 fn in_folder(folder: &Path) -> Vec<Certificate> {
@@ -85,12 +126,41 @@ mod tests {
             let path = folder.path().join("roots.pem");
             let file = path.to_str();
             std::fs::write(&path, format!("{odd}{good}{odd}{good}")).unwrap();
-            let roots = read(file, None).unwrap();
+            let roots = read(file, None).unwrap().certificates;
             assert_eq!(roots.len(), 2, "{odd}");
             assert!(client(&Network { roots: Some(roots), ..Network::default() }).is_ok(), "{odd}");
             std::fs::write(&path, odd).unwrap();
             assert_eq!(read(file, None).err(), Some(Untrusted::EmptyFile), "{odd}");
             assert_eq!(read(None, folder.path().to_str()).err(), Some(Untrusted::Folders), "{odd}");
         }
+    }
+
+    #[test]
+    fn what_cannot_be_trusted_is_told_as_what_it_is() {
+        let good = include_str!("../../tests/fixtures/tls/authority.pem");
+        let folder = tempfile::tempdir().unwrap();
+        let empty = tempfile::tempdir().unwrap();
+        let (pem, other) = (folder.path().join("roots.pem"), empty.path().join("other"));
+        std::fs::write(&pem, good).unwrap();
+        let [pem, other, folder, empty] =
+            [&*pem, &*other, folder.path(), empty.path()].map(|path| path.to_str().unwrap());
+        let nowhere = format!("{empty}/nowhere");
+        let der = CertificateDer::from_pem_slice(good.as_bytes()).unwrap();
+        for (bytes, told) in [(&b""[..], Untrusted::EmptyFile), (&der, Untrusted::NotPem)] {
+            std::fs::write(other, bytes).unwrap();
+            assert_eq!(read(Some(other), None).err(), Some(told));
+            assert_eq!(read(Some(other), Some(folder)).err(), Some(told), "whatever else there is");
+        }
+        assert_eq!(read(Some(&nowhere), Some(folder)).err(), Some(Untrusted::File));
+        assert_eq!(read(Some(folder), None).err(), Some(Untrusted::FileIsFolder));
+        for useless in [empty, &nowhere, other] {
+            assert_eq!(read(None, Some(useless)).err(), Some(Untrusted::Folders), "{useless}");
+            for (file, folders) in [(Some(pem), useless.to_owned()), (None, format!("{folder}:{useless}"))] {
+                let roots = read(file, Some(&folders)).unwrap();
+                assert_eq!((roots.certificates.len(), roots.is_passed_over), (1, true), "{folders}");
+            }
+        }
+        let roots = read(Some(pem), Some(folder)).unwrap();
+        assert_eq!((roots.certificates.len(), roots.is_passed_over), (2, false));
     }
 }

@@ -68,13 +68,13 @@ async fn a_companys_own_authority_is_trusted_where_it_is_named() {
     };
     assert_eq!(call(None).await, None, "the system does not know it");
     let file = fixture("authority.pem");
-    assert_eq!(call(roots::read(Some(&file), None).ok()).await, Some(204));
+    assert_eq!(call(roots::read(Some(&file), None).ok().map(|roots| roots.certificates)).await, Some(204));
 
     let folder = tempfile::tempdir().unwrap();
     std::fs::copy(&file, folder.path().join("0123abcd.0")).unwrap();
     std::fs::write(folder.path().join("README"), "no certificate").unwrap();
     let folders = format!("/nonexistent:{}", folder.path().display());
-    assert_eq!(call(roots::read(None, Some(&folders)).ok()).await, Some(204));
+    assert_eq!(call(roots::read(None, Some(&folders)).ok().map(|roots| roots.certificates)).await, Some(204));
     assert_eq!(roots::read(Some(&fixture("server-key.pem")), None).err(), Some(roots::Untrusted::EmptyFile));
 }
 
@@ -90,8 +90,10 @@ async fn obstacle(network: &Network, url: &str) -> Obstacle {
 /// Real handshakes, since what matters is how the errors are nested in one another.
 #[tokio::test]
 async fn a_fault_of_tls_is_told_as_what_it_is_and_at_once() {
-    let trusting =
-        Network { roots: roots::read(Some(&fixture("authority.pem")), None).ok(), ..Network::default() };
+    let trusting = Network {
+        roots: roots::read(Some(&fixture("authority.pem")), None).ok().map(|roots| roots.certificates),
+        ..Network::default()
+    };
     let plain = Outside::start().await.fivetran.url().replace("http:", "https:");
     for (network, url, told) in [
         (&Network::default(), tls_server("server.pem"), Obstacle::UntrustedCertificate),
