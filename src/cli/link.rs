@@ -27,9 +27,10 @@ use crate::provision::{self, Provision};
 use crate::work::{Intent, Request, Work};
 use crate::{outbound, reply};
 
-/// How long a person at a shell is kept waiting for Fivetran to come back, or for what it may yet make
-/// ([`GRACE`]).
-const PATIENCE: Duration = Duration::from_secs(90);
+/// How long a person at a shell is kept waiting in all, calls included: for the longest creation, and
+/// then for what may yet come of it ([`GRACE`]), and some for the looks. Only a call that is under way
+/// then is waited for beyond it.
+const PATIENCE: Duration = Duration::from_secs(150);
 /// The same while no request has reached it at all.
 const PATIENCE_UNREACHED: Duration = Duration::from_secs(10);
 /// How long Fivetran's catalogue is waited for where the built-in one would do. It has a megabyte.
@@ -122,8 +123,8 @@ async fn make(request: &Request, provision: &Provision, clock: &Clock) -> Result
     let spread = accepted_at.as_nanosecond().unsigned_abs() as u64;
     let terms = Terms { accepted_at, web_api: false, intent: Intent::Print, grace: GRACE, spread };
     let mut journal = Journal::new(terms, Progress::default());
-    let (mut outcome, mut waited) = (Outcome::Accepted, Duration::ZERO);
-    let (mut reached, began_waiting) = (false, Instant::now());
+    let mut outcome = Outcome::Accepted;
+    let (mut reached, began) = (false, Instant::now());
     loop {
         // Nothing is recorded: a person at a shell sees whether it worked.
         let Turn { act, .. } = journal.next(outcome, clock.now());
@@ -138,11 +139,10 @@ async fn make(request: &Request, provision: &Provision, clock: &Clock) -> Result
                 Outcome::Noted
             }
             Act::Rest(pause) | Act::Stay(pause) => {
-                waited += pause;
-                if !reached && began_waiting.elapsed() + pause > PATIENCE_UNREACHED {
+                if !reached && began.elapsed() + pause > PATIENCE_UNREACHED {
                     return Err(Trouble::Unreachable);
                 }
-                if waited > PATIENCE {
+                if began.elapsed() + pause > PATIENCE {
                     return Err(Trouble::Notice(journal.in_vain().into()));
                 }
                 let why = reply::waits_for(journal.waits_for().unwrap_or(WaitsFor::Unknown));
@@ -185,7 +185,7 @@ async fn take_aloud(
 
 fn say_what_it_waits_for(waiting: &Waiting) {
     remark(&format!(
-        "still waiting: {}. I'll keep trying for about {} s in all; there's nothing to repeat",
+        "still waiting: {}. I'll go on for about {} s in all; there's nothing to repeat",
         reply::waits_for(waiting.waits_for),
         PATIENCE.as_secs()
     ));
