@@ -174,7 +174,7 @@ async fn whoever_sees_a_link_can_ask_about_it_before_slack_has_said_that_it_is_t
         alice: /connect-card status acme
           only alice sees:
               :hourglass_flowing_sand: *Google Ads* into `acme`
-              waiting for your customer · works until T+24h
+              its link is on its way; Slack hasn't confirmed the message yet
               Fivetran says: nobody has finished the setup yet.
               Requested by @alice · Link created T, T · Connection `amber_anchor` · Ref R1
               [Get a new link]
