@@ -413,15 +413,8 @@ impl Outbox {
 /// Tells one piece of news to whom it is for.
 async fn tell_one(web_api: &WebApi, place: Option<&Place>, news: News, link: &Link) -> Result<(), PostError> {
     let content = match (news.is_private(link), news) {
-        (true, news) => {
-            let content =
-                if news == News::Broken { trouble::trouble(link) } else { trouble::recovered(link) };
-            return match web_api.post_ephemeral(&link.channel_id, &link.requester, &content).await {
-                // Somebody who has left the channel, say: a direct message reaches them.
-                Err(PostError::Refused(_)) => web_api.post_message(&link.requester, content).await.map(drop),
-                sent => sent,
-            };
-        }
+        (true, News::Broken) => trouble::trouble(link),
+        (true, _) => trouble::recovered(link),
         (false, _) => {
             let refused = match place {
                 Some(place) => match web_api.post_in_thread(place, live::news(news, link)).await {

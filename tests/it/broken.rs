@@ -82,7 +82,8 @@ async fn where_no_sign_in_can_help_the_customer_is_left_in_peace_and_the_request
             :information_source: *Google Ads* is set up, but isn't getting new data right now. There's
             nothing you need to do; this message will change when it's over.
             Requested by @alice · The data goes to `acme` · Ref R1
-        bot tells alice alone:
+        #D0ALICE
+        bot posts message 2:
             :warning: *Google Ads* into `acme` isn't getting new data. Your customer isn't asked to do
             anything.
             Fivetran says:
@@ -93,6 +94,7 @@ async fn where_no_sign_in_can_help_the_customer_is_left_in_peace_and_the_request
             Connection `amber_anchor` · Requested in #customer-acme · Ref R1
         the same goes on, and is told once:
         … 31 s later …
+        #customer-acme
         alice: /connect-card status acme
           only alice sees:
               :warning: *Google Ads* into `acme`
@@ -103,10 +105,12 @@ async fn where_no_sign_in_can_help_the_customer_is_left_in_peace_and_the_request
               • Sync failed (unknown_sync_failure): Table `orders` was locked for more than an hour.
               Requested by @alice · Link created T, T · Connection `amber_anchor` · Ref R1
               [Sync now]
-        alice presses [Sync now]
+        #D0ALICE
+        alice presses [Sync now] of message 2
           only alice sees instead:
               Asking Fivetran to sync Google Ads now. I'll tell you what it says.
               Ref R2
+        #customer-acme
         bot tells alice alone:
             Fivetran is syncing Google Ads now. To see how that goes, type /connect-card status acme. If it
             fails again, open the connection in Fivetran.
@@ -116,7 +120,8 @@ async fn where_no_sign_in_can_help_the_customer_is_left_in_peace_and_the_request
         bot edits message 1:
             :white_check_mark: *Google Ads* is connected (since T).
             Requested by @alice · The data goes to `acme` · Ref R1
-        bot tells alice alone:
+        #D0ALICE
+        bot posts:
             :white_check_mark: *Google Ads* into `acme` is getting new data again.
     "#]]).await;
 }
@@ -136,7 +141,8 @@ async fn a_code_that_nobody_knows_asks_no_customer() {
             :information_source: *Google Ads* is set up, but isn't getting new data right now. There's
             nothing you need to do; this message will change when it's over.
             Requested by @alice · The data goes to `acme` · Ref R1
-        bot tells alice alone:
+        #D0ALICE
+        bot posts:
             :warning: *Google Ads* into `acme` isn't getting new data. Your customer isn't asked to do
             anything.
             Fivetran says:
@@ -148,7 +154,7 @@ async fn a_code_that_nobody_knows_asks_no_customer() {
             Connection `amber_anchor` · Requested in #customer-acme · Ref R1
         the connection breaks; Fivetran says: reconnect_warehouse / Reconnect Warehouse / Out of memory.
         … 31 s later …
-        bot tells alice alone:
+        bot posts:
             :warning: *Google Ads* into `acme` isn't getting new data. Your customer isn't asked to do
             anything.
             Fivetran says:
@@ -188,7 +194,8 @@ async fn the_message_follows_when_access_is_lost_later_and_when_it_is_back() {
             :information_source: *Google Ads* is set up, but isn't getting new data right now. There's
             nothing you need to do; this message will change when it's over.
             Requested by @alice · The data goes to `acme` · Ref R1
-        bot tells alice alone:
+        #D0ALICE
+        bot posts:
             :warning: *Google Ads* into `acme` isn't getting new data. Your customer isn't asked to do
             anything.
             Fivetran says:
@@ -233,15 +240,16 @@ async fn of_all_tasks_that_were_seen_only_those_about_access_ask_the_customer() 
 }
 
 #[tokio::test]
-async fn where_the_bot_cannot_whisper_in_the_channel_it_sends_a_direct_message() {
+async fn where_the_bot_cannot_send_a_direct_message_it_whispers_in_the_channel() {
     let bot = connected().await;
     bot.slack.faults(|faults| {
-        let refusal = json!({ "ok": false, "error": "user_not_in_channel" });
-        faults.fail_always("chat.postEphemeral", Fault::Says(200, refusal));
+        let refusal = json!({ "ok": false, "error": "messages_tab_disabled" });
+        faults.fail_always("chat.postMessage", Fault::Says(200, refusal));
     });
     bot.connection_breaks_with("acme", SYNC_FAILED);
     bot.passes(A_WHILE).await;
     let told = told_last(&bot);
+    assert_eq!(told.channel, crate::harness::CHANNEL);
     assert!(told.rendered().contains("isn't getting new data"), "{}", told.rendered());
     bot.finish().await;
 }
@@ -297,28 +305,33 @@ async fn a_sync_that_cannot_begin_is_told_as_what_it_is() {
     bot.presses(USER, &note, SYNC_NOW).await;
     bot.ends(expect![[r#"
         somebody pauses it
-        #customer-acme
-        alice presses [Sync now]
+        #D0ALICE
+        alice presses [Sync now] of message 2
           only alice sees instead:
               Asking Fivetran to sync Google Ads now. I'll tell you what it says.
               Ref R1
+        #customer-acme
         bot tells alice alone:
             The connection for Google Ads is paused in Fivetran, so no sync was started. Resume it there
             first, then try again.
             Ref R1
         a sync runs already
-        alice presses [Sync now]
+        #D0ALICE
+        alice presses [Sync now] of message 2
           only alice sees instead:
               Asking Fivetran to sync Google Ads now. I'll tell you what it says.
               Ref R2
+        #customer-acme
         bot tells alice alone:
             Fivetran is syncing Google Ads now. To see how that goes, type /connect-card status acme. If it
             fails again, open the connection in Fivetran.
             Ref R2
-        alice presses [Sync now]
+        #D0ALICE
+        alice presses [Sync now] of message 2
           only alice sees instead:
               Asking Fivetran to sync Google Ads now. I'll tell you what it says.
               Ref R3
+        #customer-acme
         bot tells alice alone:
             Fivetran is already syncing Google Ads. To see how it goes, type /connect-card status acme.
             Ref R3
@@ -327,9 +340,10 @@ async fn a_sync_that_cannot_begin_is_told_as_what_it_is() {
         bot edits message 1:
             :white_check_mark: *Google Ads* is connected (since T).
             Requested by @alice · The data goes to `acme` · Ref R4
-        bot tells alice alone:
+        #D0ALICE
+        bot posts:
             :white_check_mark: *Google Ads* into `acme` is getting new data again.
-        alice presses [Sync now]
+        alice presses [Sync now] of message 2
           only alice sees instead:
               Google Ads is working again, so there's nothing to do.
     "#]])
@@ -351,36 +365,43 @@ async fn fivetrans_refusals_of_a_sync_are_told_apart() {
     bot.fivetran.delete(&bot.connection_of("acme"));
     bot.presses(USER, &note, SYNC_NOW).await;
     bot.ends(expect![[r#"
-        #customer-acme
-        alice presses [Sync now]
+        #D0ALICE
+        alice presses [Sync now] of message 1
           only alice sees instead:
               Asking Fivetran to sync Google Ads now. I'll tell you what it says.
               Ref R1
+        #customer-acme
         bot tells alice alone:
             The Fivetran API key isn't allowed to do this (“The key has no permission for this operation”),
             so a sync of Google Ads may not have started. Whoever runs connect-card needs to let it read and
             sync connections in this destination.
             Ref R1
-        alice presses [Sync now]
+        #D0ALICE
+        alice presses [Sync now] of message 1
           only alice sees instead:
               Asking Fivetran to sync Google Ads now. I'll tell you what it says.
               Ref R2
+        #customer-acme
         bot tells alice alone:
             Fivetran didn't start a sync of Google Ads (“The request conflicts with the present state”).
             Open the connection in Fivetran to see why.
             Ref R2
-        alice presses [Sync now]
+        #D0ALICE
+        alice presses [Sync now] of message 1
           only alice sees instead:
               Asking Fivetran to sync Google Ads now. I'll tell you what it says.
               Ref R3
+        #customer-acme
         bot tells alice alone:
             Fivetran is syncing Google Ads now. To see how that goes, type /connect-card status acme. If it
             fails again, open the connection in Fivetran.
             Ref R3
-        alice presses [Sync now]
+        #D0ALICE
+        alice presses [Sync now] of message 1
           only alice sees instead:
               Asking Fivetran to sync Google Ads now. I'll tell you what it says.
               Ref R4
+        #customer-acme
         bot tells alice alone:
             Fivetran doesn't show the connection for Google Ads into acme, so there was nothing to sync.
             Ref R4
@@ -402,17 +423,17 @@ async fn only_who_may_use_the_bot_there_has_a_connection_synced() {
     bot.presses(USER, &elsewhere, SYNC_NOW).await;
     assert_eq!(bot.fivetran.calls_to("sync_connection"), 0);
     bot.ends(expect![[r#"
-        #customer-acme
-        outsider presses [Sync now]
+        #D0ALICE
+        outsider presses [Sync now] of message 1
           only outsider sees:
-              You're not on the list of people who can use this bot, so I did nothing. Ask the people who run
-              this bot (for example @alice, @bob) to add you.
-        guest presses [Sync now]
+              This button isn't for you, or it's out of date, so I didn't do anything. If you need it, type
+              the command yourself.
+        guest presses [Sync now] of message 1
           only guest sees:
-              You're not on the list of people who can use this bot, so I did nothing. Ask the people who run
-              this bot (for example @alice, @bob) to add you.
+              This button isn't for you, or it's out of date, so I didn't do anything. If you need it, type
+              the command yourself.
         #leadership
-        alice presses [Sync now]
+        alice presses [Sync now] of message 1
           only alice sees:
               This button isn't for you, or it's out of date, so I didn't do anything. If you need it, type
               the command yourself.

@@ -191,7 +191,7 @@ async fn a_person_who_may_not_have_been_told_is_told_again() {
     bot.types(COMMAND).await;
     bot.customer_finishes("acme");
     bot.passes(A_WHILE).await;
-    bot.slack.faults(|faults| faults.fail_next("chat.postEphemeral", Fault::Status(503), 1));
+    bot.slack.faults(|faults| faults.fail_next("chat.postMessage", Fault::Status(503), 1));
     bot.connection_breaks_with("acme", ["unknown_sync_failure", "Sync failed", "A table was locked."]);
     let told = || {
         let alone = |message: &Message| message.rendered().contains("isn't asked to do anything");

@@ -196,7 +196,10 @@ impl TestBot {
     /// The last message that one person alone sees.
     pub(crate) fn private_message(&self) -> Message {
         let mut messages = self.slack.messages().into_iter();
-        messages.rfind(|message| message.visibility == Visibility::Ephemeral).expect("a message")
+        let alone = |message: &Message| {
+            message.visibility == Visibility::Ephemeral || message.channel.starts_with('D')
+        };
+        messages.rfind(alone).expect("a message")
     }
 
     /// Waits until nobody is at work on anything and no look is due, and writes down what was seen.
