@@ -239,6 +239,9 @@ const TO: [&str; 8] = ["to", "into", "onto", "in", "->", "→", "=>", "-&gt;"];
 const UNTOLD: &str = "@…";
 /// What people put behind a request.
 const FILLERS: [&str; 5] = ["please", "pls", "thanks", "thx", "now"];
+/// What people put before one.
+const ASKING: [&str; 12] =
+    ["connect", "create", "add", "make", "link", "set", "setup", "request", "get", "start", "want", "need"];
 /// Words that stand for a schema, or for none.
 const NO_NAMES: [&str; 6] = ["schema", "none", "null", "nil", "new", "default"];
 
@@ -263,7 +266,7 @@ pub fn parse(typed: &str, vocabulary: &Vocabulary<'_>) -> Result<Command, UsageE
     }
     if let Command::Connect(request) = &command
         && let Some((word, what)) = doubt(request, vocabulary.catalog)
-        && let Some(quoted) = typed::in_quotes(typed, &word)
+        && let Some(quoted) = typed::in_quotes(typed, &request.target.connection_name())
     {
         return Err(UsageError::Doubtful { word, what, quoted });
     }
@@ -272,10 +275,10 @@ pub fn parse(typed: &str, vocabulary: &Vocabulary<'_>) -> Result<Command, UsageE
 
 /// What a request's schema is besides a schema.
 fn doubt(request: &Request, catalog: &Catalog) -> Option<(String, Doubt)> {
-    let word = request.target.connection_name();
+    let word = request.target.schema.to_string();
     let what = if meant::is_verb(&word) {
         Doubt::Verb
-    } else if NO_NAMES.contains(&word.as_str()) {
+    } else if NO_NAMES.contains(&word.as_str()) || meant::is_asking(&word) {
         Doubt::NoName
     } else {
         // Many call a schema after its own service.
@@ -358,7 +361,9 @@ fn is_the_command(word: &str, slash: Surface<'_>) -> bool {
 
 /// What is behind a command that was typed twice: a line to paste, or what is wrong with it anyway.
 fn repeated(rest: &[&str], vocabulary: &Vocabulary<'_>) -> Result<Command, UsageError> {
-    let line = rest.join(" ");
+    // All of them at once: a line may be nothing else.
+    let first = rest.iter().position(|word| !is_the_command(word, vocabulary.slash));
+    let line = first.and_then(|first| rest.get(first..)).unwrap_or_default().join(" ");
     parse_text(&line, vocabulary)?;
     Err(UsageError::Repeated { instead: line.chars().take(LINE_LIMIT).collect() })
 }
@@ -391,7 +396,7 @@ fn schema_of(verb: &Verb, words: &[&str], vocabulary: &Vocabulary<'_>) -> Result
         [little, schema] if is_little_word(little) && !is_little_word(schema) => {
             schema_of(verb, &[schema], vocabulary)
         }
-        [schema] if connect::is_placeholder(schema) => {
+        [schema] if meant::is_placeholder(schema) => {
             Err(UsageError::SchemaWanted { verb: *verb, instead: None })
         }
         [schema] if !is_little_word(schema) => Target::parse(schema).map_err(|bad| {
@@ -416,7 +421,8 @@ pub fn parse_arguments(
     vocabulary: &Vocabulary<'_>,
 ) -> Result<Request, UsageError> {
     let schema = plain(schema);
-    if is_little_word(&schema) || help::is_help(&schema) {
+    // Whoever forgot the schema before a destination.
+    if TO.iter().any(|to| schema.eq_ignore_ascii_case(to)) {
         let service = meant::known(&plain(service), vocabulary.catalog);
         return Err(service.map_or(UsageError::Incomplete, UsageError::SchemaMissing));
     }

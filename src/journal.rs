@@ -147,6 +147,12 @@ impl<C> Journal<C> {
         }
     }
 
+    /// Whether the link may have been posted by a try of which nothing was heard.
+    #[must_use]
+    pub fn may_be_posted(&self) -> bool {
+        self.maybe_posted
+    }
+
     /// How the command stands.
     #[must_use]
     pub fn progress(&self) -> &Progress {

@@ -29,8 +29,8 @@ use crate::provision::Provision;
 use crate::store::{Claimed, Recorded, Store};
 use crate::telemetry::{self, Metrics, Party};
 use crate::work::Work;
-use deliver::Job;
 pub use deliver::{Delivery, Hints};
+use deliver::{Job, Tried};
 use in_hand::InHand;
 pub use link::Links;
 use link::{Delivered, Landed, Posting};
@@ -298,7 +298,8 @@ impl Worker {
                 }
                 Act::Deliver(Message::Link { connection, existed, purpose, card }) => {
                     note.settle().await;
-                    let posting = Posting { connection: &connection, existed, purpose, card: &card };
+                    let tried = Tried { unclear: journal.may_be_posted(), tries: journal.progress().tries };
+                    let posting = Posting { connection: &connection, existed, purpose, card: &card, tried };
                     // Never closed, so always granted.
                     let _call = self.slack_calls.acquire().await.ok();
                     match self.parts.links.post(job, &posting, record, again).await {

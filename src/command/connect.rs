@@ -51,12 +51,6 @@ pub(super) fn parse(words: &[&str], vocabulary: &Vocabulary<'_>) -> Result<Reque
     request(&service, Some(schema), destination, vocabulary)
 }
 
-/// Whether the word is what stands in our own lines for the schema that a person has to choose: sent
-/// as it stood, it would become one for good.
-pub(super) fn is_placeholder(word: &str) -> bool {
-    matches!(word, "SCHEMA" | "SCHEMA.TABLE" | "YOUR_SCHEMA" | "<schema>" | "[schema]")
-}
-
 /// Whether these two words say where to: `to` always does, another one if a destination follows.
 fn leads_to(to: &str, name: &str, destinations: &Destinations) -> bool {
     to.eq_ignore_ascii_case("to")
@@ -66,6 +60,13 @@ fn leads_to(to: &str, name: &str, destinations: &Destinations) -> bool {
 /// What is amiss where the last word is one such as `to`: the rest of the line says what is left to
 /// be said.
 fn dangling(words: &[&str], vocabulary: &Vocabulary<'_>) -> Option<UsageError> {
+    // A destination may be called `at`.
+    if let [_, .., to, name] = words
+        && vocabulary.destinations.called(name).is_some()
+        && leads_to(to, name, vocabulary.destinations)
+    {
+        return None;
+    }
     let end = words.iter().rposition(|word| !is_little_word(word))? + 1;
     let (rest, word) = (words.get(..end)?, words.get(end)?);
     if meant::known(&words.join(" "), vocabulary.catalog).is_some() {
@@ -153,6 +154,10 @@ fn not_here(service: &Service, vocabulary: &Vocabulary<'_>) -> Option<UsageError
 
 /// `google_ads.acme`: a line with a space where the service ends.
 fn unparted(word: &str, destination: Option<&str>, vocabulary: &Vocabulary<'_>) -> Option<UsageError> {
+    // The address of somebody's database, with its password.
+    if word.contains("://") {
+        return None;
+    }
     let (service, target) = word.split_once(['.', ':', '/', ',', '>', '=', '→'])?;
     let service = meant::known(service.trim_end_matches('-'), vocabulary.catalog)?;
     if let Some(error) = not_here(&service, vocabulary) {
@@ -178,7 +183,7 @@ pub(super) fn request(
         Resolution::Exact(service) | Resolution::Named(service) => (service, None),
         Resolution::Retired { typed, successor } => (successor, Some(echo(&typed))),
         Resolution::Unknown { .. } => {
-            let schema = schema.filter(|schema| !is_placeholder(schema));
+            let schema = schema.filter(|schema| !meant::is_placeholder(schema));
             return Err(unknown(service, schema, destination, vocabulary));
         }
     };
@@ -187,7 +192,7 @@ pub(super) fn request(
     }
     let rest = || slash.to_destination(destination);
     let target = match (schema, &channel.schema) {
-        (Some(typed), _) if is_placeholder(typed) => return Err(UsageError::SchemaMissing(service)),
+        (Some(typed), _) if meant::is_placeholder(typed) => return Err(UsageError::SchemaMissing(service)),
         (Some(typed), _) => Target::parse(typed).map_err(|name| UsageError::BadName {
             service: Box::new(service.clone()),
             name,

@@ -3,7 +3,7 @@
 //! Owns which words are left out and when nothing is proposed: a schema stays for good, so a line that
 //! one press sends must not make one of half a sentence. Pure.
 
-use super::{FILLERS, TO, VERBS, Vocabulary, is_little_word, is_the_command};
+use super::{ASKING, FILLERS, TO, VERBS, Vocabulary, is_little_word, is_the_command};
 use crate::fivetran::catalog::{Catalog, Resolution, Service, ServiceId};
 use crate::fivetran::schema::{SchemaKind, TableName, Target};
 
@@ -30,6 +30,10 @@ pub(super) fn line(
     };
     // Another command, another service or half a sentence.
     if words.len() > 1 && words.iter().any(|word| odd(&word)) {
+        return None;
+    }
+    // Nobody's name: our own words, or those of somebody who asks.
+    if words.iter().any(|word| is_placeholder(word)) || matches!(words, [word] if is_asking(word)) {
         return None;
     }
     let wants_table = service.kind.is_some_and(SchemaKind::wants_table);
@@ -84,6 +88,17 @@ fn without_manners<'a, 'w>(words: &'w [&'a str]) -> &'w [&'a str] {
         [rest @ .., filler] if !rest.is_empty() && is_filler(filler) => without_manners(rest),
         words => words,
     }
+}
+
+/// Whether a word asks for something, and names nothing.
+pub(super) fn is_asking(word: &str) -> bool {
+    is_filler(word) || ASKING.iter().any(|asking| word.eq_ignore_ascii_case(asking))
+}
+
+/// Whether the word is what stands in our own lines for the schema that a person has to choose: sent
+/// as it stood, it would become one for good.
+pub(super) fn is_placeholder(word: &str) -> bool {
+    matches!(word, "SCHEMA" | "SCHEMA.TABLE" | "YOUR_SCHEMA" | "<schema>" | "[schema]")
 }
 
 fn is_filler(word: &str) -> bool {

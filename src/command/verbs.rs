@@ -26,8 +26,8 @@ const SYNONYMS: [(&str, Verb); 14] = [
 ];
 /// Slips of the fingers that a long word and a short one may have.
 const SLIPS: (usize, usize) = (2, 1);
-/// The length of a long word, in characters.
-const LONG: usize = 6;
+/// The length of a long word, in characters: shorter ones are too close to other words.
+const LONG: usize = 8;
 
 /// What was meant by words that begin with a verb in another form.
 pub(super) fn misspelt(words: &[&str], vocabulary: &Vocabulary<'_>) -> Option<UsageError> {
@@ -44,7 +44,13 @@ pub(super) fn misspelt(words: &[&str], vocabulary: &Vocabulary<'_>) -> Option<Us
     } else {
         meant::schema(rest, vocabulary).map(|schema| format!("{name} {schema}"))
     };
-    Some(UsageError::MisspeltVerb { typed: echo(first), verb, instead })
+    // What cannot be said with the verb was hardly meant as one.
+    let fits = rest.is_empty() || (instead.is_some() && (takes_words(&verb) || verb.usage != name));
+    fits.then(|| UsageError::MisspeltVerb { typed: echo(first), verb, instead })
+}
+
+fn takes_words(verb: &Verb) -> bool {
+    verb.usage.contains(' ')
 }
 
 fn near(word: &str) -> Option<Verb> {

@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use toml::{Table, Value};
 
 use super::Fault;
-use crate::command;
 use crate::command::places::{ChannelDefaults, Channels};
 use crate::fivetran::catalog::ServiceId;
 use crate::fivetran::model;
@@ -94,13 +93,6 @@ impl Walk<'_> {
                 &at,
                 "is not a valid destination name",
                 "use a–z, 0–9, _ and -, at most 50 characters; people type it after “to”",
-            );
-        }
-        if command::is_little_word(name) {
-            self.fault(
-                &at,
-                "is a word that people type before a name, so it can't be typed as one",
-                "choose another name",
             );
         }
         let Some(table) = value.as_table() else {
@@ -354,15 +346,6 @@ mod tests {
         assert!(!faults[0].problem.contains("canary"), "{faults:?}");
         let (_, faults) = read("customers.toml", "[channels.C1]\n[channels.C1]\n");
         assert_eq!(faults.len(), 1, "{faults:?}");
-    }
-
-    #[test]
-    fn a_destination_has_a_name_that_can_be_typed() {
-        for name in ["to", "in", "into", "for"] {
-            let text = format!("[destinations.{name}]\ngroup_id = \"fine\"\n");
-            assert_eq!(faults(&text), [format!("customers.toml: destinations.{name}")]);
-        }
-        assert_eq!(faults("[destinations.tokyo]\ngroup_id = \"fine\"\n"), Vec::<String>::new());
     }
 
     #[test]

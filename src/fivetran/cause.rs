@@ -149,6 +149,16 @@ const OF_SIGN_IN: [&str; 10] = [
 ];
 /// Of the destination. No source needs anything created in it.
 const OF_DESTINATION: [&str; 4] = [" destination", " warehouse", " create schema ", " create table "];
+/// Of what is mostly the destination.
+const OF_WAREHOUSE: [&str; 7] = [
+    " bigquery ",
+    " snowflake ",
+    " redshift ",
+    " databricks ",
+    " synapse ",
+    " operate on schema ",
+    " datasets create ",
+];
 /// Of transformations.
 const OF_TRANSFORMATION: [&str; 2] = [" transformation", " dbt "];
 /// Of what somebody has to pay. It is Fivetran only where Fivetran is named.
@@ -291,6 +301,9 @@ fn outside_of_access(said: &str) -> Option<Cause> {
         Cause::Network
     } else if has(said, &OF_EXHAUSTION) {
         Cause::Sync
+    } else if has(said, &OF_WAREHOUSE) {
+        // A source too, at times.
+        Cause::Unknown
     } else {
         return None;
     };

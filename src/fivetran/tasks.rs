@@ -21,6 +21,8 @@ const LABEL_LIMIT: usize = 200;
 const DETAILS_LIMIT: usize = 1000;
 /// How many tasks of a connection are kept: more than anybody reads in a message.
 const KEPT: usize = 5;
+/// How many setup tests are read: those that failed may be the last.
+const TESTS: usize = 50;
 
 /// A task or a warning of a connection, in Fivetran's own words. Any of them can be empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -151,7 +153,7 @@ fn words_of(text: &str) -> String {
 
 /// Tasks of any shape: what is no task is none, and costs the others nothing.
 pub(super) fn tasks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Task>, D::Error> {
-    Ok(some_of(Value::deserialize(deserializer)?))
+    Ok(some_of(Value::deserialize(deserializer)?, KEPT))
 }
 
 /// The same of setup tests; `None` if there is no list of them.
@@ -161,13 +163,13 @@ pub(super) fn tests<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option
 
 /// The same of what was read already.
 pub(super) fn tests_in(value: Value) -> Option<Vec<SetupTest>> {
-    value.is_array().then(|| some_of(value))
+    value.is_array().then(|| some_of(value, TESTS))
 }
 
-fn some_of<T: for<'a> Deserialize<'a>>(value: Value) -> Vec<T> {
+fn some_of<T: for<'a> Deserialize<'a>>(value: Value, most: usize) -> Vec<T> {
     let Value::Array(items) = value else { return Vec::new() };
     let objects = items.into_iter().filter(Value::is_object);
-    objects.filter_map(|item| serde_json::from_value(item).ok()).take(KEPT).collect()
+    objects.filter_map(|item| serde_json::from_value(item).ok()).take(most).collect()
 }
 
 fn label<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {

@@ -2,6 +2,8 @@
 //!
 //! Owns when a post is repeated and when it is given up. Must not know the ways to Slack.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::pause::{CREATE_DEADLINE, after};
@@ -9,6 +11,9 @@ use super::{Due, Ending, Journal, Next, Notice, PostFailure, Problem, RESPONSE_U
 
 /// Slack's word where it asks for a pause to the end.
 const RATE_LIMITED: &str = "ratelimited";
+
+/// A pause that Slack asks for as everybody has to make it now and then: it ends nothing.
+const SHORT_PAUSE: Duration = Duration::from_secs(60);
 
 impl<C> Journal<C> {
     pub(super) fn post_failed(&mut self, failure: PostFailure, now: Timestamp) -> Next {
@@ -32,8 +37,10 @@ impl<C> Journal<C> {
                 self.progress.posts = self.progress.posts.saturating_sub(1);
                 self.throttled(Some(pause), now)
             }
-            PostFailure::Throttled(_)
-                if !telling && now >= after(self.terms.accepted_at, CREATE_DEADLINE) =>
+            PostFailure::Throttled(pause)
+                if !telling
+                    && pause.is_none_or(|pause| pause > SHORT_PAUSE)
+                    && now >= after(self.terms.accepted_at, CREATE_DEADLINE) =>
             {
                 self.tell(Problem::CannotPost { slack_says: RATE_LIMITED.to_owned() }, now)
             }

@@ -98,10 +98,8 @@ impl Trouble {
     #[must_use]
     pub(super) fn or_as_tested(self, known: Option<&Self>) -> Self {
         match known {
-            // Tests decide only where tasks say nothing, or speak of syncs.
-            Some(known)
-                if !self.tested && known.tested && matches!(self.cause, Cause::Unknown | Cause::Sync) =>
-            {
+            // Tests cast a doubt on everything but lost access.
+            Some(known) if !self.tested && known.tested && self.cause != Cause::Access => {
                 let same = self.tasks.iter().all(|task| known.tasks.contains(task));
                 let of_tasks = known.tasks.iter().filter(|task| !task.code.is_empty()).count();
                 if same && of_tasks == self.tasks.len() { known.clone() } else { self }

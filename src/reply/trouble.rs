@@ -56,8 +56,8 @@ pub fn nobody_asked(link: &Link) -> SlackMessageContent {
     let what = what
         .raw(">, so your customer doesn't know yet. To get a link by which they can sign in again, type ");
     let what = what.code(&format!("{slash} renew {schema}")).raw(" there.");
+    // No button: pressed here, it would have to post where nothing can be posted.
     let mut blocks = vec![lead.section(), what.section()];
-    blocks.extend(ask::choices(link, Choices::of(link)));
     let reference = Mrkdwn::default().raw("Ref ").code(&link.id);
     blocks.push(context(vec![reference.object().into()]));
     content(&format!("{name} into {schema} has lost its access, and your customer doesn't know yet."), blocks)

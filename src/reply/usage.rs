@@ -112,7 +112,7 @@ pub fn usage_sentence(error: &UsageError, slash: Surface<'_>) -> String {
             "A schema can't contain spaces. Use a–z, 0–9 and _.".to_owned()
         }
         UsageError::Repeated { instead } => {
-            format!("{slash} is in there twice. Try: {slash} {instead}")
+            format!("There's a word too many at the start. Try: {slash} {instead}")
         }
         UsageError::Dangling { word, known, instead } => dangling(word, known, instead.as_deref(), slash),
         UsageError::SchemaBehindWord { word, instead } => {

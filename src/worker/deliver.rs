@@ -77,6 +77,15 @@ impl Sent {
     }
 }
 
+/// What has been tried of a post.
+#[derive(Clone, Copy)]
+pub(super) struct Tried {
+    /// Whether a try of which nothing was heard may have posted it.
+    pub(super) unclear: bool,
+    /// How often the command was tried.
+    pub(super) tries: u32,
+}
+
 impl Delivery {
     /// Whether there is a bot token.
     #[must_use]
@@ -85,12 +94,11 @@ impl Delivery {
     }
 
     /// Posts by the Web API, else by the response_url, after which the message cannot be edited.
-    /// `again`: it repeats a post that failed.
     pub(super) async fn post(
         &self,
         claimed: &Claimed,
         content: SlackMessageContent,
-        again: bool,
+        tried: Tried,
     ) -> Result<Sent, PostError> {
         // Whoever was stopped since that was asked last must not go on as if nothing was.
         self.is_ours(claimed)?;
@@ -101,7 +109,7 @@ impl Delivery {
         if let Some(web_api) = &self.web_api {
             match web_api.post_message(&claimed.channel_id, content.clone()).await {
                 Ok(place) => return Ok(Sent::at(place)),
-                Err(error) if self.is_worth_waiting_for(&error, claimed, again) => return Err(error),
+                Err(error) if self.is_worth_waiting_for(&error, claimed, tried) => return Err(error),
                 Err(error) if error.leaves_other_ways() => {
                     tracing::info!(command = claimed.id, %error, "not by the Web API; using the response_url");
                     refused = Some(error);
@@ -126,12 +134,17 @@ impl Delivery {
 
     /// Whether the Web API, by which alone a message can be edited later, may work so soon that its link
     /// does not go by the response_url.
-    fn is_worth_waiting_for(&self, error: &PostError, claimed: &Claimed, again: bool) -> bool {
+    fn is_worth_waiting_for(&self, error: &PostError, claimed: &Claimed, tried: Tried) -> bool {
         if !matches!(error, PostError::Throttled(_) | PostError::NotSent(_)) {
             return false;
         }
+        // A link that may be there is not put there again by a way of which no edit takes it back.
+        if tried.unclear || matches!(error.pause(), pause if !pause.is_zero() && pause <= WORTH_WAITING) {
+            return true;
+        }
         let age = self.clock.now().duration_since(claimed.accepted_at);
-        let waited = if again { Duration::try_from(age).unwrap_or_default() } else { Duration::ZERO };
+        let is_a_hiccup = tried.tries < HICCUPS;
+        let waited = if is_a_hiccup { Duration::ZERO } else { Duration::try_from(age).unwrap_or_default() };
         waited.saturating_add(error.pause()) <= WORTH_WAITING
     }
 
@@ -290,6 +303,8 @@ impl Hints {
 /// How long a link waits for the Web API when nothing can be sent by it: half as long as a person waits
 /// without a word.
 const WORTH_WAITING: Duration = Duration::from_secs(5);
+/// Tries that may fail one right after the other before the Web API is taken to be away.
+const HICCUPS: u32 = 2;
 /// What stands for a method's name where pauses are kept.
 const RESPONSE_URL: &str = "response_url";
 /// What stands for Slack's word where there is nobody left to ask.

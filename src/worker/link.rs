@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use slack_morphism::prelude::SlackMessageContent;
 
 use super::Outcome;
-use super::deliver::{Delivery, Job, Sent, failed, not_posted};
+use super::deliver::{Delivery, Job, Sent, Tried, failed, not_posted};
 use crate::command::places::Channels;
 use crate::crash::crash_point;
 use crate::fivetran::model::ConnectCard;
@@ -43,6 +43,7 @@ pub(super) struct Posting<'a> {
     /// What the link is for, if the connection had been set up.
     pub(super) purpose: Option<life::Purpose>,
     pub(super) card: &'a ConnectCard,
+    pub(super) tried: Tried,
 }
 
 /// What became of it.
@@ -127,7 +128,7 @@ impl Links {
             let content = self.content(job, posting, &change.connection);
             let sent = match (&at, &held) {
                 (At::Place(place), Some(held)) => self.edit(job, place, held, &content).await,
-                _ => self.delivery.post(job.claimed, content, again).await,
+                _ => self.delivery.post(job.claimed, content, posting.tried).await,
             };
             crash_point("post: answered");
             match sent {

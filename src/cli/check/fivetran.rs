@@ -223,6 +223,11 @@ impl Key<'_> {
             Expiry::Today(at) => {
                 report.note(&format!("Fivetran key{which}: expires today, {}; {then}", day(at)));
             }
+            Expiry::Past(at) if matches!(self.standing, Standing::Unclear(_)) => report.note(&format!(
+                "Fivetran key{which}: by {}_EXPIRES it expired on {}; whether it still works can't be told now",
+                key.variable,
+                day(at)
+            )),
             Expiry::Past(at) if by_fivetran => report.note(&format!(
                 "Fivetran key{which}: works, although Fivetran says that it expired on {}; create another one and set it",
                 day(at)

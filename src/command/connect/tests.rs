@@ -252,6 +252,27 @@ fn a_destination_may_follow_other_words_than_to() {
 }
 
 #[test]
+fn a_destination_may_be_called_by_a_little_word() {
+    let destinations = Destinations {
+        default_group: Some("default_group".to_owned()),
+        named: [("at".to_owned(), "austria".to_owned()), ("in".to_owned(), "india".to_owned())].into(),
+    };
+    let catalog = Catalog::built_in();
+    let vocabulary = Vocabulary {
+        slash: Surface::of("/x"),
+        catalog: &catalog,
+        destinations: &destinations,
+        channel: &NO_DEFAULTS,
+    };
+    for (typed, group) in [("google_ads acme to at", "austria"), ("google_ads acme to in", "india")] {
+        match parse_text(typed, &vocabulary) {
+            Ok(Command::Connect(request)) => assert_eq!(request.group_id, group),
+            other => panic!("{typed}: {other:?}"),
+        }
+    }
+}
+
+#[test]
 fn marks_around_a_destination_do_not_matter() {
     for name in ["STAGING", "_staging_", "@staging", "#staging", "staging.", "*staging*"] {
         assert_eq!(read(&format!("google_ads acme to {name}")).unwrap().group_id, "staging_group", "{name}");

@@ -70,9 +70,9 @@ fn words_in_the_wrong_place_are_put_right() {
         ),
         (
             "/connect-card google_ads acme to staging",
-            "/connect-card is in there twice. Try: /connect-card google_ads acme to staging",
+            "There's a word too many at the start. Try: /connect-card google_ads acme to staging",
         ),
-        ("connect-card status acme", "/connect-card is in there twice. Try: /connect-card status acme"),
+        ("connect-card status acme", "There's a word too many at the start. Try: /connect-card status acme"),
         (
             "/connect-card googel_ads acme",
             "I don't know a service called “googel_ads”. Did you mean google_ads (Google Ads)? Try: /connect-card google_ads acme",
@@ -130,12 +130,15 @@ fn words_in_the_wrong_place_are_put_right() {
         ("google_ads->acme", "Put a space between the service and the schema: /connect-card google_ads acme"),
         (
             "@connect-card google_ads acme",
-            "/connect-card is in there twice. Try: /connect-card google_ads acme",
+            "There's a word too many at the start. Try: /connect-card google_ads acme",
         ),
-        ("<@U0BOT> google_ads acme", "/connect-card is in there twice. Try: /connect-card google_ads acme"),
+        (
+            "<@U0BOT> google_ads acme",
+            "There's a word too many at the start. Try: /connect-card google_ads acme",
+        ),
         (
             "/connect-card: google_ads acme",
-            "/connect-card is in there twice. Try: /connect-card google_ads acme",
+            "There's a word too many at the start. Try: /connect-card google_ads acme",
         ),
         ("status google_ads acme", "Type one schema: /connect-card status acme"),
         ("cancel acme please", "Type one schema: /connect-card cancel acme"),
@@ -150,6 +153,21 @@ fn words_in_the_wrong_place_are_put_right() {
         ),
         ("cancle acme", "I don't know the command “cancle”. Try: /connect-card cancel acme"),
         ("stauts for acme", "I don't know the command “stauts”. Try: /connect-card status acme"),
+        ("connect stripe", "Where should the data from Stripe go? Add a schema: /connect-card stripe SCHEMA"),
+        (
+            "google_ads please",
+            "“please” doesn't look like the name of a schema, and a schema can't be renamed later, so I didn't create anything. If it's what you want, put it in quotes: /connect-card google_ads \"please\"",
+        ),
+        (
+            "google_sheets help.google_sheets",
+            "“help” is one of my commands, and a schema can't be renamed later, so I didn't create anything. If it's what you want, put it in quotes: /connect-card google_sheets \"help.google_sheets\"",
+        ),
+        ("google_sheets SCHEMA.TABLE please", "A schema can't contain spaces. Use a–z, 0–9 and _."),
+        (
+            "postgres://fivetran:s3cr3t@db.acme.com:5432/prod",
+            "I don't know a service called “postgres://fivetran:s3cr3t@db.acme.com:5”. To search for it, type /connect-card services and a part of its name.",
+        ),
+        ("Chanel google_ads", "The service comes first: /connect-card google_ads chanel"),
         ("renw", "I don't know the command “renw”. Try: /connect-card renew SCHEMA"),
         ("delete google_ads acme", "I don't know the command “delete”. Try: /connect-card cancel acme"),
         ("servces google", "I don't know the command “servces”. Try: /connect-card services google"),
