@@ -81,9 +81,9 @@ pub fn accepted(work: &Work, reference: &str) -> SlackMessageContent {
 /// The same where it was asked for in a direct message about another conversation.
 #[must_use]
 pub fn accepted_in(channel_id: &str) -> SlackMessageContent {
-    let shown =
-        Mrkdwn::default().raw("OK, I'm on it. What comes of it will appear in <#").text(channel_id).raw(">.");
-    let text = "OK, I'm on it. What comes of it will appear in the channel that you asked in.";
+    let shown = Mrkdwn::default().raw("OK, I'm on it. You'll see what comes of it in <#").text(channel_id);
+    let shown = shown.raw(">, or here if I can't post there.");
+    let text = "OK, I'm on it. You'll see what comes of it in the channel that you asked in, or here.";
     content(text, vec![shown.section()])
 }
 

@@ -453,7 +453,10 @@ impl Press {
         progress: Progress,
     ) -> Result<Feedback, StoreError> {
         Ok(Feedback::Replace(match self.accept(route, key, team_id, &work, progress).await {
-            Answered::Accepted(_) if self.channel_id != self.pressed_in => {
+            Answered::Accepted(_)
+                if matches!(work, Work::Connect(_) | Work::Renew { .. })
+                    && self.channel_id != self.pressed_in =>
+            {
                 reply::accepted_in(&self.channel_id)
             }
             Answered::Accepted(id) => reply::accepted(&work, &id),

@@ -179,7 +179,6 @@ async fn access_that_is_lost_is_told_to_who_asked_where_nobody_can_ask_the_custo
             says: The password was changed.
             I can't say so under its link in #leadership, so your customer doesn't know yet. To get a link
             by which they can sign in again, type `/connect-card renew acme` there.
-            [Get a link to fix it]
             Ref R1
     "#]])
         .await;
