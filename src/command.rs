@@ -291,7 +291,8 @@ fn doubt(request: &Request, catalog: &Catalog) -> Option<(String, Doubt)> {
 fn parse_text(text: &str, vocabulary: &Vocabulary<'_>) -> Result<Command, UsageError> {
     let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
     match words.as_slice() {
-        [] => Err(UsageError::Incomplete),
+        // Our own line for help, sent as it stands.
+        [] | ["SERVICE", ..] => Err(UsageError::Incomplete),
         // A mention alone is nothing that was typed twice.
         [first, rest @ ..]
             if is_the_command(first, vocabulary.slash) && (*first != UNTOLD || !rest.is_empty()) =>

@@ -14,6 +14,7 @@ use slack_morphism::prelude::SlackMessageContent;
 
 use self::samples::{Sample, Samples};
 use super::Exit;
+use crate::command::cancel::NotCancellable;
 use crate::command::list;
 use crate::command::renew::NotRenewable;
 use crate::command::services::{Found, How};
@@ -257,7 +258,11 @@ impl Gallery<'_> {
         let sample = self.sample;
         let link = sample.link(State::Waiting);
         self.message("ask-cancel", ask::cancel(&link));
-        self.message("not-cancellable", ask::not_cancellable(&link));
+        for (name, why) in
+            [("not-cancellable", NotCancellable::Connected), ("not-cancellable-over", NotCancellable::Over)]
+        {
+            self.message(name, ask::not_cancellable(why, &link));
+        }
         self.message(
             "no-link",
             ask::no_link(

@@ -3,7 +3,7 @@
 
 use crate::command::Verb;
 use crate::journal::{Progress, Stage};
-use crate::life::Link;
+use crate::life::{Link, State};
 use crate::work::Work;
 
 /// Its line in help.
@@ -12,6 +12,27 @@ pub const VERB: Verb = Verb {
     does: "deletes the connection for SCHEMA if your customer hasn't finished it",
     example: "cancel customer_schema",
 };
+
+/// Why there is nothing to cancel.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotCancellable {
+    /// It has been connected.
+    Connected,
+    /// It was cancelled, or removed at Fivetran.
+    Over,
+}
+
+/// Why a link is not cancelled, as far as that is known without Fivetran.
+#[must_use]
+pub fn refused(link: &Link) -> Option<NotCancellable> {
+    match link.state {
+        State::Connected | State::Broken | State::Lapsed => Some(NotCancellable::Connected),
+        State::Cancelled | State::Gone => Some(NotCancellable::Over),
+        // A link to sign in again.
+        _ if link.purpose.is_some() => Some(NotCancellable::Connected),
+        State::Waiting | State::Expired | State::Replaced | State::Unposted => None,
+    }
+}
 
 /// The command that cancels a link, and where it begins: the connection is known.
 #[must_use]

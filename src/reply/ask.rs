@@ -9,6 +9,7 @@ use slack_morphism::prelude::{
 };
 
 use super::markup::{BUTTON_LIMIT, Mrkdwn, content, cut, plain_section, sentences};
+use crate::command::cancel::NotCancellable;
 use crate::command::proposal::Proposal;
 use crate::command::renew::NotRenewable;
 use crate::command::status::Choices;
@@ -175,8 +176,8 @@ pub fn not_renewable(why: NotRenewable, link: &Link) -> SlackMessageContent {
         NotRenewable::Cancelled => {
             // People of the customer's workspace read this too, and they cannot type a command.
             format!(
-                "{name} was cancelled or removed, so it can't have a new link. If you still need it, ask whoever \
-                 requested it to start over."
+                "{name} was cancelled or removed, so it can't have a new link. If it's still needed, whoever \
+                 requested it can type the command again."
             )
         }
     })
@@ -184,11 +185,17 @@ pub fn not_renewable(why: NotRenewable, link: &Link) -> SlackMessageContent {
 
 /// Why a connection is not cancelled.
 #[must_use]
-pub fn not_cancellable(link: &Link) -> SlackMessageContent {
-    sentences(&format!(
-        "{} has been connected, so I didn't delete anything. A connection in use can only be deleted in Fivetran.",
-        link.request.service_name
-    ))
+pub fn not_cancellable(why: NotCancellable, link: &Link) -> SlackMessageContent {
+    let name = &link.request.service_name;
+    sentences(&match why {
+        NotCancellable::Connected => format!(
+            "{name} has been connected, so I didn't delete anything. A connection in use can only be deleted in \
+             Fivetran."
+        ),
+        NotCancellable::Over => {
+            format!("{name} was cancelled or removed already, so there's nothing to delete.")
+        }
+    })
 }
 
 /// Why a connection is not synced.

@@ -25,10 +25,10 @@ use super::words::Words;
 use crate::clock::Clock;
 use crate::command::status::View;
 use crate::command::surface::Surface;
-use crate::command::{self, Command, UsageError, renew, services, status};
+use crate::command::{self, Command, UsageError, cancel, renew, services, status};
 use crate::fivetran::schema::Target;
 use crate::journal::Progress;
-use crate::life::{self, Event, Link, State as LinkState};
+use crate::life::{self, Event, Link};
 use crate::permission::{Gate, Home, Person};
 use crate::provision::{self, Provision};
 use crate::reply::{self, ask, list as list_reply, services as services_reply, status as status_reply};
@@ -205,10 +205,10 @@ impl Commands {
             },
             Command::Cancel(target) => {
                 return replied(match self.link(&typed, &target, deadline, reply::not_accepted).await {
-                    Ok(link) if matches!(link.state, LinkState::Connected | LinkState::Broken) => {
-                        ask::not_cancellable(&link)
-                    }
-                    Ok(link) => ask::cancel(&link),
+                    Ok(link) => match cancel::refused(&link) {
+                        Some(why) => ask::not_cancellable(why, &link),
+                        None => ask::cancel(&link),
+                    },
                     Err(content) => content,
                 });
             }

@@ -194,8 +194,8 @@ async fn a_connection_that_was_deleted_is_gone_after_two_answers_and_told_once()
               Requested by @alice · Link created T, T · Connection `amber_anchor` · Ref R1
         alice: /connect-card renew acme
           only alice sees:
-              Google Ads was cancelled or removed, so it can't have a new link. If you still need it, ask
-              whoever requested it to start over.
+              Google Ads was cancelled or removed, so it can't have a new link. If it's still needed, whoever
+              requested it can type the command again.
         alice: /connect-card google_ads acme
           only alice sees:
               Making a link for Google Ads now. It will appear here.

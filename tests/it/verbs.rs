@@ -475,3 +475,17 @@ async fn the_buttons_of_a_status_renew_and_cancel() {
     "#]])
         .await;
 }
+
+#[tokio::test]
+async fn what_was_cancelled_is_not_asked_about_again() {
+    let bot = with_links(&["acme"]).await;
+    let question = bot.private(&bot.types("cancel acme").await);
+    bot.presses(USER, &question, CANCEL).await;
+    assert_eq!(bot.fivetran.connections().len(), 0);
+    for typed in ["cancel acme", "renew acme"] {
+        let answer = bot.types(typed).await.json();
+        assert!(answer.to_string().contains("was cancelled or removed"), "{answer}");
+        assert!(!answer.to_string().contains("button"), "{answer}");
+    }
+    bot.finish().await;
+}
