@@ -282,8 +282,8 @@ async fn an_unfinished_connection_is_cancelled_and_a_connected_one_is_not() {
             Requested by @alice · The data goes to `acme` · Ref R1
         alice: /connect-card renew acme
           only alice sees:
-              Google Ads was cancelled or removed, so it can't have a new link. If you still need it, ask
-              whoever requested it to start over.
+              Google Ads was cancelled or removed, so it can't have a new link. If it's still needed, whoever
+              requested it can type the command again.
         alice: /connect-card stripe other
           only alice sees:
               Making a link for Stripe now. It will appear here.
