@@ -46,6 +46,8 @@ use crate::{outbound, server};
 
 /// How long giving the leases up may take at a shutdown.
 const RELEASE_LIMIT: Duration = Duration::from_secs(3);
+/// How long before what the database did not take of the bot's identity is written again.
+const IDENTITY_PAUSE: Duration = Duration::from_secs(30);
 
 /// Why the bot does not start.
 #[derive(Debug, thiserror::Error)]
@@ -119,8 +121,9 @@ impl App {
             tokio::spawn(async move {
                 while told.changed().await.is_ok() {
                     let known = told.borrow_and_update().clone();
-                    if let Some(known) = known {
-                        identity.write(&known, clock.now()).await;
+                    let Some(known) = known else { continue };
+                    while !identity.write(&known, clock.now()).await {
+                        tokio::time::sleep(IDENTITY_PAUSE).await;
                     }
                 }
             });

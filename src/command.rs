@@ -37,6 +37,13 @@ pub struct Verb {
     pub example: &'static str,
 }
 
+impl Verb {
+    /// The word itself; of the one that has none, what stands in its place.
+    fn word(&self) -> &'static str {
+        self.usage.split(' ').next().unwrap_or_default()
+    }
+}
+
 /// Everything that can be typed, in the order of help.
 pub const VERBS: [Verb; 7] =
     [connect::VERB, status::VERB, list::VERB, renew::VERB, cancel::VERB, services::VERB, help::VERB];
@@ -79,7 +86,8 @@ pub enum UsageError {
         /// What to type instead, if there is such a name and a verb.
         instead: Option<String>,
     },
-    /// A schema that is rather a word of the language of commands: it is made only if it is in quotes.
+    /// A schema that is rather a word of the language of commands: typed in Slack, it is made only if it
+    /// is in quotes.
     Doubtful {
         /// The word.
         word: String,
@@ -292,7 +300,10 @@ fn parse_text(text: &str, vocabulary: &Vocabulary<'_>) -> Result<Command, UsageE
     let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
     match words.as_slice() {
         // Our own line for help, sent as it stands.
-        [] | ["SERVICE", ..] => Err(UsageError::Incomplete),
+        ["SERVICE", rest @ ..] if rest.first().is_none_or(|word| meant::is_placeholder(word)) => {
+            Err(UsageError::Incomplete)
+        }
+        [] => Err(UsageError::Incomplete),
         // A mention alone is nothing that was typed twice.
         [first, rest @ ..]
             if is_the_command(first, vocabulary.slash) && (*first != UNTOLD || !rest.is_empty()) =>
@@ -386,7 +397,7 @@ fn searched<'a, 'w>(words: &'w [&'a str]) -> &'w [&'a str] {
 
 /// The one schema after a verb, or the channel's.
 fn schema_of(verb: &Verb, words: &[&str], vocabulary: &Vocabulary<'_>) -> Result<Target, UsageError> {
-    let name = verb.usage.split(' ').next().unwrap_or_default();
+    let name = verb.word();
     let instead = |schema: Option<String>| schema.map(|schema| format!("{name} {schema}"));
     match words {
         [] => {
@@ -430,8 +441,9 @@ pub fn parse_arguments(
     connect::request(&plain(service), Some(&schema), destination.map(plain).as_deref(), vocabulary)
 }
 
-/// What was typed where nothing formats it, with single spaces, without invisible characters, and without quotes around a word. A
-/// quote within one stays, so that a schema never silently becomes another one.
+/// What was typed where nothing formats it, with single spaces, without invisible characters, and
+/// without quotes around a word. A quote within one stays, so that a schema never silently becomes
+/// another one.
 fn plain(typed: &str) -> String {
     let visible: String = typed.chars().filter(|&character| !is_invisible(character)).collect();
     let words = visible.split_whitespace().map(|word| word.trim_matches(is_quote));

@@ -85,6 +85,8 @@ pub struct Journal<C> {
     card: Option<(C, Timestamp)>,
     /// Whether the link may have been posted: a try was not answered, or another process may have tried.
     maybe_posted: bool,
+    /// Whether a try of this process was not answered, which no connection's row may remember.
+    unanswered: bool,
     /// What a link is for, if the last look has shown that the connection had been set up.
     purpose: Option<Purpose>,
     due: Due,
@@ -139,6 +141,7 @@ impl<C> Journal<C> {
             refused: None,
             card: None,
             maybe_posted: false,
+            unanswered: false,
             purpose: None,
             due: Due::Look,
             vanished: 0,
@@ -147,10 +150,10 @@ impl<C> Journal<C> {
         }
     }
 
-    /// Whether the link may have been posted by a try of which nothing was heard.
+    /// Whether this process has tried to post the link and heard nothing.
     #[must_use]
-    pub fn may_be_posted(&self) -> bool {
-        self.maybe_posted
+    pub fn is_unanswered(&self) -> bool {
+        self.unanswered
     }
 
     /// How the command stands.

@@ -115,12 +115,6 @@ impl State {
         matches!(self, Self::Waiting | Self::Broken | Self::Expired | Self::Lapsed)
     }
 
-    /// Whether there is no connection any more that could be deleted.
-    #[must_use]
-    pub fn is_deleted(self) -> bool {
-        matches!(self, Self::Unposted | Self::Cancelled | Self::Gone)
-    }
-
     /// Whether there is no link any more that anything could happen to.
     #[must_use]
     pub fn is_over(self) -> bool {
@@ -339,7 +333,7 @@ impl Change {
     /// The link that stood before stands again.
     fn not_posted(&mut self, now: Timestamp) {
         match self.connection.posting.take() {
-            // An earlier try may be there all the same.
+            // An earlier try may be there all the same; from now on only the journal knows.
             Some(posting) if posting.unclear => {
                 self.connection.posting = Some(posting);
                 self.maybe_posted(now);

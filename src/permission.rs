@@ -6,9 +6,9 @@
 //!
 //! Without any list every member may use the bot, so nobody is refused because Slack is away, only
 //! because of what is known, be it from before: a guest stays a guest. Somebody who may be from
-//! elsewhere is never let in unseen, so it must be known, once, whose the token is. With a list, what Slack does not tell counts against everybody
-//! whom `ALLOWED_USERS` does not name; only where it never could, for want of a token or a scope,
-//! membership of a group is enough.
+//! elsewhere is never let in unseen, so it must be known, once, whose the token is. With a list, what
+//! Slack does not tell counts against everybody whom `ALLOWED_USERS` does not name; only where it never
+//! could, for want of a token or a scope, membership of a group is enough.
 
 mod cache;
 mod directory;

@@ -31,6 +31,7 @@ use slack_morphism::prelude::{SlackBlockPlainText, SlackMessageContent};
 
 use crate::command::VERBS;
 use crate::command::surface::Surface;
+use crate::outbound::Obstacle;
 use crate::work::{Request, Work};
 use markup::{Mrkdwn, content, context, plain_section, reference_line, sentences};
 pub use markup::{escape, utc};
@@ -56,6 +57,12 @@ const NOT_ACCEPTED: &str =
 /// What is said when it may have taken it, or may yet.
 const UNSURE: &str = "I couldn't save your request in time, so it may be lost. If nothing comes of it here in a few \
                       minutes, please try again.";
+
+/// What takes an obstacle between the bot and Fivetran away.
+#[must_use]
+pub fn remedy(obstacle: Obstacle) -> &'static str {
+    in_the_way::in_the_way(obstacle).1
+}
 
 /// The acknowledgement of a command that was accepted; for the person alone.
 #[must_use]

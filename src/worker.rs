@@ -298,7 +298,7 @@ impl Worker {
                 }
                 Act::Deliver(Message::Link { connection, existed, purpose, card }) => {
                     note.settle().await;
-                    let tried = Tried { unclear: journal.may_be_posted(), tries: journal.progress().tries };
+                    let tried = Tried { unclear: journal.is_unanswered(), tries: journal.progress().tries };
                     let posting = Posting { connection: &connection, existed, purpose, card: &card, tried };
                     // Never closed, so always granted.
                     let _call = self.slack_calls.acquire().await.ok();

@@ -35,13 +35,16 @@ impl Kept {
         serde_json::from_str(self.sealer.open(&kept, ID)?.expose_secret()).ok()
     }
 
-    /// Keeps what Slack tells of it now.
-    pub(super) async fn write(&self, identity: &Identity, now: Timestamp) {
+    /// Keeps what Slack tells of it now. Whether it is kept: what could not be written is to be written
+    /// again, since Slack tells the same only once.
+    pub(super) async fn write(&self, identity: &Identity, now: Timestamp) -> bool {
         let Identity { team_id, enterprise_id, .. } = identity;
         let body = json!({ "team_id": team_id, "enterprise_id": enterprise_id }).to_string();
-        let Ok(sealed) = self.sealer.seal(&body, ID) else { return };
-        if let Err(error) = self.store.keep_identity(&sealed, now).await {
+        let Ok(sealed) = self.sealer.seal(&body, ID) else { return true };
+        let kept = self.store.keep_identity(&sealed, now).await;
+        if let Err(error) = &kept {
             tracing::warn!(%error, "could not keep which workspace the bot belongs to");
         }
+        kept.is_ok()
     }
 }

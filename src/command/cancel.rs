@@ -27,10 +27,10 @@ pub enum NotCancellable {
 pub fn refused(link: &Link) -> Option<NotCancellable> {
     match link.state {
         State::Connected | State::Broken | State::Lapsed => Some(NotCancellable::Connected),
-        State::Cancelled | State::Gone => Some(NotCancellable::Over),
+        State::Cancelled | State::Gone | State::Unposted => Some(NotCancellable::Over),
         // A link to sign in again.
         _ if link.purpose.is_some() => Some(NotCancellable::Connected),
-        State::Waiting | State::Expired | State::Replaced | State::Unposted => None,
+        State::Waiting | State::Expired | State::Replaced => None,
     }
 }
 

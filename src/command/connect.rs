@@ -101,9 +101,8 @@ fn misplaced(words: &[&str], destination: Option<&str>, vocabulary: &Vocabulary<
     let Vocabulary { catalog, destinations, channel, .. } = *vocabulary;
     let line = |service: &Service, words: &[&str]| meant::line(service, words, destination, vocabulary);
     // The longest name wins: `Facebook Pages` before `Facebook`.
-    let splits = || (1..words.len()).rev();
     if let Some((count, service)) =
-        splits().find_map(|count| Some((count, meant::known(&first(words, count), catalog)?)))
+        (1..words.len()).rev().find_map(|count| Some((count, meant::known(&first(words, count), catalog)?)))
     {
         if let Some(error) = not_here(&service, vocabulary) {
             return Some(error);
@@ -145,11 +144,11 @@ fn misplaced(words: &[&str], destination: Option<&str>, vocabulary: &Vocabulary<
 
 /// Why a service cannot be asked for in this channel at all.
 fn not_here(service: &Service, vocabulary: &Vocabulary<'_>) -> Option<UsageError> {
-    let service = || service.clone();
-    if !vocabulary.channel.allows(&service().id) {
-        return Some(UsageError::ServiceNotAllowed { service: service(), allowed: allowed(vocabulary) });
+    if !vocabulary.channel.allows(&service.id) {
+        let allowed = allowed(vocabulary);
+        return Some(UsageError::ServiceNotAllowed { service: service.clone(), allowed });
     }
-    service().obstacle.map(|obstacle| UsageError::NotByLink { service: service(), obstacle })
+    service.obstacle.map(|obstacle| UsageError::NotByLink { service: service.clone(), obstacle })
 }
 
 /// `google_ads.acme`: a line with a space where the service ends.

@@ -46,13 +46,19 @@ pub(super) fn line(
         Ok(target) => target.connection_name(),
         Err(bad) => bad.nearest?,
     };
-    let target = match target.split_once('.') {
-        None if wants_table => format!("{target}.{}", own_table(&service.id)),
-        // A table is part of the schema only where the service wants one.
-        Some((schema, _)) if service.kind.is_some() && !wants_table => schema.to_owned(),
-        _ => target,
-    };
+    let target = fitted(service, &target);
     Some(format!("{} {target}{}", service.id, vocabulary.slash.to_destination(destination)))
+}
+
+/// A target of the shape that the service takes: with a table where it wants one, and without where it
+/// names its own.
+#[must_use]
+pub fn fitted(service: &Service, target: &str) -> String {
+    match (service.kind, target.split_once('.')) {
+        (Some(kind), None) if kind.wants_table() => format!("{target}.{}", own_table(&service.id)),
+        (Some(kind), Some((schema, _))) if !kind.wants_table() => schema.to_owned(),
+        _ => target.to_owned(),
+    }
 }
 
 /// A table for a service that fills one, where none was named: it bears the name of the service.
@@ -128,8 +134,7 @@ fn is_the_word(word: &str) -> bool {
 
 /// Whether a word is one of the commands.
 pub(super) fn is_verb(word: &str) -> bool {
-    let verbs = VERBS.iter().skip(1).filter_map(|verb| verb.usage.split(' ').next());
-    verbs.into_iter().any(|verb| word.eq_ignore_ascii_case(verb))
+    VERBS.iter().skip(1).any(|verb| word.eq_ignore_ascii_case(verb.word()))
 }
 
 /// Whether these words end in a place that there is not: the word before its name says that it is one.

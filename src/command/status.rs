@@ -6,7 +6,7 @@
 
 use jiff::Timestamp;
 
-use crate::command::Verb;
+use crate::command::{Verb, cancel};
 use crate::fivetran::model::{SetupTest, Status};
 use crate::fivetran::tasks::Cause;
 use crate::journal::Problem;
@@ -62,7 +62,9 @@ impl Choices {
     #[must_use]
     pub fn of(link: &Link) -> Self {
         match link.state {
-            State::Waiting | State::Expired => Self { renew: true, cancel: true, sync: false },
+            State::Waiting | State::Expired => {
+                Self { renew: true, cancel: cancel::refused(link).is_none(), sync: false }
+            }
             // Where nothing is known of the cause, either may help.
             State::Broken => {
                 let cause = link.trouble.as_ref().map(|trouble| trouble.cause);

@@ -5,8 +5,6 @@
 
 use std::fmt;
 
-use super::echo;
-
 /// Where a reply is read, and what stands there before the arguments. Printing it gives that.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Surface<'a> {
@@ -31,7 +29,7 @@ impl<'a> Surface<'a> {
             Self::Slack(_) => "to",
             Self::Shell(_) => "--destination",
         };
-        destination.map(|name| format!(" {to} {}", echo(name))).unwrap_or_default()
+        destination.map(|name| format!(" {to} {name}")).unwrap_or_default()
     }
 }
 

@@ -4,7 +4,8 @@
 //! makes a connection must not be proposed to somebody who wants one cancelled. Pure.
 
 use super::{
-    UsageError, VERBS, Verb, Vocabulary, cancel, connect, echo, list, meant, renew, services, status,
+    LINE_LIMIT, UsageError, VERBS, Verb, Vocabulary, cancel, connect, echo, list, meant, renew, services,
+    status,
 };
 
 /// Other words for the verbs.
@@ -36,29 +37,33 @@ pub(super) fn misspelt(words: &[&str], vocabulary: &Vocabulary<'_>) -> Option<Us
         return None;
     }
     let verb = near(&first.to_lowercase())?;
-    let name = verb.usage.split(' ').next().unwrap_or_default();
+    // `search console acme` is the beginning of a service's name, and no search.
+    if verb == services::VERB
+        && let [first, second, _, ..] = words
+        && let phrase = format!("{first} {second}").to_lowercase()
+        && vocabulary.catalog.iter().any(|service| service.name.to_lowercase().contains(&phrase))
+    {
+        return None;
+    }
+    let name = verb.word();
     let instead = if verb == services::VERB {
-        (!rest.is_empty()).then(|| format!("{name} {}", echo(&rest.join(" "))))
+        let words: String = rest.join(" ").chars().take(LINE_LIMIT).collect();
+        (!rest.is_empty()).then(|| format!("{name} {words}"))
     } else if verb.usage == name {
         Some(name.to_owned())
     } else {
         meant::schema(rest, vocabulary).map(|schema| format!("{name} {schema}"))
     };
     // What cannot be said with the verb was hardly meant as one.
-    let fits = rest.is_empty() || (instead.is_some() && (takes_words(&verb) || verb.usage != name));
+    let fits = rest.is_empty() || (instead.is_some() && verb.usage != name);
     fits.then(|| UsageError::MisspeltVerb { typed: echo(first), verb, instead })
-}
-
-fn takes_words(verb: &Verb) -> bool {
-    verb.usage.contains(' ')
 }
 
 fn near(word: &str) -> Option<Verb> {
     let synonym = SYNONYMS.iter().find(|(other, _)| *other == word).map(|(_, verb)| *verb);
     let slips = if word.chars().count() >= LONG { SLIPS.0 } else { SLIPS.1 };
     // The first one is no word to type.
-    let distance =
-        |verb: &&Verb| strsim::osa_distance(word, verb.usage.split(' ').next().unwrap_or_default());
+    let distance = |verb: &&Verb| strsim::osa_distance(word, verb.word());
     let nearest = || VERBS.iter().skip(1).min_by_key(distance).filter(|verb| distance(verb) <= slips);
     synonym.or_else(|| nearest().copied())
 }

@@ -21,8 +21,9 @@ impl<C> Journal<C> {
         match failure {
             PostFailure::Refused(_) if telling => self.end(Ending::Undeliverable),
             PostFailure::Refused(slack_says) => {
-                // Whoever posts knows from the connection's row that no earlier try may be there.
-                self.maybe_posted = false;
+                // Of the tries of another process, whoever posts knows from the connection's row that none
+                // may be there.
+                self.maybe_posted = self.unanswered;
                 self.tell(Problem::CannotPost { slack_says }, now)
             }
             PostFailure::Unconfirmed if telling => self.end(Ending::Undeliverable),
@@ -39,7 +40,7 @@ impl<C> Journal<C> {
             }
             PostFailure::Throttled(pause)
                 if !telling
-                    && pause.is_none_or(|pause| pause > SHORT_PAUSE)
+                    && (self.maybe_posted || pause.is_none_or(|pause| pause > SHORT_PAUSE))
                     && now >= after(self.terms.accepted_at, CREATE_DEADLINE) =>
             {
                 self.tell(Problem::CannotPost { slack_says: RATE_LIMITED.to_owned() }, now)
@@ -48,6 +49,12 @@ impl<C> Journal<C> {
                 self.progress.posts = self.progress.posts.saturating_sub(1);
                 self.throttled(pause, now)
             }
+            // As of one that is refused for now: what it tells may have been there all along.
+            PostFailure::NotSent
+                if !telling && self.maybe_posted && now >= after(self.terms.accepted_at, CREATE_DEADLINE) =>
+            {
+                self.tell(Problem::Unconfirmed, now)
+            }
             PostFailure::NotSent => {
                 self.progress.posts = self.progress.posts.saturating_sub(1);
                 self.again(self.due, now)
@@ -55,6 +62,7 @@ impl<C> Journal<C> {
             PostFailure::Unclear if telling && !self.may_post() => self.end(Ending::Undeliverable),
             PostFailure::Unclear => {
                 self.maybe_posted |= !telling;
+                self.unanswered |= !telling;
                 if !self.may_post() {
                     self.unconfirmed();
                 }

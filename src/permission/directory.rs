@@ -101,9 +101,7 @@ impl Directory {
         let ask = || async move {
             match web_api.auth_test().await {
                 // A yes that does not say whose: of no use, and no reason to forget what is known.
-                Ok(Identity { team_id, enterprise_id: None, .. }) if team_id.is_empty() => {
-                    (Err(Unclear::Untold), KEEP_SILENCE)
-                }
+                Ok(identity) if identity.workspace().id().is_none() => (Err(Unclear::Untold), KEEP_SILENCE),
                 Ok(identity) => {
                     before.own.send_if_modified(|known| {
                         known.replace(identity.clone()).as_ref() != Some(&identity)

@@ -72,8 +72,7 @@ pub(super) struct Own {
 impl Own {
     /// By what Slack says of the token, now or before.
     pub(super) fn told(identity: &Identity) -> Self {
-        let Identity { team_id, enterprise_id, .. } = identity;
-        Self { workspace: Workspace::new(Some(team_id.clone()), enterprise_id.clone()), certain: true }
+        Self { workspace: identity.workspace(), certain: true }
     }
 
     /// There is a token, but Slack has never told whose. A request cannot tell that: it may come from

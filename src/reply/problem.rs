@@ -249,8 +249,7 @@ pub fn unreachable(api_url: &str) -> String {
 /// Fivetran's refusal for a reason that nothing typed can be the cause of, and who can do something.
 fn declined(status: u16, said: &ApiMessage, work: &Work) -> String {
     let name = work.request().service_name.as_str();
-    let said = quoted(said);
-    let lead = format!("Fivetran refused the request for {name}{said}, so {}.", undone(work));
+    let lead = format!("Fivetran refused the request for {name}{}, so {}.", quoted(said), undone(work));
     match status {
         402 => format!(
             "{lead} This is about the Fivetran account's plan, trial or payment: one of its administrators needs to \
@@ -262,11 +261,7 @@ fn declined(status: u16, said: &ApiMessage, work: &Work) -> String {
              connect-card (status {status}){}.",
             in_the_log(work)
         ),
-        _ if matches!(work, Work::Sync { .. }) => {
-            format!(
-                "Fivetran didn't start a sync of {name}{said}. Open the connection in Fivetran to see why."
-            )
-        }
+        _ if matches!(work, Work::Sync { .. }) => refused(said, work),
         _ => format!(
             "{lead} Whoever runs connect-card needs to look into it (status {status}){}.",
             in_the_log(work)
@@ -298,7 +293,7 @@ fn refused(said: &ApiMessage, work: &Work) -> String {
     let said = quoted(said);
     if let Work::Sync { .. } = work {
         return format!(
-            "Fivetran didn't start a sync of {name}{said}. Open the connection in Fivetran to see why."
+            "Fivetran refused to start a sync of {name}{said}. Open the connection in Fivetran to see why."
         );
     }
     let Work::Connect(_) = work else {

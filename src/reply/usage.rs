@@ -8,7 +8,7 @@ use slack_morphism::prelude::SlackMessageContent;
 use super::ask::with_proposals;
 use super::help;
 use super::markup::{cut, sentences};
-use crate::command::meant::own_table;
+use crate::command::meant::{fitted, own_table};
 use crate::command::proposal::Proposal;
 use crate::command::surface::Surface;
 use crate::command::{Doubt, UsageError, VERBS};
@@ -65,7 +65,7 @@ fn lines(error: &UsageError) -> Vec<String> {
         | UsageError::Unparted { instead }
         | UsageError::Repeated { instead } => Some(instead.clone()),
         UsageError::BadName { service, name, rest } => {
-            let target = name.nearest.as_ref().map(|nearest| example_target(service, nearest));
+            let target = name.nearest.as_ref().map(|nearest| fitted(service, nearest));
             target.map(|target| format!("{} {target}{rest}", service.id))
         }
         UsageError::Misfit { service, target, misfit, rest } => {
@@ -133,7 +133,7 @@ pub fn usage_sentence(error: &UsageError, slash: Surface<'_>) -> String {
         UsageError::Unparted { instead } => {
             format!("Put a space between the service and the schema: {slash} {instead}")
         }
-        UsageError::Doubtful { word, what, quoted } => doubtful(&cut(word, 63), what, quoted, slash),
+        UsageError::Doubtful { word, what, quoted } => doubtful(word, what, quoted, slash),
         UsageError::ServiceNotAllowed { service, allowed } => format!(
             "This channel isn't set up for {}, so I didn't create anything. Allowed here: {}.",
             cut(&service.name, 60),
@@ -280,7 +280,7 @@ fn bad_name(service: &Service, name: &BadName, slash: Surface<'_>, rest: &str) -
     };
     match &name.nearest {
         Some(nearest) => {
-            format!("{why} Try: {slash} {} {}{rest}", service.id, example_target(service, nearest))
+            format!("{why} Try: {slash} {} {}{rest}", service.id, fitted(service, nearest))
         }
         None => why,
     }
@@ -323,18 +323,6 @@ fn name_faults(name: &BadName) -> String {
 /// makes when it is sent as it is stays for good.
 pub(super) fn wanted_target(kind: Option<SchemaKind>) -> &'static str {
     if kind.is_some_and(SchemaKind::wants_table) { "SCHEMA.TABLE" } else { "SCHEMA" }
-}
-
-/// `schema`, with a table after it where the service wants one and none is there.
-fn example_target(service: &Service, schema: &str) -> String {
-    match service.kind {
-        Some(kind) if kind.wants_table() && !schema.contains('.') => {
-            format!("{schema}.{}", own_table(&service.id))
-        }
-        // Its tables are not ours to name.
-        Some(kind) if !kind.wants_table() => schema.split('.').next().unwrap_or(schema).to_owned(),
-        _ => schema.to_owned(),
-    }
 }
 
 /// A target of the shape that the service takes, made of the one that it does not.

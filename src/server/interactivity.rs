@@ -431,8 +431,12 @@ impl Press {
         let Some(link) = self.link_here(route, team_id).await? else {
             return Ok(Feedback::Ephemeral(ask::not_yours()));
         };
-        if link.state.is_deleted() || self.asked_too_long_ago(route) {
+        if self.asked_too_long_ago(route) {
             return Ok(Feedback::Replace(ask::too_old()));
+        }
+        // It may have been connected, or be gone, since the button was shown.
+        if let Some(why) = cancel::refused(&link) {
+            return Ok(Feedback::Replace(ask::not_cancellable(why, &link)));
         }
         let (work, progress) = cancel::work(&link);
         self.carry_out(route, key, &link.team_id, work, progress).await

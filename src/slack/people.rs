@@ -6,6 +6,8 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::interaction::Workspace;
+
 /// Who a token is, by `auth.test`.
 /// <https://docs.slack.dev/reference/methods/auth.test>
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -19,6 +21,14 @@ pub struct Identity {
     pub enterprise_id: Option<String>,
     /// The bot's user name.
     pub user: String,
+}
+
+impl Identity {
+    /// Where the token is good; nowhere, if Slack's answer does not tell that in any form that is known.
+    #[must_use]
+    pub fn workspace(&self) -> Workspace {
+        Workspace::new(Some(self.team_id.clone()), self.enterprise_id.clone())
+    }
 }
 
 impl From<Value> for Identity {
@@ -107,6 +117,20 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn a_token_is_good_where_slack_says_so_in_ids() {
+        for (answer, id) in [
+            (json!({ "team_id": "T1", "enterprise_id": null }), Some("T1")),
+            (json!({ "team_id": "E1" }), Some("E1")),
+            (json!({ "team_id": "", "enterprise_id": "E1" }), Some("E1")),
+            (json!({}), None),
+            (json!({ "team_id": "", "enterprise_id": "-" }), None),
+            (json!({ "team_id": "not an id", "enterprise_id": "" }), None),
+        ] {
+            assert_eq!(Identity::from(answer.clone()).workspace().id(), id, "{answer}");
+        }
+    }
 
     #[test]
     fn an_organisations_answers_are_read() {

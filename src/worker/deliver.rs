@@ -2,7 +2,7 @@
 //!
 //! Owns the choice between the Web API and the response_url. A link goes to the channel by the
 //! Web API first, since only such a message can be edited later; a failure goes to the person by
-//! the response_url first, since that always works. Must not call Fivetran.
+//! the response_url first, since that needs no membership. Must not call Fivetran.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -82,7 +82,7 @@ impl Sent {
 pub(super) struct Tried {
     /// Whether a try of which nothing was heard may have posted it.
     pub(super) unclear: bool,
-    /// How often the command was tried.
+    /// What has failed since the stage began, calls to Fivetran included.
     pub(super) tries: u32,
 }
 
@@ -135,17 +135,22 @@ impl Delivery {
     /// Whether the Web API, by which alone a message can be edited later, may work so soon that its link
     /// does not go by the response_url.
     fn is_worth_waiting_for(&self, error: &PostError, claimed: &Claimed, tried: Tried) -> bool {
-        if !matches!(error, PostError::Throttled(_) | PostError::NotSent(_)) {
-            return false;
+        match error {
+            // A link that may be there is not put there again by a way of which no edit takes it back.
+            PostError::Later { .. } | PostError::Throttled(_) | PostError::NotSent(_) if tried.unclear => {
+                return true;
+            }
+            PostError::Throttled(_) | PostError::NotSent(_) => {}
+            _ => return false,
         }
-        // A link that may be there is not put there again by a way of which no edit takes it back.
-        if tried.unclear || matches!(error.pause(), pause if !pause.is_zero() && pause <= WORTH_WAITING) {
+        let pause = error.pause();
+        if !pause.is_zero() && pause <= WORTH_WAITING && tried.tries < SHORT_PAUSES {
             return true;
         }
         let age = self.clock.now().duration_since(claimed.accepted_at);
         let is_a_hiccup = tried.tries < HICCUPS;
         let waited = if is_a_hiccup { Duration::ZERO } else { Duration::try_from(age).unwrap_or_default() };
-        waited.saturating_add(error.pause()) <= WORTH_WAITING
+        waited.saturating_add(pause) <= WORTH_WAITING
     }
 
     /// Shows the link to its requester alone: by the response_url, else by a direct message. Never by
@@ -305,6 +310,8 @@ impl Hints {
 const WORTH_WAITING: Duration = Duration::from_secs(5);
 /// Tries that may fail one right after the other before the Web API is taken to be away.
 const HICCUPS: u32 = 2;
+/// How often a short pause that Slack asks for is made, before a link goes another way.
+const SHORT_PAUSES: u32 = 6;
 /// What stands for a method's name where pauses are kept.
 const RESPONSE_URL: &str = "response_url";
 /// What stands for Slack's word where there is nobody left to ask.

@@ -128,7 +128,11 @@ impl Links {
             let content = self.content(job, posting, &change.connection);
             let sent = match (&at, &held) {
                 (At::Place(place), Some(held)) => self.edit(job, place, held, &content).await,
-                _ => self.delivery.post(job.claimed, content, posting.tried).await,
+                _ => {
+                    let unclear = change.connection.posting.as_ref().is_some_and(|posting| posting.unclear);
+                    let tried = Tried { unclear: unclear || posting.tried.unclear, ..posting.tried };
+                    self.delivery.post(job.claimed, content, tried).await
+                }
             };
             crash_point("post: answered");
             match sent {

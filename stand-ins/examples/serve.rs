@@ -88,7 +88,8 @@ async fn act(asked: &Value, slack: &SlackStandIn, fivetran: &FivetranStandIn) ->
             let route = word("route")?;
             match word("partner")? {
                 "slack" => slack.faults(|faults| faults.fail_always(route, fault)),
-                _ => fivetran.faults(|faults| faults.fail_always(route, fault)),
+                "fivetran" => fivetran.faults(|faults| faults.fail_always(route, fault)),
+                other => return Err(format!("there is no partner '{other}'").into()),
             }
             Value::Null
         }

@@ -383,7 +383,7 @@ async fn fivetrans_refusals_of_a_sync_are_told_apart() {
               Ref R2
         #customer-acme
         bot tells alice alone:
-            Fivetran didn't start a sync of Google Ads (“The request conflicts with the present state”).
+            Fivetran refused to start a sync of Google Ads (“The request conflicts with the present state”).
             Open the connection in Fivetran to see why.
             Ref R2
         #D0ALICE
@@ -418,7 +418,10 @@ async fn only_who_may_use_the_bot_there_has_a_connection_synced() {
     bot.begins_here();
     let note = told_last(&bot);
     bot.presses(OUTSIDER, &note, SYNC_NOW).await;
-    bot.presses("U0GUEST", &note, SYNC_NOW).await;
+    // As it stands in the channel where no direct message can be had.
+    let whispered = Message { channel: crate::harness::CHANNEL.to_owned(), ..note.clone() };
+    bot.presses(OUTSIDER, &whispered, SYNC_NOW).await;
+    bot.presses("U0GUEST", &whispered, SYNC_NOW).await;
     let elsewhere = Message { channel: PRIVATE.to_owned(), ..note.clone() };
     bot.presses(USER, &elsewhere, SYNC_NOW).await;
     assert_eq!(bot.fivetran.calls_to("sync_connection"), 0);
@@ -428,10 +431,15 @@ async fn only_who_may_use_the_bot_there_has_a_connection_synced() {
           only outsider sees:
               This button isn't for you, or it's out of date, so I didn't do anything. If you need it, type
               the command yourself.
+        #customer-acme
+        outsider presses [Sync now] of message 1
+          only outsider sees:
+              You're not on the list of people who can use this bot, so I did nothing. Ask the people who run
+              this bot (for example @alice, @bob) to add you.
         guest presses [Sync now] of message 1
           only guest sees:
-              This button isn't for you, or it's out of date, so I didn't do anything. If you need it, type
-              the command yourself.
+              You're not on the list of people who can use this bot, so I did nothing. Ask the people who run
+              this bot (for example @alice, @bob) to add you.
         #leadership
         alice presses [Sync now] of message 1
           only alice sees:

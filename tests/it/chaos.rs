@@ -14,7 +14,10 @@ use stand_ins::slack::QUIRKS;
 fn every_behaviour_that_has_a_name_is_asked_for() {
     for row in chaos::all() {
         let asked = match row.partner {
-            Partner::Fivetran => true,
+            // Those of the catalogue are asked for by a test of their own.
+            Partner::Fivetran => {
+                !row.routes.contains(&"connector_types") || *row.routes == ["connector_types"]
+            }
             Partner::Slack => row.routes.iter().any(|route| slack::ASKED.concat().contains(route)),
         };
         assert!(asked, "{}", row.name);

@@ -287,7 +287,11 @@ async fn a_name_waits_for_the_first_catalogue_whichever_way_it_comes() {
                 _ => bot.submits_meanwhile(USER, &view, ["google_ads_manager", "acme", ""]).await.to_string(),
             }
         };
-        let (said, ()) = tokio::join!(comes, async { wire.release() });
+        let released = async {
+            until("the catalogue is asked for", async || (wire.played() > 0).then_some(())).await;
+            wire.release();
+        };
+        let (said, ()) = tokio::join!(comes, released);
         let expected = if way == "chosen" { r#"{"response_action":"clear"}"# } else { "Google Ads Manager" };
         assert!(said.contains(expected), "{way}: {said}");
     }

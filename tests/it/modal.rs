@@ -99,6 +99,7 @@ async fn a_form_that_does_not_open_leaves_words() {
     wire.arm(Trick::Hold);
     acks.push(bot.send("").await);
     assert_eq!(wire.played(), 1);
+    assert_eq!(acks.len(), 4);
     // What Slack refuses has not opened; what it does not answer may have.
     for (ack, lead) in acks.into_iter().zip([
         "I couldn't open the form.",

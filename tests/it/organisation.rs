@@ -114,7 +114,7 @@ async fn assert_found(bot: &TestBot, user: &str) {
     let list = bot.types_as(user, CHANNEL, "list").await;
     assert!(list.text().contains("acme"), "{user}: {}", list.text());
     for (typed, found) in
-        [("status acme", "Google Ads"), ("renew acme", "new link"), ("google_ads acme", "ink")]
+        [("status acme", "Google Ads"), ("renew acme", "new link"), ("google_ads acme", "Making a link")]
     {
         let ack = bot.types_as(user, CHANNEL, typed).await;
         assert!(ack.text().contains(found) && !ack.text().contains("no link"), "{user}: {}", ack.text());

@@ -95,6 +95,9 @@ async fn an_answer_finds_another_way_where_the_response_url_is_none() {
             .await;
             // Where the bot is no member, it writes to the person.
             assert_eq!(told.visibility, expected, "{fault:?}");
+            if channel == PRIVATE {
+                assert_eq!(told.channel, "D0BOB", "{fault:?}");
+            }
             bot.slack.faults(Faults::heal);
             bot.stop().await;
         }

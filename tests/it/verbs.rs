@@ -482,10 +482,29 @@ async fn what_was_cancelled_is_not_asked_about_again() {
     let question = bot.private(&bot.types("cancel acme").await);
     bot.presses(USER, &question, CANCEL).await;
     assert_eq!(bot.fivetran.connections().len(), 0);
+    // A client that still shows the button.
+    let again = bot.presses(USER, &question, CANCEL).await;
+    assert!(again.to_string().contains("there's nothing to delete"), "{again}");
     for typed in ["cancel acme", "renew acme"] {
         let answer = bot.types(typed).await.json();
         assert!(answer.to_string().contains("was cancelled or removed"), "{answer}");
         assert!(!answer.to_string().contains("button"), "{answer}");
     }
+    bot.finish().await;
+}
+
+/// Fivetran may say of a connection that has worked that its setup is not finished: a button from before
+/// must not delete it then.
+#[tokio::test]
+async fn a_button_from_before_deletes_nothing_that_was_connected() {
+    let bot = with_links(&["acme"]).await;
+    let question = bot.private(&bot.types("cancel acme").await);
+    bot.customer_finishes("acme");
+    bot.passes(Duration::from_secs(31)).await;
+    bot.fivetran.set_setup_state(&bot.connection_of("acme"), "incomplete");
+    bot.passes(Duration::from_secs(120)).await;
+    let answer = bot.presses(USER, &question, CANCEL).await;
+    assert!(answer.to_string().contains("has been connected, so I didn't delete anything"), "{answer}");
+    assert_eq!(bot.fivetran.connections().len(), 1);
     bot.finish().await;
 }

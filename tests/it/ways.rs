@@ -200,6 +200,7 @@ async fn a_person_who_may_not_have_been_told_is_told_again() {
     for _ in 0..3 {
         bot.passes(A_WHILE).await;
     }
+    assert_eq!(bot.slack.faults(|faults| faults.applied()), 1, "the first try failed");
     assert_eq!(told(), 1);
     bot.finish().await;
 }

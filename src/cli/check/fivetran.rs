@@ -13,7 +13,7 @@ use crate::fivetran::keys::ApiKey;
 use crate::fivetran::live::fetch_catalog;
 use crate::fivetran::model::{Account, ApiMessage};
 use crate::fivetran::{Fivetran, FivetranConfig};
-use crate::outbound::Obstacle;
+use crate::reply;
 
 /// What became of a key's first call.
 enum Standing {
@@ -331,12 +331,7 @@ impl Key<'_> {
             Error::Throttled(_) | Error::Unclear(_) | Error::TooLarge { .. } if !error.is_silence() => {
                 "run this again later".to_owned()
             }
-            Error::Blocked(Obstacle::OddShape) => {
-                "check FIVETRAN_API_URL, and whether there is a newer connect-card".to_owned()
-            }
-            Error::Blocked(Obstacle::Redirect { .. } | Obstacle::Foreign { .. }) => {
-                "check FIVETRAN_API_URL, the proxy and the firewall".to_owned()
-            }
+            Error::Blocked(obstacle) => reply::remedy(*obstacle).to_owned(),
             _ => "check the network and FIVETRAN_API_URL".to_owned(),
         };
         format!("{error}; {what}")

@@ -15,6 +15,8 @@ use crate::slack::refusal;
 
 /// As in `worker::deliver`.
 const WORTH_WAITING: Duration = Duration::from_secs(5);
+const HICCUPS: u32 = 2;
+const SHORT_PAUSES: u32 = 6;
 
 /// The message that stands at a place.
 pub(super) fn edited(place: &Place) -> usize {
@@ -64,7 +66,7 @@ impl Bot {
         job: &Job,
         card: usize,
         link: &str,
-        again: bool,
+        tried: (bool, u32),
     ) -> Result<(usize, Option<Place>), PostFailure> {
         self.world().commands[job.command].posts += 1;
         let (web_api, private) = {
@@ -78,7 +80,7 @@ impl Bot {
             (_, false) => (Way::Url, None),
         };
         match (self.post_link_by(job, card, link, first).await, second) {
-            (Err(error), Some(Way::Url)) if self.is_worth_waiting_for(&error, job, again) => Err(error),
+            (Err(error), Some(Way::Url)) if self.is_worth_waiting_for(&error, job, tried) => Err(error),
             (Err(refused), Some(second)) if leaves_other_ways(&refused) => {
                 if !self.holds_for(job.hand, CALL_TIMEOUT) {
                     return Err(PostFailure::NotSent);
@@ -91,14 +93,22 @@ impl Bot {
     }
 
     /// `Delivery::is_worth_waiting_for`.
-    fn is_worth_waiting_for(&self, failure: &PostFailure, job: &Job, again: bool) -> bool {
-        if !matches!(failure, PostFailure::Throttled(_) | PostFailure::NotSent) {
-            return false;
+    fn is_worth_waiting_for(&self, failure: &PostFailure, job: &Job, (unclear, tries): (bool, u32)) -> bool {
+        match failure {
+            PostFailure::Later { .. } | PostFailure::Throttled(_) | PostFailure::NotSent if unclear => {
+                return true;
+            }
+            PostFailure::Throttled(_) | PostFailure::NotSent => {}
+            _ => return false,
+        }
+        let pause = pause_of(failure);
+        if !pause.is_zero() && pause <= WORTH_WAITING && tries < SHORT_PAUSES {
+            return true;
         }
         let age = self.clock() - self.world().commands[job.command].accepted_at;
-        let waited =
-            if again { Duration::from_millis(u64::try_from(age).unwrap_or(0)) } else { Duration::ZERO };
-        waited.saturating_add(pause_of(failure)) <= WORTH_WAITING
+        let age = Duration::from_millis(u64::try_from(age).unwrap_or(0));
+        let waited = if tries < HICCUPS { Duration::ZERO } else { age };
+        waited.saturating_add(pause) <= WORTH_WAITING
     }
 
     async fn post_link_by(

@@ -19,6 +19,8 @@ pub(super) struct Posting {
     pub(super) connection: String,
     pub(super) purpose: Option<life::Purpose>,
     pub(super) card: usize,
+    /// `Tried`: whether a try was not answered, and how much has failed.
+    pub(super) tried: (bool, u32),
 }
 
 pub(super) enum Delivered {
@@ -56,7 +58,6 @@ impl Bot {
         job: &Job,
         posting: &Posting,
         mut record: Option<Record>,
-        again: bool,
     ) -> Delivered {
         loop {
             let allowed = match self.ask(job, posting, &mut record).await {
@@ -75,7 +76,11 @@ impl Bot {
             let link = &change.connection.link;
             let sent = match (&at, &held) {
                 (At::Place(place), Some(held)) => self.edit_in_link(job, place, held, posting.card).await,
-                _ => self.deliver_link(job, posting.card, &link.id, again).await,
+                _ => {
+                    let unclear = change.connection.posting.as_ref().is_some_and(|posting| posting.unclear);
+                    let (unanswered, tries) = posting.tried;
+                    self.deliver_link(job, posting.card, &link.id, (unclear || unanswered, tries)).await
+                }
             };
             match sent {
                 Ok((post, place)) => {

@@ -80,9 +80,10 @@ impl Bot {
                 }
                 Act::Deliver(Message::Link { connection, purpose, card, .. }) => {
                     self.settle_note(&mut note).await;
-                    let posting = Posting { connection, purpose, card };
+                    let tried = (journal.is_unanswered(), journal.progress().tries);
+                    let posting = Posting { connection, purpose, card, tried };
                     self.permit().await;
-                    match Box::pin(self.post_link(&job, &posting, record, again)).await {
+                    match Box::pin(self.post_link(&job, &posting, record)).await {
                         Delivered::Posted(landed) => {
                             posted = Some(landed);
                             Outcome::Posted

@@ -82,3 +82,43 @@ fn whoever_takes_a_command_over_tells_of_a_link_that_may_be_there() {
         assert_eq!(life.problem(), Some(&Problem::CannotPost { slack_says: word }));
     }
 }
+
+/// What comes in between does not make a try heard of that was not.
+#[test]
+fn a_refusal_is_no_proof_that_an_unheard_try_is_not_there() {
+    for unheard in [true, false] {
+        let mut life = Life::posting(WEB_API);
+        let first = if unheard { PostFailure::Unclear } else { PostFailure::NotSent };
+        for failure in [first, PostFailure::NotSent] {
+            let step = life.next(post_failed(failure));
+            assert_eq!(life.after_wait(&step).1, Step::Look);
+            about_to_post_again(&mut life);
+        }
+        assert_eq!(life.next(post_failed(PostFailure::Refused("is_archived".to_owned()))), Step::Tell);
+        assert_eq!(life.problem() == Some(&Problem::Unconfirmed), unheard);
+    }
+}
+
+#[test]
+fn a_link_that_may_be_there_is_told_of_while_its_person_can_be() {
+    for unheard in [true, false] {
+        let mut life = Life::posting(WEB_API);
+        let first = if unheard { PostFailure::Unclear } else { PostFailure::NotSent };
+        let step = life.next(post_failed(first));
+        assert_eq!(life.after_wait(&step).1, Step::Look);
+        about_to_post_again(&mut life);
+        life.now = after(start(), CREATE_DEADLINE);
+        let step = life.next(post_failed(PostFailure::NotSent));
+        assert_eq!(step == Step::Tell, unheard, "{step:?}");
+        assert_eq!(life.problem() == Some(&Problem::Unconfirmed), unheard);
+    }
+}
+
+/// After a pause: the link is looked at again, and the card is still good or another is made.
+fn about_to_post_again(life: &mut Life) {
+    let step = match life.next(unfinished(None)) {
+        Step::Mint => life.next(Outcome::Minted("card")),
+        step => step,
+    };
+    assert_eq!(step, Step::Post);
+}

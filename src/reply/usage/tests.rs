@@ -164,6 +164,11 @@ fn words_in_the_wrong_place_are_put_right() {
         ),
         ("google_sheets SCHEMA.TABLE please", "A schema can't contain spaces. Use a–z, 0–9 and _."),
         ("Chanel google_ads", "The service comes first: /connect-card google_ads chanel"),
+        (
+            "search console acme",
+            "I don't know a service called “search console”. Did you mean google_search_console (Google Search Console)? Try: /connect-card google_search_console acme",
+        ),
+        ("search google ads", "I don't know the command “search”. Try: /connect-card services google ads"),
         ("SERVICE SCHEMA", "Type a service and a schema: /connect-card SERVICE SCHEMA"),
         ("renw", "I don't know the command “renw”. Try: /connect-card renew SCHEMA"),
         ("delete google_ads acme", "I don't know the command “delete”. Try: /connect-card cancel acme"),

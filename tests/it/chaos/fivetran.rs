@@ -76,7 +76,7 @@ async fn what_is_told_is_so_whatever_answers_a_command() {
             create, of a newer service: at once: Fivetran refused the request for Google Ads (“…”), so there's no link. Check the service and the schema (…). If both are right, whoever runs connect-card can look up the reference in the log.
             renew: at once: Fivetran refused the request for Google Ads (“…”), so I couldn't make a new link for Google Ads. Whoever runs connect-card needs to look into it (…); the log has the reference.
             cancel: at once: Fivetran refused the request for Google Ads (“…”), so the connection for Google Ads may not have been deleted. Whoever runs connect-card needs to look into it (…); the log has the reference.
-            sync: at once: Fivetran didn't start a sync of Google Ads (“…”). Open the connection in Fivetran to see why.
+            sync: at once: Fivetran refused to start a sync of Google Ads (“…”). Open the connection in Fivetran to see why.
         fivetran-401
             create: at once: Fivetran rejected the API key, so there's no link for Google Ads yet. Whoever runs connect-card needs to set FIVETRAN_API_KEY and FIVETRAN_API_SECRET to a valid key.
             create, of a newer service: at once: Fivetran rejected the API key, so there's no link for Google Ads yet. Whoever runs connect-card needs to set FIVETRAN_API_KEY and FIVETRAN_API_SECRET to a valid key.
@@ -106,7 +106,7 @@ async fn what_is_told_is_so_whatever_answers_a_command() {
             create, of a newer service: at once: Fivetran refused the request for Google Ads (“…”), so there's no link for Google Ads yet. Whoever runs connect-card needs to look into it (…); the log has the reference.
             renew: at once: Fivetran refused the request for Google Ads (“…”), so I couldn't make a new link for Google Ads. Whoever runs connect-card needs to look into it (…); the log has the reference.
             cancel: at once: Fivetran refused the request for Google Ads (“…”), so the connection for Google Ads may not have been deleted. Whoever runs connect-card needs to look into it (…); the log has the reference.
-            sync: at once: Fivetran didn't start a sync of Google Ads (“…”). Open the connection in Fivetran to see why.
+            sync: at once: Fivetran refused to start a sync of Google Ads (“…”). Open the connection in Fivetran to see why.
         fivetran-name-taken-unseen
             create: in seconds: Fivetran says acme is already taken (“…”) by a connection that this API key can't see. Choose another schema.
             create, of a newer service: in seconds: Fivetran says acme is already taken (“…”) by a connection that this API key can't see. Choose another schema.
