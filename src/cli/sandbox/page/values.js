@@ -1,0 +1,75 @@
+// Owns what has been filled in below an element, and the errors shown with it. Must not know how a
+// control looks, or who asks.
+
+import { freshId, make } from "./dom.js";
+
+const readers = new WeakMap();
+
+/** Lets `readValues` find what `node` holds: `read()` returns it as Slack's state has it. */
+export function holdValue(node, blockId, actionId, read) {
+  node.dataset.holds = actionId;
+  readers.set(node, { blockId, actionId, read });
+}
+
+/** Slack's `state.values` of everything below `root`. */
+export function readValues(root) {
+  const values = {};
+  for (const node of root.querySelectorAll("[data-holds]")) {
+    const { blockId, actionId, read } = readers.get(node);
+    values[blockId] = { ...values[blockId], [actionId]: read() };
+  }
+  return values;
+}
+
+/**
+ * Shows each error under the input of its block, and none elsewhere; the first is brought into focus.
+ * An error of a block that is not there stands at the top, since somebody has to see it.
+ */
+export function showErrors(root, errors) {
+  for (const old of root.querySelectorAll(".block-error")) old.remove();
+  for (const control of root.querySelectorAll(".block-input .control")) describe(control, undefined);
+  const unplaced = [];
+  for (const [blockId, text] of Object.entries(errors)) {
+    const block = root.querySelector(`.block-input[data-block-id="${CSS.escape(blockId)}"]`);
+    if (block) placeError(block, text);
+    else unplaced.push(text);
+  }
+  for (const text of unplaced) root.prepend(make("p", { class: "block-error error", role: "alert" }, text));
+  // In the order of the page, whatever order the errors came in.
+  root.querySelector('.control[aria-invalid="true"]')?.focus();
+}
+
+function placeError(block, text) {
+  const error = make("p", { class: "block-error error", id: freshId("error") }, text);
+  block.querySelector(".block-control").after(error);
+  for (const control of block.querySelectorAll(".control")) describe(control, error.id);
+}
+
+function describe(control, errorId) {
+  const ids = [errorId, control.dataset.hint].filter(Boolean).join(" ");
+  control.toggleAttribute("aria-invalid", false);
+  if (errorId) control.setAttribute("aria-invalid", "true");
+  if (ids) control.setAttribute("aria-describedby", ids);
+  else control.removeAttribute("aria-describedby");
+}
+
+/**
+ * What Slack says by itself, before anything is sent: `{block_id: text}` for required inputs that
+ * are empty and for texts that are too short.
+ */
+export function findMissing(root) {
+  const errors = {};
+  for (const node of root.querySelectorAll(".block-input [data-holds]")) {
+    const block = node.closest(".block-input");
+    const { blockId, read } = readers.get(node);
+    const { type, ...held } = read();
+    const value = Object.values(held)[0];
+    const empty = value === null || value === undefined || value.length === 0;
+    const least = Number(node.dataset.least ?? 0);
+    if (empty && !("optional" in node.closest(".input").dataset)) errors[blockId] = "Please complete this required field.";
+    else if (!empty && type === "plain_text_input" && value.length < least) {
+      errors[blockId] = `Must be at least ${least} characters long.`;
+    }
+  }
+  return errors;
+}
