@@ -1,0 +1,154 @@
+// Where a person types: the field, the command's type-ahead and the examples. Owns what is typed until it is sent; must not know what
+// the command does.
+
+import { make } from "./dom.js";
+import { announce, byId, setText } from "./redraw.js";
+import { request } from "./server.js";
+import { channel, me, sharedWith, state, titleOf } from "./state.js";
+import { createSuggestions } from "./suggestions.js";
+
+const KEYS = "Enter sends, Shift and Enter starts a new line. Type / for the command.";
+
+/** The composer. `onSent()` is called when something of the viewer's is about to appear. */
+export function createComposer(onSent) {
+  const form = byId("composer");
+  const drafts = new Map();
+  const label = make("label", { class: "visually-hidden", for: "composer-text" });
+  const field = make("textarea", {
+    id: "composer-text",
+    class: "field",
+    rows: "1",
+    maxlength: "4000",
+    autocomplete: "off",
+    spellcheck: "false",
+    "aria-describedby": "composer-hint composer-trouble",
+  });
+  const send = make("button", { type: "submit", class: "button primary" }, "Send");
+  const hint = make("p", { class: "hint", id: "composer-hint" });
+  const trouble = make("p", { class: "error", id: "composer-trouble", role: "alert" });
+  const examples = make("div", { class: "examples", role: "group", "aria-label": "Examples" });
+  const suggestions = createSuggestions(field, words, write);
+  form.append(examples, make("div", { class: "composer-line" }, suggestions.element, label, field, send), trouble, hint);
+  let key = "";
+  let sending = false;
+
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    submit();
+  });
+  field.addEventListener("input", typed);
+  field.addEventListener("keydown", (event) => {
+    if (event.isComposing || suggestions.takes(event)) return;
+    if (event.key !== "Enter" || event.shiftKey) return;
+    event.preventDefault();
+    submit();
+  });
+
+  function typed() {
+    drafts.set(key, field.value);
+    setText(trouble, "");
+    suggestions.update();
+    explain();
+  }
+
+  function write(text) {
+    field.value = text;
+    field.setSelectionRange(text.length, text.length);
+    typed();
+    field.focus();
+  }
+
+  async function submit() {
+    const text = field.value.trim();
+    if (!text || sending) return;
+    const [user, place] = [state.place.as, state.place.in];
+    const sentFrom = key;
+    sending = true;
+    send.setAttribute("aria-busy", "true");
+    suggestions.close();
+    setText(trouble, "");
+    try {
+      onSent();
+      await request("say", { channel: place, user, text });
+      drafts.delete(sentFrom);
+      if (key === sentFrom && field.value.trim() === text) write("");
+      if (text.startsWith("/")) announce("Command sent");
+    } catch (error) {
+      setText(trouble, error.message);
+    } finally {
+      sending = false;
+      send.removeAttribute("aria-busy");
+    }
+  }
+
+  /** Shows the composer of the place that is open, with what was typed there before. */
+  function update() {
+    const one = channel(state.place.in);
+    form.hidden = !one;
+    if (!one) return;
+    const now = `${state.place.as} ${state.place.in}`;
+    setText(label, `Message ${titleOf(one)}`);
+    field.placeholder = `Message ${titleOf(one)}`;
+    if (now === key) return;
+    key = now;
+    field.value = drafts.get(key) ?? "";
+    setText(trouble, "");
+    suggestions.close();
+    examples.hidden = Boolean(me().outside);
+    examples.replaceChildren(...examplesFor(one).map((example) => exampleButton(example, write)));
+    explain();
+  }
+
+  /** The line below the field: what the command wants, or why there is none. */
+  function explain() {
+    const { command } = state.world;
+    const mine = me();
+    hint.classList.toggle("strong", Boolean(mine.outside));
+    if (mine.outside) {
+      const team = state.world.people.find((one) => !one.outside)?.team ?? "the other workspace";
+      setText(hint, `There is no command here for ${mine.name}: Slack doesn’t share slash commands with other workspaces, and ${command.name} belongs to ${team}. Plain words work.`);
+      return;
+    }
+    const typedWords = field.value.trimStart().split(/\s+/);
+    if (typedWords[0] !== command.name) return setText(hint, KEYS);
+    const word = command.words.find((one) => one.text === typedWords[1]);
+    if (word) return setText(hint, `${[command.name, word.text, word.hint].filter(Boolean).join(" ")}: ${word.about}`);
+    setText(hint, `${command.name} ${command.hint}. With nothing behind it, it opens a form.`);
+  }
+
+  /** What could be meant by what stands in the field. */
+  function words() {
+    const { command } = state.world;
+    const text = field.value;
+    if (me().outside || !text.startsWith("/") || text.includes("\n")) return [];
+    const whole = { text: `${command.name} `, show: command.name, hint: command.hint, about: "Make a link for the customer" };
+    if (!text.includes(" ")) {
+      return command.name.startsWith(text) && text !== command.name ? [{ ...whole, first: true }] : [];
+    }
+    const [name, start, ...more] = text.split(" ");
+    if (name !== command.name || more.length) return [];
+    return command.words
+      .filter((one) => one.text.startsWith(start) && one.text !== start)
+      .map((one) => ({ text: `${command.name} ${one.text}${one.hint ? " " : ""}`, show: one.text, hint: one.hint, about: one.about }));
+  }
+
+  return { update, write };
+}
+
+function exampleButton(example, write) {
+  const button = make("button", { type: "button", class: "button small example" });
+  button.addEventListener("click", () => write(example.text));
+  button.append(make("span", { class: "mono" }, example.text), example.about ? make("span", { class: "hint" }, example.about) : "");
+  return button;
+}
+
+/** Three lines worth trying in a channel; each channel has a schema of its own, as each customer would. */
+export function examplesFor(one) {
+  const name = state.world.command.name;
+  const schema = sharedWith(one) ? "customer_schema" : `${titleOf(one).replace(/^#/, "").split("-").at(-1).replace(/\W/g, "_").toLowerCase()}_schema`;
+  return [
+    { text: `${name} google_ads ${schema}` },
+    { text: `${name} status ${schema}` },
+    { text: name, about: "opens the form" },
+  ];
+}

@@ -1,0 +1,105 @@
+// The three steps for a first visit, each checked off when it has happened. Owns when they are shown; must not know how the bot does it.
+
+import { examplesFor } from "./composer.js";
+import { make } from "./dom.js";
+import { arrange, byId, setText } from "./redraw.js";
+import { channel, go, isReply, state } from "./state.js";
+
+// Where the browser keeps that the guide was put away.
+const PUT_AWAY = "connect-card-guide-put-away";
+
+/** The guide. `write(text)` fills the composer, `onGo()` is called after it went somewhere. */
+export function createGuide(write, onGo) {
+  const element = byId("guide");
+  const heading = make("h3", { id: "guide-heading" }, "The whole story in three steps");
+  const put = make("button", { type: "button", class: "button small plain" }, "Put away");
+  put.addEventListener("click", putAway);
+  const list = make("ol", { role: "list", class: "steps" });
+  const after = make("p", { class: "hint" }, "That is the whole story. Now switch on a fault or kill the bot in the middle, behind the scenes, and play it again.");
+  element.append(make("header", {}, heading, put), list, after);
+  const steps = [
+    createStep("Type the command", "", "Fill it in", () => {
+      go({ as: asker().id, in: meeting()?.id ?? state.place.in, view: "channel" });
+      onGo();
+      write(examplesFor(channel(state.place.in))[0].text);
+    }),
+    createStep("Be the customer", "", "Be the customer", () => {
+      go({ as: customer().id, in: meeting()?.id ?? state.place.in, view: "channel" });
+      onGo();
+    }),
+    createStep("Come back", "The message has turned green.", "Come back", () => {
+      go({ as: asker().id, in: meeting()?.id ?? state.place.in, view: "channel" });
+      onGo();
+    }),
+  ];
+  arrange(list, steps.map((step) => step.element));
+
+  function update() {
+    if (!state.world) return;
+    element.hidden = isPutAway() || state.place.in === "home";
+    steps[0].rename("Type the command", `${asker().name} asks the customer to connect Google Ads.`, "Fill it in");
+    steps[1].rename(`Be ${customer().name}`, "The customer opens the link and signs in there.", `Be ${customer().name}`);
+    const done = progress();
+    const current = done.indexOf(false);
+    steps.forEach((step, index) => step.update(done[index], index === current));
+    after.hidden = current !== -1;
+  }
+
+  function putAway() {
+    try {
+      localStorage.setItem(PUT_AWAY, "yes");
+    } catch {
+      // Without storage the guide comes back at the next visit, and that is all.
+    }
+    element.hidden = true;
+    byId("messages").focus({ preventScroll: true });
+  }
+
+  return { update };
+}
+
+function isPutAway() {
+  try {
+    return localStorage.getItem(PUT_AWAY) === "yes" || byId("guide").dataset.away === "yes";
+  } catch {
+    return byId("guide").dataset.away === "yes";
+  }
+}
+
+const asker = () => state.world.people.find((one) => !one.outside) ?? state.world.people[0];
+const customer = () => state.world.people.find((one) => one.outside) ?? state.world.people.at(-1);
+const meeting = () => state.world.channels.find((one) => one.kind !== "im" && one.sees.includes(customer().id));
+
+/** Which of the three have happened: a link, a visit to it, a connection. */
+function progress() {
+  const said = [...state.messages.values()].filter((one) => one.from === state.world.app.id && !isReply(one) && !one.user);
+  const texts = said.map((one) => JSON.stringify(one.payload));
+  const linked = texts.some((text) => text.includes('"open_connect_card"'));
+  const connected = texts.some((text) => text.includes(":white_check_mark:"));
+  const visited = [...state.wire.values()].some((one) => one.from === "browser" && one.to === "fivetran");
+  return [linked || connected, visited || connected, connected];
+}
+
+function createStep(title, about, action, onClick) {
+  const mark = make("span", { class: "step-mark", "aria-hidden": "true" });
+  const name = make("b", {}, title);
+  const said = make("span", { class: "visually-hidden" });
+  const words = make("p", { class: "hint" }, about);
+  const button = make("button", { type: "button", class: "button small" }, action);
+  button.addEventListener("click", onClick);
+  const element = make("li", { class: "step" }, mark, make("div", {}, make("p", {}, name, said), words, button));
+  function update(done, current) {
+    element.classList.toggle("done", done);
+    element.classList.toggle("current", current);
+    if (current) element.setAttribute("aria-current", "step");
+    else element.removeAttribute("aria-current");
+    setText(said, done ? " (done)" : "");
+    button.classList.toggle("primary", current);
+  }
+  function rename(newTitle, newAbout, newAction) {
+    setText(name, newTitle);
+    setText(words, newAbout);
+    setText(button, newAction);
+  }
+  return { element, update, rename };
+}
