@@ -4,12 +4,15 @@
 //! tells the customer what came of it, and nothing else: nothing of the request is echoed, and
 //! whoever makes an address up learns nothing by it.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use axum::extract::{Path, RawQuery, State};
 use axum::http::{Extensions, HeaderName, header};
 use axum::response::{Html, IntoResponse};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use jiff::SignedDuration;
+use ring::digest;
 use tokio::time::timeout_at;
 
 use super::deadline::{Deadline, Over};
@@ -25,12 +28,26 @@ pub struct Connected {
     pub watcher: Arc<Watcher>,
 }
 
-/// Nothing may be loaded, framed, sent on or kept.
-const HEADERS: [(HeaderName, &str); 6] = [
-    (
-        header::CONTENT_SECURITY_POLICY,
-        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'none'",
-    ),
+/// What makes the page look like something, and what keeps it up to date.
+const STYLE: &str = include_str!("connected.css");
+const SCRIPT: &str = include_str!("connected.js");
+
+/// The page, but for what it says.
+static FRAME: LazyLock<String> =
+    LazyLock::new(|| include_str!("connected.html").replace("{style}", STYLE).replace("{script}", SCRIPT));
+
+/// The page may do what its own style and script do, which is to ask the bot again, and nothing else.
+static POLICY: LazyLock<String> = LazyLock::new(|| {
+    format!(
+        "default-src 'none'; script-src '{}'; style-src '{}'; img-src data:; connect-src 'self'; \
+         form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
+        source(SCRIPT),
+        source(STYLE)
+    )
+});
+
+/// Nothing may be framed, sent on or kept.
+const HEADERS: [(HeaderName, &str); 5] = [
     (header::REFERRER_POLICY, "no-referrer"),
     (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
     (header::X_FRAME_OPTIONS, "DENY"),
@@ -38,9 +55,14 @@ const HEADERS: [(HeaderName, &str); 6] = [
     (HeaderName::from_static("x-robots-tag"), "noindex, nofollow"),
 ];
 
+/// How a policy names a text that stands in the page.
+fn source(text: &str) -> String {
+    format!("sha256-{}", BASE64_STANDARD.encode(digest::digest(&digest::SHA256, text.as_bytes())))
+}
+
 /// What the page says.
 struct Page {
-    mark: &'static str,
+    mark: Mark,
     title: String,
     text: &'static str,
     /// After how many seconds it asks again by itself, if it does.
@@ -57,11 +79,71 @@ const NOTICING: SignedDuration = SignedDuration::from_secs(30);
 /// From when on nobody waits at the page, and it asks less often.
 const WAITING: SignedDuration = SignedDuration::from_mins(5);
 
-/// What makes the browser load the page again: its policy allows no script.
-fn refresh(page: &Page) -> String {
-    let url = if page.anew { String::new() } else { format!("; url=?{AGAIN}") };
-    let tag = |seconds| format!("<meta http-equiv=\"refresh\" content=\"{seconds}{url}\">\n");
-    page.asks_again.map(tag).unwrap_or_default()
+/// What the page says at a glance.
+#[derive(Clone, Copy)]
+enum Mark {
+    /// All is well, and there is nothing to do.
+    Done,
+    /// Something is still to come.
+    Open,
+    /// The customer has to do something.
+    Look,
+    /// The link is of no use any more.
+    Over,
+}
+
+impl Mark {
+    /// Its class in the page.
+    fn class(self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::Open => "open",
+            Self::Look => "look",
+            Self::Over => "over",
+        }
+    }
+
+    /// The same as an icon for the browser's tab, as a `data:` address has it.
+    fn icon(self) -> String {
+        let (colour, path) = match self {
+            Self::Done => ("1f8a53", "m4.6 8.3 2.3 2.3L11.4 6"),
+            Self::Open => ("3f66b5", "M8 4v4l2.8 1.7"),
+            Self::Look => ("a86008", "M8 4v4.6m0 2.9v.1"),
+            Self::Over => ("6b7686", "M5 8h6"),
+        };
+        format!(
+            "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'><circle cx='8' cy='8' r='8' fill='%23{colour}'/>\
+             <path d='{path}' fill='none' stroke='white' stroke-width='1.6' stroke-linecap='round' stroke-linejoin='round'/></svg>"
+        )
+    }
+}
+
+impl Page {
+    /// What the script asks for; empty if that is what it asked for before.
+    fn next(&self) -> String {
+        if self.anew { String::new() } else { format!("?{AGAIN}") }
+    }
+
+    /// What makes a browser without scripts load the page again.
+    fn refresh(&self) -> String {
+        let url = if self.anew { String::new() } else { format!("; url={}", self.next()) };
+        let tag = |seconds| {
+            format!("<noscript><meta http-equiv=\"refresh\" content=\"{seconds}{url}\"></noscript>\n")
+        };
+        self.asks_again.map(tag).unwrap_or_default()
+    }
+
+    fn html(&self) -> String {
+        // The title comes last: it is the only part that is not ours.
+        FRAME
+            .replace("{refresh}", &self.refresh())
+            .replace("{icon}", &self.mark.icon())
+            .replace("{mark}", self.mark.class())
+            .replace("{asks}", &self.asks_again.unwrap_or(0).to_string())
+            .replace("{next}", &self.next())
+            .replace("{text}", self.text)
+            .replace("{title}", &escape(&self.title))
+    }
 }
 
 /// The page for one link.
@@ -72,12 +154,7 @@ pub async fn handle(
     extensions: Extensions,
 ) -> impl IntoResponse {
     let page = connected.page(&id, query.as_deref() == Some(AGAIN), Deadline::of(&extensions)).await;
-    let html = include_str!("connected.html")
-        .replace("{refresh}", &refresh(&page))
-        .replace("{mark}", page.mark)
-        .replace("{text}", page.text)
-        .replace("{title}", &escape(&page.title));
-    (HEADERS, Html(html))
+    (HEADERS, [(header::CONTENT_SECURITY_POLICY, POLICY.as_str())], Html(page.html()))
 }
 
 impl Connected {
@@ -94,7 +171,7 @@ impl Connected {
 
     async fn page(&self, id: &str, again: bool, deadline: Deadline) -> Page {
         let unknown = Page {
-            mark: "done",
+            mark: Mark::Done,
             title: "Thank you".to_owned(),
             text: "If you've finished signing in, there's nothing more to do. You can close this window.",
             asks_again: None,
@@ -126,37 +203,37 @@ impl Connected {
         let asks_again = landing.open_for.map(|open| if open < WAITING { 10 } else { 30 });
         let (mark, title, text) = match landing.state {
             life::State::Lapsed => (
-                "done",
+                Mark::Done,
                 format!("{name} is connected"),
                 "Your link has expired, and everything works as before. If you meant to sign in again, ask whoever sent you the link for a new one.",
             ),
             life::State::Connected => (
-                "done",
+                Mark::Done,
                 format!("{name} is connected"),
                 "Your sign-in is complete, and there's nothing more to do. You can close this window and go back to where you found the link.",
             ),
             life::State::Waiting => (
-                "open",
+                Mark::Open,
                 format!("{name} isn't connected yet"),
                 "Go back to your link and finish signing in there; this page updates when you're done.",
             ),
             life::State::Expired => (
-                "open",
+                Mark::Over,
                 format!("{name} isn't connected"),
                 "Your link has expired. Ask whoever sent it to you for a new one.",
             ),
             life::State::Broken if !landing.asks_customer => (
-                "done",
+                Mark::Done,
                 format!("{name} is set up"),
                 "Your sign-in was saved, and there's nothing more for you to do. You can close this window.",
             ),
             life::State::Broken => (
-                "open",
+                Mark::Look,
                 format!("{name} needs another look"),
                 "Your sign-in was saved, but something isn't working yet. Go back to your link and try again.",
             ),
             life::State::Cancelled | life::State::Gone => (
-                "open",
+                Mark::Over,
                 "This link no longer works".to_owned(),
                 "The request was cancelled, or the connection was removed. If you didn't expect that, ask whoever sent you the link.",
             ),
@@ -169,7 +246,7 @@ impl Connected {
 /// A page that asks again after so many seconds.
 fn checking(what: String, seconds: u32) -> Page {
     Page {
-        mark: "open",
+        mark: Mark::Open,
         title: format!("Checking {what}"),
         text: "This takes a moment, and the page updates by itself. If you've finished signing in, you can also close it.",
         asks_again: Some(seconds),

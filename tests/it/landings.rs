@@ -3,22 +3,90 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use connect_card::reply::ask::{CANCEL, REAUTHORISE};
 use expect_test::expect;
+use ring::digest::{SHA256, digest};
 use stand_ins::fault::Fault;
 
 use crate::harness::{
-    CHANNEL, Setup, TestBot, Trick, USER, Wire, channels_with_a_link, client, link_of, until,
+    CHANNEL, Setup, TestBot, Trick, USER, Wire, channels_with_a_link, client, landing_of, link_of, until,
 };
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// The customer's browser comes back, and nobody waits for what that brings about.
 async fn land(bot: &TestBot, link: &str) -> String {
-    let (_, path) = link.split_once("/connected/").unwrap();
-    let id = path.split(['&', '?']).next().unwrap();
-    let page = client().get(format!("{}/connected/{id}", bot.url)).send().await.unwrap();
+    get(bot, landing_of(link)).await
+}
+
+/// The page as it stands, by what follows `/connected/` in its address.
+async fn get(bot: &TestBot, rest: &str) -> String {
+    let page = client().get(format!("{}/connected/{rest}", bot.url)).send().await.unwrap();
     page.text().await.unwrap()
+}
+
+/// What stands between the only two tags of such a name.
+fn within<'a>(page: &'a str, tag: &str) -> &'a str {
+    let (open, close) = (format!("<{tag}>"), format!("</{tag}>"));
+    assert_eq!((page.matches(&format!("<{tag}")).count(), page.matches(&close).count()), (1, 1), "{page}");
+    page.split_once(&open).unwrap().1.split_once(&close).unwrap().0
+}
+
+#[tokio::test]
+async fn the_page_may_use_the_style_and_the_script_that_it_carries_and_ask_the_bot() {
+    let bot = TestBot::start().await;
+    let page = client().get(format!("{}/connected/0123456789", bot.url)).send().await.unwrap();
+    let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
+    let page = page.text().await.unwrap();
+    let hash = |tag| {
+        let hash = digest(&SHA256, within(&page, tag).as_bytes());
+        format!("'sha256-{}'", BASE64_STANDARD.encode(hash))
+    };
+    let expected = format!(
+        "default-src 'none'; script-src {}; style-src {}; img-src data:; connect-src 'self'; \
+         form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
+        hash("script"),
+        hash("style"),
+    );
+    assert_eq!(policy, expected);
+    // What the policy would not let pass is not in the page.
+    for not in [" style=", " onload=", " src=", "@import", "url("] {
+        assert!(!page.contains(not), "{not}");
+    }
+    assert!(bot.finish().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_says_to_its_script_and_to_a_browser_without_scripts_when_to_ask_again() {
+    let bot = TestBot::start().await;
+    bot.types("google_ads acme").await;
+    let link = link_of(&bot.link_message()).unwrap();
+    let again = format!("{}?again", landing_of(&link));
+    let asks = |page: &str, seconds: u32| {
+        assert!(page.contains(&format!(r#"<main data-asks="{seconds}" data-next="?again">"#)), "{page}");
+        let refresh =
+            format!(r#"<noscript><meta http-equiv="refresh" content="{seconds}; url=?again"></noscript>"#);
+        let refreshes = page.matches("http-equiv").count();
+        assert_eq!((page.contains(&refresh), refreshes), (seconds > 0, usize::from(seconds > 0)), "{page}");
+    };
+    let page = land(&bot, &link).await;
+    assert!(page.contains("<h1>Checking Google Ads</h1>"), "{page}");
+    asks(&page, 2);
+    // Were a page that asks by itself a visit, it would begin anew to check.
+    for (later, seconds) in [(Duration::from_secs(31), 10), (Duration::from_secs(300), 30)] {
+        bot.passes(later).await;
+        let page = get(&bot, &again).await;
+        assert!(page.contains("<h1>Google Ads isn't connected yet</h1>"), "{page}");
+        asks(&page, seconds);
+    }
+    bot.customer_finishes("acme");
+    bot.passes(Duration::from_secs(60)).await;
+    let page = get(&bot, &again).await;
+    assert!(page.contains("<title>Google Ads is connected</title>"), "{page}");
+    asks(&page, 0);
+    bot.finish().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -90,7 +90,7 @@ async fn the_landing_page_keeps_everything_to_itself() {
         pages.push(page.text().await.unwrap());
     }
     assert_eq!(pages[0], pages[1], "whoever opens it, with whatever, sees the same");
-    for echo in ["calm_delta", "0123456789", "canary", "<script"] {
+    for echo in ["calm_delta", "0123456789", "canary", "<b>"] {
         assert!(!pages[0].contains(echo), "{echo}");
     }
     assert_eq!(bot.api_calls().len(), 0, "opening it changes nothing");
