@@ -44,18 +44,28 @@ const EMOJI = {
   zap: "⚡",
 };
 
+// Those that blocks.css has a drawing of.
+const DRAWN = new Set([
+  "hourglass",
+  "hourglass_flowing_sand",
+  "information_source",
+  "no_entry_sign",
+  "warning",
+  "white_check_mark",
+]);
+
 // The closing colon may also open the next name, as in 12:30:warning:.
 const NAME = /:([a-z0-9_+'-]+)(?=:)/g;
 const SKIN_TONE = /^:skin-tone-[2-6]:/;
 
-/** The text as a list of strings and of `{name, picture}`. */
+/** The text as a list of strings and of `{name, picture, drawn}`. */
 export function splitEmoji(text) {
   const parts = [];
   let end = 0;
   for (const { 0: found, 1: name, index } of text.matchAll(NAME)) {
     if (index < end || !Object.hasOwn(EMOJI, name)) continue;
     if (index > end) parts.push(text.slice(end, index));
-    parts.push({ name, picture: EMOJI[name] });
+    parts.push({ name, picture: EMOJI[name], drawn: DRAWN.has(name) });
     end = index + found.length + 1;
     end += SKIN_TONE.exec(text.slice(end))?.[0].length ?? 0;
   }

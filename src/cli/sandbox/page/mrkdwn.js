@@ -11,7 +11,7 @@ const PREFORMATTED = /```([\s\S]*?[^\s`][\s\S]*?)```/g;
 const QUOTE_REST = /^(?:>|&gt;){3} ?/;
 const QUOTE_LINE = /^(?:>|&gt;) ?/;
 const INLINE = /`([^`\n]+)`|<([^<>\n]+)>/g;
-const BARE = /https?:\/\/[^\s<>|]+|@(?:here|channel|everyone)\b/g;
+const BARE = /(?:https?:\/\/|www\.)[^\s<>|]+|@(?:here|channel|everyone)\b/g;
 const ADDRESS = /^(?:https?:\/\/|mailto:|tel:)/i;
 const DOMAIN = /^[a-z0-9-]+(?:\.[a-z0-9-]+)*\.[a-z]{2,}(?:[/?#:]|$)/i;
 const WORD = /[\p{L}\p{N}]/u;
@@ -29,9 +29,14 @@ function appendWithEmoji(parent, text) {
 }
 
 /** One emoji, named for those who do not see it. */
-export function emojiNode({ name, picture }) {
-  const words = name.replaceAll("_", " ");
-  return make("span", { class: "emoji", role: "img", "aria-label": words, title: `:${name}:` }, picture);
+export function emojiNode({ name, picture, drawn }) {
+  return make("span", {
+    class: drawn ? "emoji drawn" : "emoji",
+    "data-name": name,
+    role: "img",
+    "aria-label": name.replaceAll("_", " "),
+    title: `:${name}:`,
+  }, picture);
 }
 
 /** Text of the kind `plain_text`: no markup, and emoji unless it says otherwise. */
@@ -97,11 +102,12 @@ function splitQuotes(text) {
 function inline(text, context) {
   const units = [];
   let end = 0;
-  INLINE.lastIndex = 0;
-  for (let match = INLINE.exec(text); match; match = INLINE.exec(text)) {
+  // Its own copy: a label is read while the line around it is.
+  const pattern = new RegExp(INLINE);
+  for (let match = pattern.exec(text); match; match = pattern.exec(text)) {
     const node = match[1] === undefined ? token(match[2], context) : code(match, text);
     if (!node) {
-      INLINE.lastIndex = match.index + 1;
+      pattern.lastIndex = match.index + 1;
       continue;
     }
     pushText(units, text.slice(end, match.index), context);
@@ -128,11 +134,15 @@ function pushText(units, text, { verbatim }) {
       if (WORD.test(text[match.index - 1] ?? "")) continue;
       const found = match[0].startsWith("@") ? match[0] : withoutStop(match[0]);
       units.push(...text.slice(end, match.index));
-      units.push(found.startsWith("@") ? mention(found) : link(unescape(found), unescape(found)));
+      units.push(found.startsWith("@") ? mention(found) : bareLink(unescape(found)));
       end = match.index + found.length;
     }
   }
   units.push(...text.slice(end));
+}
+
+function bareLink(address) {
+  return link(ADDRESS.test(address) ? address : `http://${address}`, address);
 }
 
 // What ends a sentence or a marked word is no part of the address before it.
@@ -200,9 +210,18 @@ function token(content, { env }) {
   if (/^!(here|channel|everyone)$/.test(head)) return mention(`@${head.slice(1)}`);
   if (head.startsWith("!")) return document.createTextNode(label ?? head.slice(1));
   const address = unescape(head);
-  if (ADDRESS.test(address)) return link(address, label || address.replace(/^(mailto|tel):/i, ""));
-  if (DOMAIN.test(address)) return link(`http://${address}`, label || address);
+  const words = bar < 0 ? "" : content.slice(bar + 1);
+  if (ADDRESS.test(address)) return namedLink(address, words, address.replace(/^(mailto|tel):/i, ""));
+  if (DOMAIN.test(address)) return namedLink(`http://${address}`, words, address);
   return undefined;
+}
+
+// A label is mrkdwn too, but nothing in it leads anywhere else. An address is none.
+function namedLink(address, words, otherwise) {
+  if (words === "") return link(address, otherwise);
+  const anchor = link(address, "");
+  anchor.append(inline(words, { env: {}, verbatim: true }));
+  return anchor;
 }
 
 function mention(name) {
