@@ -122,7 +122,7 @@ export function formatDate(seconds, format, { zone, now }) {
       return token;
     }
     // "Today at 9:00 AM" begins with a capital, "by today" does not.
-    return offset === 0 ? capital(words[name]) : words[name];
+    return offset === 0 && name.endsWith("_pretty") ? capital(words[name]) : words[name];
   });
   return known ? text : undefined;
 }

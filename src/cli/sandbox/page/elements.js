@@ -374,5 +374,5 @@ function loader(element, block, env) {
  */
 export function imageElement({ image_url: address = "", alt_text: alt }) {
   if (/^data:image\//.test(address)) return make("img", { class: "picture", src: address, alt: alt ?? "" });
-  return make("span", { class: "picture absent", role: "img", "aria-label": alt || "Picture", title: alt }, "🖼");
+  return make("span", { class: "picture absent", role: "img", "aria-label": alt || "Picture", title: alt });
 }

@@ -11,6 +11,7 @@ const EMOJI = {
   bell: "🔔",
   bulb: "💡",
   calendar: "📅",
+  checkered_flag: "🏁",
   clock1: "🕐",
   eyes: "👀",
   heavy_check_mark: "✔️",

@@ -188,7 +188,7 @@ function selectTab(tab) {
   for (const label of form.querySelectorAll("[data-only]")) label.hidden = label.dataset.only !== tab;
   find("about").textContent = tab === "entries"
     ? "Every message, form and list of the bot, as people see it."
-    : "The examples of Slack’s own documentation, as drawn here, and what we know to look different.";
+    : "The examples of Slack’s documentation as drawn here, and what we know to look different. Colours, font and spacing are our own in all of them.";
 }
 
 // #specimens is the other tab, any other name an entry of either. What hides it gives way.
