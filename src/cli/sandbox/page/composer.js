@@ -7,7 +7,7 @@ import { request } from "./server.js";
 import { channel, me, sharedWith, state, titleOf } from "./state.js";
 import { createSuggestions } from "./suggestions.js";
 
-const KEYS = "Enter sends, Shift and Enter starts a new line. Type / for the command.";
+const KEYS = "Enter sends. Type / for the command.";
 
 /** The composer. `onSent()` is called when something of the viewer's is about to appear. */
 export function createComposer(onSent) {

@@ -87,7 +87,7 @@ function createStep(title, about, action, onClick) {
   const words = make("p", { class: "hint" }, about);
   const button = make("button", { type: "button", class: "button small" }, action);
   button.addEventListener("click", onClick);
-  const element = make("li", { class: "step" }, mark, make("div", {}, make("p", {}, name, said), words, button));
+  const element = make("li", { class: "step" }, mark, make("div", {}, make("p", {}, name, said), words), button);
   function update(done, current) {
     element.classList.toggle("done", done);
     element.classList.toggle("current", current);

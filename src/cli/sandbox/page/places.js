@@ -67,7 +67,7 @@ function createPerson(one, choose) {
     type: "radio",
     name: "as",
     value: one.id,
-    class: "visually-hidden",
+    class: "person-radio",
     "aria-labelledby": name.id,
     "aria-describedby": role.id,
   });
