@@ -127,7 +127,6 @@ export class Select {
     addEventListener("scroll", this.place, true);
     addEventListener("resize", this.place);
     this.#refresh();
-    this.#placePopup();
   }
 
   close() {
@@ -146,8 +145,9 @@ export class Select {
     const height = visualViewport?.height ?? innerHeight;
     const below = height - box.bottom - LIST_MARGIN;
     const above = box.top - LIST_MARGIN;
-    const under = below >= Math.min(LIST_HEIGHT, above);
     const { style } = this.popup;
+    style.maxHeight = `${LIST_HEIGHT}px`;
+    const under = below >= this.popup.offsetHeight || below >= above;
     style.left = `${box.left}px`;
     style.width = `${box.width}px`;
     style.maxHeight = `${Math.min(LIST_HEIGHT, under ? below : above)}px`;
@@ -187,6 +187,7 @@ export class Select {
     this.note.textContent = text;
     this.note.hidden = false;
     this.list.hidden = true;
+    this.#placePopup();
   }
 
   #showGroups(groups) {
@@ -199,7 +200,8 @@ export class Select {
     this.list.hidden = false;
     this.shown = [];
     this.list.replaceChildren(...groups.map((group) => this.#groupNode(group)));
-    this.list.scrollTop = 0;
+    this.#placePopup();
+    this.popup.scrollTop = 0;
     const first = this.shown.findIndex(({ option }) => this.#isChosen(option));
     this.#activate(first < 0 && this.typed ? 0 : first);
   }
@@ -286,6 +288,7 @@ export class Select {
     const before = this.chosen;
     this.chosen = chosen;
     this.#showChosen();
+    this.node.dispatchEvent(new Event("change", { bubbles: true }));
     if ((await this.choose?.(chosen)) !== false) return;
     this.chosen = before;
     this.#showChosen();

@@ -43,6 +43,14 @@ function placeError(block, text) {
   const error = make("p", { class: "block-error error", id: freshId("error") }, text);
   block.querySelector(".block-control").after(error);
   for (const control of block.querySelectorAll(".control")) describe(control, error.id);
+  // Whoever changes what was wrong need not be told any longer.
+  block.addEventListener("change", () => clearError(block, error), { once: true });
+}
+
+function clearError(block, error) {
+  if (!error.isConnected) return;
+  error.remove();
+  for (const control of block.querySelectorAll(".control")) describe(control, undefined);
 }
 
 function describe(control, errorId) {
