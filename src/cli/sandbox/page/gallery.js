@@ -22,6 +22,7 @@ const form = find("filters");
 const lists = { entries: [], specimens: [] };
 let services = { options: [] };
 let toastTimer;
+let pinned;
 
 const env = {
   now: GALLERY_NOW,
@@ -36,6 +37,15 @@ const env = {
 const observer = new IntersectionObserver((changes) => {
   for (const { isIntersecting, target } of changes) if (isIntersecting) draw(target);
 }, { rootMargin: AHEAD });
+
+// What an address leads to stays where it is while entries above it are drawn and grow, until
+// whoever reads takes over.
+const pinner = new ResizeObserver(() => pinned?.scrollIntoView());
+
+function pin(node) {
+  pinned = node;
+  node?.scrollIntoView();
+}
 
 function toast(text) {
   const node = find("toast");
@@ -203,15 +213,15 @@ function follow() {
     form.elements.size.value = item.longest ? "all" : form.elements.size.value;
   }
   show();
-  if (!item) return;
-  draw(item.node);
-  item.node.scrollIntoView();
+  if (item) draw(item.node);
+  pin(item?.node);
 }
 
 function listen() {
   form.addEventListener("input", show);
   form.addEventListener("submit", (event) => event.preventDefault());
   addEventListener("hashchange", follow);
+  for (const sign of ["wheel", "touchmove", "pointerdown", "keydown"]) addEventListener(sign, () => pin(undefined), { passive: true });
   const tabs = [find("tab-entries"), find("tab-specimens")];
   for (const [index, tab] of tabs.entries()) {
     tab.addEventListener("click", () => openTab(tab.id.replace("tab-", "")));
@@ -235,6 +245,7 @@ function listen() {
 }
 
 function openTab(tab) {
+  pin(undefined);
   history.pushState(null, "", `${location.pathname}${location.search}${tab === "specimens" ? "#specimens" : ""}`);
   selectTab(tab);
   show();
@@ -242,6 +253,8 @@ function openTab(tab) {
 }
 
 async function start() {
+  // The address says where to be.
+  history.scrollRestoration = "manual";
   recall();
   listen();
   try {
@@ -254,6 +267,7 @@ async function start() {
     return;
   }
   for (const [name, list] of Object.entries(lists)) {
+    pinner.observe(find(`panel-${name}`));
     find(`panel-${name}`).append(...list.map(({ node }) => node), make("p", { class: "none muted" }, "Nothing matches. Try fewer words."));
   }
   follow();

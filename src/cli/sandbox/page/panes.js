@@ -6,6 +6,9 @@ import { make } from "./dom.js";
 import { textObject } from "./mrkdwn.js";
 
 const WIDTHS = { phone: "Phone", desktop: "Desktop" };
+// How wide a page must be for a whole desktop pane, in px.
+const DESKTOP_ROOM = 660;
+
 const SCHEMES = { light: "light", dark: "dark" };
 
 /** All panes of one payload for the chosen `width` and `scheme`, each of which may be "both". */
@@ -24,8 +27,14 @@ function pane(kind, payload, width, scheme, env) {
     "figure",
     { class: `pane ${width}` },
     make("figcaption", {}, name),
-    // It scrolls where the page is narrower than the pane, so the keyboard has to get there.
-    make("div", { class: "frame", "data-scheme": scheme, role: "group", "aria-label": name, tabindex: "0" }, surface),
+    make("div", {
+      class: "frame",
+      "data-scheme": scheme,
+      role: "group",
+      "aria-label": name,
+      // It scrolls where the page is narrower than the pane, so the keyboard has to get there.
+      tabindex: width === "desktop" && innerWidth < DESKTOP_ROOM ? "0" : undefined,
+    }, surface),
   );
 }
 
