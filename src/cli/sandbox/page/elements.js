@@ -246,15 +246,28 @@ function localMinute(seconds) {
 // Holds its value, and where it stands by itself tells the app of every change.
 function spoken(control, element, block, env, read) {
   hold(control, block, element, read);
-  if (speaks(block)) {
-    control.disabled = !env.act;
-    control.classList.toggle("inert", !env.act);
-    control.addEventListener("change", () => {
+  if (!speaks(block)) return control;
+  tellChanges([control], { control, element, block, env, read }, {
+    look: () => control.value,
+    restore: (value) => { control.value = value; },
+  });
+  return control;
+}
+
+// Tells the app of each change of `inputs`. What was denied, or came while the one before was under
+// way, is undone.
+function tellChanges(inputs, { control, element, block, env, read }, { look, restore }) {
+  let accepted = look();
+  for (const input of inputs) {
+    input.disabled = !env.act;
+    input.classList.toggle("inert", !env.act);
+    input.addEventListener("change", async () => {
       const { type, ...choice } = read();
-      act({ control, element, block, choice, env });
+      const wanted = look();
+      if (await act({ control, element, block, choice, env })) accepted = wanted;
+      restore(accepted);
     });
   }
-  return control;
 }
 
 function choices(element, block, env, names) {
@@ -292,14 +305,10 @@ function choices(element, block, env, names) {
     : () => ({ type: element.type, selected_option: picked()[0] ?? null });
   hold(node, block, element, read);
   if (!speaks(block)) return node;
-  for (const input of inputs) {
-    input.disabled = !env.act;
-    input.classList.toggle("inert", !env.act);
-    input.addEventListener("change", () => {
-      const { type, ...choice } = read();
-      act({ control: node, element, block, choice, env });
-    });
-  }
+  tellChanges(inputs, { control: node, element, block, env, read }, {
+    look: () => inputs.map((input) => input.checked),
+    restore: (checked) => inputs.forEach((input, index) => { input.checked = checked[index]; }),
+  });
   return node;
 }
 
