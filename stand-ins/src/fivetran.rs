@@ -9,6 +9,7 @@ mod keys;
 pub mod lies;
 mod limit;
 mod names;
+mod page;
 mod refusal;
 mod routes;
 mod settings;

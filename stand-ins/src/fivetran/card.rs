@@ -1,13 +1,12 @@
-//! The Connect Card's token and link, and the page behind it.
+//! The Connect Card's token and link, and where it leads back to.
 //!
-//! Owns the JWT and the HTML. Must not know how connections are kept.
+//! Owns the JWT and the addresses. Must not know the page, or how connections are kept.
 
 use jiff::Timestamp;
 use ring::hmac;
 use serde_json::{Value, json};
 
 use crate::encoding::{base64url, from_base64url, random_u64};
-use crate::wire::Answer;
 
 const LIFETIME_SECONDS: i64 = 24 * 60 * 60;
 
@@ -70,72 +69,13 @@ pub(crate) fn uri(base: &str, token: &str, redirect_uri: &str, hide_setup_guide:
 }
 
 /// Where the customer's browser goes after the setup: the connection's id is appended.
-pub(crate) fn return_address(redirect_uri: &str, connection: &str) -> Option<String> {
+pub(crate) fn return_address(redirect_uri: &str, connection: &str) -> Option<url::Url> {
     let mut address = url::Url::parse(redirect_uri).ok()?;
     if !matches!(address.scheme(), "http" | "https") {
         return None;
     }
     address.query_pairs_mut().append_pair("id", connection);
-    Some(address.into())
-}
-
-/// The form which plays the Connect Card.
-pub(crate) fn setup_page(service: &str, schema: &str, state: &str) -> Answer {
-    let (service, schema, state) = (escape(service), escape(schema), escape(state));
-    page(
-        200,
-        &format!("Connect {service}"),
-        &format!(
-            r#"<p class="eyebrow">Connect Card</p>
-<h1>Connect {service}</h1>
-<dl><dt>Schema</dt><dd><code>{schema}</code></dd><dt>State</dt><dd>{state}</dd></dl>
-<p>Here a customer would enter the credentials of {service}. In the sandbox one press is enough.</p>
-<form method="post">
-<button name="outcome" value="connect">Connect</button>
-<button name="outcome" value="break" class="quiet">Break it</button>
-</form>"#
-        ),
-    )
-}
-
-/// A page which only says something.
-pub(crate) fn notice(status: u16, title: &str, text: &str) -> Answer {
-    let (title, text) = (escape(title), escape(text));
-    let content = format!(r#"<p class="eyebrow">Connect Card</p><h1>{title}</h1><p>{text}</p>"#);
-    page(status, &title, &content)
-}
-
-fn page(status: u16, title: &str, content: &str) -> Answer {
-    let html = format!(
-        r#"<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>{title}</title>
-<meta name="viewport" content="width=device-width,initial-scale=1"><meta name="robots" content="noindex">
-<style>
-:root{{color-scheme:light dark}}
-body{{margin:0;min-height:100vh;display:grid;place-items:center;font:16px/1.5 system-ui,sans-serif;
-background:light-dark(#f2f5fa,#12161d);color:light-dark(#1b2430,#e6ebf2)}}
-main{{box-sizing:border-box;width:min(28rem,calc(100% - 2rem));padding:2rem;border-radius:14px;
-background:light-dark(#fff,#1b222c);box-shadow:0 8px 32px #0002}}
-h1{{margin:.1rem 0 1rem;font-size:1.5rem}} .eyebrow{{margin:0;font-size:.85rem;opacity:.7}}
-dl{{display:grid;grid-template-columns:auto 1fr;gap:.25rem 1rem}} dt{{opacity:.7}} dd{{margin:0;overflow-wrap:anywhere}}
-form{{display:flex;gap:.75rem;margin-top:1.5rem}}
-button{{flex:1;padding:.7rem;border:1px solid #1f5eff;border-radius:8px;background:#1f5eff;color:#fff;font:inherit;cursor:pointer}}
-button.quiet{{flex:0 auto;background:none;color:inherit;border-color:#8885}}
-footer{{margin-top:1.5rem;padding-top:1rem;border-top:1px solid #8883;font-size:.85rem;opacity:.7}}
-</style></head><body><main>
-{content}
-<footer>This is a sandbox. No account is touched and nothing is sent anywhere.</footer>
-</main></body></html>
-"#
-    );
-    Answer::html(status, html)
-        .with("cache-control", "no-store")
-        .with("x-frame-options", "SAMEORIGIN")
-        .with("referrer-policy", "no-referrer")
-}
-
-fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    Some(address)
 }
 
 #[cfg(test)]
@@ -158,21 +98,12 @@ mod tests {
 
     #[test]
     fn the_return_address_carries_the_id() {
-        assert_eq!(
-            return_address("https://bot.example/done/abc", "calm_delta").as_deref(),
-            Some("https://bot.example/done/abc?id=calm_delta")
-        );
-        assert_eq!(
-            return_address("http://bot.example/?a=1", "x").as_deref(),
-            Some("http://bot.example/?a=1&id=x")
-        );
+        for (redirect_uri, address) in [
+            ("https://bot.example/done/abc", "https://bot.example/done/abc?id=calm_delta"),
+            ("http://bot.example/?a=1", "http://bot.example/?a=1&id=calm_delta"),
+        ] {
+            assert_eq!(return_address(redirect_uri, "calm_delta").unwrap().as_str(), address);
+        }
         assert_eq!(return_address("javascript:alert(1)", "x"), None);
-    }
-
-    #[test]
-    fn what_a_page_shows_is_escaped() {
-        let page = setup_page("<b>", "a&b", "incomplete");
-        let html = String::from_utf8(page.body.to_vec()).unwrap();
-        assert!(html.contains("Connect &lt;b&gt;") && html.contains("a&amp;b"));
     }
 }

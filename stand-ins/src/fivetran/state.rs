@@ -184,6 +184,7 @@ impl State {
 
 /// What a connection is once its customer has finished the Connect Card.
 pub(crate) fn connect(connection: &mut Value) {
+    connection["setup_tests"] = setup_tests("PASSED", "");
     connection["status"]["setup_state"] = json!("connected");
     connection["status"]["is_historical_sync"] = json!(true);
     connection["status"]["tasks"] = json!([]);
@@ -196,6 +197,20 @@ pub(crate) fn break_up(connection: &mut Value) {
     connection["status"]["setup_state"] = json!("broken");
     let details = "Credentials were rejected by the source.";
     connection["status"]["tasks"] = json!([tasks::task("reconnect", "Reconnect", details)]);
+}
+
+/// What a connection is once its customer has typed what the source does not let in. One that was never
+/// set up stays so; one that was has lost its access.
+/// fivetran-openapi.json: the examples of failed setup tests, and what `setup_state` means.
+pub(crate) fn fail_tests(connection: &mut Value) {
+    if connection["status"]["setup_state"] != json!("incomplete") {
+        break_up(connection);
+    }
+    connection["setup_tests"] = setup_tests("FAILED", "Invalid login credentials");
+}
+
+fn setup_tests(status: &str, message: &str) -> Value {
+    json!([{ "title": "Validate Login", "status": status, "message": message, "details": null }])
 }
 
 /// Gives a new connection what its request says.

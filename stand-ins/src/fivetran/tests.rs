@@ -92,6 +92,50 @@ async fn a_connection_is_made_listed_and_connected_through_its_card() {
 }
 
 #[tokio::test]
+async fn a_customer_may_fail_the_setup_tests_leave_or_sign_in() {
+    let fivetran = FivetranStandIn::start(now).await.unwrap();
+    let made = send(&fivetran, Method::POST, "/v1/connections", shell("acme")).await.unwrap().json();
+    let id = made["data"]["id"].as_str().unwrap().to_owned();
+    let card = json!({ "connect_card_config": { "redirect_uri": "https://bot.example/c/1" } });
+    let mint = format!("/v1/connections/{id}/connect-card");
+    let card = send(&fivetran, Method::POST, &mint, Some(card)).await.unwrap().json();
+    let uri = card["data"]["connect_card"]["uri"].as_str().unwrap().to_owned();
+    let target = uri.strip_prefix(&fivetran.url()).unwrap().to_owned();
+    let press = async |outcome: &str| {
+        let request = client().post(&uri).body(format!("outcome={outcome}"));
+        let response = request.send().await.unwrap();
+        let location = response.headers().get(LOCATION).map(|to| to.to_str().unwrap().to_owned());
+        (response.status().as_u16(), location.unwrap_or_default())
+    };
+    let page = async || send(&fivetran, Method::GET, &target, None).await.unwrap().text;
+    let stands = || {
+        let connection = fivetran.connection(&id).unwrap();
+        let status = connection["status"]["setup_state"].as_str().unwrap().to_owned();
+        (status, connection["setup_tests"][0]["status"].as_str().unwrap_or_default().to_owned())
+    };
+    assert!(!page().await.contains("Invalid login credentials"));
+    // fivetran-openapi.json, the example of failed setup tests: the setup stays incomplete.
+    assert_eq!(press("fail").await, (303, target.clone()));
+    assert_eq!(stands(), ("incomplete".to_owned(), "FAILED".to_owned()));
+    let failed = page().await;
+    assert!(failed.contains("Validate Login") && failed.contains("Invalid login credentials"), "{failed}");
+    // 2026-11.md: only a success leads back.
+    assert_eq!(press("leave").await, (200, String::new()));
+    assert_eq!(stands(), ("incomplete".to_owned(), "FAILED".to_owned()));
+    assert_eq!(press("connect").await, (303, format!("https://bot.example/c/1?id={id}")));
+    assert_eq!(stands(), ("connected".to_owned(), "PASSED".to_owned()));
+    assert!(!page().await.contains("Invalid login credentials"));
+    assert_eq!(press("fail").await.0, 303);
+    assert_eq!(stands(), ("broken".to_owned(), "FAILED".to_owned()));
+
+    let cut = send(&fivetran, Method::GET, &target.replace("auth=", "auth=x"), None).await.unwrap();
+    assert_eq!(cut.status, 401);
+    fivetran.delete(&id);
+    assert_eq!(send(&fivetran, Method::GET, &target, None).await.unwrap().status, 404);
+    fivetran.shutdown();
+}
+
+#[tokio::test]
 async fn refusals_use_fivetrans_words() {
     let fivetran = FivetranStandIn::start(now).await.unwrap();
     let mut retired = shell("acme").unwrap();
