@@ -87,7 +87,7 @@ function onLine(arrives) {
   const line = byId("line");
   line.classList.toggle("lost", !arrives);
   line.classList.toggle("live", arrives);
-  setText(line, arrives ? "Live" : "The sandbox has stopped. Waiting for it…");
+  setText(line, arrives ? "Live" : "The sandbox has stopped. Start it again and open the address that it prints.");
   if (arrives && wasLost) announce("The sandbox is back");
   wasLost = !arrives;
 }

@@ -136,19 +136,20 @@ export function createComposer(onSent) {
 }
 
 function exampleButton(example, write) {
-  const button = make("button", { type: "button", class: "button small example" });
+  const button = make("button", { type: "button", class: "button small example", "aria-label": example.about ? `${example.text}, ${example.about}` : example.text });
   button.addEventListener("click", () => write(example.text));
-  button.append(make("span", { class: "mono" }, example.text), example.about ? make("span", { class: "hint" }, example.about) : "");
+  button.append(make("span", { class: "mono" }, example.show ?? example.text), example.about ? make("span", { class: "hint" }, example.about) : "");
   return button;
 }
 
 /** Three lines worth trying in a channel; each channel has a schema of its own, as each customer would. */
 export function examplesFor(one) {
   const name = state.world.command.name;
-  const schema = sharedWith(one) ? "customer_schema" : `${titleOf(one).replace(/^#/, "").split("-").at(-1).replace(/\W/g, "_").toLowerCase()}_schema`;
+  const isCustomers = one.kind !== "im" && !sharedWith(one);
+  const schema = !isCustomers ? "customer_schema" : `${titleOf(one).replace(/^#/, "").split("-").at(-1).replace(/\W/g, "_").toLowerCase()}_schema`;
   return [
     { text: `${name} google_ads ${schema}` },
-    { text: `${name} status ${schema}` },
-    { text: name, about: "opens the form" },
+    { text: `${name} status ${schema}`, show: `status ${schema}` },
+    { text: name, about: "the form" },
   ];
 }

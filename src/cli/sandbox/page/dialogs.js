@@ -87,15 +87,16 @@ function createDialog(id) {
   /** Draws the view again only if the bot has changed it, so that half-typed words stay. */
   function update(one) {
     shown = one;
-    const now = JSON.stringify(one.view);
+    const { title: heading, close: leaving, submit: sending, blocks } = one.view;
+    const now = JSON.stringify([heading, leaving, sending, blocks]);
     if (now === drawn) return;
     drawn = now;
-    setText(title, one.view.title?.text ?? "");
-    setText(close, one.view.close?.text ?? (one.view.submit ? "Cancel" : "Close"));
-    submit.hidden = !one.view.submit;
-    setText(submit, one.view.submit?.text ?? "");
+    setText(title, heading?.text ?? "");
+    setText(close, leaving?.text ?? (sending ? "Cancel" : "Close"));
+    submit.hidden = !sending;
+    setText(submit, sending?.text ?? "");
     setText(trouble, "");
-    holder.replaceChildren(renderView(one.view, viewEnv(one)));
+    holder.replaceChildren(renderView(one.view, viewEnv(one, holder)));
   }
 
   function open() {
@@ -106,11 +107,11 @@ function createDialog(id) {
 }
 
 /** What blocks.js may ask of us for a modal or a home. */
-function viewEnv(one) {
+function viewEnv(one, holder) {
   const about = (element, block) => ({ view: one.id, user: one.user, block_id: block.block_id, action_id: element.action_id });
   return {
     ...names,
-    act: (element, block, choice) => request("act", { ...about(element, block), choice }),
+    act: (element, block, choice) => request("act", { ...about(element, block), choice, values: readValues(holder) }),
     suggest: (element, block, text) => request("suggest", { ...about(element, block), text }),
   };
 }
@@ -125,7 +126,7 @@ export function createHome() {
     const now = `${state.place.as} ${JSON.stringify(view)}`;
     if (holder.hidden || now === drawn) return;
     drawn = now;
-    holder.replaceChildren(view ? renderView(view, viewEnv({ id: view.id ?? "home", user: state.place.as })) : "");
+    holder.replaceChildren(view ? renderView(view, viewEnv({ id: view.id ?? "home", user: state.place.as }, holder)) : "");
   }
   return { update };
 }

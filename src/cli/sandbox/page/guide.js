@@ -42,6 +42,7 @@ export function createGuide(write, onGo) {
     const done = progress();
     const current = done.indexOf(false);
     steps.forEach((step, index) => step.update(done[index], index === current));
+    element.classList.toggle("all-done", current === -1);
     after.hidden = current !== -1;
   }
 

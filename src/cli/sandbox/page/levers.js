@@ -70,13 +70,14 @@ export function createFaults() {
   const groups = make("div", { class: "groups" });
   const trouble = createTrouble();
   byId("panel-faults").append(make("h2", {}, "What can go wrong"), make("p", { class: "hint" }, "Each stays on until it is switched off. Switch one on, then type a command."), trouble, groups);
+  const none = make("p", { class: "card" }, "Nothing can be switched on here: the real Fivetran goes its own way.");
   const switches = new Map();
   const fieldsets = new Map();
 
   function update() {
     if (!state.world) return;
     const parties = Object.keys(PARTIES).filter((party) => state.world.faults.some((one) => one.party === party));
-    arrange(groups, parties.map(group));
+    arrange(groups, parties.length ? parties.map(group) : [none]);
   }
 
   function group(party) {
@@ -164,10 +165,13 @@ export function createBot() {
   }
 
   function deathRow(one, index) {
-    if (!rows.has(index)) rows.set(index, make("li", { class: "card" }, make("b"), make("p"), make("p", { class: "hint" }, "The command survived: the next process took it up where it stood.")));
-    const [when, step] = rows.get(index).children;
+    if (!rows.has(index)) rows.set(index, make("li", { class: "card" }, make("b"), make("p"), make("p", { class: "hint" })));
+    const [when, step, after] = rows.get(index).children;
     setText(when, `It died at ${exactTime(new Date(one.at))}`);
     setText(step, one.step);
+    const { bot } = state;
+    const isBack = index < bot.deaths.length - 1 || bot.state === "running" || bot.state === "armed";
+    setText(after, isBack ? "The command survived: the next process took it up where it stood." : "The next process is on its way.");
     return rows.get(index);
   }
 

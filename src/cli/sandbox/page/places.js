@@ -50,7 +50,7 @@ export function createPlaces(onGo) {
   /** Whether something stands in a channel that this person has not had open. */
   function news(one, open) {
     const key = `${state.place.as} ${one.id}`;
-    const latest = readable(one.id, state.place.as).at(-1)?.id ?? 0;
+    const latest = readable(one.id, state.place.as).at(-1)?.id ?? -1;
     if (open || !read.has(key)) read.set(key, latest);
     return latest > read.get(key);
   }
@@ -97,4 +97,8 @@ function createPlace(id, onClick) {
   return { element, update };
 }
 
-const sentence = (one) => (one ? `You are ${one.name}${one.role ? `, ${one.role}` : ""}${one.outside ? ` at ${one.team}` : ""}.` : "");
+/** “You are Alice, who asks for the link.” A role is either what somebody does or who they are. */
+function sentence({ name, role }) {
+  const isNoun = /^(the|an?|her|his|their|my|your)\b/i.test(role);
+  return `You are ${name}, ${isNoun ? "" : "who "}${role}.`;
+}

@@ -20,7 +20,7 @@ export function createStory() {
   const drawn = new Map();
   const opened = new Set();
   let shownPlace = "";
-  let newest = 0;
+  let newest = null;
 
   const end = keepAtEnd(scroller, inner, (atEnd) => {
     if (atEnd) unread.hidden = true;
@@ -40,7 +40,7 @@ export function createStory() {
     if (moved) {
       drawn.clear();
       opened.clear();
-      newest = 0;
+      newest = null;
     }
     const messages = readable(place, as);
     const roots = new Set(messages.filter((one) => !isReply(one)).map((one) => one.ts));
@@ -71,10 +71,9 @@ export function createStory() {
   }
 
   function follow(messages, live) {
-    const latest = messages.reduce((most, one) => Math.max(most, one.id), 0);
-    const fresh = messages.filter((one) => one.id > newest && one.from !== state.place.as);
-    if (live && newest && fresh.length && !end.isAtEnd()) unread.hidden = false;
-    newest = latest;
+    const fresh = messages.filter((one) => one.id > (newest ?? -1) && one.from !== state.place.as);
+    if (live && fresh.length && !end.isAtEnd()) unread.hidden = false;
+    newest = messages.at(-1)?.id ?? null;
   }
 
   return { update, toEnd: end.toEnd };

@@ -15,7 +15,7 @@ export const ofTs = (ts) => new Date(Number.parseFloat(ts) * 1000);
 
 // English whatever the browser speaks, because everything else here is; the zone is the viewer's.
 const short = new Intl.DateTimeFormat("en-US", { hour: "numeric", minute: "2-digit" });
-const exact = new Intl.DateTimeFormat("en-GB", { hour: "2-digit", minute: "2-digit", second: "2-digit" });
+const exact = new Intl.DateTimeFormat("en-US", { hour: "numeric", minute: "2-digit", second: "2-digit" });
 const day = new Intl.DateTimeFormat("en-US", { weekday: "long", month: "long", day: "numeric" });
 const zone = new Intl.DateTimeFormat("en-US", { timeZoneName: "long" });
 

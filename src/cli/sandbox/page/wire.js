@@ -72,7 +72,7 @@ function createExchange(onOpen) {
   const who = make("span", { class: "visually-hidden" });
   const outcome = make("span", { class: "tag" });
   const ms = make("span", { class: "hint" });
-  const fault = make("span", { class: "tag bad" });
+  const fault = make("span", { class: "tag bad" }, "fault");
   const arrow = make("span", { class: "arrow", "aria-hidden": "true" }, make("span", { class: "arrow-there" }), make("span", { class: "arrow-back" }));
   const summary = make("summary", {}, make("span", { class: "exchange-line" }, label, who, fault, outcome, ms), arrow);
   const at = make("p", { class: "hint" });
@@ -102,7 +102,6 @@ function createExchange(onOpen) {
     outcome.className = `tag ${said.tone}`;
     setText(ms, one.ms === null ? "" : duration(one.ms));
     fault.hidden = !one.fault;
-    setText(fault, one.fault ?? "");
     const [from, to] = [LANES.indexOf(one.from), LANES.indexOf(one.to)];
     arrow.dataset.lanes = `${Math.min(from, to)}${Math.max(from, to)}`;
     arrow.dataset.way = from < to ? "right" : "left";
@@ -113,8 +112,9 @@ function createExchange(onOpen) {
 
   function drawInside() {
     setText(at, `${NAMES[shown.from]} to ${NAMES[shown.to]} at ${exactTime(new Date(shown.at))}`);
-    note.hidden = !shown.note;
-    setText(note, shown.note ?? "");
+    const notes = [shown.fault && `Fault: ${shown.fault}.`, shown.note].filter(Boolean);
+    note.hidden = notes.length === 0;
+    setText(note, notes.join(" "));
     asked.show(shown.request, "Nothing was sent with it.");
     answered.show(shown.answer, shown.ms === null ? "Still under way." : shown.status === null ? "No answer came." : "The answer had no body.");
   }
@@ -125,7 +125,7 @@ function createExchange(onOpen) {
 function createText(title) {
   const pre = make("pre", { tabindex: "0", role: "group", "aria-label": title });
   const none = make("p", { class: "hint" });
-  const element = make("section", {}, make("h3", {}, title), pre, none);
+  const element = make("section", {}, make("p", { class: "label" }, title), pre, none);
   function show(value, otherwise) {
     const text = textOf(value);
     pre.hidden = text === "";
