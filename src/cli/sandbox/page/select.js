@@ -298,6 +298,7 @@ export class Select {
     if (this.multiple) {
       this.chips.replaceChildren(...this.chosen.map((option) => this.#chip(option)));
       for (const { option, node } of this.shown) node.setAttribute("aria-selected", String(this.#isChosen(option)));
+      if (this.isOpen) this.#placePopup();
     } else {
       this.input.value = this.chosen.length > 0 ? labelOf(this.chosen[0]) : "";
     }
