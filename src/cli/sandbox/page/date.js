@@ -103,8 +103,8 @@ function writers(ms, nowMs, zone) {
   };
 }
 
-function capital(word) {
-  return word.charAt(0).toUpperCase() + word.slice(1);
+function capital(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
 /**
@@ -116,15 +116,14 @@ export function formatDate(seconds, format, { zone, now }) {
   if (!/^-?\d+$/.test(String(seconds)) || Number.isNaN(new Date(ms).getTime())) return undefined;
   const words = writers(ms, now, zone);
   let known = true;
-  const text = format.replace(/\{([a-z_]+)\}/g, (token, name, offset) => {
-    if (!Object.hasOwn(words, name)) {
-      known = false;
-      return token;
-    }
-    // "Today at 9:00 AM" begins with a capital, "by today" does not.
-    return offset === 0 && name.endsWith("_pretty") ? capital(words[name]) : words[name];
+  const text = format.replace(/\{([a-z_]+)\}/g, (token, name) => {
+    if (Object.hasOwn(words, name)) return words[name];
+    known = false;
+    return token;
   });
-  return known ? text : undefined;
+  // Slack's clients begin a date with a capital wherever it stands, so it is "until Tomorrow". No
+  // page of Slack's says so; a format that begins with a zero-width space escapes it there as here.
+  return known ? capital(text) : undefined;
 }
 
 /** The whole moment, for those who point at a date: "Monday, September 21, 2026 at 2:13 PM, UTC". */
