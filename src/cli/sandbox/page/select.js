@@ -288,7 +288,7 @@ export class Select {
     const before = this.chosen;
     this.chosen = chosen;
     this.#showChosen();
-    this.node.dispatchEvent(new Event("change", { bubbles: true }));
+    this.node.dispatchEvent(new Event("input", { bubbles: true }));
     if ((await this.choose?.(chosen)) !== false) return;
     this.chosen = before;
     this.#showChosen();

@@ -43,8 +43,9 @@ function placeError(block, text) {
   const error = make("p", { class: "block-error error", id: freshId("error") }, text);
   block.querySelector(".block-control").after(error);
   for (const control of block.querySelectorAll(".control")) describe(control, error.id);
-  // Whoever changes what was wrong need not be told any longer.
-  block.addEventListener("change", () => clearError(block, error), { once: true });
+  // Whoever changes what was wrong need not be told any longer. At the first letter, not when the
+  // field is left: that is when a button is being pressed, and it must not move away.
+  block.addEventListener("input", () => clearError(block, error), { once: true });
 }
 
 function clearError(block, error) {
