@@ -11,8 +11,8 @@ import { optionPicture } from "./select.js";
 
 export { findMissing, readValues, showErrors } from "./values.js";
 
-// Slack folds long texts of messages. It documents 700 characters or 5 line breaks for attachments,
-// and for sections only that they may be folded; a list of a dozen lines is whole there.
+// Slack says of sections only that a long text may be folded. 700 characters is what it documents
+// for attachments; how many lines it takes is our own guess.
 const FOLD_CHARACTERS = 700;
 const FOLD_LINES = 12;
 
