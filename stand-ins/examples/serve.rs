@@ -64,7 +64,7 @@ async fn act(asked: &Value, slack: &SlackStandIn, fivetran: &FivetranStandIn) ->
         }
         // What a bot would be given by a command.
         "response_url" => json!(slack.response_url(word("channel")?, word("user")?)),
-        "trigger_id" => json!(slack.trigger_id()),
+        "trigger_id" => json!(slack.trigger_id("U0ALICE")),
         "messages" => slack.messages().iter().map(slack::Message::rendered).collect(),
         // What somebody else does at Fivetran.
         "seed" => {

@@ -14,6 +14,7 @@ use hyper::header::CONTENT_LENGTH;
 use serde_json::{Value, json};
 
 use crate::encoding::gzip;
+use crate::tape::{self, Open};
 use crate::wire::{Answer, Outcome};
 
 const OVERSIZED: usize = 4 << 20;
@@ -95,6 +96,15 @@ impl Fault {
             Self::Done(_) => true,
             Self::Slow(_, then) => then.spoils_the_answer(),
             other => !other.prevents_work(),
+        }
+    }
+
+    /// Whether what is answered has the body of the answer, be it late.
+    pub(crate) fn keeps_the_body(&self) -> bool {
+        match self {
+            Self::SlowAfter(_) | Self::SlowBody(_) => true,
+            Self::Slow(_, then) | Self::Done(then) => then.keeps_the_body(),
+            other => other.prevents_work(),
         }
     }
 
@@ -250,8 +260,24 @@ pub(crate) fn work_unless(
     }
 }
 
-/// Sends the answer the way the fault wants it sent.
-pub(crate) async fn deliver(mut fault: Option<Fault>, answer: Option<Answer>) -> Outcome {
+/// Sends the answer the way the fault wants it sent, and tapes what is sent.
+pub(crate) async fn deliver(fault: Option<Fault>, answer: Option<Answer>, taped: Option<Open>) -> Outcome {
+    let kept =
+        taped.as_ref().and(answer.as_ref()).filter(|_| fault.as_ref().is_none_or(Fault::keeps_the_body));
+    let body = kept.map(|answer| match answer.content_type.starts_with("text/html") {
+        true => Value::from("(a page)"),
+        false => tape::body(&answer.body),
+    });
+    let faulty = fault.is_some();
+    let outcome = send(fault, answer).await;
+    if let Some(taped) = taped {
+        let status = outcome.as_ref().ok().map(|response| response.status().as_u16());
+        taped.end(status, status.and(body).unwrap_or_default(), faulty);
+    }
+    outcome
+}
+
+async fn send(mut fault: Option<Fault>, answer: Option<Answer>) -> Outcome {
     // What is wrong with the answer comes last.
     loop {
         fault = match fault {

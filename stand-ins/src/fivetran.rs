@@ -20,7 +20,7 @@ pub mod tasks;
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -37,6 +37,7 @@ use crate::chaos::{self, Lasts, Partner};
 use crate::clock::Clock;
 use crate::fault::{self, Faults};
 use crate::lock;
+use crate::tape::{self, Beginning, Party, Tape};
 use crate::wire::{self, Listening, Outcome, Request, pause};
 
 /// The key that the stand-in knows.
@@ -106,6 +107,7 @@ struct Inner {
     latency: Mutex<Duration>,
     limit: Mutex<Limit>,
     keys: Mutex<Keys>,
+    tape: OnceLock<Tape>,
 }
 
 /// A running stand-in for Fivetran. Clones are the same stand-in.
@@ -131,6 +133,7 @@ impl FivetranStandIn {
             latency: Mutex::default(),
             limit: Mutex::default(),
             keys: Mutex::new(Keys::new(API_KEY, API_SECRET)),
+            tape: OnceLock::new(),
         });
         let served = Arc::clone(&inner);
         bound.serve(&inner.listening, move |request| handle(Arc::clone(&served), request));
@@ -152,6 +155,11 @@ impl FivetranStandIn {
     /// Stops listening and closes every connection.
     pub fn shutdown(&self) {
         self.0.listening.shutdown();
+    }
+
+    /// Tapes what is asked of it from now on; the first tape is the only one.
+    pub fn tape(&self, tape: &Tape) {
+        let _ = self.0.tape.set(tape.clone());
     }
 
     /// The calls so far, oldest first; the newest 200,000 are kept.
@@ -383,6 +391,22 @@ async fn handle(inner: Arc<Inner>, request: Request) -> Outcome {
     let latency = *lock(&inner.latency);
     let route = routes::name(request.method.as_str(), &request.path, &request.query);
     let fault = lock(&inner.faults).take(route);
+    let by_browser = !request.path.starts_with("/v1/") && request.path != "/public/connector-types";
+    let taped = inner.tape.get().map(|tape| {
+        let (from, request_body) = match by_browser {
+            true => (Party::Browser, tape::form(&request.body)),
+            false => (Party::Bot, tape::body(&request.body)),
+        };
+        let label = request.label();
+        tape.begin(Beginning {
+            from,
+            to: Party::Fivetran,
+            label,
+            at: inner.clock.now(),
+            request: request_body,
+        })
+    });
+    let is_step = !by_browser && matches!(request.method.as_str(), "POST" | "PATCH" | "DELETE");
     pause(latency / 2).await;
     let now = inner.clock.now();
     let access = lock(&inner.keys).access(request.header("authorization"), now);
@@ -424,8 +448,11 @@ async fn handle(inner: Arc<Inner>, request: Request) -> Outcome {
         status,
         at,
     });
+    if let Some(taped) = &taped {
+        taped.pass(is_step && fault.is_none()).await;
+    }
     pause(latency / 2).await;
-    fault::deliver(fault, answer).await
+    fault::deliver(fault, answer, taped).await
 }
 
 impl Inner {

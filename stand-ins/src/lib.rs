@@ -13,6 +13,7 @@ mod encoding;
 pub mod fault;
 pub mod fivetran;
 pub mod slack;
+pub mod tape;
 mod wire;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};

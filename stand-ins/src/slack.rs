@@ -6,9 +6,11 @@ mod acks;
 mod arguments;
 mod blocks;
 mod directory;
+mod elements;
 mod hooks;
 mod outbound;
 mod payloads;
+mod people;
 mod render;
 mod state;
 mod web_api;
@@ -16,17 +18,18 @@ mod web_api;
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
 
 pub use self::blocks::block_faults;
+pub use self::elements::Used;
 pub use self::outbound::{Ack, Outgoing, post, sign, signed_headers};
 pub use self::payloads::{QUIRKS, Quirk};
 pub use self::render::render;
-pub use self::state::{Message, Shown, Via, Visibility};
+pub use self::state::{Author, Message, Shown, Via, Visibility};
 
 use self::directory::Organisation;
 use self::state::State;
@@ -34,6 +37,7 @@ use crate::chaos::{self, Lasts, Partner};
 use crate::clock::Clock;
 use crate::fault::{self, Fault, Faults};
 use crate::lock;
+use crate::tape::{Beginning, Party, Tape};
 use crate::wire::{self, Answer, Listening, Outcome, Request, pause};
 
 /// The secret that the stand-in signs with.
@@ -60,6 +64,8 @@ pub const APP_ID: &str = "A0SANDBOX";
 const SCOPES: [&str; 6] =
     ["commands", "chat:write", "channels:read", "groups:read", "users:read", "usergroups:read"];
 const CALLS_KEPT: usize = 200_000;
+/// The calls by which the bot shows something; all others only look.
+const STEPS: [&str; 4] = ["chat.postMessage", "chat.postEphemeral", "chat.update", "response_url"];
 const PAUSE_SLACK_MS: i128 = 50;
 
 struct Inner {
@@ -73,6 +79,7 @@ struct Inner {
     latency: Mutex<Duration>,
     paused: Mutex<Paused>,
     quirks: Mutex<Vec<(&'static Quirk, Lasts)>>,
+    tape: OnceLock<Tape>,
 }
 
 /// The methods of which Slack has asked for a pause, and how many calls have come within one.
@@ -135,6 +142,7 @@ impl SlackStandIn {
             latency: Mutex::default(),
             paused: Mutex::default(),
             quirks: Mutex::default(),
+            tape: OnceLock::new(),
         });
         let served = Arc::clone(&inner);
         bound.serve(&inner.listening, move |request| handle(Arc::clone(&served), request));
@@ -164,6 +172,11 @@ impl SlackStandIn {
         self.0.listening.shutdown();
     }
 
+    /// Tapes what is asked of it and by it from now on; the first tape is the only one.
+    pub fn tape(&self, tape: &Tape) {
+        let _ = self.0.tape.set(tape.clone());
+    }
+
     /// A fresh response URL: five uses within thirty minutes.
     #[must_use]
     pub fn response_url(&self, channel: &str, user: &str) -> String {
@@ -172,11 +185,11 @@ impl SlackStandIn {
         format!("{}{path}", self.0.base)
     }
 
-    /// A fresh trigger id: one use within three seconds.
+    /// A fresh trigger id of a person's deed: one use within three seconds.
     #[must_use]
-    pub fn trigger_id(&self) -> String {
+    pub fn trigger_id(&self, user: &str) -> String {
         let now = self.0.clock.now();
-        self.state().trigger(now)
+        self.state().trigger(user, now)
     }
 
     /// Every message, oldest first, as each now stands.
@@ -345,6 +358,21 @@ async fn handle(inner: Arc<Inner>, request: Request) -> Outcome {
         Some(_) => arguments::read(&request),
         None => Ok(request.json().unwrap_or_default()),
     };
+    let taped = inner.tape.get().map(|tape| {
+        let label = match route {
+            "response_url" => "POST response_url".to_owned(),
+            route => format!("{} {route}", request.method),
+        };
+        let asked = arguments.clone().unwrap_or_default();
+        tape.begin(Beginning {
+            from: Party::Bot,
+            to: Party::Slack,
+            label,
+            at: inner.clock.now(),
+            request: asked,
+        })
+    });
+    let is_step = STEPS.contains(&route);
     let latency = *lock(&inner.latency);
     let paused = match &method {
         Some(method) => lock(&inner.paused).left(method, inner.clock.now()),
@@ -379,8 +407,11 @@ async fn handle(inner: Arc<Inner>, request: Request) -> Outcome {
         }
         calls.push_back((route.to_owned(), arguments.unwrap_or_default()));
     }
+    if let Some(taped) = &taped {
+        taped.pass(is_step && fault.is_none()).await;
+    }
     pause(latency / 2).await;
-    fault::deliver(fault, answer).await
+    fault::deliver(fault, answer, taped).await
 }
 
 #[cfg(test)]

@@ -25,6 +25,8 @@ use tokio_util::sync::CancellationToken;
 
 const BACKLOG: u32 = 4096;
 const BODY_LIMIT: usize = 4 << 20;
+/// What a label tells of a query.
+const SHOWN: [&str; 4] = ["group_id", "schema", "limit", "cursor"];
 
 pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
 
@@ -52,6 +54,17 @@ impl Request {
         form_urlencoded::parse(self.query.as_bytes())
             .find(|(key, _)| key == name)
             .map(|(_, value)| value.into_owned())
+    }
+
+    /// Method, path and what is asked of it, without what could let somebody in.
+    pub(crate) fn label(&self) -> String {
+        let query = form_urlencoded::parse(self.query.as_bytes());
+        let shown: Vec<_> = query
+            .filter(|(key, _)| SHOWN.contains(&key.as_ref()))
+            .map(|(key, value)| format!("{key}={value}"))
+            .collect();
+        let mark = if shown.is_empty() { "" } else { "?" };
+        format!("{} {}{mark}{}", self.method, self.path, shown.join("&"))
     }
 
     /// The body as JSON, `Null` when it is empty, or `None` when it is not JSON.

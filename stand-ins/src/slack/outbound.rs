@@ -13,11 +13,13 @@ use ring::hmac;
 use serde_json::{Value, json};
 
 use super::directory::Organisation;
+use super::elements::{Used, invalid};
 use super::state::{Message, Visibility};
 use super::{
     APP_ID, ENTERPRISE_ID, SIBLING_TEAM_ID, SIGNING_SECRET, SlackStandIn, TEAM_DOMAIN, TEAM_ID, acks,
 };
 use crate::encoding::hex;
+use crate::tape::{self, Beginning, Party};
 
 /// Slack waits so long for an answer.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -148,7 +150,7 @@ impl SlackStandIn {
     pub fn command_request(&self, typed: &str, channel: &str, user: &str) -> Outgoing {
         let (command, text) = typed.split_once(' ').unwrap_or((typed, ""));
         let response_url = self.response_url(channel, user);
-        let trigger_id = self.trigger_id();
+        let trigger_id = self.trigger_id(user);
         let (channel_name, user_name) = self.names(channel, user);
         let organisation = self.organisation();
         // The workspace in which it was typed: of an organisation, the person's.
@@ -201,8 +203,22 @@ impl SlackStandIn {
         action_id: &str,
         user: &str,
     ) -> io::Result<Ack> {
-        let (block_id, button) = find_button(&message.payload, action_id)
-            .ok_or_else(|| invalid(format!("the message has no button '{action_id}'")))?;
+        let used = Used { action_id, ..Used::default() };
+        self.use_in_message(bot_url, message, used, user).await
+    }
+
+    /// Uses an element of a message: presses a button, or chooses from a menu.
+    ///
+    /// # Errors
+    /// When the message has no such element, the bot's answer is late, or Slack does not take it.
+    pub async fn use_in_message(
+        &self,
+        bot_url: &str,
+        message: &Message,
+        used: Used<'_>,
+        user: &str,
+    ) -> io::Result<Ack> {
+        let action = used.action(&message.payload, &message.ts)?;
         let is_ephemeral = message.visibility == Visibility::Ephemeral;
         let response_url = self.answer_url(message, user);
         let (channel_name, _) = self.names(&message.channel, user);
@@ -219,10 +235,31 @@ impl SlackStandIn {
             payload["message"]["type"] = json!("message");
             payload["message"]["ts"] = json!(message.ts);
         }
-        payload["actions"] = json!([{
-            "type": "button", "action_id": action_id, "block_id": block_id,
-            "text": button["text"], "value": button["value"], "action_ts": message.ts,
-        }]);
+        payload["actions"] = json!([action]);
+        self.interact(bot_url, payload).await
+    }
+
+    /// Uses an element of a view that dispatches what is done with it; `values` is the state of its
+    /// inputs.
+    ///
+    /// # Errors
+    /// When there is no such view or element, the bot's answer is late, or Slack does not take it.
+    pub async fn use_in_view(
+        &self,
+        bot_url: &str,
+        view_id: &str,
+        used: Used<'_>,
+        values: Value,
+        user: &str,
+    ) -> io::Result<Ack> {
+        let mut view = self.view(view_id).ok_or_else(|| invalid(format!("there is no view '{view_id}'")))?;
+        let now = self.0.clock.now();
+        let action = used.action(&view, &format!("{}.{:06}", now.as_second(), now.subsec_microsecond()))?;
+        view["state"] = json!({ "values": values });
+        let mut payload = self.interaction("block_actions", user);
+        payload["container"] = json!({ "type": "view", "view_id": view_id });
+        payload["view"] = view;
+        payload["actions"] = json!([action]);
         self.interact(bot_url, payload).await
     }
 
@@ -290,8 +327,18 @@ impl SlackStandIn {
     /// Sends a command, or an interaction with this payload, and judges the answer.
     async fn send(&self, bot_url: &str, path: &str, request: Outgoing, asked: &Value) -> io::Result<Ack> {
         let url = format!("{}{path}", bot_url.trim_end_matches('/'));
-        let headers = signed_headers(self.0.clock.now(), request.body.as_bytes());
+        let at = self.0.clock.now();
+        let headers = signed_headers(at, request.body.as_bytes());
+        let taped = self.0.tape.get().map(|tape| {
+            let asked = tape::form(request.body.as_bytes());
+            let label = format!("POST {path}");
+            tape.begin(Beginning { from: Party::Slack, to: Party::Bot, label, at, request: asked })
+        });
+        // Without an answer the exchange ends by itself.
         let ack = post(&self.0.client, &url, &headers, request.body.into_bytes()).await?;
+        if let Some(taped) = taped {
+            taped.end(Some(ack.status), tape::body(&ack.body), false);
+        }
         let faults = match ack.status {
             200 => acks::faults(asked, &ack.content_type, &ack.body),
             _ => Vec::new(),
@@ -312,7 +359,7 @@ impl SlackStandIn {
                 "id": user, "username": self.names("", user).1, "name": self.names("", user).1,
                 "team_id": self.team_of(user),
             },
-            "api_app_id": APP_ID, "token": VERIFICATION_TOKEN, "trigger_id": self.trigger_id(),
+            "api_app_id": APP_ID, "token": VERIFICATION_TOKEN, "trigger_id": self.trigger_id(user),
             "team": { "id": TEAM_ID, "domain": TEAM_DOMAIN },
             "enterprise": null, "is_enterprise_install": organisation == Organisation::Whole,
         });
@@ -324,23 +371,6 @@ impl SlackStandIn {
         }
         payload
     }
-}
-
-/// The button of a message with its block's id.
-fn find_button<'a>(payload: &'a Value, action_id: &str) -> Option<(String, &'a Value)> {
-    let blocks = payload["blocks"].as_array()?;
-    blocks.iter().enumerate().find_map(|(n, block)| {
-        let elements = block["elements"].as_array().into_iter().flatten();
-        let button = elements
-            .chain([&block["accessory"]])
-            .find(|element| element["type"] == "button" && element["action_id"] == action_id)?;
-        let block_id = block["block_id"].as_str().map_or_else(|| format!("b{n}"), str::to_owned);
-        Some((block_id, button))
-    })
-}
-
-fn invalid(what: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> io::Error {
-    io::Error::new(io::ErrorKind::InvalidInput, what)
 }
 
 #[cfg(test)]
@@ -358,18 +388,5 @@ mod tests {
             sign_with("8f742231b10e8888abcd99yyyzzz85a5", 1_531_420_618, body.as_bytes()),
             "v0=a2114d57b48eac39b9ad189dd8316235a7b4a8d21a10bd27519666489c69b503"
         );
-    }
-
-    #[test]
-    fn a_button_is_found_wherever_it_sits() {
-        let button = json!({ "type": "button", "action_id": "a", "value": "1" });
-        let message = json!({ "blocks": [
-            { "type": "section", "accessory": { "type": "button", "action_id": "b" } },
-            { "type": "actions", "block_id": "x", "elements": [button] },
-        ] });
-        let found = find_button(&message, "a").unwrap();
-        assert_eq!((found.0.as_str(), &found.1["value"]), ("x", &json!("1")));
-        assert_eq!(find_button(&message, "b").unwrap().0, "b0");
-        assert!(find_button(&message, "c").is_none());
     }
 }

@@ -33,6 +33,21 @@ pub enum Via {
     PostMessage,
     /// By `chat.postEphemeral`.
     PostEphemeral,
+    /// In the answer to a slash command.
+    Ack,
+    /// By somebody's keyboard.
+    Typed,
+}
+
+/// Who wrote a message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Author {
+    /// The app.
+    App,
+    /// Slack itself, which says what could not be done.
+    Slackbot,
+    /// A person.
+    Person(String),
 }
 
 /// A message as it now stands.
@@ -40,6 +55,8 @@ pub enum Via {
 pub struct Message {
     /// Its place in the log.
     pub id: u64,
+    /// Who wrote it.
+    pub author: Author,
     /// The channel's id.
     pub channel: String,
     /// Slack's time stamp, unique and increasing.
@@ -95,6 +112,8 @@ pub(crate) struct Hook {
 pub(crate) struct Trigger {
     made: Timestamp,
     used: bool,
+    /// Whose deed it came of.
+    pub(crate) user: String,
 }
 
 pub(crate) struct State {
@@ -103,6 +122,10 @@ pub(crate) struct State {
     /// What was shown, oldest first.
     pub(crate) history: Vec<Shown>,
     pub(crate) views: BTreeMap<String, Value>,
+    /// Which views are on whose screen, the topmost last: whose, and the view's id.
+    pub(crate) on_screen: Vec<(String, String)>,
+    /// The home that the app shows each person.
+    pub(crate) homes: BTreeMap<String, Value>,
     pub(crate) scopes: Vec<String>,
     hooks: HashMap<String, Hook>,
     triggers: HashMap<String, Trigger>,
@@ -117,6 +140,8 @@ impl State {
             messages: Vec::new(),
             history: Vec::new(),
             views: BTreeMap::new(),
+            on_screen: Vec::new(),
+            homes: BTreeMap::new(),
             scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
             hooks: HashMap::new(),
             triggers: HashMap::new(),
@@ -165,20 +190,21 @@ impl State {
         }
     }
 
-    pub(crate) fn trigger(&mut self, now: Timestamp) -> String {
+    pub(crate) fn trigger(&mut self, user: &str, now: Timestamp) -> String {
         let id = format!("{}.{}.{}", self.number(), 47_445_629_121_u64, random_name());
         // Spent ones stay known for a while, so that a late use meets the right error.
         if self.triggers.len() > 10_000 {
             self.triggers.retain(|_, trigger| now.duration_since(trigger.made) < TRIGGER_LIFE * 20);
         }
-        self.triggers.insert(id.clone(), Trigger { made: now, used: false });
+        self.triggers.insert(id.clone(), Trigger { made: now, used: false, user: user.to_owned() });
         id
     }
 
-    /// Uses up a trigger id.
-    pub(crate) fn exchange(&mut self, trigger: &str, now: Timestamp) -> Result<(), &'static str> {
-        self.exchangeable(trigger, now)?.used = true;
-        Ok(())
+    /// Uses up a trigger id; says whose deed it came of.
+    pub(crate) fn exchange(&mut self, trigger: &str, now: Timestamp) -> Result<String, &'static str> {
+        let trigger = self.exchangeable(trigger, now)?;
+        trigger.used = true;
+        Ok(trigger.user.clone())
     }
 
     /// A trigger id that can be used up.
@@ -215,6 +241,7 @@ impl State {
         let flag = |name: &str| truth(&payload[name]);
         let message = Message {
             id: self.messages.len() as u64,
+            author: Author::App,
             channel: channel.to_owned(),
             ts: self.ts(now),
             user: ephemeral_for.map(str::to_owned),
@@ -268,8 +295,8 @@ impl State {
             .find(|message| !message.deleted && message.ts == ts && message.channel == channel)
     }
 
-    /// Keeps a view under a fresh id and hash.
-    pub(crate) fn open_view(&mut self, mut view: Value, hash_at: Timestamp) -> Value {
+    /// Keeps a view under a fresh id and hash, and shows it to a person.
+    pub(crate) fn open_view(&mut self, mut view: Value, user: &str, hash_at: Timestamp) -> Value {
         let id = format!("V0{:08}", self.number());
         view["id"] = json!(id);
         view["team_id"] = json!(TEAM_ID);
@@ -277,8 +304,21 @@ impl State {
         view["root_view_id"] = json!(id);
         view["state"] = json!({ "values": {} });
         view["hash"] = json!(self.view_hash(hash_at));
+        name_blocks(&mut view);
+        self.on_screen.push((user.to_owned(), id.clone()));
         self.views.insert(id, view.clone());
         view
+    }
+
+    /// Puts another view in the place of one, under the same id.
+    pub(crate) fn replace_view(&mut self, id: &str, mut view: Value, now: Timestamp) {
+        for kept in ["id", "team_id", "app_id", "root_view_id"] {
+            view[kept] = self.views.get(id).map(|known| known[kept].clone()).unwrap_or_default();
+        }
+        view["state"] = json!({ "values": {} });
+        view["hash"] = json!(self.view_hash(now));
+        name_blocks(&mut view);
+        self.views.insert(id.to_owned(), view);
     }
 
     pub(crate) fn view_hash(&mut self, now: Timestamp) -> String {
@@ -292,6 +332,20 @@ pub(crate) enum Spent {
     Unknown,
     Expired,
     Used,
+}
+
+/// Gives each block without one an id, as Slack does.
+pub(crate) fn name_blocks(payload: &mut Value) {
+    for (n, block) in payload["blocks"].as_array_mut().into_iter().flatten().enumerate() {
+        if block["block_id"].is_null() {
+            block["block_id"] = json!(block_id(n));
+        }
+    }
+}
+
+/// What a block without a name is called.
+pub(crate) fn block_id(n: usize) -> String {
+    format!("b{n}")
 }
 
 /// A boolean as Slack takes it: itself or as text.
@@ -329,8 +383,8 @@ mod tests {
     fn a_trigger_works_once_and_for_three_seconds() {
         let mut state = State::new(&[]);
         let at = |second: i64| Timestamp::from_second(1_700_000_000 + second).unwrap();
-        let (trigger, late) = (state.trigger(at(0)), state.trigger(at(0)));
-        assert_eq!(state.exchange(&trigger, at(3)), Ok(()));
+        let (trigger, late) = (state.trigger("U1", at(0)), state.trigger("U1", at(0)));
+        assert_eq!(state.exchange(&trigger, at(3)), Ok("U1".to_owned()));
         assert_eq!(state.exchange(&trigger, at(3)), Err("exchanged_trigger_id"));
         assert_eq!(state.exchange(&late, at(4)), Err("expired_trigger_id"));
         assert_eq!(state.exchange("x", at(4)), Err("invalid_trigger_id"));

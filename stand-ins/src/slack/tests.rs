@@ -108,7 +108,7 @@ async fn views_open_once_per_trigger_and_guard_their_hash() {
         "type": "modal", "title": { "type": "plain_text", "text": "New" },
         "blocks": [{ "type": "divider" }],
     });
-    let open = json!({ "trigger_id": slack.trigger_id(), "view": view });
+    let open = json!({ "trigger_id": slack.trigger_id("U0ALICE"), "view": view });
     let opened = api(&slack, "views.open", open.clone()).await;
     assert_eq!(opened["ok"], true);
     assert_eq!(api(&slack, "views.open", open).await["error"], "exchanged_trigger_id");
@@ -185,7 +185,7 @@ async fn a_method_wants_its_arguments_and_takes_them_as_documented() {
         ("chat.postMessage", json!({ "text": "x" }), "channel"),
         ("chat.postEphemeral", json!({ "channel": "C0CUSTOMER", "text": "x" }), "user"),
         ("chat.update", json!({ "channel": "C0CUSTOMER", "text": "x" }), "ts"),
-        ("views.open", json!({ "trigger_id": slack.trigger_id() }), "view"),
+        ("views.open", json!({ "trigger_id": slack.trigger_id("U0ALICE") }), "view"),
         ("users.info", json!({}), "user"),
         ("conversations.info", json!({}), "channel"),
         ("usergroups.users.list", json!({}), "usergroup"),
@@ -269,10 +269,10 @@ async fn a_trigger_is_looked_at_before_the_view_and_used_up_after_it() {
     };
     // docs.slack.dev, views.open.
     assert_eq!(open("12345", &json!({ "type": "no" })).await, "invalid_trigger_id");
-    let trigger = slack.trigger_id();
+    let trigger = slack.trigger_id("U0ALICE");
     assert_eq!(open(&trigger, &json!({ "type": "home", "blocks": [] })).await, "invalid_arguments");
     assert_eq!(open(&trigger, &modal).await, Value::Null);
-    assert_eq!(open(&slack.trigger_id(), &modal).await, "duplicate_external_id");
+    assert_eq!(open(&slack.trigger_id("U0ALICE"), &modal).await, "duplicate_external_id");
     let without = api(&slack, "views.open", json!({ "view": modal })).await;
     assert_eq!(without["response_metadata"]["messages"], json!(["invalid `trigger_id`"]));
     let nowhere = api(&slack, "views.update", json!({ "view": modal })).await;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::directory::Organisation;
-use super::state::{State, Via, Visibility, has_content};
+use super::state::{State, Via, Visibility, has_content, name_blocks};
 use super::{APP_ID, BOT_ID, BOT_TOKEN, BOT_USER_ID, ENTERPRISE_ID, TEAM_DOMAIN, TEAM_ID, block_faults};
 use crate::wire::{Answer, Request};
 
@@ -93,6 +93,7 @@ fn required(method: &str) -> &'static [&'static str] {
         "chat.postEphemeral" => &["channel", "user"],
         "chat.update" => &["channel", "ts"],
         "views.open" | "views.update" => &["view"],
+        "views.publish" => &["user_id", "view"],
         "users.info" => &["user"],
         "usergroups.users.list" => &["usergroup"],
         _ => &[],
@@ -125,6 +126,7 @@ fn call(method: &str, arguments: &Value, state: &mut State, now: Timestamp) -> S
         "chat.postEphemeral" => post_ephemeral(arguments, state, now),
         "views.open" => views_open(arguments, state, now),
         "views.update" => views_update(arguments, state, now),
+        "views.publish" => views_publish(arguments, state),
         "users.info" => match state.directory.user(text(arguments, "user")) {
             Some(user) => Ok(json!({ "user": user.to_json(state.directory.organisation) })),
             None => Err("user_not_found".into()),
@@ -224,8 +226,25 @@ fn views_open(arguments: &Value, state: &mut State, now: Timestamp) -> Success {
     if external.is_string() && state.views.values().any(|known| known["external_id"] == *external) {
         return Err("duplicate_external_id".into());
     }
-    state.exchange(trigger, now)?;
-    Ok(json!({ "view": state.open_view(arguments["view"].clone(), now) }))
+    let user = state.exchange(trigger, now)?;
+    Ok(json!({ "view": state.open_view(arguments["view"].clone(), &user, now) }))
+}
+
+/// The home that the app shows one person. <https://docs.slack.dev/reference/methods/views.publish>
+fn views_publish(arguments: &Value, state: &mut State) -> Success {
+    let (user, view) = (text(arguments, "user_id"), &arguments["view"]);
+    check_view(view)?;
+    if view["type"] != "home" {
+        return Err(Failure("invalid_arguments", vec!["view: only a home can be published".to_owned()]));
+    }
+    if state.directory.user(user).is_none() {
+        return Err("user_not_found".into());
+    }
+    let mut view = view.clone();
+    view["id"] = json!(format!("V0{:08}", state.number()));
+    name_blocks(&mut view);
+    state.homes.insert(user.to_owned(), view.clone());
+    Ok(json!({ "view": view }))
 }
 
 fn views_update(arguments: &Value, state: &mut State, now: Timestamp) -> Success {
@@ -247,6 +266,7 @@ fn views_update(arguments: &Value, state: &mut State, now: Timestamp) -> Success
     for (field, value) in arguments["view"].as_object().into_iter().flatten() {
         view[field] = value.clone();
     }
+    name_blocks(&mut view);
     view["hash"] = json!(state.view_hash(now));
     let id = view["id"].as_str().unwrap_or_default().to_owned();
     state.views.insert(id, view.clone());

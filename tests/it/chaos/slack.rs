@@ -50,6 +50,8 @@ fn way(message: &Message) -> &'static str {
         (Via::PostMessage, _) => "by chat.postMessage",
         (Via::PostEphemeral, _) => "by chat.postEphemeral",
         (Via::ResponseUrl, _) => "by the response_url",
+        (Via::Ack, _) => "by the acknowledgement",
+        (Via::Typed, _) => "by a keyboard",
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use connect_card::clock::Clock;
 use jiff::Timestamp;
 use serde_json::Value;
-use stand_ins::slack::{self, Ack, Message, Shown, SlackStandIn, Via, Visibility};
+use stand_ins::slack::{self, Ack, Author, Message, Shown, SlackStandIn, Via, Visibility};
 
 use super::client;
 
@@ -49,12 +49,13 @@ pub(crate) fn landing_of(link: &str) -> &str {
 pub(crate) fn private(channel: &str, user: &str, now: Timestamp, ack: &Ack) -> Message {
     Message {
         id: u64::MAX,
+        author: Author::App,
         channel: channel.to_owned(),
         // Questions do not live for ever.
         ts: format!("{}.000001", now.as_second()),
         user: Some(user.to_owned()),
         visibility: Visibility::Ephemeral,
-        via: Via::ResponseUrl,
+        via: Via::Ack,
         thread_ts: None,
         payload: ack.json(),
         edits: Vec::new(),

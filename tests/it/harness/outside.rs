@@ -37,7 +37,7 @@ impl Outside {
     /// What leads a bot to them, as variables; with a bot token.
     pub(crate) fn vars(&self) -> Vec<(String, String)> {
         let vars = sandbox::stand_in_vars(&self.slack, &self.fivetran);
-        vars.map(|(name, value)| (name.to_owned(), value)).to_vec()
+        vars.map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
     /// The messages that carry a command's reference: first the links, then the failures. That a
