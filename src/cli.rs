@@ -42,7 +42,7 @@ pub enum Task {
         #[arg(long)]
         json: bool,
     },
-    /// Run the bot against built-in stand-ins for Slack and Fivetran; no account needed.
+    /// Play the whole story in a browser, against built-in stand-ins; no account needed.
     Sandbox {
         /// Send this one slash command, print what each party saw, and exit.
         #[arg(long, value_name = "COMMAND")]
@@ -50,7 +50,19 @@ pub enum Task {
         /// Print everything people can be shown, one JSON object per line, and exit.
         #[arg(long, conflicts_with = "once")]
         gallery: bool,
+        /// The port of the page on 127.0.0.1; any free one by default.
+        #[arg(long, value_name = "PORT", default_value_t = 0, conflicts_with_all = ["once", "gallery"])]
+        port: u16,
+        /// Open the page in the browser.
+        #[arg(long, conflicts_with_all = ["once", "gallery"])]
+        open: bool,
+        /// Drive the real Fivetran with the FIVETRAN_* variables; Slack stays simulated.
+        #[arg(long, conflicts_with_all = ["once", "gallery"])]
+        real_fivetran: bool,
     },
+    /// The bot of a sandbox, which starts it.
+    #[command(hide = true)]
+    SandboxBot,
     /// Check the configuration and everything it points to, one line each.
     Check,
     /// Print the permissions that a Fivetran system key needs for the destinations configured.

@@ -48,10 +48,20 @@ async fn run(task: Task) -> Result<Exit, Faults> {
             key_policy::run(&config::destinations(&vars)?, name.as_deref())
         }
         Task::Sandbox { gallery: true, .. } => gallery::run(),
-        Task::Sandbox { once, .. } => {
+        Task::Sandbox { once, port, open, real_fivetran, .. } => {
             // The sandbox is the same in every folder, whatever its `.env` says.
             telemetry::start(LogFormat::Text, quiet(&config::log(&Vars::from_environment())));
-            sandbox::run(once.as_deref()).await
+            match once {
+                Some(typed) => sandbox::once(&typed).await,
+                None => {
+                    let real = if real_fivetran { Some(Vars::from_process()?) } else { None };
+                    sandbox::run(&sandbox::Options { port, open }, real).await?
+                }
+            }
+        }
+        Task::SandboxBot => {
+            telemetry::start(LogFormat::Text, quiet(&config::log(&Vars::from_environment())));
+            sandbox::child::run().await
         }
         Task::Manifest { public_url } => manifest::run(&public_url)?,
     })

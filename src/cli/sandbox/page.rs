@@ -1,0 +1,340 @@
+//! The page of a sandbox: its address, who may use it, and what it can ask for.
+//!
+//! Owns the routes and their rules. The page is for whoever was given its address: it has a token in it,
+//! and nothing is done for another page, whose browser says where it is from. Must not know what an
+//! action does; `stage` does it.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Bytes;
+use axum::extract::{Path, Request, State};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::sse::{Event, KeepAlive, Sse};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use futures_util::{Stream, StreamExt as _, stream};
+use ring::rand::{SecureRandom as _, SystemRandom};
+use serde_json::{Value, json};
+use stand_ins::slack::Used;
+use tokio::net::TcpListener;
+
+use super::bot::When;
+use super::events::Told;
+use super::stage::Stage;
+use super::world::is_person;
+use crate::cli::gallery;
+
+const HTML: &str = "text/html; charset=utf-8";
+const JSON: &str = "application/json";
+
+/// Everything that the page is made of: its name, and what it is.
+macro_rules! files {
+    ($($name:literal)*) => { &[$(($name, include_str!(concat!("page/", $name)))),*] };
+}
+const FILES: &[(&str, &str)] = files![
+    "index.html"
+    "act.js"
+    "app.css"
+    "app.js"
+    "base.css"
+    "blocks.css"
+    "blocks.js"
+    "composer.js"
+    "date.js"
+    "dialogs.js"
+    "dom.js"
+    "elements.js"
+    "emoji.js"
+    "guide.js"
+    "icon.svg"
+    "levers.js"
+    "mrkdwn.js"
+    "panel.css"
+    "panel.js"
+    "places.js"
+    "redraw.js"
+    "rich_text.js"
+    "scroll.js"
+    "select.js"
+    "server.js"
+    "state.js"
+    "story.js"
+    "suggestions.js"
+    "time.js"
+    "values.js"
+    "wire.js"
+];
+
+/// Nothing from elsewhere, nothing inline, nothing around it.
+const HEADERS: [(HeaderName, &str); 6] = [
+    (
+        header::CONTENT_SECURITY_POLICY,
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
+    ),
+    (header::REFERRER_POLICY, "no-referrer"),
+    (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+    (header::X_FRAME_OPTIONS, "DENY"),
+    (header::CACHE_CONTROL, "no-store"),
+    (HeaderName::from_static("cross-origin-resource-policy"), "same-origin"),
+];
+/// The longest time that can be moved at once: beyond it nothing new happens.
+const LONGEST_LEAP: u64 = 30 * 24 * 60 * 60;
+
+/// What the routes share.
+struct Page {
+    stage: Arc<Stage>,
+    token: String,
+    port: u16,
+    gallery: String,
+}
+
+/// A page that is served.
+pub(super) struct Served {
+    /// What to open in a browser.
+    pub(super) url: String,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Served {
+    pub(super) fn stop(&self) {
+        self.task.abort();
+    }
+}
+
+/// Serves the page on loopback, at this port or at any.
+pub(super) async fn serve(stage: &Arc<Stage>, port: u16) -> io::Result<Served> {
+    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
+    let port = listener.local_addr()?.port();
+    let token = token()?;
+    let url = format!("http://127.0.0.1:{port}/{token}/");
+    let gallery = serde_json::to_string(&gallery::entries())?;
+    let page = Arc::new(Page { stage: Arc::clone(stage), token, port, gallery });
+    let routes = Router::new()
+        .route("/{token}/events", get(events))
+        .route("/{token}/gallery.json", get(all_of_the_gallery))
+        .route("/{token}/", get(index))
+        .route("/{token}/{name}", get(file).merge(post(act)))
+        .layer(middleware::from_fn_with_state(Arc::clone(&page), guard))
+        .with_state(page);
+    let task = tokio::spawn(async move {
+        let _ = axum::serve(listener, routes).await;
+    });
+    Ok(Served { url, task })
+}
+
+/// What cannot be guessed: 128 bits.
+fn token() -> io::Result<String> {
+    let mut random = [0; 16];
+    SystemRandom::new()
+        .fill(&mut random)
+        .map_err(|_| io::Error::other("the system gives no random numbers"))?;
+    Ok(BASE64_URL_SAFE_NO_PAD.encode(random))
+}
+
+/// Lets in who knows the token and asks from the page itself.
+async fn guard(State(page): State<Arc<Page>>, request: Request, next: Next) -> Response {
+    let headers = request.headers();
+    let path = request.uri().path();
+    let mut response = if !page.is_host(headers) || !page.knows_token(path) {
+        (StatusCode::NOT_FOUND, "There's nothing here. Use the whole address that the sandbox printed.\n")
+            .into_response()
+    } else if !Page::is_own(request.method().is_safe(), headers) {
+        (StatusCode::FORBIDDEN, "Another page can't use the sandbox.\n").into_response()
+    } else {
+        next.run(request).await
+    };
+    for (name, value) in HEADERS {
+        response.headers_mut().insert(name, HeaderValue::from_static(value));
+    }
+    response
+}
+
+impl Page {
+    /// Whether the request is for this host by a name of its own: another name that leads here is
+    /// somebody else's page.
+    fn is_host(&self, headers: &HeaderMap) -> bool {
+        let host = text(headers, &header::HOST);
+        ["127.0.0.1", "localhost"].iter().any(|name| host == format!("{name}:{}", self.port))
+    }
+
+    fn knows_token(&self, path: &str) -> bool {
+        path.split('/').nth(1) == Some(self.token.as_str())
+    }
+
+    /// Whether it is the page that asks, or a person who opens it: whatever changes something names its
+    /// origin, and a browser says where it looks from.
+    fn is_own(is_safe: bool, headers: &HeaderMap) -> bool {
+        let origin = text(headers, &header::ORIGIN);
+        if !origin.is_empty() {
+            return origin == format!("http://{}", text(headers, &header::HOST));
+        }
+        let says = |name: &'static str| text(headers, &HeaderName::from_static(name));
+        // A link to the page, as in a terminal or a chat, may come from anywhere.
+        let is_opened = says("sec-fetch-dest") == "document" && says("sec-fetch-mode") == "navigate";
+        is_safe && (is_opened || ["", "none", "same-origin"].contains(&says("sec-fetch-site")))
+    }
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> &'a str {
+    headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+async fn index() -> Response {
+    embedded("index.html")
+}
+
+async fn file(Path((_, name)): Path<(String, String)>) -> Response {
+    embedded(if name == "gallery" { "gallery.html" } else { &name })
+}
+
+fn embedded(name: &str) -> Response {
+    match FILES.iter().find(|(known, _)| *known == name) {
+        Some((name, content)) => ([(header::CONTENT_TYPE, kind(name))], *content).into_response(),
+        None => StatusCode::NOT_FOUND.into_response(),
+    }
+}
+
+fn kind(name: &str) -> &'static str {
+    match name.rsplit_once('.').map(|(_, ending)| ending) {
+        Some("css") => "text/css; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("json") => JSON,
+        Some("svg") => "image/svg+xml",
+        _ => HTML,
+    }
+}
+
+async fn all_of_the_gallery(State(page): State<Arc<Page>>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, JSON)], page.gallery.clone())
+}
+
+async fn events(State(page): State<Arc<Page>>) -> Sse<impl Stream<Item = Result<Event, Infallible>>> {
+    let (tape, health) = (page.stage.tape.changes(), page.stage.bot.health());
+    let news = stream::unfold(
+        (page, tape, health, Told::default()),
+        |(page, mut tape, mut health, mut told)| async {
+            loop {
+                tape.mark_unchanged();
+                health.mark_unchanged();
+                if let Some(news) = told.news(&page.stage) {
+                    return Some((Ok(Event::default().data(news.to_string())), (page, tape, health, told)));
+                }
+                tokio::select! {
+                    changed = tape.changed() => changed.ok()?,
+                    changed = health.changed() => changed.ok()?,
+                }
+            }
+        },
+    );
+    Sse::new(news.boxed()).keep_alive(KeepAlive::new().interval(Duration::from_secs(15)))
+}
+
+/// Something that a person does.
+async fn act(
+    State(page): State<Arc<Page>>,
+    Path((_, name)): Path<(String, String)>,
+    body: Bytes,
+) -> Response {
+    let Ok(asked) = serde_json::from_slice::<Value>(&body) else {
+        return refused("This isn't JSON.");
+    };
+    match perform(&page.stage, &name, &asked).await {
+        Ok(answer) => ([(header::CONTENT_TYPE, JSON)], answer.to_string()).into_response(),
+        Err(problem) => refused(&problem),
+    }
+}
+
+fn refused(problem: &str) -> Response {
+    let body = json!({ "error": problem }).to_string();
+    (StatusCode::BAD_REQUEST, [(header::CONTENT_TYPE, JSON)], body).into_response()
+}
+
+async fn perform(stage: &Stage, name: &str, asked: &Value) -> Result<Value, String> {
+    let word = |name: &str| asked[name].as_str().unwrap_or_default();
+    let done = json!({});
+    match name {
+        "clock" => {
+            let seconds = asked["seconds"].as_u64().filter(|seconds| *seconds <= LONGEST_LEAP);
+            let seconds = seconds.ok_or("The time can be moved by at most thirty days at once.")?;
+            stage.advance(Duration::from_secs(seconds)).await?;
+            return Ok(done);
+        }
+        "fault" => {
+            stage.switch(word("name"), asked["on"].as_bool().unwrap_or_default())?;
+            return Ok(done);
+        }
+        "kill" => {
+            let when = if word("when") == "now" { When::Now } else { When::InAStep };
+            stage.bot.kill(when).await;
+            return Ok(done);
+        }
+        _ => {}
+    }
+    let user = word("user");
+    if !is_person(user) {
+        return Err("There's nobody of that name here.".to_owned());
+    }
+    let choice = asked["choice"].clone();
+    let used = Used { block_id: asked["block_id"].as_str(), action_id: word("action_id"), choice };
+    let said = match name {
+        "say" => {
+            let channel = word("channel");
+            if !stage.slack.sees(user, channel) {
+                return Err("This person isn't in that channel.".to_owned());
+            }
+            stage.write(word("text").trim(), channel, user).await;
+            Ok(done)
+        }
+        "press" => {
+            let id = asked["message"].as_u64();
+            let message = stage.slack.messages().into_iter().find(|message| Some(message.id) == id);
+            let message = message.filter(|it| !it.deleted).ok_or("This message is gone.")?;
+            let used =
+                stage.with_slack(async |slack, bot| slack.use_in_message(bot, &message, used, user).await);
+            used.await.and_then(acknowledged).map(|()| done)
+        }
+        "act" => {
+            let (view, values) = (word("view"), asked["values"].clone());
+            let used =
+                stage.with_slack(async |slack, bot| slack.use_in_view(bot, view, used, values, user).await);
+            used.await.and_then(acknowledged).map(|()| done)
+        }
+        "submit" => {
+            let (view, values) = (word("view"), asked["values"].clone());
+            let submitted = stage.with_slack(async |slack, bot| slack.submit(bot, view, values, user).await);
+            submitted.await.map(|errors| match errors.as_object().is_some_and(|it| !it.is_empty()) {
+                true => json!({ "errors": errors }),
+                false => done,
+            })
+        }
+        "close" => {
+            stage.slack.close_view(word("view"));
+            Ok(done)
+        }
+        "suggest" => {
+            let (view, text) = (word("view"), word("text"));
+            let suggested = stage.with_slack(async |slack, bot| {
+                slack.suggest(bot, used.action_id, word("block_id"), text, user, Some(view)).await
+            });
+            suggested.await.map(|ack| ack.json())
+        }
+        _ => return Err("Nothing of that name can be done.".to_owned()),
+    };
+    said.map_err(|error| match error.kind() {
+        io::ErrorKind::TimedOut => "The app didn't answer within three seconds.".to_owned(),
+        io::ErrorKind::InvalidData => error.to_string(),
+        _ => "The app didn't answer. Try again.".to_owned(),
+    })
+}
+
+fn acknowledged(ack: stand_ins::slack::Ack) -> io::Result<()> {
+    if ack.status == 200 { Ok(()) } else { Err(io::Error::other(format!("the bot answered {}", ack.status))) }
+}

@@ -1,0 +1,179 @@
+//! The stage of a sandbox: the bot, its Slack, its Fivetran, and the time that they share.
+//!
+//! Owns how these are started and stopped, and what a person can do to them. Must not know who does it:
+//! the terminal and the page are both users of it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use stand_ins::fivetran::{self, FivetranStandIn};
+use stand_ins::slack::{self, Ack, SlackStandIn};
+use stand_ins::tape::Tape;
+use tokio::sync::RwLock;
+
+use super::bot::Bot;
+use super::faults::Switched;
+use super::relay::Relay;
+use crate::clock::Clock;
+use crate::config::{self, Vars};
+use crate::outbound::{self, Network};
+
+/// Where the typing in a terminal happens.
+pub(super) const CHANNEL: (&str, &str) = ("C0CUSTOMER", "#customer-acme");
+/// Who types there.
+pub(super) const USER: &str = "U0ALICE";
+/// How soon a bot that was started again takes up what the dead one had in hand, in seconds.
+const LEASE: &str = "3";
+
+/// Which Fivetran there is.
+pub(super) enum Fivetran {
+    /// The stand-in.
+    StandIn(FivetranStandIn),
+    /// The real one, by a relay that tells what passes.
+    Real(Relay),
+}
+
+/// What is on it.
+pub(super) struct Stage {
+    pub(super) bot: Bot,
+    pub(super) slack: SlackStandIn,
+    pub(super) fivetran: Fivetran,
+    pub(super) switched: Switched,
+    pub(super) tape: Tape,
+    pub(super) clock: Clock,
+    /// Held for reading by whatever Slack sends, and for writing while the time moves: a signature must
+    /// not be older than it is.
+    time: RwLock<()>,
+    folder: PathBuf,
+}
+
+impl Stage {
+    /// Starts everything; with `real`, with the Fivetran that these variables lead to.
+    pub(super) async fn start(real: Option<&Vars>) -> Result<Self, Box<dyn std::error::Error>> {
+        let (tape, clock) = (Tape::default(), Clock::default());
+        let slack = {
+            let clock = clock.clone();
+            SlackStandIn::start(move || clock.now(), outbound::client(&Network::default())?).await?
+        };
+        slack.tape(&tape);
+        let folder = std::env::temp_dir().join(format!("connect-card-sandbox-{}", std::process::id()));
+        std::fs::create_dir_all(&folder)?;
+        let database = format!("sqlite:{}", folder.join("connect-card.db").display());
+        let mut vars: Vec<(String, String)> = Vec::new();
+        let fivetran = match real {
+            None => {
+                let clock = clock.clone();
+                let fivetran = FivetranStandIn::start(move || clock.now()).await?;
+                fivetran.tape(&tape);
+                Fivetran::StandIn(fivetran)
+            }
+            Some(theirs) => {
+                let config::LinkConfig { fivetran, network, .. } = config::link(theirs)?;
+                let client = outbound::client(&network)?;
+                vars.extend(theirs.of_fivetran());
+                Fivetran::Real(Relay::start(client, fivetran.api_url, &tape, &clock).await?)
+            }
+        };
+        let mut set = |name: &str, value: &str| {
+            vars.retain(|(known, _)| known != name);
+            vars.push((name.to_owned(), value.to_owned()));
+        };
+        for (name, value) in slack_vars(&slack) {
+            set(name, &value);
+        }
+        match &fivetran {
+            Fivetran::StandIn(fivetran) => {
+                for (name, value) in fivetran_vars(fivetran) {
+                    set(name, &value);
+                }
+            }
+            Fivetran::Real(relay) => set("FIVETRAN_API_URL", &relay.url),
+        }
+        set("DATABASE_URL", &database);
+        set("LEASE_SECONDS", LEASE);
+        let bot = Bot::start(vars, &tape, &clock).await?;
+        let (switched, time) = (Switched::default(), RwLock::default());
+        Ok(Self { bot, slack, fivetran, switched, tape, clock, time, folder })
+    }
+
+    /// Somebody writes in a channel; what comes of it appears there.
+    pub(super) async fn write(&self, typed: &str, channel: &str, user: &str) {
+        let _time = self.time.read().await;
+        self.slack.write(&self.bot.url, typed, channel, user).await;
+    }
+
+    /// Types a slash command in the terminal.
+    pub(super) async fn command(&self, typed: &str) -> std::io::Result<Ack> {
+        let _time = self.time.read().await;
+        self.slack.command(&self.bot.url, typed, CHANNEL.0, USER).await
+    }
+
+    /// Does something that makes Slack call the bot, while the time stands still.
+    pub(super) async fn with_slack<T>(
+        &self,
+        act: impl AsyncFnOnce(&SlackStandIn, &str) -> std::io::Result<T>,
+    ) -> std::io::Result<T> {
+        let _time = self.time.read().await;
+        act(&self.slack, &self.bot.url).await
+    }
+
+    /// Moves the time ahead for everybody. The real Fivetran's stands where it is, so there it is
+    /// refused.
+    pub(super) async fn advance(&self, by: Duration) -> Result<(), &'static str> {
+        if let Fivetran::Real(_) = self.fivetran {
+            return Err("The real Fivetran's clock can't be moved.");
+        }
+        let _time = self.time.write().await;
+        self.clock.advance(by);
+        self.bot.advance(by).await;
+        self.tape.touch();
+        Ok(())
+    }
+
+    /// How far the time is ahead of the real one.
+    pub(super) fn ahead(&self) -> Duration {
+        self.clock.ahead()
+    }
+
+    /// Switches a fault on or off.
+    pub(super) fn switch(&self, name: &str, on: bool) -> Result<(), &'static str> {
+        let Fivetran::StandIn(fivetran) = &self.fivetran else {
+            return Err("Faults can't be switched on with the real Fivetran.");
+        };
+        let known = self.switched.set(name, on, &self.slack, fivetran);
+        self.tape.touch();
+        if known { Ok(()) } else { Err("There's no fault of that name.") }
+    }
+
+    /// Stops everything.
+    pub(super) async fn stop(&self) {
+        self.bot.stop().await;
+        self.slack.shutdown();
+        match &self.fivetran {
+            Fivetran::StandIn(fivetran) => fivetran.shutdown(),
+            Fivetran::Real(relay) => relay.stop(),
+        }
+        // A folder of the system's temporary ones; it does no harm if it stays.
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// The variables that lead a bot to this stand-in instead of to Slack.
+pub(super) fn slack_vars(slack: &SlackStandIn) -> [(&'static str, String); 4] {
+    [
+        ("SLACK_API_URL", slack.api_url()),
+        ("SLACK_RESPONSE_URL_ORIGINS", slack.url()),
+        ("SLACK_SIGNING_SECRET", slack::SIGNING_SECRET.to_owned()),
+        ("SLACK_BOT_TOKEN", slack::BOT_TOKEN.to_owned()),
+    ]
+}
+
+/// The variables that lead a bot to this stand-in instead of to Fivetran.
+pub(super) fn fivetran_vars(fivetran: &FivetranStandIn) -> [(&'static str, String); 4] {
+    [
+        ("FIVETRAN_API_URL", fivetran.url()),
+        ("FIVETRAN_API_KEY", fivetran::API_KEY.to_owned()),
+        ("FIVETRAN_API_SECRET", fivetran::API_SECRET.to_owned()),
+        ("FIVETRAN_GROUP_ID", fivetran::GROUP_ID.to_owned()),
+    ]
+}

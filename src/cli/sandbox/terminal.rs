@@ -1,0 +1,280 @@
+//! The sandbox in a terminal: what is typed there, and what it prints of what each party saw.
+//!
+//! Owns the words of the terminal. The page may be used beside it: it shows what came of that, too.
+
+use std::io::IsTerminal as _;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+use stand_ins::slack::{self, Author, Message, Used, Visibility};
+use stand_ins::tape::{Exchange, Party};
+use tokio::io::{AsyncBufReadExt as _, BufReader, Lines, Stdin};
+
+use super::EXAMPLE;
+use super::stage::{CHANNEL, Fivetran, Stage, USER, fivetran_vars, slack_vars};
+use crate::cli::{self, Exit};
+
+/// Longest wait for a command to end, in `--once`.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// How often the stand-ins' logs are looked at.
+const GLANCE: Duration = Duration::from_millis(20);
+
+/// What a keyboard says.
+pub(super) type Keyboard = Lines<BufReader<Stdin>>;
+
+/// The keyboard of this process.
+pub(super) fn keyboard() -> Keyboard {
+    BufReader::new(tokio::io::stdin()).lines()
+}
+
+/// A terminal before a stage.
+pub(super) struct Terminal<'a> {
+    stage: &'a Stage,
+    /// The buttons on show, by their numbers from 1; `None` where nobody can type.
+    buttons: Mutex<Option<Vec<Button>>>,
+    /// What has been shown so far.
+    shown: Mutex<Shown>,
+}
+
+/// A button that can be pressed by typing.
+#[derive(Clone)]
+struct Button {
+    message: Message,
+    action: String,
+    label: String,
+}
+
+/// What has been shown so far of what the stand-ins have seen.
+#[derive(Default)]
+struct Shown {
+    /// How much of the tape.
+    revision: u64,
+    /// How many edits of each message.
+    edits: Vec<usize>,
+}
+
+impl<'a> Terminal<'a> {
+    pub(super) fn before(stage: &'a Stage) -> Self {
+        Self { stage, buttons: Mutex::default(), shown: Mutex::default() }
+    }
+
+    /// Sends one command and shows what came of it.
+    pub(super) async fn once(&self, typed: &str) -> Exit {
+        say(&format!("{USER} types in {}:\n    {typed}\n", CHANNEL.1));
+        if !self.send(typed).await {
+            return Exit::Failed;
+        }
+        let end = tokio::time::Instant::now() + PATIENCE;
+        while !self.has_link() && tokio::time::Instant::now() < end && self.stage.bot.is_open().await {
+            tokio::time::sleep(GLANCE).await;
+        }
+        self.catch_up();
+        if !self.has_link() {
+            return Exit::Failed;
+        }
+        say(
+            "The stand-ins stop now, so the link stops working. To play the customer, run connect-card sandbox\n\
+             without --once, type the same command, and open its link in a browser.",
+        );
+        Exit::Well
+    }
+
+    fn has_link(&self) -> bool {
+        self.stage.slack.messages().iter().any(|message| link_of(message).is_some())
+    }
+
+    /// Sends a slash command and shows its acknowledgement; false unless it was 200.
+    async fn send(&self, typed: &str) -> bool {
+        let Stage { slack, .. } = self.stage;
+        let opened = slack.views().len();
+        match self.stage.command(typed).await {
+            Ok(ack) => {
+                let ms = ack.elapsed.as_secs_f64() * 1e3;
+                say(&format!("The bot acknowledges with {} after {ms:.1} ms; only {USER} sees:", ack.status));
+                say(&indented(&slack::render(&ack.json())));
+                slack.show(&ack, CHANNEL.0, USER);
+                // It is on show already.
+                if let Some(private) = slack.messages().last().filter(|message| message.user.is_some()) {
+                    self.offer(private);
+                    let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+                    self.show_until(&mut shown, private.id);
+                    shown.edits.push(private.edits.len());
+                }
+                for view in slack.views().iter().skip(opened) {
+                    say(&format!("A form opens for {USER}; it can be filled in on the sandbox's page:"));
+                    say(&indented(&slack::render(view)));
+                }
+                ack.status == 200
+            }
+            Err(error) => {
+                say(&format!("The bot didn't acknowledge: {error}"));
+                false
+            }
+        }
+    }
+
+    /// Says by what to type each button of a message is pressed. One that leads to an address is there
+    /// to be opened in a browser.
+    fn offer(&self, message: &Message) {
+        let mut on_show = self.on_show();
+        let Some(on_show) = on_show.as_mut() else { return };
+        let blocks = message.payload.get("blocks").and_then(Value::as_array).into_iter().flatten();
+        for element in blocks.filter_map(|block| block.get("elements")?.as_array()).flatten() {
+            let word = |path| element.pointer(path).and_then(Value::as_str);
+            let (action, label) = (word("/action_id"), word("/text/text"));
+            if let (None, Some(action), Some(label)) = (word("/url"), action, label) {
+                let (action, label) = (action.to_owned(), label.to_owned());
+                say(&indented(&format!("[{label}]: type press {}", on_show.len() + 1)));
+                on_show.push(Button { message: message.clone(), action, label });
+            }
+        }
+    }
+
+    fn on_show(&self) -> MutexGuard<'_, Option<Vec<Button>>> {
+        self.buttons.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Presses a button by its number.
+    async fn press(&self, number: &str) {
+        let place = number.trim().parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+        let button = place.and_then(|place| self.on_show().as_ref()?.get(place).cloned());
+        let Some(Button { message, action, label }) = button else {
+            return say("There's no button of that number.");
+        };
+        say(&format!("{USER} presses [{label}] in {}.", self.place(&message)));
+        let used = Used { action_id: &action, ..Used::default() };
+        let pressed =
+            self.stage.with_slack(async |slack, bot| slack.use_in_message(bot, &message, used, USER).await);
+        if let Err(error) = pressed.await {
+            say(&format!("The bot didn't answer: {error}"));
+        }
+    }
+
+    /// Lets a person type until they have had enough.
+    pub(super) async fn converse(&self, mut lines: Keyboard, page: &str) -> Exit {
+        say(&self.banner(page));
+        *self.on_show() = Some(Vec::new());
+        let (mut reading, mut typed_anything) = (true, false);
+        loop {
+            tokio::select! {
+                _ = tokio::signal::ctrl_c() => return Exit::Well,
+                line = lines.next_line(), if reading => match line.ok().flatten() {
+                    Some(typed) => {
+                        typed_anything = true;
+                        match typed.trim() {
+                            "" => {}
+                            "quit" | "exit" => break,
+                            typed if let Some(number) = typed.strip_prefix("press ") => self.press(number).await,
+                            slash if slash.starts_with('/') => drop(self.send(slash).await),
+                            _ => {
+                                say("A slash command starts with a slash; type quit to stop.");
+                                self.send("/connect-card help").await;
+                            }
+                        }
+                    }
+                    None if typed_anything || std::io::stdin().is_terminal() => break,
+                    // No keyboard, as in a container: the bot goes on all the same.
+                    None => reading = false,
+                },
+                () = tokio::time::sleep(GLANCE) => self.catch_up(),
+            }
+        }
+        let end = tokio::time::Instant::now() + PATIENCE;
+        while self.stage.bot.is_open().await && tokio::time::Instant::now() < end {
+            tokio::time::sleep(GLANCE).await;
+        }
+        self.catch_up();
+        Exit::Well
+    }
+
+    /// Where everything is, to be copied into the variables of another bot or into a request.
+    fn banner(&self, page: &str) -> String {
+        let Stage { bot, slack, fivetran, .. } = self.stage;
+        let mut values = slack_vars(slack).to_vec();
+        let what = match fivetran {
+            Fivetran::StandIn(fivetran) => {
+                values.extend(fivetran_vars(fivetran));
+                "stand-ins for Slack and Fivetran"
+            }
+            Fivetran::Real(_) => "a stand-in for Slack and the real Fivetran",
+        };
+        let values: String = values.iter().map(|(name, value)| format!("    {name}={value}\n")).collect();
+        format!(
+            "Open this in a browser to see everything and play everybody:\n    {page}\n\n\
+             The bot runs at {} with {what}:\n{values}\
+             Or type a slash command here, as {USER} in {}, for example:\n    {EXAMPLE}\n\
+             Under a message with buttons it says what to type to press one. To stop: quit, Ctrl-D or Ctrl-C.\n",
+            bot.url, CHANNEL.1
+        )
+    }
+
+    /// Shows what has happened since.
+    fn catch_up(&self) {
+        let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
+        self.show_until(&mut shown, u64::MAX);
+    }
+
+    /// The same, of the messages before this one.
+    fn show_until(&self, shown: &mut Shown, end: u64) {
+        let (exchanges, revision) = self.stage.tape.since(shown.revision);
+        shown.revision = revision;
+        let answered =
+            |it: &&Exchange| it.to == Party::Fivetran && it.took.is_some() && it.label.contains(" /v1/");
+        for call in exchanges.iter().filter(answered) {
+            let path = call.label.split('?').next().unwrap_or_default();
+            let status = call.status.map_or_else(|| "no answer".to_owned(), |status| status.to_string());
+            say(&format!("Fivetran was asked: {path} -> {status}"));
+        }
+        for (at, message) in self.stage.slack.messages().iter().enumerate().take_while(|(_, it)| it.id < end)
+        {
+            match shown.edits.get_mut(at) {
+                None => {
+                    self.show(message);
+                    self.offer(message);
+                    shown.edits.push(message.edits.len());
+                }
+                Some(shown) if *shown < message.edits.len() => {
+                    *shown = message.edits.len();
+                    let place = self.place(message);
+                    say(&format!(
+                        "\nThe message above in {place} now reads:\n{}",
+                        indented(&message.rendered())
+                    ));
+                    self.offer(message);
+                }
+                Some(_) => {}
+            }
+        }
+    }
+
+    fn show(&self, message: &Message) {
+        let who = match (&message.visibility, &message.user, &message.author) {
+            (_, _, Author::Person(who)) => format!("{who} writes in {}:", self.place(message)),
+            (Visibility::Channel, ..) => format!("Everyone in {} sees:", self.place(message)),
+            (Visibility::Ephemeral, Some(user), _) => format!("Only {user} sees:"),
+            (Visibility::Ephemeral, None, _) => "Only one person sees:".to_owned(),
+        };
+        say(&format!("\n{who}\n{}", indented(&message.rendered())));
+    }
+
+    fn place(&self, message: &Message) -> String {
+        self.stage.slack.channel_name(&message.channel).unwrap_or_else(|| "a direct message".to_owned())
+    }
+}
+
+/// The link behind the first button of a message that the whole channel sees.
+fn link_of(message: &Message) -> Option<&str> {
+    let blocks = message.payload.get("blocks")?.as_array()?;
+    let buttons = blocks.iter().filter_map(|block| block.get("elements")?.as_array()).flatten();
+    let mut urls = buttons.filter_map(|button| button.get("url")?.as_str());
+    if message.visibility == Visibility::Channel { urls.next() } else { None }
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(|line| format!("    {line}\n")).collect()
+}
+
+fn say(text: &str) {
+    let _ = cli::print(&format!("{text}\n"));
+}
