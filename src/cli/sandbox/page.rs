@@ -40,7 +40,6 @@ macro_rules! files {
     ($($name:literal)*) => { &[$(($name, include_str!(concat!("page/", $name)))),*] };
 }
 const FILES: &[(&str, &str)] = files![
-    "index.html"
     "act.js"
     "app.css"
     "app.js"
@@ -53,18 +52,24 @@ const FILES: &[(&str, &str)] = files![
     "dom.js"
     "elements.js"
     "emoji.js"
+    "gallery.css"
+    "gallery.html"
+    "gallery.js"
     "guide.js"
     "icon.svg"
+    "index.html"
     "levers.js"
     "mrkdwn.js"
     "panel.css"
     "panel.js"
+    "panes.js"
     "places.js"
     "redraw.js"
     "rich_text.js"
     "scroll.js"
     "select.js"
     "server.js"
+    "specimens.json"
     "state.js"
     "story.js"
     "suggestions.js"
@@ -337,4 +342,64 @@ async fn perform(stage: &Stage, name: &str, asked: &Value) -> Result<Value, Stri
 
 fn acknowledged(ack: stand_ins::slack::Ack) -> io::Result<()> {
     if ack.status == 200 { Ok(()) } else { Err(io::Error::other(format!("the bot answered {}", ack.status))) }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn every_file_of_the_page_is_served() {
+        let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/src/cli/sandbox/page");
+        let there = std::fs::read_dir(folder).unwrap();
+        let there: BTreeSet<_> = there.map(|it| it.unwrap().file_name().into_string().unwrap()).collect();
+        let served: BTreeSet<_> = FILES.iter().map(|(name, _)| (*name).to_owned()).collect();
+        assert_eq!(served, there);
+    }
+
+    /// Who asks, and whether that is let through.
+    #[test]
+    fn only_the_page_itself_changes_something() {
+        let headers = |pairs: &[(&'static str, &str)]| -> HeaderMap {
+            let named = |(name, value): &(&'static str, &str)| {
+                (HeaderName::from_static(name), value.parse().unwrap())
+            };
+            [("host", "127.0.0.1:7")].iter().chain(pairs).map(named).collect()
+        };
+        let own = ("origin", "http://127.0.0.1:7");
+        for (is_safe, pairs, lets_in) in [
+            (false, vec![own], true),
+            (false, vec![], false),
+            (false, vec![("origin", "http://127.0.0.1:8")], false),
+            (false, vec![("origin", "null")], false),
+            (false, vec![("origin", "http://localhost:7")], false),
+            (true, vec![], true),
+            (true, vec![("sec-fetch-site", "same-origin")], true),
+            (true, vec![("sec-fetch-site", "same-site")], false),
+            (true, vec![("sec-fetch-site", "cross-site")], false),
+            (true, vec![("origin", "http://127.0.0.1:8")], false),
+            (
+                true,
+                vec![
+                    ("sec-fetch-site", "cross-site"),
+                    ("sec-fetch-dest", "document"),
+                    ("sec-fetch-mode", "navigate"),
+                ],
+                true,
+            ),
+            (
+                true,
+                vec![
+                    ("sec-fetch-site", "cross-site"),
+                    ("sec-fetch-dest", "iframe"),
+                    ("sec-fetch-mode", "navigate"),
+                ],
+                false,
+            ),
+        ] {
+            assert_eq!(Page::is_own(is_safe, &headers(&pairs)), lets_in, "{is_safe} {pairs:?}");
+        }
+    }
 }
