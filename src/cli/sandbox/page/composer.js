@@ -105,9 +105,8 @@ export function createComposer(onSent) {
     const mine = me();
     hint.classList.toggle("strong", Boolean(mine.outside));
     if (mine.outside) {
-      const team = state.world.people.find((one) => !one.outside)?.team ?? "the other workspace";
-      setText(hint, `There is no command here for ${mine.name}: Slack doesn’t share slash commands with other workspaces, and ${command.name} belongs to ${team}. Plain words work.`);
-      return;
+      const why = `${mine.name} is here from ${mine.team}, and Slack doesn’t share slash commands with other workspaces`;
+      return setText(hint, `There is no ${command.name} for ${mine.name}: ${why}. Plain words work.`);
     }
     const typedWords = field.value.trimStart().split(/\s+/);
     if (typedWords[0] !== command.name) return setText(hint, KEYS);
