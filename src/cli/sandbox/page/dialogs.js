@@ -5,7 +5,7 @@ import { make } from "./dom.js";
 import { byId, setText } from "./redraw.js";
 import { request } from "./server.js";
 import { state } from "./state.js";
-import { names } from "./story.js";
+import { reading } from "./story.js";
 
 /** Shows the modals of whoever the viewer is, the topmost in front. */
 export function createDialogs() {
@@ -110,7 +110,7 @@ function createDialog(id) {
 function viewEnv(one, holder) {
   const about = (element, block) => ({ view: one.id, user: one.user, block_id: block.block_id, action_id: element.action_id });
   return {
-    ...names,
+    ...reading,
     act: (element, block, choice) => request("act", { ...about(element, block), choice, values: readValues(holder) }),
     suggest: (element, block, text) => request("suggest", { ...about(element, block), text }),
   };

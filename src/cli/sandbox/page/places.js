@@ -82,7 +82,7 @@ function createPlace(id, onClick) {
   const news = make("span", { class: "place-news" }, make("span", { class: "visually-hidden" }, "new messages"));
   const button = make("button", { type: "button", class: "place" }, sign, name, news);
   button.addEventListener("click", onClick);
-  const shared = make("span", { class: "place-shared hint" });
+  const shared = make("span", { class: "place-shared hint", id: `shared-${id}` });
   const element = make("li", {}, button, shared);
   function update(title, open, sharedWithWhom, hasNews) {
     const isChannel = title.startsWith("#");
@@ -92,6 +92,7 @@ function createPlace(id, onClick) {
     if (open) button.setAttribute("aria-current", "page");
     else button.removeAttribute("aria-current");
     shared.hidden = !sharedWithWhom;
+    if (sharedWithWhom) button.setAttribute("aria-describedby", shared.id);
     setText(shared, sharedWithWhom ? `shared with ${sharedWithWhom}` : "");
   }
   return { element, update };

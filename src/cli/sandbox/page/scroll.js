@@ -5,6 +5,7 @@ export function keepAtEnd(scroller, content, onMove = () => {}) {
   // So near to the end counts as at it: a line or so.
   const NEAR = 32;
   let atEnd = true;
+  let lastTop = 0;
   const set = (value) => {
     if (value === atEnd) return;
     atEnd = value;
@@ -14,7 +15,13 @@ export function keepAtEnd(scroller, content, onMove = () => {}) {
     if (atEnd) scroller.scrollTop = scroller.scrollHeight;
   };
   scroller.addEventListener("scroll", () => {
-    set(scroller.scrollHeight - scroller.scrollTop - scroller.clientHeight < NEAR);
+    const { scrollTop, scrollHeight, clientHeight } = scroller;
+    // Out of sight it has no size, and its place says nothing.
+    if (clientHeight === 0) return;
+    // Only who scrolls up leaves the end: by the time a scroll is told of, more may have been added below.
+    if (scrollHeight - scrollTop - clientHeight < NEAR) set(true);
+    else if (scrollTop < lastTop) set(false);
+    lastTop = scrollTop;
   });
   const observer = new ResizeObserver(settle);
   observer.observe(content);

@@ -7,7 +7,7 @@ import { announce, arrange, byId, replaceKindly, setText } from "./redraw.js";
 import { keepAtEnd } from "./scroll.js";
 import { request } from "./server.js";
 import { channel, isReply, nameOf, person, readable, state, titleOf } from "./state.js";
-import { clockTime, dayName, fullTime, ofTs } from "./time.js";
+import { clockTime, dayName, fullTime, now, ofTs } from "./time.js";
 
 // Messages of one author within so many minutes stand under one name.
 const TOGETHER_MINUTES = 5;
@@ -83,11 +83,12 @@ export function createStory() {
 function envOf(message) {
   const act = (element, block, choice) =>
     request("press", { message: message.id, user: state.place.as, block_id: block.block_id, action_id: element.action_id, choice });
-  return { ...names, act };
+  return { ...reading, act };
 }
 
-/** How people and channels are called within what the bot says. */
-export const names = {
+/** What the bot's words need to be read: how people and channels are called, and what time it is. */
+export const reading = {
+  now: () => now().getTime(),
   user: nameOf,
   channel(id) {
     const one = channel(id);
@@ -101,7 +102,7 @@ export function announceNews(event) {
     const shown = readable(state.place.in, state.place.as).some((one) => one.id === message.id);
     if (!shown || message.from === state.place.as) continue;
     const how = message.edited ? "changed a message" : isReply(message) ? "replied" : "wrote";
-    announce(`${nameOf(message.from) ?? message.from} ${how}: ${plain(message.payload, names)}`);
+    announce(`${nameOf(message.from) ?? message.from} ${how}: ${plain(message.payload, reading)}`);
   }
 }
 
@@ -122,6 +123,7 @@ function createRow({ opened, onOpen, env }) {
   const element = make("div", { class: "row" }, day, article);
   article.addEventListener("animationend", () => article.classList.remove("changed"));
   let drawnPayload = "";
+  let drawnDay = "";
 
   function update(message, before, replies, live, withDay = true) {
     const at = ofTs(message.ts);
@@ -150,11 +152,14 @@ function createRow({ opened, onOpen, env }) {
 
   function draw(message, live) {
     const payload = JSON.stringify(message.payload);
-    if (payload === drawnPayload) return;
-    const isEdit = drawnPayload !== "";
-    drawnPayload = payload;
+    const today = now().toDateString();
+    const isEdit = drawnPayload !== "" && drawnPayload !== payload;
+    // The bot may say “tomorrow”, which another day says otherwise.
+    if (payload === drawnPayload && today === drawnDay) return;
+    const isNew = drawnPayload === "";
+    [drawnPayload, drawnDay] = [payload, today];
     replaceKindly(body, article, renderMessage(message.payload, env(message)));
-    if (!live) return;
+    if (!live || !(isEdit || isNew)) return;
     article.classList.remove("changed", "fresh");
     // Reading a size makes the browser notice the removal, so that a second edit glows again.
     void article.offsetWidth;

@@ -23,7 +23,7 @@ export function createWire() {
   const end = keepAtEnd(scroller, list, (atEnd) => {
     latest.hidden = atEnd;
   });
-  byId("panel-wire").append(make("div", { class: "wire-head" }, label, filter), scroller, make("p", { class: "unread" }, latest));
+  byId("panel-wire").append(make("div", { class: "wire-head" }, label, filter), scroller, make("div", { class: "unread" }, latest));
   const rows = new Map();
   const deaths = new Map();
 
