@@ -39,6 +39,7 @@ function onEvent(event) {
   drawView();
   for (const part of parts) part.update();
   story.update(!event.full);
+  byId("columns").removeAttribute("aria-busy");
   if (!event.full) announceNews(event);
 }
 

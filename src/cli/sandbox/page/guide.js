@@ -17,6 +17,7 @@ export function createGuide(write, onGo) {
   const list = make("ol", { role: "list", class: "steps" });
   const after = make("p", { class: "hint" }, "That is the whole story. Now switch on a fault or kill the bot in the middle, behind the scenes, and play it again.");
   element.append(make("header", {}, heading, put), list, after);
+  const again = byId("guide-again");
   const steps = [
     createStep("Type the command", "", "Fill it in", () => {
       go({ as: asker().id, in: meeting()?.id ?? state.place.in, view: "channel" });
@@ -37,33 +38,50 @@ export function createGuide(write, onGo) {
   function update() {
     if (!state.world) return;
     element.hidden = isPutAway() || state.place.in === "home";
+    again.hidden = !isPutAway();
     steps[0].rename("Type the command", `${asker().name} asks the customer to connect Google Ads.`, "Fill it in");
     steps[1].rename(`Be ${customer().name}`, "The customer opens the link and signs in there.", `Be ${customer().name}`);
     const done = progress();
     const current = done.indexOf(false);
-    steps.forEach((step, index) => step.update(done[index], index === current));
+    steps.forEach((step, index) => step.update(index + 1, done[index], index === current));
     element.classList.toggle("all-done", current === -1);
     after.hidden = current !== -1;
   }
 
   function putAway() {
-    try {
-      localStorage.setItem(PUT_AWAY, "yes");
-    } catch {
-      // Without storage the guide comes back at the next visit, and that is all.
-    }
-    element.hidden = true;
+    remember(true);
+    update();
     byId("messages").focus({ preventScroll: true });
   }
+
+  again.addEventListener("click", () => {
+    remember(false);
+    go({ view: "channel" });
+    onGo();
+    put.focus();
+  });
 
   return { update };
 }
 
+// Also kept here, for a browser that keeps nothing: there the guide is back at the next visit.
+let isAway = false;
+
+function remember(away) {
+  isAway = away;
+  try {
+    if (away) localStorage.setItem(PUT_AWAY, "yes");
+    else localStorage.removeItem(PUT_AWAY);
+  } catch {
+    // A browser may refuse to keep anything.
+  }
+}
+
 function isPutAway() {
   try {
-    return localStorage.getItem(PUT_AWAY) === "yes" || byId("guide").dataset.away === "yes";
+    return isAway || localStorage.getItem(PUT_AWAY) === "yes";
   } catch {
-    return byId("guide").dataset.away === "yes";
+    return isAway;
   }
 }
 
@@ -89,7 +107,8 @@ function createStep(title, about, action, onClick) {
   const button = make("button", { type: "button", class: "button small" }, action);
   button.addEventListener("click", onClick);
   const element = make("li", { class: "step" }, mark, make("div", {}, make("p", {}, name, said), words), button);
-  function update(done, current) {
+  function update(number, done, current) {
+    setText(mark, done ? "✓" : String(number));
     element.classList.toggle("done", done);
     element.classList.toggle("current", current);
     if (current) element.setAttribute("aria-current", "step");

@@ -82,7 +82,6 @@ function createExchange(onOpen) {
   const details = make("details", {}, summary, make("div", { class: "exchange-inside" }, at, note, asked.element, answered.element));
   const element = make("li", { class: "exchange" }, details);
   let shown = null;
-  let drawn = "";
 
   details.addEventListener("toggle", () => {
     if (!details.open) return;
@@ -91,9 +90,8 @@ function createExchange(onOpen) {
   });
 
   function update(one) {
-    const now = JSON.stringify(one);
-    if (now === drawn) return;
-    drawn = now;
+    // What has changed comes as a new object.
+    if (one === shown) return;
     shown = one;
     setText(label, one.label);
     setText(who, `, ${NAMES[one.from]} to ${NAMES[one.to]}, `);
