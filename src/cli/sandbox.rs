@@ -85,7 +85,7 @@ pub async fn run(options: &Options, real: Option<Vars>) -> Result<Exit, Faults> 
             page.stop();
             exit
         }
-        Err(error) => failed(&error),
+        Err(error) => failed(&*error),
     };
     if let Fivetran::Real(relay) = &stage.fivetran {
         say_what_is_left(relay);

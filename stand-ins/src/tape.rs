@@ -165,6 +165,13 @@ impl Tape {
         self.0.changes.subscribe()
     }
 
+    /// Whether somebody waits for an answer of this party.
+    #[must_use]
+    pub fn is_awaited(&self, party: Party) -> bool {
+        let kept = lock(&self.0.kept);
+        kept.exchanges.iter().any(|exchange| exchange.to == party && exchange.took.is_none())
+    }
+
     /// Something has changed that is seen elsewhere.
     pub fn touch(&self) {
         self.0.changes.send_modify(|_| {});
@@ -298,7 +305,9 @@ mod tests {
         assert_eq!(ended.len(), 1);
         assert_eq!((ended[0].label.as_str(), ended[0].status, ended[0].faulty), ("GET /a", Some(201), true));
         assert!(ended[0].took.is_some());
+        assert!(tape.is_awaited(Party::Fivetran) && !tape.is_awaited(Party::Bot));
         drop(second);
+        assert!(!tape.is_awaited(Party::Fivetran));
         let (ended, revision) = tape.since(revision);
         assert_eq!((ended.len(), ended[0].status), (1, None));
         assert!(ended[0].took.is_some());

@@ -48,6 +48,7 @@ mod purge;
 mod refusals;
 mod replay;
 mod replicas;
+mod sandbox;
 mod serve;
 mod sessions;
 mod signature;

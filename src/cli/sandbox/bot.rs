@@ -202,6 +202,8 @@ impl Keeper {
                     }
                 },
                 caught = caught(&mut trap) => {
+                    // So that a command that is killed is an acknowledged one.
+                    self.until_slack_is_answered().await;
                     let step = told(&caught);
                     (Some(caught), step)
                 }
@@ -215,6 +217,16 @@ impl Keeper {
                     return;
                 }
             };
+        }
+    }
+
+    /// Waits for whatever Slack has asked the bot; Slack itself does not wait for long.
+    async fn until_slack_is_answered(&self) {
+        let mut changes = self.tape.changes();
+        while self.tape.is_awaited(Party::Bot) {
+            if changes.changed().await.is_err() {
+                return;
+            }
         }
     }
 

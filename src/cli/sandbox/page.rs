@@ -24,12 +24,12 @@ use futures_util::{Stream, StreamExt as _, stream};
 use ring::rand::{SecureRandom as _, SystemRandom};
 use serde_json::{Value, json};
 use stand_ins::slack::Used;
-use tokio::net::TcpListener;
 
 use super::bot::When;
 use super::events::Told;
 use super::stage::Stage;
 use super::world::is_person;
+use crate::app;
 use crate::cli::gallery;
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -115,8 +115,8 @@ impl Served {
 }
 
 /// Serves the page on loopback, at this port or at any.
-pub(super) async fn serve(stage: &Arc<Stage>, port: u16) -> io::Result<Served> {
-    let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, port))).await?;
+pub(super) async fn serve(stage: &Arc<Stage>, port: u16) -> Result<Served, Box<dyn std::error::Error>> {
+    let listener = app::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), "--port")?;
     let port = listener.local_addr()?.port();
     let token = token()?;
     let url = format!("http://127.0.0.1:{port}/{token}/");

@@ -10,6 +10,7 @@ use serde_json::Value;
 use stand_ins::slack::{self, Author, Message, Used, Visibility};
 use stand_ins::tape::{Exchange, Party};
 use tokio::io::{AsyncBufReadExt as _, BufReader, Lines, Stdin};
+use tokio::signal::unix::{SignalKind, signal};
 
 use super::EXAMPLE;
 use super::stage::{CHANNEL, Fivetran, Stage, USER, fivetran_vars, slack_vars};
@@ -156,9 +157,11 @@ impl<'a> Terminal<'a> {
         say(&self.banner(page));
         *self.on_show() = Some(Vec::new());
         let (mut reading, mut typed_anything) = (true, false);
+        let Ok(mut terminate) = signal(SignalKind::terminate()) else { return Exit::Failed };
         loop {
             tokio::select! {
                 _ = tokio::signal::ctrl_c() => return Exit::Well,
+                _ = terminate.recv() => return Exit::Well,
                 line = lines.next_line(), if reading => match line.ok().flatten() {
                     Some(typed) => {
                         typed_anything = true;
