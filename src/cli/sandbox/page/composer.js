@@ -135,9 +135,11 @@ export function createComposer(onSent) {
 }
 
 function exampleButton(example, write) {
-  const button = make("button", { type: "button", class: "button small example", "aria-label": example.about ? `${example.text}, ${example.about}` : example.text });
+  const button = make("button", { type: "button", class: "button small example" });
   button.addEventListener("click", () => write(example.text));
-  button.append(make("span", { class: "mono" }, example.show ?? example.text), example.about ? make("span", { class: "hint" }, example.about) : "");
+  const shown = example.show ?? example.text;
+  const before = example.text.slice(0, example.text.length - shown.length);
+  button.append(make("span", { class: "visually-hidden" }, before), make("span", { class: "mono" }, shown), example.about ? make("span", { class: "hint" }, example.about) : "");
   return button;
 }
 

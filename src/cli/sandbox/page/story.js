@@ -9,7 +9,7 @@ import { request } from "./server.js";
 import { channel, isReply, nameOf, person, readable, state, titleOf } from "./state.js";
 import { clockTime, dayName, fullTime, now, ofTs } from "./time.js";
 
-// Messages of one author within so many minutes stand under one name.
+// Messages of one author within so many minutes stand under one name, but for those that only one person sees.
 const TOGETHER_MINUTES = 5;
 
 /** The messages of the channel that is open. */
@@ -171,7 +171,8 @@ function createRow({ opened, onOpen, env }) {
 
 const goesOn = (before, message) =>
   before.from === message.from &&
-  !before.user === !message.user &&
+  !before.user &&
+  !message.user &&
   ofTs(message.ts) - ofTs(before.ts) < TOGETHER_MINUTES * 60_000;
 
 export function drawAvatar(avatar, id, name) {
