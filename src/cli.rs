@@ -59,10 +59,10 @@ pub enum Task {
         /// Drive the real Fivetran with the FIVETRAN_* variables; Slack stays simulated.
         #[arg(long, conflicts_with_all = ["once", "gallery"])]
         real_fivetran: bool,
+        /// Be the bot of a sandbox, which starts it so.
+        #[arg(long, hide = true, conflicts_with_all = ["once", "gallery", "port", "open", "real_fivetran"])]
+        bot: bool,
     },
-    /// The bot of a sandbox, which starts it.
-    #[command(hide = true)]
-    SandboxBot,
     /// Check the configuration and everything it points to, one line each.
     Check,
     /// Print the permissions that a Fivetran system key needs for the destinations configured.

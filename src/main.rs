@@ -48,20 +48,17 @@ async fn run(task: Task) -> Result<Exit, Faults> {
             key_policy::run(&config::destinations(&vars)?, name.as_deref())
         }
         Task::Sandbox { gallery: true, .. } => gallery::run(),
-        Task::Sandbox { once, port, open, real_fivetran, .. } => {
+        Task::Sandbox { once, port, open, real_fivetran, bot, .. } => {
             // The sandbox is the same in every folder, whatever its `.env` says.
             telemetry::start(LogFormat::Text, quiet(&config::log(&Vars::from_environment())));
             match once {
+                _ if bot => sandbox::child::run().await,
                 Some(typed) => sandbox::once(&typed).await,
                 None => {
                     let real = if real_fivetran { Some(Vars::from_process()?) } else { None };
                     sandbox::run(&sandbox::Options { port, open }, real).await?
                 }
             }
-        }
-        Task::SandboxBot => {
-            telemetry::start(LogFormat::Text, quiet(&config::log(&Vars::from_environment())));
-            sandbox::child::run().await
         }
         Task::Manifest { public_url } => manifest::run(&public_url)?,
     })

@@ -149,7 +149,7 @@ impl Keeper {
     /// Starts a process, and waits until it listens.
     async fn launch(&self) -> io::Result<Process> {
         let mut command = Command::new(std::env::current_exe()?);
-        command.arg("sandbox-bot").stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
+        command.args(["sandbox", "--bot"]).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         // A Ctrl-C is for the sandbox, which then stops the bot.
         command.process_group(0);
         let mut child = command.spawn()?;

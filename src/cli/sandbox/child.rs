@@ -1,4 +1,4 @@
-//! `connect-card sandbox-bot`: the bot of a sandbox, in a process of its own, so that it can be killed.
+//! `connect-card sandbox --bot`: the bot of a sandbox, in a process of its own, so that it can be killed.
 //!
 //! Owns the words that it exchanges with the sandbox over its standard input and output; `bot` is the
 //! other end. It is the bot of `serve` with a clock that can be moved. Its variables come over the pipe,
