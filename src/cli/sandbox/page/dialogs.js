@@ -15,6 +15,8 @@ export function createDialogs() {
     const ids = new Set(state.views.map((one) => one.id));
     for (const [id, dialog] of dialogs) {
       if (ids.has(id)) continue;
+      // Closing gives the focus back to where it was; removing alone would lose it.
+      dialog.element.close();
       dialog.element.remove();
       dialogs.delete(id);
     }

@@ -17,7 +17,7 @@ export const state = {
 // How many exchanges are kept: enough for a long story, few enough for a quick page.
 const WIRE_KEPT = 400;
 
-/** Takes in one event. Returns which parts it changed, for whoever shows them. */
+/** Takes in one event: a full one replaces what is known, another adds to it. */
 export function apply(event) {
   if (event.full) {
     state.messages.clear();
