@@ -4,7 +4,7 @@
 import { make } from "./dom.js";
 import { announce, byId, setText } from "./redraw.js";
 import { request } from "./server.js";
-import { channel, me, sharedWith, state, titleOf } from "./state.js";
+import { channel, me, nameOf, sharedWith, state, titleOf } from "./state.js";
 import { createSuggestions } from "./suggestions.js";
 
 const KEYS = "Enter sends. Type / for the command.";
@@ -12,7 +12,10 @@ const KEYS = "Enter sends. Type / for the command.";
 /** The composer. `onSent()` is called when something of the viewer's is about to appear. */
 export function createComposer(onSent) {
   const form = byId("composer");
+  // All three by person and channel: what stands in the field, why the last was not sent, how many are on their way.
   const drafts = new Map();
+  const troubles = new Map();
+  const sending = new Map();
   const label = make("label", { class: "visually-hidden", for: "composer-text" });
   const field = make("textarea", {
     id: "composer-text",
@@ -30,7 +33,6 @@ export function createComposer(onSent) {
   const suggestions = createSuggestions(field, words, write);
   form.append(examples, make("div", { class: "composer-line" }, suggestions.element, label, field, send), trouble, hint);
   let key = "";
-  let sending = false;
 
   form.addEventListener("submit", (event) => {
     event.preventDefault();
@@ -46,11 +48,12 @@ export function createComposer(onSent) {
 
   function typed() {
     drafts.set(key, field.value);
-    setText(trouble, "");
+    complain(key, "");
     suggestions.update();
     explain();
   }
 
+  /** Puts words into the field, and the viewer with them. */
   function write(text) {
     field.value = text;
     field.setSelectionRange(text.length, text.length);
@@ -58,27 +61,50 @@ export function createComposer(onSent) {
     field.focus();
   }
 
+  /** Sends what stands in the field and clears it at once, as Slack does: nobody waits for the answer. */
   async function submit() {
     const text = field.value.trim();
-    if (!text || sending) return;
-    const [user, place] = [state.place.as, state.place.in];
-    const sentFrom = key;
-    sending = true;
-    send.setAttribute("aria-busy", "true");
+    if (!text) return;
+    const [user, place, from] = [state.place.as, state.place.in, key];
     suggestions.close();
-    setText(trouble, "");
+    fill(from, "");
+    complain(from, "");
+    count(from, 1);
+    onSent();
     try {
-      onSent();
       await request("say", { channel: place, user, text });
-      drafts.delete(sentFrom);
-      if (key === sentFrom && field.value.trim() === text) write("");
       if (text.startsWith("/")) announce("Command sent");
     } catch (error) {
-      setText(trouble, error.message);
+      // What was typed meanwhile stays, below what comes back.
+      fill(from, [text, drafts.get(from)].filter(Boolean).join("\n"));
+      complain(from, `Not sent: ${error.message}`);
+      if (from !== key) announce(`A message of ${nameOf(user)}’s was not sent: ${error.message}`);
     } finally {
-      sending = false;
-      send.removeAttribute("aria-busy");
+      count(from, -1);
     }
+  }
+
+  /** Sets the draft of a person in a channel, without taking the focus from wherever the viewer is. */
+  function fill(of, text) {
+    drafts.set(of, text);
+    if (of !== key) return;
+    field.value = text;
+    explain();
+  }
+
+  function complain(of, text) {
+    troubles.set(of, text);
+    if (of === key) setText(trouble, text);
+  }
+
+  function count(of, change) {
+    sending.set(of, (sending.get(of) ?? 0) + change);
+    showSending();
+  }
+
+  function showSending() {
+    if (sending.get(key)) send.setAttribute("aria-busy", "true");
+    else send.removeAttribute("aria-busy");
   }
 
   /** Shows the composer of the place that is open, with what was typed there before. */
@@ -92,7 +118,8 @@ export function createComposer(onSent) {
     if (now === key) return;
     key = now;
     field.value = drafts.get(key) ?? "";
-    setText(trouble, "");
+    setText(trouble, troubles.get(key) ?? "");
+    showSending();
     suggestions.close();
     examples.hidden = Boolean(me().outside);
     examples.replaceChildren(...examplesFor(one).map((example) => exampleButton(example, write)));
@@ -143,11 +170,11 @@ function exampleButton(example, write) {
   return button;
 }
 
-/** Three lines worth trying in a channel; each channel has a schema of its own, as each customer would. */
+/** Three lines worth trying: where all three meet, those of the documentation; in another channel, with a schema of its own. */
 export function examplesFor(one) {
-  const name = state.world.command.name;
-  const isCustomers = one.kind !== "im" && !sharedWith(one);
-  const schema = !isCustomers ? "customer_schema" : `${titleOf(one).replace(/^#/, "").split("-").at(-1).replace(/\W/g, "_").toLowerCase()}_schema`;
+  const { name } = state.world.command;
+  const isOrdinary = one.kind === "im" || Boolean(sharedWith(one));
+  const schema = isOrdinary ? "customer_schema" : `${one.name.split("-").at(-1).replace(/\W/g, "_").toLowerCase()}_schema`;
   return [
     { text: `${name} google_ads ${schema}` },
     { text: `${name} status ${schema}`, show: `status ${schema}` },

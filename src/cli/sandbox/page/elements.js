@@ -90,11 +90,8 @@ function linkButton(element, block, env, attributes, text) {
   node.classList.add("leads");
   node.classList.toggle("inert", !env.act);
   node.addEventListener("click", async (event) => {
-    if (!env.act || node.dataset.pending) {
-      event.preventDefault();
-      return;
-    }
-    if (element.confirm) event.preventDefault();
+    // While the app is being told, the address can be opened all the same.
+    if (!env.act || element.confirm) event.preventDefault();
     const done = await act({ control: node, element, block, choice: { value: element.value }, env });
     if (done && element.confirm) open(element.url, "_blank", "noopener,noreferrer");
   });

@@ -64,6 +64,8 @@ export class Select {
     this.chosen = [...initial];
     this.typed = false;
     this.request = 0;
+    // What the list that is shown was asked for with.
+    this.answered = undefined;
     this.shown = [];
     this.active = -1;
     this.#build(placeholder, names);
@@ -94,12 +96,16 @@ export class Select {
     this.popup = make("div", { class: "select-popup", popover: "manual" }, this.note, this.list);
     this.chips = this.multiple ? make("ul", { class: "chips", role: "list" }) : undefined;
     this.node = make("div", { class: "select" }, this.chips, this.input, this.popup);
-    this.place = () => this.#placePopup();
+    this.place = () => {
+      // A field that was replaced while its list was open can't be followed any more.
+      if (this.input.isConnected) this.#placePopup();
+      else this.#unfollow();
+    };
     this.#listen();
   }
 
   #listen() {
-    this.input.addEventListener("click", () => this.open());
+    this.input.addEventListener("click", () => this.#openToType());
     this.input.addEventListener("input", () => {
       this.typed = true;
       this.open();
@@ -129,6 +135,13 @@ export class Select {
     this.#refresh();
   }
 
+  // What was chosen before is there to be typed over, not to be added to.
+  #openToType() {
+    if (this.isOpen) return;
+    this.open();
+    if (!this.multiple) this.input.select();
+  }
+
   close() {
     if (!this.isOpen) return;
     this.request += 1;
@@ -136,6 +149,10 @@ export class Select {
     this.input.removeAttribute("aria-controls");
     this.input.removeAttribute("aria-activedescendant");
     this.popup.hidePopover();
+    this.#unfollow();
+  }
+
+  #unfollow() {
     removeEventListener("scroll", this.place, true);
     removeEventListener("resize", this.place);
   }
@@ -169,12 +186,15 @@ export class Select {
       this.#showNote(`Type ${lacking} more ${lacking === 1 ? "character" : "characters"} to search`);
       return;
     }
-    if (this.shown.length === 0) this.#showNote("Searching…");
+    // What answered other letters must not be there to choose from.
+    if (this.shown.length === 0 || query !== this.answered) this.#showNote("Searching…");
     if (this.typed) await new Promise((resolve) => setTimeout(resolve, TYPING_PAUSE_MS));
     if (request !== this.request) return;
     try {
       const answer = await this.load(query);
-      if (request === this.request) this.#showGroups(asGroups(answer).filter((group) => group.options.length > 0));
+      if (request !== this.request) return;
+      this.answered = query;
+      this.#showGroups(asGroups(answer).filter((group) => group.options.length > 0));
     } catch (error) {
       if (request === this.request) this.#showNote(error instanceof Error ? error.message : String(error));
     }
@@ -252,19 +272,22 @@ export class Select {
       ArrowUp: () => this.#activate(this.active <= 0 ? last : this.active - 1),
       Home: () => this.#activate(0),
       End: () => this.#activate(last),
-      Enter: () => this.#choose(this.active),
     };
     if (event.key === "Escape" && this.isOpen) {
       // The dialog around it stays open.
       event.preventDefault();
       event.stopPropagation();
       this.#settle();
+    } else if (this.isOpen && event.key === "Enter" && !event.isComposing) {
+      // Also where nothing can be chosen yet: it must not send the form with what was chosen before.
+      event.preventDefault();
+      this.#choose(this.active);
     } else if (this.isOpen && moves[event.key] && last >= 0) {
       event.preventDefault();
       moves[event.key]();
     } else if (!this.isOpen && (event.key === "ArrowDown" || event.key === "ArrowUp")) {
       event.preventDefault();
-      this.open();
+      this.#openToType();
     } else if (event.key === "Backspace" && this.multiple && this.input.value === "" && this.chosen.length > 0) {
       this.#change(this.chosen.slice(0, -1));
     }
