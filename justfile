@@ -50,6 +50,13 @@ rows ROWS="1000000":
 sandbox *ARGS:
     cargo run --release -- sandbox "$@"
 
+# Makes the README's pictures from the sandbox's page; `just pictures NAME` makes that one.
+pictures *ARGS:
+    cargo build --release
+    test -x target/pictures/bin/python || python3 -m venv target/pictures
+    target/pictures/bin/pip install --quiet --disable-pip-version-check playwright==1.65.2 pillow==13.0.0
+    target/pictures/bin/python docs/pictures/make "$@"
+
 # Every message and form that people can see, one JSON object a line.
 gallery:
     cargo run --release -- sandbox --gallery

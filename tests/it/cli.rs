@@ -282,10 +282,10 @@ fn without_chance(transcript: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn the_readme_shows_what_the_sandbox_prints() {
+async fn the_manual_shows_what_the_sandbox_prints() {
     let output = Program::bare().run(&["sandbox", "--once", "/connect-card adwords customer_schema"]).await;
-    let readme = include_str!("../../README.md");
-    let shown = readme.split("```").find(|block| block.contains("U0ALICE types in")).unwrap();
+    let manual = include_str!("../../docs/sandbox.md");
+    let shown = manual.split("```").find(|block| block.contains("U0ALICE types in")).unwrap();
     assert_eq!(without_chance(shown.trim()), without_chance(output.stdout.trim()));
 }
 
