@@ -9,7 +9,7 @@ import { mrkdwn, plainText, textObject } from "./mrkdwn.js";
 import { richText } from "./rich_text.js";
 import { optionPicture } from "./select.js";
 
-export { findMissing, readValues, showErrors } from "./values.js";
+export { findMissing, keepFilledIn, readValues, showErrors } from "./values.js";
 
 // Slack says of sections only that a long text may be folded. 700 characters is what it documents
 // for attachments; how many lines it takes is our own guess.

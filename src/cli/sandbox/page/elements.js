@@ -53,7 +53,9 @@ const MAKERS = {
  */
 export function renderElement(element, block, env, names = {}) {
   const maker = Object.hasOwn(MAKERS, element.type) ? MAKERS[element.type] : undefined;
-  return maker?.(element, block, env, names);
+  const node = maker?.(element, block, env, names);
+  if (element.action_id) node?.setAttribute("data-action-id", element.action_id);
+  return node;
 }
 
 /** Whether a label of its own can point to the element's control. */

@@ -21,6 +21,30 @@ export function readValues(root) {
   return values;
 }
 
+/** The blocks with what has been filled in since, which Slack keeps where block_id and action_id are the same. */
+export function keepFilledIn(blocks, values) {
+  return blocks.map((block) => {
+    const held = values[block.block_id];
+    if (!held) return block;
+    const fill = (element) => refilled(element, held[element.action_id ?? element.type]);
+    const kept = { ...block };
+    if (block.element) kept.element = fill(block.element);
+    if (block.accessory) kept.accessory = fill(block.accessory);
+    if (block.elements) kept.elements = block.elements.map(fill);
+    return kept;
+  });
+}
+
+// What Slack's state calls selected_option, or value, an element calls initial_option, or initial_value.
+function refilled(element, held) {
+  if (held?.type !== element.type) return element;
+  const { type, ...holds } = held;
+  const [[key, value]] = Object.entries(holds);
+  const initial = key === "value" ? "initial_value" : key.replace("selected_", "initial_");
+  const { [initial]: given, ...rest } = element;
+  return value === null || value.length === 0 ? rest : { ...rest, [initial]: value };
+}
+
 /**
  * Shows each error under the input of its block, and none elsewhere; the first is brought into focus.
  * An error of a block that is not there stands at the top, since somebody has to see it.
