@@ -139,7 +139,7 @@ def play(stage):
 
     reel.caption(3)
     grace = page.get_by_role("radio", name="Grace")
-    reel.glide(page, grace)
+    reel.glide(page, page.locator("label").filter(has=grace))
     grace.check()
     reel.take(page, LOOK, pointer=True)
     reel.glide(page, link)
