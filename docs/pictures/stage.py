@@ -83,12 +83,13 @@ class Stage:
 
     def __enter__(self):
         check_fonts()
-        self.sandbox = Sandbox().__enter__()
         self.playwright = sync_playwright().start()
         # As root, as in a container, Chromium has no sandbox of its own.
         args = ["--font-render-hinting=none", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
         self.browser = self.playwright.chromium.launch(executable_path=chromium(), args=args)
         expect.set_options(timeout=PATIENCE)
+        # Last, because it would go on alone if something else didn't start.
+        self.sandbox = Sandbox().__enter__()
         return self
 
     def __exit__(self, *_):
