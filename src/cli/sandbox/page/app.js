@@ -19,28 +19,42 @@ const story = createStory();
 const guide = createGuide(composer.write, moved);
 const places = createPlaces(moved);
 const panel = createPanel(() => panel.update());
-const parts = [places, composer, guide, panel, createDialogs(), createHome(), createWire(), createTime(), createFaults(), createBot()];
+// Each part, and what of the events it shows. All of them draw anew when the viewer moves or everything arrives.
+const parts = [
+  [places, ["messages", "homes"]],
+  [composer, []],
+  [guide, ["messages", "wire"]],
+  [panel, ["faults_on", "bot"]],
+  [createDialogs(), ["views"]],
+  [createHome(), ["homes", "clock"]],
+  [createWire(), ["wire", "bot"]],
+  [createTime(), ["clock"]],
+  [createFaults(), ["faults_on"]],
+  [createBot(), ["bot"]],
+];
 
 /** The viewer went somewhere: draw it all for there. */
 function moved() {
   drawHead();
   drawView();
-  for (const part of parts) part.update();
+  for (const [part] of parts) part.update();
   story.update(false);
 }
 
 function onEvent(event) {
   const first = !state.world;
-  apply(event);
+  const changed = apply(event);
   if (event.clock) setClock(event.clock);
-  if (first) readPlace();
-  if (event.full) go({});
-  drawHead();
-  drawView();
-  for (const part of parts) part.update();
-  story.update(!event.full);
-  byId("columns").removeAttribute("aria-busy");
-  if (!event.full) announceNews(event);
+  if (event.full) {
+    if (first) readPlace();
+    go({});
+    moved();
+    byId("columns").removeAttribute("aria-busy");
+    return;
+  }
+  for (const [part, shows] of parts) if (shows.some((name) => changed.has(name))) part.update();
+  if (changed.has("messages") || changed.has("clock")) story.update(true);
+  announceNews(event);
 }
 
 /** The names above the messages. */
@@ -75,6 +89,8 @@ byId("bottom").addEventListener("click", (event) => {
   if (!view) return;
   go({ view });
   drawView();
+  // Only now is the channel read, or no longer.
+  places.update();
 });
 
 addEventListener("hashchange", () => {
@@ -82,15 +98,19 @@ addEventListener("hashchange", () => {
   if (state.world) moved();
 });
 
-let wasLost = false;
+const LINE = {
+  live: "Live",
+  trying: "Not connected. Trying again.",
+  stopped: "The sandbox has stopped. Start it again and open the address that it prints.",
+};
 
-function onLine(arrives) {
+function onLine(standing) {
   const line = byId("line");
-  line.classList.toggle("lost", !arrives);
-  line.classList.toggle("live", arrives);
-  setText(line, arrives ? "Live" : "The sandbox has stopped. Start it again and open the address that it prints.");
-  if (arrives && wasLost) announce("The sandbox is back");
-  wasLost = !arrives;
+  const isBack = standing === "live" && line.classList.contains("lost");
+  line.classList.toggle("lost", standing !== "live");
+  line.classList.toggle("live", standing === "live");
+  setText(line, LINE[standing]);
+  if (isBack) announce("The sandbox is back");
 }
 
 readPlace();

@@ -7,7 +7,7 @@ import { make } from "./dom.js";
 import { announce, byId, replaceKindly, setText, tabStops } from "./redraw.js";
 import { request } from "./server.js";
 import { state } from "./state.js";
-import { reading } from "./story.js";
+import { readingAs } from "./story.js";
 
 /** Shows the modals of whoever the viewer is, the topmost in front. */
 export function createDialogs() {
@@ -142,7 +142,7 @@ function drawView(view, about, holder, fallback) {
 function viewEnv(one, holder) {
   const about = (element, block) => ({ view: one.id, user: one.user, block_id: block.block_id, action_id: element.action_id });
   return {
-    ...reading,
+    ...readingAs(one.user),
     act: (element, block, choice) => request("act", { ...about(element, block), choice, values: readValues(holder) }),
     suggest: (element, block, text) => request("suggest", { ...about(element, block), text }),
   };
@@ -157,7 +157,8 @@ export function createHome() {
     const { as, in: place } = state.place;
     holder.hidden = place !== "home";
     const view = state.homes[as];
-    const now = JSON.stringify(view);
+    // The clock may change what it says, too.
+    const now = `${state.clock?.ahead} ${JSON.stringify(view)}`;
     if (holder.hidden || !view || (as === drawnFor && now === drawn)) return;
     if (as !== drawnFor) holder.replaceChildren();
     [drawn, drawnFor] = [now, as];

@@ -18,6 +18,8 @@ export function createGuide(write, onGo) {
   const after = make("p", { class: "hint" }, "That is the whole story. Now switch on a fault or kill the bot in the middle, behind the scenes, and play it again.");
   element.append(make("header", {}, heading, put), list, after);
   const again = byId("guide-again");
+  // What has happened stays so, whatever becomes of the message that showed it.
+  const happened = new Set();
   const steps = [
     createStep("Type the command", "", "Fill it in", () => {
       go({ as: asker().id, in: meeting()?.id ?? state.place.in, view: "channel" });
@@ -39,9 +41,13 @@ export function createGuide(write, onGo) {
     if (!state.world) return;
     element.hidden = isPutAway() || state.place.in === "home";
     again.hidden = !isPutAway();
-    steps[0].rename("Type the command", `${asker().name} asks the customer to connect Google Ads.`, "Fill it in");
+    // Whoever is somebody else at the moment is told whom the button makes of them.
+    const isAsker = state.place.as === asker().id;
+    steps[0].rename("Type the command", `${asker().name} asks the customer to connect Google Ads.`, isAsker ? "Fill it in" : `As ${asker().name}: fill it in`);
+    steps[2].rename("Come back", "The message has turned green.", isAsker ? "Come back" : `Come back as ${asker().name}`);
     steps[1].rename(`Be ${customer().name}`, "The customer opens the link and signs in there.", `Be ${customer().name}`);
-    const done = progress();
+    progress().forEach((isSo, index) => isSo && happened.add(index));
+    const done = steps.map((step, index) => happened.has(index));
     const current = done.indexOf(false);
     steps.forEach((step, index) => step.update(index + 1, done[index], index === current));
     element.classList.toggle("all-done", current === -1);

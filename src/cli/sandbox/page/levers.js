@@ -13,6 +13,9 @@ const STEPS = [
   ["+1 day", 86_400],
 ];
 
+const MOVED =
+  "Reminders are sent, links expire and the bot’s pauses end by this clock. A link works for one day: move the clock past it and see what its message says. There is no way back.";
+
 /** Sends, with the button busy meanwhile, and says below what went wrong. */
 async function pull(button, trouble, name, body) {
   if (button.hasAttribute("aria-busy")) return;
@@ -40,12 +43,14 @@ export function createTime() {
     button.addEventListener("click", () => pull(button, trouble, "clock", { seconds }));
     return button;
   });
+  const move = make("div", { class: "row-of-buttons", role: "group", "aria-label": "Move the clock ahead" }, ...buttons);
+  const about = make("p", { class: "hint" });
   byId("panel-time").append(
     make("h2", {}, "The sandbox’s time"),
     make("div", { class: "card" }, time, day, ahead),
-    make("div", { class: "row-of-buttons", role: "group", "aria-label": "Move the clock ahead" }, ...buttons),
+    move,
     trouble,
-    make("p", { class: "hint" }, "Reminders are sent, links expire and the bot’s pauses end by this clock. A link works for one day: move the clock past it and see what its message says. There is no way back."),
+    about,
   );
 
   function tick() {
@@ -58,8 +63,10 @@ export function createTime() {
   function update() {
     if (!state.clock) return;
     tick();
+    move.hidden = state.world.real;
+    setText(about, state.world.real ? "With the real Fivetran the clock can’t be moved: its links expire by its own." : MOVED);
     const seconds = state.clock.ahead;
-    setText(ahead, Math.abs(seconds) < 30 ? "As late as it is outside." : `${span(seconds)} ahead of the time outside.`);
+    setText(ahead, Math.abs(seconds) < 30 ? "The same as your own clock." : `${span(seconds)} ahead of the time outside.`);
   }
 
   return { update };

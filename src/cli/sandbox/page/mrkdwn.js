@@ -204,7 +204,7 @@ function token(content, { env }) {
   const head = bar < 0 ? content : content.slice(0, bar);
   const label = bar < 0 ? undefined : unescape(content.slice(bar + 1));
   if (head.startsWith("@")) return mention(`@${env.user?.(head.slice(1)) ?? (label || head.slice(1))}`);
-  if (head.startsWith("#")) return mention(`#${env.channel?.(head.slice(1)) ?? (label || head.slice(1))}`);
+  if (head.startsWith("#")) return channelMention(head.slice(1), label, env);
   if (head.startsWith("!date^")) return date(head, label, env);
   if (head.startsWith("!subteam^")) return mention(label || `@${head.slice("!subteam^".length)}`);
   if (/^!(here|channel|everyone)$/.test(head)) return mention(`@${head.slice(1)}`);
@@ -222,6 +222,12 @@ function namedLink(address, words, otherwise) {
   const anchor = link(address, "");
   anchor.append(inline(words, { env: {}, verbatim: true }));
   return anchor;
+}
+
+/** A channel by its name. Of one that the reader isn't in, which `env.channel` answers with null, only that much is said. */
+export function channelMention(id, label, env) {
+  const name = env.channel?.(id);
+  return mention(name === null ? "private channel" : `#${name ?? (label || id)}`);
 }
 
 function mention(name) {

@@ -47,12 +47,14 @@ export function createPlaces(onGo) {
     return row.element;
   }
 
-  /** Whether something stands in a channel that this person has not had open. */
+  /** Whether something of others stands in a channel that this person has not had before their eyes. */
   function news(one, open) {
-    const key = `${state.place.as} ${one.id}`;
-    const latest = readable(one.id, state.place.as).at(-1)?.id ?? -1;
-    if (open || !read.has(key)) read.set(key, latest);
-    return latest > read.get(key);
+    const { as } = state.place;
+    const key = `${as} ${one.id}`;
+    const latest = readable(one.id, as).findLast((message) => message.from !== as)?.id ?? -1;
+    // A phone may show another column than the channel that is open.
+    if (open && byId("channel").checkVisibility()) read.set(key, latest);
+    return latest > (read.get(key) ?? -1);
   }
 
   return { update };

@@ -4,7 +4,7 @@
 
 import { make } from "./dom.js";
 import { splitEmoji } from "./emoji.js";
-import { dateNode, emojiNode, link } from "./mrkdwn.js";
+import { channelMention, dateNode, emojiNode, link } from "./mrkdwn.js";
 
 const STYLES = [["code", "code"], ["strike", "s"], ["italic", "i"], ["bold", "b"], ["underline", "u"]];
 
@@ -18,7 +18,7 @@ const PARTS = {
     return typeof part === "string" ? document.createTextNode(part) : emojiNode(part);
   },
   user: ({ user_id: id }, env) => mention(`@${env.user?.(id) ?? id}`),
-  channel: ({ channel_id: id }, env) => mention(`#${env.channel?.(id) ?? id}`),
+  channel: ({ channel_id: id }, env) => channelMention(id, undefined, env),
   usergroup: ({ usergroup_id: id }) => mention(`@${id}`),
   broadcast: ({ range }) => mention(`@${range}`),
   color: ({ value }) => colour(value),

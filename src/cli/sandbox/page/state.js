@@ -17,7 +17,7 @@ export const state = {
 // How many exchanges are kept: enough for a long story, few enough for a quick page.
 const WIRE_KEPT = 400;
 
-/** Takes in one event: a full one replaces what is known, another adds to it. */
+/** Takes in one event: a full one replaces what is known, another adds to it. Returns the names of the parts that it has. */
 export function apply(event) {
   if (event.full) {
     state.messages.clear();
@@ -35,6 +35,7 @@ export function apply(event) {
   if (event.clock) state.clock = event.clock;
   if (event.faults_on) state.faultsOn = new Set(event.faults_on);
   if (event.bot) state.bot = event.bot;
+  return new Set(Object.keys(event));
 }
 
 export const person = (id) => state.world?.people.find((one) => one.id === id);
@@ -51,12 +52,30 @@ export function nameOf(id) {
 /** The channels that a person sees, in the sandbox's order. */
 export const channelsOf = (id) => (state.world?.channels ?? []).filter((one) => one.sees.includes(id));
 
+/** Whether a message stands in a channel, and this person is one of those who see it. */
+export function isReadable(message, channelId, userId) {
+  if (message.channel !== channelId || message.deleted) return false;
+  return message.user === null || message.user === undefined || message.user === userId;
+}
+
 /** What a person can read in a channel, oldest first: all that stands there, and what only they see. */
 export function readable(channelId, userId) {
-  return [...state.messages.values()]
-    .filter((message) => message.channel === channelId && !message.deleted)
-    .filter((message) => message.user === null || message.user === undefined || message.user === userId)
-    .sort((one, other) => one.id - other.id);
+  return inOrder([...state.messages.values()].filter((message) => isReadable(message, channelId, userId)));
+}
+
+const inOrder = (messages) => messages.sort((one, other) => one.id - other.id);
+
+/**
+ * The same as threads: what stands in the channel itself, and a function that has the replies to it. Where a message was
+ * deleted, its replies still hang on it; where it is not to be seen, they stand in the channel.
+ */
+export function threadsOf(said, channelId) {
+  const replies = Map.groupBy(said.filter(isReply), (one) => one.thread);
+  const stones = [...state.messages.values()].filter((one) => one.deleted && one.channel === channelId && replies.has(one.ts));
+  const roots = [...said, ...stones].filter((one) => !isReply(one));
+  const known = new Set(roots.map((one) => one.ts));
+  const orphans = said.filter((one) => isReply(one) && !known.has(one.thread));
+  return { top: inOrder([...roots, ...orphans]), repliesTo: (one) => (isReply(one) ? [] : (replies.get(one.ts) ?? [])) };
 }
 
 /** Whether a channel is one person's conversation with the app. */

@@ -6,11 +6,13 @@ import { make } from "./dom.js";
 import { announce, arrange, byId, replaceKindly, setText } from "./redraw.js";
 import { keepAtEnd } from "./scroll.js";
 import { request } from "./server.js";
-import { channel, isReply, nameOf, person, readable, state, titleOf } from "./state.js";
+import { channel, isReadable, isReply, nameOf, person, readable, state, threadsOf, titleOf } from "./state.js";
 import { clockTime, dayName, fullTime, now, ofTs } from "./time.js";
 
 // Messages of one author within so many minutes stand under one name, but for those that only one person sees.
 const TOGETHER_MINUTES = 5;
+
+const MINUTE_MS = 60_000;
 
 /** The messages of the channel that is open. */
 export function createStory() {
@@ -42,21 +44,20 @@ export function createStory() {
       opened.clear();
       newest = null;
     }
-    const messages = readable(place, as);
-    const roots = new Set(messages.filter((one) => !isReply(one)).map((one) => one.ts));
-    const top = messages.filter((one) => !isReply(one) || !roots.has(one.thread));
+    const said = readable(place, as);
+    const { top, repliesTo } = threadsOf(said, place);
+    const moment = thisMoment();
     let before = null;
     const rows = top.map((message) => {
-      const replies = messages.filter((one) => isReply(one) && one.thread === message.ts && roots.has(one.thread));
       const row = drawn.get(message.id) ?? newRow(message.id);
-      row.update(message, before, replies, live && !moved);
+      row.update(message, before, repliesTo(message), moment, live && !moved);
       before = message;
       return row.element;
     });
     setText(empty, "Nothing has been said here yet. What is typed below, and what the bot makes of it, appears here.");
     arrange(inner, rows.length ? rows : [empty]);
     forget(new Set(top.map((one) => one.id)));
-    follow(messages, live && !moved);
+    follow(said, live && !moved);
     if (moved) end.toEnd();
   }
 
@@ -76,34 +77,58 @@ export function createStory() {
     newest = messages.at(-1)?.id ?? null;
   }
 
+  // “3 minutes ago” and “today” go on by themselves.
+  setInterval(() => state.world && update(false), MINUTE_MS);
+
   return { update, toEnd: end.toEnd };
 }
+
+/** What a message that tells the time is to be drawn again for: another day, or for some another minute. */
+function thisMoment() {
+  const at = now();
+  const ahead = state.clock?.ahead ?? 0;
+  return { day: `${ahead} ${at.toDateString()}`, minute: `${ahead} ${Math.floor(at / MINUTE_MS)}` };
+}
+
+// Whether a message says how long ago something was. What has changed comes as a new object.
+const ages = new WeakMap();
+
+function hasAge(message) {
+  if (!ages.has(message)) ages.set(message, JSON.stringify(message.payload).includes("{ago}"));
+  return ages.get(message);
+}
+
+const tellsTime = (payload) => payload.includes("<!date^") || payload.includes('"type":"date"');
 
 /** What blocks.js may ask of us for one message. */
 function envOf(message) {
   const act = (element, block, choice) =>
     request("press", { message: message.id, user: state.place.as, block_id: block.block_id, action_id: element.action_id, choice });
-  return { ...reading, act };
+  return { ...readingAs(state.place.as), act };
 }
 
-/** What the bot's words need to be read: how people and channels are called, and what time it is. */
-export const reading = {
-  now: () => now().getTime(),
-  user: nameOf,
-  channel(id) {
-    const one = channel(id);
-    return one ? titleOf(one).replace(/^#/, "") : undefined;
-  },
-};
+/** What the bot's words need to be read by this person: how people and channels are called, and what time it is. */
+export function readingAs(userId) {
+  return {
+    now: () => now().getTime(),
+    user: nameOf,
+    channel(id) {
+      const one = channel(id);
+      if (one && !one.sees.includes(userId)) return null;
+      return one ? titleOf(one).replace(/^#/, "") : undefined;
+    },
+  };
+}
 
 /** Says aloud what an event brought into the channel that is open. */
 export function announceNews(event) {
-  for (const message of event.messages ?? []) {
-    const shown = readable(state.place.in, state.place.as).some((one) => one.id === message.id);
-    if (!shown || message.from === state.place.as) continue;
+  const { as, in: place } = state.place;
+  const news = (event.messages ?? []).filter((message) => isReadable(message, place, as) && message.from !== as);
+  const lines = news.map((message) => {
     const how = message.edited ? "changed a message" : isReply(message) ? "replied" : "wrote";
-    announce(`${nameOf(message.from) ?? message.from} ${how}: ${plain(message.payload, reading)}`);
-  }
+    return `${nameOf(message.from) ?? message.from} ${how}: ${plain(message.payload, readingAs(as))}`;
+  });
+  if (lines.length) announce(lines.join(" "));
 }
 
 /** One message with the day above it and its thread below, or one reply without either. */
@@ -122,10 +147,15 @@ function createRow({ opened, onOpen, env }) {
   const article = make("article", { class: "message", tabindex: "-1" }, avatar, make("div", { class: "message-main" }, privately, head, body, edited, thread.element));
   const element = make("div", { class: "row" }, day, article);
   article.addEventListener("animationend", () => article.classList.remove("changed"));
-  let drawnPayload = "";
-  let drawnDay = "";
+  let last = {};
+  let drawnPayload = null;
+  let drawnWhole = "";
 
-  function update(message, before, replies, live, withDay = true) {
+  function update(message, before, replies, moment, live, withDay = true) {
+    const hour = [message, ...replies].some(hasAge) ? moment.minute : moment.day;
+    const isSame = message === last.message && before === last.before && hour === last.hour && sameAll(replies, last.replies);
+    if (isSame) return;
+    last = { message, before, replies, hour };
     const at = ofTs(message.ts);
     const name = nameOf(message.from) ?? message.from;
     article.setAttribute("aria-label", `${name}, ${clockTime(at)}`);
@@ -144,21 +174,21 @@ function createRow({ opened, onOpen, env }) {
     time.title = fullTime(at);
     privately.hidden = !message.user;
     article.classList.toggle("private", Boolean(message.user));
-    edited.hidden = !message.edited;
+    edited.hidden = !message.edited || message.deleted;
     drawAvatar(avatar, message.from, name);
-    draw(message, live);
-    thread.update(message, replies, live);
+    draw(message, hour, live);
+    thread.update(message, replies, moment, live);
   }
 
-  function draw(message, live) {
-    const payload = JSON.stringify(message.payload);
-    const today = now().toDateString();
-    const isEdit = drawnPayload !== "" && drawnPayload !== payload;
-    // The bot may say “tomorrow”, which another day says otherwise.
-    if (payload === drawnPayload && today === drawnDay) return;
-    const isNew = drawnPayload === "";
-    [drawnPayload, drawnDay] = [payload, today];
-    replaceKindly(body, article, renderMessage(message.payload, env(message)));
+  function draw(message, hour, live) {
+    const payload = message.deleted ? "" : JSON.stringify(message.payload);
+    const whole = tellsTime(payload) ? `${payload} ${hour}` : payload;
+    if (drawnPayload !== null && whole === drawnWhole) return;
+    const isNew = drawnPayload === null;
+    const isEdit = !isNew && payload !== drawnPayload;
+    [drawnPayload, drawnWhole] = [payload, whole];
+    const content = message.deleted ? make("p", { class: "hint" }, "This message was deleted.") : renderMessage(message.payload, env(message));
+    replaceKindly(body, article, content);
     if (!live || !(isEdit || isNew)) return;
     article.classList.remove("changed", "fresh");
     // Reading a size makes the browser notice the removal, so that a second edit glows again.
@@ -168,6 +198,8 @@ function createRow({ opened, onOpen, env }) {
 
   return { element, article, update };
 }
+
+const sameAll = (some, others) => some.length === others?.length && some.every((one, index) => one === others[index]);
 
 const goesOn = (before, message) =>
   before.from === message.from &&
@@ -209,7 +241,7 @@ function createThread({ opened, onOpen, env }) {
     show(open);
   });
 
-  function update(root, replies, live) {
+  function update(root, replies, moment, live) {
     id = root.id;
     element.hidden = replies.length === 0;
     if (!replies.length) return;
@@ -221,7 +253,7 @@ function createThread({ opened, onOpen, env }) {
     const elements = replies.map((reply) => {
       if (!rows.has(reply.id)) rows.set(reply.id, createReply(env));
       const row = rows.get(reply.id);
-      row.update(reply, before, live);
+      row.update(reply, before, moment, live);
       before = reply;
       return row.element;
     });
@@ -235,5 +267,5 @@ function createThread({ opened, onOpen, env }) {
 function createReply(env) {
   // A reply has no thread of its own, so what it would open is nothing.
   const row = createRow({ opened: new Set(), onOpen: () => {}, env });
-  return { element: row.element, update: (reply, before, live) => row.update(reply, before, [], live, false) };
+  return { element: row.element, update: (reply, before, moment, live) => row.update(reply, before, [], moment, live, false) };
 }

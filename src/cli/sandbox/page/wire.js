@@ -64,8 +64,15 @@ export function createWire() {
 
 function matches(one, wanted) {
   if (!wanted) return true;
-  return [one.label, one.from, one.to, one.status, one.fault, one.note, textOf(one.request), textOf(one.answer)].join("\n").toLowerCase().includes(wanted);
+  if (!words.has(one)) {
+    const parts = [one.label, one.from, one.to, one.status, one.fault, one.note, textOf(one.request), textOf(one.answer)];
+    words.set(one, parts.join("\n").toLowerCase());
+  }
+  return words.get(one).includes(wanted);
 }
+
+// All that an exchange says, for the filter. What has changed comes as a new object.
+const words = new WeakMap();
 
 function createExchange(onOpen) {
   const label = make("span", { class: "exchange-label mono" });
