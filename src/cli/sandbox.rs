@@ -110,7 +110,7 @@ fn say_what_is_left(relay: &Relay) {
     for relay::Created { id, service, schema } in created {
         text.push_str(&format!(
             "    # {service} {schema}\n    curl -X DELETE -u \"$FIVETRAN_API_KEY:$FIVETRAN_API_SECRET\" {}/v1/connections/{id}\n",
-            relay.fivetran()
+            relay.address()
         ));
     }
     let _ = cli::print(&text);

@@ -22,7 +22,7 @@ use crate::config::{self, Vars};
 pub(super) enum Order {
     /// The bot starts.
     Start {
-        /// Its variables, without `PUBLIC_URL`.
+        /// Its variables.
         vars: Vec<(String, String)>,
         /// Where it listens on loopback; 0 for any.
         port: u16,
@@ -94,10 +94,8 @@ async fn start(
     port: u16,
     clock: Clock,
 ) -> Result<App, Box<dyn std::error::Error>> {
-    let listener = app::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), "--port")?;
-    let url = format!("http://{}", listener.local_addr()?);
-    let vars = vars.iter().map(|(name, value)| (name.as_str(), value.as_str()));
-    let vars = Vars::from_pairs(vars.chain([("PUBLIC_URL", url.as_str())]));
+    let listener = app::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), "PORT")?;
+    let vars = Vars::from_pairs(vars.iter().map(|(name, value)| (name.as_str(), value.as_str())));
     Ok(App::start(config::serve(&vars)?, listener, clock).await?)
 }
 

@@ -1,10 +1,11 @@
-//! The way to the real Fivetran in `--real-fivetran`: everything that the bot asks passes through here.
+//! What passes through the sandbox on its way: the customer's browser to the bot, and in
+//! `--real-fivetran` the bot to Fivetran.
 //!
 //! Owns what is passed on unchanged, what of it is taped, and the list of what was created. Must not
 //! know what any call means, but for one that creates a connection or deletes one.
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use axum::Router;
 use axum::body::Bytes;
@@ -29,7 +30,7 @@ pub(super) struct Created {
 
 /// A running relay.
 pub(super) struct Relay {
-    /// What the bot takes for Fivetran's address.
+    /// What is taken for the address of whom it leads to.
     pub(super) url: String,
     passing: Arc<Passing>,
     task: JoinHandle<()>,
@@ -37,25 +38,27 @@ pub(super) struct Relay {
 
 struct Passing {
     client: Client,
-    /// Fivetran's own address, without a slash at its end.
-    to: String,
+    from: Party,
+    to: Party,
+    /// Where that is, without a slash at its end.
+    address: OnceLock<String>,
     tape: Tape,
     clock: Clock,
     created: Mutex<Vec<Created>>,
 }
 
 impl Relay {
-    /// Starts on a free port of loopback.
+    /// Starts on a free port of loopback; what comes is refused until it is told where to lead it.
     pub(super) async fn start(
         client: Client,
-        to: String,
+        (from, to): (Party, Party),
         tape: &Tape,
         clock: &Clock,
     ) -> std::io::Result<Self> {
         let listener = TcpListener::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))).await?;
         let url = format!("http://{}", listener.local_addr()?);
-        let (tape, clock) = (tape.clone(), clock.clone());
-        let passing = Arc::new(Passing { client, to, tape, clock, created: Mutex::default() });
+        let (tape, clock, address) = (tape.clone(), clock.clone(), OnceLock::new());
+        let passing = Arc::new(Passing { client, from, to, address, tape, clock, created: Mutex::default() });
         let routes = Router::new().fallback(pass).with_state(Arc::clone(&passing));
         let task = tokio::spawn(async move {
             let _ = axum::serve(listener, routes).await;
@@ -68,9 +71,14 @@ impl Relay {
         self.passing.created.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Fivetran's own address, without a slash at its end.
-    pub(super) fn fivetran(&self) -> &str {
-        &self.passing.to
+    /// Leads there from now on; the first address is the only one.
+    pub(super) fn lead_to(&self, address: &str) {
+        let _ = self.passing.address.set(address.to_owned());
+    }
+
+    /// Where it leads.
+    pub(super) fn address(&self) -> &str {
+        self.passing.address.get().map_or("", String::as_str)
     }
 
     pub(super) fn stop(&self) {
@@ -91,8 +99,8 @@ async fn pass(
 ) -> Response {
     let path = uri.path_and_query().map_or("/", |it| it.as_str());
     let taped = passing.tape.begin(Beginning {
-        from: Party::Bot,
-        to: Party::Fivetran,
+        from: passing.from,
+        to: passing.to,
         label: format!("{method} {path}"),
         at: passing.clock.now(),
         request: tape::body(&body),
@@ -100,7 +108,8 @@ async fn pass(
     for hop in HOPS {
         headers.remove(hop);
     }
-    let asked = passing.client.request(method.clone(), format!("{}{path}", passing.to));
+    let address = passing.address.get().map_or("", String::as_str);
+    let asked = passing.client.request(method.clone(), format!("{address}{path}"));
     let answered = async {
         let response = asked.headers(headers).body(body).send().await?;
         let (status, headers) = (response.status(), response.headers().clone());
@@ -110,9 +119,11 @@ async fn pass(
         taped.end(None, Value::Null, false);
         return StatusCode::BAD_GATEWAY.into_response();
     };
-    let answer = tape::body(&body);
+    let is_page =
+        headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/html"));
+    let answer = if is_page { Value::from("(a page)") } else { tape::body(&body) };
     passing.note(&method, uri.path(), status, &answer);
-    taped.pass(method != Method::GET).await;
+    taped.pass(passing.from == Party::Bot && method != Method::GET).await;
     taped.end(Some(status.as_u16()), answer, false);
     for hop in HOPS {
         headers.remove(hop);
@@ -144,7 +155,9 @@ mod tests {
     fn what_was_created_is_listed_until_it_is_deleted() {
         let passing = Passing {
             client: crate::outbound::client(&crate::outbound::Network::default()).unwrap(),
-            to: String::new(),
+            from: Party::Bot,
+            to: Party::Fivetran,
+            address: OnceLock::new(),
             tape: Tape::default(),
             clock: Clock::default(),
             created: Mutex::default(),

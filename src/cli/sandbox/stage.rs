@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use stand_ins::fivetran::{self, FivetranStandIn};
 use stand_ins::slack::{self, Ack, SlackStandIn};
-use stand_ins::tape::Tape;
+use stand_ins::tape::{Party, Tape};
 use tokio::sync::RwLock;
 
 use super::bot::Bot;
@@ -38,6 +38,8 @@ pub(super) struct Stage {
     pub(super) bot: Bot,
     pub(super) slack: SlackStandIn,
     pub(super) fivetran: Fivetran,
+    /// The way of the customer's browser to the bot.
+    landing: Relay,
     pub(super) switched: Switched,
     pub(super) tape: Tape,
     pub(super) clock: Clock,
@@ -71,9 +73,13 @@ impl Stage {
                 let config::LinkConfig { fivetran, network, .. } = config::link(theirs)?;
                 let client = outbound::client(&network)?;
                 vars.extend(theirs.of_fivetran());
-                Fivetran::Real(Relay::start(client, fivetran.api_url, &tape, &clock).await?)
+                let relay = Relay::start(client, (Party::Bot, Party::Fivetran), &tape, &clock).await?;
+                relay.lead_to(&fivetran.api_url);
+                Fivetran::Real(relay)
             }
         };
+        let client = outbound::client(&Network::default())?;
+        let landing = Relay::start(client, (Party::Browser, Party::Bot), &tape, &clock).await?;
         let mut set = |name: &str, value: &str| {
             vars.retain(|(known, _)| known != name);
             vars.push((name.to_owned(), value.to_owned()));
@@ -89,11 +95,13 @@ impl Stage {
             }
             Fivetran::Real(relay) => set("FIVETRAN_API_URL", &relay.url),
         }
+        set("PUBLIC_URL", &landing.url);
         set("DATABASE_URL", &database);
         set("LEASE_SECONDS", LEASE);
         let bot = Bot::start(vars, &tape, &clock).await?;
+        landing.lead_to(&bot.url);
         let (switched, time) = (Switched::default(), RwLock::default());
-        Ok(Self { bot, slack, fivetran, switched, tape, clock, time, folder })
+        Ok(Self { bot, slack, fivetran, landing, switched, tape, clock, time, folder })
     }
 
     /// Somebody writes in a channel; what comes of it appears there.
@@ -149,6 +157,7 @@ impl Stage {
     pub(super) async fn stop(&self) {
         self.bot.stop().await;
         self.slack.shutdown();
+        self.landing.stop();
         match &self.fivetran {
             Fivetran::StandIn(fivetran) => fivetran.shutdown(),
             Fivetran::Real(relay) => relay.stop(),
