@@ -120,9 +120,13 @@ impl App {
             let (mut told, clock) = (gate.identities(), clock.clone());
             tokio::spawn(async move {
                 while told.changed().await.is_ok() {
-                    let known = told.borrow_and_update().clone();
-                    let Some(known) = known else { continue };
-                    while !identity.write(&known, clock.now()).await {
+                    loop {
+                        // The newest, also where an older one could not be written.
+                        let known = told.borrow_and_update().clone();
+                        let Some(known) = known else { break };
+                        if identity.write(&known, clock.now()).await {
+                            break;
+                        }
                         tokio::time::sleep(IDENTITY_PAUSE).await;
                     }
                 }

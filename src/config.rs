@@ -102,16 +102,10 @@ impl Vars {
         Self(pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
     }
 
-    /// What leads to Fivetran: its own variables, the file `CONFIG`, proxies and certificates.
+    /// Fivetran's own variables and the file `CONFIG`, and nothing of the way there.
     #[must_use]
     pub fn of_fivetran(&self) -> Vec<(String, String)> {
-        let leads = |name: &str| {
-            let upper = name.to_ascii_uppercase();
-            name.starts_with("FIVETRAN_")
-                || ["CONFIG", "SSL_CERT_FILE", "SSL_CERT_DIR"].contains(&name)
-                || names::PROXIES.contains(&upper.as_str())
-        };
-        let pairs = self.0.iter().filter(|(name, _)| leads(name));
+        let pairs = self.0.iter().filter(|(name, _)| name.starts_with("FIVETRAN_") || *name == "CONFIG");
         pairs.map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 

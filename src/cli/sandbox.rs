@@ -21,8 +21,8 @@ use std::sync::Arc;
 use stand_ins::fivetran::FivetranStandIn;
 use stand_ins::slack::SlackStandIn;
 
-use self::relay::Relay;
-use self::stage::{Fivetran, Stage};
+use self::relay::{Made, Relay};
+use self::stage::{Fivetran, Secrets, Stage};
 use self::terminal::Terminal;
 use crate::cli::{self, Exit};
 use crate::clock::Clock;
@@ -51,7 +51,11 @@ pub async fn once(typed: &str) -> Exit {
         Ok(stage) => stage,
         Err(error) => return failed(&*error),
     };
-    let exit = Terminal::before(&stage).once(typed).await;
+    let terminal = Terminal::before(&stage);
+    let exit = tokio::select! {
+        exit = terminal.once(typed) => exit,
+        () = terminal::interrupted() => Exit::Failed,
+    };
     stage.stop().await;
     exit
 }
@@ -72,48 +76,61 @@ pub async fn run(options: &Options, real: Option<Vars>) -> Result<Exit, Faults> 
             return Ok(Exit::Failed);
         }
     }
-    let stage = match Stage::start(real.as_ref()).await {
+    let listener = match page::listen(options.port) {
+        Ok(listener) => listener,
+        Err(error) => return Ok(failed(&error)),
+    };
+    let stage = tokio::select! {
+        stage = Stage::start(real.as_ref()) => stage,
+        () = terminal::interrupted() => return Ok(Exit::Failed),
+    };
+    let stage = match stage {
         Ok(stage) => Arc::new(stage),
         Err(error) => return Ok(failed(&*error)),
     };
-    let exit = match page::serve(&stage, options.port).await {
+    let exit = match page::serve(&stage, listener) {
         Ok(page) => {
             if options.open {
-                open(&page.url);
+                open(&stage, &page.url);
             }
             let exit = Terminal::before(&stage).converse(keyboard, &page.url).await;
             page.stop();
             exit
         }
-        Err(error) => failed(&*error),
+        Err(error) => failed(&error),
     };
+    stage.stop().await;
+    // What the bot had in hand it has finished, or left.
     if let Fivetran::Real(relay) = &stage.fivetran {
         say_what_is_left(relay);
     }
-    stage.stop().await;
     Ok(exit)
 }
 
 const WARNING: &str = "\
-This drives your real Fivetran account with the FIVETRAN_* variables. Each link that you make creates a
-real connection there, and a real customer could use it. Slack is simulated. At the end you are told what
-was created and how to delete it. Type yes to go on:";
+This drives your real Fivetran account with the FIVETRAN_* variables; only Slack is simulated. A link
+creates a real connection, or reaches one of that name that is there already; cancel deletes one that
+nobody has finished, and Sync now starts a real sync. The page shows what Fivetran answers, without
+secrets. At the end you are told what was created and how to delete it. Type yes to go on:";
 
 /// Tells what was created at the real Fivetran, with a line that deletes it.
 fn say_what_is_left(relay: &Relay) {
-    let created = relay.created();
-    if created.is_empty() {
-        let _ = cli::print("Nothing that was created at Fivetran is left.\n");
-        return;
+    let mut text = String::new();
+    for Made { service, name, id } in relay.made() {
+        match id {
+            Some(id) => text.push_str(&format!(
+                "    # {service} {name}\n    curl -X DELETE -u KEY:SECRET {}/v1/connections/{id}\n",
+                relay.address()
+            )),
+            None => text.push_str(&format!(
+                "    # {service} {name}: Fivetran's answer was lost; look in its dashboard whether it is there\n"
+            )),
+        }
     }
-    let mut text = "Created at Fivetran and still there; each line deletes one:\n".to_owned();
-    for relay::Created { id, service, schema } in created {
-        text.push_str(&format!(
-            "    # {service} {schema}\n    curl -X DELETE -u \"$FIVETRAN_API_KEY:$FIVETRAN_API_SECRET\" {}/v1/connections/{id}\n",
-            relay.address()
-        ));
-    }
-    let _ = cli::print(&text);
+    let _ = cli::print(&match text.as_str() {
+        "" => "Nothing that was created at Fivetran is left.\n".to_owned(),
+        _ => format!("Created at Fivetran. Each line deletes one, with your key:\n{text}"),
+    });
 }
 
 fn failed(error: &dyn std::error::Error) -> Exit {
@@ -121,11 +138,19 @@ fn failed(error: &dyn std::error::Error) -> Exit {
     Exit::Failed
 }
 
-/// Opens an address in the browser of this system; whoever has none reads it in the terminal.
-fn open(url: &str) {
+/// Opens the page in the browser of this system, by a file that only this user can read: a command line
+/// everybody can. Whoever has no browser reads the address in the terminal.
+fn open(stage: &Stage, url: &str) {
+    let file = stage.file("open.html");
+    let html = format!(
+        "<!doctype html><title>connect-card sandbox</title><meta http-equiv=refresh content=\"0;url={url}\">"
+    );
+    if std::fs::write(&file, html).is_err() {
+        return cli::remark("the page could not be opened; open the address yourself");
+    }
     let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
     let opened = std::process::Command::new(program)
-        .arg(url)
+        .arg(file)
         .stdin(std::process::Stdio::null())
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::null())
@@ -150,5 +175,5 @@ pub fn stand_in_vars(
     slack: &SlackStandIn,
     fivetran: &FivetranStandIn,
 ) -> impl Iterator<Item = (&'static str, String)> {
-    stage::slack_vars(slack).into_iter().chain(stage::fivetran_vars(fivetran))
+    stage::slack_vars(slack, &Secrets::default()).into_iter().chain(stage::fivetran_vars(fivetran))
 }

@@ -91,8 +91,8 @@ pub fn row(name: &str) -> Option<&'static Row> {
 ///
 /// # Panics
 ///
-/// If no row has this name, or it is another partner's: a test that asks for it is wrong.
-#[expect(clippy::panic, reason = "only tests call it, and theirs is the mistake")]
+/// If no row has this name, or it is another partner's: whoever asks for it is wrong.
+#[expect(clippy::panic, reason = "whoever asks names a row of the table, or is wrong")]
 pub(crate) fn befall(faults: &mut Faults, partner: Partner, name: &str, lasts: Lasts) {
     let row = row(name).filter(|row| row.partner == partner);
     let Some(row) = row else { panic!("{partner:?} has no behaviour called {name}") };

@@ -406,6 +406,7 @@ async fn handle(inner: Arc<Inner>, request: Request) -> Outcome {
             request: request_body,
         })
     });
+    let taped = taped.map(|taped| if latency.is_zero() { taped } else { taped.faulty() });
     let is_step = !by_browser && matches!(request.method.as_str(), "POST" | "PATCH" | "DELETE");
     pause(latency / 2).await;
     let now = inner.clock.now();

@@ -80,6 +80,7 @@ struct Inner {
     paused: Mutex<Paused>,
     quirks: Mutex<Vec<(&'static Quirk, Lasts)>>,
     tape: OnceLock<Tape>,
+    signing_secret: String,
 }
 
 /// The methods of which Slack has asked for a pause, and how many calls have come within one.
@@ -125,10 +126,23 @@ impl SlackStandIn {
     ///
     /// # Errors
     /// When no port can be bound.
-    #[expect(clippy::unused_async, reason = "must be called inside a runtime")]
     pub async fn start(
         now: impl Fn() -> Timestamp + Send + Sync + 'static,
         client: reqwest::Client,
+    ) -> io::Result<Self> {
+        Self::start_with(now, client, SIGNING_SECRET, BOT_TOKEN).await
+    }
+
+    /// The same, with secrets of its own, which nobody knows who only has this code.
+    ///
+    /// # Errors
+    /// When no port can be bound.
+    #[expect(clippy::unused_async, reason = "must be called inside a runtime")]
+    pub async fn start_with(
+        now: impl Fn() -> Timestamp + Send + Sync + 'static,
+        client: reqwest::Client,
+        signing_secret: &str,
+        bot_token: &str,
     ) -> io::Result<Self> {
         let bound = wire::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
         let inner = Arc::new(Inner {
@@ -136,13 +150,14 @@ impl SlackStandIn {
             listening: bound.handle(),
             clock: Clock::new(now),
             client,
-            state: Mutex::new(State::new(&SCOPES)),
+            state: Mutex::new(State::new(&SCOPES, bot_token)),
             calls: Mutex::default(),
             faults: Mutex::default(),
             latency: Mutex::default(),
             paused: Mutex::default(),
             quirks: Mutex::default(),
             tape: OnceLock::new(),
+            signing_secret: signing_secret.to_owned(),
         });
         let served = Arc::clone(&inner);
         bound.serve(&inner.listening, move |request| handle(Arc::clone(&served), request));
@@ -253,6 +268,11 @@ impl SlackStandIn {
     /// Archives a channel: nothing can be posted there or edited any more.
     pub fn archive(&self, channel: &str) {
         self.state().directory.archive(channel);
+    }
+
+    /// Forgets the pauses that it has asked for.
+    pub fn end_pauses(&self) {
+        lock(&self.0.paused).until.clear();
     }
 
     /// How many calls have come to a method during a pause that it had asked for, all of which were
@@ -374,6 +394,7 @@ async fn handle(inner: Arc<Inner>, request: Request) -> Outcome {
     });
     let is_step = STEPS.contains(&route);
     let latency = *lock(&inner.latency);
+    let taped = taped.map(|taped| if latency.is_zero() { taped } else { taped.faulty() });
     let paused = match &method {
         Some(method) => lock(&inner.paused).left(method, inner.clock.now()),
         None => None,

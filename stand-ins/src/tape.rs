@@ -116,6 +116,7 @@ pub struct Open {
     n: u64,
     began: std::time::Instant,
     ended: bool,
+    faulty: bool,
 }
 
 impl Tape {
@@ -147,7 +148,7 @@ impl Tape {
         kept.exchanges.push_back(exchange);
         drop(kept);
         self.0.changes.send_replace(revision);
-        Open { tape: self.clone(), n, began: std::time::Instant::now(), ended: false }
+        Open { tape: self.clone(), n, began: std::time::Instant::now(), ended: false, faulty: false }
     }
 
     /// The exchanges that began or ended after a revision, oldest first, and the revision by now.
@@ -163,6 +164,11 @@ impl Tape {
     #[must_use]
     pub fn changes(&self) -> watch::Receiver<u64> {
         self.0.changes.subscribe()
+    }
+
+    /// Whoever asked in this exchange is dead, and will not hear the answer.
+    pub fn bury(&self, n: u64) {
+        self.change(n, |exchange| exchange.deadly = true);
     }
 
     /// Whether somebody waits for an answer of this party.
@@ -208,17 +214,23 @@ impl Open {
         let (release, held) = oneshot::channel();
         let caught = {
             let mut kept = lock(&self.tape.0.kept);
-            let Some(trap) = kept.trap.take() else { return };
             let exchange = kept.exchanges.iter().rev().find(|exchange| exchange.n == self.n);
             let Some(Exchange { to, label, .. }) = exchange else { return };
             let caught = Caught { n: self.n, to: *to, label: label.clone(), _release: release };
+            let Some(trap) = kept.trap.take() else { return };
             // Nobody waits there any more: then nobody is to be held.
             trap.send(caught).is_ok()
         };
         if caught {
-            self.tape.change(self.n, |exchange| exchange.deadly = true);
             let _ = held.await;
         }
+    }
+
+    /// The same exchange, under a fault that somebody had switched on.
+    #[must_use]
+    pub fn faulty(mut self) -> Self {
+        self.faulty = true;
+        self
     }
 
     /// The exchange has ended with this answer.
@@ -228,12 +240,12 @@ impl Open {
 
     fn close(&mut self, status: Option<u16>, answer: Value, faulty: bool) {
         self.ended = true;
-        let took = self.began.elapsed();
+        let (took, blamed) = (self.began.elapsed(), self.faulty);
         self.tape.change(self.n, |exchange| {
             exchange.took = Some(took);
             exchange.status = status;
             exchange.answer = short(answer);
-            exchange.faulty = faulty;
+            exchange.faulty = faulty || blamed;
         });
     }
 }
@@ -342,7 +354,9 @@ mod tests {
         let caught = trap.await.unwrap();
         assert_eq!((caught.n, caught.label.as_str()), (2, "POST /v1/connections"));
         let (kept, _) = tape.since(0);
-        assert!(kept[1].deadly && kept[1].took.is_none());
+        assert!(!kept[1].deadly && kept[1].took.is_none());
+        tape.bury(caught.n);
+        assert!(tape.since(0).0[1].deadly);
         drop(caught);
         passing.await.unwrap();
         // It springs once.

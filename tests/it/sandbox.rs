@@ -30,7 +30,7 @@ async fn the_real_fivetran_is_driven_after_a_yes_and_what_was_made_there_is_list
     assert_eq!(made.len(), 1, "{made:?}");
     let id = made[0]["id"].as_str().unwrap();
     let delete = format!(
-        "# google_ads acme\n    curl -X DELETE -u \"$FIVETRAN_API_KEY:$FIVETRAN_API_SECRET\" {}/v1/connections/{id}\n",
+        "# google_ads acme\n    curl -X DELETE -u KEY:SECRET {}/v1/connections/{id}\n",
         fivetran.url()
     );
     assert!(output.stdout.contains(&delete), "{output:?}");

@@ -20,6 +20,8 @@ use crate::clock::Clock;
 
 /// For how long a dead bot stays dead, so that a person sees it.
 const DEAD_FOR: Duration = Duration::from_secs(1);
+/// Longest wait for its word: it has little to do for any.
+const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// Longest wait for a bot to stop by itself, which takes it some seconds at most.
 const STOP_LIMIT: Duration = Duration::from_secs(10);
 
@@ -43,6 +45,8 @@ pub(super) struct Death {
     pub(super) at: Timestamp,
     /// In the middle of what.
     pub(super) step: String,
+    /// Whether that was in the middle of a step that it had been waited for in.
+    pub(super) in_a_step: bool,
 }
 
 /// How the bot is.
@@ -148,7 +152,10 @@ impl Bot {
 impl Keeper {
     /// Starts a process, and waits until it listens.
     async fn launch(&self) -> io::Result<Process> {
-        let mut command = Command::new(std::env::current_exe()?);
+        // On Linux this is the same program even where its file has been replaced, as by a build.
+        let myself =
+            if cfg!(target_os = "linux") { "/proc/self/exe".into() } else { std::env::current_exe()? };
+        let mut command = Command::new(myself);
         command.args(["sandbox", "--bot"]).stdin(Stdio::piped()).stdout(Stdio::piped()).kill_on_drop(true);
         // A Ctrl-C is for the sandbox, which then stops the bot.
         command.process_group(0);
@@ -159,7 +166,8 @@ impl Keeper {
         let mut process = Process { child, orders, words, port: self.port };
         let ahead_ms = u64::try_from(self.ahead.as_millis()).unwrap_or(u64::MAX);
         let start = Order::Start { vars: self.vars.clone(), port: self.port, ahead_ms };
-        match process.ask(&start).await? {
+        let late = |_| io::Error::other("it does not answer");
+        match tokio::time::timeout(ANSWER_LIMIT, process.ask(&start)).await.map_err(late)?? {
             Word::Ready(port) => process.port = port,
             Word::Failed(why) => return Err(io::Error::other(why)),
             other => return Err(io::Error::other(format!("the bot said {other:?}"))),
@@ -170,53 +178,60 @@ impl Keeper {
     }
 
     /// Keeps it running until it is to stop, or nobody holds its handle any more.
-    async fn keep(mut self, mut process: Process, mut orders: mpsc::Receiver<Asked>) {
+    async fn keep(mut self, first: Process, mut orders: mpsc::Receiver<Asked>) {
+        let mut process = Some(first);
         let mut trap: Option<oneshot::Receiver<Caught>> = None;
         loop {
-            let (caught, step) = tokio::select! {
+            let end = tokio::select! {
+                // What was caught waits for its end before anything else is asked for.
+                biased;
+                end = caught(&mut trap) => end,
+                _ = ended(&mut process) => Some(End::of("It ended by itself.")),
                 order = orders.recv() => match order {
-                    None => return process.stop().await,
+                    None => return,
                     Some(Asked::Stop(stopped)) => {
-                        process.stop().await;
+                        if let Some(process) = process.take() {
+                            process.stop().await;
+                        }
                         let _ = stopped.send(());
                         return;
                     }
-                    Some(Asked::Kill(When::InAStep)) => {
+                    Some(Asked::Kill(When::InAStep)) if process.is_some() => {
                         trap = Some(self.tape.trap());
                         self.change(|health| health.state = State::Armed);
                         continue;
                     }
-                    Some(Asked::Kill(When::Now)) => (None, "It was killed between two steps.".to_owned()),
+                    Some(Asked::Kill(_)) => Some(End::of("It was killed at once, whatever it was at.")),
                     Some(Asked::Advance(by, done)) => {
                         self.ahead += by;
                         let ms = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
-                        // One that has just died takes it up in its next life.
-                        let _ = process.ask(&Order::Advance(ms)).await;
+                        // One that is dead takes it up in its next life.
+                        let end = self.order(&mut process, &Order::Advance(ms)).await.err();
                         let _ = done.send(());
-                        continue;
+                        end
                     }
-                    Some(Asked::IsOpen(answer)) => {
-                        let open = matches!(process.ask(&Order::IsOpen).await, Ok(Word::Open(true)));
-                        let _ = answer.send(open);
-                        continue;
-                    }
+                    Some(Asked::IsOpen(answer)) => match self.order(&mut process, &Order::IsOpen).await {
+                        Ok(word) => {
+                            let _ = answer.send(matches!(word, Some(Word::Open(true))));
+                            None
+                        }
+                        Err(end) => Some(end),
+                    },
                 },
-                caught = caught(&mut trap) => {
-                    // So that a command that is killed is an acknowledged one.
-                    self.until_slack_is_answered().await;
-                    let step = told(&caught);
-                    (Some(caught), step)
-                }
-                _ = process.child.wait() => (None, "It ended by itself.".to_owned()),
             };
+            let Some(end) = end else { continue };
             trap = None;
-            process = match self.bury(process, caught, step).await {
-                Ok(process) => process,
-                Err(error) => {
-                    cli::remark(&format!("the bot could not start again: {error}"));
-                    return;
-                }
-            };
+            process = self.bury(process.take(), end).await;
+        }
+    }
+
+    /// Asks the bot, if there is one; one that does not answer has come to its end.
+    async fn order(&self, process: &mut Option<Process>, order: &Order) -> Result<Option<Word>, End> {
+        let Some(process) = process else { return Ok(None) };
+        match tokio::time::timeout(ANSWER_LIMIT, process.ask(order)).await {
+            Ok(Ok(word)) => Ok(Some(word)),
+            Ok(Err(_)) => Err(End::of("It ended by itself.")),
+            Err(_) => Err(End::of("It hung, and was killed.")),
         }
     }
 
@@ -230,19 +245,36 @@ impl Keeper {
         }
     }
 
-    /// Kills it if it still lives, and starts it again after a while.
-    async fn bury(&self, mut process: Process, caught: Option<Caught>, step: String) -> io::Result<Process> {
-        // SIGKILL: it has no time to write or say anything more.
-        process.child.kill().await?;
-        let death = Death { at: self.clock.now(), step };
-        self.change(|health| {
-            (health.state, health.pid) = (State::Dead, None);
-            health.deaths.push(death);
-        });
-        drop(caught);
+    /// Kills it if it still lives, and starts it again after a while. Without one that starts it stays
+    /// dead until somebody kills it once more.
+    async fn bury(&self, process: Option<Process>, end: End) -> Option<Process> {
+        if end.caught.is_some() {
+            // So that a command that is killed is an acknowledged one.
+            self.until_slack_is_answered().await;
+        }
+        if let Some(mut process) = process {
+            // SIGKILL: it has no time to write or say anything more.
+            let _ = process.child.kill().await;
+            let death = Death { at: self.clock.now(), step: end.step, in_a_step: end.caught.is_some() };
+            if let Some(caught) = &end.caught {
+                self.tape.bury(caught.n);
+            }
+            self.change(|health| {
+                (health.state, health.pid) = (State::Dead, None);
+                health.deaths.push(death);
+            });
+        }
+        drop(end.caught);
         tokio::time::sleep(DEAD_FOR).await;
         self.change(|health| health.state = State::Starting);
-        self.launch().await
+        match self.launch().await {
+            Ok(process) => Some(process),
+            Err(error) => {
+                cli::remark(&format!("the bot could not start again: {error}"));
+                self.change(|health| health.state = State::Dead);
+                None
+            }
+        }
     }
 
     fn change(&self, change: impl FnOnce(&mut Health)) {
@@ -269,21 +301,36 @@ impl Process {
     }
 }
 
-/// What fell into the trap; nothing ever, where none is set.
-async fn caught(trap: &mut Option<oneshot::Receiver<Caught>>) -> Caught {
-    match trap {
-        Some(set) => match set.await {
-            Ok(caught) => caught,
-            Err(_) => std::future::pending().await,
-        },
-        None => std::future::pending().await,
+/// How the bot came to its end.
+struct End {
+    step: String,
+    /// The exchange in whose middle.
+    caught: Option<Caught>,
+}
+
+impl End {
+    fn of(step: &str) -> Self {
+        Self { step: step.to_owned(), caught: None }
     }
 }
 
-fn told(caught: &Caught) -> String {
-    let whom = match caught.to {
-        Party::Slack => "Slack",
-        _ => "Fivetran",
+/// What fell into the trap; nothing ever, where none is set.
+async fn caught(trap: &mut Option<oneshot::Receiver<Caught>>) -> Option<End> {
+    let Some(set) = trap else { return std::future::pending().await };
+    let Ok(caught) = set.await else {
+        // Another one has been set in its place.
+        *trap = None;
+        return None;
     };
-    format!("{}: {whom} had answered, and the bot died before it heard.", caught.label)
+    let whom = if caught.to == Party::Slack { "Slack" } else { "Fivetran" };
+    let step = format!("{}: {whom} had answered, and the bot died before it heard.", caught.label);
+    Some(End { step, caught: Some(caught) })
+}
+
+/// When the process ends; never, where there is none.
+async fn ended(process: &mut Option<Process>) {
+    match process {
+        Some(process) => drop(process.child.wait().await),
+        None => std::future::pending().await,
+    }
 }

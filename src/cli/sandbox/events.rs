@@ -123,6 +123,9 @@ fn health(health: &Health) -> Value {
         State::Dead => "dead",
         State::Starting => "starting",
     };
-    let deaths = health.deaths.iter().map(|it| json!({ "at": it.at.to_string(), "step": it.step }));
+    let deaths = health
+        .deaths
+        .iter()
+        .map(|it| json!({ "at": it.at.to_string(), "step": it.step, "in_a_step": it.in_a_step }));
     json!({ "state": state, "pid": health.pid, "deaths": deaths.collect::<Vec<_>>() })
 }

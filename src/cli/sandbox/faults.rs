@@ -4,12 +4,13 @@
 //! is theirs; must not know what the bot makes of it.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use serde::Serialize;
 use serde_json::{Value, json};
 use stand_ins::chaos::Lasts;
+use stand_ins::fault::Fault;
 use stand_ins::fivetran::{FivetranStandIn, tasks};
 use stand_ins::slack::SlackStandIn;
 
@@ -45,8 +46,10 @@ enum Does {
     Chaos(&'static str),
     /// Every answer comes late.
     Slow,
-    /// Denies every connection that there is.
+    /// Denies every connection that there is when it is switched on.
     Deny,
+    /// Says of every name that it is taken.
+    Taken,
     /// Breaks every connection that works, with a task that was seen; mends them when switched off.
     Break(&'static str),
 }
@@ -96,8 +99,8 @@ pub(super) const SWITCHES: [Switch; 15] = [
         "fivetran-taken",
         Side::Fivetran,
         "Schema is taken",
-        "Another connection, which the key can't see, has every name.",
-        Does::Chaos("fivetran-name-taken-unseen"),
+        "Says of every new name that another connection, which the key can't see, has it.",
+        Does::Taken,
     ),
     switch(
         "fivetran-key",
@@ -164,6 +167,8 @@ pub(super) struct Switched {
     on: Mutex<BTreeSet<&'static str>>,
     /// The connections that a switch has broken.
     broken: Mutex<Vec<(&'static str, String)>>,
+    /// The connections that are denied.
+    denied: Mutex<Vec<String>>,
 }
 
 impl Switched {
@@ -180,16 +185,21 @@ impl Switched {
         if let (true, Does::Break(task)) = (changed, switch.does) {
             self.break_or_mend(switch.name, task, on, fivetran);
         }
-        settle(&standing, slack, fivetran);
+        if let (true, Does::Deny) = (changed, switch.does) {
+            let there = fivetran.connections();
+            *lock(&self.denied) =
+                if on { there.iter().filter_map(id_of).map(str::to_owned).collect() } else { Vec::new() };
+        }
+        settle(&standing, &lock(&self.denied), slack, fivetran);
         true
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, BTreeSet<&'static str>> {
-        self.on.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, BTreeSet<&'static str>> {
+        lock(&self.on)
     }
 
     fn break_or_mend(&self, switch: &'static str, task: &str, on: bool, fivetran: &FivetranStandIn) {
-        let mut broken = self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut broken = lock(&self.broken);
         if !on {
             broken.retain(|(by, id)| {
                 if *by == switch {
@@ -213,8 +223,9 @@ impl Switched {
 }
 
 /// Lets the stand-ins behave as the switches stand, and no other way.
-fn settle(on: &BTreeSet<&'static str>, slack: &SlackStandIn, fivetran: &FivetranStandIn) {
+fn settle(on: &BTreeSet<&'static str>, denied: &[String], slack: &SlackStandIn, fivetran: &FivetranStandIn) {
     slack.faults(|faults| faults.heal());
+    slack.end_pauses();
     fivetran.faults(|faults| faults.heal());
     fivetran.tell_the_truth();
     slack.set_latency(Duration::ZERO);
@@ -225,17 +236,19 @@ fn settle(on: &BTreeSet<&'static str>, slack: &SlackStandIn, fivetran: &Fivetran
             (Does::Chaos(row), _) => fivetran.chaos(row, Lasts::UntilHealed),
             (Does::Slow, Side::Slack) => slack.set_latency(SLOW),
             (Does::Slow, _) => fivetran.set_latency(SLOW),
-            (Does::Deny, _) => {
-                for connection in fivetran.connections() {
-                    if let Some(id) = id_of(&connection) {
-                        fivetran.deny(id, false);
-                    }
-                }
+            (Does::Deny, _) => denied.iter().for_each(|id| fivetran.deny(id, false)),
+            (Does::Taken, _) => {
+                let said = json!({ "code": "Conflict", "message": "A connection with this schema name already exists" });
+                fivetran.faults(|faults| faults.fail_always("create_connection", Fault::Says(409, said)));
             }
             // That has happened; nothing more does.
             (Does::Break(_), _) => {}
         }
     }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn id_of(connection: &Value) -> Option<&str> {

@@ -6,8 +6,12 @@ use serde_json::Value;
 
 /// What stands in a secret's place.
 const MASK: &str = "•••";
-/// Fields that hold one.
-const FIELDS: [&str; 5] = ["token", "response_url", "trigger_id", "password", "secret"];
+/// What the name of a field that holds one has in it.
+const NAMES: [&str; 8] =
+    ["token", "secret", "password", "credential", "api_key", "private_key", "response_url", "trigger_id"];
+/// What Fivetran keeps of a source. Only where the data goes is shown of it: all else may let somebody in.
+const SETTINGS: [&str; 2] = ["config", "auth"];
+const SHOWN: [&str; 5] = ["schema", "table", "schema_prefix", "table_group_name", "is_new_package"];
 /// What a Connect Card's token comes after in a link, and a response URL's in an address.
 const BEFORE: [&str; 2] = ["auth=", "/commands/"];
 
@@ -29,8 +33,13 @@ fn mask(value: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(mask),
         Value::Object(fields) => {
             for (name, value) in fields {
-                if FIELDS.contains(&name.as_str()) && !value.is_null() {
+                if NAMES.iter().any(|secret| name.to_ascii_lowercase().contains(secret)) && !value.is_null() {
                     *value = Value::from(MASK);
+                } else if let (true, Value::Object(settings)) =
+                    (SETTINGS.contains(&name.as_str()), &mut *value)
+                {
+                    let hidden = settings.iter_mut().filter(|(name, _)| !SHOWN.contains(&name.as_str()));
+                    hidden.for_each(|(_, value)| *value = Value::from(MASK));
                 } else {
                     mask(value);
                 }
@@ -76,6 +85,9 @@ mod tests {
         let asked =
             json!({ "token": "t", "response_url": "https://x/commands/T/1/abc", "text": "token", "n": 1 });
         assert_eq!(masked(asked), json!({ "token": "•••", "response_url": "•••", "text": "token", "n": 1 }));
+        let kept = json!({ "config": { "schema": "acme", "host": "db.example", "update_method": "x" }, "clientSecret": 1 });
+        let shown = json!({ "config": { "schema": "acme", "host": "•••", "update_method": "•••" }, "clientSecret": "•••" });
+        assert_eq!(masked(kept), shown);
         let said = json!({ "x": "at https://x/commands/T/1/abc now", "trigger_id": null });
         assert_eq!(masked(said), json!({ "x": "at https://x/commands/••• now", "trigger_id": null }));
     }

@@ -18,18 +18,16 @@ use axum::middleware::{self, Next};
 use axum::response::sse::{Event, KeepAlive, Sse};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
-use base64::Engine as _;
-use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use futures_util::{Stream, StreamExt as _, stream};
-use ring::rand::{SecureRandom as _, SystemRandom};
 use serde_json::{Value, json};
 use stand_ins::slack::Used;
+use tokio::net::TcpListener;
 
 use super::bot::When;
 use super::events::Told;
-use super::stage::Stage;
+use super::stage::{Stage, random};
 use super::world::is_person;
-use crate::app;
+use crate::app::{self, StartError};
 use crate::cli::gallery;
 
 const HTML: &str = "text/html; charset=utf-8";
@@ -101,6 +99,11 @@ struct Page {
     gallery: String,
 }
 
+/// Takes a port of loopback, or any.
+pub(super) fn listen(port: u16) -> Result<TcpListener, StartError> {
+    app::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), "--port")
+}
+
 /// A page that is served.
 pub(super) struct Served {
     /// What to open in a browser.
@@ -114,11 +117,9 @@ impl Served {
     }
 }
 
-/// Serves the page on loopback, at this port or at any.
-pub(super) async fn serve(stage: &Arc<Stage>, port: u16) -> Result<Served, Box<dyn std::error::Error>> {
-    let listener = app::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), "--port")?;
-    let port = listener.local_addr()?.port();
-    let token = token()?;
+/// Serves the page.
+pub(super) fn serve(stage: &Arc<Stage>, listener: TcpListener) -> io::Result<Served> {
+    let (port, token) = (listener.local_addr()?.port(), random()?);
     let url = format!("http://127.0.0.1:{port}/{token}/");
     let gallery = serde_json::to_string(&gallery::entries())?;
     let page = Arc::new(Page { stage: Arc::clone(stage), token, port, gallery });
@@ -133,15 +134,6 @@ pub(super) async fn serve(stage: &Arc<Stage>, port: u16) -> Result<Served, Box<d
         let _ = axum::serve(listener, routes).await;
     });
     Ok(Served { url, task })
-}
-
-/// What cannot be guessed: 128 bits.
-fn token() -> io::Result<String> {
-    let mut random = [0; 16];
-    SystemRandom::new()
-        .fill(&mut random)
-        .map_err(|_| io::Error::other("the system gives no random numbers"))?;
-    Ok(BASE64_URL_SAFE_NO_PAD.encode(random))
 }
 
 /// Lets in who knows the token and asks from the page itself.
@@ -167,7 +159,10 @@ impl Page {
     /// somebody else's page.
     fn is_host(&self, headers: &HeaderMap) -> bool {
         let host = text(headers, &header::HOST);
-        ["127.0.0.1", "localhost"].iter().any(|name| host == format!("{name}:{}", self.port))
+        let port = self.port;
+        // Nobody names the port of every web server.
+        let own = |name: &str| host == format!("{name}:{port}") || (port == 80 && host == name);
+        ["127.0.0.1", "localhost"].iter().any(|name| own(name))
     }
 
     fn knows_token(&self, path: &str) -> bool {
@@ -287,6 +282,10 @@ async fn perform(stage: &Stage, name: &str, asked: &Value) -> Result<Value, Stri
     if !is_person(user) {
         return Err("There's nobody of that name here.".to_owned());
     }
+    let view = word("view");
+    if matches!(name, "act" | "submit" | "close" | "suggest") && !stage.slack.has_view(user, view) {
+        return Err("This form is gone.".to_owned());
+    }
     let choice = asked["choice"].clone();
     let used = Used { block_id: asked["block_id"].as_str(), action_id: word("action_id"), choice };
     let said = match name {
@@ -295,25 +294,25 @@ async fn perform(stage: &Stage, name: &str, asked: &Value) -> Result<Value, Stri
             if !stage.slack.sees(user, channel) {
                 return Err("This person isn't in that channel.".to_owned());
             }
-            stage.write(word("text").trim(), channel, user).await;
+            stage.write(word("text").trim_end(), channel, user).await;
             Ok(done)
         }
         "press" => {
             let id = asked["message"].as_u64();
             let message = stage.slack.messages().into_iter().find(|message| Some(message.id) == id);
-            let message = message.filter(|it| !it.deleted).ok_or("This message is gone.")?;
+            let message = message.filter(|it| stage.slack.reads(user, it)).ok_or("This message is gone.")?;
             let used =
                 stage.with_slack(async |slack, bot| slack.use_in_message(bot, &message, used, user).await);
             used.await.and_then(acknowledged).map(|()| done)
         }
         "act" => {
-            let (view, values) = (word("view"), asked["values"].clone());
+            let values = asked["values"].clone();
             let used =
                 stage.with_slack(async |slack, bot| slack.use_in_view(bot, view, used, values, user).await);
             used.await.and_then(acknowledged).map(|()| done)
         }
         "submit" => {
-            let (view, values) = (word("view"), asked["values"].clone());
+            let values = asked["values"].clone();
             let submitted = stage.with_slack(async |slack, bot| slack.submit(bot, view, values, user).await);
             submitted.await.map(|errors| match errors.as_object().is_some_and(|it| !it.is_empty()) {
                 true => json!({ "errors": errors }),
@@ -321,11 +320,11 @@ async fn perform(stage: &Stage, name: &str, asked: &Value) -> Result<Value, Stri
             })
         }
         "close" => {
-            stage.slack.close_view(word("view"));
+            stage.slack.close_view(view);
             Ok(done)
         }
         "suggest" => {
-            let (view, text) = (word("view"), word("text"));
+            let text = word("text");
             let suggested = stage.with_slack(async |slack, bot| {
                 slack.suggest(bot, used.action_id, word("block_id"), text, user, Some(view)).await
             });
@@ -335,6 +334,7 @@ async fn perform(stage: &Stage, name: &str, asked: &Value) -> Result<Value, Stri
     };
     said.map_err(|error| match error.kind() {
         io::ErrorKind::TimedOut => "The app didn't answer within three seconds.".to_owned(),
+        io::ErrorKind::InvalidInput => "This is no longer there.".to_owned(),
         io::ErrorKind::InvalidData => error.to_string(),
         _ => "The app didn't answer. Try again.".to_owned(),
     })

@@ -3,9 +3,14 @@
 //! Owns how these are started and stopped, and what a person can do to them. Must not know who does it:
 //! the terminal and the page are both users of it.
 
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use ring::rand::{SecureRandom as _, SystemRandom};
 use stand_ins::fivetran::{self, FivetranStandIn};
 use stand_ins::slack::{self, Ack, SlackStandIn};
 use stand_ins::tape::{Party, Tape};
@@ -46,21 +51,52 @@ pub(super) struct Stage {
     /// Held for reading by whatever Slack sends, and for writing while the time moves: a signature must
     /// not be older than it is.
     time: RwLock<()>,
-    folder: PathBuf,
+    folder: Folder,
+}
+
+/// A folder for this user alone, which is gone with its holder.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn make() -> io::Result<Self> {
+        let folder = std::env::temp_dir().join(format!("connect-card-sandbox-{}", random()?));
+        // What is there already is somebody else's.
+        std::fs::DirBuilder::new().mode(0o700).create(&folder)?;
+        Ok(Self(folder))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        // It is one of the system's temporary ones, and does no harm if it stays.
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// What cannot be guessed: 128 bits, as 22 letters that stand in an address and a file name.
+pub(super) fn random() -> io::Result<String> {
+    let mut bytes = [0; 16];
+    let none = |_| io::Error::other("the system gives no random numbers");
+    SystemRandom::new().fill(&mut bytes).map_err(none)?;
+    Ok(BASE64_URL_SAFE_NO_PAD.encode(bytes))
 }
 
 impl Stage {
     /// Starts everything; with `real`, with the Fivetran that these variables lead to.
     pub(super) async fn start(real: Option<&Vars>) -> Result<Self, Box<dyn std::error::Error>> {
         let (tape, clock) = (Tape::default(), Clock::default());
+        let folder = Folder::make()?;
+        let database = format!("sqlite:{}", folder.0.join("connect-card.db").display());
+        // Whoever knows the well-known ones could ask a bot for something that has a real account.
+        let secrets = match real {
+            Some(_) => Secrets { signing: random()?, token: format!("xoxb-{}", random()?) },
+            None => Secrets::default(),
+        };
         let slack = {
-            let clock = clock.clone();
-            SlackStandIn::start(move || clock.now(), outbound::client(&Network::default())?).await?
+            let (clock, client) = (clock.clone(), outbound::client(&Network::default())?);
+            SlackStandIn::start_with(move || clock.now(), client, &secrets.signing, &secrets.token).await?
         };
         slack.tape(&tape);
-        let folder = std::env::temp_dir().join(format!("connect-card-sandbox-{}", std::process::id()));
-        std::fs::create_dir_all(&folder)?;
-        let database = format!("sqlite:{}", folder.join("connect-card.db").display());
         let mut vars: Vec<(String, String)> = Vec::new();
         let fivetran = match real {
             None => {
@@ -84,7 +120,7 @@ impl Stage {
             vars.retain(|(known, _)| known != name);
             vars.push((name.to_owned(), value.to_owned()));
         };
-        for (name, value) in slack_vars(&slack) {
+        for (name, value) in slack_vars(&slack, &secrets) {
             set(name, &value);
         }
         match &fivetran {
@@ -111,7 +147,7 @@ impl Stage {
     }
 
     /// Types a slash command in the terminal.
-    pub(super) async fn command(&self, typed: &str) -> std::io::Result<Ack> {
+    pub(super) async fn command(&self, typed: &str) -> io::Result<Ack> {
         let _time = self.time.read().await;
         self.slack.command(&self.bot.url, typed, CHANNEL.0, USER).await
     }
@@ -119,8 +155,8 @@ impl Stage {
     /// Does something that makes Slack call the bot, while the time stands still.
     pub(super) async fn with_slack<T>(
         &self,
-        act: impl AsyncFnOnce(&SlackStandIn, &str) -> std::io::Result<T>,
-    ) -> std::io::Result<T> {
+        act: impl AsyncFnOnce(&SlackStandIn, &str) -> io::Result<T>,
+    ) -> io::Result<T> {
         let _time = self.time.read().await;
         act(&self.slack, &self.bot.url).await
     }
@@ -162,18 +198,34 @@ impl Stage {
             Fivetran::StandIn(fivetran) => fivetran.shutdown(),
             Fivetran::Real(relay) => relay.stop(),
         }
-        // A folder of the system's temporary ones; it does no harm if it stays.
-        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+
+    /// A file of this name in the sandbox's own folder.
+    pub(super) fn file(&self, name: &str) -> PathBuf {
+        self.folder.0.join(name)
+    }
+}
+
+/// What Slack and the bot know of each other.
+pub(super) struct Secrets {
+    signing: String,
+    token: String,
+}
+
+impl Default for Secrets {
+    /// Those that everybody knows.
+    fn default() -> Self {
+        Self { signing: slack::SIGNING_SECRET.to_owned(), token: slack::BOT_TOKEN.to_owned() }
     }
 }
 
 /// The variables that lead a bot to this stand-in instead of to Slack.
-pub(super) fn slack_vars(slack: &SlackStandIn) -> [(&'static str, String); 4] {
+pub(super) fn slack_vars(slack: &SlackStandIn, secrets: &Secrets) -> [(&'static str, String); 4] {
     [
         ("SLACK_API_URL", slack.api_url()),
         ("SLACK_RESPONSE_URL_ORIGINS", slack.url()),
-        ("SLACK_SIGNING_SECRET", slack::SIGNING_SECRET.to_owned()),
-        ("SLACK_BOT_TOKEN", slack::BOT_TOKEN.to_owned()),
+        ("SLACK_SIGNING_SECRET", secrets.signing.clone()),
+        ("SLACK_BOT_TOKEN", secrets.token.clone()),
     ]
 }
 

@@ -13,7 +13,7 @@ use tokio::io::{AsyncBufReadExt as _, BufReader, Lines, Stdin};
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::EXAMPLE;
-use super::stage::{CHANNEL, Fivetran, Stage, USER, fivetran_vars, slack_vars};
+use super::stage::{CHANNEL, Fivetran, Secrets, Stage, USER, fivetran_vars, slack_vars};
 use crate::cli::{self, Exit};
 
 /// Longest wait for a command to end, in `--once`.
@@ -94,13 +94,15 @@ impl<'a> Terminal<'a> {
                 let ms = ack.elapsed.as_secs_f64() * 1e3;
                 say(&format!("The bot acknowledges with {} after {ms:.1} ms; only {USER} sees:", ack.status));
                 say(&indented(&slack::render(&ack.json())));
-                slack.show(&ack, CHANNEL.0, USER);
-                // It is on show already.
-                if let Some(private) = slack.messages().last().filter(|message| message.user.is_some()) {
-                    self.offer(private);
+                let shown = if ack.status == 200 { slack.show(&ack, CHANNEL.0, USER) } else { None };
+                let message =
+                    shown.and_then(|id| slack.messages().into_iter().find(|message| message.id == id));
+                if let Some(message) = message {
+                    self.offer(&message);
                     let mut shown = self.shown.lock().unwrap_or_else(PoisonError::into_inner);
-                    self.show_until(&mut shown, private.id);
-                    shown.edits.push(private.edits.len());
+                    self.show_until(&mut shown, message.id);
+                    // It is on show already.
+                    shown.edits.push(0);
                 }
                 for view in slack.views().iter().skip(opened) {
                     say(&format!("A form opens for {USER}; it can be filled in on the sandbox's page:"));
@@ -157,11 +159,11 @@ impl<'a> Terminal<'a> {
         say(&self.banner(page));
         *self.on_show() = Some(Vec::new());
         let (mut reading, mut typed_anything) = (true, false);
-        let Ok(mut terminate) = signal(SignalKind::terminate()) else { return Exit::Failed };
+        let interrupted = interrupted();
+        tokio::pin!(interrupted);
         loop {
             tokio::select! {
-                _ = tokio::signal::ctrl_c() => return Exit::Well,
-                _ = terminate.recv() => return Exit::Well,
+                () = &mut interrupted => return Exit::Well,
                 line = lines.next_line(), if reading => match line.ok().flatten() {
                     Some(typed) => {
                         typed_anything = true;
@@ -183,9 +185,15 @@ impl<'a> Terminal<'a> {
                 () = tokio::time::sleep(GLANCE) => self.catch_up(),
             }
         }
-        let end = tokio::time::Instant::now() + PATIENCE;
-        while self.stage.bot.is_open().await && tokio::time::Instant::now() < end {
-            tokio::time::sleep(GLANCE).await;
+        let all_has_ended = async {
+            while self.stage.bot.is_open().await {
+                tokio::time::sleep(GLANCE).await;
+            }
+        };
+        tokio::select! {
+            _ = tokio::time::timeout(PATIENCE, all_has_ended) => {}
+            // Whoever asks twice wants it now.
+            () = &mut interrupted => {}
         }
         self.catch_up();
         Exit::Well
@@ -194,12 +202,14 @@ impl<'a> Terminal<'a> {
     /// Where everything is, to be copied into the variables of another bot or into a request.
     fn banner(&self, page: &str) -> String {
         let Stage { bot, slack, fivetran, .. } = self.stage;
-        let mut values = slack_vars(slack).to_vec();
+        let mut values = Vec::new();
         let what = match fivetran {
             Fivetran::StandIn(fivetran) => {
+                values.extend(slack_vars(slack, &Secrets::default()));
                 values.extend(fivetran_vars(fivetran));
                 "stand-ins for Slack and Fivetran"
             }
+            // The secrets of this Slack open the way to a real account.
             Fivetran::Real(_) => "a stand-in for Slack and the real Fivetran",
         };
         let values: String = values.iter().map(|(name, value)| format!("    {name}={value}\n")).collect();
@@ -264,6 +274,14 @@ impl<'a> Terminal<'a> {
     fn place(&self, message: &Message) -> String {
         self.stage.slack.channel_name(&message.channel).unwrap_or_else(|| "a direct message".to_owned())
     }
+}
+
+/// When this process is to end: Ctrl-C, a polite kill, or the end of its terminal.
+pub(super) async fn interrupted() {
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    let mut signals: Vec<_> = kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect();
+    let any = signals.iter_mut().map(|signal| Box::pin(signal.recv()));
+    let _ = futures_util::future::select_all(any).await;
 }
 
 /// The link behind the first button of a message that the whole channel sees.

@@ -86,12 +86,16 @@ fn sign_with(secret: &str, timestamp: u64, body: &[u8]) -> String {
 /// The headers which Slack sends with a body at this time, signature included.
 #[must_use]
 pub fn signed_headers(now: Timestamp, body: &[u8]) -> Vec<(String, String)> {
+    headers_with(SIGNING_SECRET, now, body)
+}
+
+fn headers_with(secret: &str, now: Timestamp, body: &[u8]) -> Vec<(String, String)> {
     let now = u64::try_from(now.as_second()).unwrap_or_default();
     [
         ("content-type", "application/x-www-form-urlencoded".to_owned()),
         ("user-agent", "Slackbot 1.0 (+https://api.slack.com/robots)".to_owned()),
         ("x-slack-request-timestamp", now.to_string()),
-        ("x-slack-signature", sign(now, body)),
+        ("x-slack-signature", sign_with(secret, now, body)),
     ]
     .map(|(name, value)| (name.to_owned(), value))
     .to_vec()
@@ -136,13 +140,13 @@ impl SlackStandIn {
     /// The value of `X-Slack-Signature` for a body sent at `timestamp`.
     #[must_use]
     pub fn sign(&self, timestamp: u64, body: &[u8]) -> String {
-        sign(timestamp, body)
+        sign_with(&self.0.signing_secret, timestamp, body)
     }
 
     /// The headers which Slack sends with a body now, for tests that tamper with them.
     #[must_use]
     pub fn signed_request(&self, body: &[u8]) -> Vec<(String, String)> {
-        signed_headers(self.0.clock.now(), body)
+        headers_with(&self.0.signing_secret, self.0.clock.now(), body)
     }
 
     /// The form of a typed command, such as `/connect-card adwords customer_schema`.
@@ -328,7 +332,7 @@ impl SlackStandIn {
     async fn send(&self, bot_url: &str, path: &str, request: Outgoing, asked: &Value) -> io::Result<Ack> {
         let url = format!("{}{path}", bot_url.trim_end_matches('/'));
         let at = self.0.clock.now();
-        let headers = signed_headers(at, request.body.as_bytes());
+        let headers = headers_with(&self.0.signing_secret, at, request.body.as_bytes());
         let taped = self.0.tape.get().map(|tape| {
             let asked = tape::form(request.body.as_bytes());
             let label = format!("POST {path}");

@@ -12,15 +12,23 @@ use super::outbound::Ack;
 use super::state::{Author, Message, Via};
 use super::{BOT_USER_ID, SlackStandIn};
 
+/// The one slash command that the app has registered here.
+const COMMAND: &str = "/connect-card";
+
 impl SlackStandIn {
     /// Writes in a channel: a slash command if it begins with a slash, else a person's own words. What
     /// the bot answers at once appears there, and so does Slackbot's word if it does not.
     pub async fn write(&self, bot_url: &str, typed: &str, channel: &str, user: &str) {
         if !typed.starts_with('/') {
-            self.put(Author::Person(user.to_owned()), channel, None, Via::Typed, json!({ "text": typed }));
+            // Slack's client sends people's words escaped: docs.slack.dev, messaging/formatting-message-text.
+            let text = typed.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+            self.put(Author::Person(user.to_owned()), channel, None, Via::Typed, json!({ "text": text }));
             return;
         }
-        let command = typed.split(' ').next().unwrap_or_default();
+        let command = typed.split_whitespace().next().unwrap_or_default();
+        if command != COMMAND {
+            return self.slackbot(channel, user, &format!("`{command}` is not a valid command."));
+        }
         // docs.slack.dev, apis/slack-connect: slash commands are not shared.
         if self.is_outside(user) {
             let text = format!(
@@ -30,7 +38,7 @@ impl SlackStandIn {
             return self.slackbot(channel, user, &text);
         }
         match self.command(bot_url, typed, channel, user).await {
-            Ok(ack) if ack.status == 200 => self.show(&ack, channel, user),
+            Ok(ack) if ack.status == 200 => drop(self.show(&ack, channel, user)),
             Ok(_) => self.slackbot(channel, user, &failed(command, "dispatch_failed")),
             Err(error) if error.kind() == io::ErrorKind::TimedOut => {
                 self.slackbot(channel, user, &failed(command, "operation_timeout"));
@@ -39,15 +47,16 @@ impl SlackStandIn {
         }
     }
 
-    /// Shows what a command was answered with, where there is something to be seen.
-    pub fn show(&self, ack: &Ack, channel: &str, user: &str) {
+    /// Shows what a command was answered with, where there is something to be seen: then it is the
+    /// message with this number.
+    pub fn show(&self, ack: &Ack, channel: &str, user: &str) -> Option<u64> {
         let payload = match ack.json() {
             Value::Object(payload) if !payload.is_empty() => Value::Object(payload),
-            _ if ack.body.is_empty() => return,
+            _ if ack.body.is_empty() => return None,
             _ => json!({ "text": ack.text() }),
         };
         let for_all = payload["response_type"] == "in_channel";
-        self.put(Author::App, channel, (!for_all).then_some(user), Via::Ack, payload);
+        Some(self.put(Author::App, channel, (!for_all).then_some(user), Via::Ack, payload))
     }
 
     /// Submits the view on a person's screen. Gives the faults by the names of their blocks, and none
@@ -111,6 +120,21 @@ impl SlackStandIn {
         }
     }
 
+    /// Whether a person can see a message.
+    #[must_use]
+    pub fn reads(&self, user: &str, message: &Message) -> bool {
+        let theirs = message.user.as_deref().is_none_or(|whose| whose == user);
+        !message.deleted && theirs && self.sees(user, &message.channel)
+    }
+
+    /// Whether a view is on a person's screen, or is their home.
+    #[must_use]
+    pub fn has_view(&self, user: &str, view: &str) -> bool {
+        let state = self.state();
+        let is_home = || state.homes.get(user).is_some_and(|home| home["id"] == view);
+        state.on_screen.iter().any(|(whose, id)| whose == user && id == view) || is_home()
+    }
+
     /// A channel's name with its sign, or `None` for one that has none.
     #[must_use]
     pub fn channel_name(&self, channel: &str) -> Option<String> {
@@ -124,7 +148,7 @@ impl SlackStandIn {
         self.put(Author::Slackbot, channel, Some(user), Via::Typed, json!({ "text": text }));
     }
 
-    fn put(&self, author: Author, channel: &str, user: Option<&str>, via: Via, payload: Value) {
+    fn put(&self, author: Author, channel: &str, user: Option<&str>, via: Via, payload: Value) -> u64 {
         let now = self.0.clock.now();
         let mut state = self.state();
         let id = state.post(channel, user, via, payload, now).id;
@@ -133,6 +157,7 @@ impl SlackStandIn {
         }
         drop(state);
         self.touch();
+        id
     }
 
     fn is_outside(&self, user: &str) -> bool {

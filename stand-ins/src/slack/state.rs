@@ -127,6 +127,8 @@ pub(crate) struct State {
     /// The home that the app shows each person.
     pub(crate) homes: BTreeMap<String, Value>,
     pub(crate) scopes: Vec<String>,
+    /// The one token that is known.
+    pub(crate) bot_token: String,
     hooks: HashMap<String, Hook>,
     triggers: HashMap<String, Trigger>,
     last_ts: i64,
@@ -134,7 +136,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(scopes: &[&str]) -> Self {
+    pub(crate) fn new(scopes: &[&str], bot_token: &str) -> Self {
         Self {
             directory: Directory::new(),
             messages: Vec::new(),
@@ -143,6 +145,7 @@ impl State {
             on_screen: Vec::new(),
             homes: BTreeMap::new(),
             scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
+            bot_token: bot_token.to_owned(),
             hooks: HashMap::new(),
             triggers: HashMap::new(),
             last_ts: 0,
@@ -372,7 +375,7 @@ mod tests {
 
     #[test]
     fn time_stamps_increase_even_within_a_microsecond() {
-        let mut state = State::new(&[]);
+        let mut state = State::new(&[], "x");
         let now = Timestamp::from_second(1_700_000_000).unwrap();
         let first = state.ts(now);
         assert_eq!(first, "1700000000.000000");
@@ -381,7 +384,7 @@ mod tests {
 
     #[test]
     fn a_trigger_works_once_and_for_three_seconds() {
-        let mut state = State::new(&[]);
+        let mut state = State::new(&[], "x");
         let at = |second: i64| Timestamp::from_second(1_700_000_000 + second).unwrap();
         let (trigger, late) = (state.trigger("U1", at(0)), state.trigger("U1", at(0)));
         assert_eq!(state.exchange(&trigger, at(3)), Ok("U1".to_owned()));

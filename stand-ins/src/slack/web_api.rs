@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::directory::Organisation;
 use super::state::{State, Via, Visibility, has_content, name_blocks};
-use super::{APP_ID, BOT_ID, BOT_TOKEN, BOT_USER_ID, ENTERPRISE_ID, TEAM_DOMAIN, TEAM_ID, block_faults};
+use super::{APP_ID, BOT_ID, BOT_USER_ID, ENTERPRISE_ID, TEAM_DOMAIN, TEAM_ID, block_faults};
 use crate::wire::{Answer, Request};
 
 const LONGEST_UPDATE: usize = 4000;
@@ -38,7 +38,7 @@ pub(crate) fn answer(
     let scopes = state.scopes.join(",");
     let mut known = false;
     let result = arguments.as_ref().map_err(|&error| error.into()).and_then(|arguments| {
-        authorize(request, arguments)?;
+        authorize(request, arguments, &state.bot_token)?;
         known = true;
         call(method, arguments, state, now)
     });
@@ -76,11 +76,11 @@ pub(crate) fn refusal_body(status: u16) -> Value {
 }
 
 /// A token comes in the header, "or alternatively, as a POST parameter": docs.slack.dev, any method.
-fn authorize(request: &Request, arguments: &Value) -> Result<(), Failure> {
+fn authorize(request: &Request, arguments: &Value, known: &str) -> Result<(), Failure> {
     let bearer = request.header("authorization").strip_prefix("Bearer ");
     match bearer.or_else(|| arguments["token"].as_str()) {
         None => Err("not_authed".into()),
-        Some(token) if token == BOT_TOKEN => Ok(()),
+        Some(token) if token == known => Ok(()),
         Some(_) => Err("invalid_auth".into()),
     }
 }

@@ -72,6 +72,13 @@ export function createTime() {
   return { update };
 }
 
+function afterwards(death, isBack) {
+  if (!isBack) return "The next process is on its way.";
+  return death.in_a_step
+    ? "Nothing was lost: the next process took up what this one had in hand."
+    : "The next process has taken over.";
+}
+
 /** The Faults tab. */
 export function createFaults() {
   const groups = make("div", { class: "groups" });
@@ -178,7 +185,7 @@ export function createBot() {
     setText(step, one.step);
     const { bot } = state;
     const isBack = index < bot.deaths.length - 1 || bot.state === "running" || bot.state === "armed";
-    setText(after, isBack ? "The command survived: the next process took it up where it stood." : "The next process is on its way.");
+    setText(after, afterwards(one, isBack));
     return rows.get(index);
   }
 
