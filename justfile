@@ -57,6 +57,11 @@ pictures *ARGS:
     target/pictures/bin/pip install --quiet --disable-pip-version-check playwright==1.65.2 pillow==13.0.0
     target/pictures/bin/python docs/pictures/make "$@"
 
+# Plays the sandbox's page in a browser; `just page NAME` plays the stories whose names contain NAME.
+page *ARGS:
+    cargo build
+    "${CARGO_TARGET_DIR:-target}/ci-tools/python/bin/python" .ci/check_page "$@"
+
 # Every message and form that people can see, one JSON object a line.
 gallery:
     cargo run --release -- sandbox --gallery
