@@ -7,8 +7,8 @@ import { freshId, make, oneLine } from "./dom.js";
 import { imageElement, isGroup, renderElement } from "./elements.js";
 import { mrkdwn, plainText, textObject } from "./mrkdwn.js";
 import { richText } from "./rich_text.js";
-import { optionPicture } from "./select.js";
 
+export { optionPicture as renderOptions } from "./select.js";
 export { findMissing, keepFilledIn, readValues, showErrors } from "./values.js";
 
 // Slack says of sections only that a long text may be folded. 700 characters is what it documents
@@ -48,11 +48,6 @@ export function renderView(view, env = {}) {
   return body;
 }
 
-/** What a type-ahead answered, as a list. */
-export function renderOptions(answer, env = {}) {
-  return optionPicture(answer, env);
-}
-
 /** All that a message or view says, on one line. */
 export function plain(payload, env = {}) {
   const words = (payload.blocks ?? []).flatMap((block) => wordsOf(block, env));
@@ -63,18 +58,27 @@ export function plain(payload, env = {}) {
 // The texts of a block wherever they are: text objects are known by their type.
 function wordsOf(value, env) {
   if (value === null || typeof value !== "object") return [];
-  if (value.type === "mrkdwn" || value.type === "plain_text") return [textObject(value, env).textContent];
+  if (["mrkdwn", "plain_text"].includes(value.type) && typeof value.text === "string") return [textObject(value, env).textContent];
   if (value.type === "text" && typeof value.text === "string") return [value.text];
   return Object.entries(value).flatMap(([key, inner]) => (key === "confirm" ? [] : wordsOf(inner, env)));
 }
 
 function appendBlocks(parent, blocks, env) {
   for (const [index, given] of blocks.entries()) {
-    const block = { ...given, block_id: given.block_id ?? `block-${index}` };
-    const render = Object.hasOwn(RENDERERS, block.type) ? RENDERERS[block.type] : unknown;
+    const block = { ...given, block_id: given?.block_id ?? `block-${index}` };
     const node = make("div", { class: `block block-${block.type}`, "data-block-id": block.block_id });
-    node.append(render(block, env));
+    node.append(drawn(block, env));
     parent.append(node);
+  }
+}
+
+// What one block is lacking must not take the others with it.
+function drawn(block, env) {
+  if (!Object.hasOwn(RENDERERS, block.type)) return unknown(block);
+  try {
+    return RENDERERS[block.type](block, env);
+  } catch {
+    return unknown(block);
   }
 }
 
@@ -82,13 +86,13 @@ function unknown(thing) {
   return make(
     "details",
     { class: "unknown" },
-    make("summary", {}, `Not drawn here: ${thing.type ?? "a block without a type"}`),
+    make("summary", {}, `Not drawn here: ${thing?.type ?? "a block without a type"}`),
     make("pre", {}, JSON.stringify(thing, null, 2)),
   );
 }
 
 function renderAny(element, block, env, names) {
-  return renderElement(element, block, env, names) ?? unknown(element);
+  return (element && renderElement(element, block, env, names)) ?? unknown(element);
 }
 
 function section(block, env) {
@@ -159,13 +163,15 @@ function input(block, env) {
     "aria-labelledby": labelId,
     "data-hint": block.hint ? hintId : undefined,
     "aria-describedby": block.hint ? hintId : undefined,
-    "aria-required": block.optional === true || isGroup(element) ? undefined : "true",
+    "aria-required": block.optional === true ? undefined : "true",
   };
   const label = make(
     isGroup(element) ? "span" : "label",
     { class: "label", id: labelId, for: isGroup(element) ? undefined : controlId },
     textObject(block.label, env),
     block.optional === true ? make("span", { class: "optional" }, " (optional)") : undefined,
+    // A group of boxes has no attribute that says so.
+    element.type === "checkboxes" && block.optional !== true ? make("span", { class: "visually-hidden" }, " (required)") : undefined,
   );
   const hint = block.hint ? make("p", { class: "hint", id: hintId }, textObject(block.hint, env)) : undefined;
   const control = make("div", { class: "block-control" }, renderAny(element, block, env, names));

@@ -68,7 +68,7 @@ function nearDay(then, now) {
 }
 
 /** "3 minutes ago", or "in 3 minutes" for what is to come. */
-export function ago(ms, nowMs) {
+function ago(ms, nowMs) {
   const seconds = Math.trunc((ms - nowMs) / 1000);
   const [unit, size] = AGO_UNITS.find(([, length]) => Math.abs(seconds) >= length) ?? AGO_UNITS.at(-1);
   if (seconds === 0) return "just now";

@@ -295,6 +295,7 @@ function choices(element, block, env, names) {
   const node = make("div", {
     class: "choices",
     role: several ? "group" : "radiogroup",
+    "aria-required": several ? undefined : names["aria-required"],
     "aria-labelledby": names["aria-labelledby"],
     "aria-label": names["aria-labelledby"] ? undefined : "Choices",
   }, ...lines);

@@ -201,9 +201,18 @@ function selectTab(tab) {
     : "The examples of Slack’s documentation as drawn here, and what we know to look different. Colours, font and spacing are our own in all of them.";
 }
 
+function nameInAddress() {
+  try {
+    return decodeURIComponent(location.hash.slice(1));
+  } catch {
+    // Somebody's own address, which names nothing.
+    return "";
+  }
+}
+
 // #specimens is the other tab, any other name an entry of either. What hides it gives way.
 function follow() {
-  const name = decodeURIComponent(location.hash.slice(1));
+  const name = nameInAddress();
   const tab = name === "specimens" || lists.specimens.some((item) => item.name === name) ? "specimens" : "entries";
   selectTab(tab);
   const item = lists[tab].find((candidate) => candidate.name === name);
@@ -252,6 +261,14 @@ function openTab(tab) {
   scrollTo(0, 0);
 }
 
+// A kind of which there is nothing is not to be asked for.
+function offerKinds() {
+  const { kind } = form.elements;
+  for (const option of [...kind.options]) {
+    if (option.value && !lists.entries.some((item) => item.kind === option.value)) option.remove();
+  }
+}
+
 async function start() {
   // The address says where to be.
   history.scrollRestoration = "manual";
@@ -266,6 +283,7 @@ async function start() {
     find("count").textContent = `The gallery could not be loaded (${error.message}).`;
     return;
   }
+  offerKinds();
   for (const [name, list] of Object.entries(lists)) {
     pinner.observe(find(`panel-${name}`));
     find(`panel-${name}`).append(...list.map(({ node }) => node), make("p", { class: "none muted" }, "Nothing matches. Try fewer words."));

@@ -18,7 +18,7 @@ const WORD = /[\p{L}\p{N}]/u;
 const MARKERS = new Map([["*", "b"], ["_", "i"], ["~", "s"]]);
 
 /** What Slack's three entities stand for, once. */
-export function unescape(text) {
+function unescape(text) {
   return text.replace(/&(amp|lt|gt);/g, (_, name) => ({ amp: "&", lt: "<", gt: ">" })[name]);
 }
 

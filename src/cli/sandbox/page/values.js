@@ -88,7 +88,7 @@ function describe(control, errorId) {
 
 /**
  * What Slack says by itself, before anything is sent: `{block_id: text}` for required inputs that
- * are empty and for texts that are too short.
+ * are empty, for texts that are too short, and for numbers and addresses that are none.
  */
 export function findMissing(root) {
   const errors = {};
@@ -99,10 +99,23 @@ export function findMissing(root) {
     const value = Object.values(held)[0];
     const empty = value === null || value === undefined || value.length === 0;
     const least = Number(node.dataset.least ?? 0);
-    if (empty && !("optional" in node.closest(".input").dataset)) errors[blockId] = "Please complete this required field.";
+    const wrong = whatIsWrong(node);
+    if (wrong) errors[blockId] = wrong;
+    else if (empty && !("optional" in node.closest(".input").dataset)) errors[blockId] = "Please complete this required field.";
     else if (!empty && type === "plain_text_input" && value.length < least) {
       errors[blockId] = `Must be at least ${least} characters long.`;
     }
   }
   return errors;
+}
+
+// The browser knows what a number, a mail address and an address are, and which numbers are allowed.
+function whatIsWrong({ validity, type, min, max }) {
+  if (!validity) return undefined;
+  if (validity.badInput) return "Enter a number.";
+  if (validity.rangeUnderflow) return `Enter ${min} or more.`;
+  if (validity.rangeOverflow) return `Enter ${max} or less.`;
+  if (validity.stepMismatch && type === "number") return "Enter a whole number.";
+  if (validity.typeMismatch) return type === "email" ? "Enter a mail address, such as ada@example.com." : "Enter an address that begins with http:// or https://.";
+  return undefined;
 }
