@@ -333,10 +333,13 @@ impl Change {
     /// The link that stood before stands again.
     fn not_posted(&mut self, now: Timestamp) {
         match self.connection.posting.take() {
-            // An earlier try may be there all the same; from now on only the journal knows.
+            // An earlier try may be there all the same, which whoever tries next has to know: what has
+            // failed in between says nothing of it.
             Some(posting) if posting.unclear => {
+                if posting.in_place {
+                    self.hide(now);
+                }
                 self.connection.posting = Some(posting);
-                self.maybe_posted(now);
             }
             Some(Posting { before: Some(before), .. }) => {
                 // Fivetran gives a name again only when whatever had it is gone.

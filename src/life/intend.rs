@@ -215,3 +215,91 @@ fn post(before: Option<&Connection>, ask: &Ask<'_>, now: Timestamp) -> Intention
     let at = place.map_or(At::New, At::Place);
     Intention::Post(Post { change: Change { connection, show, news: None }, at })
 }
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::life::{Event, next};
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    /// A connection once its link is intended, by a process that takes up the command or has it.
+    fn intended(before: Option<&Connection>, ask: &Ask<'_>) -> Connection {
+        match intend(before, false, ask, NOW) {
+            Intention::Post(post) => post.change.connection,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn is_unclear(connection: &Connection) -> bool {
+        connection.posting.as_ref().is_some_and(|posting| posting.unclear)
+    }
+
+    fn becomes(connection: &Connection, event: Event) -> Connection {
+        next(connection, event, false, NOW).connection
+    }
+
+    fn asked(judged: impl FnOnce(Ask<'_>)) {
+        let request = serde_json::from_value(serde_json::json!({
+            "service": "google_ads", "service_name": "Google Ads",
+            "target": { "schema": "acme", "table": null }, "group_id": "g", "slash": "/connect-card",
+        }))
+        .unwrap();
+        judged(Ask {
+            command: "c",
+            intent: Intent::Connect,
+            renews: None,
+            connection_id: "there",
+            purpose: None,
+            team_id: "T",
+            channel_id: "C",
+            requester: "U",
+            request: &request,
+            expires_at: NOW + SignedDuration::from_hours(24),
+            edits: true,
+            takes_back: true,
+        });
+    }
+
+    /// Each try may be another process's, which knows of those before it only by this.
+    #[test]
+    fn that_a_link_may_be_there_is_known_until_its_command_has_ended() {
+        asked(|ask| {
+            for unheard in [true, false] {
+                let first = intended(None, &ask);
+                assert!(!is_unclear(&first));
+                let mut stands = if unheard { first } else { becomes(&first, Event::NotPosted) };
+                for _ in 0..3 {
+                    let tried = intended(Some(&stands), &ask);
+                    assert_eq!(is_unclear(&tried), unheard);
+                    stands = becomes(&tried, Event::NotPosted);
+                    assert_eq!(stands.posting.is_some(), unheard, "only what is sure is settled");
+                    let state = if unheard { State::Waiting } else { State::Unposted };
+                    assert_eq!(stands.link.state, state);
+                }
+                let tried = intended(Some(&stands), &ask);
+                for over in [Event::Posted, Event::MaybePosted] {
+                    assert_eq!(becomes(&tried, over).posting, None);
+                }
+            }
+        });
+    }
+
+    #[test]
+    fn a_message_that_may_show_a_link_is_put_right_and_that_it_may_is_still_known() {
+        asked(|ask| {
+            let mut old = becomes(&intended(None, &ask), Event::Posted);
+            old.link.message = Some(Place { channel: "C".to_owned(), ts: "1".to_owned() });
+            let ask = Ask { intent: Intent::Renew, renews: Some("c"), command: "renewal", ..ask };
+            let first = intended(Some(&old), &ask);
+            let tried = intended(Some(&first), &ask);
+            let change = next(&tried, Event::NotPosted, false, NOW);
+            assert_eq!(change.show, [old.link.message_id], "it shows no link that nobody stands by");
+            assert_ne!(change.connection.link.state, State::Waiting);
+            assert!(is_unclear(&intended(Some(&change.connection), &ask)));
+            assert_eq!(becomes(&change.connection, Event::MaybePosted).posting, None);
+        });
+    }
+}

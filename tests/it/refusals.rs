@@ -3,9 +3,10 @@
 
 use std::time::Duration;
 
+use serde_json::json;
 use stand_ins::chaos::Lasts;
-use stand_ins::fault::Faults;
-use stand_ins::slack::{Message, Visibility};
+use stand_ins::fault::{Fault, Faults};
+use stand_ins::slack::{Message, Via, Visibility};
 
 use crate::harness::{CHANNEL, Setup, TestBot, link_of, until};
 
@@ -182,4 +183,69 @@ async fn a_pause_holds_for_every_post_until_it_is_over() {
     assert_eq!(bot.slack.calls_to("chat.postMessage"), 2);
     assert_eq!(bot.slack.calls_in_a_pause(), 0);
     assert_eq!(links(&bot.finish().await), 3);
+}
+
+fn throttled(seconds: u64) -> Fault {
+    Fault::Throttled { retry_after: Some(seconds.to_string()) }
+}
+
+fn says(word: &str) -> Fault {
+    Fault::Says(200, json!({ "ok": false, "error": word }))
+}
+
+/// A bot that takes a command over whose first post failed so, and how its own posts go.
+async fn takes_over_after(first: Fault, arrange: impl FnOnce(&mut Faults)) -> TestBot {
+    let bot = TestBot::start().await;
+    bot.slack.faults(|faults| faults.fail_next("chat.postMessage", first, 1));
+    bot.send(COMMAND).await;
+    until("the first post", async || (bot.slack.calls_to("chat.postMessage") == 1).then_some(())).await;
+    let outside = bot.outside();
+    let folder = bot.stop().await;
+    outside.slack.faults(arrange);
+    let bot = Setup::beside(outside).after(folder).start().await;
+    // However long it waits, and for whatever.
+    until("the command's end", async || {
+        bot.advance(Duration::from_secs(2));
+        bot.census().await.oldest_open.is_none().then_some(())
+    })
+    .await;
+    bot
+}
+
+/// As the first process has left it: not heard of, though it is there, or surely not there.
+fn first_posts() -> [(Fault, bool); 2] {
+    [(Fault::DropAfter, true), (throttled(4), false)]
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_of_an_earlier_process_gets_no_copy_that_cannot_be_edited_however_often_slack_fails() {
+    for fault in [throttled(60), says("team_added_to_org")] {
+        for (first, is_there) in first_posts() {
+            let bot = takes_over_after(first, |faults| {
+                faults.fail_next("chat.postMessage", fault.clone(), 3);
+            });
+            let messages = bot.await.finish().await;
+            let ways: Vec<_> = messages.iter().map(|message| message.via).collect();
+            let expected = if is_there { vec![Via::PostMessage; 2] } else { vec![Via::ResponseUrl] };
+            assert_eq!(ways, expected, "{fault:?}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nobody_is_told_after_a_failure_and_a_refusal_that_there_is_no_link_of_an_earlier_process() {
+    for failure in [throttled(60), says("team_added_to_org")] {
+        for (first, is_there) in first_posts() {
+            let bot = takes_over_after(first, |faults| {
+                faults.fail_next("chat.postMessage", failure.clone(), 1);
+                faults.fail_always("chat.postMessage", says("is_archived"));
+                faults.fail_always("response_url", says("is_archived"));
+            });
+            let messages = bot.await.finish().await;
+            assert_eq!(links(&messages), usize::from(is_there), "{failure:?}");
+            let told = messages.last().unwrap().rendered();
+            assert_eq!(told.contains("never confirmed"), is_there, "{failure:?}: {told}");
+            assert_eq!(told.contains("is_archived"), !is_there, "{failure:?}: {told}");
+        }
+    }
 }

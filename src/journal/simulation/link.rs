@@ -51,6 +51,15 @@ enum Asked {
     LeaseLost,
 }
 
+/// `deliver::not_posted`.
+fn not_posted(change: &Change, failure: PostFailure) -> Outcome {
+    let unclear = change.connection.posting.as_ref().is_some_and(|posting| posting.unclear);
+    Outcome::PostFailed(match failure {
+        PostFailure::Refused(_) if unclear => PostFailure::Unconfirmed,
+        failure => failure,
+    })
+}
+
 impl Bot {
     /// `Links::post`.
     pub(super) async fn post_link(
@@ -105,7 +114,7 @@ impl Bot {
                     }
                     match (held, is_out_of_reach(&error)) {
                         (Some(held), true) => self.give_up_place(&held).await,
-                        _ => return Delivered::Not(Outcome::PostFailed(error)),
+                        _ => return Delivered::Not(not_posted(&change, error)),
                     }
                 }
             }

@@ -5,7 +5,7 @@ use super::fivetran::Is;
 use super::slack::Content;
 use super::world::{Command, World};
 use super::{CHANNELS, HOUR, MINUTE, SECOND};
-use crate::journal::Notice;
+use crate::journal::{Notice, Problem};
 use crate::life::{News, State};
 use crate::work::Intent;
 
@@ -219,12 +219,24 @@ impl World {
         id.is_some_and(|id| self.fivetran.connections[id].syncs.iter().any(|at| at >= accepted_at))
     }
 
+    /// Whether a link of a command is on show, be it where nobody can edit it.
+    fn shows_link_of(&self, command: usize) -> bool {
+        let posted = |message: &&super::slack::Message| self.slack.posts[message.shown_by].command == command;
+        self.slack.messages.iter().filter(posted).any(|message| self.shows_live(message).is_some())
+    }
+
     /// A person is told what came of a command.
     pub(super) fn witness_notice(&mut self, command: usize, notice: &Notice, late: bool) {
         self.may_answer(command, notice);
         let cancelled = *notice == Notice::Cancelled;
         if *notice == Notice::SyncBegun && !late && !self.was_synced(command) {
             self.violate(|| format!("the person of command {command} is told of a sync that nobody began"));
+        }
+        let none = matches!(notice, Notice::Problem(Problem::CannotPost { .. }));
+        if none && !late && self.shows_link_of(command) {
+            self.violate(|| {
+                format!("the person of command {command} is told that there is no link, and it is there")
+            });
         }
         let name = self.commands[command].new.name;
         let link = self.commands[command].new.progress.stage.connection().map(str::to_owned);

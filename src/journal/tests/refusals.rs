@@ -83,6 +83,30 @@ fn whoever_takes_a_command_over_tells_of_a_link_that_may_be_there() {
     }
 }
 
+/// Whoever posts says whether a refusal leaves anything unsure, after a failure as before it.
+#[test]
+fn what_fails_after_a_takeover_makes_a_refusal_no_more_and_no_less_sure() {
+    let refused = || PostFailure::Refused("is_archived".to_owned());
+    let word = "is_archived".to_owned();
+    let later = || PostFailure::Later { slack_says: "moving".to_owned(), pause: seconds(1) };
+    for between in [PostFailure::NotSent, PostFailure::Throttled(Some(seconds(1))), later()] {
+        for (end, told) in [
+            (PostFailure::Unconfirmed, Problem::Unconfirmed),
+            (refused(), Problem::CannotPost { slack_says: word.clone() }),
+        ] {
+            let deliver = Stage::Deliver { connection: "ours".to_owned(), existed: false };
+            let mut life = Life::at(WEB_API, Progress::of(deliver));
+            assert_eq!(life.next(Outcome::TakenOver), Step::Look);
+            about_to_post_again(&mut life);
+            let step = life.next(post_failed(between.clone()));
+            assert_eq!(life.after_wait(&step).1, Step::Look);
+            about_to_post_again(&mut life);
+            assert_eq!(life.next(post_failed(end)), Step::Tell);
+            assert_eq!(life.problem(), Some(&told), "{between:?}");
+        }
+    }
+}
+
 /// What comes in between does not make a try heard of that was not.
 #[test]
 fn a_refusal_is_no_proof_that_an_unheard_try_is_not_there() {
