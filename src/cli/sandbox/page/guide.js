@@ -46,7 +46,7 @@ export function createGuide(write, onGo) {
     steps[0].rename("Type the command", `${asker().name} asks the customer to connect Google Ads.`, isAsker ? "Fill it in" : `As ${asker().name}: fill it in`);
     steps[2].rename("Come back", "The message has turned green.", isAsker ? "Come back" : `Come back as ${asker().name}`);
     steps[1].rename(`Be ${customer().name}`, "The customer opens the link and signs in there.", `Be ${customer().name}`);
-    progress().forEach((isSo, index) => isSo && happened.add(index));
+    if (happened.size < steps.length) progress().forEach((isSo, index) => isSo && happened.add(index));
     const done = steps.map((step, index) => happened.has(index));
     const current = done.indexOf(false);
     steps.forEach((step, index) => step.update(index + 1, done[index], index === current));
@@ -95,12 +95,20 @@ const asker = () => state.world.people.find((one) => !one.outside) ?? state.worl
 const customer = () => state.world.people.find((one) => one.outside) ?? state.world.people.at(-1);
 const meeting = () => state.world.channels.find((one) => one.kind !== "im" && one.sees.includes(customer().id));
 
+// What the bot's messages say, kept since they are looked through at each event. What has changed comes as a new object.
+const texts = new WeakMap();
+
+function textOf(message) {
+  if (!texts.has(message)) texts.set(message, JSON.stringify(message.payload));
+  return texts.get(message);
+}
+
 /** Which of the three have happened: a link, a visit to it, a connection. */
 function progress() {
   const said = [...state.messages.values()].filter((one) => one.from === state.world.app.id && !isReply(one) && !one.user);
-  const texts = said.map((one) => JSON.stringify(one.payload));
-  const linked = texts.some((text) => text.includes('"open_connect_card"'));
-  const connected = texts.some((text) => text.includes(":white_check_mark:"));
+  const says = (words) => said.some((one) => textOf(one).includes(words));
+  const linked = says('"open_connect_card"');
+  const connected = says(":white_check_mark:");
   const visited = [...state.wire.values()].some((one) => one.from === "browser" && one.to === "fivetran");
   return [linked || connected, visited || connected, connected];
 }
