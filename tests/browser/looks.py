@@ -36,7 +36,7 @@ class Workspace(Stage):
         alice.switch("Fivetran", "Slow").uncheck()
         bot = alice.tab("Bot")
         bot.get_by_role("button", name="Kill it now").click()
-        expect(bot.get_by_text("The command survived")).to_be_visible()
+        expect(bot.get_by_text("The next process has taken over.")).to_be_visible()
         for name in ["Wire", "Time", "Faults", "Bot"]:
             panel = alice.tab(name)
             expect(panel).to_be_visible()
