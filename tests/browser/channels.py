@@ -53,7 +53,7 @@ class Channels(Stage):
 
 PLANTED = [
     ({"is": "a channel that leaks into another", "file": "state.js",
-      "text": "message.channel === channelId && ", "becomes": ""},
+      "text": "message.channel !== channelId || ", "becomes": ""},
      "test_two_customers_are_never_mixed", 'to_have_count(0)'),
     ({"is": "a channel that everyone sees", "file": "state.js",
       "text": "one.sees.includes(id)", "becomes": "true"},

@@ -78,7 +78,7 @@ class Form(Stage):
 
 
 PLANTED = [
-    ({"is": "an error that names no field", "file": "blocks.js",
+    ({"is": "an error that names no field", "file": "values.js",
       "text": "export function showErrors(root, errors) {", "becomes": "export function showErrors(root, errors) { errors = {};"},
      "test_a_form_is_refused_corrected_and_sent", "aria-invalid"),
     ({"is": "a denied question that is taken as confirmed", "file": "act.js",
