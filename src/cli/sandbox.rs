@@ -110,7 +110,7 @@ pub async fn run(options: &Options, real: Option<Vars>) -> Result<Exit, Faults> 
 const WARNING: &str = "\
 This drives your real Fivetran account with the FIVETRAN_* variables; only Slack is simulated. A link
 creates a real connection, or reaches one of that name that is there already; cancel deletes one that
-nobody has finished, and Sync now starts a real sync. The page shows what Fivetran answers, without
+nobody has finished, and the button \"Sync now\" starts a real sync. The page shows what Fivetran answers, without
 secrets. At the end you are told what was created and how to delete it. Type yes to go on:";
 
 /// Tells what was created at the real Fivetran, with a line that deletes it.

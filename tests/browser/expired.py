@@ -12,7 +12,7 @@ class Expired(Stage):
         old = card.url
 
         alice.tab("Time").get_by_role("button", name="+1 day").click()
-        expect(alice.page.get_by_role("tabpanel", name="Time")).to_contain_text("1 day ahead of the time outside")
+        expect(alice.page.get_by_role("tabpanel", name="Time")).to_contain_text("1 day ahead of your own clock")
         for viewer in [alice, grace]:
             expect(viewer.message("The link for HubSpot expired Today")).to_be_visible()
             expect(viewer.link("HubSpot")).to_have_count(0)
@@ -37,7 +37,7 @@ class Expired(Stage):
 PLANTED = [
     ({"is": "a clock that hardly moves", "file": "levers.js",
       "text": '["+1 day", 86_400]', "becomes": '["+1 day", 80_000]'},
-     "test_a_link_expires_and_is_renewed", "1 day ahead of the time outside"),
+     "test_a_link_expires_and_is_renewed", "1 day ahead of your own clock"),
     ({"is": "dates by the browser's own clock", "file": "time.js",
       "text": "aheadMs = Date.parse(clock.now) - Date.now()", "becomes": "aheadMs = 0"},
      "test_a_link_expires_and_is_renewed", "expired Today"),

@@ -80,11 +80,11 @@ class Form(Stage):
 PLANTED = [
     ({"is": "an error that names no field", "file": "values.js",
       "text": "export function showErrors(root, errors) {", "becomes": "export function showErrors(root, errors) { errors = {};"},
-     "test_a_form_is_refused_corrected_and_sent", "aria-invalid"),
+     "test_a_form_is_refused_corrected_and_sent", "to_be_focused"),
     ({"is": "a denied question that is taken as confirmed", "file": "act.js",
       "text": 'dialog.returnValue === "confirm"', "becomes": "true"},
      "test_a_destructive_button_asks_first", "expect(wire).to_have_count(0)"),
     ({"is": "another person's form", "file": "dialogs.js",
       "text": "view.user === state.place.as", "becomes": "true"},
-     "test_a_form_is_one_persons", 'bob.page.get_by_role("dialog")'),
+     "test_a_form_is_one_persons", 'bob.say("I see no form")'),
 ]

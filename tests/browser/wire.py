@@ -50,9 +50,8 @@ class Wire(Stage):
 PLANTED = [
     ({"is": "a secret on the wire", "file": "wire.js",
       "text": "    setText(pre, text);",
-      "becomes": '    window.link ??= document.querySelector("a[href*=\'auth=\']")?.href;\n'
-                 '    setText(pre, text.replaceAll("auth=•••", `auth=•••" ${window.link}`));'},
-     "test_everything_is_on_the_wire_and_no_secret", "self.assertNotIn(token, shown)"),
+      "becomes": '    setText(pre, text.replace("auth=•••", "auth=let-me-in"));'},
+     "test_everything_is_on_the_wire_and_no_secret", 'self.assertNotRegex(shown, r"auth='),
     ({"is": "an exchange that is left out", "file": "wire.js",
       "text": "(one) => matches(one, wanted)", "becomes": '(one) => !one.label.includes("chat.") && matches(one, wanted)'},
      "test_everything_is_on_the_wire_and_no_secret", "filter(has_text=who)"),

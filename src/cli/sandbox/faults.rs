@@ -71,7 +71,7 @@ pub(super) const SWITCHES: [Switch; 15] = [
         "fivetran-429",
         Side::Fivetran,
         "Too many requests (429)",
-        "Asks every call to wait for 30 seconds.",
+        "Tells every caller to wait 30 seconds. The bot does so, also once this is off.",
         Does::Chaos("fivetran-pause-of-seconds"),
     ),
     switch(
@@ -99,7 +99,7 @@ pub(super) const SWITCHES: [Switch; 15] = [
         "fivetran-taken",
         Side::Fivetran,
         "Schema is taken",
-        "Says of every new name that another connection, which the key can't see, has it.",
+        "Claims that every new name is taken by a connection that the key can't see.",
         Does::Taken,
     ),
     switch(
@@ -113,14 +113,14 @@ pub(super) const SWITCHES: [Switch; 15] = [
         "customer-sync",
         Side::Customer,
         "A sync breaks it",
-        "Every connection that works fails in a sync, which is not the customer's fault.",
+        "Every working connection fails in a sync, which isn't the customer's fault. No command needed; it shows within a minute.",
         Does::Break("sync-failed"),
     ),
     switch(
         "customer-sign-in",
         Side::Customer,
         "A sign-in breaks it",
-        "Every connection that works loses its access: the customer has to sign in again.",
+        "Every working connection loses its access: the customer has to sign in again. No command needed; it shows within a minute.",
         Does::Break("access-lost"),
     ),
     switch("slack-slow", Side::Slack, "Slow", "Every answer takes five seconds.", Does::Slow),
@@ -128,7 +128,7 @@ pub(super) const SWITCHES: [Switch; 15] = [
         "slack-429",
         Side::Slack,
         "Too many messages (429)",
-        "Asks every new message to wait for 30 seconds.",
+        "Tells the bot to wait 30 seconds with every new message.",
         Does::Chaos("slack-pause"),
     ),
     switch(
@@ -156,7 +156,7 @@ pub(super) const SWITCHES: [Switch; 15] = [
         "slack-token",
         Side::Slack,
         "Token revoked",
-        "Knows the bot's token no more; a response URL still works.",
+        "No longer accepts the bot's token; a response URL still works.",
         Does::Chaos("slack-token-revoked"),
     ),
 ];

@@ -173,7 +173,7 @@ impl<'a> Terminal<'a> {
                             typed if let Some(number) = typed.strip_prefix("press ") => self.press(number).await,
                             slash if slash.starts_with('/') => drop(self.send(slash).await),
                             _ => {
-                                say("A slash command starts with a slash; type quit to stop.");
+                                say("A slash command starts with a slash. Here is the help; type quit to stop.");
                                 self.send("/connect-card help").await;
                             }
                         }
@@ -212,10 +212,11 @@ impl<'a> Terminal<'a> {
             // The secrets of this Slack open the way to a real account.
             Fivetran::Real(_) => "a stand-in for Slack and the real Fivetran",
         };
+        let end = if values.is_empty() { "." } else { ":" };
         let values: String = values.iter().map(|(name, value)| format!("    {name}={value}\n")).collect();
         format!(
             "Open this in a browser to see everything and play everybody:\n    {page}\n\n\
-             The bot runs at {} with {what}:\n{values}\
+             The bot runs at {} with {what}{end}\n{values}\
              Or type a slash command here, as {USER} in {}, for example:\n    {EXAMPLE}\n\
              Under a message with buttons it says what to type to press one. To stop: quit, Ctrl-D or Ctrl-C.\n",
             bot.url, CHANNEL.1

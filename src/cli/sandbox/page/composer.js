@@ -133,7 +133,7 @@ export function createComposer(onSent) {
     hint.classList.toggle("strong", Boolean(mine.outside));
     if (mine.outside) {
       const why = `${mine.name} is here from ${mine.team}, and Slack doesn’t share slash commands with other workspaces`;
-      return setText(hint, `There is no ${command.name} for ${mine.name}: ${why}. Plain words work.`);
+      return setText(hint, `There is no ${command.name} for ${mine.name}: ${why}. Ordinary messages work.`);
     }
     const typedWords = field.value.trimStart().split(/\s+/);
     if (typedWords[0] !== command.name) return setText(hint, KEYS);

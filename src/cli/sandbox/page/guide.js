@@ -15,7 +15,7 @@ export function createGuide(write, onGo) {
   const put = make("button", { type: "button", class: "button small plain" }, "Put away");
   put.addEventListener("click", putAway);
   const list = make("ol", { role: "list", class: "steps" });
-  const after = make("p", { class: "hint" }, "That is the whole story. Now switch on a fault or kill the bot in the middle, behind the scenes, and play it again.");
+  const after = make("p", { class: "hint" }, "That is the whole story. Now switch on a fault, or kill the bot in the middle, behind the scenes, and play it again with another schema.");
   element.append(make("header", {}, heading, put), list, after);
   const again = byId("guide-again");
   // What has happened stays so, whatever becomes of the message that showed it.
@@ -30,7 +30,7 @@ export function createGuide(write, onGo) {
       go({ as: customer().id, in: meeting()?.id ?? state.place.in, view: "channel" });
       onGo();
     }),
-    createStep("Come back", "The message has turned green.", "Come back", () => {
+    createStep("Come back", "The message has a green tick.", "Come back", () => {
       go({ as: asker().id, in: meeting()?.id ?? state.place.in, view: "channel" });
       onGo();
     }),
@@ -44,8 +44,10 @@ export function createGuide(write, onGo) {
     // Whoever is somebody else at the moment is told whom the button makes of them.
     const isAsker = state.place.as === asker().id;
     steps[0].rename("Type the command", `${asker().name} asks the customer to connect Google Ads.`, isAsker ? "Fill it in" : `As ${asker().name}: fill it in`);
-    steps[2].rename("Come back", "The message has turned green.", isAsker ? "Come back" : `Come back as ${asker().name}`);
-    steps[1].rename(`Be ${customer().name}`, "The customer opens the link and signs in there.", `Be ${customer().name}`);
+    steps[2].rename("Come back", "The message has a green tick.", isAsker ? "Come back" : `Come back as ${asker().name}`);
+    const isCustomer = state.place.as === customer().id;
+    const next = isCustomer ? "Click the button in the message, then sign in." : "The customer opens the link and signs in there.";
+    steps[1].rename(`Be ${customer().name}`, next, isCustomer ? "Show the message" : `Be ${customer().name}`);
     if (happened.size < steps.length) progress().forEach((isSo, index) => isSo && happened.add(index));
     const done = steps.map((step, index) => happened.has(index));
     const current = done.indexOf(false);
@@ -103,14 +105,13 @@ function textOf(message) {
   return texts.get(message);
 }
 
-/** Which of the three have happened: a link, a visit to it, a connection. */
+/** Which of the three have happened: a link, a connection, and that whoever asked looks at it. */
 function progress() {
   const said = [...state.messages.values()].filter((one) => one.from === state.world.app.id && !isReply(one) && !one.user);
   const says = (words) => said.some((one) => textOf(one).includes(words));
   const linked = says('"open_connect_card"');
   const connected = says(":white_check_mark:");
-  const visited = [...state.wire.values()].some((one) => one.from === "browser" && one.to === "fivetran");
-  return [linked || connected, visited || connected, connected];
+  return [linked || connected, connected, connected && state.place.as === asker().id];
 }
 
 function createStep(title, about, action, onClick) {

@@ -66,7 +66,7 @@ export function createTime() {
     move.hidden = state.world.real;
     setText(about, state.world.real ? "With the real Fivetran the clock can’t be moved: its links expire by its own." : MOVED);
     const seconds = state.clock.ahead;
-    setText(ahead, Math.abs(seconds) < 30 ? "The same as your own clock." : `${span(seconds)} ahead of the time outside.`);
+    setText(ahead, Math.abs(seconds) < 30 ? "The same as your own clock." : `${span(seconds)} ahead of your own clock.`);
   }
 
   return { update };
@@ -83,7 +83,7 @@ function afterwards(death, isBack) {
 export function createFaults() {
   const groups = make("div", { class: "groups" });
   const trouble = createTrouble();
-  byId("panel-faults").append(make("h2", {}, "What can go wrong"), make("p", { class: "hint" }, "Each stays on until it is switched off. Switch one on, then type a command."), trouble, groups);
+  byId("panel-faults").append(make("h2", {}, "What can go wrong"), make("p", { class: "hint" }, "Each stays on until it is switched off."), trouble, groups);
   const none = make("p", { class: "card" }, "Nothing can be switched on here: the real Fivetran goes its own way.");
   const switches = new Map();
   const fieldsets = new Map();
