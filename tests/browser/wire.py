@@ -50,7 +50,7 @@ class Wire(Stage):
 PLANTED = [
     ({"is": "a secret on the wire", "file": "wire.js",
       "text": "    setText(pre, text);",
-      "becomes": '    setText(pre, text.replace("auth=•••", "auth=let-me-in"));'},
+      "becomes": '    setText(pre, text.replaceAll("auth=•••", "auth=••• auth=let-me-in"));'},
      "test_everything_is_on_the_wire_and_no_secret", 'self.assertNotRegex(shown, r"auth='),
     ({"is": "an exchange that is left out", "file": "wire.js",
       "text": "(one) => matches(one, wanted)", "becomes": '(one) => !one.label.includes("chat.") && matches(one, wanted)'},
