@@ -64,7 +64,14 @@ pub enum Task {
         bot: bool,
     },
     /// Check the configuration and everything it points to, one line each.
-    Check,
+    Check {
+        /// Only ask the bot that runs on this machine whether it is ready.
+        #[arg(long)]
+        ready: bool,
+        /// Where it listens, if not at the HOST and PORT of the environment.
+        #[arg(long, value_name = "HOST:PORT", requires = "ready")]
+        address: Option<check::ready::Address>,
+    },
     /// Print the permissions that a Fivetran system key needs for the destinations configured.
     KeyPolicy {
         /// Print the whole body of Fivetran's POST /v1/system-keys, for a key of this name.

@@ -21,6 +21,7 @@ use std::collections::HashMap;
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{ErrorKind, IsTerminal};
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use crate::command::places::{Channels, Destinations};
@@ -62,6 +63,14 @@ impl Vars {
             }
         }
         Ok(Self::from_environment().before(vars))
+    }
+
+    /// The same, passing over what of `.env` is faulty: whether a bot runs well does not depend on what
+    /// somebody writes there meanwhile.
+    #[must_use]
+    pub fn as_far_as_readable() -> Self {
+        let bytes = std::fs::read(".env").unwrap_or_default();
+        Self::from_environment().before(Self(dotenv::read(&bytes).0.into_iter().collect()))
     }
 
     /// These, and for what they do not set, others. A proxy's variable has two spellings: one that is
@@ -340,6 +349,22 @@ pub fn destinations(vars: &Vars) -> Result<Destinations, Faults> {
     match places {
         Some((destinations, _)) if reader.faults.0.is_empty() => Ok(destinations),
         _ => Err(reader.faults),
+    }
+}
+
+/// Reads where a bot of this environment listens.
+///
+/// # Errors
+/// When that is not said, or only the system knows the port.
+pub fn listen(vars: &Vars) -> Result<SocketAddr, Faults> {
+    let mut reader = Reader::new(vars);
+    match reader.listen() {
+        Some(address) if address.port() == 0 => {
+            reader.fault("PORT", "is 0, so that the system chooses one", "name it with --address HOST:PORT");
+            Err(reader.faults)
+        }
+        Some(address) => Ok(address),
+        None => Err(reader.faults),
     }
 }
 

@@ -37,7 +37,11 @@ async fn run(task: Task) -> Result<Exit, Faults> {
             telemetry::start(log.format, quiet(&log));
             link::run(config::link(&vars)?, &service, &schema, destination.as_deref(), json, clock).await
         }
-        Task::Check => {
+        Task::Check { ready: true, address } => {
+            let listens = || config::listen(&Vars::as_far_as_readable()).map(Into::into);
+            check::ready::run(&address.map_or_else(listens, Ok)?).await
+        }
+        Task::Check { .. } => {
             let (vars, log) = load()?;
             telemetry::start(log.format, quiet(&log));
             check::run(&vars, &clock).await

@@ -5,6 +5,7 @@
 //! and posts no message; of the database it makes the tables, as `serve` would.
 
 mod fivetran;
+pub mod ready;
 
 use secrecy::{ExposeSecret as _, SecretString};
 

@@ -164,10 +164,16 @@ impl Reader<'_> {
         }
     }
 
-    pub(super) fn server(&mut self) -> Option<ServerConfig> {
+    /// Where the bot listens.
+    pub(super) fn listen(&mut self) -> Option<SocketAddr> {
         let host =
             self.parsed("HOST", IpAddr::from([0, 0, 0, 0]), "use an IP address such as 0.0.0.0 or 127.0.0.1");
         let port = self.parsed("PORT", PORT, "use a port number from 0 to 65535");
+        Some(SocketAddr::new(host?, port?))
+    }
+
+    pub(super) fn server(&mut self) -> Option<ServerConfig> {
+        let listen = self.listen();
         let public_url = self
             .required(
                 "PUBLIC_URL",
@@ -186,11 +192,7 @@ impl Reader<'_> {
                 None
             }
         };
-        Some(ServerConfig {
-            listen: SocketAddr::new(host?, port?),
-            public_url: public_url?,
-            metrics: metrics?,
-        })
+        Some(ServerConfig { listen: listen?, public_url: public_url?, metrics: metrics? })
     }
 
     pub(super) fn slack(&mut self) -> Option<SlackConfig> {

@@ -45,6 +45,7 @@ mod plans;
 mod presses;
 mod proposals;
 mod purge;
+mod ready;
 mod refusals;
 mod replay;
 mod replicas;
