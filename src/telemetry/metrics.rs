@@ -1,0 +1,272 @@
+//! Every number that the bot keeps about itself.
+//!
+//! Owns their names, their buckets and the text that Prometheus reads. What `docs/operations.md` says of
+//! them is checked against it. Must not know how anything is measured.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+
+use jiff::Timestamp;
+use prometheus_client::encoding::EncodeLabelSet;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::Registry;
+
+use super::labels::{Answer, Ending, Party, SocketEnd};
+
+/// Label set of the answers.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct AnswerLabel {
+    answer: Answer,
+}
+
+/// Label set of the endings.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct EndingLabel {
+    ending: Ending,
+}
+
+/// Label set of the calls that had to be repeated.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct PartyLabel {
+    party: Party,
+}
+
+/// Label set of the sockets that have ended.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SocketEndLabel {
+    reason: SocketEnd,
+}
+
+/// Label set of what this program is.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct BuildLabel {
+    version: &'static str,
+}
+
+/// Label set of the keys.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct KeyLabel {
+    key: &'static str,
+}
+
+/// Every number that the bot keeps about itself. Clones share the numbers.
+#[derive(Clone, Debug)]
+pub struct Metrics {
+    answers: Family<AnswerLabel, Counter>,
+    endings: Family<EndingLabel, Counter>,
+    retries: Family<PartyLabel, Counter>,
+    ack_seconds: Histogram,
+    command_seconds: Histogram,
+    lease_lost: Counter,
+    key_expires: Family<KeyLabel, Gauge>,
+    sockets: Gauge,
+    sockets_wanted: Gauge,
+    sockets_ended: Family<SocketEndLabel, Counter>,
+    socket_heard: Gauge<f64, AtomicU64>,
+    /// The second of the last log line about a request that was not believed.
+    refusal_logged_at: Arc<AtomicI64>,
+    /// Commands that this process holds and has not finished.
+    pub in_hand: Gauge,
+    /// Those of them that wait for their turn at Fivetran.
+    pub waiting: Gauge,
+    /// Commands of the database, at the last count, that nobody could be told about.
+    pub undeliverable: Gauge,
+    /// Seconds since the oldest unfinished command was accepted, at the last count.
+    pub oldest_open_seconds: Gauge<f64, AtomicU64>,
+}
+
+/// 1 ms to 3 s, Slack's limit for an acknowledgement.
+const ACK_BUCKETS: [f64; 9] = [0.001, 0.002, 0.005, 0.015, 0.05, 0.2, 0.5, 1.0, 3.0];
+/// 100 ms to 30 min, the life of a response_url.
+const COMMAND_BUCKETS: [f64; 9] = [0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 300.0, 1800.0];
+
+impl Default for Metrics {
+    fn default() -> Self {
+        let (answers, endings, retries) = (Family::default(), Family::default(), Family::default());
+        // Every series is there from the start, so that the first of its events shows as a rise.
+        for &answer in Answer::ALL {
+            drop(answers.get_or_create(&AnswerLabel { answer }));
+        }
+        for ending in Ending::ALL.iter().cloned() {
+            drop(endings.get_or_create(&EndingLabel { ending }));
+        }
+        for &party in Party::ALL {
+            drop(retries.get_or_create(&PartyLabel { party }));
+        }
+        let sockets_ended = Family::default();
+        for &reason in SocketEnd::ALL {
+            drop(sockets_ended.get_or_create(&SocketEndLabel { reason }));
+        }
+        Self {
+            answers,
+            endings,
+            retries,
+            ack_seconds: Histogram::new(ACK_BUCKETS),
+            command_seconds: Histogram::new(COMMAND_BUCKETS),
+            lease_lost: Counter::default(),
+            key_expires: Family::default(),
+            sockets: Gauge::default(),
+            sockets_wanted: Gauge::default(),
+            sockets_ended,
+            socket_heard: unknown(),
+            refusal_logged_at: Arc::default(),
+            in_hand: Gauge::default(),
+            waiting: Gauge::default(),
+            undeliverable: Gauge::default(),
+            oldest_open_seconds: Gauge::default(),
+        }
+    }
+}
+
+/// A gauge that has no series until something is known.
+fn unknown() -> Gauge<f64, AtomicU64> {
+    let gauge = Gauge::default();
+    gauge.set(f64::NAN);
+    gauge
+}
+
+fn is_known(gauge: &Gauge<f64, AtomicU64>) -> bool {
+    !gauge.get().is_nan()
+}
+
+impl Metrics {
+    /// Counts an answer and, where the request was genuine, the time it took.
+    pub fn answered(&self, answer: Answer, seconds: f64) {
+        if answer != Answer::Refused {
+            self.ack_seconds.observe(seconds);
+        }
+        self.answers.get_or_create(&AnswerLabel { answer }).inc();
+    }
+
+    /// Whether a request that was not believed may be logged in this second, by the Unix clock:
+    /// one a second, so that a stranger cannot fill a disk. All are counted.
+    #[must_use]
+    pub fn may_log_refusal(&self, second: i64) -> bool {
+        self.refusal_logged_at.swap(second, Ordering::Relaxed) != second
+    }
+
+    /// Counts the end of a command, `seconds` after it was accepted.
+    pub fn ended(&self, ending: Ending, seconds: f64) {
+        self.command_seconds.observe(seconds);
+        self.endings.get_or_create(&EndingLabel { ending }).inc();
+    }
+
+    /// Counts a call that will be made again.
+    pub fn retried(&self, party: Party) {
+        self.retries.get_or_create(&PartyLabel { party }).inc();
+    }
+
+    /// Keeps when the key in use expires, by the Unix clock. Of a key whose end nobody knows there is
+    /// no series, nor of one that is not in use any more.
+    pub fn key_expires(&self, key: &'static str, second: Option<i64>) {
+        self.key_expires.clear();
+        if let Some(second) = second {
+            self.key_expires.get_or_create(&KeyLabel { key }).set(second);
+        }
+    }
+
+    /// Keeps how many sockets to Slack live (greeted, and not stale), and how many there should be; 0
+    /// without Socket Mode.
+    pub fn sockets(&self, live: usize, wanted: usize) {
+        let count = |sockets| i64::try_from(sockets).unwrap_or(i64::MAX);
+        self.sockets.set(count(live));
+        self.sockets_wanted.set(count(wanted));
+    }
+
+    /// Counts a socket that has ended, or never began.
+    pub fn socket_ended(&self, reason: SocketEnd) {
+        self.sockets_ended.get_or_create(&SocketEndLabel { reason }).inc();
+    }
+
+    /// Keeps when Slack was heard last on any socket, be it a ping.
+    pub fn socket_heard(&self, at: Timestamp) {
+        self.socket_heard.set(at.as_duration().as_secs_f64());
+    }
+
+    /// Counts a result that came after this process had lost its lease on the command.
+    pub fn lease_lost(&self) {
+        self.lease_lost.inc();
+    }
+
+    /// The whole of it in the OpenMetrics text format.
+    #[must_use]
+    pub fn render(&self) -> String {
+        let mut registry = Registry::with_prefix("connect_card");
+        registry.register("answers", "Requests answered", self.answers.clone());
+        registry.register("commands_ended", "Commands ended", self.endings.clone());
+        registry.register("retries", "Calls that were repeated", self.retries.clone());
+        registry.register("ack_seconds", "Time to acknowledge", self.ack_seconds.clone());
+        registry.register("command_seconds", "Time from acceptance to the end", self.command_seconds.clone());
+        registry.register("lease_lost", "Results dropped for a lost lease", self.lease_lost.clone());
+        registry.register(
+            "fivetran_key_expires_timestamp_seconds",
+            "When the Fivetran key in use expires",
+            self.key_expires.clone(),
+        );
+        registry.register("in_hand", "Commands held by this process", self.in_hand.clone());
+        registry.register("waiting", "Commands that wait for their turn at Fivetran", self.waiting.clone());
+        registry.register(
+            "undeliverable",
+            "Commands whose person could not be told",
+            self.undeliverable.clone(),
+        );
+        registry.register(
+            "oldest_open_seconds",
+            "Age of the oldest unfinished command",
+            self.oldest_open_seconds.clone(),
+        );
+        registry.register("sockets", "Live sockets to Slack", self.sockets.clone());
+        registry.register(
+            "sockets_wanted",
+            "Sockets to Slack that there should be",
+            self.sockets_wanted.clone(),
+        );
+        registry.register("sockets_ended", "Sockets to Slack that ended", self.sockets_ended.clone());
+        if is_known(&self.socket_heard) {
+            registry.register(
+                "socket_heard_timestamp_seconds",
+                "When Slack was last heard on a socket",
+                self.socket_heard.clone(),
+            );
+        }
+        let build = Family::<BuildLabel, Gauge>::default();
+        build.get_or_create(&BuildLabel { version: env!("CARGO_PKG_VERSION") }).set(1);
+        registry.register("build_info", "What this program is", build);
+        let mut text = String::new();
+        // Writing to a String cannot fail.
+        let _ = prometheus_client::encoding::text::encode(&mut text, &registry);
+        text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_nobody_knows_yet_has_no_series() {
+        let metrics = Metrics::default();
+        assert!(!metrics.render().contains("socket_heard"));
+        metrics.socket_heard(Timestamp::from_millisecond(1_795_000_000_250).unwrap());
+        assert!(metrics.render().contains("connect_card_socket_heard_timestamp_seconds 1795000000.25\n"));
+    }
+
+    #[test]
+    fn every_series_of_a_counter_is_there_from_the_start() {
+        let metrics = Metrics::default();
+        let text = metrics.render();
+        for reason in SocketEnd::ALL {
+            let series = format!("connect_card_sockets_ended_total{{reason=\"{}\"}} 0\n", reason.name());
+            assert!(text.contains(&series), "{series}");
+        }
+        metrics.socket_ended(SocketEnd::Stale);
+        metrics.sockets(1, 2);
+        let text = metrics.render();
+        for series in ["sockets_ended_total{reason=\"stale\"} 1", "sockets 1", "sockets_wanted 2"] {
+            assert!(text.contains(&format!("connect_card_{series}\n")), "{series}");
+        }
+    }
+}
