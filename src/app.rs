@@ -30,13 +30,15 @@ use crate::server::accept::Intake;
 use crate::server::commands::Commands;
 use crate::server::connected::Connected;
 use crate::server::form::Forms;
-use crate::server::health::Health;
+use crate::server::health::{Health, Reached};
 use crate::server::interactivity::Interactivity;
 use crate::server::signed::Signed;
+use crate::server::sockets::{self, Open, Sockets};
 use crate::server::state::RouteState;
 use crate::server::words::Words;
 use crate::slack::pauses::Pauses;
 use crate::slack::signature::Verifier;
+use crate::slack::socket::Opener;
 use crate::slack::web_api::WebApi;
 use crate::store::{Claimed, OpenError, Options, Store};
 use crate::telemetry::Metrics;
@@ -103,7 +105,7 @@ impl App {
     pub async fn start(config: Config, listener: TcpListener, clock: Clock) -> Result<Self, StartError> {
         let http = outbound::client(&config.network)
             .map_err(|_| StartError::Client(outbound::without_client(&config.network)))?;
-        let secrets = &config.slack.signing_secrets;
+        let secrets = &config.slack.sealing_secrets();
         let store = Store::open(Options { url: &config.database, secrets, lease: config.lease }).await?;
         let web_api = config.slack.bot_token.as_ref();
         let api_url = &config.slack.api_url;
@@ -177,11 +179,38 @@ impl App {
             }
         });
         let intake = Intake::new(parts.clock.clone(), parts.store.clone(), accepted);
-        let state = parts.routes(secrets, config.destinations, intake, Arc::clone(&watcher));
+        let open = Open::default();
+        let app_token = config.slack.app_tokens.first();
+        let opener = match app_token {
+            Some(token) => {
+                let http = outbound::client_of_sockets(&config.network)
+                    .map_err(|_| StartError::Client(outbound::without_client(&config.network)))?;
+                Some(Opener::new(http, api_url, token))
+            }
+            None => None,
+        };
+        let reached = Reached {
+            by_http: !config.slack.signing_secrets.is_empty(),
+            by_sockets: opener.is_some().then(|| open.clone()),
+        };
+        let signing = &config.slack.signing_secrets;
+        let state = parts.routes(
+            Secrets { signing, sealing: secrets },
+            config.destinations,
+            intake,
+            &watcher,
+            reached,
+        );
         let serve = |listener, routes| tokio::spawn(server::serve(listener, routes, close_listeners.clone()));
         let metrics =
             metrics.map(|listener| serve(listener, server::metrics_routes(Arc::clone(&state.health))));
-        let listeners = metrics.into_iter().chain([serve(listener, server::routes(state))]).collect();
+        let sockets = opener.map(|opener| {
+            let (commands, interactivity) = (Arc::clone(&state.commands), Arc::clone(&state.interactivity));
+            let sockets = Sockets { opener, commands, interactivity, open };
+            tokio::spawn(sockets::keep(sockets, close_listeners.clone()))
+        });
+        let requests = serve(listener, server::routes(state));
+        let listeners = metrics.into_iter().chain(sockets).chain([requests]).collect();
         tracing::info!(%address, "listening");
         let Parts { store, catalog, stopping, failed, .. } = parts;
         Ok(Self {
@@ -226,6 +255,15 @@ impl App {
         self.store.close().await;
         tracing::info!("stopped");
     }
+}
+
+/// The secrets of the routes.
+#[derive(Clone, Copy)]
+struct Secrets<'a> {
+    /// What Slack signs with.
+    signing: &'a [SecretString],
+    /// What drafts are sealed with.
+    sealing: &'a [SecretString],
 }
 
 /// What the parts are made of while they are put together; each takes what it uses.
@@ -348,17 +386,18 @@ impl Parts {
 
     fn routes(
         &self,
-        secrets: &[SecretString],
+        secrets: Secrets<'_>,
         destinations: Destinations,
         intake: Intake,
-        watcher: Arc<Watcher>,
+        watcher: &Arc<Watcher>,
+        reached: Reached,
     ) -> RouteState {
         let (clock, metrics, store) = (&self.clock, &self.metrics, &self.store);
         let (gate, origins) = (&self.gate, &self.response_url_origins);
         let signed = Arc::new(Signed {
             clock: clock.clone(),
             metrics: metrics.clone(),
-            verifier: Verifier::new(secrets),
+            verifier: Verifier::new(secrets.signing),
         });
         let words = Arc::new(Words {
             catalog: Arc::clone(&self.catalog),
@@ -368,7 +407,7 @@ impl Parts {
         let forms = Arc::new(Forms {
             clock: clock.clone(),
             web_api: self.web_api.clone(),
-            drafts: Sealer::new(secrets, Purpose::Draft),
+            drafts: Sealer::new(secrets.sealing, Purpose::Draft),
             response_url_origins: Arc::clone(origins),
             gate: Arc::clone(gate),
             audience: self.audience,
@@ -401,11 +440,12 @@ impl Parts {
                 forms,
                 commands,
             }),
-            connected: Arc::new(Connected { store: store.clone(), watcher }),
+            connected: Arc::new(Connected { store: store.clone(), watcher: Arc::clone(watcher) }),
             health: Arc::new(Health {
                 clock: clock.clone(),
                 metrics: metrics.clone(),
                 store: store.clone(),
+                reached,
                 stopping: self.stopping.clone(),
             }),
         }

@@ -81,8 +81,11 @@ pub enum Task {
     /// Print the Slack app's manifest.
     Manifest {
         /// Where Slack will reach the bot, e.g. `https://connect-card.example.com`
-        #[arg(long, value_name = "URL")]
-        public_url: String,
+        #[arg(long, value_name = "URL", required_unless_present = "socket_mode")]
+        public_url: Option<String>,
+        /// For a bot that opens sockets to Slack, so that nobody has to reach it.
+        #[arg(long, conflicts_with = "public_url")]
+        socket_mode: bool,
     },
 }
 

@@ -13,6 +13,7 @@ mod halves;
 mod keys;
 mod names;
 mod reader;
+mod slack;
 #[cfg(test)]
 mod tests;
 mod text;
@@ -256,8 +257,12 @@ pub struct LinkConfig {
     pub network: Network,
 }
 
-/// Where the customer of a `link` lands when nothing else is configured.
+/// Where a customer lands when nothing else is configured and nobody can reach the bot.
 const FIVETRAN_HOME: &str = "https://fivetran.com";
+
+fn plain_page() -> Landing {
+    Landing::Fixed(FIVETRAN_HOME.to_owned())
+}
 
 /// Reads the logging variables; there is always an answer, so that a fault elsewhere can be told.
 #[must_use]
@@ -284,15 +289,15 @@ pub fn serve(vars: &Vars) -> Result<Config, Faults> {
     let permissions = reader.permissions();
     let visibility = reader.visibility();
     let database = reader.database();
-    let public_url = server.as_ref().map(|server| server.public_url.clone());
-    let landing = reader.landing(public_url);
+    let public_url = server.as_ref().and_then(|server| server.public_url.clone());
+    let landing = reader.landing(public_url).unwrap_or_else(plain_page);
     let lease = reader.lease();
     let network = reader.network();
     reader.log_format();
     reader.spoilt();
     reader.slips();
-    match (server, slack, fivetran, places, database, landing) {
-        (Some(server), Some(slack), Some(fivetran), Some(places), Some(database), Some(landing))
+    match (server, slack, fivetran, places, database) {
+        (Some(server), Some(slack), Some(fivetran), Some(places), Some(database))
             if reader.faults.0.is_empty() =>
         {
             let (destinations, channels) = places;
@@ -326,12 +331,12 @@ pub fn link(vars: &Vars) -> Result<LinkConfig, Faults> {
     // The bot's own page is of use to a link only where there is a bot.
     let public_url = vars.get("PUBLIC_URL").map(str::to_owned);
     let public_url = public_url.and_then(|text| reader.url("PUBLIC_URL", &text, PlainHttp::LoopbackOnly));
-    let landing = reader.landing(public_url).or_else(|| Some(Landing::Fixed(FIVETRAN_HOME.to_owned())));
+    let landing = reader.landing(public_url).unwrap_or_else(plain_page);
     let network = reader.network();
     reader.log_format();
     reader.spoilt();
-    match (fivetran, places, landing) {
-        (Some(fivetran), Some((destinations, _)), Some(landing)) if reader.faults.0.is_empty() => {
+    match (fivetran, places) {
+        (Some(fivetran), Some((destinations, _))) if reader.faults.0.is_empty() => {
             Ok(LinkConfig { fivetran, destinations, landing, network })
         }
         _ => Err(reader.faults),

@@ -64,7 +64,7 @@ async fn run(task: Task) -> Result<Exit, Faults> {
                 }
             }
         }
-        Task::Manifest { public_url } => manifest::run(&public_url)?,
+        Task::Manifest { public_url, .. } => manifest::run(public_url.as_deref())?,
     })
 }
 

@@ -14,7 +14,7 @@ use jiff::Timestamp;
 pub use obstacle::Obstacle;
 use proxies::Proxies;
 use reqwest::header::{ACCEPT_ENCODING, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
-use reqwest::{Certificate, Client, Proxy, Response, redirect};
+use reqwest::{Certificate, Client, ClientBuilder, Proxy, Response, redirect};
 
 /// Longest wait for a TCP and TLS connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -80,8 +80,21 @@ pub struct Network {
 ///
 /// # Errors
 /// When the certificates to trust cannot be read.
-#[expect(clippy::disallowed_methods, reason = "this is the one client")]
 pub fn client(network: &Network) -> Result<Client, reqwest::Error> {
+    builder(network).build()
+}
+
+/// The same client for what becomes a WebSocket, which only HTTP/1.1 can, and which nobody else uses
+/// afterwards.
+///
+/// # Errors
+/// When the certificates to trust cannot be read.
+pub fn client_of_sockets(network: &Network) -> Result<Client, reqwest::Error> {
+    builder(network).http1_only().pool_max_idle_per_host(0).build()
+}
+
+#[expect(clippy::disallowed_methods, reason = "this is the one client")]
+fn builder(network: &Network) -> ClientBuilder {
     // A second call finds the provider in place, which is just as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
     // Whoever names no coding takes any, and nothing here unpacks one. RFC 9110, 12.5.3.
@@ -104,7 +117,6 @@ pub fn client(network: &Network) -> Result<Client, reqwest::Error> {
         .referer(false)
         .pool_max_idle_per_host(IDLE_PER_HOST)
         .tcp_nodelay(true)
-        .build()
 }
 
 /// Why there is no client, and what to do: only the certificates can be at fault.

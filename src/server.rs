@@ -15,6 +15,7 @@ pub mod interactivity;
 mod line;
 mod list;
 pub mod signed;
+pub mod sockets;
 pub mod state;
 pub mod words;
 
@@ -56,8 +57,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 pub struct ServerConfig {
     /// `HOST` and `PORT`.
     pub listen: SocketAddr,
-    /// `PUBLIC_URL`, without a slash at its end.
-    pub public_url: String,
+    /// `PUBLIC_URL`, without a slash at its end. `None` where nobody reaches the bot.
+    pub public_url: Option<String>,
     /// `METRICS_ADDR`.
     pub metrics: Option<SocketAddr>,
 }

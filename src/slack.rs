@@ -8,6 +8,7 @@
 //! client and Block Kit models serve in [`web_api`] and in [`crate::reply`].
 
 mod complaints;
+pub mod envelope;
 pub mod id;
 pub mod interaction;
 pub mod manifest;
@@ -16,18 +17,23 @@ pub mod people;
 pub mod refusal;
 pub mod respond;
 pub mod signature;
+pub mod socket;
 pub mod token;
 pub mod web_api;
 
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use url::Url;
 
 /// What is needed to hear from and speak to Slack. No `Debug`: it holds secrets.
 #[derive(Clone)]
 pub struct SlackConfig {
-    /// `SLACK_SIGNING_SECRET`: the one in force first, then the one being rotated out.
+    /// `SLACK_SIGNING_SECRET`: the one in force first, then the one being rotated out. None where Slack
+    /// does not reach the bot over HTTP.
     pub signing_secrets: Vec<SecretString>,
+    /// `SLACK_APP_TOKEN`, likewise. None without Socket Mode.
+    pub app_tokens: Vec<SecretString>,
     /// `SLACK_BOT_TOKEN`.
     pub bot_token: Option<SecretString>,
     /// `SLACK_API_URL`, without a slash at its end.
@@ -36,7 +42,17 @@ pub struct SlackConfig {
     pub response_url_origins: Vec<url::Origin>,
 }
 
-/// A slash command as Slack sends it: `application/x-www-form-urlencoded`.
+impl SlackConfig {
+    /// What secrets are sealed with: the first seals, each opens. The signing secrets come first, so that
+    /// what was sealed before Socket Mode was switched on, or after it is switched off, opens.
+    #[must_use]
+    pub fn sealing_secrets(&self) -> Vec<SecretString> {
+        self.signing_secrets.iter().chain(&self.app_tokens).cloned().collect()
+    }
+}
+
+/// A slash command as Slack sends it: `application/x-www-form-urlencoded`, or over a socket an object of
+/// the same fields.
 ///
 /// <https://docs.slack.dev/interactivity/implementing-slash-commands>
 ///
@@ -90,9 +106,31 @@ impl SlashCommand {
         let mut form = Form::default();
         for field in text.split('&') {
             for (name, value) in form_urlencoded::parse(field.as_bytes()) {
-                form.put(&name, value.into_owned(), field)?;
+                // The parser puts U+FFFD where the bytes were not UTF-8; but a person can type it, too.
+                if value.contains('\u{FFFD}') && std::str::from_utf8(&percent_decoded(field)).is_err() {
+                    return Err(NotACommand::NotUtf8);
+                }
+                form.put(&name, value.into_owned())?;
             }
         }
+        Self::of(form, origins)
+    }
+
+    /// Reads the payload of an envelope. `origins` are those that a response_url may have.
+    ///
+    /// # Errors
+    /// [`NotACommand`]; a field that is no text counts as absent.
+    pub fn of_payload(payload: &Value, origins: &[url::Origin]) -> Result<Self, NotACommand> {
+        let mut form = Form::default();
+        for (name, value) in payload.as_object().into_iter().flatten() {
+            if let Some(value) = value.as_str() {
+                form.put(name, value.to_owned())?;
+            }
+        }
+        Self::of(form, origins)
+    }
+
+    fn of(form: Form, origins: &[url::Origin]) -> Result<Self, NotACommand> {
         let enterprise_id = form.enterprise_id.filter(|id| id::is_id(id));
         let team_id = form.team_id.filter(|id| !id.is_empty()).or_else(|| enterprise_id.clone());
         let team_id = required_id(team_id, "team_id")?;
@@ -132,8 +170,7 @@ struct Form {
 }
 
 impl Form {
-    /// Takes a field; `raw` is how it stands in the body.
-    fn put(&mut self, name: &str, value: String, raw: &str) -> Result<(), NotACommand> {
+    fn put(&mut self, name: &str, value: String) -> Result<(), NotACommand> {
         let (name, field) = match name {
             "team_id" => ("team_id", &mut self.team_id),
             "enterprise_id" => ("enterprise_id", &mut self.enterprise_id),
@@ -146,10 +183,6 @@ impl Form {
             "trigger_id" => ("trigger_id", &mut self.trigger_id),
             _ => return Ok(()),
         };
-        // The parser puts U+FFFD where the bytes were not UTF-8; but a person can type it, too.
-        if value.contains('\u{FFFD}') && std::str::from_utf8(&percent_decoded(raw)).is_err() {
-            return Err(NotACommand::NotUtf8);
-        }
         match field.replace(value) {
             None => Ok(()),
             Some(_) => Err(NotACommand::Field(name)),
@@ -271,6 +304,24 @@ mod tests {
         let url = "https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1%2F2%2Fabc";
         for without in [FORM.replace(url, ""), FORM.replace("&response_url=", "&no_url=")] {
             assert!(decode(&without).ok().unwrap().response_url.is_none(), "{without}");
+        }
+    }
+
+    #[test]
+    fn a_payload_is_read_like_a_form() {
+        let payload = serde_json::json!({
+            "team_id": "T1", "channel_id": "C1", "user_id": "U1", "command": "/connect-card", "text": "a b",
+            "response_url": "https://hooks.slack.com/commands/T1/2/abc", "trigger_id": "1.2.x", "extra": [],
+        });
+        let command = SlashCommand::of_payload(&payload, &origins()).ok().unwrap();
+        assert_eq!((command.text.as_str(), command.trigger_id.as_deref()), ("a b", Some("1.2.x")));
+        for (payload, missing) in [
+            (serde_json::json!({}), "team_id"),
+            (serde_json::json!([]), "team_id"),
+            (serde_json::json!({"team_id": "T1", "channel_id": ["C1"]}), "channel_id"),
+        ] {
+            let read = SlashCommand::of_payload(&payload, &origins()).err();
+            assert_eq!(read, Some(NotACommand::Field(missing)), "{payload}");
         }
     }
 

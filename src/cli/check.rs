@@ -16,6 +16,7 @@ use crate::outbound;
 use crate::permission::{Permissions, gaps};
 use crate::slack::refusal::{self, Fix};
 use crate::slack::respond::PostError;
+use crate::slack::socket::{Opener, advice};
 use crate::slack::web_api::WebApi;
 use crate::store::{DatabaseUrl, OpenError, Options, Store, Undeliverable, undeliverable_beside};
 
@@ -67,13 +68,15 @@ pub async fn run(vars: &Vars, clock: &Clock) -> Exit {
     for remark in &config.remarks {
         report.note(&format!("configuration: {remark}"));
     }
-    report
-        .note(&format!("PUBLIC_URL: not tried; from outside, run: curl {}/readyz", config.server.public_url));
+    if let Some(url) = &config.server.public_url {
+        report.note(&format!("PUBLIC_URL: not tried; from outside, run: curl {url}/readyz"));
+    }
     match outbound::client(&config.network) {
         Ok(http) => {
             fivetran::look(&mut report, &config, http.clone(), clock.now()).await;
             signing_secrets(&report, &config);
             if skew(&mut report, &config, &http, clock).await {
+                sockets(&mut report, &config, &http).await;
                 slack(&mut report, &config, http).await;
             }
         }
@@ -122,6 +125,9 @@ impl HttpDate for str {
 
 fn signing_secrets(report: &Report, config: &Config) {
     let secrets = &config.slack.signing_secrets;
+    if secrets.is_empty() {
+        return report.note("Slack signing secret: none; commands come over sockets alone");
+    }
     let usual = |secret: &SecretString| {
         let secret = secret.expose_secret();
         secret.len() == 32 && secret.bytes().all(|byte| byte.is_ascii_hexdigit())
@@ -135,6 +141,21 @@ fn signing_secrets(report: &Report, config: &Config) {
         report.note(
             "Slack signing secret: not 32 hexadecimal digits, as Slack's are; compare SLACK_SIGNING_SECRET with Basic Information > App Credentials",
         );
+    }
+}
+
+/// Whether each app-level token may open sockets. None is opened: Slack would send it commands.
+async fn sockets(report: &mut Report, config: &Config, http: &reqwest::Client) {
+    for token in &config.slack.app_tokens {
+        match Opener::new(http.clone(), &config.slack.api_url, token).try_token().await {
+            Ok(()) => report.good("Slack sockets: the app-level token may open them"),
+            Err(PostError::Refused(word)) => {
+                report.bad(&format!("Slack sockets: {word}; {}", advice(&word)));
+            }
+            Err(error) => {
+                report.bad(&format!("Slack sockets: {error}; check the network and SLACK_API_URL"));
+            }
+        }
     }
 }
 
@@ -203,7 +224,7 @@ fn who_may(report: &mut Report, permissions: &Permissions, scopes: Option<&[Stri
 
 async fn database(report: &mut Report, config: &Config) {
     let options =
-        Options { url: &config.database, secrets: &config.slack.signing_secrets, lease: config.lease };
+        Options { url: &config.database, secrets: &config.slack.sealing_secrets(), lease: config.lease };
     let lost = match (Store::open(options).await, &config.database) {
         (Ok(store), _) => {
             report.good("database: opens, and its settings are safe");

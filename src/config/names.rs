@@ -3,8 +3,9 @@
 //! Owns the list. Must not know what a variable is for.
 
 /// Every variable that is read, but for the secrets' `NAME_FILE`.
-pub(super) const NAMES: [&str; 32] = [
+pub(super) const NAMES: [&str; 33] = [
     "SLACK_SIGNING_SECRET",
+    "SLACK_APP_TOKEN",
     "SLACK_BOT_TOKEN",
     "FIVETRAN_API_KEY",
     "FIVETRAN_API_SECRET",
@@ -39,8 +40,9 @@ pub(super) const NAMES: [&str; 32] = [
 ];
 
 /// Those of them that can come from a file.
-pub(super) const SECRETS: [&str; 7] = [
+pub(super) const SECRETS: [&str; 8] = [
     "SLACK_SIGNING_SECRET",
+    "SLACK_APP_TOKEN",
     "SLACK_BOT_TOKEN",
     "FIVETRAN_API_KEY",
     "FIVETRAN_API_SECRET",
@@ -53,7 +55,9 @@ pub(super) const SECRETS: [&str; 7] = [
 pub(super) const PROXIES: [&str; 4] = ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY"];
 
 /// What other programs call them, without underscores.
-const OTHERWISE: [(&str, &str); 12] = [
+const OTHERWISE: [(&str, &str); 14] = [
+    ("SLACKAPPLEVELTOKEN", "SLACK_APP_TOKEN"),
+    ("SLACKSOCKETTOKEN", "SLACK_APP_TOKEN"),
     ("SLACKTOKEN", "SLACK_BOT_TOKEN"),
     ("SLACKSECRET", "SLACK_SIGNING_SECRET"),
     ("FIVETRANKEY", "FIVETRAN_API_KEY"),

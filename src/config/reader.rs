@@ -18,18 +18,12 @@ use crate::fivetran::model;
 use crate::outbound::Network;
 use crate::outbound::proxies::{self, NoProxy, Proxies};
 use crate::outbound::roots::{self, Roots};
-use crate::permission::Permissions;
 use crate::provision::Landing;
 use crate::reply::Audience;
 use crate::server::ServerConfig;
-use crate::slack::SlackConfig;
-use crate::slack::id::Kind;
-use crate::slack::token;
 use crate::store::DatabaseUrl;
 use crate::telemetry;
 
-/// The two places Slack gives response_urls from (the second is GovSlack).
-const SLACK_HOOKS: [&str; 2] = ["https://hooks.slack.com", "https://hooks.slack-gov.com"];
 const PORT: u16 = 3000;
 /// Three times the longest call to Fivetran: even just before a prolongation, what is left of a
 /// lease outlasts a call.
@@ -56,14 +50,6 @@ impl Reader<'_> {
             problem: problem.to_owned(),
             remedy: remedy.to_owned(),
         });
-    }
-
-    fn required(&mut self, name: &str, remedy: &str) -> Option<String> {
-        let value = self.vars.get(name).map(str::to_owned);
-        if value.is_none() {
-            self.not_set(name, remedy);
-        }
-        value
     }
 
     /// A secret from `NAME` or from the file that `NAME_FILE` names.
@@ -100,15 +86,6 @@ impl Reader<'_> {
     /// Whether a secret is set, in one of the two ways.
     pub(super) fn has_secret(&self, name: &str) -> bool {
         self.vars.get(name).or_else(|| self.vars.get(&format!("{name}_FILE"))).is_some()
-    }
-
-    pub(super) fn required_secret(&mut self, name: &str, remedy: &str) -> Option<SecretString> {
-        let before = self.faults.0.len();
-        let secret = self.secret(name);
-        if secret.is_none() && self.faults.0.len() == before {
-            self.not_set(name, remedy);
-        }
-        secret
     }
 
     pub(super) fn not_set(&mut self, name: &str, remedy: &str) {
@@ -174,12 +151,17 @@ impl Reader<'_> {
 
     pub(super) fn server(&mut self) -> Option<ServerConfig> {
         let listen = self.listen();
-        let public_url = self
-            .required(
-                "PUBLIC_URL",
-                "set it to the address where Slack reaches the bot, e.g. https://connect-card.example.com",
-            )
-            .and_then(|text| self.url("PUBLIC_URL", &text, PlainHttp::LoopbackOnly));
+        let public_url = match self.vars.get("PUBLIC_URL").map(str::to_owned) {
+            Some(text) => self.url("PUBLIC_URL", &text, PlainHttp::LoopbackOnly).map(Some),
+            None if self.by_sockets() => Some(None),
+            None => {
+                self.not_set(
+                    "PUBLIC_URL",
+                    "set it to the address where Slack reaches the bot, e.g. https://connect-card.example.com; or set SLACK_APP_TOKEN, then Slack need not reach it",
+                );
+                None
+            }
+        };
         let metrics = match self.vars.get("METRICS_ADDR").map(str::parse) {
             None => Some(None),
             Some(Ok(address)) => Some(Some(address)),
@@ -193,56 +175,6 @@ impl Reader<'_> {
             }
         };
         Some(ServerConfig { listen: listen?, public_url: public_url?, metrics: metrics? })
-    }
-
-    pub(super) fn slack(&mut self) -> Option<SlackConfig> {
-        let signing_secrets = self
-            .required_secret(
-                "SLACK_SIGNING_SECRET",
-                "copy it from your app's Basic Information at api.slack.com/apps",
-            )
-            .and_then(|secret| self.signing_secrets(&secret));
-        let bot_token = self.secret("SLACK_BOT_TOKEN");
-        if let Some(Err(token::Fault { what, remedy })) =
-            bot_token.as_ref().map(|secret| token::check(secret.expose_secret()))
-        {
-            self.fault("SLACK_BOT_TOKEN", what, remedy);
-        }
-        let api_url = self.vars.get("SLACK_API_URL").unwrap_or("https://slack.com/api/").to_owned();
-        let api_url = self.url("SLACK_API_URL", &api_url, PlainHttp::LoopbackOnly);
-        let origins = self.response_url_origins();
-        Some(SlackConfig {
-            signing_secrets: signing_secrets?,
-            bot_token,
-            api_url: api_url?,
-            response_url_origins: origins?,
-        })
-    }
-
-    fn signing_secrets(&mut self, joined: &SecretString) -> Option<Vec<SecretString>> {
-        let secrets: Vec<_> = joined.expose_secret().split(',').map(str::trim).collect();
-        if secrets.iter().any(|secret| secret.is_empty()) || secrets.len() > 2 {
-            self.fault(
-                "SLACK_SIGNING_SECRET",
-                "is neither one secret nor two separated by a comma",
-                "put the new one first while you rotate, then keep only that",
-            );
-            return None;
-        }
-        Some(secrets.into_iter().map(|secret| SecretString::from(secret.to_owned())).collect())
-    }
-
-    fn response_url_origins(&mut self) -> Option<Vec<url::Origin>> {
-        let name = "SLACK_RESPONSE_URL_ORIGINS";
-        let extra = self.vars.get(name).unwrap_or("").to_owned();
-        let mut origins = Vec::new();
-        for text in
-            SLACK_HOOKS.into_iter().chain(extra.split(',').map(str::trim)).filter(|text| !text.is_empty())
-        {
-            let url = self.url(name, text, PlainHttp::LoopbackOnly)?;
-            origins.push(Url::parse(&url).ok()?.origin());
-        }
-        Some(origins)
     }
 
     /// The destinations and channels: of `FIVETRAN_GROUP_ID` and of the file `CONFIG`.
@@ -284,43 +216,6 @@ impl Reader<'_> {
         let (file, faults) = file::read(path, &text);
         self.faults.0.extend(faults);
         file
-    }
-
-    pub(super) fn permissions(&mut self) -> Permissions {
-        Permissions {
-            users: self.ids("ALLOWED_USERS", Kind::User, "U0123ABC, from a person's profile in Slack"),
-            user_groups: self.ids(
-                "ALLOWED_USER_GROUPS",
-                Kind::UserGroup,
-                "S0123ABC, from a user group's page in Slack",
-            ),
-            channels: self.ids(
-                "ALLOWED_CHANNELS",
-                Kind::Channel,
-                "C0123ABC, from a channel's details in Slack",
-            ),
-        }
-    }
-
-    /// Slack's ids with commas between them. A variable that is set has at least one: an allow-list
-    /// must not open up by a slip.
-    fn ids(&mut self, name: &str, kind: Kind, example: &str) -> Vec<String> {
-        let Some(text) = self.vars.get(name) else { return Vec::new() };
-        let mut ids: Vec<String> = Vec::new();
-        for id in text.split(',').map(str::trim).filter(|id| !id.is_empty()) {
-            if !kind.has(id) {
-                let remedy = format!("use ids such as {example}, separated by commas");
-                self.fault(name, "contains something that is not an id of this kind", &remedy);
-                return Vec::new();
-            }
-            if !ids.iter().any(|known| known == id) {
-                ids.push(id.to_owned());
-            }
-        }
-        if ids.is_empty() {
-            self.fault(name, "contains no id", &format!("use ids such as {example}, or unset it"));
-        }
-        ids
     }
 
     pub(super) fn visibility(&mut self) -> Audience {

@@ -45,7 +45,7 @@ fn everything_that_is_missing_is_named_at_once() {
 fn a_full_environment_is_read_and_slashes_are_trimmed() {
     let config = with(&[]).ok();
     assert_eq!(
-        config.as_ref().map(|config| config.server.public_url.as_str()),
+        config.as_ref().and_then(|config| config.server.public_url.as_deref()),
         Some("https://bot.example.com")
     );
     assert_eq!(config.as_ref().map(|config| config.slack.api_url.as_str()), Some("https://slack.com/api"));

@@ -1,5 +1,5 @@
-//! `POST /slack/commands`: from a request of Slack's to a committed command and its
-//! acknowledgement.
+//! `POST /slack/commands`, and a command that comes over a socket: from a request of Slack's to a
+//! committed command and its acknowledgement.
 //!
 //! Owns the order of things before the acknowledgement, which share one deadline. Only three things
 //! wait for an outside party: whether the person may
@@ -12,6 +12,7 @@ use axum::extract::{Request, State};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse as _, Response};
 use jiff::Timestamp;
+use serde_json::Value;
 use slack_morphism::prelude::{SlackCommandEventResponse, SlackMessageContent, SlackMessageResponseType};
 use tokio::time::timeout_at;
 
@@ -66,7 +67,7 @@ pub struct Commands {
 pub async fn handle(State(commands): State<Arc<Commands>>, request: Request) -> Response {
     let deadline = Deadline::of(request.extensions());
     let (answer, response) = match commands.receive(request, deadline).await {
-        Ok((answer, Some(content))) => (answer, ephemeral(content)),
+        Ok((answer, Some(content))) => (answer, json(&for_the_person(content))),
         Ok((answer, None)) => (answer, StatusCode::OK.into_response()),
         // Slack's certificate probe is neither answered nor refused.
         Err(response) if response.status().is_success() => return response,
@@ -94,20 +95,38 @@ impl Commands {
             return Err(StatusCode::BAD_REQUEST.into_response());
         }
         let typed = SlashCommand::decode(&body, &self.response_url_origins);
+        Ok(self.take(&signature, typed, deadline).await)
+    }
+
+    /// From the payload of an envelope to what goes into its acknowledgement, if anything.
+    pub(super) async fn heard(&self, key: &[u8], payload: &Value, deadline: Deadline) -> Option<Value> {
+        let typed = SlashCommand::of_payload(payload, &self.response_url_origins);
+        let (answer, content) = self.take(key, typed, deadline).await;
+        self.metrics.answered(answer, deadline.began().elapsed().as_secs_f64());
+        serde_json::to_value(for_the_person(content?)).ok()
+    }
+
+    /// The same from a command that is Slack's and may be unreadable.
+    async fn take(
+        &self,
+        key: &[u8],
+        typed: Result<SlashCommand, NotACommand>,
+        deadline: Deadline,
+    ) -> (Answer, Option<SlackMessageContent>) {
         // Without a token there is no other way to tell anybody anything.
         let answerable = |typed: &SlashCommand| typed.response_url.is_some() || self.forms.web_api.is_some();
         match typed.and_then(|typed| answerable(&typed).then_some(typed).ok_or(NotACommand::NoWay)) {
-            Ok(typed) => Ok(self.respond(&signature, typed, deadline).await),
+            Ok(typed) => self.respond(key, typed, deadline).await,
             // With a status, whoever typed it would read no more than that the app failed.
             Err(error) => {
                 tracing::warn!(reason = %error, "a command that cannot be read");
-                Ok((Answer::Replied, Some(reply::unreadable())))
+                (Answer::Replied, Some(reply::unreadable()))
             }
         }
     }
 
-    /// From a command that is Slack's, whichever way it came in, to what there is to say. `key` names
-    /// the request: a replay has the same.
+    /// From a command that can be read to what there is to say. `key` names the request: a replay has the
+    /// same.
     async fn respond(
         &self,
         key: &[u8],
@@ -319,8 +338,6 @@ impl Commands {
 }
 
 /// An acknowledgement that only the person sees.
-fn ephemeral(content: SlackMessageContent) -> Response {
-    let body =
-        SlackCommandEventResponse::new(content).with_response_type(SlackMessageResponseType::Ephemeral);
-    json(&body)
+fn for_the_person(content: SlackMessageContent) -> SlackCommandEventResponse {
+    SlackCommandEventResponse::new(content).with_response_type(SlackMessageResponseType::Ephemeral)
 }

@@ -1,7 +1,7 @@
 //! `GET /healthz`, `GET /readyz`, and `GET /metrics` on its own listener.
 //!
 //! Owns what "alive" and "ready" mean: alive is that the event loop answers; ready is that a
-//! command could be accepted now.
+//! command could be accepted now: one that comes over a socket needs one that is open.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,6 +12,7 @@ use axum::response::IntoResponse;
 
 use tokio_util::sync::CancellationToken;
 
+use super::sockets::{Open, SOCKETS};
 use crate::clock::Clock;
 use crate::store::Store;
 use crate::telemetry::Metrics;
@@ -27,8 +28,33 @@ pub struct Health {
     pub metrics: Metrics,
     /// The database.
     pub store: Store,
+    /// How Slack reaches the bot.
+    pub reached: Reached,
     /// Set when the bot shuts down.
     pub stopping: CancellationToken,
+}
+
+/// How Slack reaches the bot.
+#[derive(Clone, Debug)]
+pub struct Reached {
+    /// Whether by requests, which have signatures.
+    pub by_http: bool,
+    /// By sockets, with how many of them are open.
+    pub by_sockets: Option<Open>,
+}
+
+impl Reached {
+    /// The sockets in words, if there are to be any.
+    fn sockets(&self) -> Option<String> {
+        let open = self.by_sockets.as_ref()?.count().min(SOCKETS);
+        Some(format!("{open} of {SOCKETS} sockets"))
+    }
+
+    /// Whether a command could come in at all. A request may at any time; where both ways are open, that
+    /// is enough.
+    fn is_possible(&self) -> bool {
+        self.by_http || self.by_sockets.as_ref().is_none_or(|open| open.count() > 0)
+    }
 }
 
 /// The process lives.
@@ -36,15 +62,21 @@ pub async fn healthz() -> &'static str {
     "ok\n"
 }
 
-/// The database can be written to and the bot is not shutting down.
-pub async fn readyz(State(health): State<Arc<Health>>) -> (StatusCode, &'static str) {
+/// The database can be written to, Slack can reach the bot as far as that lies with it, and the bot is not
+/// shutting down.
+pub async fn readyz(State(health): State<Arc<Health>>) -> (StatusCode, String) {
+    let not_ready = |why: &str| (StatusCode::SERVICE_UNAVAILABLE, format!("{why}\n"));
     if health.stopping.is_cancelled() {
-        (StatusCode::SERVICE_UNAVAILABLE, "shutting down\n")
-    } else if health.store.is_writable(health.clock.now()).await {
-        (StatusCode::OK, "ready\n")
-    } else {
-        (StatusCode::SERVICE_UNAVAILABLE, "the database cannot be written to\n")
+        return not_ready("shutting down");
     }
+    if !health.store.is_writable(health.clock.now()).await {
+        return not_ready("the database cannot be written to");
+    }
+    if !health.reached.is_possible() {
+        return not_ready("no socket to Slack is open");
+    }
+    let sockets = health.reached.sockets();
+    (StatusCode::OK, sockets.map_or_else(|| "ready\n".to_owned(), |open| format!("ready, {open}\n")))
 }
 
 /// The metrics in the OpenMetrics text format.

@@ -1,4 +1,5 @@
-//! `POST /slack/interactivity`: what people do with the bot's messages and with its form.
+//! `POST /slack/interactivity`, and what comes over a socket in its place: what people do with the bot's
+//! messages and with its form.
 //!
 //! Owns who may press what, and in which channel a press counts. A button's value is the reference of a
 //! row of ours, and everything that decides is read from that row: the channel, the message, the person.
@@ -107,7 +108,7 @@ async fn receive(route: &Interactivity, request: Request) -> Response {
 
 /// From an interaction that is Slack's, whichever way it came in, to the answer, if it has one. `key`
 /// names the request: a replay has the same.
-async fn respond(
+pub(super) async fn respond(
     route: &Interactivity,
     key: &[u8],
     interaction: Interaction,

@@ -146,12 +146,14 @@ impl Interaction {
         let read: Result<Value, _> =
             serde_json::from_str(&payload).or_else(|_| serde_json::from_str(&without_halves(&payload)));
         match read {
-            Ok(payload) if payload.is_object() => Ok(Self::read(&payload)),
+            Ok(payload) if payload.is_object() => Ok(Self::of_payload(&payload)),
             _ => Err(Unreadable { is_form: payload.contains("\"view_submission\"") }),
         }
     }
 
-    fn read(payload: &Value) -> Self {
+    /// Reads a payload; one that is no object has nothing in it.
+    #[must_use]
+    pub fn of_payload(payload: &Value) -> Self {
         let text = |path: &str| text(payload, path);
         let id = |name: &str| id_at(payload, &format!("/{name}"));
         let view = payload.get("view").filter(|view| view.is_object());
@@ -197,7 +199,7 @@ impl Action {
 
 /// The JSON without halves of characters, such as an emoji leaves where a text is cut in its middle:
 /// JSON's grammar has them, but they are no text.
-fn without_halves(json: &str) -> String {
+pub(super) fn without_halves(json: &str) -> String {
     let mut whole = String::with_capacity(json.len());
     let mut rest = json;
     while let Some(at) = rest.find('\\') {

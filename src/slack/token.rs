@@ -1,10 +1,10 @@
 //! Slack's tokens by their look, so that whoever pasted another one learns which it is.
 //!
-//! Owns what may stand in `SLACK_BOT_TOKEN`, and what to do about anything else. Must not know where
+//! Owns what may stand in `SLACK_BOT_TOKEN` and in `SLACK_APP_TOKEN`, and what to do about anything else. Must not know where
 //! the text came from, and repeats none of it.
 //! <https://docs.slack.dev/authentication/tokens>
 
-/// What is wrong with a text that is no bot token.
+/// What is wrong with a text that is not the token it should be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fault {
     /// What it is, after the variable's name.
@@ -15,6 +15,8 @@ pub struct Fault {
 
 /// Where the right one is.
 const COPY: &str = "copy the Bot User OAuth Token (xoxb-…) from OAuth & Permissions in the app's settings";
+/// Where the other one is.
+const MAKE: &str = "make an app-level token (xapp-…) with the scope connections:write under Basic Information > App-Level Tokens";
 /// What stands in examples in the place of a token.
 const PLACEHOLDERS: [&str; 5] = ["...", "…", "***", "your", "xxx"];
 
@@ -23,6 +25,37 @@ const PLACEHOLDERS: [&str; 5] = ["...", "…", "***", "your", "xxx"];
 /// # Errors
 /// [`Fault`].
 pub fn check(text: &str) -> Result<(), Fault> {
+    let fault = |what, remedy| Err(Fault { what, remedy });
+    in_one_piece(text)?;
+    if text.contains("hooks.slack.com") || text.starts_with("http") {
+        return fault(
+            "is a web address, such as that of an incoming webhook",
+            "the bot posts with a token: copy the Bot User OAuth Token (xoxb-…) from OAuth & Permissions",
+        );
+    }
+    match kind(text) {
+        Kind::Bot(rest) => whole(rest, "is not a whole bot token", COPY),
+        Kind::App(_) => fault("is an app-level token, which can only open Socket Mode connections", COPY),
+        Kind::Other(what, remedy) => fault(what, remedy),
+    }
+}
+
+/// Whether a text can be an app-level token.
+///
+/// # Errors
+/// [`Fault`].
+pub fn check_app(text: &str) -> Result<(), Fault> {
+    in_one_piece(text)?;
+    match kind(text) {
+        Kind::App(rest) => whole(rest, "is not a whole app-level token", MAKE),
+        Kind::Bot(_) => Err(Fault { what: "is a bot token, which opens no sockets", remedy: MAKE }),
+        Kind::Other(NO_TOKEN, _) => Err(Fault { what: "is not an app-level token", remedy: MAKE }),
+        Kind::Other(what, _) => Err(Fault { what, remedy: MAKE }),
+    }
+}
+
+/// Whether nothing of how it was copied is left around it.
+fn in_one_piece(text: &str) -> Result<(), Fault> {
     let fault = |what, remedy| Err(Fault { what, remedy });
     let quote = |c: char| matches!(c, '"' | '\'' | '`' | '“' | '”' | '‘' | '’');
     if text.starts_with(quote) || text.ends_with(quote) {
@@ -35,29 +68,29 @@ pub fn check(text: &str) -> Result<(), Fault> {
     if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return fault("has a blank or a line break in it", "copy the token again, in one piece");
     }
-    if text.contains("hooks.slack.com") || text.starts_with("http") {
-        return fault(
-            "is a web address, such as that of an incoming webhook",
-            "the bot posts with a token: copy the Bot User OAuth Token (xoxb-…) from OAuth & Permissions",
-        );
-    }
-    let rest = match kind(text) {
-        Kind::Bot(rest) => rest,
-        Kind::Other(what, remedy) => return fault(what, remedy),
-    };
+    Ok(())
+}
+
+/// Whether what follows the prefix can be a token's.
+fn whole(rest: &str, cut: &'static str, copy: &'static str) -> Result<(), Fault> {
     // At the beginning alone: what follows in a real one is left to chance.
     if PLACEHOLDERS.iter().any(|known| rest.to_ascii_lowercase().starts_with(known)) {
-        return fault("is an example, not a token", COPY);
+        return Err(Fault { what: "is an example, not a token", remedy: copy });
     }
     if rest.is_empty() || !rest.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
-        return fault("is not a whole bot token", "copy the token again, in one piece");
+        return Err(Fault { what: cut, remedy: "copy the token again, in one piece" });
     }
     Ok(())
 }
 
+/// Of what is none of Slack's tokens.
+const NO_TOKEN: &str = "is not a bot token";
+
 enum Kind<'a> {
     /// A bot token; what follows its prefix.
     Bot(&'a str),
+    /// An app-level token; what follows its prefix.
+    App(&'a str),
     /// What it is instead, and what to do.
     Other(&'static str, &'static str),
 }
@@ -66,6 +99,9 @@ fn kind(text: &str) -> Kind<'_> {
     let is = |prefix: &str| text.starts_with(prefix);
     if let Some(rest) = text.strip_prefix("xoxb-") {
         return Kind::Bot(rest);
+    }
+    if let Some(rest) = text.strip_prefix("xapp-") {
+        return Kind::App(rest);
     }
     let (what, remedy) = if is("xoxe.xoxb-") {
         (
@@ -81,8 +117,6 @@ fn kind(text: &str) -> Kind<'_> {
         )
     } else if is("xoxp-") {
         ("is a user token, which would post in that person's name", COPY)
-    } else if is("xapp-") {
-        ("is an app-level token, which can only open Socket Mode connections", COPY)
     } else if is("xoxa-") {
         ("is a token of a kind that Slack has retired (xoxa-)", COPY)
     } else if is("xoxr-") {
@@ -96,7 +130,7 @@ fn kind(text: &str) -> Kind<'_> {
     } else if text.to_ascii_lowercase().starts_with("xoxb") {
         ("is not written like a bot token, which begins with xoxb- in small letters", COPY)
     } else {
-        ("is not a bot token", "use the one under OAuth & Permissions that starts with xoxb-, or unset it")
+        (NO_TOKEN, "use the one under OAuth & Permissions that starts with xoxb-, or unset it")
     };
     Kind::Other(what, remedy)
 }
@@ -113,6 +147,23 @@ mod tests {
         let whole = ["xoxb", "2444333222111", "2444333222112", "AbCdEfGhIjKlMnOpQrStUvWx"].join("-");
         assert_eq!(check(&whole), Ok(()));
         assert_eq!(check("xoxb-sandbox-not-a-real-token"), Ok(()));
+    }
+
+    #[test]
+    fn an_app_level_token_is_taken_and_nothing_else() {
+        let whole = ["xapp", "1", "A0123456789", "2444333222111", "0123456789abcdef"].join("-");
+        assert_eq!(check_app(&whole), Ok(()));
+        for (text, what) in [
+            ("xoxb-1-2-abcdef", "is a bot token, which opens no sockets"),
+            ("xoxp-1-2-3-abcdef", "is a user token, which would post in that person's name"),
+            ("xapp-…", "is an example, not a token"),
+            ("xapp-", "is not a whole app-level token"),
+            ("xapp-1 2", "has a blank or a line break in it"),
+            ("\"xapp-1-2\"", "has quotation marks in it"),
+            ("hunter2", "is not an app-level token"),
+        ] {
+            assert_eq!(check_app(text).unwrap_err().what, what, "{text}");
+        }
     }
 
     #[test]

@@ -1,0 +1,259 @@
+//! One socket to Slack, by Socket Mode: how it is opened, and what goes through it.
+//!
+//! Owns the opening (a call for the address, then a WebSocket's handshake by the HTTP client, so that
+//! proxies and certificates hold for it too), the bounds on a frame, and the address, which is a secret:
+//! whoever has it may be the app. How many sockets there are, and for how long, it must not know.
+//!
+//! <https://docs.slack.dev/apis/events-api/using-socket-mode>
+
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use reqwest::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, UPGRADE};
+use reqwest::{Client, StatusCode, Upgraded};
+use secrecy::{ExposeSecret as _, SecretString};
+use serde_json::Value;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::handshake::client::generate_key;
+use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use url::{Host, Url};
+
+use super::envelope::{Frame, Reason};
+use super::respond::PostError;
+use crate::outbound;
+
+/// From the request for an address to Slack's hello: both calls and the handshake together.
+const OPENING_LIMIT: Duration = Duration::from_secs(10);
+/// Longest wait until a frame has left: more than a moment means that nobody reads at the other end.
+const WRITE_LIMIT: Duration = Duration::from_secs(3);
+/// Largest frame that is read, in bytes. An interaction brings the message that was pressed along, and a
+/// form its whole view, of which Slack allows 250 kB.
+const FRAME_LIMIT: usize = 1024 * 1024;
+
+/// What opens sockets. No `Debug`: it holds the app's token.
+#[derive(Clone)]
+pub struct Opener {
+    http: Client,
+    /// Without a slash at its end.
+    api_url: String,
+    token: SecretString,
+}
+
+/// An open socket.
+pub struct Socket {
+    stream: WebSocketStream<Upgraded>,
+    /// Whose app it is, if Slack says so.
+    pub app_id: Option<String>,
+    /// How many connections the app has by now, if Slack says so.
+    pub connections: Option<u64>,
+}
+
+/// What came over a socket.
+pub enum Heard {
+    /// A frame that may mean something.
+    Frame(Frame),
+    /// A sign of life.
+    Life,
+    /// The other end has closed it, or it is lost.
+    Closed,
+}
+
+/// The frame did not leave.
+#[derive(Debug)]
+pub struct NotWritten;
+
+impl Opener {
+    /// `http` is the client for sockets; `api_url` has no slash at its end.
+    #[must_use]
+    pub fn new(http: Client, api_url: &str, token: &SecretString) -> Self {
+        Self { http, api_url: api_url.to_owned(), token: token.clone() }
+    }
+
+    /// Opens one and waits for Slack's hello.
+    ///
+    /// # Errors
+    /// [`PostError`]; nothing that was asked of Slack stays behind, but for a socket that it may close.
+    pub async fn open(&self) -> Result<Socket, PostError> {
+        let late = || Err(PostError::Unclear("timeout".to_owned()));
+        timeout(OPENING_LIMIT, self.greeted()).await.unwrap_or_else(|_| late())
+    }
+
+    /// Tries whether Slack would let one be opened, and opens none: it would be sent commands.
+    ///
+    /// # Errors
+    /// [`PostError`].
+    pub async fn try_token(&self) -> Result<(), PostError> {
+        self.address().await.map(drop)
+    }
+
+    async fn greeted(&self) -> Result<Socket, PostError> {
+        let address = self.address().await?;
+        let stream = self.shake_hands(&address).await?;
+        let mut socket = Socket { stream, app_id: None, connections: None };
+        loop {
+            match socket.hear().await {
+                Heard::Frame(Frame::Hello { app_id, connections }) => {
+                    (socket.app_id, socket.connections) = (app_id, connections);
+                    return Ok(socket);
+                }
+                Heard::Frame(Frame::Disconnect(reason)) => return Err(PostError::of_word(word(reason))),
+                Heard::Closed => return Err(PostError::Unclear("closed before its hello".to_owned())),
+                // Nothing is due yet; what comes early was not for us to answer.
+                Heard::Frame(_) | Heard::Life => {}
+            }
+        }
+    }
+
+    /// Asks for an address. It is good for one connection, and not for long.
+    /// <https://docs.slack.dev/reference/methods/apps.connections.open>
+    async fn address(&self) -> Result<SecretString, PostError> {
+        let request = self.http.post(format!("{}/apps.connections.open", self.api_url));
+        let response = request.bearer_auth(self.token.expose_secret()).send().await;
+        let response = response.map_err(|error| PostError::from(outbound::classify(&error)))?;
+        let (status, pause) = (response.status(), outbound::retry_after(&response));
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            return Err(PostError::Throttled(pause));
+        }
+        let body = outbound::read(response, outbound::ANSWER_LIMIT).await?;
+        let Ok(answer) = serde_json::from_slice::<Value>(&body) else {
+            return Err(match status.is_success() {
+                true => PostError::Unconfirmed("an answer that is not JSON"),
+                false => PostError::of_status(status),
+            });
+        };
+        let text = |name: &str| answer.get(name).and_then(Value::as_str);
+        match (answer.get("ok").and_then(Value::as_bool), text("url")) {
+            (Some(true), Some(url)) => {
+                self.checked(url).ok_or(PostError::Unconfirmed("an address that is not Slack's"))
+            }
+            (Some(false), _) => Err(match PostError::of_word(text("error").unwrap_or("no_error_given")) {
+                PostError::Throttled(None) => PostError::Throttled(pause),
+                error => error,
+            }),
+            _ if !status.is_success() => Err(PostError::of_status(status)),
+            _ => Err(PostError::Unconfirmed("JSON that is not Slack's")),
+        }
+    }
+
+    /// The address as the HTTP client takes it. It has to be encrypted, unless Slack itself is a stand-in
+    /// on this machine, and then it stays on it.
+    fn checked(&self, url: &str) -> Option<SecretString> {
+        let mut url = Url::parse(url).ok()?;
+        let here = |url: &Url| match url.host() {
+            Some(Host::Ipv4(ip)) => ip.is_loopback(),
+            Some(Host::Ipv6(ip)) => ip.is_loopback(),
+            Some(Host::Domain(name)) => name == "localhost",
+            None => false,
+        };
+        let api = Url::parse(&self.api_url).ok()?;
+        let scheme = match url.scheme() {
+            "wss" => "https",
+            "ws" if api.scheme() == "http" && here(&api) && here(&url) => "http",
+            _ => return None,
+        };
+        url.set_scheme(scheme).ok()?;
+        Some(SecretString::from(String::from(url)))
+    }
+
+    /// RFC 6455, section 4.1, by the HTTP client.
+    async fn shake_hands(&self, address: &SecretString) -> Result<WebSocketStream<Upgraded>, PostError> {
+        let key = generate_key();
+        let request = self.http.get(address.expose_secret()).header(CONNECTION, "Upgrade");
+        let request = request.header(UPGRADE, "websocket").header(SEC_WEBSOCKET_VERSION, "13");
+        let response = request.header(SEC_WEBSOCKET_KEY, &key).send().await;
+        let response = response.map_err(|error| PostError::from(outbound::classify(&error)))?;
+        let status = response.status();
+        if status == StatusCode::TOO_MANY_REQUESTS {
+            return Err(PostError::Throttled(outbound::retry_after(&response)));
+        }
+        if status != StatusCode::SWITCHING_PROTOCOLS {
+            return Err(PostError::of_status(status));
+        }
+        let header = |name| response.headers().get(name).map(|value| value.as_bytes());
+        let is_websocket = header(UPGRADE).is_some_and(|value| value.eq_ignore_ascii_case(b"websocket"));
+        if !is_websocket || header(SEC_WEBSOCKET_ACCEPT) != Some(derive_accept_key(key.as_bytes()).as_bytes())
+        {
+            return Err(PostError::Unconfirmed("a handshake that is not a WebSocket's"));
+        }
+        let upgraded =
+            response.upgrade().await.map_err(|error| PostError::from(outbound::classify(&error)))?;
+        let config =
+            WebSocketConfig::default().max_message_size(Some(FRAME_LIMIT)).max_frame_size(Some(FRAME_LIMIT));
+        Ok(WebSocketStream::from_raw_socket(upgraded, Role::Client, Some(config)).await)
+    }
+}
+
+impl Socket {
+    /// Waits for what comes next. Slack's pings are answered on the way. Can be dropped and called again:
+    /// nothing is lost.
+    pub async fn hear(&mut self) -> Heard {
+        match self.stream.next().await {
+            Some(Ok(Message::Text(text))) => Frame::read(&text).map_or(Heard::Life, Heard::Frame),
+            // The library answers it as it reads on.
+            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Binary(_) | Message::Frame(_))) => {
+                Heard::Life
+            }
+            Some(Ok(Message::Close(_)) | Err(_)) | None => Heard::Closed,
+        }
+    }
+
+    /// Sends a text.
+    ///
+    /// # Errors
+    /// [`NotWritten`]: the socket is of no use any more.
+    pub async fn write(&mut self, text: String) -> Result<(), NotWritten> {
+        self.send(Message::text(text)).await
+    }
+
+    /// Asks for a sign of life.
+    ///
+    /// # Errors
+    /// [`NotWritten`]: the socket is of no use any more.
+    pub async fn ping(&mut self) -> Result<(), NotWritten> {
+        self.send(Message::Ping("connect-card".into())).await
+    }
+
+    /// Says that nothing more will come from here, and waits a moment until the other end has said so,
+    /// too.
+    pub async fn close(mut self) {
+        let end = Instant::now() + WRITE_LIMIT;
+        let _ = timeout_at(end, self.stream.close(None)).await;
+        while let Ok(Some(Ok(_))) = timeout_at(end, self.stream.next()).await {}
+    }
+
+    async fn send(&mut self, message: Message) -> Result<(), NotWritten> {
+        match timeout(WRITE_LIMIT, self.stream.send(message)).await {
+            Ok(Ok(())) => Ok(()),
+            _ => Err(NotWritten),
+        }
+    }
+}
+
+/// What to do about a word by which Slack refuses a socket, for whoever runs the bot.
+#[must_use]
+pub fn advice(word: &str) -> &'static str {
+    match word {
+        "link_disabled" => {
+            "turn Socket Mode on under Socket Mode in the app's settings, or unset SLACK_APP_TOKEN and set SLACK_SIGNING_SECRET and PUBLIC_URL"
+        }
+        "too_many_websockets" => {
+            "Slack allows an app ten connections, and each replica keeps two: run fewer, or end what else uses this app's token"
+        }
+        "missing_scope" => "give the app-level token the scope connections:write: make a new one with it",
+        _ => {
+            "make an app-level token with the scope connections:write under Basic Information > App-Level Tokens, put it into SLACK_APP_TOKEN and restart"
+        }
+    }
+}
+
+/// Slack's own word for what it ends a connection with.
+fn word(reason: Reason) -> &'static str {
+    match reason {
+        Reason::Refresh => "refresh_requested",
+        Reason::LinkDisabled => "link_disabled",
+        Reason::TooMany => "too_many_websockets",
+    }
+}
