@@ -37,7 +37,7 @@ FROM scratch AS program
 ARG TARGETARCH
 COPY --from=build /build/target/release/connect-card /${TARGETARCH}/connect-card
 
-# CA certificates, an unprivileged user, no libc, shell or package manager: 1 MB to download. By its
+# CA certificates, an unprivileged user, no libc, shell or package manager: 2 MB. By its
 # tag, not by a digest: a digest that nobody renews would keep old certificates, while the image that
 # a release makes is known by its own digest and attestation.
 FROM gcr.io/distroless/static-debian13:nonroot AS base
