@@ -12,6 +12,7 @@ mod outbound;
 mod payloads;
 mod people;
 mod render;
+mod sockets;
 mod state;
 mod web_api;
 
@@ -29,9 +30,11 @@ pub use self::elements::Used;
 pub use self::outbound::{Ack, Outgoing, post, sign, signed_headers};
 pub use self::payloads::{QUIRKS, Quirk};
 pub use self::render::render;
+pub use self::sockets::{Delivery, Oddity, Opening, Rotation, Rule, Twice, Violation, Which};
 pub use self::state::{Author, Message, Shown, Via, Visibility};
 
 use self::directory::Organisation;
+use self::sockets::Sockets;
 use self::state::State;
 use crate::chaos::{self, Lasts, Partner};
 use crate::clock::Clock;
@@ -44,6 +47,8 @@ use crate::wire::{self, Answer, Listening, Outcome, Request, pause};
 pub const SIGNING_SECRET: &str = "5a4db0c05a4db0c05a4db0c05a4db0c0";
 /// The one bot token that it knows.
 pub const BOT_TOKEN: &str = "xoxb-sandbox-not-a-real-token";
+/// The app-level token that opens sockets, unless another is set.
+pub const APP_TOKEN: &str = "xapp-1-A0SANDBOX-1-not-a-real-token";
 /// The workspace.
 pub const TEAM_ID: &str = "T0SANDBOX";
 /// The workspace of the outsider.
@@ -63,6 +68,8 @@ pub const APP_ID: &str = "A0SANDBOX";
 
 const SCOPES: [&str; 6] =
     ["commands", "chat:write", "channels:read", "groups:read", "users:read", "usergroups:read"];
+/// Slack waits so long for an answer.
+const PATIENCE: Duration = Duration::from_secs(3);
 const CALLS_KEPT: usize = 200_000;
 /// The calls by which the bot shows something; all others only look.
 const STEPS: [&str; 4] = ["chat.postMessage", "chat.postEphemeral", "chat.update", "response_url"];
@@ -70,6 +77,8 @@ const PAUSE_SLACK_MS: i128 = 50;
 
 struct Inner {
     listening: Listening,
+    /// Where sockets are opened: another machine than the Web API's, as at Slack.
+    links: Listening,
     base: String,
     clock: Clock,
     client: reqwest::Client,
@@ -81,6 +90,7 @@ struct Inner {
     quirks: Mutex<Vec<(&'static Quirk, Lasts)>>,
     tape: OnceLock<Tape>,
     signing_secret: String,
+    sockets: Mutex<Sockets>,
 }
 
 /// The methods of which Slack has asked for a pause, and how many calls have come within one.
@@ -145,9 +155,11 @@ impl SlackStandIn {
         bot_token: &str,
     ) -> io::Result<Self> {
         let bound = wire::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        let links = wire::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
         let inner = Arc::new(Inner {
             base: format!("http://{}", bound.addr),
             listening: bound.handle(),
+            links: links.handle(),
             clock: Clock::new(now),
             client,
             state: Mutex::new(State::new(&SCOPES, bot_token)),
@@ -158,9 +170,12 @@ impl SlackStandIn {
             quirks: Mutex::default(),
             tape: OnceLock::new(),
             signing_secret: signing_secret.to_owned(),
+            sockets: Mutex::new(Sockets::new(links.addr.to_string(), APP_TOKEN)),
         });
         let served = Arc::clone(&inner);
         bound.serve(&inner.listening, move |request| handle(Arc::clone(&served), request));
+        let served = Arc::clone(&inner);
+        links.accept(&inner.links, move |stream| sockets::serve(Arc::clone(&served), stream));
         Ok(Self(inner))
     }
 
@@ -185,6 +200,7 @@ impl SlackStandIn {
     /// Stops listening and closes every connection.
     pub fn shutdown(&self) {
         self.0.listening.shutdown();
+        self.0.links.shutdown();
     }
 
     /// Tapes what is asked of it and by it from now on; the first tape is the only one.
@@ -414,6 +430,10 @@ async fn handle(inner: Arc<Inner>, request: Request) -> Outcome {
         let answer = match route {
             "unknown" => Answer::text(404, "not found"),
             "response_url" => hooks::answer(&request, &mut state, now),
+            "apps.connections.open" => {
+                let asked = arguments.clone().unwrap_or_default();
+                lock(&inner.sockets).open(&request, &asked, &state.bot_token, now)
+            }
             method => web_api::answer(method, &request, &arguments, &mut state, now),
         };
         if fault.as_ref().is_some_and(Fault::spoils_the_answer) {

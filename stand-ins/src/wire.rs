@@ -185,8 +185,17 @@ impl Bound {
         H: Fn(Request) -> F + Send + Sync + 'static,
         F: Future<Output = Outcome> + Send + 'static,
     {
-        let stop = listening.stop.clone();
         let handler = Arc::new(handler);
+        self.accept(listening, move |stream| converse(stream, Arc::clone(&handler)));
+    }
+
+    /// Hands each connection to a task of its own, until `listening` is shut down.
+    pub(crate) fn accept<C, F>(self, listening: &Listening, mut converse: C)
+    where
+        C: FnMut(TcpStream) -> F + Send + 'static,
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let stop = listening.stop.clone();
         tokio::spawn(async move {
             loop {
                 let accepted = tokio::select! {
@@ -198,7 +207,7 @@ impl Bound {
                     tokio::task::yield_now().await;
                     continue;
                 };
-                let connection = converse(stream, Arc::clone(&handler));
+                let connection = converse(stream);
                 let stop = stop.clone();
                 tokio::spawn(async move {
                     tokio::select! {

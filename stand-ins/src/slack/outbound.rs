@@ -1,7 +1,7 @@
 //! Slack's own calls to the bot: signed commands, button presses, submitted views, option lists.
 //!
-//! Owns the forms and payloads that Slack sends and the connection that carries them. Must not
-//! know what the bot does with them.
+//! Owns the forms and payloads that Slack sends and the connection that carries them over HTTP. Must
+//! not know what the bot does with them, nor what a socket is.
 
 use std::io;
 use std::time::{Duration, Instant};
@@ -14,15 +14,15 @@ use serde_json::{Value, json};
 
 use super::directory::Organisation;
 use super::elements::{Used, invalid};
+use super::sockets::Delivery;
 use super::state::{Message, Visibility};
 use super::{
-    APP_ID, ENTERPRISE_ID, SIBLING_TEAM_ID, SIGNING_SECRET, SlackStandIn, TEAM_DOMAIN, TEAM_ID, acks,
+    APP_ID, ENTERPRISE_ID, PATIENCE, SIBLING_TEAM_ID, SIGNING_SECRET, SlackStandIn, TEAM_DOMAIN, TEAM_ID,
+    acks,
 };
 use crate::encoding::hex;
 use crate::tape::{self, Beginning, Party};
 
-/// Slack waits so long for an answer.
-const PATIENCE: Duration = Duration::from_secs(3);
 const COMMANDS: &str = "/slack/commands";
 const INTERACTIVITY: &str = "/slack/interactivity";
 const VERIFICATION_TOKEN: &str = "sandbox-verification-token";
@@ -320,6 +320,23 @@ impl SlackStandIn {
         Outgoing { body, response_url: text("response_url"), trigger_id: text("trigger_id") }
     }
 
+    /// Sends an envelope to one of the bot's sockets: `slash_commands`, `interactive` or `events_api`.
+    ///
+    /// # Errors
+    /// When no socket lives, the one that got it closes, or nothing acknowledges it within three seconds.
+    pub async fn envelope(&self, kind: &str, payload: &Value) -> io::Result<Ack> {
+        let (payload, elapsed) = self.send_envelope(kind, payload).await?;
+        let body = payload.map(|payload| payload.to_string()).unwrap_or_default();
+        Ok(Ack {
+            status: 200,
+            content_type: if body.is_empty() { String::new() } else { "application/json".to_owned() },
+            body: body.into_bytes(),
+            elapsed,
+            response_url: String::new(),
+            trigger_id: String::new(),
+        })
+    }
+
     async fn interact(&self, bot_url: &str, payload: Value) -> io::Result<Ack> {
         let mut shaped = payload.clone();
         self.shape(&mut shaped);
@@ -330,16 +347,30 @@ impl SlackStandIn {
 
     /// Sends a command, or an interaction with this payload, and judges the answer.
     async fn send(&self, bot_url: &str, path: &str, request: Outgoing, asked: &Value) -> io::Result<Ack> {
-        let url = format!("{}{path}", bot_url.trim_end_matches('/'));
         let at = self.0.clock.now();
-        let headers = headers_with(&self.0.signing_secret, at, request.body.as_bytes());
+        let by = self.delivery();
+        let form = tape::form(request.body.as_bytes());
+        let kind = if path == COMMANDS { "slash_commands" } else { "interactive" };
         let taped = self.0.tape.get().map(|tape| {
-            let asked = tape::form(request.body.as_bytes());
-            let label = format!("POST {path}");
+            let label = match by {
+                Delivery::Http => format!("POST {path}"),
+                Delivery::Sockets => format!("envelope {kind}"),
+            };
+            let asked = form.clone();
             tape.begin(Beginning { from: Party::Slack, to: Party::Bot, label, at, request: asked })
         });
         // Without an answer the exchange ends by itself.
-        let ack = post(&self.0.client, &url, &headers, request.body.into_bytes()).await?;
+        let ack = match by {
+            Delivery::Http => {
+                let url = format!("{}{path}", bot_url.trim_end_matches('/'));
+                let headers = headers_with(&self.0.signing_secret, at, request.body.as_bytes());
+                post(&self.0.client, &url, &headers, request.body.into_bytes()).await?
+            }
+            Delivery::Sockets => {
+                let payload = if path == COMMANDS { &form } else { &form["payload"] };
+                self.envelope(kind, payload).await?
+            }
+        };
         if let Some(taped) = taped {
             taped.end(Some(ack.status), tape::body(&ack.body), false);
         }
@@ -348,7 +379,11 @@ impl SlackStandIn {
             _ => Vec::new(),
         };
         if !faults.is_empty() {
-            let what = format!("Slack takes no such answer: {}", faults.join("; "));
+            let faults = faults.join("; ");
+            if by == Delivery::Sockets {
+                self.refuse_payload(&faults);
+            }
+            let what = format!("Slack takes no such answer: {faults}");
             return Err(io::Error::new(io::ErrorKind::InvalidData, what));
         }
         Ok(Ack { response_url: request.response_url, trigger_id: request.trigger_id, ..ack })

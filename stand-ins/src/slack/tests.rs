@@ -1,5 +1,9 @@
 //! Drives the Slack stand-in over real HTTP.
 
+mod app;
+mod broken_sockets;
+mod sockets;
+
 use serde_json::json;
 
 use super::*;
