@@ -185,9 +185,9 @@ impl Sockets {
         if !self.tokens.iter().any(|known| known == token) {
             return no("invalid_auth");
         }
-        // Of the method's own words the one that is about an app that may not.
+        // The reference has no error for this; it is the word that open sockets are closed with.
         if self.disabled {
-            return no("forbidden_team");
+            return no("link_disabled");
         }
         self.tickets.retain(|_, made| now.duration_since(*made) <= TICKET_LIFE);
         let ticket = random_name();

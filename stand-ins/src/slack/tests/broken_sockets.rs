@@ -46,7 +46,7 @@ async fn nobody_gets_a_socket_while_socket_mode_is_off() {
         assert_eq!(app.last().await, (vec!["link_disabled".to_owned()], Some(1000)));
     }
     let refused = ask(&slack, Some(&format!("Bearer {APP_TOKEN}")), "{}").await.json();
-    assert_eq!((&refused["ok"], &refused["error"]), (&json!(false), &json!("forbidden_team")));
+    assert_eq!((&refused["ok"], &refused["error"]), (&json!(false), &json!("link_disabled")));
     slack.enable_links();
     App::open(&slack).await;
     slack.shutdown();
