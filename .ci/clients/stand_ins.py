@@ -30,7 +30,8 @@ def program():
 class Case(unittest.TestCase):
     """A test with stand-ins of its own."""
 
-    # What shall go wrong from the start on, for a check of this check: partner, route, status, body.
+    # What shall go wrong from the start on, for a check of this check: partner, route, status, body, or
+    # another thing to do.
     fault = None
 
     def setUp(self):
@@ -44,7 +45,7 @@ class Case(unittest.TestCase):
         started = json.loads(process.stdout.readline())
         self.slack, self.fivetran = started["slack"], started["fivetran"]
         if self.fault:
-            self.tell("answer", **self.fault)
+            self.tell(**{"do": "answer", **self.fault})
 
     def tell(self, do, **words):
         """Has the stand-ins do one thing, which stand-ins/examples/serve.rs lists."""

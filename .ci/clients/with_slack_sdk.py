@@ -1,7 +1,7 @@
 """Slack's own Python client against the stand-in for Slack, and on what the bot shows.
 
 Owns what a bot written with `slack_sdk` would see of the methods that the stand-in has: the client
-of the Web API and of response_urls, the check of signatures, and the models of blocks. What our bot
+of the Web API and of response_urls, the check of signatures, the models of blocks, and Socket Mode. What our bot
 does with Slack is tested elsewhere; this is about the stand-in, which must answer as Slack does.
 """
 
@@ -20,6 +20,8 @@ from slack_sdk.models.blocks import (
 )
 from slack_sdk.models.views import View
 from slack_sdk.signature import SignatureVerifier
+from slack_sdk.socket_mode import SocketModeClient
+from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.webhook import WebhookClient
 
 CHANNEL = "C0CUSTOMER"
@@ -259,6 +261,49 @@ class SlackSdk(stand_ins.Case):
         self.assertEqual(hook.send(text="gone", replace_original=True).body, "ok")
         self.assertEqual(self.tell("messages"), ["gone"])
 
+    def test_an_app_level_token_opens_sockets_and_no_other(self):
+        def open_with(token):
+            return WebClient(base_url=self.slack["api_url"]).apps_connections_open(app_token=token)
+
+        self.assertRegex(open_with(self.slack["app_token"])["url"], "^ws://.*/link/.ticket=.+&app_id=")
+        self.refused("not_allowed_token_type", open_with, self.slack["bot_token"])
+        self.refused("invalid_auth", open_with, "xapp-1-another")
+
+    def test_a_socket_carries_commands_and_is_replaced(self):
+        hellos, envelopes = [], []
+
+        def answer(client, envelope):
+            envelopes.append(envelope)
+            answer = {"response_type": "ephemeral", "text": f"{len(envelopes)}"}
+            client.send_socket_mode_response(SocketModeResponse(envelope.envelope_id, answer))
+
+        # The client itself sees to its pings and to what a `disconnect` asks for.
+        client = SocketModeClient(self.slack["app_token"], web_client=WebClient(base_url=self.slack["api_url"]))
+        self.addCleanup(client.close)
+        client.message_listeners.append(lambda _, message, __: hellos.append(message))
+        client.socket_mode_request_listeners.append(answer)
+        client.connect()
+        self.tell("deliver_by_sockets")
+        sockets = [self.tell("wait_for_a_socket")]
+        acks = [self.tell("command", to="", **TYPED)]
+        for reason in ["refresh_requested", "warning"]:
+            self.assertEqual(self.tell("rotate", reason=reason), 1)
+            # Once the client has moved, only the new one is left.
+            while len(now := self.tell("wait_for_a_socket")) != 1 or now in sockets:
+                pass
+            sockets.append(now)
+            acks.append(self.tell("command", to="", **TYPED))
+        self.assertEqual([json.loads(ack["body"])["text"] for ack in acks], ["1", "2", "3"])
+        self.assertEqual(self.tell("violations"), [])
+        hello = hellos[0]
+        self.assertEqual((hello["type"], hello["num_connections"]), ("hello", 1))
+        self.assertEqual(hello["connection_info"], {"app_id": self.slack["app_id"]})
+        self.assertIn("approximate_connection_time", hello["debug_info"])
+        envelope = envelopes[0]
+        self.assertEqual((envelope.type, envelope.accepts_response_payload), ("slash_commands", True))
+        self.assertEqual(envelope.payload["text"], "adwords customer_schema")
+        self.assertEqual(WebhookClient(envelope.payload["response_url"]).send(text="later").body, "ok")
+
     def test_slacks_models_take_what_the_bot_shows(self):
         gallery = sorted((stand_ins.ROOT / "tests" / "fixtures" / "gallery").glob("*.json"))
         self.assertGreater(len(gallery), 100)
@@ -310,4 +355,9 @@ PLANTED = [
       "body": {"ok": True, "view": {"id": "V1", "hash": "1"}}}, "test_a_view_opens_once_and_soon"),
     ({"partner": "slack", "route": "users.info", "status": 200,
       "body": {"ok": False, "error": "fatal_error"}}, "test_people_and_channels_are_looked_up"),
+    ({"partner": "slack", "route": "apps.connections.open", "status": 200,
+      "body": {"ok": True, "url": "ws://127.0.0.1:1/link/?ticket=1&app_id=1"}},
+     "test_an_app_level_token_opens_sockets_and_no_other"),
+    # The client puts no frames together: what comes in pieces, it never sees.
+    ({"do": "deliver_in_pieces", "route": "envelopes"}, "test_a_socket_carries_commands_and_is_replaced"),
 ]

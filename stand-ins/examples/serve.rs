@@ -17,7 +17,10 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use stand_ins::fault::Fault;
 use stand_ins::fivetran::{self, FivetranStandIn};
-use stand_ins::slack::{self, SlackStandIn};
+use stand_ins::slack::{self, Delivery, Rotation, SlackStandIn, Which};
+
+/// Whoever has opened no socket by then opens none.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 type Failure = Box<dyn Error + Send + Sync>;
 
@@ -28,6 +31,7 @@ async fn main() -> Result<(), Failure> {
     tell(&json!({
         "slack": {
             "url": slack.url(), "api_url": slack.api_url(), "bot_token": slack::BOT_TOKEN,
+            "app_token": slack::APP_TOKEN, "app_id": slack::APP_ID,
             "signing_secret": slack::SIGNING_SECRET, "team_id": slack::TEAM_ID,
             "bot_id": slack::BOT_ID, "bot_user_id": slack::BOT_USER_ID,
         },
@@ -62,6 +66,27 @@ async fn act(asked: &Value, slack: &SlackStandIn, fivetran: &FivetranStandIn) ->
             let values = asked["values"].clone();
             ack(slack.submit_view(word("to")?, word("view")?, values, word("user")?).await?)
         }
+        // From now on, Slack calls the bot over its sockets.
+        "deliver_by_sockets" => {
+            slack.deliver_by(Delivery::Sockets);
+            Value::Null
+        }
+        "deliver_in_pieces" => {
+            slack.deliver_in_pieces(true);
+            Value::Null
+        }
+        "wait_for_a_socket" => {
+            tokio::time::timeout(PATIENCE, slack.wait_for_sockets(|count| count > 0)).await?;
+            json!(slack.live_sockets())
+        }
+        "rotate" => {
+            let rotation = match word("reason")? {
+                "warning" => Rotation::Warning,
+                _ => Rotation::RefreshRequested,
+            };
+            json!(slack.rotate_sockets(Which::All, rotation, PATIENCE))
+        }
+        "violations" => slack.violations().iter().map(ToString::to_string).collect(),
         // What a bot would be given by a command.
         "response_url" => json!(slack.response_url(word("channel")?, word("user")?)),
         "trigger_id" => json!(slack.trigger_id("U0ALICE")),
