@@ -48,11 +48,11 @@ rows ROWS="1000000":
 
 # The bot against stand-ins for Slack and Fivetran; type commands, or `quit`.
 sandbox *ARGS:
-    cargo run --release -- sandbox "$@"
+    cargo run -- sandbox "$@"
 
 # Makes the README's pictures from the sandbox's page; `just pictures NAME` makes that one.
 pictures *ARGS:
-    cargo build --release
+    cargo build
     test -x target/pictures/bin/python || python3 -m venv target/pictures
     target/pictures/bin/pip install --quiet --disable-pip-version-check playwright==1.65.2 pillow==13.0.0
     target/pictures/bin/python docs/pictures/make "$@"
@@ -64,7 +64,7 @@ page *ARGS:
 
 # Every message and form that people can see, one JSON object a line.
 gallery:
-    cargo run --release -- sandbox --gallery
+    cargo run -- sandbox --gallery
 
 # Rewrites the golden files and the snapshots in the tests. Read the diff before you commit it.
 golden:

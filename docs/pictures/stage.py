@@ -40,7 +40,7 @@ def binary():
     target = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
     built = [path for kind in ("release", "debug") if (path := target / kind / "connect-card").is_file()]
     if not built:
-        sys.exit("connect-card isn't built yet: cargo build --release")
+        sys.exit("connect-card isn't built yet: cargo build")
     return max(built, key=lambda path: path.stat().st_mtime)
 
 
