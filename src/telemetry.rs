@@ -13,13 +13,14 @@ pub use labels::{Answer, Ending, Party, SocketEnd};
 pub use metrics::Metrics;
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, Metadata};
-use tracing_subscriber::filter::{FilterExt as _, filter_fn};
+use tracing_subscriber::Layer as _;
+use tracing_subscriber::filter::{FilterExt as _, ParseError, Targets, filter_fn};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::{EnvFilter, Layer as _};
 
 /// The default of `RUST_LOG`.
 pub const LOG_FILTER: &str = "info";
+const LOG_LEVEL: LevelFilter = LevelFilter::INFO;
 
 /// What a log line looks like.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,9 +57,9 @@ fn ours_or_harmless(line: &Metadata<'_>) -> bool {
 ///
 /// Starting twice in a process keeps the first.
 pub fn start(format: LogFormat, filter: &str) {
-    let read = EnvFilter::builder().parse(meant(filter));
+    let read = targets(filter);
     let broken = read.is_err();
-    let filter = read.unwrap_or_else(|_| EnvFilter::new(LOG_FILTER)).or(filter_fn(our_error));
+    let filter = read.unwrap_or_else(|_| Targets::new().with_default(LOG_LEVEL)).or(filter_fn(our_error));
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).log_internal_errors(false);
     let layer = match format {
         LogFormat::Json => lines.json().flatten_event(true).boxed(),
@@ -94,6 +95,12 @@ fn meant(filter: &str) -> String {
     directives.join(",")
 }
 
+/// What a filter lets through. Spans have no say in it: we open none, and to read their part of the
+/// syntax takes a whole engine of regular expressions.
+fn targets(filter: &str) -> Result<Targets, ParseError> {
+    meant(filter).parse()
+}
+
 fn is_level(word: &str) -> bool {
     word.parse::<LevelFilter>().is_ok()
 }
@@ -108,7 +115,7 @@ pub fn is_filter(text: &str) -> bool {
     let text = text.trim().replace("connect-card", "connect_card");
     let bare = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':' | b'-'));
     let known = is_level(&text) || text.starts_with("connect_card");
-    (!bare || known) && EnvFilter::builder().parse(meant(&text)).is_ok()
+    (!bare || known) && targets(&text).is_ok()
 }
 
 #[cfg(test)]
