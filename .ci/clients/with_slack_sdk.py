@@ -7,6 +7,7 @@ does with Slack is tested elsewhere; this is about the stand-in, which must answ
 
 import http.server
 import json
+import queue
 import threading
 import time
 import urllib.parse
@@ -24,6 +25,8 @@ from slack_sdk.socket_mode import SocketModeClient
 from slack_sdk.socket_mode.response import SocketModeResponse
 from slack_sdk.webhook import WebhookClient
 
+# By then it has happened, or never does.
+PATIENCE = 20
 CHANNEL = "C0CUSTOMER"
 TYPED = {"typed": "/connect-card adwords customer_schema", "channel": CHANNEL, "user": "U0ALICE"}
 
@@ -270,7 +273,11 @@ class SlackSdk(stand_ins.Case):
         self.refused("invalid_auth", open_with, "xapp-1-another")
 
     def test_a_socket_carries_commands_and_is_replaced(self):
-        hellos, envelopes = [], []
+        hellos, envelopes = queue.Queue(), []
+
+        def note(_, message, __):
+            if message.get("type") == "hello":
+                hellos.put(message)
 
         def answer(client, envelope):
             envelopes.append(envelope)
@@ -280,23 +287,23 @@ class SlackSdk(stand_ins.Case):
         # The client itself sees to its pings and to what a `disconnect` asks for.
         client = SocketModeClient(self.slack["app_token"], web_client=WebClient(base_url=self.slack["api_url"]))
         self.addCleanup(client.close)
-        client.message_listeners.append(lambda _, message, __: hellos.append(message))
+        client.message_listeners.append(note)
         client.socket_mode_request_listeners.append(answer)
         client.connect()
         self.tell("deliver_by_sockets")
-        sockets = [self.tell("wait_for_a_socket")]
+        # Until it reads, which may take it a while, it acknowledges nothing.
+        hello = hellos.get(timeout=PATIENCE)
         acks = [self.tell("command", to="", **TYPED)]
         for reason in ["refresh_requested", "warning"]:
             self.assertEqual(self.tell("rotate", reason=reason), 1)
-            # Once the client has moved, only the new one is left.
-            while len(now := self.tell("wait_for_a_socket")) != 1 or now in sockets:
+            self.assertEqual(hellos.get(timeout=PATIENCE)["type"], "hello")
+            # Of the socket before only the end may still be to come.
+            while len(self.tell("wait_for_a_socket")) > 1:
                 pass
-            sockets.append(now)
             acks.append(self.tell("command", to="", **TYPED))
         self.assertEqual([json.loads(ack["body"])["text"] for ack in acks], ["1", "2", "3"])
         self.assertEqual(self.tell("violations"), [])
-        hello = hellos[0]
-        self.assertEqual((hello["type"], hello["num_connections"]), ("hello", 1))
+        self.assertEqual(hello["num_connections"], 1)
         self.assertEqual(hello["connection_info"], {"app_id": self.slack["app_id"]})
         self.assertIn("approximate_connection_time", hello["debug_info"])
         envelope = envelopes[0]
