@@ -22,7 +22,9 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock};
 use std::time::Duration;
 
+use hyper::header::{DATE, HeaderValue};
 use jiff::Timestamp;
+use jiff::fmt::rfc2822::DateTimePrinter;
 use serde_json::Value;
 
 pub use self::blocks::block_faults;
@@ -173,7 +175,7 @@ impl SlackStandIn {
             sockets: Mutex::new(Sockets::new(links.addr.to_string(), APP_TOKEN)),
         });
         let served = Arc::clone(&inner);
-        bound.serve(&inner.listening, move |request| handle(Arc::clone(&served), request));
+        bound.serve(&inner.listening, move |request| dated(Arc::clone(&served), request));
         let served = Arc::clone(&inner);
         links.accept(&inner.links, move |stream| sockets::serve(Arc::clone(&served), stream));
         Ok(Self(inner))
@@ -381,6 +383,16 @@ impl SlackStandIn {
     fn state(&self) -> MutexGuard<'_, State> {
         lock(&self.0.state)
     }
+}
+
+/// Slack's answer with the time by Slack's clock, which may have been moved.
+async fn dated(inner: Arc<Inner>, request: Request) -> Outcome {
+    let mut response = handle(Arc::clone(&inner), request).await?;
+    let date = DateTimePrinter::new().timestamp_to_rfc9110_string(&inner.clock.now());
+    if let Some(date) = date.ok().and_then(|date| HeaderValue::from_str(&date).ok()) {
+        response.headers_mut().insert(DATE, date);
+    }
+    Ok(response)
 }
 
 async fn handle(inner: Arc<Inner>, request: Request) -> Outcome {
