@@ -36,6 +36,7 @@ use crate::server::signed::Signed;
 use crate::server::sockets::{self, Open, Sockets};
 use crate::server::state::RouteState;
 use crate::server::words::Words;
+use crate::slack::caller::Caller;
 use crate::slack::pauses::Pauses;
 use crate::slack::signature::Verifier;
 use crate::slack::socket::Opener;
@@ -106,11 +107,16 @@ impl App {
         let http = outbound::client(&config.network)
             .map_err(|_| StartError::Client(outbound::without_client(&config.network)))?;
         let secrets = &config.slack.sealing_secrets();
-        let store = Store::open(Options { url: &config.database, secrets, lease: config.lease }).await?;
+        let metrics = Metrics::default();
+        let options =
+            Options { url: &config.database, secrets, lease: config.lease, metrics: metrics.clone() };
+        let store = Store::open(options).await?;
         let web_api = config.slack.bot_token.as_ref();
         let api_url = &config.slack.api_url;
-        let web_api = web_api.map(|token| WebApi::new(http.clone(), api_url, token).by(clock.clone()));
-        let fivetran = Fivetran::new(http.clone(), config.fivetran);
+        let web_api = web_api.map(|token| {
+            WebApi::new(http.clone(), api_url, token).by(clock.clone()).counting(metrics.clone())
+        });
+        let fivetran = Fivetran::new(http.clone(), config.fivetran).counting(metrics.clone());
         let kept = store.kept_catalogue().await.unwrap_or_else(|error| {
             tracing::warn!(%error, "could not read the catalogue that was kept");
             None
@@ -135,12 +141,12 @@ impl App {
             });
         }
         let parts = Parts {
+            caller: Caller::new(http, metrics.clone(), clock.clone()),
             clock,
-            metrics: Metrics::default(),
+            metrics,
             store,
             gate: Arc::new(gate),
             web_api,
-            http,
             response_url_origins: config.slack.response_url_origins.into(),
             audience: config.visibility,
             provision: Provision::new(fivetran.clone(), config.landing),
@@ -271,7 +277,7 @@ struct Parts {
     clock: Clock,
     metrics: Metrics,
     store: Store,
-    http: reqwest::Client,
+    caller: Caller,
     web_api: Option<WebApi>,
     response_url_origins: Arc<[url::Origin]>,
     audience: Audience,
@@ -289,7 +295,7 @@ impl Parts {
             clock: self.clock.clone(),
             metrics: self.metrics.clone(),
             store: self.store.clone(),
-            http: self.http.clone(),
+            caller: self.caller.clone(),
             response_url_origins: Arc::clone(&self.response_url_origins),
             response_url_pauses: Pauses::new(self.clock.clone()),
             web_api: self.web_api.clone(),
@@ -316,6 +322,7 @@ impl Parts {
     fn watcher(&self) -> Arc<Watcher> {
         Arc::new(Watcher::new(watch::Parts {
             clock: self.clock.clone(),
+            metrics: self.metrics.clone(),
             store: self.store.clone(),
             provision: self.provision.clone(),
             channels: Arc::clone(&self.channels),
@@ -326,6 +333,7 @@ impl Parts {
     fn outbox(&self) -> Arc<Outbox> {
         Arc::new(Outbox {
             clock: self.clock.clone(),
+            metrics: self.metrics.clone(),
             store: self.store.clone(),
             web_api: self.web_api.clone(),
             stopping: self.stopping.clone(),
@@ -432,7 +440,7 @@ impl Parts {
                 clock: clock.clone(),
                 metrics: metrics.clone(),
                 signed,
-                http: self.http.clone(),
+                caller: self.caller.clone(),
                 response_url_origins: Arc::clone(origins),
                 gate: Arc::clone(gate),
                 intake,

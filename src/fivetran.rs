@@ -33,6 +33,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
 use crate::outbound::{self, CallError, Obstacle};
+use crate::telemetry::{CallOutcome, Metrics};
 use answer::Heard;
 use call::Call;
 use catalog::ServiceId;
@@ -48,6 +49,8 @@ const ACCEPT: &str = "application/json;version=2";
 /// Connections on one page of a list, the most that Fivetran gives: what it counts is calls.
 /// <https://fivetran.com/docs/rest-api/pagination>
 const PAGE_ITEMS: &str = "1000";
+/// What Fivetran has not said.
+const UNTOLD: u64 = u64::MAX;
 /// What is needed to call Fivetran. No `Debug`: it holds the key.
 #[derive(Clone)]
 pub struct FivetranConfig {
@@ -67,7 +70,10 @@ pub struct Fivetran {
     keys: Keys,
     /// As the last answer said it; 0 until one has.
     hourly_limit: Arc<AtomicU64>,
+    /// Requests that it said were left; [`UNTOLD`] until it has.
+    calls_left: Arc<AtomicU64>,
     complaints: Arc<Complaints>,
+    metrics: Metrics,
 }
 
 /// The connections of one name.
@@ -121,8 +127,16 @@ impl Fivetran {
             api_url,
             keys: Keys::new(key, second_key),
             hourly_limit: Arc::default(),
+            calls_left: Arc::new(AtomicU64::new(UNTOLD)),
             complaints: Arc::default(),
+            metrics: Metrics::default(),
         }
+    }
+
+    /// The same, whose calls are counted there.
+    #[must_use]
+    pub fn counting(self, metrics: Metrics) -> Self {
+        Self { metrics, ..self }
     }
 
     /// The key that the next call is made with.
@@ -226,6 +240,12 @@ impl Fivetran {
         Some(self.hourly_limit.load(Ordering::Relaxed)).filter(|&limit| limit > 0)
     }
 
+    /// How many of them its last answer said are left in this hour.
+    #[must_use]
+    pub fn calls_left(&self) -> Option<u64> {
+        Some(self.calls_left.load(Ordering::Relaxed)).filter(|&left| left != UNTOLD)
+    }
+
     /// Makes a fresh Connect Card for a connection; may be repeated.
     /// `POST /v1/connections/{id}/connect-card`
     ///
@@ -317,7 +337,9 @@ impl Fivetran {
         connection: Option<&str>,
         request: RequestBuilder,
     ) -> Result<(T, Option<Timestamp>), Error> {
+        let calling = self.metrics.calling(call.operation());
         let answer = self.hear(call, connection, request).await;
+        calling.ended(answer.as_ref().err().map_or(CallOutcome::Ok, Error::outcome));
         if let Err(error) = &answer {
             self.complaints.note(call, error);
         }
@@ -341,10 +363,13 @@ impl Fivetran {
         let status = response.status().as_u16();
         let retry_after = outbound::retry_after(&response);
         let answered_at = outbound::answered_at(&response);
-        let hourly_limit =
-            response.headers().get("x-rate-limit").and_then(|value| value.to_str().ok()?.parse().ok());
-        if let Some(hourly_limit) = hourly_limit {
-            self.hourly_limit.store(hourly_limit, Ordering::Relaxed);
+        let said = |name: &str| response.headers().get(name)?.to_str().ok()?.parse::<u32>().ok();
+        if let Some(hourly_limit) = said("x-rate-limit") {
+            self.hourly_limit.store(hourly_limit.into(), Ordering::Relaxed);
+        }
+        if let Some(left) = said("x-rate-limit-remaining") {
+            self.calls_left.store(left.into(), Ordering::Relaxed);
+            self.metrics.calls_left(left.into());
         }
         let body = outbound::read(response, call.limit()).await.map_err(failed)?;
         answer::judge(call, connection, &Heard { status, retry_after, body: &body })?;

@@ -55,6 +55,12 @@ const TIMEOUT: &str = "timeout";
 const LOST: &str = "connection lost";
 
 impl CallError {
+    /// Whether it was waited for as long as it may take.
+    #[must_use]
+    pub fn is_timeout(&self) -> bool {
+        matches!(self, Self::Unanswered(why) if *why == TIMEOUT)
+    }
+
     /// Whether nobody answered, rather than in a way that is of no use.
     #[must_use]
     pub fn is_silence(&self) -> bool {

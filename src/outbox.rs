@@ -23,6 +23,7 @@ use crate::slack::web_api::WebApi;
 use crate::store::{
     Brought, ClaimedMessage, MessageWrite, PendingNews, Recorded, Store, StoreError, Stored, Write, Written,
 };
+use crate::telemetry::Metrics;
 
 /// How often the database is asked for messages that are behind.
 const POLL: Duration = Duration::from_secs(1);
@@ -63,6 +64,8 @@ pub enum Shown {
 pub struct Outbox {
     /// The time.
     pub clock: Clock,
+    /// The numbers.
+    pub metrics: Metrics,
     /// The messages.
     pub store: Store,
     /// Slack's Web API, with a bot token.
@@ -170,7 +173,7 @@ impl Outbox {
             }
         };
         match self.record(message, brought).await {
-            Some(Recorded::Committed) => {}
+            Some(Recorded::Committed) => self.count(message, brought),
             Some(Recorded::LeaseLost) => {
                 self.make_good(message).await;
                 return Shown::NotYet;
@@ -181,6 +184,13 @@ impl Outbox {
             (_, Some(word)) => Shown::Refused(word),
             (Brought::Again(_), None) => Shown::NotYet,
             (Brought::Shown | Brought::OutOfReach, None) => Shown::Yes,
+        }
+    }
+
+    /// Keeps how long it took to show what had changed.
+    fn count(&self, message: &ClaimedMessage, brought: Brought) {
+        if let (Brought::Shown, Some(since)) = (brought, message.behind_since()) {
+            self.metrics.message_shown(self.clock.now().duration_since(since).as_secs_f64().max(0.0));
         }
     }
 

@@ -7,6 +7,7 @@
 //! model refuses payloads of an Enterprise organisation, so both are read here; its Web API
 //! client and Block Kit models serve in [`web_api`] and in [`crate::reply`].
 
+pub mod caller;
 mod complaints;
 pub mod envelope;
 pub mod id;

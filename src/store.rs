@@ -36,6 +36,7 @@ use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use crate::seal::Sealer;
+use crate::telemetry::OpenStage;
 pub use change::{MessageWrite, Write, Written};
 pub use commands::{Accepted, Claimed, CommandRow, NewCommand, Twin};
 pub use connections::{Stored, Sweep, Watched};
@@ -152,13 +153,22 @@ pub enum Recorded {
     LeaseLost,
 }
 
-/// The open commands and the lost ones, as the metrics show them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// What is still to be done and what was lost, as the metrics show it.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Census {
     /// Commands of the last day that nobody could be told about.
     pub undeliverable: i64,
     /// When the oldest open command was accepted.
     pub oldest_open: Option<Timestamp>,
+    /// How many are open, by how far they have come.
+    pub open: Vec<(OpenStage, i64)>,
+    /// Messages that do not show yet what they should.
+    pub behind: i64,
+    /// Since when one of them does not.
+    pub behind_since: Option<Timestamp>,
+    /// When the destination that was listed longest ago was, of those with something to watch; of one
+    /// that never was, when it is to be.
+    pub listed_before: Option<Timestamp>,
 }
 
 /// A command that nobody could be told about.
@@ -290,11 +300,23 @@ impl Store {
         let day_ago =
             now.saturating_sub(jiff::SignedDuration::from_hours(24)).unwrap_or(now).as_millisecond();
         on!(&self.0.pool, db => {
-            let row = sqlx::query(self.0.sql.census).bind(day_ago).fetch_one(db).await?;
-            let oldest: Option<i64> = row.try_get("oldest")?;
+            let sql = self.0.sql;
+            let time = |ms: Option<i64>| ms.and_then(|ms| Timestamp::from_millisecond(ms).ok());
+            let commands = sqlx::query(sql.census).bind(day_ago).fetch_one(&mut *db).await?;
+            let stages = sqlx::query(sql.open_stages).fetch_all(&mut *db).await?;
+            let mut open = Vec::new();
+            for row in &stages {
+                open.push((OpenStage::named(row.try_get("stage")?), row.try_get("n")?));
+            }
+            let messages = sqlx::query(sql.connections.backlog).fetch_one(&mut *db).await?;
+            let sweeps = sqlx::query(sql.connections.oldest_sweep).fetch_one(&mut *db).await?;
             Ok(Census {
-                undeliverable: row.try_get("undeliverable")?,
-                oldest_open: oldest.and_then(|ms| Timestamp::from_millisecond(ms).ok()),
+                undeliverable: commands.try_get("undeliverable")?,
+                oldest_open: time(commands.try_get("oldest")?),
+                open,
+                behind: messages.try_get("n")?,
+                behind_since: time(messages.try_get("since")?),
+                listed_before: time(sweeps.try_get("at")?),
             })
         })
     }
@@ -404,7 +426,12 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let url = DatabaseUrl::Sqlite(folder.path().join("bot.db"));
             let secrets = [SecretString::from("secret")];
-            let options = Options { url: &url, secrets: &secrets, lease: Duration::from_secs(30) };
+            let options = Options {
+                url: &url,
+                secrets: &secrets,
+                lease: Duration::from_secs(30),
+                metrics: crate::telemetry::Metrics::default(),
+            };
             let mut store = Store::open(options).await.unwrap();
             assert!(store.is_writable(Timestamp::UNIX_EPOCH).await);
             assert!(tokio::time::timeout(Duration::from_millis(10), store.a_writer_ended()).await.is_err());

@@ -6,11 +6,12 @@
 
 mod labels;
 mod metrics;
+mod skew;
 
 use std::io::IsTerminal;
 
-pub use labels::{Answer, Ending, Party, SocketEnd};
-pub use metrics::Metrics;
+pub use labels::{Answer, CallOutcome, Ending, OpenStage, Operation, Party, SocketEnd, SweepOutcome, Writer};
+pub use metrics::{Calling, Metrics};
 use tracing::level_filters::LevelFilter;
 use tracing::{Level, Metadata};
 use tracing_subscriber::Layer as _;

@@ -23,6 +23,7 @@ use crate::life::{self, Connection, Event, FEW, Link, Seen, State};
 use crate::provision::Provision;
 use crate::side_by_side::SideBySide;
 use crate::store::{MessageWrite, Store, StoreError, Stored, Write, Written};
+use crate::telemetry::Metrics;
 use crate::work::Key;
 use pace::Pace;
 pub use pace::USUAL_LIMIT;
@@ -57,6 +58,8 @@ const TELL_AGAIN: SignedDuration = SignedDuration::from_mins(1);
 pub struct Parts {
     /// The time.
     pub clock: Clock,
+    /// The numbers.
+    pub metrics: Metrics,
     /// The connections.
     pub store: Store,
     /// Fivetran.

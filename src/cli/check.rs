@@ -223,8 +223,12 @@ fn who_may(report: &mut Report, permissions: &Permissions, scopes: Option<&[Stri
 }
 
 async fn database(report: &mut Report, config: &Config) {
-    let options =
-        Options { url: &config.database, secrets: &config.slack.sealing_secrets(), lease: config.lease };
+    let options = Options {
+        url: &config.database,
+        secrets: &config.slack.sealing_secrets(),
+        lease: config.lease,
+        metrics: crate::telemetry::Metrics::default(),
+    };
     let lost = match (Store::open(options).await, &config.database) {
         (Ok(store), _) => {
             report.good("database: opens, and its settings are safe");

@@ -6,6 +6,7 @@ use std::fmt;
 use std::time::Duration;
 
 use crate::outbound::CALL_TIMEOUT;
+use crate::telemetry::Operation;
 
 /// How long after a creation was sent it may still be carried out: Fivetran's API gives up by itself
 /// after a minute, and may answer 500 for what it has done.
@@ -108,6 +109,24 @@ impl Call {
 }
 
 impl Call {
+    /// What it is counted as.
+    #[must_use]
+    pub fn operation(self) -> Operation {
+        match self {
+            Self::Create => Operation::Create,
+            Self::Look => Operation::Look,
+            Self::List => Operation::List,
+            Self::See => Operation::See,
+            Self::Delete => Operation::Delete,
+            Self::Sync => Operation::Sync,
+            Self::Card => Operation::Card,
+            Self::Catalogue => Operation::Catalogue,
+            Self::Metadata => Operation::Metadata,
+            Self::Account => Operation::Account,
+            Self::Group => Operation::Group,
+        }
+    }
+
     /// What it is called in the log.
     #[must_use]
     pub fn name(self) -> &'static str {

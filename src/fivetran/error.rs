@@ -7,6 +7,7 @@ use std::time::Duration;
 use crate::fivetran::call::Call;
 use crate::fivetran::model::ApiMessage;
 use crate::outbound::{CallError, Obstacle};
+use crate::telemetry::CallOutcome;
 
 /// A failed call.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +83,21 @@ impl Error {
             | Self::Rejected { .. }
             | Self::Throttled(_)
             | Self::TooLarge { .. } => false,
+        }
+    }
+
+    /// What a call that failed so is counted as.
+    pub(super) fn outcome(&self) -> CallOutcome {
+        match self {
+            Self::KeyRejected(_)
+            | Self::Forbidden(_)
+            | Self::Gone(_)
+            | Self::NotFound(_)
+            | Self::Rejected { .. } => CallOutcome::Refused,
+            Self::Throttled(_) => CallOutcome::Limited,
+            Self::Unavailable(error) | Self::Unclear(error) => CallOutcome::without_answer(error),
+            Self::Blocked(_) if self.is_silence() => CallOutcome::Unreachable,
+            Self::Blocked(_) | Self::TooLarge { .. } => CallOutcome::Failed,
         }
     }
 

@@ -6,6 +6,7 @@
 use slack_morphism::prelude::{SlackMessageContent, SlackMessageResponseType};
 
 use crate::slack::ResponseUrl;
+use crate::slack::caller::Caller;
 use crate::slack::interaction::Interaction;
 use crate::slack::respond::{self, PostError};
 use crate::slack::web_api::WebApi;
@@ -39,7 +40,7 @@ impl Way {
 
 /// Tells somebody what came of a press, by the first way that works. A sentence that may be there
 /// already is better said twice than not at all.
-pub(super) fn tell(http: reqwest::Client, web_api: Option<WebApi>, way: Way, said: Feedback) {
+pub(super) fn tell(caller: Caller, web_api: Option<WebApi>, way: Way, said: Feedback) {
     let (content, replaces) = match said {
         Feedback::None => return,
         Feedback::Replace(content) => (content, true),
@@ -48,9 +49,9 @@ pub(super) fn tell(http: reqwest::Client, web_api: Option<WebApi>, way: Way, sai
     tokio::spawn(async move {
         if let Some(url) = &way.response_url {
             let sent = if replaces {
-                respond::replace(&http, url, &content).await
+                respond::replace(&caller, url, &content).await
             } else {
-                respond::post(&http, url, &content, SlackMessageResponseType::Ephemeral).await
+                respond::post(&caller, url, &content, SlackMessageResponseType::Ephemeral).await
             };
             let Err(error) = sent else { return };
             tracing::info!(%error, "a press could not be answered by its response_url");

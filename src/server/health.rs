@@ -9,12 +9,13 @@ use std::time::Duration;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
+use jiff::Timestamp;
 
 use tokio_util::sync::CancellationToken;
 
 use super::sockets::{Open, SOCKETS};
 use crate::clock::Clock;
-use crate::store::Store;
+use crate::store::{Census, Store};
 use crate::telemetry::Metrics;
 
 /// Longest wait for the numbers that only the database knows.
@@ -57,6 +58,21 @@ impl Reached {
     }
 }
 
+impl Health {
+    /// Keeps what was counted; until the next time, also while the database does not answer.
+    fn count(&self, census: &Census, now: Timestamp) {
+        let age = |since: Option<Timestamp>| {
+            since.map_or(0.0, |since| now.duration_since(since).as_secs_f64().max(0.0))
+        };
+        self.metrics.open_commands(&census.open);
+        self.metrics.undeliverable.set(census.undeliverable);
+        self.metrics.oldest_open_seconds.set(age(census.oldest_open));
+        self.metrics.messages_behind.set(census.behind);
+        self.metrics.message_oldest_seconds.set(age(census.behind_since));
+        self.metrics.sweep_oldest_seconds.set(age(census.listed_before));
+    }
+}
+
 /// The process lives.
 pub async fn healthz() -> &'static str {
     "ok\n"
@@ -85,10 +101,13 @@ pub async fn metrics(State(health): State<Arc<Health>>) -> impl IntoResponse {
     let store = health.store.clone();
     // A task of its own: a statement that is dropped half-way costs a session.
     let census = tokio::spawn(async move { store.census(now).await });
-    if let Ok(Ok(Ok(census))) = tokio::time::timeout(CENSUS_LIMIT, census).await {
-        let age = census.oldest_open.map_or(0.0, |accepted| now.duration_since(accepted).as_secs_f64());
-        health.metrics.undeliverable.set(census.undeliverable);
-        health.metrics.oldest_open_seconds.set(age);
+    let counted = match tokio::time::timeout(CENSUS_LIMIT, census).await {
+        Ok(Ok(Ok(census))) => Some(census),
+        _ => None,
+    };
+    health.metrics.database_up(counted.is_some());
+    if let Some(census) = counted {
+        health.count(&census, now);
     }
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, content_type)], health.metrics.render())

@@ -32,6 +32,7 @@ use crate::permission::{Gate, Home, Person, Reason, Refused};
 use crate::reply::list::{BACK, NEXT};
 use crate::reply::live::{OPEN_CARD, RENEW};
 use crate::reply::{self, ask, form};
+use crate::slack::caller::Caller;
 use crate::slack::id;
 use crate::slack::interaction::{Interaction, Unreadable, Workspace};
 use crate::slack::{ResponseUrl, SlashCommand};
@@ -50,8 +51,8 @@ pub struct Interactivity {
     pub metrics: Metrics,
     /// Who tells Slack's requests from others.
     pub signed: Arc<Signed>,
-    /// The HTTP client, for response_urls.
-    pub http: reqwest::Client,
+    /// Who calls response_urls.
+    pub caller: Caller,
     /// Where a response_url may point.
     pub response_url_origins: Arc<[url::Origin]>,
     /// Who may.
@@ -492,5 +493,5 @@ impl Press {
 /// Tells somebody what came of what they did.
 fn tell(route: &Interactivity, interaction: &Interaction, said: Feedback) {
     let way = Way::of(&route.response_url_origins, interaction);
-    feedback::tell(route.http.clone(), route.forms.web_api.clone(), way, said);
+    feedback::tell(route.caller.clone(), route.forms.web_api.clone(), way, said);
 }

@@ -51,10 +51,13 @@ impl Signed {
         let values = |name| headers.get_all(name).iter().map(|value| value.as_bytes());
         let now = self.clock.now();
         let verified = self.verifier.verify(values(TIMESTAMP_HEADER), values(SIGNATURE_HEADER), body, now);
+        let signed_at: Option<i64> =
+            headers.get(TIMESTAMP_HEADER).and_then(|value| value.to_str().ok()?.parse().ok());
+        if let (Ok(_), Some(signed_at)) = (&verified, signed_at) {
+            self.metrics.slacks_clock(signed_at, now);
+        }
         verified.map_err(|error| {
             if self.metrics.may_log_refusal(now.as_second()) {
-                let signed_at: Option<i64> =
-                    headers.get(TIMESTAMP_HEADER).and_then(|value| value.to_str().ok()?.parse().ok());
                 let skew_s = signed_at.map(|signed_at| now.as_second().saturating_sub(signed_at));
                 let path = head.uri.path();
                 tracing::warn!(reason = %error, path, skew_s, bytes = body.len(), "refused a request");

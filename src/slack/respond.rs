@@ -6,13 +6,15 @@
 
 use std::time::Duration;
 
-use reqwest::{Client, StatusCode};
+use reqwest::StatusCode;
 use serde::Serialize;
 use slack_morphism::prelude::{SlackMessageContent, SlackMessageResponseType};
 
 use crate::outbound::{self, CALL_TIMEOUT, CallError};
 use crate::slack::ResponseUrl;
+use crate::slack::caller::Caller;
 use crate::slack::refusal::{self, Sort};
+use crate::telemetry::{CallOutcome, Operation};
 
 /// The body of a post to a response_url.
 #[derive(Serialize)]
@@ -30,6 +32,9 @@ struct Post<'a> {
 const NOT_YET: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(3)];
 /// The rest after an answer that something between us and Slack gave: whoever looks after that is slow.
 const NOT_SLACK: Duration = Duration::from_secs(30);
+
+/// What [`PostError::Unclear`] says where nothing came back in time.
+const TIMEOUT: &str = "timeout";
 
 /// Why a message did not, or may not have, reached the conversation.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -81,6 +86,18 @@ impl PostError {
             StatusCode::REQUEST_TIMEOUT => Self::Unclear(word),
             status if status.is_server_error() => Self::Unclear(word),
             _ => Self::Later { word, pause: NOT_SLACK },
+        }
+    }
+
+    /// What a call that came to this is counted as.
+    #[must_use]
+    pub fn outcome(&self) -> CallOutcome {
+        match self {
+            Self::Refused(_) | Self::Later { .. } => CallOutcome::Refused,
+            Self::Throttled(_) => CallOutcome::Limited,
+            Self::NotSent(_) => CallOutcome::Unreachable,
+            Self::Unclear(why) if why == TIMEOUT => CallOutcome::Timeout,
+            Self::Unclear(_) | Self::Unconfirmed(_) => CallOutcome::Failed,
         }
     }
 
@@ -160,7 +177,7 @@ impl From<CallError> for PostError {
 /// [`PostError`]. A status of 2xx is success unless the body says that it is none. Never takes longer
 /// than one call may.
 pub async fn post(
-    client: &Client,
+    client: &Caller,
     url: &ResponseUrl,
     content: &SlackMessageContent,
     response_type: SlackMessageResponseType,
@@ -173,7 +190,7 @@ pub async fn post(
 /// # Errors
 /// [`PostError`], as for [`post`].
 pub async fn replace(
-    client: &Client,
+    client: &Caller,
     url: &ResponseUrl,
     content: &SlackMessageContent,
 ) -> Result<(), PostError> {
@@ -181,7 +198,7 @@ pub async fn replace(
 }
 
 async fn send(
-    client: &Client,
+    client: &Caller,
     url: &ResponseUrl,
     content: &SlackMessageContent,
     response_type: SlackMessageResponseType,
@@ -197,14 +214,25 @@ async fn send(
         }
         try_once(client, url, &body).await.result()
     };
-    let late = || Err(PostError::Unclear("timeout".to_owned()));
+    let late = || Err(PostError::Unclear(TIMEOUT.to_owned()));
     tokio::time::timeout(CALL_TIMEOUT, tries).await.unwrap_or_else(|_| late())
 }
 
-async fn try_once(client: &Client, url: &ResponseUrl, body: &Post<'_>) -> Judged {
-    let response = match client.post(url.expose()).json(body).send().await {
+async fn try_once(client: &Caller, url: &ResponseUrl, body: &Post<'_>) -> Judged {
+    let calling = client.calling(Operation::ResponseUrl);
+    let judged = ask(client, url, body).await;
+    calling.ended(match &judged {
+        Judged::Posted => CallOutcome::Ok,
+        Judged::NotKnown(_) => CallOutcome::Refused,
+        Judged::Failed(error) => error.outcome(),
+    });
+    judged
+}
+
+async fn ask(client: &Caller, url: &ResponseUrl, body: &Post<'_>) -> Judged {
+    let response = match client.send(client.http.post(url.expose()).json(body)).await {
         Ok(response) => response,
-        Err(error) => return Judged::Failed(outbound::classify(&error).into()),
+        Err(error) => return Judged::Failed(error.into()),
     };
     let (status, size) = (response.status(), response.content_length());
     if status == StatusCode::TOO_MANY_REQUESTS {

@@ -6,6 +6,7 @@
 //! once.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
@@ -28,11 +29,13 @@ use url::Url;
 use crate::clock::Clock;
 use crate::outbound::{self, CallError};
 use crate::slack::Place;
+use crate::slack::caller::Caller;
 use crate::slack::complaints::Complaints;
 use crate::slack::pauses::Pauses;
 pub use crate::slack::people::{Identity, UserInfo};
 use crate::slack::refusal::{self, Sort};
 use crate::slack::respond::PostError;
+use crate::telemetry::{CallOutcome, Metrics, Operation};
 
 /// The Web API under one bot token. Clones share the connections.
 #[derive(Clone)]
@@ -48,7 +51,10 @@ impl WebApi {
     #[must_use]
     pub fn new(http: Client, api_url: &str, token: &SecretString) -> Self {
         Self {
-            client: SlackClient::new(Connector { http, api_url: api_url.to_owned() }),
+            client: SlackClient::new(Connector {
+                caller: Caller::new(http, Metrics::default(), Clock::default()),
+                api_url: api_url.to_owned(),
+            }),
             token: SlackApiToken::new(SlackApiTokenValue(token.expose_secret().to_owned())),
             pauses: Pauses::default(),
             complaints: Arc::default(),
@@ -58,7 +64,19 @@ impl WebApi {
     /// The same by another clock than the usual one.
     #[must_use]
     pub fn by(self, clock: Clock) -> Self {
-        Self { pauses: Pauses::new(clock), ..self }
+        let with = self.over(|caller| caller.by(clock.clone()));
+        Self { pauses: Pauses::new(clock), ..with }
+    }
+
+    /// The same, whose calls are counted there.
+    #[must_use]
+    pub fn counting(self, metrics: Metrics) -> Self {
+        self.over(|caller| caller.counting(metrics))
+    }
+
+    fn over(self, change: impl FnOnce(Caller) -> Caller) -> Self {
+        let Connector { caller, api_url } = self.client.http_api.connector.as_ref().clone();
+        Self { client: SlackClient::new(Connector { caller: change(caller), api_url }), ..self }
     }
 
     /// Posts in a channel, or to a person when `channel` is a user's id, and never lets Slack
@@ -216,20 +234,23 @@ impl WebApi {
     /// # Errors
     /// [`PostError`].
     pub async fn scopes(&self) -> Result<Vec<String>, PostError> {
-        let connector = &self.client.http_api.connector;
-        let request = connector.http.post(format!("{}/auth.test", connector.api_url));
-        let response = request
-            .bearer_auth(self.token.token_value.0.as_str())
-            .send()
-            .await
-            .map_err(|error| PostError::from(outbound::classify(&error)))?;
+        let Connector { caller, api_url } = self.client.http_api.connector.as_ref();
+        let calling = caller.calling(Operation::AuthTest);
+        let request = caller.http.post(format!("{api_url}/auth.test"));
+        let response = match caller.send(request.bearer_auth(self.token.token_value.0.as_str())).await {
+            Ok(response) => response,
+            Err(error) => {
+                calling.ended(CallOutcome::without_answer(&error));
+                return Err(error.into());
+            }
+        };
         let granted =
             response.headers().get("x-oauth-scopes").and_then(|value| value.to_str().ok()).unwrap_or("");
-        Ok(granted
-            .split(',')
-            .map(|scope| scope.trim().to_owned())
-            .filter(|scope| !scope.is_empty())
-            .collect())
+        let granted: Vec<_> =
+            granted.split(',').map(str::trim).filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
+        // A token that is not taken has none.
+        calling.ended(if granted.is_empty() { CallOutcome::Refused } else { CallOutcome::Ok });
+        Ok(granted)
     }
 
     /// Calls a method that only reads; not all of those take JSON.
@@ -332,7 +353,7 @@ fn classify(error: SlackClientError) -> PostError {
 /// The library's transport, over the one HTTP client.
 #[derive(Clone, Debug)]
 pub struct Connector {
-    http: Client,
+    caller: Caller,
     /// Without a slash at its end.
     api_url: String,
 }
@@ -340,48 +361,78 @@ pub struct Connector {
 impl Connector {
     fn call<'a, A>(
         &self,
+        uri: &Url,
         request: RequestBuilder,
         context: &SlackClientApiCallContext<'a>,
     ) -> BoxFuture<'a, ClientResult<A>>
     where
         A: for<'de> Deserialize<'de> + Send + 'a,
     {
+        let caller = self.caller.clone();
+        let method = uri.path_segments().and_then(Iterator::last).and_then(Operation::named);
         let request = match context.token {
             Some(token) => request.bearer_auth(token.token_value.0.as_str()),
             None => request,
         };
         async move {
-            let response = request.send().await.map_err(|error| unanswered(&outbound::classify(&error)))?;
-            let status = response.status();
-            let retry_after = outbound::retry_after(&response);
-            let body =
-                outbound::read(response, outbound::ANSWER_LIMIT).await.map_err(|error| unanswered(&error))?;
-            let answer = decode::<Value>(&body);
-            let ok = answer.as_ref().ok().and_then(|answer| answer.get("ok")?.as_bool());
-            let word = answer.as_ref().ok().and_then(|answer| answer.get("error")?.as_str());
-            let throttled = word.is_some_and(|word| refusal::sort(word) == Sort::Throttled);
-            if status == StatusCode::TOO_MANY_REQUESTS || (ok == Some(false) && throttled) {
-                let error = SlackRateLimitError::new().opt_retry_after(retry_after);
-                return Err(SlackClientError::RateLimitError(error.opt_code(word.map(str::to_owned))));
-            }
-            match (answer, ok) {
-                (Ok(answer), Some(false)) => {
-                    let code = answer.get("error").and_then(Value::as_str).unwrap_or("no_error_given");
-                    Err(SlackClientError::ApiError(SlackClientApiError::new(code.to_owned())))
+            let calling = method.map(|method| caller.calling(method));
+            let ended = |outcome| calling.map(|calling| calling.ended(outcome));
+            let answered = async {
+                let response = caller.send(request).await?;
+                let (status, retry_after) = (response.status(), outbound::retry_after(&response));
+                Ok((status, retry_after, outbound::read(response, outbound::ANSWER_LIMIT).await?))
+            };
+            let (status, retry_after, body) = match answered.await {
+                Ok(answered) => answered,
+                Err(error) => {
+                    ended(CallOutcome::without_answer(&error));
+                    return Err(unanswered(&error));
                 }
-                _ if !status.is_success() => {
-                    Err(SlackClientError::HttpError(SlackClientHttpError::new(status)))
-                }
-                (Ok(_), Some(true)) => decode(&body),
-                // JSON, but of somebody else.
-                (Ok(_), None) => {
-                    let error = SlackClientSystemError::new().with_message(NOT_SLACK.to_owned());
-                    Err(SlackClientError::SystemError(error))
-                }
-                (Err(error), _) => Err(error),
-            }
+            };
+            let result = judge(status, retry_after, &body);
+            ended(result.as_ref().err().map_or(CallOutcome::Ok, outcome));
+            result
         }
         .boxed()
+    }
+}
+
+/// What an answer says.
+fn judge<A: for<'de> Deserialize<'de>>(
+    status: StatusCode,
+    retry_after: Option<Duration>,
+    body: &[u8],
+) -> ClientResult<A> {
+    let answer = decode::<Value>(body);
+    let ok = answer.as_ref().ok().and_then(|answer| answer.get("ok")?.as_bool());
+    let word = answer.as_ref().ok().and_then(|answer| answer.get("error")?.as_str());
+    let throttled = word.is_some_and(|word| refusal::sort(word) == Sort::Throttled);
+    if status == StatusCode::TOO_MANY_REQUESTS || (ok == Some(false) && throttled) {
+        let error = SlackRateLimitError::new().opt_retry_after(retry_after);
+        return Err(SlackClientError::RateLimitError(error.opt_code(word.map(str::to_owned))));
+    }
+    match (answer, ok) {
+        (Ok(answer), Some(false)) => {
+            let code = answer.get("error").and_then(Value::as_str).unwrap_or("no_error_given");
+            Err(SlackClientError::ApiError(SlackClientApiError::new(code.to_owned())))
+        }
+        _ if !status.is_success() => Err(SlackClientError::HttpError(SlackClientHttpError::new(status))),
+        (Ok(_), Some(true)) => decode(body),
+        // JSON, but of somebody else.
+        (Ok(_), None) => {
+            let error = SlackClientSystemError::new().with_message(NOT_SLACK.to_owned());
+            Err(SlackClientError::SystemError(error))
+        }
+        (Err(error), _) => Err(error),
+    }
+}
+
+/// What a call that was answered so is counted as.
+fn outcome(error: &SlackClientError) -> CallOutcome {
+    match error {
+        SlackClientError::ApiError(error) => PostError::of_word(&error.code).outcome(),
+        SlackClientError::RateLimitError(_) => CallOutcome::Limited,
+        _ => CallOutcome::Failed,
     }
 }
 
@@ -424,7 +475,7 @@ impl SlackClientHttpConnector for Connector {
     where
         RS: for<'de> Deserialize<'de> + Send + 'a,
     {
-        self.call(self.http.get(full_uri), &context)
+        self.call(&full_uri, self.caller.http.get(full_uri.clone()), &context)
     }
 
     fn http_post_uri<'a, RQ, RS>(
@@ -437,7 +488,7 @@ impl SlackClientHttpConnector for Connector {
         RQ: Serialize + Send + Sync,
         RS: for<'de> Deserialize<'de> + Send + 'a,
     {
-        self.call(self.http.post(full_uri).json(request_body), &context)
+        self.call(&full_uri, self.caller.http.post(full_uri.clone()).json(request_body), &context)
     }
 
     fn http_get_with_client_secret<'a, RS>(

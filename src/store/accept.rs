@@ -18,6 +18,7 @@ use super::row::{NewRow, json};
 use super::statements::Statements;
 use super::tombstone::{Doomed, Graveyard};
 use super::{LeaseGuard, Pool, StoreError, millis, on};
+use crate::telemetry::{Metrics, Writer};
 
 /// Most rows of one statement. A statement of this size takes a few milliseconds; a larger one
 /// would keep the acknowledgements behind it waiting.
@@ -85,6 +86,7 @@ pub(super) struct Accepting {
     pub(super) lease: Duration,
     pub(super) graveyard: Graveyard,
     pub(super) progress: Arc<Progressing>,
+    pub(super) metrics: Metrics,
 }
 
 /// What became of a row that was to be inserted.
@@ -109,7 +111,9 @@ impl Accepting {
                 continue;
             }
             self.progress.since.store(self.progress.now(), Ordering::Relaxed);
+            let began = Instant::now();
             let outcomes = self.insert(&batch).await;
+            self.metrics.committed(Writer::Accept, began.elapsed().as_secs_f64());
             self.progress.since.store(0, Ordering::Relaxed);
             let mut buried = false;
             for (accept, outcome) in batch.drain(..).zip(outcomes) {

@@ -12,6 +12,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sqlx::Row as _;
 use tokio::sync::{mpsc, oneshot};
+use tokio::time::Instant;
 
 use super::messages::ClaimedMessage;
 use super::row::{ProgressRow, json};
@@ -19,6 +20,7 @@ use super::statements::Statements;
 use super::{Claimed, Pool, Recorded, Store, StoreError, on};
 use crate::journal::{Progress, Then};
 use crate::life::{Change, Place};
+use crate::telemetry::{Metrics, Writer};
 use rows::{Rows, Stands};
 
 /// Most rows of one commit. A commit of this size takes a few milliseconds; a larger one would keep
@@ -146,7 +148,12 @@ struct Done {
 }
 
 /// Records until the last [`Store`] is gone.
-pub(super) async fn run(mut waiting: mpsc::UnboundedReceiver<Job>, pool: Pool, sql: &'static Statements) {
+pub(super) async fn run(
+    mut waiting: mpsc::UnboundedReceiver<Job>,
+    pool: Pool,
+    sql: &'static Statements,
+    metrics: Metrics,
+) {
     let mut jobs = Vec::with_capacity(BATCH);
     // Those about a connection that the batch before was about too.
     let mut later = Vec::new();
@@ -170,7 +177,10 @@ pub(super) async fn run(mut waiting: mpsc::UnboundedReceiver<Job>, pool: Pool, s
                 })
             });
         later = second;
-        let results = match commit(&batch, &pool, sql).await {
+        let began = Instant::now();
+        let committed = commit(&batch, &pool, sql).await;
+        metrics.committed(Writer::Change, began.elapsed().as_secs_f64());
+        let results = match committed {
             // One must not suffer for another that the database does not take.
             Err(error) if batch.len() > 1 && error.may_be_one_rows_fault() => {
                 let mut results = Vec::with_capacity(batch.len());

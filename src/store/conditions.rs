@@ -45,6 +45,7 @@ scenarios! {
         who_stops_gives_up_only_its_own
         what_was_not_promised_never_happens
         what_nobody_could_be_told_is_counted_and_listed
+        what_is_open_is_counted_by_its_stage
         what_ended_long_ago_is_forgotten_and_nothing_else
         one_command_is_read_and_the_probe_writes_again;
     connections:
@@ -59,6 +60,7 @@ scenarios! {
         a_moment_that_has_passed_is_seen
         the_missing_are_those_not_believed_to_be_gone
         a_group_is_listed_by_one_process_at_a_time
+        a_group_knows_when_it_was_listed_last
         what_is_over_is_forgotten_and_nothing_else
         a_link_that_is_taken_over_stays_so_until_it_is_touched;
     messages:
@@ -68,6 +70,7 @@ scenarios! {
         a_link_that_is_put_into_a_message_comes_by_its_lease
         an_edit_that_came_too_late_is_made_good
         a_message_knows_since_when_it_shows_no_link
+        a_message_knows_since_when_it_is_behind
         a_disturbed_message_is_due_where_it_stands
         a_thread_is_told_what_is_its_own_in_order
         who_stops_gives_up_only_its_messages
@@ -86,11 +89,11 @@ macro_rules! fields {
 }
 
 fields! {
-    accept bury void alive twin record claim renew release purge census undeliverable probe keep_catalogue kept_catalogue
+    accept bury void alive twin record claim renew release purge census open_stages undeliverable probe keep_catalogue kept_catalogue
     keep_identity kept_identity command;
     change new_messages place_messages show_messages leave_messages tell sweep_groups by_key by_link by_schema of_channel
     count_of_channel of_message watched claim_looks ticked missing purge_connections claim_sweeps sweep_pages
-    record_sweep release_sweeps claim_messages claim_message news forget_news record_message disturb_message
+    oldest_sweep listed record_sweep release_sweeps claim_messages claim_message news forget_news record_message disturb_message backlog
     release_messages purge_messages purge_news links_left links_taken
 }
 

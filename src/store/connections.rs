@@ -50,6 +50,10 @@ pub struct Watched {
     watch_until: i64,
 }
 
+fn moment(ms: Option<i64>) -> Option<Timestamp> {
+    ms.and_then(|ms| Timestamp::from_millisecond(ms).ok())
+}
+
 /// A group whose connections are to be listed, by this process.
 #[derive(Clone, Debug)]
 pub struct Sweep {
@@ -57,6 +61,8 @@ pub struct Sweep {
     pub group_id: String,
     /// How many pages its list had the last time.
     pub pages: u64,
+    /// When it was listed last, or since when that has failed. Kept with the rest.
+    pub listed_at: Option<Timestamp>,
     fence: i64,
 }
 
@@ -379,6 +385,7 @@ impl Store {
                     Ok(Sweep {
                         group_id: row.try_get("group_id")?,
                         pages: u64::try_from(pages).unwrap_or(1),
+                        listed_at: moment(row.try_get("listed_at")?),
                         fence: row.try_get("fence")?,
                     })
                 })
@@ -394,6 +401,18 @@ impl Store {
         on!(&self.0.pool, db => {
             let row = sqlx::query(self.0.sql.connections.sweep_pages).fetch_one(db).await?;
             Ok(u64::try_from(row.try_get::<i64, _>("n")?).unwrap_or_default())
+        })
+    }
+
+    /// When a group was listed last, if anything in it is watched; the inner `None`: it never was.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn listed(&self, group_id: &str) -> Result<Option<Option<Timestamp>>, StoreError> {
+        on!(&self.0.pool, db => {
+            let query = sqlx::query(self.0.sql.connections.listed).bind(group_id);
+            let row = query.fetch_optional(db).await?;
+            row.map(|row| Ok(moment(row.try_get("listed_at")?))).transpose()
         })
     }
 
@@ -414,6 +433,7 @@ impl Store {
         on!(&self.0.pool, db => {
             let query = sqlx::query(self.0.sql.connections.record_sweep).bind(&sweep.group_id).bind(sweep.fence);
             let query = query.bind(next.map(|at| at.as_millisecond())).bind(pages).bind(recently).bind(soon);
+            let query = query.bind(sweep.listed_at.map(|at| at.as_millisecond()));
             let done = query.execute(db).await?;
             Ok(if done.rows_affected() == 1 { Recorded::Committed } else { Recorded::LeaseLost })
         })

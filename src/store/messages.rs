@@ -41,6 +41,8 @@ pub struct ClaimedMessage {
     pub(super) fence: i64,
     /// Since when it was due when it was taken.
     due: Option<i64>,
+    /// Since when it has not shown what it should, if that is known.
+    behind_since: Option<i64>,
     until: Instant,
 }
 
@@ -49,6 +51,13 @@ impl ClaimedMessage {
     #[must_use]
     pub fn lease_left(&self) -> Duration {
         self.until.saturating_duration_since(Instant::now())
+    }
+
+    /// Since when it has not shown what it should, if it does not.
+    #[must_use]
+    pub fn behind_since(&self) -> Option<Timestamp> {
+        let since = self.behind_since.or(self.due).filter(|_| self.wanted > self.shown)?;
+        Timestamp::from_millisecond(since).ok()
     }
 }
 
@@ -90,6 +99,7 @@ macro_rules! message {
             tries: u32::try_from(row.try_get::<i64, _>("tries")?).unwrap_or(u32::MAX),
             fence: row.try_get("fence")?,
             due: row.try_get("due")?,
+            behind_since: row.try_get("behind_since")?,
             until: $until,
         })
     }};

@@ -23,6 +23,7 @@ use super::tombstone::Graveyard;
 use super::{Inner, OpenError, Pool, Store, StoreError, Undeliverable, change, migrations, statements};
 use crate::crash::without_sync;
 use crate::seal::{Purpose, Sealer};
+use crate::telemetry::Metrics;
 
 /// The oldest SQLite without the bug by which a reset of the write-ahead log could corrupt a
 /// file; fixed in March 2026.
@@ -51,6 +52,8 @@ pub struct Options<'a> {
     pub secrets: &'a [SecretString],
     /// How long a lease lasts when it is not prolonged.
     pub lease: Duration,
+    /// Where commits are timed.
+    pub metrics: Metrics,
 }
 
 impl Store {
@@ -92,9 +95,10 @@ impl Store {
             lease: options.lease,
             graveyard: graveyard.clone(),
             progress: Arc::clone(&progress),
+            metrics: options.metrics.clone(),
         };
         tokio::spawn(accepting.run(new));
-        tokio::spawn(change::run(changed, pool.clone(), sql));
+        tokio::spawn(change::run(changed, pool.clone(), sql, options.metrics.clone()));
         Self(Arc::new(Inner {
             pool,
             sql,
@@ -272,7 +276,13 @@ mod tests {
         ] {
             let url = DatabaseUrl::Sqlite(folder.path().join(name));
             let lease = std::time::Duration::from_secs(30);
-            let opened = Store::open(Options { url: &url, secrets: &secrets, lease }).await;
+            let opened = Store::open(Options {
+                url: &url,
+                secrets: &secrets,
+                lease,
+                metrics: crate::telemetry::Metrics::default(),
+            })
+            .await;
             let told = opened.err().unwrap().to_string();
             assert!(told.contains(words) && !told.contains("server"), "{name}: {told}");
         }

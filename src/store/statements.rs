@@ -60,6 +60,8 @@ pub(super) struct Statements {
     pub(super) purge: &'static str,
     /// Counts those that became undeliverable after `$1`, and finds the oldest open command.
     pub(super) census: &'static str,
+    /// Counts the open commands by their stage.
+    pub(super) open_stages: &'static str,
     /// The latest undeliverable commands, at most `$1`.
     pub(super) undeliverable: &'static str,
     /// Writes a row. `$1` now.
@@ -136,6 +138,7 @@ macro_rules! statements {
             ),
             census: "SELECT (SELECT count(*) FROM command WHERE stage = 'undeliverable' AND ended_at > $1) \
                      AS undeliverable, (SELECT min(accepted_at) FROM command WHERE ended_at IS NULL) AS oldest",
+            open_stages: "SELECT stage, count(*) AS n FROM command WHERE ended_at IS NULL GROUP BY stage",
             undeliverable: "SELECT id, channel_id, user_id, connection_id, ended_at FROM command \
                             WHERE ended_at IS NOT NULL AND stage = 'undeliverable' ORDER BY ended_at DESC LIMIT $1",
             probe: "INSERT INTO probe (name, at) VALUES ('ready', $1) ON CONFLICT (name) DO UPDATE SET at = $1",

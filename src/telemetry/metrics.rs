@@ -5,6 +5,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
+use std::time::Instant;
 
 use jiff::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -14,7 +15,10 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
-use super::labels::{Answer, Ending, Party, SocketEnd};
+use super::labels::{
+    Answer, CallOutcome, Ending, OpenStage, Operation, Party, SocketEnd, SweepOutcome, Writer,
+};
+use super::skew::skew;
 
 /// Label set of the answers.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -28,10 +32,42 @@ struct EndingLabel {
     ending: Ending,
 }
 
-/// Label set of the calls that had to be repeated.
+/// Label set of what belongs to one party.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct PartyLabel {
     party: Party,
+}
+
+/// Label set of the calls.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct CallLabel {
+    party: Party,
+    call: Operation,
+    outcome: CallOutcome,
+}
+
+impl CallLabel {
+    fn of(call: Operation, outcome: CallOutcome) -> Self {
+        Self { party: call.party(), call, outcome }
+    }
+}
+
+/// Label set of the open commands.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct StageLabel {
+    stage: OpenStage,
+}
+
+/// Label set of the lists that were read.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct SweepLabel {
+    outcome: SweepOutcome,
+}
+
+/// Label set of the commits.
+#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
+struct WriterLabel {
+    writer: Writer,
 }
 
 /// Label set of the sockets that have ended.
@@ -52,6 +88,31 @@ struct KeyLabel {
     key: &'static str,
 }
 
+/// A call that is under way. Whoever does not wait for its end lets it count as one without an answer.
+#[derive(Debug)]
+pub struct Calling {
+    metrics: Metrics,
+    call: Operation,
+    began: Instant,
+    outcome: CallOutcome,
+}
+
+impl Calling {
+    /// It came to this.
+    pub fn ended(mut self, outcome: CallOutcome) {
+        self.outcome = outcome;
+    }
+}
+
+impl Drop for Calling {
+    fn drop(&mut self) {
+        let Metrics { calls, call_seconds, .. } = &self.metrics;
+        calls.get_or_create(&CallLabel::of(self.call, self.outcome)).inc();
+        let party = self.call.party();
+        call_seconds.get_or_create(&PartyLabel { party }).observe(self.began.elapsed().as_secs_f64());
+    }
+}
+
 /// Every number that the bot keeps about itself. Clones share the numbers.
 #[derive(Clone, Debug)]
 pub struct Metrics {
@@ -62,6 +123,16 @@ pub struct Metrics {
     command_seconds: Histogram,
     lease_lost: Counter,
     key_expires: Family<KeyLabel, Gauge>,
+    calls: Family<CallLabel, Counter>,
+    call_seconds: Family<PartyLabel, Histogram, fn() -> Histogram>,
+    rate_limit_remaining: Family<PartyLabel, Gauge>,
+    sweeps: Family<SweepLabel, Counter>,
+    sweep_seconds: Histogram,
+    message_seconds: Histogram,
+    commit_seconds: Family<WriterLabel, Histogram, fn() -> Histogram>,
+    clock_skew: Gauge<f64, AtomicU64>,
+    open_commands: Family<StageLabel, Gauge>,
+    database_up: Gauge,
     sockets: Gauge,
     sockets_wanted: Gauge,
     sockets_ended: Family<SocketEndLabel, Counter>,
@@ -76,12 +147,26 @@ pub struct Metrics {
     pub undeliverable: Gauge,
     /// Seconds since the oldest unfinished command was accepted, at the last count.
     pub oldest_open_seconds: Gauge<f64, AtomicU64>,
+    /// Messages of the database, at the last count, that do not show yet what they should.
+    pub messages_behind: Gauge,
+    /// For how many seconds the one of them that is behind longest has not been true.
+    pub message_oldest_seconds: Gauge<f64, AtomicU64>,
+    /// Seconds since the destination that was listed longest ago was, of those with something to watch.
+    pub sweep_oldest_seconds: Gauge<f64, AtomicU64>,
 }
 
 /// 1 ms to 3 s, Slack's limit for an acknowledgement.
 const ACK_BUCKETS: [f64; 9] = [0.001, 0.002, 0.005, 0.015, 0.05, 0.2, 0.5, 1.0, 3.0];
 /// 100 ms to 30 min, the life of a response_url.
 const COMMAND_BUCKETS: [f64; 9] = [0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 300.0, 1800.0];
+/// 50 ms to 65 s, the longest wait for a creation.
+const CALL_BUCKETS: [f64; 9] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 15.0, 65.0];
+/// 100 ms to 10 min: a page of a thousand connections takes seconds, and a destination can have many.
+const SWEEP_BUCKETS: [f64; 9] = [0.1, 0.25, 0.5, 1.0, 2.5, 10.0, 30.0, 120.0, 600.0];
+/// 250 ms to an hour, after which a refused edit is tried again.
+const MESSAGE_BUCKETS: [f64; 9] = [0.25, 0.5, 1.0, 2.5, 10.0, 60.0, 300.0, 900.0, 3600.0];
+/// 1 ms to 6 s, after which a statement is given up.
+const COMMIT_BUCKETS: [f64; 9] = [0.001, 0.002, 0.005, 0.01, 0.025, 0.1, 0.5, 2.0, 6.0];
 
 impl Default for Metrics {
     fn default() -> Self {
@@ -96,6 +181,28 @@ impl Default for Metrics {
         for &party in Party::ALL {
             drop(retries.get_or_create(&PartyLabel { party }));
         }
+        let (calls, sweeps, open_commands) = (Family::default(), Family::default(), Family::default());
+        for &call in Operation::ALL {
+            for &outcome in CallOutcome::ALL {
+                drop(calls.get_or_create(&CallLabel::of(call, outcome)));
+            }
+        }
+        for &outcome in SweepOutcome::ALL {
+            drop(sweeps.get_or_create(&SweepLabel { outcome }));
+        }
+        for &stage in OpenStage::ALL {
+            drop(open_commands.get_or_create(&StageLabel { stage }));
+        }
+        let call_seconds: Family<_, _, fn() -> Histogram> =
+            Family::new_with_constructor(|| Histogram::new(CALL_BUCKETS));
+        for &party in Party::ALL {
+            drop(call_seconds.get_or_create(&PartyLabel { party }));
+        }
+        let commit_seconds: Family<_, _, fn() -> Histogram> =
+            Family::new_with_constructor(|| Histogram::new(COMMIT_BUCKETS));
+        for &writer in Writer::ALL {
+            drop(commit_seconds.get_or_create(&WriterLabel { writer }));
+        }
         let sockets_ended = Family::default();
         for &reason in SocketEnd::ALL {
             drop(sockets_ended.get_or_create(&SocketEndLabel { reason }));
@@ -108,6 +215,16 @@ impl Default for Metrics {
             command_seconds: Histogram::new(COMMAND_BUCKETS),
             lease_lost: Counter::default(),
             key_expires: Family::default(),
+            calls,
+            call_seconds,
+            rate_limit_remaining: Family::default(),
+            sweeps,
+            sweep_seconds: Histogram::new(SWEEP_BUCKETS),
+            message_seconds: Histogram::new(MESSAGE_BUCKETS),
+            commit_seconds,
+            clock_skew: unknown(),
+            open_commands,
+            database_up: Gauge::default(),
             sockets: Gauge::default(),
             sockets_wanted: Gauge::default(),
             sockets_ended,
@@ -117,6 +234,9 @@ impl Default for Metrics {
             waiting: Gauge::default(),
             undeliverable: Gauge::default(),
             oldest_open_seconds: Gauge::default(),
+            messages_behind: Gauge::default(),
+            message_oldest_seconds: Gauge::default(),
+            sweep_oldest_seconds: Gauge::default(),
         }
     }
 }
@@ -168,6 +288,57 @@ impl Metrics {
         }
     }
 
+    /// Begins a call, to be counted with what it comes to.
+    #[must_use]
+    pub fn calling(&self, call: Operation) -> Calling {
+        Calling { metrics: self.clone(), call, began: Instant::now(), outcome: CallOutcome::Timeout }
+    }
+
+    /// Keeps how many calls Fivetran says are left in this hour.
+    pub fn calls_left(&self, left: i64) {
+        self.rate_limit_remaining.get_or_create(&PartyLabel { party: Party::Fivetran }).set(left);
+    }
+
+    /// Counts a list that was read, or was to be read, in so many seconds.
+    pub fn swept(&self, outcome: SweepOutcome, seconds: f64) {
+        self.sweeps.get_or_create(&SweepLabel { outcome }).inc();
+        self.sweep_seconds.observe(seconds);
+    }
+
+    /// Keeps that a message shows a change, so many seconds after it came.
+    pub fn message_shown(&self, seconds: f64) {
+        self.message_seconds.observe(seconds);
+    }
+
+    /// Keeps that a commit took so many seconds, whatever came of it.
+    pub fn committed(&self, writer: Writer, seconds: f64) {
+        self.commit_seconds.get_or_create(&WriterLabel { writer }).observe(seconds);
+    }
+
+    /// Keeps that Slack's clock said this second when ours said `now`.
+    pub fn slacks_clock(&self, second: i64, now: Timestamp) {
+        self.clock_skew.set(skew(now, second));
+    }
+
+    /// By how many seconds this machine's clock is ahead of Slack's, if Slack has told its time.
+    #[must_use]
+    pub fn clock_skew(&self) -> Option<f64> {
+        is_known(&self.clock_skew).then(|| self.clock_skew.get())
+    }
+
+    /// Keeps how many commands are open, by how far they have come; what is not named has none.
+    pub fn open_commands(&self, counted: &[(OpenStage, i64)]) {
+        for &stage in OpenStage::ALL {
+            let here = counted.iter().filter(|(of, _)| *of == stage);
+            self.open_commands.get_or_create(&StageLabel { stage }).set(here.map(|(_, open)| open).sum());
+        }
+    }
+
+    /// Keeps whether the database answered when it was asked for these numbers.
+    pub fn database_up(&self, answers: bool) {
+        self.database_up.set(answers.into());
+    }
+
     /// Keeps how many sockets to Slack live (greeted, and not stale), and how many there should be; 0
     /// without Socket Mode.
     pub fn sockets(&self, live: usize, wanted: usize) {
@@ -206,6 +377,45 @@ impl Metrics {
             "When the Fivetran key in use expires",
             self.key_expires.clone(),
         );
+        registry.register("calls", "Calls to Fivetran and Slack", self.calls.clone());
+        registry.register("call_seconds", "Time that a call took", self.call_seconds.clone());
+        registry.register(
+            "rate_limit_remaining",
+            "Calls left in the hour, as the party said last",
+            self.rate_limit_remaining.clone(),
+        );
+        registry.register(
+            "sweeps",
+            "Lists of a destination's connections that were read",
+            self.sweeps.clone(),
+        );
+        registry.register("sweep_seconds", "Time to read such a list", self.sweep_seconds.clone());
+        registry.register(
+            "sweep_oldest_seconds",
+            "Time since the destination that was listed longest ago was",
+            self.sweep_oldest_seconds.clone(),
+        );
+        registry.register(
+            "messages_behind",
+            "Messages that are not up to date",
+            self.messages_behind.clone(),
+        );
+        registry.register(
+            "message_oldest_seconds",
+            "For how long the message that is behind longest has not been true",
+            self.message_oldest_seconds.clone(),
+        );
+        registry.register("message_seconds", "Time until Slack shows a change", self.message_seconds.clone());
+        registry.register("commit_seconds", "Time that a commit took", self.commit_seconds.clone());
+        registry.register("open_commands", "Unfinished commands", self.open_commands.clone());
+        registry.register("database_up", "Whether the database answers", self.database_up.clone());
+        if is_known(&self.clock_skew) {
+            registry.register(
+                "clock_skew_seconds",
+                "This machine's clock less Slack's",
+                self.clock_skew.clone(),
+            );
+        }
         registry.register("in_hand", "Commands held by this process", self.in_hand.clone());
         registry.register("waiting", "Commands that wait for their turn at Fivetran", self.waiting.clone());
         registry.register(

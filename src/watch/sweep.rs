@@ -6,11 +6,13 @@
 use std::collections::HashMap;
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
 
 use super::{Parts, Watcher, lock, pace};
 use crate::fivetran::error::Error;
 use crate::life::{Event, Seen};
 use crate::store::{StoreError, Sweep, Watched};
+use crate::telemetry::SweepOutcome;
 use crate::work::Key;
 
 /// Groups listed at a time.
@@ -67,7 +69,15 @@ impl Watcher {
     /// Reads the list of a group, and says when it is due again.
     pub(super) async fn sweep(&self, mut group: Sweep) {
         let Parts { clock, store, .. } = &self.parts;
-        let pause = match self.list(&mut group).await {
+        let began = Instant::now();
+        let listed = self.list(&mut group).await;
+        self.count(&listed, began.elapsed().as_secs_f64());
+        group.listed_at = match &listed {
+            Ok(true) => Some(clock.now()),
+            Ok(false) => None,
+            Err(_) => group.listed_at.or(Some(clock.now())),
+        };
+        let pause = match listed {
             Ok(true) => {
                 let pages = store.sweep_pages().await.unwrap_or(group.pages).max(group.pages);
                 Some(pace::tick(pages, self.limit()))
@@ -96,6 +106,17 @@ impl Watcher {
         if let Err(error) = store.record_sweep(&group, next, clock.now()).await {
             tracing::warn!(group = group.group_id, %error, "could not record that a group was listed");
         }
+    }
+
+    /// Counts a list that was read; where nothing is watched, none was.
+    fn count(&self, listed: &Result<bool, Failed>, seconds: f64) {
+        let outcome = match listed {
+            Ok(true) => SweepOutcome::Ok,
+            Ok(false) => return,
+            Err(Failed::Fivetran(Error::Throttled(_))) => SweepOutcome::Limited,
+            Err(_) => SweepOutcome::Failed,
+        };
+        self.parts.metrics.swept(outcome, seconds);
     }
 
     /// Reads the list of a group. False if nothing in it is watched any more.

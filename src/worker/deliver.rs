@@ -19,6 +19,7 @@ use crate::outbound::CALL_TIMEOUT;
 use crate::reply::live;
 use crate::reply::{self, Audience};
 use crate::slack::ResponseUrl;
+use crate::slack::caller::Caller;
 use crate::slack::pauses::Pauses;
 use crate::slack::respond::{self, PostError};
 use crate::slack::web_api::WebApi;
@@ -43,8 +44,8 @@ pub struct Delivery {
     pub metrics: Metrics,
     /// Who knows for how long a command is ours.
     pub store: Store,
-    /// The HTTP client, for response_urls.
-    pub http: reqwest::Client,
+    /// Who calls response_urls.
+    pub caller: Caller,
     /// Where a response_url may point.
     pub response_url_origins: Arc<[url::Origin]>,
     /// The pauses that Slack asks for by response_urls, for each channel.
@@ -265,7 +266,7 @@ impl Delivery {
         if let Some(left) = pauses.left(RESPONSE_URL, channel) {
             return Err(PostError::Throttled(Some(left)));
         }
-        let posted = respond::post(&self.http, &url, content, response_type).await;
+        let posted = respond::post(&self.caller, &url, content, response_type).await;
         if let Err(PostError::Throttled(pause)) = &posted {
             pauses.asked(RESPONSE_URL, channel, *pause);
         }

@@ -154,8 +154,14 @@ async fn what_was_refused_during_a_stall_is_nobodys_twin() {
     let path = folder.path().join("stalled.db");
     let url = DatabaseUrl::Sqlite(path.clone());
     let secrets = [SecretString::from(slack::SIGNING_SECRET.to_owned())];
-    let store =
-        Store::open(Options { url: &url, secrets: &secrets, lease: Duration::from_secs(30) }).await.unwrap();
+    let store = Store::open(Options {
+        url: &url,
+        secrets: &secrets,
+        lease: Duration::from_secs(30),
+        metrics: connect_card::telemetry::Metrics::default(),
+    })
+    .await
+    .unwrap();
     let mut other = SqliteConnection::connect(&format!("sqlite:{}", path.display())).await.unwrap();
     sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
     let accept = |id: &str| {

@@ -36,6 +36,7 @@ mod listing;
 mod lives_kills;
 mod lost_answers;
 mod messages;
+mod metrics;
 mod modal;
 mod network;
 mod organisation;

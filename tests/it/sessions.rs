@@ -89,7 +89,12 @@ async fn sessions_that_have_become_read_only_are_not_used_again() {
 async fn prepare(url: &str) {
     let secrets = [SecretString::from(slack::SIGNING_SECRET.to_owned())];
     let url = DatabaseUrl::Postgres(SecretString::from(url.to_owned()));
-    let options = Options { url: &url, secrets: &secrets, lease: Duration::from_secs(30) };
+    let options = Options {
+        url: &url,
+        secrets: &secrets,
+        lease: Duration::from_secs(30),
+        metrics: connect_card::telemetry::Metrics::default(),
+    };
     Store::open(options).await.unwrap().close().await;
 }
 

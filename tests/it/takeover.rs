@@ -102,7 +102,14 @@ impl Before {
         };
         let secrets = [SecretString::from("a secret of nobody's")];
         let lease = Duration::from_secs(60);
-        Store::open(Options { url: &url, secrets: &secrets, lease }).await.unwrap()
+        Store::open(Options {
+            url: &url,
+            secrets: &secrets,
+            lease,
+            metrics: connect_card::telemetry::Metrics::default(),
+        })
+        .await
+        .unwrap()
     }
 }
 

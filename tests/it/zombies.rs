@@ -231,8 +231,14 @@ async fn whoever_edits_a_message_without_having_it_any_more_does_not_have_the_la
     let folder = bot.stop().await;
     let url = DatabaseUrl::Sqlite(folder.path().join("bot.db"));
     let secrets = [SecretString::from(slack::SIGNING_SECRET.to_owned())];
-    let store =
-        Store::open(Options { url: &url, secrets: &secrets, lease: Duration::from_secs(30) }).await.unwrap();
+    let store = Store::open(Options {
+        url: &url,
+        secrets: &secrets,
+        lease: Duration::from_secs(30),
+        metrics: connect_card::telemetry::Metrics::default(),
+    })
+    .await
+    .unwrap();
     let path = folder.path().join("bot.db").display().to_string();
     let mut db = SqliteConnection::connect(&format!("sqlite:{path}")).await.unwrap();
     let id: String = sqlx::query_scalar("SELECT id FROM message").fetch_one(&mut db).await.unwrap();

@@ -95,6 +95,7 @@ pub(super) const CHANGES: &[(&str, &[Change])] = &[
             ("undeliverable", " LIMIT $1", ""),
         ],
     ),
+    ("what_is_open_is_counted_by_its_stage", &[("open_stages", " WHERE ended_at IS NULL", "")]),
     (
         "what_ended_long_ago_is_forgotten_and_nothing_else",
         &[("purge", "ended_at < $1", "$1 = $1"), ("purge", "WHERE id", "WHERE true OR id")],
@@ -235,6 +236,16 @@ pub(super) const CHANGES: &[(&str, &[Change])] = &[
         ],
     ),
     (
+        "a_group_knows_when_it_was_listed_last",
+        &[
+            ("oldest_sweep", " WHERE next_at IS NOT NULL", ""),
+            ("oldest_sweep", "coalesce(listed_at, next_at)", "next_at"),
+            ("listed", "group_id = $1 AND", "$1 = $1 AND"),
+            ("listed", " AND next_at IS NOT NULL", ""),
+            ("record_sweep", "listed_at = $7", "listed_at = listed_at"),
+        ],
+    ),
+    (
         "what_is_over_is_forgotten_and_nothing_else",
         &[
             ("purge_connections", "changed_at < $1", "$1 = $1"),
@@ -363,6 +374,22 @@ pub(super) const CHANGES: &[(&str, &[Change])] = &[
             ("leave_messages", "message.group_id = v.group_id AND", "true AND"),
             ("leave_messages", "AND message.name = v.name", ""),
             ("leave_messages", "AND (message.id = v.message) = (message.left_at IS NOT NULL)", ""),
+        ],
+    ),
+    (
+        "a_message_knows_since_when_it_is_behind",
+        &[
+            ("show_messages", "WHEN message.wanted > message.shown", "WHEN true"),
+            ("show_messages", "WHEN message.wanted > message.shown", "WHEN false"),
+            ("record_message", "WHEN wanted > $3 THEN behind_since", "WHEN true THEN behind_since"),
+            ("record_message", "WHEN wanted > $3 THEN behind_since", "WHEN false THEN behind_since"),
+            ("place_messages", "WHEN message.wanted > message.shown THEN", "WHEN true THEN"),
+            ("place_messages", "WHEN message.wanted > message.shown THEN", "WHEN false THEN"),
+            ("disturb_message", "WHEN wanted > shown", "WHEN true"),
+            ("disturb_message", "WHEN wanted > shown", "WHEN false"),
+            ("backlog", "due IS NOT NULL AND", ""),
+            ("backlog", "AND wanted > shown", ""),
+            ("backlog", "coalesce(behind_since, due)", "due"),
         ],
     ),
     (

@@ -8,6 +8,7 @@ use super::super::row::{NewRow, json};
 use super::super::{KEEP, Recorded};
 use super::scene::{Outcome, Scene, accept, at, command, delivering, names, same, take, try_accept};
 use crate::journal::{Ending, Progress, Stage, Then};
+use crate::telemetry::OpenStage;
 
 /// Lets every lease of a command run out.
 const RUN_OUT: &str = "UPDATE command SET lease_until = 1 WHERE lease_until > 0";
@@ -183,6 +184,20 @@ pub(super) async fn what_nobody_could_be_told_is_counted_and_listed(scene: &Scen
     let listed = scene.a.undeliverable(2).await?;
     same!(listed.iter().map(|lost| lost.id.as_str()).collect::<Vec<_>>(), ["newest", "new"]);
     same!(scene.a.undeliverable(9).await?.len(), 3);
+    Ok(())
+}
+
+pub(super) async fn what_is_open_is_counted_by_its_stage(scene: &Scene) -> Outcome {
+    let over = accept(&scene.a, "over").await?;
+    let ended = scene.a.record(&over, &self::over(Ending::Told), Then::End(at(1000))).await;
+    same!(ended, Recorded::Committed);
+    for id in ["x", "y", "z"] {
+        let _open = accept(&scene.a, id).await?;
+    }
+    scene.run("UPDATE command SET stage = 'of the next release' WHERE id = 'z'").await?;
+    let mut open = scene.a.census(at(1)).await?.open;
+    open.sort_by_key(|(stage, _)| stage.name());
+    same!(open, [(OpenStage::Create, 2), (OpenStage::Unknown, 1)]);
     Ok(())
 }
 

@@ -243,6 +243,26 @@ pub(super) async fn a_group_is_listed_by_one_process_at_a_time(scene: &Scene) ->
     Ok(())
 }
 
+pub(super) async fn a_group_knows_when_it_was_listed_last(scene: &Scene) -> Outcome {
+    keep(scene, &connection("g", "n")).await?;
+    let before = async || -> Outcome<Option<i64>> {
+        Ok(scene.a.census(at(1)).await?.listed_before.map(|at| at.as_millisecond()))
+    };
+    // Of one that never was listed, when it is to be.
+    same!((before().await?, scene.a.listed("g").await?), (Some(21_000), Some(None)));
+    let mut sweep = scene.a.claim_sweeps(at(21_000), 1).await?.pop().ok_or("not due")?;
+    sweep.listed_at = Some(at(22_000));
+    same!(scene.a.record_sweep(&sweep, Some(at(52_000)), at(22_000)).await?, Recorded::Committed);
+    same!((before().await?, scene.a.listed("g").await?), (Some(22_000), Some(Some(at(22_000)))));
+    same!(scene.a.listed("h").await?, None);
+    let sweep = scene.a.claim_sweeps(at(52_000), 1).await?.pop().ok_or("not due")?;
+    same!(sweep.listed_at, Some(at(22_000)));
+    // Nothing in it is watched any more.
+    same!(scene.a.record_sweep(&sweep, None, at(700_000)).await?, Recorded::Committed);
+    same!((before().await?, scene.a.listed("g").await?), (None, None));
+    Ok(())
+}
+
 pub(super) async fn what_is_over_is_forgotten_and_nothing_else(scene: &Scene) -> Outcome {
     let posting = Posting { command: "x".to_owned(), unclear: true, in_place: false, before: None };
     let young = but(in_state("g", "young", State::Cancelled), |it| it.link.changed_at = at(1001));

@@ -198,6 +198,52 @@ pub(super) async fn a_message_knows_since_when_it_shows_no_link(scene: &Scene) -
     Ok(())
 }
 
+pub(super) async fn a_message_knows_since_when_it_is_behind(scene: &Scene) -> Outcome {
+    const SINCE: &str = "SELECT coalesce(CAST(behind_since AS TEXT), '-') FROM message WHERE id = 'g_n'";
+    // As a release that does not know the column leaves it.
+    const OLD: &str = "UPDATE message SET behind_since = 1";
+    post(scene, &connection("g", "n"), "1.1").await?;
+    post(scene, &connection("g", "told"), "1.2").await?;
+    intend(scene, &connection("g", "nowhere")).await?;
+    scene.run("UPDATE message SET due = 10 WHERE id = 'g_told'").await?;
+    scene.run("UPDATE message SET wanted = 2 WHERE id = 'g_nowhere'").await?;
+    let behind = async || -> Outcome<(i64, Option<i64>)> {
+        let census = scene.a.census(at(1)).await?;
+        Ok((census.behind, census.behind_since.map(|since| since.as_millisecond())))
+    };
+    same!(behind().await?, (0, None));
+    show(scene, 2, 2000).await?;
+    show(scene, 3, 3000).await?;
+    same!(scene.ask(SINCE).await?, "2000");
+    same!(behind().await?, (1, Some(2000)));
+    let held = take(&scene.a, "g_n").await?;
+    same!(held.behind_since(), Some(at(2000)));
+    same!(scene.a.record_message(&held, Brought::Again(at(9000)), at(3000)).await?, Recorded::Committed);
+    same!(behind().await?, (1, Some(2000)));
+    let held = take(&scene.a, "g_n").await?;
+    same!(scene.a.record_message(&held, Brought::Shown, at(3000)).await?, Recorded::Committed);
+    same!(scene.ask(SINCE).await?, "-");
+    scene.run(OLD).await?;
+    same!(take(&scene.b, "g_told").await?.behind_since(), None);
+    show(scene, 4, 5000).await?;
+    same!(scene.ask(SINCE).await?, "5000");
+    scene.a.disturb_message("g_n", at(6000)).await?;
+    same!(scene.ask(SINCE).await?, "5000");
+    let held = take(&scene.a, "g_n").await?;
+    write(scene, 5, MessageWrite::Shown(&held), 7000).await?;
+    same!(scene.ask(SINCE).await?, "5000");
+    // It shows what it should by now, so what comes to light later is new.
+    scene.a.found_message("g_n", &place("9.9"), None, at(8000)).await?;
+    same!(scene.ask(SINCE).await?, "-");
+    same!(behind().await?, (1, Some(8000)));
+    let held = take(&scene.a, "g_n").await?;
+    same!(scene.a.record_message(&held, Brought::Shown, at(8000)).await?, Recorded::Committed);
+    scene.run(OLD).await?;
+    scene.a.disturb_message("g_n", at(9000)).await?;
+    same!(scene.ask(SINCE).await?, "-");
+    Ok(())
+}
+
 pub(super) async fn a_disturbed_message_is_due_where_it_stands(scene: &Scene) -> Outcome {
     post(scene, &connection("g", "n"), "1.1").await?;
     post(scene, &connection("g", "other"), "1.2").await?;

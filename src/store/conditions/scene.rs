@@ -67,7 +67,12 @@ impl Scene {
             sqlx::query(sql).execute(db).await.unwrap();
         }
         let (url, secrets) = (DatabaseUrl::Sqlite("unused".into()), [SecretString::from("secret")]);
-        let options = Options { url: &url, secrets: &secrets, lease: Duration::from_secs(300) };
+        let options = Options {
+            url: &url,
+            secrets: &secrets,
+            lease: Duration::from_secs(300),
+            metrics: crate::telemetry::Metrics::default(),
+        };
         let process =
             |name: &str| Store::start(Pool::Sqlite(db.clone()), sql, name.to_owned(), None, &options);
         Self { db: db.clone(), sql, a: process("A"), b: process("B") }

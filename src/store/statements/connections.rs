@@ -52,8 +52,13 @@ pub(in crate::store) struct ConnectionStatements {
     pub(in crate::store) claim_sweeps: &'static str,
     /// How many pages the lists of all groups have.
     pub(in crate::store) sweep_pages: &'static str,
-    /// Stores when a group is due next. `$1` group, `$2` fence, `$3` when, `$4` how many pages it has;
-    /// without a `$3`, `$6` if a link was posted in it after `$5`.
+    /// When one of the watched groups was listed last: the one that was longest ago. Of one that never
+    /// was, when it is to be.
+    pub(in crate::store) oldest_sweep: &'static str,
+    /// When a group was listed last, if anything in it is watched. `$1` group.
+    pub(in crate::store) listed: &'static str,
+    /// Stores when a group is due next. `$1` group, `$2` fence, `$3` when, `$4` how many pages it has,
+    /// `$7` when it was listed last; without a `$3`, `$6` if a link was posted in it after `$5`.
     pub(in crate::store) record_sweep: &'static str,
     /// Gives up the leases of a process's groups. `$1` owner.
     pub(in crate::store) release_sweeps: &'static str,
@@ -70,6 +75,8 @@ pub(in crate::store) struct ConnectionStatements {
     pub(in crate::store) record_message: &'static str,
     /// Makes a message due whatever it shows. `$1` id, `$2` now.
     pub(in crate::store) disturb_message: &'static str,
+    /// Counts the messages that do not show what they should, and finds since when one of them does not.
+    pub(in crate::store) backlog: &'static str,
     /// Gives up the leases of a process's messages. `$1` owner.
     pub(in crate::store) release_messages: &'static str,
     /// Deletes messages that show none of ours since before `$1`, at most `$2`.
@@ -104,7 +111,7 @@ macro_rules! one_house {
 
 macro_rules! message_columns {
     () => {
-        "id, group_id, name, link, requester, place_channel, place_ts, wanted, shown, tries, fence, due"
+        "id, group_id, name, link, requester, place_channel, place_ts, wanted, shown, tries, fence, due, behind_since"
     };
 }
 
@@ -149,6 +156,7 @@ macro_rules! connection_statements {
                  wanted = message.wanted + CASE WHEN v.found = 1 OR message.fence <> v.fence THEN 1 ELSE 0 END, \
                  shown = CASE WHEN message.fence <> v.fence THEN message.shown ELSE coalesce(v.shown, message.shown) END, \
                  lease_until = CASE WHEN message.fence = v.fence THEN 0 ELSE message.lease_until END, \
+                 behind_since = CASE WHEN message.wanted > message.shown THEN message.behind_since END, \
                  due = CASE WHEN v.found = 1 OR message.fence <> v.fence \
                  OR (v.place_ts IS NOT NULL AND (message.wanted > coalesce(v.shown, message.shown) \
                  OR (SELECT count(*) FROM news WHERE news.message = v.id) > 0)) THEN v.at \
@@ -157,6 +165,8 @@ macro_rules! connection_statements {
             ),
             show_messages: concat!(
                 "UPDATE message SET wanted = message.wanted + v.changed, \
+                 behind_since = CASE WHEN message.wanted > message.shown \
+                 THEN coalesce(message.behind_since, CAST($2 AS BIGINT)) ELSE CAST($2 AS BIGINT) END, \
                  due = CASE WHEN message.place_ts IS NULL AND v.private = 0 THEN message.due \
                  WHEN message.due = $2 THEN message.due + 1 ELSE CAST($2 AS BIGINT) END \
                  FROM ", $shown, " WHERE message.id = v.id", $picked
@@ -211,10 +221,12 @@ macro_rules! connection_statements {
             claim_sweeps: concat!(
                 "UPDATE sweep SET owner = $1, fence = fence + 1, lease_until = ", $now, " + $2 \
                  WHERE group_id IN (SELECT group_id FROM sweep WHERE next_at <= $3 AND lease_until <= ", $now,
-                " ORDER BY next_at LIMIT $4", $skip, ") RETURNING group_id, fence, pages"
+                " ORDER BY next_at LIMIT $4", $skip, ") RETURNING group_id, fence, pages, listed_at"
             ),
             sweep_pages: "SELECT CAST(coalesce(sum(pages), 0) AS BIGINT) AS n FROM sweep WHERE next_at IS NOT NULL",
-            record_sweep: "UPDATE sweep SET next_at = coalesce(CAST($3 AS BIGINT), CASE WHEN posted_at > $5 THEN CAST($6 AS BIGINT) END), pages = $4, \
+            oldest_sweep: "SELECT min(coalesce(listed_at, next_at)) AS at FROM sweep WHERE next_at IS NOT NULL",
+            listed: "SELECT listed_at FROM sweep WHERE group_id = $1 AND next_at IS NOT NULL",
+            record_sweep: "UPDATE sweep SET next_at = coalesce(CAST($3 AS BIGINT), CASE WHEN posted_at > $5 THEN CAST($6 AS BIGINT) END), pages = $4, listed_at = $7, \
                            lease_until = 0 WHERE group_id = $1 AND fence = $2",
             release_sweeps: "UPDATE sweep SET lease_until = 0 WHERE owner = $1",
             claim_messages: concat!(
@@ -229,13 +241,17 @@ macro_rules! connection_statements {
             news: "SELECT id, body FROM news WHERE message = $1 ORDER BY at, id LIMIT 20",
             forget_news: "DELETE FROM news WHERE id = $1",
             record_message: "UPDATE message SET shown = $3, tries = $6, lease_until = 0, \
+                             behind_since = CASE WHEN wanted > $3 THEN behind_since END, \
                              place_channel = CASE WHEN $5 = 1 THEN NULL ELSE place_channel END, \
                              place_ts = CASE WHEN $5 = 1 THEN NULL ELSE place_ts END, \
                              due = CASE WHEN CAST($4 AS BIGINT) IS NULL AND due IS DISTINCT FROM CAST($8 AS BIGINT) \
                              THEN due WHEN $5 = 1 THEN NULL WHEN wanted > $3 AND CAST($4 AS BIGINT) IS NULL \
                              THEN CAST($7 AS BIGINT) ELSE $4 END \
                              WHERE id = $1 AND fence = $2",
-            disturb_message: "UPDATE message SET wanted = wanted + 1, due = $2 WHERE id = $1 AND place_ts IS NOT NULL",
+            disturb_message: "UPDATE message SET wanted = wanted + 1, due = $2, \
+                              behind_since = CASE WHEN wanted > shown THEN behind_since END WHERE id = $1 AND place_ts IS NOT NULL",
+            backlog: "SELECT count(*) AS n, min(coalesce(behind_since, due)) AS since FROM message \
+                      WHERE due IS NOT NULL AND wanted > shown",
             release_messages: "UPDATE message SET lease_until = 0 WHERE owner = $1 AND lease_until > 0",
             // Counted for each one: as an anti-join it might read all connections.
             purge_messages: concat!(

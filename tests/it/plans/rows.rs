@@ -49,7 +49,14 @@ impl Filled {
         };
         let secrets = [SecretString::from("a secret of nobody's")];
         let lease = Duration::from_secs(60);
-        let store = Store::open(Options { url: &url, secrets: &secrets, lease }).await.unwrap();
+        let store = Store::open(Options {
+            url: &url,
+            secrets: &secrets,
+            lease,
+            metrics: connect_card::telemetry::Metrics::default(),
+        })
+        .await
+        .unwrap();
         let mut beside = match &url {
             DatabaseUrl::Sqlite(path) => {
                 let url = format!("sqlite:{}", path.display());
