@@ -1,0 +1,187 @@
+"""Alert rules and dashboard: checked and tested by promtool, read by Grafana's own types, and held to the
+bot's metrics and to docs/operations.md, which must have an entry for each alert."""
+
+import json
+import re
+import tempfile
+
+import yaml
+from grafana_foundation_sdk.cog.encoder import JSONEncoder
+from grafana_foundation_sdk.cog.plugins import register_default_plugins
+from grafana_foundation_sdk.cog.runtime import panelcfg_config
+from grafana_foundation_sdk.models.dashboard import Dashboard
+
+from deploy.tree import run, text
+
+ALERTS, TESTS = "deploy/prometheus/alerts.yml", "deploy/prometheus/alerts_test.yml"
+BOARD = "deploy/grafana/connect-card.json"
+# Labels that come from Prometheus rather than from the bot.
+SCRAPED = {"job", "namespace", "instance", "le", "alertname", "alertstate", "severity"}
+SUFFIXES = {"counter": {"_total"}, "histogram": {"_bucket", "_count", "_sum"}, "gauge": {""}}
+GRID = 24
+
+
+def measured(root):
+    """The metrics of docs/operations.md's table, which .ci/check_readme holds to the code: the kind of
+    each, and every word in its row, its labels and their values among them."""
+    table = text(root, "docs/operations.md").partition("\n## Metrics\n")[2].partition("\n## ")[0]
+    metrics = {
+        name: (kind, set(re.findall(r"`([\w.]+)`", about)))
+        for names, kind, about in re.findall(r"^\| (`[`\w, ]+`) \| (\w+) \| (.*) \|$", table, re.MULTILINE)
+        for name in re.findall(r"\w+", names)
+    }
+    if len(metrics) < 10:
+        raise SystemExit("docs/operations.md: the metrics cannot be found any more; mend .ci/check_deploy")
+    return metrics
+
+
+def by_metrics(metrics, expression):
+    """What an expression asks for that the bot does not have."""
+    labels = set(SCRAPED)
+    for name, braces in re.findall(r"connect_card_(\w+)\s*(\{[^}]*\})?", expression):
+        metric = next((m for m, (kind, _) in metrics.items() for end in SUFFIXES[kind] if m + end == name), None)
+        if not metric:
+            yield f"there is no series connect_card_{name}"
+            continue
+        labels |= metrics[metric][1]
+        for label, values in re.findall(r'(\w+)\s*(?:=~|!=|!~|=)\s*"([^"]*)"', braces):
+            if label in SCRAPED:
+                continue
+            if label not in metrics[metric][1]:
+                yield f"{metric} has no label {label}"
+            # A label's values may be listed where another metric has it.
+            listed = set().union(*(words for _, words in metrics.values() if label in words))
+            yield from (f"no {label} is {value}" for value in values.split("|") if value not in listed)
+    for grouped in re.findall(r"\b(?:by|on) \(([^)]*)\)", expression):
+        for label in re.findall(r"\w+", grouped):
+            if label not in labels:
+                yield f"nothing in it has a label {label}"
+
+
+def prometheus(root):
+    fine, said = run("promtool", "check", "rules", root / ALERTS)
+    if not fine:
+        yield said
+        return
+    metrics = measured(root)
+    rules = [rule for group in yaml.load(text(root, ALERTS), yaml.CSafeLoader)["groups"] for rule in group["rules"]]
+    for rule in rules:
+        for fault in by_metrics(metrics, rule["expr"]):
+            yield f"{rule['alert']}: {fault}"
+        if rule["annotations"].get("runbook") != f"docs/operations.md#{rule['alert'].lower()}":
+            yield f"{rule['alert']} does not name its entry in docs/operations.md"
+        if rule["labels"].get("severity") not in ("warning", "critical") or not rule["annotations"].get("summary"):
+            yield f"{rule['alert']} has no severity or no summary"
+    well = str(yaml.load(text(root, TESTS), yaml.CSafeLoader)["tests"][0]["input_series"])
+    for name in sorted({name for rule in rules for name in re.findall(r"connect_card_\w+", rule["expr"])}):
+        if not re.search(rf"\b{name}\b", well):
+            yield f"the tests' bot that is well has no {name}"
+    alerts = {rule["alert"] for rule in rules}
+    entries = set(re.findall(r"^### (ConnectCard\w+)$", text(root, "docs/operations.md"), re.MULTILINE))
+    yield from (f"docs/operations.md has no entry for {name}" for name in sorted(alerts - entries))
+    yield from (f"docs/operations.md has an entry for {name}, which no rule has" for name in sorted(entries - alerts))
+    fine, said = run("promtool", "test", "rules", root / TESTS)
+    if not fine:
+        yield said
+
+
+def untested(copy):
+    """The alerts whose tests would not see that they never fire, or always."""
+    path = copy / ALERTS
+    whole = yaml.load(path.read_text(encoding="utf-8"), yaml.CSafeLoader)
+    rules = whole["groups"][0]["rules"]
+    for broken, what in (("vector(0) > 1", "never"), ("vector(1)", "always")):
+        changed = [rule | {"expr": broken, "for": "0s"} for rule in rules]
+        path.write_text(json.dumps({"groups": [{"name": "broken", "rules": changed}]}), encoding="utf-8")
+        _, said = run("promtool", "test", "rules", copy / TESTS)
+        if what == "always":
+            # Of the bot that is well, which comes first.
+            said = said.partition("got:")[2].partition("expr:")[0]
+        named = set(re.findall(r'alertname(?:=|: )"?(\w+)', said))
+        yield from (
+            f"no test sees that {name} {what} fires" for name in sorted({rule["alert"] for rule in rules} - named)
+        )
+
+
+def lost(before, after, path=""):
+    """Whatever Grafana's types did not take, or took for something else."""
+    if isinstance(before, dict) and isinstance(after, dict):
+        for key, value in before.items():
+            yield from lost(value, after.get(key), f"{path}.{key}" if path else key)
+    elif isinstance(before, list) and isinstance(after, list) and len(before) == len(after):
+        for at, (old, new) in enumerate(zip(before, after, strict=True)):
+            yield from lost(old, new, f"{path}[{at}]")
+    elif before != after or type(before) is not type(after):
+        yield f"Grafana does not know {path}, or not as {json.dumps(before)}"
+
+
+def overlaps(one, other):
+    return all(one[at] < other[at] + other[size] and other[at] < one[at] + one[size] for at, size in ("xw", "yh"))
+
+
+def grafana(root):
+    written = text(root, BOARD)
+    board = json.loads(written)
+    register_default_plugins()
+    try:
+        read = json.loads(JSONEncoder().encode(Dashboard.from_json(board)))
+        yield from lost(board, read)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        yield f"Grafana's types do not take it: {error!r}"
+    panels = board["panels"]
+    if len({panel["id"] for panel in panels}) < len(panels):
+        yield "two panels have one id"
+    for at, panel in enumerate(panels):
+        if panel["type"] != "row" and not panelcfg_config(panel["type"]):
+            yield f"Grafana does not know a panel {panel['type']}"
+        grid = panel["gridPos"]
+        if grid["x"] + grid["w"] > GRID:
+            yield f"{panel['title']} reaches over the edge"
+        yield from (
+            f"{panel['title']} lies on {other['title']}" for other in panels[:at] if overlaps(grid, other["gridPos"])
+        )
+        if panel["type"] != "row" and len({ask["refId"] for ask in panel["targets"]}) < len(panel["targets"]):
+            yield f"{panel['title']} has two queries of one name"
+    for bound in sorted(set(re.findall(r'"uid": "([^"]*)"', written)) - {board["uid"], "${datasource}"}):
+        yield f"it is bound to the Prometheus {bound}"
+    metrics, asked = measured(root), []
+    for panel in panels:
+        for ask in panel.get("targets", []):
+            asked.append(ask["expr"])
+            yield from (f"{panel['title']}: {fault}" for fault in by_metrics(metrics, ask["expr"]))
+    with tempfile.NamedTemporaryFile("w", suffix=".yml") as rules:
+        plain = [re.sub(r"\$__\w+", "5m", ask) for ask in asked]
+        rules.write(
+            json.dumps(
+                {"groups": [{"name": "x", "rules": [{"record": f"x:{n}", "expr": ask} for n, ask in enumerate(plain)]}]}
+            )
+        )
+        rules.flush()
+        fine, said = run("promtool", "check", "rules", rules.name)
+        if not fine:
+            yield said
+    yield from (f"no panel shows {name}" for name in metrics if not any(f"connect_card_{name}" in ask for ask in asked))
+
+
+# fmt: off
+# A file, a text in it and what that becomes, and what must be said of it.
+PLANTED_PROMETHEUS = [
+    (ALERTS, "> 120", "> > 120", "parse error"),
+    (ALERTS, "> 120", "> 1200", "alertname: ConnectCardCommandsWait"),
+    (ALERTS, "oldest_open_seconds", "eldest_open_seconds", "no series connect_card_eldest_open_seconds"),
+    (ALERTS, 'answer="not_accepted"', 'answer="unaccepted"', "no answer is unaccepted"),
+    (ALERTS, "namespace, party) (rate", "namespace, side) (rate", "label side"),
+    (ALERTS, "operations.md#connectcarddown", "operations.md#down", "does not name its entry"),
+    (TESTS, "connect_card_sockets_wanted", "connect_card_sockets", "well has no connect_card_sockets_wanted"),
+    ("docs/operations.md", "### ConnectCardClockWrong", "### ConnectCardClockRight", "no entry for ConnectCardClockWrong"),
+]
+PLANTED_GRAFANA = [
+    (BOARD, '"type": "stat"', '"type": "stats"', "know a panel stats"),
+    (BOARD, '"textMode"', '"textMood"', "options.textMood"),
+    (BOARD, '"schemaVersion"', '"schemeVersion"', "Grafana does not know schemeVersion"),
+    (BOARD, "connect_card_in_hand{", "connect_card_in_foot{", "no series connect_card_in_foot"),
+    (BOARD, "sum(up{", "sum((up{", "parse error"),
+    (BOARD, '"x": 4,', '"x": 3,', "lies on"),
+    (BOARD, '"uid": "${datasource}"', '"uid": "mine"', "bound to the Prometheus mine"),
+]
+# fmt: on
