@@ -199,6 +199,9 @@ class Slack:
     async def ping(self, one):
         while True:
             await asyncio.sleep(PING_EVERY)
+            # One that hangs says nothing.
+            if not one.well:
+                return
             try:
                 pong = await one.connection.ping(f"Ping from applink-made-up {uuid.uuid4()}")
                 await asyncio.wait_for(pong, 2 * PING_EVERY)
