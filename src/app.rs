@@ -212,7 +212,8 @@ impl App {
             metrics.map(|listener| serve(listener, server::metrics_routes(Arc::clone(&state.health))));
         let sockets = opener.map(|opener| {
             let (commands, interactivity) = (Arc::clone(&state.commands), Arc::clone(&state.interactivity));
-            let sockets = Sockets { opener, commands, interactivity, open };
+            let (clock, metrics) = (parts.clock.clone(), parts.metrics.clone());
+            let sockets = Sockets { clock, metrics, opener, commands, interactivity, open };
             tokio::spawn(sockets::keep(sockets, close_listeners.clone()))
         });
         let requests = serve(listener, server::routes(state));

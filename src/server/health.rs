@@ -109,6 +109,9 @@ pub async fn metrics(State(health): State<Arc<Health>>) -> impl IntoResponse {
     if let Some(census) = counted {
         health.count(&census, now);
     }
+    if let Some(open) = &health.reached.by_sockets {
+        health.metrics.sockets(open.count().min(SOCKETS), SOCKETS);
+    }
     let content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     ([(header::CONTENT_TYPE, content_type)], health.metrics.render())
 }

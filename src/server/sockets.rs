@@ -22,10 +22,12 @@ use tokio_util::sync::CancellationToken;
 use super::commands::Commands;
 use super::deadline::Deadline;
 use super::interactivity::{self, Interactivity};
+use crate::clock::Clock;
 use crate::slack::envelope::{Envelope, Kind};
 use crate::slack::interaction::Interaction;
 use crate::slack::respond::PostError;
 use crate::slack::socket::{self, Opener};
+use crate::telemetry::{Metrics, SocketEnd};
 use hearing::{End, Hearing};
 use pace::{Outcome, Pace};
 
@@ -62,6 +64,10 @@ impl Drop for Counted {
 
 /// What hears Slack. No `Debug`: it holds secrets.
 pub struct Sockets {
+    /// The time.
+    pub clock: Clock,
+    /// The numbers.
+    pub metrics: Metrics,
     /// What opens them.
     pub opener: Opener,
     /// Where commands go.
@@ -100,6 +106,7 @@ async fn place(sockets: Arc<Sockets>, complaints: Arc<Complaints>, stop: Cancell
                 let end = hearing.listen(&stop).await;
                 match end {
                     End::Stopped => {
+                        sockets.metrics.socket_ended(end.reason());
                         hearing.finish().await;
                         break;
                     }
@@ -108,18 +115,22 @@ async fn place(sockets: Arc<Sockets>, complaints: Arc<Complaints>, stop: Cancell
                         let stop = stop.clone();
                         leaving.spawn(async move { hearing.leave(&stop).await });
                     }
-                    End::Closed | End::Stale => hearing.drop_it(end),
+                    End::Closed | End::Stale => hearing.let_go(),
                     End::Refused(word) => {
                         complaints.refused(word);
-                        tokio::spawn(hearing.finish());
+                        leaving.spawn(hearing.finish());
                     }
                 }
+                sockets.metrics.socket_ended(end.reason());
                 end.outcome(since.elapsed())
             }
             Err(error) => {
                 tracing::debug!(%error, "could not open a socket to Slack");
                 complaints.not_opened(&error);
-                Outcome::of(&error)
+                let outcome = Outcome::of(&error);
+                let refused = outcome == Outcome::Refused;
+                sockets.metrics.socket_ended(if refused { SocketEnd::Refused } else { SocketEnd::Failed });
+                outcome
             }
         };
         while leaving.try_join_next().is_some() {}

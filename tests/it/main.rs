@@ -54,6 +54,7 @@ mod sandbox;
 mod serve;
 mod sessions;
 mod signature;
+mod sockets;
 mod sweep;
 mod sync;
 mod takeover;

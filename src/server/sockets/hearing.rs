@@ -15,6 +15,7 @@ use super::pace::Outcome;
 use super::{Counted, Sockets};
 use crate::slack::envelope::{Envelope, Frame, Reason};
 use crate::slack::socket::{Heard, Socket};
+use crate::telemetry::SocketEnd;
 
 /// How often the other end is asked for a sign of life.
 const PING_EVERY: Duration = Duration::from_secs(2);
@@ -61,6 +62,16 @@ pub(super) enum End {
 }
 
 impl End {
+    /// What it is counted as.
+    pub(super) fn reason(self) -> SocketEnd {
+        match self {
+            Self::Stopped | Self::Replaced => SocketEnd::Asked,
+            Self::Refused(_) => SocketEnd::Refused,
+            Self::Closed => SocketEnd::Closed,
+            Self::Stale => SocketEnd::Stale,
+        }
+    }
+
     /// What it means for when the next one is opened.
     pub(super) fn outcome(self, lasted: Duration) -> Outcome {
         match self {
@@ -92,7 +103,10 @@ impl Hearing {
                     }
                 }
                 heard = self.socket.hear(), if self.under_way < AT_A_TIME => {
-                    self.heard = Instant::now();
+                    if !matches!(heard, Heard::Closed) {
+                        self.heard = Instant::now();
+                        self.sockets.metrics.socket_heard(self.sockets.clock.now());
+                    }
                     match heard {
                         Heard::Frame(Frame::Envelope(envelope)) => self.take(envelope),
                         Heard::Frame(Frame::Disconnect(Reason::Refresh)) => return End::Replaced,
@@ -123,7 +137,7 @@ impl Hearing {
             match tokio::time::timeout_at(until, self.listen(stop)).await {
                 // Slack warns more than once.
                 Ok(End::Replaced) => {}
-                Ok(End::Closed | End::Stale) => return self.drop_it(End::Replaced),
+                Ok(End::Closed | End::Stale) => return self.let_go(),
                 Ok(End::Stopped | End::Refused(_)) | Err(_) => return self.finish().await,
             }
         }
@@ -142,8 +156,11 @@ impl Hearing {
     }
 
     /// Lets go of a socket over which nothing can be said any more. What is under way goes on.
-    pub(super) fn drop_it(self, end: End) {
-        tracing::info!(?end, unacknowledged = self.under_way, "a socket to Slack has ended");
+    pub(super) fn let_go(self) {
+        if self.under_way > 0 {
+            let unacknowledged = self.under_way;
+            tracing::warn!(unacknowledged, "a socket to Slack ended before it was all acknowledged");
+        }
     }
 
     fn take(&mut self, envelope: Envelope) {

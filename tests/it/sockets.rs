@@ -1,0 +1,381 @@
+//! Socket Mode: commands come in over sockets that the bot opens. What is behind them does not know.
+//!
+//! The suite has a small storm of closed, refused, hung and replaced sockets. The long form says how many
+//! commands: `CONNECT_CARD_SOCKETS=10000 cargo test --test it sockets -- --nocapture`
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use expect_test::expect;
+use stand_ins::fault::Fault;
+use stand_ins::slack::{APP_TOKEN, Ack, Delivery, Oddity, Opening, Rotation, Twice, Which};
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use crate::harness::{
+    CHANNEL, Engine, Outside, Program, Random, Setup, TestBot, USER, accepted, client, number,
+    postgres, say, seed, until,
+};
+
+const COMMAND: &str = "google_ads customer_schema";
+/// Commands of the suite's storm.
+const STORM: usize = 200;
+/// How many people type in it.
+const TYPISTS: usize = 8;
+
+/// A bot that nobody reaches.
+async fn setup() -> Setup {
+    let setup = Setup::new().await.with("SLACK_SIGNING_SECRET", "").with("PUBLIC_URL", "");
+    setup.slack.deliver_by(Delivery::Sockets);
+    setup.with("SLACK_APP_TOKEN", APP_TOKEN)
+}
+
+async fn start() -> TestBot {
+    let bot = setup().await.start().await;
+    bot.slack.wait_for_sockets(|count| count == 2).await;
+    bot
+}
+
+/// Nothing was said on a socket that Slack makes nothing of.
+fn assert_well_said(bot: &TestBot) {
+    assert_eq!(bot.slack.violations(), []);
+}
+
+async fn readiness(url: &str) -> (u16, String) {
+    let answer = client().get(format!("{url}/readyz")).send().await.unwrap();
+    (answer.status().as_u16(), answer.text().await.unwrap())
+}
+
+#[tokio::test]
+async fn the_whole_story_needs_no_address() {
+    let bot = start().await;
+    assert_eq!(readiness(&bot.url).await, (200, "ready, 2 of 2 sockets\n".to_owned()));
+    bot.types(COMMAND).await;
+    bot.types("list").await;
+    bot.types("google_ads").await;
+    let view = bot.opens_form().await;
+    bot.submits(USER, &view, ["google_ads", "from_the_form", ""]).await;
+    bot.customer_finishes("customer_schema");
+    bot.passes(Duration::from_secs(60)).await;
+    // A request beside the sockets is nobody's.
+    let answer = client().post(format!("{}/slack/commands", bot.url)).body("command=%2Fx").send().await;
+    assert_eq!(answer.unwrap().status().as_u16(), 401);
+    assert_well_said(&bot);
+    bot.ends(expect![[""]]).await;
+}
+
+#[tokio::test]
+async fn presses_and_suggestions_are_answered() {
+    let bot = start().await;
+    bot.types(COMMAND).await;
+    let link = bot.link_message();
+    bot.passes(Duration::from_secs(25 * 3600)).await;
+    let expired = bot.slack.messages().into_iter().find(|message| message.ts == link.ts).unwrap();
+    bot.presses(USER, &expired, "renew").await;
+    let view = bot.opens_form().await;
+    let id = view["id"].as_str().unwrap();
+    let suggested = bot.slack.suggest(&bot.url, id, "service", "goog", USER).await.unwrap();
+    assert!(suggested.text().contains("Google Ads"), "{}", suggested.text());
+    assert_eq!(bot.fivetran.calls_to("connect_card"), 1, "the press made a new link");
+    assert_well_said(&bot);
+    bot.finish().await;
+}
+
+#[tokio::test]
+async fn an_envelope_that_comes_twice_is_one_command() {
+    let bot = start().await;
+    for (at, twice) in [Twice::AtOnce, Twice::AfterALostAck].into_iter().enumerate() {
+        bot.slack.deliver_next_twice(twice, 1);
+        bot.send(&format!("google_ads twice_{at}")).await;
+    }
+    bot.until_all_ended().await;
+    assert_eq!(bot.created(), 2);
+    assert_eq!(bot.slack.messages().len(), 2);
+    assert_well_said(&bot);
+    bot.finish().await;
+}
+
+#[tokio::test]
+async fn the_next_socket_is_open_before_the_old_one_closes() {
+    let bot = start().await;
+    let old = bot.slack.live_sockets();
+    let long = Duration::from_secs(600);
+    // Slack will not close it before the test ends: whoever waited for that would open none.
+    assert_eq!(bot.slack.rotate_sockets(Which::Oldest, Rotation::Warning, long), 1);
+    bot.slack.wait_for_sockets(|count| count == 3).await;
+    assert_eq!(readiness(&bot.url).await.1, "ready, 2 of 2 sockets\n");
+    assert_eq!(bot.slack.rotate_sockets(Which::Number(old[1]), Rotation::RefreshRequested, long), 1);
+    bot.slack.wait_for_sockets(|count| count == 3).await;
+    // What still comes over one that was warned of is answered there.
+    bot.slack.rotate_sockets(Which::All, Rotation::Warning, long);
+    for at in 0..6 {
+        bot.send(&format!("google_ads schema_{at}")).await;
+    }
+    bot.until_all_ended().await;
+    assert_eq!(bot.created(), 6);
+    assert_well_said(&bot);
+    bot.finish().await;
+}
+
+#[tokio::test]
+async fn a_socket_that_is_silent_is_replaced() {
+    let bot = start().await;
+    let old = bot.slack.live_sockets();
+    assert_eq!(bot.slack.hang_sockets(Which::All), 2);
+    bot.slack.wait_for_sockets(|count| count == 0).await;
+    until("the bot to notice", async || (readiness(&bot.url).await.0 == 503).then_some(())).await;
+    bot.slack.wait_for_sockets(|count| count == 2).await;
+    assert!(bot.slack.live_sockets().iter().all(|number| !old.contains(number)));
+    bot.send(COMMAND).await;
+    bot.finish_with_link().await;
+}
+
+#[tokio::test]
+async fn a_bot_without_a_socket_is_not_ready_and_keeps_trying() {
+    let setup = setup().await;
+    let refused = Fault::Status(503);
+    setup.slack.faults(|faults| faults.fail_always("apps.connections.open", refused));
+    let bot = setup.start().await;
+    assert_eq!(readiness(&bot.url).await, (503, "no socket to Slack is open\n".to_owned()));
+    until("more tries", async || (bot.slack.calls_to("apps.connections.open") >= 5).then_some(())).await;
+    bot.slack.fail_next_links(Opening::Refused(408), 1);
+    bot.slack.fail_next_links(Opening::Refused(200), 1);
+    bot.slack.fail_next_links(Opening::Reset, 2);
+    bot.slack.fail_next_links(Opening::Hangs, 1);
+    bot.slack.fail_next_links(Opening::Silent, 1);
+    bot.slack.faults(|faults| faults.end("apps.connections.open"));
+    bot.slack.wait_for_sockets(|count| count == 2).await;
+    assert_eq!(readiness(&bot.url).await.0, 200);
+    bot.send(COMMAND).await;
+    assert_well_said(&bot);
+    bot.finish_with_link().await;
+}
+
+#[tokio::test]
+async fn whoever_runs_the_bot_learns_why_slack_refuses_a_socket() {
+    let outside = Outside::start().await;
+    let program = Program::against(&outside).with("SLACK_APP_TOKEN", APP_TOKEN);
+    outside.slack.set_app_tokens(&["xapp-another"]);
+    let process = program.start().await;
+    let told = until("the line", async || {
+        let log = process.log();
+        let line = log.lines().find(|line| line.contains("Slack refuses a socket")).map(str::to_owned);
+        line
+    })
+    .await;
+    assert!(told.contains("invalid_auth") && told.contains("SLACK_APP_TOKEN"), "{told}");
+    assert!(!told.contains(APP_TOKEN));
+    let log = process.stop().await;
+    assert_eq!(log.matches("Slack refuses a socket").count(), 1, "{log}");
+    let output = program.run(&["check"]).await;
+    assert!(output.stdout.contains("✗ Slack sockets: invalid_auth"), "{}", output.stdout);
+    assert_eq!(output.code, 1);
+    outside.slack.set_app_tokens(&[APP_TOKEN]);
+    let output = program.run(&["check"]).await;
+    assert!(output.stdout.contains("✓ Slack sockets: the app-level token may open them"), "{}", output.stdout);
+    assert_eq!(outside.slack.sockets_opened(), 0, "one that is open would be sent commands");
+}
+
+#[tokio::test]
+async fn socket_mode_that_is_switched_off_is_told() {
+    let outside = Outside::start().await;
+    outside.slack.deliver_by(Delivery::Sockets);
+    let program = Program::against(&outside).with("SLACK_APP_TOKEN", APP_TOKEN);
+    let process = program.start().await;
+    outside.slack.wait_for_sockets(|count| count == 2).await;
+    outside.slack.disable_links();
+    until("the line", async || process.log().contains("link_disabled").then_some(())).await;
+    outside.slack.wait_for_sockets(|count| count == 0).await;
+    // The other way is still open.
+    outside.slack.deliver_by(Delivery::Http);
+    process.send(&outside.slack, COMMAND).await;
+    let log = process.stop().await;
+    assert_eq!(log.matches("Slack refuses a socket").count(), 1, "{log}");
+}
+
+#[tokio::test]
+async fn odd_frames_disturb_nobody() {
+    let bot = start().await;
+    for (at, oddity) in [
+        Oddity::Binary,
+        Oddity::Unauthenticated,
+        Oddity::PingInText,
+        Oddity::Array,
+        Oddity::UnknownEnvelope,
+        Oddity::Unknown,
+        Oddity::Pieces,
+        Oddity::Huge,
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        bot.slack.send_oddity(Which::Oldest, oddity);
+        bot.slack.wait_for_sockets(|count| count == 2).await;
+        bot.send(&format!("google_ads after_{at}")).await;
+    }
+    bot.slack.deliver_in_pieces(true);
+    bot.send("google_ads in_pieces").await;
+    bot.until_all_ended().await;
+    assert_eq!(bot.created(), 9);
+    assert_well_said(&bot);
+    bot.finish().await;
+}
+
+#[tokio::test]
+async fn both_ways_are_open_while_one_takes_the_place_of_the_other() {
+    let setup = Setup::new().await.with("SLACK_APP_TOKEN", APP_TOKEN);
+    let bot = setup.start().await;
+    bot.slack.wait_for_sockets(|count| count == 2).await;
+    for (at, delivery) in [Delivery::Http, Delivery::Sockets, Delivery::Http].into_iter().enumerate() {
+        bot.slack.deliver_by(delivery);
+        bot.send(&format!("google_ads way_{at}")).await;
+    }
+    // Without sockets, requests still come.
+    bot.slack.faults(|faults| faults.fail_always("apps.connections.open", Fault::Status(500)));
+    bot.slack.reset_sockets(Which::All);
+    until("no socket", async || readiness(&bot.url).await.1.contains("0 of 2").then_some(())).await;
+    assert_eq!(readiness(&bot.url).await.0, 200);
+    bot.send("google_ads without_sockets").await;
+    bot.until_all_ended().await;
+    assert_eq!(bot.created(), 4);
+    bot.finish().await;
+}
+
+/// What came of one person's command.
+enum Came {
+    /// It was acknowledged, under this reference.
+    Accepted(String),
+    /// Slack got no answer in time, and said so; what was done is not known.
+    Lost,
+}
+
+/// Types a command until a socket takes it.
+async fn insist(outside: &Outside, typed: &str) -> Came {
+    loop {
+        outside.slack.wait_for_sockets(|count| count > 0).await;
+        let ack: std::io::Result<Ack> = outside.slack.command("http://nowhere.test", typed, CHANNEL, USER).await;
+        match ack {
+            Ok(ack) => return Came::Accepted(accepted(&ack).unwrap_or_else(|| panic!("{}", ack.text()))),
+            Err(error) if error.kind() == std::io::ErrorKind::NotConnected => {}
+            Err(_) => return Came::Lost,
+        }
+    }
+}
+
+/// One thing that befalls the sockets.
+fn befall(outside: &Outside, random: &mut Random) {
+    let slack = &outside.slack;
+    let soon = Duration::from_millis(200 + random.below(800));
+    match random.below(9) {
+        0 => drop(slack.reset_sockets(Which::Any)),
+        1 => drop(slack.close_sockets(Which::Any, 1001, "going away")),
+        2 => drop(slack.hang_sockets(Which::Any)),
+        3 => drop(slack.rotate_sockets(Which::Any, Rotation::Warning, soon)),
+        4 => drop(slack.rotate_sockets(Which::Any, Rotation::RefreshRequested, soon)),
+        5 => slack.faults(|faults| faults.fail_next("apps.connections.open", Fault::Status(500), 2)),
+        6 => slack.fail_next_links(Opening::Reset, 1),
+        7 => slack.deliver_next_twice(Twice::AfterALostAck, 3),
+        _ => drop(slack.send_oddity(Which::Any, Oddity::Pieces)),
+    }
+}
+
+async fn storm(engine: Engine, replicas: usize) {
+    let (commands, seed) = (number("CONNECT_CARD_SOCKETS", STORM), seed());
+    let began = Instant::now();
+    let outside = Outside::start().await;
+    outside.slack.deliver_by(Delivery::Sockets);
+    let program = engine.program(&outside).with("SLACK_APP_TOKEN", APP_TOKEN).without("SLACK_SIGNING_SECRET");
+    let programs = (0..replicas).map(|_| program.clone().on_another_port().without("PUBLIC_URL"));
+    let mut processes = Vec::new();
+    for program in programs {
+        processes.push(program.start().await);
+    }
+    outside.slack.wait_for_sockets(|count| count == 2 * replicas).await;
+    let mut people = JoinSet::new();
+    for person in 0..TYPISTS {
+        let outside = outside.clone();
+        people.spawn(async move {
+            let mut came = Vec::new();
+            for at in (person..commands).step_by(TYPISTS) {
+                came.push(insist(&outside, &format!("/connect-card google_ads storm_{at}")).await);
+            }
+            came
+        });
+    }
+    let mut random = Random(seed);
+    let (mut references, mut lost) = (HashSet::new(), 0);
+    loop {
+        tokio::select! {
+            came = people.join_next() => match came {
+                Some(came) => for came in came.unwrap() {
+                    match came {
+                        Came::Accepted(reference) => assert!(references.insert(reference), "{seed}"),
+                        Came::Lost => lost += 1,
+                    }
+                },
+                None => break,
+            },
+            () = tokio::time::sleep(Duration::from_millis(100 + random.below(400))) => befall(&outside, &mut random),
+        }
+    }
+    outside.until_all_ended(&references).await;
+    let messages = outside.messages_by_reference();
+    for reference in &references {
+        assert_eq!(messages.get(reference), Some(&(1, 0)), "{reference}, seed {seed}");
+    }
+    let connections = outside.connections_by_name();
+    assert!(connections.values().all(|&count| count == 1), "seed {seed}: {connections:?}");
+    assert!(connections.len() >= references.len(), "seed {seed}");
+    // Where one was acknowledged later than Slack waits, or by another socket, it is here.
+    assert_eq!(outside.slack.violations(), [], "seed {seed}");
+    let opened = outside.slack.sockets_opened();
+    say(&format!(
+        "sockets: seed {seed}, {commands} commands in {:?}, {} acknowledged, {lost} lost on the way, {opened} sockets",
+        began.elapsed(),
+        references.len(),
+    ));
+    for process in processes {
+        process.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_acknowledged_command_survives_a_storm_of_sockets() {
+    storm(Engine::Sqlite, 1).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn replicas_have_sockets_of_their_own() {
+    let Some(postgres) = postgres::shared() else { return };
+    storm(Engine::Postgres(postgres), 2).await;
+}
+
+#[tokio::test]
+async fn what_was_heard_is_acknowledged_before_a_bot_stops() {
+    let outside = Outside::start().await;
+    outside.slack.deliver_by(Delivery::Sockets);
+    let program = Program::against(&outside).with("SLACK_APP_TOKEN", APP_TOKEN);
+    let process = program.start().await;
+    outside.slack.wait_for_sockets(|count| count == 2).await;
+    let mut sends = JoinSet::new();
+    for at in 0..50 {
+        let slack = outside.slack.clone();
+        let typed = format!("/connect-card google_ads schema_{at}");
+        sends.spawn(async move { slack.command("http://nowhere.test", &typed, CHANNEL, USER).await });
+    }
+    let first = sends.join_next().await.unwrap().unwrap().unwrap();
+    process.terminate().await;
+    let mut references: HashSet<_> = accepted(&first).into_iter().collect();
+    while let Some(ack) = sends.join_next().await {
+        // One that came too late had no socket to come over.
+        if let Ok(ack) = ack.unwrap() {
+            references.extend(accepted(&ack));
+        }
+    }
+    assert!(!references.is_empty());
+    process.stop().await;
+    assert_eq!(outside.slack.violations(), []);
+    let process = program.start().await;
+    outside.until_all_ended(&references).await;
+    process.stop().await;
+}
