@@ -3,12 +3,12 @@
 //! Owns the start-up and shutdown order, and nothing that happens in between.
 
 mod identity;
+mod renewal;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use secrecy::SecretString;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -17,6 +17,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::command::places::{Channels, Destinations};
 use crate::config::Config;
+use crate::current::Current;
 use crate::fivetran::Fivetran;
 use crate::fivetran::catalog::Catalog;
 use crate::fivetran::expiry::{self, Expiry};
@@ -46,6 +47,7 @@ use crate::telemetry::Metrics;
 use crate::watch::{self, Watcher};
 use crate::worker::{self, Delivery, Hints, Links};
 use crate::{outbound, server};
+use renewal::Renewal;
 
 /// How long giving the leases up may take at a shutdown.
 const RELEASE_LIMIT: Duration = Duration::from_secs(3);
@@ -94,6 +96,7 @@ pub struct App {
     watching: watch::Handle,
     editing: outbox::Handle,
     close_listeners: CancellationToken,
+    renewal: Renewal,
 }
 
 impl App {
@@ -106,6 +109,7 @@ impl App {
     pub async fn start(config: Config, listener: TcpListener, clock: Clock) -> Result<Self, StartError> {
         let http = outbound::client(&config.network)
             .map_err(|_| StartError::Client(outbound::without_client(&config.network)))?;
+        let in_force = renewal::Secrets::of(&config);
         let secrets = &config.slack.sealing_secrets();
         let metrics = Metrics::default();
         let options =
@@ -122,8 +126,9 @@ impl App {
             None
         });
         let gate = Gate::new(config.permissions, web_api.clone());
-        if let Some(token) = config.slack.bot_token {
-            let identity = identity::Kept::of(token, store.clone());
+        let kept_identity =
+            config.slack.bot_token.map(|token| Arc::new(identity::Kept::of(token, store.clone())));
+        if let Some(identity) = kept_identity.clone() {
             gate.recall(identity.read().await, clock.now()).await;
             let (mut told, clock) = (gate.identities(), clock.clone());
             tokio::spawn(async move {
@@ -142,6 +147,8 @@ impl App {
         }
         let parts = Parts {
             caller: Caller::new(http, metrics.clone(), clock.clone()),
+            verifier: Current::new(Verifier::new(&config.slack.signing_secrets)),
+            drafts: Sealer::new(secrets, Purpose::Draft),
             clock,
             metrics,
             store,
@@ -175,7 +182,7 @@ impl App {
         let watching = watch::start(Arc::clone(&watcher), parts.failed.clone());
         parts.mind_the_writers();
         parts.mind_the_key(fivetran.clone());
-        parts.keep_catalog_fresh(fivetran);
+        parts.keep_catalog_fresh(fivetran.clone());
         tokio::spawn({
             let (gate, clock) = (Arc::clone(&parts.gate), parts.clock.clone());
             let stopping = parts.stopping.clone();
@@ -199,14 +206,18 @@ impl App {
             by_http: !config.slack.signing_secrets.is_empty(),
             by_sockets: opener.is_some().then(|| open.clone()),
         };
-        let signing = &config.slack.signing_secrets;
-        let state = parts.routes(
-            Secrets { signing, sealing: secrets },
-            config.destinations,
-            intake,
-            &watcher,
-            reached,
-        );
+        let state = parts.routes(config.destinations, intake, &watcher, reached);
+        let renewal = Renewal {
+            clock: parts.clock.clone(),
+            verifier: parts.verifier.clone(),
+            sealers: vec![parts.store.sealer(), parts.drafts.clone()],
+            opener: opener.clone(),
+            web_api: parts.web_api.clone(),
+            kept: kept_identity,
+            gate: Arc::clone(&parts.gate),
+            fivetran: fivetran.clone(),
+            secrets: Mutex::new(in_force),
+        };
         let serve = |listener, routes| tokio::spawn(server::serve(listener, routes, close_listeners.clone()));
         let metrics =
             metrics.map(|listener| serve(listener, server::metrics_routes(Arc::clone(&state.health))));
@@ -233,7 +244,14 @@ impl App {
             watching,
             editing,
             close_listeners,
+            renewal,
         })
+    }
+
+    /// Puts the secrets of a configuration that was read again in the place of those in force. Nothing that
+    /// is under way is disturbed. Everything else in it needs a restart.
+    pub async fn renew(&self, config: &Config) {
+        self.renewal.renew(config).await;
     }
 
     /// Says that the bot is not ready any more, while it still takes what balancers send it.
@@ -264,17 +282,10 @@ impl App {
     }
 }
 
-/// The secrets of the routes.
-#[derive(Clone, Copy)]
-struct Secrets<'a> {
-    /// What Slack signs with.
-    signing: &'a [SecretString],
-    /// What drafts are sealed with.
-    sealing: &'a [SecretString],
-}
-
 /// What the parts are made of while they are put together; each takes what it uses.
 struct Parts {
+    verifier: Current<Verifier>,
+    drafts: Sealer,
     clock: Clock,
     metrics: Metrics,
     store: Store,
@@ -395,7 +406,6 @@ impl Parts {
 
     fn routes(
         &self,
-        secrets: Secrets<'_>,
         destinations: Destinations,
         intake: Intake,
         watcher: &Arc<Watcher>,
@@ -406,7 +416,7 @@ impl Parts {
         let signed = Arc::new(Signed {
             clock: clock.clone(),
             metrics: metrics.clone(),
-            verifier: Verifier::new(secrets.signing),
+            verifier: self.verifier.clone(),
         });
         let words = Arc::new(Words {
             catalog: Arc::clone(&self.catalog),
@@ -416,7 +426,7 @@ impl Parts {
         let forms = Arc::new(Forms {
             clock: clock.clone(),
             web_api: self.web_api.clone(),
-            drafts: Sealer::new(secrets.sealing, Purpose::Draft),
+            drafts: self.drafts.clone(),
             response_url_origins: Arc::clone(origins),
             gate: Arc::clone(gate),
             audience: self.audience,

@@ -9,6 +9,7 @@
 
 mod dotenv;
 mod file;
+mod files;
 mod halves;
 mod keys;
 mod names;
@@ -35,6 +36,7 @@ use crate::server::ServerConfig;
 use crate::slack::SlackConfig;
 use crate::store::DatabaseUrl;
 use crate::telemetry::{LOG_FILTER, LogConfig, LogFormat};
+pub use files::SecretFiles;
 use reader::{PlainHttp, Reader};
 
 /// Where the variables come from: the process environment, behind it the `.env` file.

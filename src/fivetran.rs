@@ -141,14 +141,25 @@ impl Fivetran {
 
     /// The key that the next call is made with.
     #[must_use]
-    pub fn key_in_use(&self) -> &ApiKey {
+    pub fn key_in_use(&self) -> ApiKey {
         self.keys.in_use()
     }
 
     /// The one that takes its place when Fivetran rejects it, if there are two.
     #[must_use]
-    pub fn other_key(&self) -> Option<&ApiKey> {
-        self.keys.beside(self.keys.in_use())
+    pub fn other_key(&self) -> Option<ApiKey> {
+        self.keys.other()
+    }
+
+    /// The same API under other keys, for the first call with those.
+    #[must_use]
+    pub fn under(&self, key: ApiKey, second_key: Option<ApiKey>) -> Self {
+        Self { keys: Keys::new(key, second_key), complaints: Arc::default(), ..self.clone() }
+    }
+
+    /// Calls under other keys from now on; so do the clones.
+    pub fn renew(&self, key: ApiKey, second_key: Option<ApiKey>) {
+        self.keys.renew(key, second_key);
     }
 
     /// Creates a connection and its Connect Card in one call. Not repeatable: after

@@ -38,6 +38,7 @@ pub mod slack;
 pub mod bucket;
 pub mod clock;
 pub mod crash;
+pub mod current;
 pub mod outbound;
 pub mod seal;
 pub mod side_by_side;

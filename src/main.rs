@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Parser as _;
 use connect_card::cli::{self, Cli, Exit, Task, check, gallery, key_policy, link, manifest, sandbox, serve};
 use connect_card::clock::Clock;
-use connect_card::config::{self, Faults, Vars};
+use connect_card::config::{self, Faults, SecretFiles, Vars};
 use connect_card::telemetry::{self, LogConfig, LogFormat};
 
 fn main() -> ExitCode {
@@ -30,7 +30,7 @@ async fn run(task: Task) -> Result<Exit, Faults> {
             for remark in &config.remarks {
                 tracing::warn!("{remark}");
             }
-            serve::run(config, clock).await
+            serve::run(config, SecretFiles::of(&vars), clock).await
         }
         Task::Link { service, schema, destination, json } => {
             let (vars, log) = load()?;

@@ -6,12 +6,19 @@
 //! ChaCha20-Poly1305 (RFC 8439) under a key that HKDF-SHA256 (RFC 5869) derives from Slack's signing
 //! secret, for each purpose another; what is known of a token, from that token.
 
+use std::sync::Arc;
+
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD_NO_PAD;
 use ring::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use ring::hkdf;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use secrecy::{ExposeSecret, SecretString};
+
+use crate::current::Current;
+
+/// How many keys are kept: what a seal is for lives half an hour, or a day, and secrets change rarely.
+const KEPT: usize = 16;
 
 /// What is sealed. What was sealed for one purpose does not open for another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,9 +42,11 @@ impl Purpose {
     }
 }
 
-/// The keys of one purpose: one for each signing secret in force, the newest first.
+/// The keys of one purpose: one for each secret in force, the newest first. Clones share them.
+#[derive(Clone)]
 pub struct Sealer {
-    keys: Vec<LessSafeKey>,
+    purpose: Purpose,
+    keys: Current<Vec<Arc<LessSafeKey>>>,
     random: SystemRandom,
 }
 
@@ -50,13 +59,16 @@ impl Sealer {
     /// Derives the keys. Seals with the first secret, opens with any.
     #[must_use]
     pub fn new(secrets: &[SecretString], purpose: Purpose) -> Self {
-        let keys = secrets.iter().filter_map(|secret| {
-            let prk =
-                hkdf::Salt::new(hkdf::HKDF_SHA256, purpose.salt()).extract(secret.expose_secret().as_bytes());
-            let okm = prk.expand(&[b"seal"], &CHACHA20_POLY1305).ok()?;
-            Some(LessSafeKey::new(UnboundKey::from(okm)))
-        });
-        Self { keys: keys.collect(), random: SystemRandom::new() }
+        Self { purpose, keys: Current::new(keys(secrets, purpose)), random: SystemRandom::new() }
+    }
+
+    /// Seals with the first of these from now on. What was sealed before still opens, until the process
+    /// ends.
+    pub fn renew(&self, secrets: &[SecretString]) {
+        let mut renewed = keys(secrets, self.purpose);
+        renewed.extend(self.keys.get().iter().cloned());
+        renewed.truncate(KEPT);
+        self.keys.replace(renewed);
     }
 
     /// Seals `secret` for `id`: a nonce and the ciphertext, in base64.
@@ -66,7 +78,8 @@ impl Sealer {
     pub fn seal(&self, secret: &str, id: &str) -> Result<String, NoRandomness> {
         let mut nonce = [0; NONCE_LEN];
         self.random.fill(&mut nonce).map_err(|_| NoRandomness)?;
-        let key = self.keys.first().ok_or(NoRandomness)?;
+        let keys = self.keys.get();
+        let key = keys.first().ok_or(NoRandomness)?;
         let mut sealed = secret.as_bytes().to_vec();
         key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(id), &mut sealed)
             .map_err(|_| NoRandomness)?;
@@ -78,13 +91,24 @@ impl Sealer {
     pub fn open(&self, sealed: &str, id: &str) -> Option<SecretString> {
         let bytes = BASE64_STANDARD_NO_PAD.decode(sealed).ok()?;
         let (nonce, ciphertext) = bytes.split_first_chunk::<NONCE_LEN>()?;
-        self.keys.iter().find_map(|key| {
+        self.keys.get().iter().find_map(|key| {
             let mut buffer = ciphertext.to_vec();
             let plain =
                 key.open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(id), &mut buffer).ok()?;
             Some(SecretString::from(std::str::from_utf8(plain).ok()?.to_owned()))
         })
     }
+}
+
+/// The key that each secret gives for a purpose.
+fn keys(secrets: &[SecretString], purpose: Purpose) -> Vec<Arc<LessSafeKey>> {
+    let keys = secrets.iter().filter_map(|secret| {
+        let prk =
+            hkdf::Salt::new(hkdf::HKDF_SHA256, purpose.salt()).extract(secret.expose_secret().as_bytes());
+        let okm = prk.expand(&[b"seal"], &CHACHA20_POLY1305).ok()?;
+        Some(Arc::new(LessSafeKey::new(UnboundKey::from(okm))))
+    });
+    keys.collect()
 }
 
 #[cfg(test)]
@@ -127,6 +151,16 @@ mod tests {
         let sealed = sealer(&["old"]).seal("x", "id").unwrap();
         assert_eq!(opened(&sealer(&["new", "old"]), &sealed, "id").as_deref(), Some("x"));
         assert_eq!(opened(&sealer(&["new"]), &sealed, "id"), None);
+    }
+
+    #[test]
+    fn a_seal_outlives_a_secret_that_is_replaced_while_it_is_in_force() {
+        let one = sealer(&["old"]);
+        let sealed = one.seal("x", "id").unwrap();
+        one.clone().renew(&[SecretString::from("new".to_owned())]);
+        assert_eq!(opened(&one, &sealed, "id").as_deref(), Some("x"));
+        let sealed = one.seal("y", "id").unwrap();
+        assert_eq!(opened(&sealer(&["new"]), &sealed, "id").as_deref(), Some("y"));
     }
 
     #[test]

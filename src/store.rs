@@ -269,6 +269,12 @@ impl Store {
         })
     }
 
+    /// What seals response_urls.
+    #[must_use]
+    pub fn sealer(&self) -> Sealer {
+        self.0.sealer.clone()
+    }
+
     /// Keeps whose the bot's token is, sealed by whoever knows the token.
     ///
     /// # Errors

@@ -26,6 +26,11 @@ impl Kept {
         Self { store, sealer: Sealer::new(&[token], Purpose::Identity) }
     }
 
+    /// Keeps it by another token from now on.
+    pub(super) fn renew(&self, token: &SecretString) {
+        self.sealer.renew(std::slice::from_ref(token));
+    }
+
     /// What Slack told last of this token.
     pub(super) async fn read(&self) -> Option<Identity> {
         let kept = self.store.kept_identity().await.unwrap_or_else(|error| {

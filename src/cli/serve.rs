@@ -1,24 +1,27 @@
 //! `connect-card serve`: runs the bot until a signal ends it, or until it cannot go on.
 //!
-//! Owns what a signal means. Must not know what the bot is made of; `app` starts and stops it.
+//! Owns what a signal means, and when secrets are read again. Must not know what the bot is made of; `app` starts and stops it.
 
 use std::time::Duration;
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::Exit;
 use crate::app::{self, App};
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{self, Config, SecretFiles, Vars};
 
 /// How long requests are still taken after `/readyz` has turned: a balancer that probes every second
 /// has seen it by then.
 const LINGER: Duration = Duration::from_secs(1);
 
+/// How often the files of secrets are looked at.
+const GLANCE: Duration = Duration::from_secs(2);
+
 /// Runs the bot.
-pub async fn run(config: Config, clock: Clock) -> Exit {
-    let (Ok(mut terminate), Ok(mut interrupt)) =
-        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+pub async fn run(config: Config, files: SecretFiles, clock: Clock) -> Exit {
+    let (Ok(mut terminate), Ok(mut interrupt), Ok(hang_up)) =
+        (signal(SignalKind::terminate()), signal(SignalKind::interrupt()), signal(SignalKind::hangup()))
     else {
         tracing::error!("the system gives no signals");
         return Exit::Failed;
@@ -38,6 +41,7 @@ pub async fn run(config: Config, clock: Clock) -> Exit {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}
         () = app.failed.cancelled() => return Exit::Failed,
+        () = read_again(&app, &files, hang_up) => {}
     }
     app.announce_stop();
     let stop = async {
@@ -49,5 +53,37 @@ pub async fn run(config: Config, clock: Clock) -> Exit {
         // Whoever asks twice wants it now; what is not finished is on disk.
         _ = terminate.recv() => Exit::Failed,
         _ = interrupt.recv() => Exit::Failed,
+    }
+}
+
+/// Reads the configuration again at each SIGHUP, and whenever a file with a secret has another content, and
+/// has had it for a moment: until then somebody may be writing. Does not end.
+async fn read_again(app: &App, files: &SecretFiles, mut hang_up: Signal) {
+    let look = || {
+        let files = files.clone();
+        async move { tokio::task::spawn_blocking(move || files.digest()).await.unwrap_or_default() }
+    };
+    let mut known = look().await;
+    let mut seen = known.clone();
+    loop {
+        let asked = tokio::select! {
+            Some(()) = hang_up.recv() => true,
+            () = tokio::time::sleep(GLANCE), if !files.is_empty() => false,
+            else => std::future::pending().await,
+        };
+        let now = look().await;
+        let settled = now == seen;
+        seen.clone_from(&now);
+        if asked || (settled && now != known) {
+            known = now;
+            match Vars::from_process().and_then(|vars| config::serve(&vars)) {
+                Ok(config) => app.renew(&config).await,
+                Err(faults) => {
+                    tracing::error!(
+                        "the configuration cannot be read again, and nothing has changed: {faults}"
+                    );
+                }
+            }
+        }
     }
 }

@@ -3,12 +3,13 @@
 //! Owns which of the two is in use. Must not know what is called, nor what an answer says beyond
 //! its status.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use jiff::Timestamp;
 use reqwest::{Client, Request, RequestBuilder, Response, StatusCode};
 use secrecy::{ExposeSecret, SecretString};
+
+use crate::current::Current;
 
 /// A key with its secret. No `Debug`: it holds both.
 #[derive(Clone)]
@@ -34,24 +35,34 @@ impl ApiKey {
 
 /// One or two keys of the same account, and which of them is in use. Clones share that. No `Debug`.
 #[derive(Clone)]
-pub(super) struct Keys {
+pub(super) struct Keys(Current<Pair>);
+
+struct Pair {
     first: ApiKey,
     second: Option<ApiKey>,
-    second_is_in_use: Arc<AtomicBool>,
+    second_is_in_use: AtomicBool,
 }
 
 impl Keys {
     /// The first is in use until Fivetran rejects it.
     pub(super) fn new(first: ApiKey, second: Option<ApiKey>) -> Self {
-        Self { first, second, second_is_in_use: Arc::default() }
+        Self(Current::new(Pair { first, second, second_is_in_use: AtomicBool::default() }))
+    }
+
+    /// Puts others in their place, of the same account.
+    pub(super) fn renew(&self, first: ApiKey, second: Option<ApiKey>) {
+        self.0.replace(Pair { first, second, second_is_in_use: AtomicBool::default() });
     }
 
     /// The key that the next call is made with.
-    pub(super) fn in_use(&self) -> &ApiKey {
-        match &self.second {
-            Some(second) if self.second_is_in_use.load(Ordering::Relaxed) => second,
-            _ => &self.first,
-        }
+    pub(super) fn in_use(&self) -> ApiKey {
+        self.0.get().in_use().clone()
+    }
+
+    /// The one that takes its place when Fivetran rejects it.
+    pub(super) fn other(&self) -> Option<ApiKey> {
+        let pair = self.0.get();
+        pair.beside(pair.in_use()).cloned()
     }
 
     /// Sends a request with the key in use, and once more with the other one if Fivetran rejects
@@ -62,21 +73,31 @@ impl Keys {
     /// nothing is repeated here.
     pub(super) async fn send(&self, client: &Client, request: Request) -> reqwest::Result<Response> {
         let again = request.try_clone();
-        let key = self.in_use();
+        let pair = self.0.get();
+        let key = pair.in_use();
         let response = key.send(client, request).await?;
-        let (Some(other), Some(again)) = (self.beside(key), again) else { return Ok(response) };
+        let (Some(other), Some(again)) = (pair.beside(key), again) else { return Ok(response) };
         if response.status() != StatusCode::UNAUTHORIZED {
             return Ok(response);
         }
         let second_response = other.send(client, again).await?;
         if second_response.status() != StatusCode::UNAUTHORIZED {
-            self.use_from_now_on(other, key);
+            pair.use_from_now_on(other, key);
         }
         Ok(second_response)
     }
+}
+
+impl Pair {
+    fn in_use(&self) -> &ApiKey {
+        match &self.second {
+            Some(second) if self.second_is_in_use.load(Ordering::Relaxed) => second,
+            _ => &self.first,
+        }
+    }
 
     /// The other one of two.
-    pub(super) fn beside(&self, key: &ApiKey) -> Option<&ApiKey> {
+    fn beside(&self, key: &ApiKey) -> Option<&ApiKey> {
         let second = self.second.as_ref()?;
         Some(if key.variable == second.variable { &self.first } else { second })
     }

@@ -11,6 +11,7 @@ use hyper::body::Bytes;
 
 use super::deadline::Deadline;
 use crate::clock::Clock;
+use crate::current::Current;
 use crate::slack::signature::{SIGNATURE_HEADER, TIMESTAMP_HEADER, Verifier};
 use crate::telemetry::Metrics;
 
@@ -38,7 +39,7 @@ pub struct Signed {
     /// The numbers.
     pub metrics: Metrics,
     /// The keys of Slack's signatures.
-    pub verifier: Verifier,
+    pub verifier: Current<Verifier>,
 }
 
 impl Signed {
@@ -50,7 +51,8 @@ impl Signed {
         let headers = &head.headers;
         let values = |name| headers.get_all(name).iter().map(|value| value.as_bytes());
         let now = self.clock.now();
-        let verified = self.verifier.verify(values(TIMESTAMP_HEADER), values(SIGNATURE_HEADER), body, now);
+        let verified =
+            self.verifier.get().verify(values(TIMESTAMP_HEADER), values(SIGNATURE_HEADER), body, now);
         let signed_at: Option<i64> =
             headers.get(TIMESTAMP_HEADER).and_then(|value| value.to_str().ok()?.parse().ok());
         if let (Ok(_), Some(signed_at)) = (&verified, signed_at) {

@@ -23,6 +23,7 @@ use url::{Host, Url};
 
 use super::envelope::{Frame, Reason};
 use super::respond::PostError;
+use crate::current::Current;
 use crate::outbound;
 
 /// From the request for an address to Slack's hello: both calls and the handshake together.
@@ -39,7 +40,7 @@ pub struct Opener {
     http: Client,
     /// Without a slash at its end.
     api_url: String,
-    token: SecretString,
+    token: Current<SecretString>,
 }
 
 /// An open socket.
@@ -69,7 +70,12 @@ impl Opener {
     /// `http` is the client for sockets; `api_url` has no slash at its end.
     #[must_use]
     pub fn new(http: Client, api_url: &str, token: &SecretString) -> Self {
-        Self { http, api_url: api_url.to_owned(), token: token.clone() }
+        Self { http, api_url: api_url.to_owned(), token: Current::new(token.clone()) }
+    }
+
+    /// Opens the next ones with another token; so do the clones.
+    pub fn renew(&self, token: &SecretString) {
+        self.token.replace(token.clone());
     }
 
     /// Opens one and waits for Slack's hello.
@@ -111,7 +117,7 @@ impl Opener {
     /// <https://docs.slack.dev/reference/methods/apps.connections.open>
     async fn address(&self) -> Result<SecretString, PostError> {
         let request = self.http.post(format!("{}/apps.connections.open", self.api_url));
-        let response = request.bearer_auth(self.token.expose_secret()).send().await;
+        let response = request.bearer_auth(self.token.get().expose_secret()).send().await;
         let response = response.map_err(|error| PostError::from(outbound::classify(&error)))?;
         let (status, pause) = (response.status(), outbound::retry_after(&response));
         if status == StatusCode::TOO_MANY_REQUESTS {

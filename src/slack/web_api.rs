@@ -27,6 +27,7 @@ use slack_morphism::{SlackApiToken, SlackApiTokenValue};
 use url::Url;
 
 use crate::clock::Clock;
+use crate::current::Current;
 use crate::outbound::{self, CallError};
 use crate::slack::Place;
 use crate::slack::caller::Caller;
@@ -41,7 +42,7 @@ use crate::telemetry::{CallOutcome, Metrics, Operation};
 #[derive(Clone)]
 pub struct WebApi {
     client: SlackClient<Connector>,
-    token: SlackApiToken,
+    token: Current<SlackApiToken>,
     pauses: Pauses,
     complaints: Arc<Complaints>,
 }
@@ -55,7 +56,7 @@ impl WebApi {
                 caller: Caller::new(http, Metrics::default(), Clock::default()),
                 api_url: api_url.to_owned(),
             }),
-            token: SlackApiToken::new(SlackApiTokenValue(token.expose_secret().to_owned())),
+            token: Current::new(api_token(token)),
             pauses: Pauses::default(),
             complaints: Arc::default(),
         }
@@ -77,6 +78,18 @@ impl WebApi {
     fn over(self, change: impl FnOnce(Caller) -> Caller) -> Self {
         let Connector { caller, api_url } = self.client.http_api.connector.as_ref().clone();
         Self { client: SlackClient::new(Connector { caller: change(caller), api_url }), ..self }
+    }
+
+    /// The same under another token, for the first call with that.
+    #[must_use]
+    pub fn with_token(&self, token: &SecretString) -> Self {
+        let complaints = Arc::default();
+        Self { token: Current::new(api_token(token)), complaints, ..self.clone() }
+    }
+
+    /// Calls under another token from now on; so do the clones.
+    pub fn renew(&self, token: &SecretString) {
+        self.token.replace(api_token(token));
     }
 
     /// Posts in a channel, or to a person when `channel` is a user's id, and never lets Slack
@@ -237,7 +250,8 @@ impl WebApi {
         let Connector { caller, api_url } = self.client.http_api.connector.as_ref();
         let calling = caller.calling(Operation::AuthTest);
         let request = caller.http.post(format!("{api_url}/auth.test"));
-        let response = match caller.send(request.bearer_auth(self.token.token_value.0.as_str())).await {
+        let token = self.token.get();
+        let response = match caller.send(request.bearer_auth(token.token_value.0.as_str())).await {
             Ok(response) => response,
             Err(error) => {
                 calling.ended(CallOutcome::without_answer(&error));
@@ -260,7 +274,8 @@ impl WebApi {
     {
         let call = Call::reading(method);
         self.may(call)?;
-        let session = self.client.open_session(&self.token);
+        let token = self.token.get();
+        let session = self.client.open_session(&token);
         let parameters = [(name, Some(value))];
         self.note(call, session.http_session_api.http_get(method, &parameters, None).await)
     }
@@ -271,7 +286,8 @@ impl WebApi {
         A: for<'de> Deserialize<'de> + Send,
     {
         self.may(call)?;
-        let session = self.client.open_session(&self.token);
+        let token = self.token.get();
+        let session = self.client.open_session(&token);
         self.note(call, session.http_session_api.http_post(call.method, &request, None).await)
     }
 
@@ -309,6 +325,10 @@ impl WebApi {
         self.complaints.failed(method, reads, &error);
         Err(error)
     }
+}
+
+fn api_token(token: &SecretString) -> SlackApiToken {
+    SlackApiToken::new(SlackApiTokenValue(token.expose_secret().to_owned()))
 }
 
 /// A call that is to be made.

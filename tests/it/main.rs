@@ -48,6 +48,7 @@ mod proposals;
 mod purge;
 mod ready;
 mod refusals;
+mod renewal;
 mod replay;
 mod replicas;
 mod sandbox;

@@ -13,8 +13,8 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::harness::{
-    CHANNEL, Engine, Outside, Program, Random, Setup, TestBot, USER, accepted, client, number,
-    postgres, say, seed, until,
+    CHANNEL, Engine, Outside, Program, Random, Setup, TestBot, USER, accepted, client, number, postgres, say,
+    seed, until,
 };
 
 const COMMAND: &str = "google_ads customer_schema";
@@ -172,7 +172,11 @@ async fn whoever_runs_the_bot_learns_why_slack_refuses_a_socket() {
     assert_eq!(output.code, 1);
     outside.slack.set_app_tokens(&[APP_TOKEN]);
     let output = program.run(&["check"]).await;
-    assert!(output.stdout.contains("✓ Slack sockets: the app-level token may open them"), "{}", output.stdout);
+    assert!(
+        output.stdout.contains("✓ Slack sockets: the app-level token may open them"),
+        "{}",
+        output.stdout
+    );
     assert_eq!(outside.slack.sockets_opened(), 0, "one that is open would be sent commands");
 }
 
@@ -253,7 +257,8 @@ enum Came {
 async fn insist(outside: &Outside, typed: &str) -> Came {
     loop {
         outside.slack.wait_for_sockets(|count| count > 0).await;
-        let ack: std::io::Result<Ack> = outside.slack.command("http://nowhere.test", typed, CHANNEL, USER).await;
+        let ack: std::io::Result<Ack> =
+            outside.slack.command("http://nowhere.test", typed, CHANNEL, USER).await;
         match ack {
             Ok(ack) => return Came::Accepted(accepted(&ack).unwrap_or_else(|| panic!("{}", ack.text()))),
             Err(error) if error.kind() == std::io::ErrorKind::NotConnected => {}

@@ -270,6 +270,11 @@ impl Process {
         self.signal("-TERM").await;
     }
 
+    /// Has it read its secrets again (SIGHUP).
+    pub(crate) async fn hang_up(&self) {
+        self.signal("-HUP").await;
+    }
+
     /// Wakes it after it was stopped (SIGCONT): for itself, no time has passed.
     pub(crate) async fn wake(&self) {
         self.signal("-CONT").await;

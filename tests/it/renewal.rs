@@ -1,0 +1,115 @@
+//! Secrets that are replaced while the bot runs: by a signal, or because their file has changed.
+
+use std::path::Path;
+
+use stand_ins::fivetran::{API_KEY, API_SECRET};
+use stand_ins::slack::{BOT_TOKEN, SIGNING_SECRET};
+
+use crate::harness::{CHANNEL, Outside, Process, Program, accepted, until};
+
+/// A second key of the same account.
+const SECOND: (&str, &str) = ("second-key", "second-secret");
+/// Not Slack's.
+const WRONG: &str = "00000000000000000000000000000000";
+
+/// The variable comes from a file in the program's folder from now on, which holds `content`.
+fn in_file(program: Program, name: &str, content: &str) -> Program {
+    let path = program.folder().join(name);
+    write(&path, content);
+    program.without(name).with(&format!("{name}_FILE"), path.to_str().unwrap())
+}
+
+/// As an orchestrator does it: whole, or not at all.
+fn write(path: &Path, content: &str) {
+    let new = path.with_extension("new");
+    std::fs::write(&new, content).unwrap();
+    std::fs::rename(&new, path).unwrap();
+}
+
+async fn until_logged(process: &Process, line: &str, times: usize) {
+    until(line, async || (process.log().matches(line).count() == times).then_some(())).await;
+}
+
+#[tokio::test]
+async fn a_secret_whose_file_changes_is_replaced_and_no_command_is_lost() {
+    let outside = Outside::start().await;
+    let program = in_file(Program::against(&outside), "SLACK_SIGNING_SECRET", SIGNING_SECRET);
+    let path = program.folder().join("SLACK_SIGNING_SECRET");
+    let process = program.start().await;
+    let mut references = std::collections::HashSet::new();
+    let first = process.send(&outside.slack, "google_ads schema_0").await;
+    references.extend(accepted(&first));
+    // While it is rotated, the file holds both: nobody is refused at any time.
+    let mut replaced = 0;
+    for (at, content) in [format!("{WRONG},{SIGNING_SECRET}"), SIGNING_SECRET.to_owned()].iter().enumerate() {
+        write(&path, content);
+        replaced += 1;
+        let mut typed = 0;
+        while process.log().matches("SLACK_SIGNING_SECRET was replaced").count() < replaced {
+            typed += 1;
+            let ack = process.send(&outside.slack, &format!("google_ads schema_{at}_{typed}")).await;
+            references.extend(accepted(&ack));
+        }
+    }
+    outside.until_all_ended(&references).await;
+    write(&path, WRONG);
+    until_logged(&process, "SLACK_SIGNING_SECRET was replaced", 3).await;
+    let refused = process.try_to_send(&outside.slack, CHANNEL, "google_ads refused").await.unwrap();
+    assert_eq!(refused.status, 401);
+    // An empty file is no secret, and takes none away.
+    write(&path, SIGNING_SECRET);
+    until_logged(&process, "SLACK_SIGNING_SECRET was replaced", 4).await;
+    write(&path, "");
+    until_logged(&process, "cannot be read again, and nothing has changed", 1).await;
+    process.send(&outside.slack, "google_ads afterwards").await;
+    let log = process.stop().await;
+    assert!(!log.contains(SIGNING_SECRET) && !log.contains(WRONG), "{log}");
+}
+
+#[tokio::test]
+async fn a_hang_up_reads_the_variables_again() {
+    let outside = Outside::start().await;
+    outside.fivetran.add_user_key(SECOND.0, SECOND.1, true);
+    let program = Program::against(&outside).without("FIVETRAN_API_KEY").without("FIVETRAN_API_SECRET");
+    let dotenv = program.folder().join(".env");
+    let key = |(key, secret): (&str, &str)| format!("FIVETRAN_API_KEY={key}\nFIVETRAN_API_SECRET={secret}\n");
+    write(&dotenv, &key((API_KEY, API_SECRET)));
+    let process = program.start().await;
+    process.send(&outside.slack, "google_ads with_the_first").await;
+    until("the link", async || (outside.slack.messages().len() == 1).then_some(())).await;
+    // One that Fivetran rejects takes no other's place.
+    write(&dotenv, &key(("no", "no")));
+    process.hang_up().await;
+    until_logged(&process, "Fivetran rejects the new key; the old one stays", 1).await;
+    write(&dotenv, &key(SECOND));
+    process.hang_up().await;
+    until_logged(&process, "the Fivetran key was replaced", 1).await;
+    outside.fivetran.revoke_key(API_KEY, API_SECRET);
+    process.send(&outside.slack, "google_ads with_the_second").await;
+    until("the link", async || (outside.slack.messages().len() == 2).then_some(())).await;
+    // A mistake anywhere changes nothing.
+    write(&dotenv, "FIVETRAN_API_KEY=only-half\n");
+    process.hang_up().await;
+    until_logged(&process, "cannot be read again, and nothing has changed", 1).await;
+    process.send(&outside.slack, "google_ads still_with_the_second").await;
+    until("the link", async || (outside.slack.messages().len() == 3).then_some(())).await;
+    let log = process.stop().await;
+    assert!(!log.contains(SECOND.1) && !log.contains(API_SECRET), "{log}");
+}
+
+#[tokio::test]
+async fn a_bot_token_that_slack_refuses_replaces_none() {
+    let outside = Outside::start().await;
+    let program = in_file(Program::against(&outside), "SLACK_BOT_TOKEN", BOT_TOKEN);
+    let path = program.folder().join("SLACK_BOT_TOKEN");
+    let process = program.start().await;
+    write(&path, "xoxb-1-of-nobody");
+    until_logged(&process, "Slack does not take the new SLACK_BOT_TOKEN; the old one stays", 1).await;
+    process.send(&outside.slack, "google_ads acme").await;
+    until("the link", async || (outside.slack.messages().len() == 1).then_some(())).await;
+    // What Slack refuses may be right at the next try.
+    write(&path, BOT_TOKEN);
+    process.hang_up().await;
+    let log = process.stop().await;
+    assert!(!log.contains("of-nobody"), "{log}");
+}
