@@ -6,6 +6,7 @@
 use std::collections::HashSet;
 use std::time::Duration;
 
+use connect_card::reply::live::RENEW;
 use expect_test::expect;
 use stand_ins::fault::Fault;
 use stand_ins::slack::{APP_TOKEN, Ack, Delivery, Oddity, Opening, Rotation, Twice, Which};
@@ -71,10 +72,10 @@ async fn presses_and_suggestions_are_answered() {
     let link = bot.link_message();
     bot.passes(Duration::from_secs(25 * 3600)).await;
     let expired = bot.slack.messages().into_iter().find(|message| message.ts == link.ts).unwrap();
-    bot.presses(USER, &expired, "renew").await;
+    bot.presses(USER, &expired, RENEW).await;
     let view = bot.opens_form().await;
     let id = view["id"].as_str().unwrap();
-    let suggested = bot.slack.suggest(&bot.url, id, "service", "goog", USER).await.unwrap();
+    let suggested = bot.slack.suggest(&bot.url, "service", "service", "goog", USER, Some(id)).await.unwrap();
     assert!(suggested.text().contains("Google Ads"), "{}", suggested.text());
     assert_eq!(bot.fivetran.calls_to("connect_card"), 1, "the press made a new link");
     assert_well_said(&bot);
@@ -143,7 +144,7 @@ async fn a_bot_without_a_socket_is_not_ready_and_keeps_trying() {
     bot.slack.fail_next_links(Opening::Reset, 2);
     bot.slack.fail_next_links(Opening::Hangs, 1);
     bot.slack.fail_next_links(Opening::Silent, 1);
-    bot.slack.faults(|faults| faults.end("apps.connections.open"));
+    bot.slack.faults(|faults| faults.heal());
     bot.slack.wait_for_sockets(|count| count == 2).await;
     assert_eq!(readiness(&bot.url).await.0, 200);
     bot.send(COMMAND).await;
@@ -186,7 +187,7 @@ async fn socket_mode_that_is_switched_off_is_told() {
     outside.slack.deliver_by(Delivery::Sockets);
     let program = Program::against(&outside).with("SLACK_APP_TOKEN", APP_TOKEN);
     let process = program.start().await;
-    outside.slack.wait_for_sockets(|count| count == 2).await;
+    until("both sockets", async || readiness(&process.url()).await.1.contains("2 of 2").then_some(())).await;
     outside.slack.disable_links();
     until("the line", async || process.log().contains("link_disabled").then_some(())).await;
     outside.slack.wait_for_sockets(|count| count == 0).await;
@@ -213,8 +214,13 @@ async fn odd_frames_disturb_nobody() {
     .into_iter()
     .enumerate()
     {
+        let opened = bot.slack.sockets_opened();
         bot.slack.send_oddity(Which::Oldest, oddity);
-        bot.slack.wait_for_sockets(|count| count == 2).await;
+        if oddity == Oddity::Huge {
+            // More than is read: another socket takes its place.
+            until("another socket", async || (bot.slack.sockets_opened() > opened).then_some(())).await;
+            bot.slack.wait_for_sockets(|count| count == 2).await;
+        }
         bot.send(&format!("google_ads after_{at}")).await;
     }
     bot.slack.deliver_in_pieces(true);
@@ -249,6 +255,8 @@ async fn both_ways_are_open_while_one_takes_the_place_of_the_other() {
 enum Came {
     /// It was acknowledged, under this reference.
     Accepted(String),
+    /// It came twice, since Slack had not heard the first acknowledgement, and is under way.
+    UnderWay,
     /// Slack got no answer in time, and said so; what was done is not known.
     Lost,
 }
@@ -260,7 +268,13 @@ async fn insist(outside: &Outside, typed: &str) -> Came {
         let ack: std::io::Result<Ack> =
             outside.slack.command("http://nowhere.test", typed, CHANNEL, USER).await;
         match ack {
-            Ok(ack) => return Came::Accepted(accepted(&ack).unwrap_or_else(|| panic!("{}", ack.text()))),
+            Ok(ack) => match accepted(&ack) {
+                Some(reference) => return Came::Accepted(reference),
+                None => {
+                    assert!(ack.text().contains("Already on it"), "{}", ack.text());
+                    return Came::UnderWay;
+                }
+            },
             Err(error) if error.kind() == std::io::ErrorKind::NotConnected => {}
             Err(_) => return Came::Lost,
         }
@@ -308,13 +322,14 @@ async fn storm(engine: Engine, replicas: usize) {
         });
     }
     let mut random = Random(seed);
-    let (mut references, mut lost) = (HashSet::new(), 0);
+    let (mut references, mut under_way, mut lost) = (HashSet::new(), 0, 0);
     loop {
         tokio::select! {
             came = people.join_next() => match came {
                 Some(came) => for came in came.unwrap() {
                     match came {
                         Came::Accepted(reference) => assert!(references.insert(reference), "{seed}"),
+                        Came::UnderWay => under_way += 1,
                         Came::Lost => lost += 1,
                     }
                 },
@@ -324,20 +339,24 @@ async fn storm(engine: Engine, replicas: usize) {
         }
     }
     outside.until_all_ended(&references).await;
+    // What was lost on the way to Slack may be done all the same; then its message comes, too.
+    let acknowledged = references.len() + under_way;
+    until("the other messages", async || {
+        let (messages, connections) = (outside.messages_by_reference(), outside.connections_by_name());
+        (messages.len() == connections.len() && messages.len() >= acknowledged).then_some(())
+    })
+    .await;
     let messages = outside.messages_by_reference();
-    for reference in &references {
-        assert_eq!(messages.get(reference), Some(&(1, 0)), "{reference}, seed {seed}");
-    }
+    assert!(messages.values().all(|&counts| counts == (1, 0)), "seed {seed}: {messages:?}");
     let connections = outside.connections_by_name();
     assert!(connections.values().all(|&count| count == 1), "seed {seed}: {connections:?}");
-    assert!(connections.len() >= references.len(), "seed {seed}");
     // Where one was acknowledged later than Slack waits, or by another socket, it is here.
     assert_eq!(outside.slack.violations(), [], "seed {seed}");
     let opened = outside.slack.sockets_opened();
     say(&format!(
-        "sockets: seed {seed}, {commands} commands in {:?}, {} acknowledged, {lost} lost on the way, {opened} sockets",
+        "sockets: seed {seed}, {commands} commands in {:?}, {acknowledged} acknowledged, {lost} lost on the way, \
+         {opened} sockets",
         began.elapsed(),
-        references.len(),
     ));
     for process in processes {
         process.stop().await;
@@ -360,7 +379,7 @@ async fn what_was_heard_is_acknowledged_before_a_bot_stops() {
     let outside = Outside::start().await;
     outside.slack.deliver_by(Delivery::Sockets);
     let program = Program::against(&outside).with("SLACK_APP_TOKEN", APP_TOKEN);
-    let process = program.start().await;
+    let mut process = program.start().await;
     outside.slack.wait_for_sockets(|count| count == 2).await;
     let mut sends = JoinSet::new();
     for at in 0..50 {
@@ -378,7 +397,7 @@ async fn what_was_heard_is_acknowledged_before_a_bot_stops() {
         }
     }
     assert!(!references.is_empty());
-    process.stop().await;
+    assert!(process.wait().await.success(), "{}", process.log());
     assert_eq!(outside.slack.violations(), []);
     let process = program.start().await;
     outside.until_all_ended(&references).await;
