@@ -159,9 +159,7 @@ async fn whoever_runs_the_bot_learns_why_slack_refuses_a_socket() {
     outside.slack.set_app_tokens(&["xapp-another"]);
     let process = program.start().await;
     let told = until("the line", async || {
-        let log = process.log();
-        let line = log.lines().find(|line| line.contains("Slack refuses a socket")).map(str::to_owned);
-        line
+        process.log().lines().find(|line| line.contains("Slack refuses a socket")).map(str::to_owned)
     })
     .await;
     assert!(told.contains("invalid_auth") && told.contains("SLACK_APP_TOKEN"), "{told}");
