@@ -91,7 +91,8 @@ class Slack:
         self.dice = random.Random(seed)
         self.sockets, self.tickets, self.posts = [], {}, []
         self.opened, self.did, self.unknown = 0, Counter(), Counter()
-        self.breaches, self.silent_since, self.longest_silence, self.longest_hung = [], None, 0, 0
+        self.breaches, self.silent_since = [], None
+        self.longest_silence = self.longest_hung = self.longest_held_up = 0
         self.opens_refused, self.links_refused = [], []
         # For a check of the check: what is said is not heard.
         self.deaf = False
@@ -298,6 +299,13 @@ class Slack:
             command.fate = "late"
         else:
             command.fate = "accepted" if PROMISE.match(command.told) else "refused"
+
+    async def watch_itself(self):
+        """Notes for how long this process was held up, for that makes what it measures longer."""
+        while True:
+            began = time.monotonic()
+            await asyncio.sleep(0.05)
+            self.longest_held_up = max(self.longest_held_up, time.monotonic() - began - 0.05)
 
     # What goes wrong.
 
