@@ -5,6 +5,7 @@
 
 pub mod check;
 pub mod gallery;
+pub mod init;
 pub mod key_policy;
 pub mod link;
 pub mod manifest;
@@ -27,6 +28,8 @@ pub struct Cli {
 /// The subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Task {
+    /// Ask for what the bot needs, keep it in .env, check it, and say the next step.
+    Init,
     /// Run the bot.
     Serve,
     /// Make one link and print it, without Slack.

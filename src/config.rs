@@ -1,19 +1,21 @@
 //! The configuration: the only reader of the environment.
 //!
 //! Owns the names of the variables and reports all faults at once; `reader` reads the variables,
-//! `keys` those of Fivetran's keys, `dotenv` the file `.env`, `file` the file that one of them names,
-//! and `text` any file.
+//! `slack` and `keys` those of the partners, `single` some alone, `dotenv` the file `.env`, `file` the
+//! file that one of them names, and `text` any file. `env_file` writes `.env`.
 //! What they are read into belongs to whoever is configured. Must not know what a value is used for.
 //! A fault names the variable and what to do; it never repeats the value, which may be a secret in
 //! the wrong place.
 
 mod dotenv;
+pub mod env_file;
 mod file;
 mod files;
 mod halves;
 mod keys;
 mod names;
 mod reader;
+pub mod single;
 mod slack;
 #[cfg(test)]
 mod tests;
@@ -112,6 +114,20 @@ impl Vars {
     /// Variables given one by one, for tests and for the sandbox.
     pub fn from_pairs<'a>(pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
         Self(pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+    }
+
+    /// These, with other values in the place of some; an empty one unsets.
+    #[must_use]
+    pub fn with<'a>(&self, pairs: impl IntoIterator<Item = (&'a str, &'a str)>) -> Self {
+        let mut vars = self.0.clone();
+        vars.extend(pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())));
+        Self(vars)
+    }
+
+    /// Whether a variable is set, or the one that names a file for it.
+    #[must_use]
+    pub fn is_set(&self, name: &str) -> bool {
+        self.get(name).or_else(|| self.get(&format!("{name}_FILE"))).is_some()
     }
 
     /// Fivetran's own variables and the file `CONFIG`, and nothing of the way there.

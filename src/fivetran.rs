@@ -11,6 +11,7 @@ mod cause;
 mod complaints;
 pub mod error;
 pub mod expiry;
+mod groups;
 pub mod keys;
 mod lenient;
 mod letters;

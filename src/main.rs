@@ -3,7 +3,9 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use connect_card::cli::{self, Cli, Exit, Task, check, gallery, key_policy, link, manifest, sandbox, serve};
+use connect_card::cli::{
+    self, Cli, Exit, Task, check, gallery, init, key_policy, link, manifest, sandbox, serve,
+};
 use connect_card::clock::Clock;
 use connect_card::config::{self, Faults, SecretFiles, Vars};
 use connect_card::telemetry::{self, LogConfig, LogFormat};
@@ -23,6 +25,15 @@ fn main() -> ExitCode {
 async fn run(task: Task) -> Result<Exit, Faults> {
     let clock = Clock::default();
     Ok(match task {
+        Task::Init => {
+            let (vars, log) = load()?;
+            // What goes wrong, the dialogue itself says.
+            telemetry::start(
+                log.format,
+                if log.filter == telemetry::LOG_FILTER { "off" } else { &log.filter },
+            );
+            init::run(vars, &clock).await?
+        }
         Task::Serve => {
             let (vars, log) = load()?;
             telemetry::start(log.format, &log.filter);

@@ -5,6 +5,8 @@
 //! the reason; it is never cut in silence. A fault names the line and never repeats a value. Must
 //! not know which variables there are.
 
+pub(super) mod edit;
+
 use super::{Fault, text};
 
 /// Reads the file, in order. Of a name that is there twice, the last one that says something.

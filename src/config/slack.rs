@@ -19,14 +19,8 @@ impl Reader<'_> {
         let app_tokens = self.app_tokens();
         let signing_secrets =
             if self.by_sockets() { self.signing_secrets(false) } else { self.signing_secrets(true) };
-        let bot_token = self.secret("SLACK_BOT_TOKEN");
-        if let Some(Err(token::Fault { what, remedy })) =
-            bot_token.as_ref().map(|secret| token::check(secret.expose_secret()))
-        {
-            self.fault("SLACK_BOT_TOKEN", what, remedy);
-        }
-        let api_url = self.vars.get("SLACK_API_URL").unwrap_or("https://slack.com/api/").to_owned();
-        let api_url = self.url("SLACK_API_URL", &api_url, PlainHttp::LoopbackOnly);
+        let bot_token = self.bot_token();
+        let api_url = self.slack_api_url();
         let origins = self.response_url_origins();
         Some(SlackConfig {
             signing_secrets: signing_secrets?,
@@ -42,7 +36,22 @@ impl Reader<'_> {
         self.has_secret("SLACK_APP_TOKEN")
     }
 
-    fn app_tokens(&mut self) -> Option<Vec<SecretString>> {
+    pub(super) fn bot_token(&mut self) -> Option<SecretString> {
+        let bot_token = self.secret("SLACK_BOT_TOKEN");
+        if let Some(Err(token::Fault { what, remedy })) =
+            bot_token.as_ref().map(|secret| token::check(secret.expose_secret()))
+        {
+            self.fault("SLACK_BOT_TOKEN", what, remedy);
+        }
+        bot_token
+    }
+
+    pub(super) fn slack_api_url(&mut self) -> Option<String> {
+        let api_url = self.vars.get("SLACK_API_URL").unwrap_or("https://slack.com/api/").to_owned();
+        self.url("SLACK_API_URL", &api_url, PlainHttp::LoopbackOnly)
+    }
+
+    pub(super) fn app_tokens(&mut self) -> Option<Vec<SecretString>> {
         let name = "SLACK_APP_TOKEN";
         let before = self.faults.0.len();
         let Some(joined) = self.secret(name) else {
@@ -57,7 +66,7 @@ impl Reader<'_> {
         Some(tokens)
     }
 
-    fn signing_secrets(&mut self, required: bool) -> Option<Vec<SecretString>> {
+    pub(super) fn signing_secrets(&mut self, required: bool) -> Option<Vec<SecretString>> {
         let name = "SLACK_SIGNING_SECRET";
         let before = self.faults.0.len();
         match self.secret(name) {

@@ -48,7 +48,7 @@ pub enum Call {
     Metadata,
     /// `GET /v1/account/info`
     Account,
-    /// `GET /v1/groups/{id}`
+    /// `GET /v1/groups/{id}`, and the list of them
     Group,
 }
 

@@ -303,8 +303,11 @@ pub(super) struct SystemKey {
 }
 
 /// A destination's group; its id is the destination's too.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Group {
+    /// Its id; empty if Fivetran tells none that can be one.
+    #[serde(default, deserialize_with = "lenient::or_default")]
+    pub id: String,
     /// The destination's name.
     #[serde(default, deserialize_with = "lenient::or_default")]
     pub name: String,

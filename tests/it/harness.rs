@@ -12,6 +12,7 @@ mod outside;
 pub(crate) mod postgres;
 mod program;
 mod talk;
+mod terminal;
 mod transcript;
 mod wire;
 
@@ -33,6 +34,7 @@ pub(crate) use look::{
 pub(crate) use outside::Outside;
 pub(crate) use program::{Engine, Output, Process, Program};
 pub(crate) use talk::values;
+pub(crate) use terminal::Terminal;
 pub(crate) use wire::{Trick, Wire};
 
 /// A public channel with the bot in it.

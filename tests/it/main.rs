@@ -26,6 +26,7 @@ mod guarded;
 mod harness;
 mod herd;
 mod hostile;
+mod init;
 mod judgement;
 mod keys;
 mod kills;

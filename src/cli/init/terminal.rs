@@ -1,0 +1,116 @@
+//! The terminal in which questions are asked.
+//!
+//! Owns how a person is asked: a line, a hidden one, yes or no. What is hidden is never shown, only how
+//! much of it there is. Must not know what is asked.
+
+use std::io::{self, BufRead as _, ErrorKind, IsTerminal as _};
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use rpassword::ConfigBuilder;
+use secrecy::SecretString;
+
+use crate::cli;
+use crate::config::Faults;
+
+/// Why the questions came to an end before the last one.
+#[derive(Debug)]
+pub(super) enum End {
+    /// Ctrl-C.
+    Interrupted,
+    /// Nobody types any more.
+    NoMore,
+    /// What was answered cannot be kept.
+    Unkept(Faults),
+}
+
+/// A person's terminal.
+pub(super) struct Terminal {
+    hiding: Arc<AtomicBool>,
+}
+
+impl Terminal {
+    /// That of this process, if a person can read and write there.
+    pub(super) fn of_this_process() -> Option<Self> {
+        let is_there = io::stdin().is_terminal() && io::stdout().is_terminal();
+        is_there.then(|| Self { hiding: Arc::default() })
+    }
+
+    /// Whether something is being typed that is hidden. Then Ctrl-C is an answer like any other: who ended
+    /// the process instead would leave a terminal that shows nothing.
+    pub(super) fn hiding(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.hiding)
+    }
+
+    /// Says something.
+    pub(super) fn say(&self, text: &str) {
+        let _ = cli::print(&format!("{text}\n"));
+    }
+
+    /// Asks for a line; without the blanks around it.
+    pub(super) async fn line(&self, question: &str) -> Result<String, End> {
+        loop {
+            let _ = cli::print(&format!("{question} "));
+            match tokio::task::spawn_blocking(shown).await {
+                Ok(Ok(Some(line))) => return Ok(line),
+                Ok(Err(error)) if error.kind() == ErrorKind::InvalidData => {
+                    self.say("That is not a text in UTF-8.");
+                }
+                _ => {
+                    self.say("");
+                    return Err(End::NoMore);
+                }
+            }
+        }
+    }
+
+    /// Asks for a secret; without the blanks around it.
+    pub(super) async fn hidden(&self, question: &str) -> Result<SecretString, End> {
+        let _ = cli::print(&format!("{question} "));
+        self.hiding.store(true, Ordering::SeqCst);
+        let typed = tokio::task::spawn_blocking(hidden).await;
+        self.hiding.store(false, Ordering::SeqCst);
+        match typed {
+            Ok(Ok(secret)) => Ok(secret),
+            Ok(Err(error)) if error.kind() == ErrorKind::Interrupted => Err(End::Interrupted),
+            _ => {
+                self.say("");
+                Err(End::NoMore)
+            }
+        }
+    }
+
+    /// Asks a question that is answered by yes or no; an empty answer is `usual`.
+    pub(super) async fn yes(&self, question: &str, usual: bool) -> Result<bool, End> {
+        let choice = if usual { "[Y/n]" } else { "[y/N]" };
+        loop {
+            match self.line(&format!("{question} {choice}")).await?.to_lowercase().as_str() {
+                "" => return Ok(usual),
+                "y" | "yes" => return Ok(true),
+                "n" | "no" => return Ok(false),
+                _ => self.say("Type y or n."),
+            }
+        }
+    }
+}
+
+/// Reads a line; nothing at the end of the input.
+fn shown() -> io::Result<Option<String>> {
+    let mut line = String::new();
+    let bytes = io::stdin().lock().read_line(&mut line)?;
+    Ok((bytes > 0).then(|| line.trim().to_owned()))
+}
+
+/// Reads a secret from the terminal that is the standard input. Where that may not be opened once more,
+/// which is so after `su`, it is the terminal of the session.
+fn hidden() -> io::Result<SecretString> {
+    let terminal =
+        ["/dev/stdin", "/dev/tty"].into_iter().find(|path| std::fs::File::open(Path::new(path)).is_ok());
+    let config = ConfigBuilder::new()
+        .input_file_path(terminal.unwrap_or("/dev/tty"))
+        .output_writer(io::stdout())
+        .password_feedback_mask('*')
+        .build();
+    rpassword::read_password_with_config(config).map(|typed| SecretString::from(typed.trim().to_owned()))
+}

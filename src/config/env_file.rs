@@ -1,0 +1,213 @@
+//! The file `.env` of the working folder, as it is written.
+//!
+//! Owns how it comes to the disk: whole or not at all, and readable for nobody else from its first byte.
+//! What the lines look like is `dotenv`'s. A fault never repeats a value.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::{Fault, Faults, dotenv, text};
+
+/// Its name.
+const NAME: &str = ".env";
+/// What it is written as before it takes the place of the old one. A name of its own, so that what a run
+/// leaves behind that was ended in the middle does not outlive the next.
+const NEW: &str = ".env.new";
+/// Only its owner may read it.
+const MODE: u32 = 0o600;
+/// The first line of a new one.
+const HEAD: &str = "# Kept by connect-card init. Its README explains every variable.\n";
+
+/// The file, in the folder where it is.
+pub struct EnvFile {
+    folder: PathBuf,
+}
+
+impl EnvFile {
+    /// That of the working folder, whether it is there or not.
+    ///
+    /// # Errors
+    /// When it is no file of its own: what a link leads to would stay as it is.
+    pub fn of_this_folder() -> Result<Self, Faults> {
+        Self::of(Path::new("."))
+    }
+
+    fn of(folder: &Path) -> Result<Self, Faults> {
+        let file = Self { folder: folder.to_owned() };
+        file.standing()?;
+        Ok(file)
+    }
+
+    /// Sets variables. What somebody else has written in the meantime stays.
+    ///
+    /// # Errors
+    /// When such a file cannot hold a value, or the disk does not take it. Then it is as it was.
+    pub fn set(&self, pairs: &[(&str, SecretString)]) -> Result<(), Faults> {
+        let owner = self.standing()?;
+        let mut text = match owner {
+            Some(_) => {
+                let bytes = fs::read(self.folder.join(NAME)).map_err(|error| unwritten(&error))?;
+                // With its mark, if it has one: what is left out here would be gone.
+                let is_text = text::of(&bytes).is_some();
+                String::from_utf8(bytes)
+                    .ok()
+                    .filter(|_| is_text)
+                    .ok_or_else(|| fault("is not a text in UTF-8", "save it as UTF-8"))?
+            }
+            None => HEAD.to_owned(),
+        };
+        for (name, value) in pairs {
+            text = dotenv::edit::set(&text, name, value.expose_secret()).ok_or_else(|| {
+                let remedy = format!("set {name}_FILE to the path of a file that holds it");
+                Faults(vec![Fault {
+                    variable: (*name).to_owned(),
+                    problem: "is nothing that a .env file can hold".to_owned(),
+                    remedy,
+                }])
+            })?;
+        }
+        let new = self.folder.join(NEW);
+        let written = self.write(&new, &text, owner);
+        if written.is_err() {
+            let _ = fs::remove_file(&new);
+        }
+        written
+    }
+
+    /// Whose it is; `None`, if it is not there.
+    fn standing(&self) -> Result<Option<u32>, Faults> {
+        match fs::symlink_metadata(self.folder.join(NAME)) {
+            Ok(found) if found.is_file() => Ok(Some(found.uid())),
+            Ok(found) if found.is_symlink() => {
+                Err(fault("is a link to another file", "run this in that file's folder, or make it a file"))
+            }
+            Ok(_) => Err(fault("is not a file", "move it away")),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(unwritten(&error)),
+        }
+    }
+
+    fn write(&self, new: &Path, text: &str, owner: Option<u32>) -> Result<(), Faults> {
+        let mut file = create(new).map_err(|error| unwritten(&error))?;
+        let writer = file.metadata().map_err(|error| unwritten(&error))?.uid();
+        if owner.is_some_and(|owner| owner != writer) {
+            return Err(fault(
+                "belongs to another user",
+                "run this as that user, so that the bot can read it",
+            ));
+        }
+        let mut put = || {
+            file.write_all(text.as_bytes())?;
+            file.sync_all()?;
+            fs::rename(new, self.folder.join(NAME))?;
+            File::open(&self.folder)?.sync_all()
+        };
+        put().map_err(|error| unwritten(&error))
+    }
+}
+
+/// Makes a file that was not there, through no link.
+fn create(new: &Path) -> io::Result<File> {
+    let create = || OpenOptions::new().write(true).create_new(true).mode(MODE).open(new);
+    match create() {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            fs::remove_file(new)?;
+            create()
+        }
+        created => created,
+    }
+}
+
+fn unwritten(error: &io::Error) -> Faults {
+    let remedy = match error.kind() {
+        ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem => {
+            "run this in a folder that this user may write to"
+        }
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => "make room on the disk",
+        _ => "check the folder and the disk",
+    };
+    fault("cannot be written", remedy)
+}
+
+fn fault(problem: &str, remedy: &str) -> Faults {
+    let variable = NAME.to_owned();
+    Faults(vec![Fault { variable, problem: problem.to_owned(), remedy: remedy.to_owned() }])
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    fn pairs(value: &str) -> [(&'static str, SecretString); 1] {
+        [("NAME", SecretString::from(value))]
+    }
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let mut names: Vec<_> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_new_file_and_an_old_one_are_for_their_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(NAME);
+        let file = EnvFile::of(folder.path()).unwrap();
+        file.set(&pairs("one")).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), format!("{HEAD}NAME=one\n"));
+        assert_eq!(mode(&path), 0o600);
+        fs::write(&path, "# mine\nNAME=one # why\nB=2\n").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
+        file.set(&pairs("two")).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "# mine\nNAME=two # why\nB=2\n");
+        assert_eq!(mode(&path), 0o600);
+        assert_eq!(names(folder.path()), [NAME]);
+    }
+
+    #[test]
+    fn a_link_or_a_folder_in_its_place_is_left_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let elsewhere = folder.path().join("elsewhere");
+        fs::write(&elsewhere, "NAME=one\n").unwrap();
+        let file = EnvFile::of(folder.path()).unwrap();
+        symlink(&elsewhere, folder.path().join(NAME)).unwrap();
+        assert!(EnvFile::of(folder.path()).is_err() && file.set(&pairs("two")).is_err());
+        assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "NAME=one\n");
+        fs::remove_file(folder.path().join(NAME)).unwrap();
+        fs::create_dir(folder.path().join(NAME)).unwrap();
+        assert!(file.set(&pairs("two")).is_err());
+        // What lies in the new one's place, a trap or a leftover, is replaced and not followed.
+        fs::remove_dir(folder.path().join(NAME)).unwrap();
+        symlink(&elsewhere, folder.path().join(NEW)).unwrap();
+        file.set(&pairs("two")).unwrap();
+        assert_eq!(fs::read_to_string(&elsewhere).unwrap(), "NAME=one\n");
+        assert_eq!(names(folder.path()), [NAME, "elsewhere"]);
+    }
+
+    #[test]
+    fn what_it_cannot_hold_leaves_it_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(NAME);
+        let file = EnvFile::of(folder.path()).unwrap();
+        assert!(file.set(&pairs("canary\nB=2")).is_err());
+        assert_eq!(names(folder.path()), Vec::<String>::new());
+        fs::write(&path, b"NAME=\xe4\n").unwrap();
+        let faults = file.set(&pairs("canary")).unwrap_err();
+        assert!(!faults.to_string().contains("canary"), "{faults}");
+        assert_eq!(fs::read(&path).unwrap(), b"NAME=\xe4\n");
+        assert_eq!(names(folder.path()), [NAME]);
+    }
+}
