@@ -14,6 +14,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
+use crate::audit::{self, Audit};
 use crate::clock::Clock;
 use crate::command::places::{Channels, Destinations};
 use crate::config::Config;
@@ -95,6 +96,7 @@ pub struct App {
     worker: worker::Handle,
     watching: watch::Handle,
     editing: outbox::Handle,
+    telling: Option<audit::Handle>,
     close_listeners: CancellationToken,
     renewal: Renewal,
 }
@@ -175,6 +177,7 @@ impl App {
             0 => {}
             links => tracing::info!(links, "took over the links of the release before"),
         }
+        let telling = config.slack.audit_channel.and_then(|channel| parts.tell(channel));
         let outbox = parts.outbox();
         let worker = parts.start_worker(Arc::clone(&outbox), fresh);
         let editing = outbox::start(Arc::clone(&outbox), parts.failed.clone());
@@ -243,6 +246,7 @@ impl App {
             worker,
             watching,
             editing,
+            telling,
             close_listeners,
             renewal,
         })
@@ -271,7 +275,12 @@ impl App {
         for listener in self.listeners {
             let _ = listener.await;
         }
-        tokio::join!(self.worker.stop(), self.watching.stop(), self.editing.stop());
+        let told = async {
+            if let Some(telling) = self.telling {
+                telling.stop().await;
+            }
+        };
+        tokio::join!(self.worker.stop(), self.watching.stop(), self.editing.stop(), told);
         match tokio::time::timeout(RELEASE_LIMIT, self.store.release()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "could not give up the leases; they end by themselves"),
@@ -340,6 +349,14 @@ impl Parts {
             channels: Arc::clone(&self.channels),
             stopping: self.stopping.clone(),
         }))
+    }
+
+    /// Tells the audit channel, and keeps from now on what there is to tell.
+    fn tell(&self, channel: String) -> Option<audit::Handle> {
+        let web_api = self.web_api.clone()?;
+        let (clock, store, stopping) = (self.clock.clone(), self.store.clone(), self.stopping.clone());
+        store.keep_trail();
+        Some(audit::start(Arc::new(Audit::new(clock, store, web_api, channel, stopping))))
     }
 
     fn outbox(&self) -> Arc<Outbox> {

@@ -17,6 +17,7 @@ pub mod server;
 pub mod watch;
 pub mod worker;
 
+pub mod audit;
 pub mod outbox;
 
 pub mod reply;
@@ -27,6 +28,8 @@ pub mod provision;
 
 pub mod permission;
 pub mod store;
+
+pub mod trail;
 
 pub mod journal;
 pub mod life;

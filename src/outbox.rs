@@ -24,6 +24,7 @@ use crate::store::{
     Brought, ClaimedMessage, MessageWrite, PendingNews, Recorded, Store, StoreError, Stored, Write, Written,
 };
 use crate::telemetry::Metrics;
+use crate::trail::Entry;
 
 /// How often the database is asked for messages that are behind.
 const POLL: Duration = Duration::from_secs(1);
@@ -398,12 +399,14 @@ impl Outbox {
                 if change.connection == stored.connection {
                     break;
                 }
+                let entry = Entry::of_change(&stored.connection.link, &change.connection.link, now);
                 let write = Write {
                     change: &change,
                     version: stored.version,
                     held: None,
                     progress: None,
                     message: MessageWrite::None,
+                    trail: entry.as_ref(),
                     reminders: false,
                     now,
                 };

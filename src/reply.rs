@@ -9,6 +9,7 @@
 //! goes to notifications and mail, and Slack's crawler opens what it finds there.
 
 pub mod ask;
+pub mod audit;
 pub mod form;
 mod in_the_way;
 pub mod list;

@@ -41,6 +41,8 @@ pub struct SlackConfig {
     pub api_url: String,
     /// Origins a response_url may have.
     pub response_url_origins: Vec<url::Origin>,
+    /// `AUDIT_CHANNEL`: where each thing that happens is told.
+    pub audit_channel: Option<String>,
 }
 
 impl SlackConfig {

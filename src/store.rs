@@ -25,8 +25,10 @@ mod sessions;
 mod statements;
 mod takeover;
 mod tombstone;
+mod trail;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -48,6 +50,7 @@ pub use open::{DatabaseUrl, Options, undeliverable_beside};
 use sessions::Sessions;
 use statements::Statements;
 use tombstone::Graveyard;
+pub use trail::{ChannelTurn, KEEP_LINES, MOST_LINES};
 
 /// Longest wait for the database to close.
 const CLOSE_LIMIT: Duration = Duration::from_secs(3);
@@ -127,6 +130,10 @@ struct Inner {
     leases: Arc<Leases>,
     /// A message may be behind.
     behind: tokio::sync::Notify,
+    /// Whether lines are kept for the audit channel.
+    keeps_trail: AtomicBool,
+    /// One was.
+    line_kept: tokio::sync::Notify,
     progress: Arc<accept::Progressing>,
     /// Where commands go whose acceptance was not promised.
     graveyard: Graveyard,
@@ -217,7 +224,7 @@ impl Store {
         on!(&self.0.pool, db => {
             sqlx::query(self.0.sql.release).bind(&self.0.owner).execute(&mut *db).await?;
             let sql = &self.0.sql.connections;
-            for statement in [sql.release_messages, sql.release_sweeps] {
+            for statement in [sql.release_messages, sql.release_sweeps, self.0.sql.release_turn] {
                 sqlx::query(statement).bind(&self.0.owner).execute(&mut *db).await?;
             }
             Ok(())
@@ -243,6 +250,7 @@ impl Store {
                 break;
             }
         }
+        self.trim_lines(now).await?;
         Ok(purged + self.purge_connections(now).await?)
     }
 

@@ -24,6 +24,7 @@ use crate::provision::Provision;
 use crate::side_by_side::SideBySide;
 use crate::store::{MessageWrite, Store, StoreError, Stored, Write, Written};
 use crate::telemetry::Metrics;
+use crate::trail::Entry;
 use crate::work::Key;
 use pace::Pace;
 pub use pace::USUAL_LIMIT;
@@ -271,12 +272,14 @@ impl Watcher {
         let (before, now) = (&stored.connection, clock.now());
         let reminders = channels.of(&before.link.channel_id).reminders;
         let change = life::next(before, event, reminders, now);
+        let entry = Entry::of_change(&before.link, &change.connection.link, now);
         let write = Write {
             change: &change,
             version: stored.version,
             held: None,
             progress: None,
             message: MessageWrite::None,
+            trail: entry.as_ref(),
             reminders,
             now,
         };

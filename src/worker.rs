@@ -4,6 +4,7 @@
 //! that it allows. What to do next is [`crate::journal`]'s decision.
 
 mod deliver;
+mod ended;
 mod flow;
 mod home;
 mod in_hand;
@@ -390,7 +391,9 @@ impl Worker {
             (Some(landed), _) => links.settle(job, *landed, &record).await,
             (None, Work::Cancel { .. } | Work::Sync { .. }) => {
                 let Record { progress, then } = &record;
-                self.parts.store.record(job.claimed, progress, *then).await == Recorded::Committed
+                let entry = ended::entry(job, progress, *then, None);
+                let recorded = self.parts.store.record_with(job.claimed, progress, *then, entry.as_ref());
+                recorded.await == Recorded::Committed
             }
             (None, _) => links.give_up(job, &record.progress, record.then).await,
         };

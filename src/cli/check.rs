@@ -201,6 +201,7 @@ async fn slack(report: &mut Report, config: &Config, http: reqwest::Client) {
             ));
         }
     }
+    audit_channel(report, config);
     who_may(report, &config.permissions, Some(&scopes));
     if granted("usergroups:read") {
         for group in &config.permissions.user_groups {
@@ -211,6 +212,16 @@ async fn slack(report: &mut Report, config: &Config, http: reqwest::Client) {
                 }
             }
         }
+    }
+}
+
+/// Whether the bot may post there, only a post can tell: to look a channel up takes a scope that it does
+/// without.
+fn audit_channel(report: &Report, config: &Config) {
+    if let Some(channel) = &config.slack.audit_channel {
+        report.note(&format!(
+            "audit channel: {channel}, not tried, since that would post in it; invite the bot there, and nobody of a customer's"
+        ));
     }
 }
 

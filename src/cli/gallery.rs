@@ -7,7 +7,7 @@
 
 mod samples;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 use slack_morphism::prelude::SlackMessageContent;
@@ -27,9 +27,10 @@ use crate::life::{News, State};
 use crate::permission::Refused;
 use crate::reply::live::{self, Note};
 use crate::reply::{
-    self, Audience, UnderWay, ask, form, list as list_reply, services as services_reply,
+    self, Audience, UnderWay, ask, audit, form, list as list_reply, services as services_reply,
     status as status_reply, trouble,
 };
+use crate::trail::{self, End, Line, What};
 use crate::work::{Request, Work};
 
 /// What kind of thing an entry is.
@@ -82,6 +83,7 @@ pub fn entries() -> Vec<Entry> {
         gallery.lists();
         gallery.status();
         gallery.form();
+        gallery.audit();
     }
     entries.0
 }
@@ -107,6 +109,52 @@ impl Gallery<'_> {
 
     fn message(&mut self, name: &str, content: SlackMessageContent) {
         self.add(name, Kind::Message, content);
+    }
+
+    /// What the audit channel is told.
+    fn audit(&mut self) {
+        let Sample { now, reference, request, user, channel, .. } = self.sample;
+        let by = || user.clone();
+        let ended = |end| What::Ended { by: by(), end, untold: false };
+        let failed = |verb: &str, why| End::Failed { verb: verb.to_owned(), why };
+        let whats = vec![
+            ended(End::Posted),
+            ended(End::Moved { from: Some(channel.clone()) }),
+            ended(End::Renewed),
+            ended(End::Reauthorised),
+            ended(End::Cancelled),
+            ended(End::SyncBegun),
+            ended(End::SyncRunning),
+            ended(failed("connect", Some(Problem::AlreadyConnected { origin: None }))),
+            What::Ended { by: by(), end: failed("renew", None), untold: true },
+            What::Connected,
+            What::Expired,
+            What::Lapsed,
+            What::Broken { cause: Cause::Access, asks_customer: true },
+            What::Broken { cause: Cause::Sync, asks_customer: false },
+            What::Fixed,
+            What::Back,
+            What::Gone,
+        ];
+        let line = |what| Line {
+            id: reference.clone(),
+            entry: Some(trail::Entry {
+                at: *now,
+                reference: reference.clone(),
+                channel_id: channel.clone(),
+                service: request.service_name.clone(),
+                schema: request.target.connection_name(),
+                destination: request.destination.clone(),
+                what,
+            }),
+        };
+        let lines: Vec<_> = whats.into_iter().map(line).collect();
+        let (one, _) = audit::lines(lines.get(..1).unwrap_or_default(), 0, *now);
+        self.message("audit-line", one);
+        // As they come after an outage.
+        let later = now.saturating_add(SignedDuration::from_hours(1)).unwrap_or(*now);
+        let (many, _) = audit::lines(&lines, 12, later);
+        self.message("audit-lines", many);
     }
 
     fn acknowledgements(&mut self) {

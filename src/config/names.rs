@@ -3,7 +3,7 @@
 //! Owns the list. Must not know what a variable is for.
 
 /// Every variable that is read, but for the secrets' `NAME_FILE`.
-pub(super) const NAMES: [&str; 33] = [
+pub(super) const NAMES: [&str; 34] = [
     "SLACK_SIGNING_SECRET",
     "SLACK_APP_TOKEN",
     "SLACK_BOT_TOKEN",
@@ -19,6 +19,7 @@ pub(super) const NAMES: [&str; 33] = [
     "ALLOWED_USER_GROUPS",
     "ALLOWED_CHANNELS",
     "LINK_VISIBILITY",
+    "AUDIT_CHANNEL",
     "PUBLIC_URL",
     "CONNECT_CARD_REDIRECT_URL",
     "HOST",

@@ -7,7 +7,7 @@ use url::Url;
 
 use super::reader::{PlainHttp, Reader};
 use crate::permission::Permissions;
-use crate::slack::id::Kind;
+use crate::slack::id::{self, Kind};
 use crate::slack::{SlackConfig, token};
 
 /// The two places Slack gives response_urls from (the second is GovSlack).
@@ -22,13 +22,31 @@ impl Reader<'_> {
         let bot_token = self.bot_token();
         let api_url = self.slack_api_url();
         let origins = self.response_url_origins();
+        let audit_channel = self.audit_channel();
         Some(SlackConfig {
             signing_secrets: signing_secrets?,
             app_tokens: app_tokens?,
             bot_token,
             api_url: api_url?,
             response_url_origins: origins?,
+            audit_channel,
         })
+    }
+
+    /// Only the Web API reaches a channel in which nobody has typed anything.
+    fn audit_channel(&mut self) -> Option<String> {
+        let name = "AUDIT_CHANNEL";
+        let channel = self.vars.get(name)?.to_owned();
+        if !Kind::Channel.has(&channel) || id::is_of_two(&channel) {
+            self.fault(
+                name,
+                "is not the id of a channel",
+                "use one such as C0123ABC, from the channel's details in Slack",
+            );
+        } else if !self.has_secret("SLACK_BOT_TOKEN") {
+            self.fault(name, "is set, but SLACK_BOT_TOKEN isn't", "set the token, or unset AUDIT_CHANNEL");
+        }
+        Some(channel)
     }
 
     /// Whether the bot opens sockets to Slack, so that Slack need not reach it.

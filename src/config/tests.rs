@@ -103,6 +103,9 @@ fn each_bad_value_is_blamed_on_its_variable_without_being_repeated() {
         ("ALLOWED_USERS", "U0ALICE,S0CANARY"),
         ("ALLOWED_USER_GROUPS", "U0CANARY"),
         ("ALLOWED_CHANNELS", "#canary"),
+        ("AUDIT_CHANNEL", "#canary"),
+        ("AUDIT_CHANNEL", "D0CANARY"),
+        ("AUDIT_CHANNEL", "C0CANARY"),
         ("ALLOWED_USERS_FILE", "/run/secrets/canary"),
         ("ALLOWED_USER_GROUPS_FILE", "/run/secrets/canary"),
         ("ALLOWED_CHANNELS_FILE", "/run/secrets/canary"),
@@ -113,6 +116,20 @@ fn each_bad_value_is_blamed_on_its_variable_without_being_repeated() {
         assert!(blamed.starts_with(&faults.0[0].variable), "{name}: {faults}");
         assert!(!faults.to_string().contains("canary"), "{faults}");
     }
+}
+
+#[test]
+fn an_audit_channel_needs_a_token() {
+    let channel = |token| {
+        let config = with(&[("AUDIT_CHANNEL", "C0AUDIT"), ("SLACK_BOT_TOKEN", token)]);
+        config.map(|config| config.slack.audit_channel)
+    };
+    assert_eq!(channel("xoxb-1-2-abc"), Ok(Some("C0AUDIT".to_owned())));
+    let faults = channel("").unwrap_err().to_string();
+    assert_eq!(
+        faults,
+        "AUDIT_CHANNEL is set, but SLACK_BOT_TOKEN isn't: set the token, or unset AUDIT_CHANNEL"
+    );
 }
 
 #[test]

@@ -44,6 +44,16 @@ impl Mrkdwn {
         self.raw("*").text(&text).raw("*")
     }
 
+    /// Adds what was made in the same way.
+    pub(super) fn then(self, other: &Self) -> Self {
+        self.raw(&other.0)
+    }
+
+    /// How long it is, as Slack counts.
+    pub(super) fn characters(&self) -> usize {
+        self.0.chars().count()
+    }
+
     /// As a text object that Slack must not look for links, channels or mentions in.
     pub(super) fn object(self) -> SlackBlockMarkDownText {
         SlackBlockMarkDownText::new(cut(&self.0, TEXT_LIMIT)).with_verbatim(true)

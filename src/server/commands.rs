@@ -274,8 +274,16 @@ impl Commands {
         let store = self.store.clone();
         tokio::spawn(async move {
             let (version, message) = (stored.version, MessageWrite::None);
-            let write =
-                Write { change: &change, version, held: None, progress: None, message, reminders, now };
+            let write = Write {
+                change: &change,
+                version,
+                held: None,
+                progress: None,
+                message,
+                trail: None,
+                reminders,
+                now,
+            };
             // Whatever else has just happened to it is as good a look.
             if let Err(error) = store.write(write).await {
                 tracing::warn!(link = change.connection.link.id, %error, "could not look sooner");

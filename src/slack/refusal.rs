@@ -83,6 +83,16 @@ const BUSY: Duration = Duration::from_secs(10);
 /// No error of Slack's is longer, in bytes.
 const LONGEST_WORD: usize = 60;
 
+/// Whether a word says of what a message has in it that Slack takes no such message, or no one of that
+/// length.
+#[must_use]
+pub fn is_about_the_content(word: &str) -> bool {
+    matches!(
+        word,
+        "invalid_blocks" | "invalid_blocks_format" | "msg_too_long" | "msg_blocks_too_long" | "no_text"
+    )
+}
+
 /// Whether a word says of a message, and not of where it stands, that it cannot be edited.
 #[must_use]
 pub fn is_about_the_message(word: &str) -> bool {

@@ -17,10 +17,12 @@ use tokio::time::Instant;
 use super::messages::ClaimedMessage;
 use super::row::{ProgressRow, json};
 use super::statements::Statements;
+use super::trail::NewLine;
 use super::{Claimed, Pool, Recorded, Store, StoreError, on};
 use crate::journal::{Progress, Then};
 use crate::life::{Change, Place};
 use crate::telemetry::{Metrics, Writer};
+use crate::trail::Entry;
 use rows::{Rows, Stands};
 
 /// Most rows of one commit. A commit of this size takes a few milliseconds; a larger one would keep
@@ -52,6 +54,8 @@ pub struct Write<'a> {
     pub progress: Option<(&'a Progress, Then)>,
     /// What becomes known of the link's message.
     pub message: MessageWrite<'a>,
+    /// What the audit channel is told of it, if there is one.
+    pub trail: Option<&'a Entry>,
     /// Whether the channel wants reminders.
     pub reminders: bool,
     /// Now.
@@ -85,14 +89,24 @@ impl Store {
             }
             _ => None,
         };
+        let (key, version) = (&write.change.connection.key, write.version + 1);
+        let id = || match &progress {
+            Some(ends) => ends.id.clone(),
+            None => format!("{} {} {version}", key.group_id, key.name),
+        };
+        let line = self.new_line(id, write.trail);
+        let kept = line.is_some();
         let (reply, written) = oneshot::channel();
         let closed = || StoreError::Refused("closed".to_owned());
-        let job = Job { change: Some(rows), progress, reply };
+        let job = Job { change: Some(rows), progress, line, reply };
         self.0.records.send(job).map_err(|_| closed())?;
         match written.await.map_err(|_| closed())?? {
             Done { changed: true, recorded: true } => {
                 if !write.change.show.is_empty() || write.change.news.is_some() {
                     self.0.behind.notify_one();
+                }
+                if kept {
+                    self.0.line_kept.notify_one();
                 }
                 Ok(Written::Committed)
             }
@@ -109,16 +123,34 @@ impl Store {
     /// Commits how a command stands. A failure of the database is tried again until it works or
     /// the lease is lost: what happened outside has happened.
     pub async fn record(&self, claimed: &Claimed, progress: &Progress, then: Then) -> Recorded {
+        self.record_with(claimed, progress, then, None).await
+    }
+
+    /// The same, with what the audit channel is told of it, if there is one.
+    pub async fn record_with(
+        &self,
+        claimed: &Claimed,
+        progress: &Progress,
+        then: Then,
+        trail: Option<&Entry>,
+    ) -> Recorded {
         let row = ProgressRow::of((&claimed.id, claimed.fence), claimed.accepted_at, progress, then);
         let mut pause = PAUSE;
         loop {
             let (reply, committed) = oneshot::channel();
-            let job = Job { change: None, progress: Some(row.clone()), reply };
+            let line = self.new_line(|| row.id.clone(), trail);
+            let kept = line.is_some();
+            let job = Job { change: None, progress: Some(row.clone()), line, reply };
             if self.0.records.send(job).is_err() {
                 return Recorded::LeaseLost;
             }
             match committed.await {
-                Ok(Ok(Done { recorded: true, .. })) => return Recorded::Committed,
+                Ok(Ok(Done { recorded: true, .. })) => {
+                    if kept {
+                        self.0.line_kept.notify_one();
+                    }
+                    return Recorded::Committed;
+                }
                 Ok(Ok(_)) => return Recorded::LeaseLost,
                 // Once: a database that is down is down for every command.
                 Ok(Err(error)) if pause == PAUSE => {
@@ -137,6 +169,7 @@ impl Store {
 pub(super) struct Job {
     change: Option<Rows>,
     progress: Option<ProgressRow>,
+    line: Option<NewLine>,
     reply: oneshot::Sender<Result<Done, StoreError>>,
 }
 
@@ -157,6 +190,8 @@ pub(super) async fn run(
     let mut jobs = Vec::with_capacity(BATCH);
     // Those about a connection that the batch before was about too.
     let mut later = Vec::new();
+    // The place of the newest line for the audit channel: one writer gives them all, in the order of commits.
+    let mut last = 0;
     loop {
         jobs.append(&mut later);
         if jobs.is_empty() && waiting.recv_many(&mut jobs, BATCH).await == 0 {
@@ -178,14 +213,14 @@ pub(super) async fn run(
             });
         later = second;
         let began = Instant::now();
-        let committed = commit(&batch, &pool, sql).await;
+        let committed = commit(&batch, &mut last, &pool, sql).await;
         metrics.committed(Writer::Change, began.elapsed().as_secs_f64());
         let results = match committed {
             // One must not suffer for another that the database does not take.
             Err(error) if batch.len() > 1 && error.may_be_one_rows_fault() => {
                 let mut results = Vec::with_capacity(batch.len());
                 for job in &batch {
-                    let one = commit(std::slice::from_ref(job), &pool, sql).await;
+                    let one = commit(std::slice::from_ref(job), &mut last, &pool, sql).await;
                     results.push(one.map(|mut done| done.remove(0)));
                 }
                 results
@@ -200,10 +235,15 @@ pub(super) async fn run(
     }
 }
 
-async fn commit(jobs: &[Job], pool: &Pool, sql: &'static Statements) -> Result<Vec<Done>, StoreError> {
+async fn commit(
+    jobs: &[Job],
+    last: &mut i64,
+    pool: &Pool,
+    sql: &'static Statements,
+) -> Result<Vec<Done>, StoreError> {
     let mut changes: Vec<_> = jobs.iter().filter_map(|job| job.change.as_ref()).collect();
     changes.sort_by_key(|change| change.key());
-    if changes.is_empty() {
+    if changes.is_empty() && jobs.iter().all(|job| job.line.is_none()) {
         let rows: Vec<_> = jobs.iter().filter_map(|job| job.progress.as_ref()).collect();
         let recorded = record(&rows, pool, sql).await?;
         let done = |job: &Job| Done {
@@ -218,11 +258,12 @@ async fn commit(jobs: &[Job], pool: &Pool, sql: &'static Statements) -> Result<V
         // notice, and everything after it would go into one that nobody ever commits.
         sqlx::query("BEGIN").execute(&mut *db).await?;
         let done = async {
-        let connections = json(&changes.iter().map(|change| &change.connection).collect::<Vec<_>>())?;
-        let rows = sqlx::query(statements.change).bind(connections).fetch_all(&mut *db).await?;
         let mut changed = HashSet::new();
-        for row in &rows {
-            changed.insert((row.try_get::<String, _>("group_id")?, row.try_get::<String, _>("name")?));
+        if !changes.is_empty() {
+            let connections = json(&changes.iter().map(|change| &change.connection).collect::<Vec<_>>())?;
+            for row in sqlx::query(statements.change).bind(connections).fetch_all(&mut *db).await? {
+                changed.insert((row.try_get::<String, _>("group_id")?, row.try_get::<String, _>("name")?));
+            }
         }
         let is_changed = |rows: &Rows| {
             let (group_id, name) = rows.key();
@@ -266,6 +307,16 @@ async fn commit(jobs: &[Job], pool: &Pool, sql: &'static Statements) -> Result<V
             for row in sqlx::query(sql.record).bind(json(&progress)?).fetch_all(&mut *db).await? {
                 recorded.insert(row.try_get::<String, _>("id")?);
             }
+        }
+        // Of what is so by this commit, and of nothing else.
+        let is_so = |job: &&Job| {
+            job.change.as_ref().is_none_or(&is_changed)
+                && job.progress.as_ref().is_none_or(|row| recorded.contains(&row.id))
+        };
+        let lines: Vec<_> = jobs.iter().filter(is_so).filter_map(|job| job.line.as_ref()).collect();
+        if !lines.is_empty() {
+            let rows: Vec<_> = lines.into_iter().map(|line| line.row(last)).collect();
+            sqlx::query(sql.keep_lines).bind(json(&rows)?).execute(&mut *db).await?;
         }
             sqlx::query("COMMIT").execute(&mut *db).await?;
             Ok::<_, StoreError>((changed, recorded))

@@ -10,6 +10,7 @@ mod commands;
 mod connections;
 mod messages;
 mod scene;
+mod trail;
 
 use std::ops::Range;
 
@@ -75,6 +76,11 @@ scenarios! {
         a_thread_is_told_what_is_its_own_in_order
         who_stops_gives_up_only_its_messages
         a_message_is_about_those_that_it_shows_and_its_own;
+    trail:
+        the_channel_is_told_by_one_process_at_a_time
+        lines_come_in_their_order_and_go_once_they_are_told
+        what_waits_too_long_is_given_up_and_counted
+        of_too_many_the_oldest_are_given_up;
 }
 
 macro_rules! fields {
@@ -90,7 +96,8 @@ macro_rules! fields {
 
 fields! {
     accept bury void alive twin record claim renew release purge census open_stages undeliverable probe keep_catalogue kept_catalogue
-    keep_identity kept_identity command;
+    keep_identity kept_identity command keep_lines take_turn lines forget_lines record_turn hurry_turn release_turn
+    line_behind line_before void_lines purge_lines;
     change new_messages place_messages show_messages leave_messages tell sweep_groups by_key by_link by_schema of_channel
     count_of_channel of_message watched claim_looks ticked missing purge_connections claim_sweeps sweep_pages
     oldest_sweep listed record_sweep release_sweeps claim_messages claim_message news forget_news record_message disturb_message backlog

@@ -7,6 +7,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use ring::rand::SecureRandom as _;
@@ -109,6 +110,8 @@ impl Store {
             records,
             leases: Leases::new(options.lease),
             behind: tokio::sync::Notify::new(),
+            keeps_trail: AtomicBool::default(),
+            line_kept: tokio::sync::Notify::new(),
             progress,
             graveyard,
             probe: tokio::sync::Mutex::default(),
@@ -198,6 +201,7 @@ async fn sqlite(path: &Path) -> Result<(sqlx::SqlitePool, File), OpenError> {
         "UPDATE command SET lease_until = 0 WHERE ended_at IS NULL",
         "UPDATE message SET lease_until = 0 WHERE lease_until > 0",
         "UPDATE sweep SET lease_until = 0",
+        "UPDATE audit_turn SET lease_until = 0",
     ] {
         pool.execute(leases).await.map_err(|error| OpenError::of_sqlite(path, error))?;
     }

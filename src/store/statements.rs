@@ -76,6 +76,30 @@ pub(super) struct Statements {
     pub(super) kept_identity: &'static str,
     /// One command, ended or not. `$1` id.
     pub(super) command: &'static str,
+    /// Keeps lines for the audit channel. `$1` rows.
+    pub(super) keep_lines: &'static str,
+    /// Takes the turn to tell the channel, if there is something to tell. `$1` owner, `$2` lease in ms,
+    /// `$3` now.
+    pub(super) take_turn: &'static str,
+    /// The next lines, at most `$1`.
+    pub(super) lines: &'static str,
+    /// Deletes lines that were told. `$1` ids.
+    pub(super) forget_lines: &'static str,
+    /// Gives the turn back. `$1` fence, `$2` when it is due again, `$3` tries, `$4` how many of those that
+    /// were given up the channel was told of.
+    pub(super) record_turn: &'static str,
+    /// Makes the turn due.
+    pub(super) hurry_turn: &'static str,
+    /// Gives up the turn of a process. `$1` owner.
+    pub(super) release_turn: &'static str,
+    /// The place of the newest line but `$1`.
+    pub(super) line_behind: &'static str,
+    /// The place of the last line until `$1`.
+    pub(super) line_before: &'static str,
+    /// Gives up the lines until `$1`.
+    pub(super) void_lines: &'static str,
+    /// Deletes lines that were given up, at most `$1`.
+    pub(super) purge_lines: &'static str,
 } and {
     /// Those of connections and messages.
     connections: ConnectionStatements,
@@ -83,7 +107,7 @@ pub(super) struct Statements {
 }
 
 macro_rules! statements {
-    (now: $now:literal, new: $new:literal, changed: $changed:literal,
+    (now: $now:literal, new: $new:literal, changed: $changed:literal, lines: $lines:literal, told: $told:literal,
      connections: $connections:expr, held: $held:literal, in_hand: $in_hand:literal, skip: $skip:literal, one_of: $one_of:literal, end: $end:literal, record_order: $record_order:literal, renew_order: $renew_order:literal) => {
         Statements {
             accept: concat!(
@@ -150,6 +174,30 @@ macro_rules! statements {
             kept_identity: "SELECT body FROM identity WHERE name = 'own'",
             command: "SELECT id, team_id, channel_id, user_id, request, connection_id, stage, accepted_at \
                       FROM command WHERE id = $1",
+            keep_lines: concat!(
+                "INSERT INTO audit_line (id, seq, body) SELECT v.id, v.seq, v.body FROM ", $lines,
+                " WHERE true ORDER BY v.id ON CONFLICT (id) DO NOTHING"
+            ),
+            take_turn: concat!(
+                "UPDATE audit_turn SET owner = $1, fence = fence + 1, lease_until = ", $now, " + $2 \
+                 WHERE lease_until <= ", $now, " AND due <= $3 AND (dropped > 0 \
+                 OR (SELECT max(seq) FROM audit_line) > dropped_to) RETURNING fence, tries, dropped"
+            ),
+            lines: "SELECT id, body FROM audit_line WHERE seq > (SELECT dropped_to FROM audit_turn) \
+                    ORDER BY seq, id LIMIT $1",
+            forget_lines: concat!("DELETE FROM audit_line WHERE id", $one_of, $told, $end),
+            record_turn: "UPDATE audit_turn SET due = $2, tries = $3, dropped = dropped - $4, lease_until = 0 \
+                          WHERE fence = $1",
+            hurry_turn: "UPDATE audit_turn SET due = 0, tries = 0",
+            release_turn: "UPDATE audit_turn SET lease_until = 0 WHERE owner = $1",
+            line_behind: "SELECT seq FROM audit_line ORDER BY seq DESC LIMIT 1 OFFSET $1",
+            line_before: "SELECT max(seq) AS seq FROM audit_line WHERE seq <= $1",
+            void_lines: "UPDATE audit_turn SET dropped = dropped + (SELECT count(*) FROM audit_line \
+                         WHERE seq > dropped_to AND seq <= $1), dropped_to = $1 WHERE dropped_to < $1",
+            purge_lines: concat!(
+                "DELETE FROM audit_line WHERE id", $one_of, "SELECT id FROM audit_line \
+                 WHERE seq <= (SELECT dropped_to FROM audit_turn) ORDER BY seq LIMIT $1", $end
+            ),
             connections: $connections,
         }
     };
@@ -166,6 +214,8 @@ pub(super) const SQLITE: Statements = statements! {
               value ->> 'connection_id' AS connection_id, value ->> 'existed' AS existed, \
               value ->> 'problem' AS problem, value ->> 'tries' AS tries, value ->> 'posts' AS posts, value ->> 'noted' AS noted, value ->> 'run_at' AS run_at, \
               value ->> 'ended_at' AS ended_at, value ->> 'keep' AS keep FROM json_each($1)) AS v",
+    lines: "(SELECT value ->> 'id' AS id, value ->> 'seq' AS seq, value ->> 'body' AS body FROM json_each($1)) AS v",
+    told: "SELECT value FROM json_each($1)",
     connections: connections::SQLITE,
     held: "(SELECT value ->> 'id' AS id, value ->> 'fence' AS fence FROM json_each($3)) AS v",
     in_hand: "SELECT value FROM json_each($5)",
@@ -182,6 +232,8 @@ pub(super) const POSTGRES: Statements = statements! {
           user_id text, request text, response_url text, stage text, connection_id text, existed bigint, accepted_at bigint)",
     changed: "json_to_recordset($1::json) AS v(id text, fence bigint, stage text, connection_id text, existed bigint, \
               problem text, tries bigint, posts bigint, noted bigint, run_at bigint, ended_at bigint, keep bigint)",
+    lines: "json_to_recordset($1::json) AS v(id text, seq bigint, body text)",
+    told: "SELECT json_array_elements_text($1::json)",
     connections: connections::POSTGRES,
     held: "json_to_recordset($3::json) AS v(id text, fence bigint)",
     in_hand: "SELECT json_array_elements_text($5::json)",

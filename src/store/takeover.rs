@@ -135,6 +135,7 @@ impl Store {
                     held: None,
                     progress: None,
                     message: MessageWrite::None,
+                    trail: None,
                     reminders: false,
                     now,
                 })

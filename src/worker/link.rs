@@ -12,6 +12,7 @@ use slack_morphism::prelude::SlackMessageContent;
 
 use super::Outcome;
 use super::deliver::{Delivery, Job, Sent, Tried, failed, not_posted};
+use super::ended;
 use crate::command::places::Channels;
 use crate::crash::crash_point;
 use crate::fivetran::model::ConnectCard;
@@ -27,6 +28,7 @@ use crate::store::{
     Brought, ClaimedMessage, MessageWrite, Recorded, Store, StoreError, Stored, Write, Written,
 };
 use crate::telemetry::Party;
+use crate::trail::Entry;
 use crate::work::Work;
 
 /// First pause before something that must be on disk is tried again.
@@ -238,7 +240,7 @@ impl Links {
             }
             Intention::TakeBack(change) => {
                 let version = stored.map_or(0, |stored| stored.version);
-                match self.write(job, &change, version, MessageWrite::None, None).await? {
+                match self.write(job, &change, version, MessageWrite::None, None, None).await? {
                     Written::LeaseLost => Ok(Some(Asked::LeaseLost)),
                     Written::Committed | Written::Conflict => Ok(None),
                 }
@@ -256,7 +258,7 @@ impl Links {
                 let version = stored.map_or(0, |stored| stored.version);
                 let message = if held.is_some() { MessageWrite::None } else { MessageWrite::New };
                 let progress = record.as_ref().map(|record| (&record.progress, record.then));
-                let written = self.write(job, &change, version, message, progress).await;
+                let written = self.write(job, &change, version, message, progress, None).await;
                 if !matches!(written, Ok(Written::Committed))
                     && let Some(held) = &held
                 {
@@ -337,7 +339,8 @@ impl Links {
             let next = life::next(&stands.0, Event::NotPosted, false, now);
             let message = held.map_or(MessageWrite::None, MessageWrite::Untouched);
             // An edit holds its message under the name that the link had then.
-            match self.write(job, &next, stands.1, message, None).await {
+            let entry = Entry::of_change(&stands.0.link, &next.connection.link, now);
+            match self.write(job, &next, stands.1, message, None, entry.as_ref()).await {
                 Ok(Written::Committed) => return true,
                 Ok(Written::LeaseLost) => return false,
                 Ok(Written::Conflict) => {}
@@ -362,6 +365,7 @@ impl Links {
     pub(super) async fn settle(&self, job: Job<'_>, landed: Landed, record: &Record) -> bool {
         let Landed { mut connection, mut version, place, uninvited, held } = landed;
         let generation = connection.generation;
+        let entry = ended::entry(job, &record.progress, record.then, Some(&connection));
         let mut pause = PAUSE;
         loop {
             let now = self.delivery.clock.now();
@@ -371,7 +375,7 @@ impl Links {
                 None => MessageWrite::Placed(place.as_ref()),
             };
             let progress = Some((&record.progress, record.then));
-            match self.write(job, &change, version, message, progress).await {
+            match self.write(job, &change, version, message, progress, entry.as_ref()).await {
                 Ok(Written::Committed) => {
                     self.after(job, held.is_some(), place.as_ref(), uninvited).await;
                     return true;
@@ -395,7 +399,8 @@ impl Links {
                 Ok(_) => {
                     self.leave(&connection.link.message_id, place.as_ref(), held.as_ref()).await;
                     let Record { progress, then } = record;
-                    return self.store.record(job.claimed, progress, *then).await == Recorded::Committed;
+                    let recorded = self.store.record_with(job.claimed, progress, *then, entry.as_ref());
+                    return recorded.await == Recorded::Committed;
                 }
                 Err(_) => {}
             }
@@ -424,17 +429,20 @@ impl Links {
         progress: &Progress,
         then: Then,
     ) -> Result<Option<bool>, StoreError> {
+        let entry = ended::entry(job, progress, then, None);
         let stored = self.store.connection(&job.work.request().key()).await?;
         let ours = stored.filter(|stored| {
             let posting = stored.connection.posting.as_ref();
             posting.is_some_and(|posting| posting.command == job.claimed.id)
         });
         let Some(stored) = ours else {
-            return Ok(Some(self.store.record(job.claimed, progress, then).await == Recorded::Committed));
+            let recorded = self.store.record_with(job.claimed, progress, then, entry.as_ref()).await;
+            return Ok(Some(recorded == Recorded::Committed));
         };
         let change = life::next(&stored.connection, Event::MaybePosted, false, self.delivery.clock.now());
         let progress = Some((progress, then));
-        Ok(match self.write(job, &change, stored.version, MessageWrite::None, progress).await? {
+        let message = MessageWrite::None;
+        Ok(match self.write(job, &change, stored.version, message, progress, entry.as_ref()).await? {
             Written::Committed => Some(true),
             Written::LeaseLost => Some(false),
             Written::Conflict => None,
@@ -450,7 +458,7 @@ impl Links {
                 Err(_) => return false,
             };
             let change = life::next(&stored.connection, Event::Cancelled, false, self.delivery.clock.now());
-            match self.write(job, &change, stored.version, MessageWrite::None, None).await {
+            match self.write(job, &change, stored.version, MessageWrite::None, None, None).await {
                 Ok(Written::Committed) => return true,
                 Ok(Written::Conflict) => {}
                 Ok(Written::LeaseLost) | Err(_) => return false,
@@ -495,10 +503,11 @@ impl Links {
         version: i64,
         message: MessageWrite<'_>,
         progress: Option<(&Progress, Then)>,
+        trail: Option<&Entry>,
     ) -> Result<Written, StoreError> {
         let reminders = self.channels.of(&change.connection.link.channel_id).reminders;
         let now: Timestamp = self.delivery.clock.now();
         let held = Some(job.claimed);
-        self.store.write(Write { change, version, held, progress, message, reminders, now }).await
+        self.store.write(Write { change, version, held, progress, message, trail, reminders, now }).await
     }
 }

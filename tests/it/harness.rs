@@ -43,6 +43,8 @@ pub(crate) const CHANNEL: &str = "C0CUSTOMER";
 pub(crate) const PRIVATE: &str = "C0PRIVATE";
 /// A channel that is shared with a customer's workspace, with the bot in it.
 pub(crate) const SHARED: &str = "C0SHARED";
+/// A private channel of those who run the bot, with the bot in it.
+pub(crate) const AUDIT: &str = "C0AUDIT";
 /// Who types.
 pub(crate) const USER: &str = "U0ALICE";
 /// A colleague.

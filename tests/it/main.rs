@@ -10,6 +10,7 @@
 )]
 
 mod acceptance;
+mod audit;
 mod broken;
 mod canary;
 mod channels;

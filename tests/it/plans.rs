@@ -25,7 +25,8 @@ const ROWS: usize = 20_000;
 const GROWING: [&str; 5] = ["command", "connection", "message", "news", "link"];
 /// Indexes of what is at work, due or new, and of nothing else: to read one of them whole is to read
 /// what is wanted.
-const SMALL: [&str; 9] = [
+const SMALL: [&str; 10] = [
+    "audit_line_seq",
     "command_open",
     "command_owner",
     "command_oldest",
@@ -103,7 +104,8 @@ fn faults_of(engine: Engine, plan: &[String]) -> Vec<String> {
 fn reads_all_on_sqlite(line: &str) -> bool {
     let Some(scanned) = line.strip_prefix("SCAN ") else { return false };
     let name = scanned.split(' ').next().unwrap_or_default();
-    let given = ["CONSTANT", "json_each", "v", "counted", "sweep"].contains(&name) || name.starts_with('(');
+    let given = ["CONSTANT", "json_each", "v", "counted", "sweep", "audit_turn"].contains(&name)
+        || name.starts_with('(');
     let small = scanned.split_once("INDEX ").is_some_and(|(_, index)| SMALL.contains(&index));
     !given && !small
 }

@@ -258,6 +258,7 @@ async fn keep(bot: &TestBot, group: usize, n: usize, connection_id: &str) {
         held: None,
         progress: None,
         message: MessageWrite::New,
+        trail: None,
         reminders: false,
         now,
     };

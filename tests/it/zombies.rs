@@ -265,6 +265,7 @@ async fn whoever_edits_a_message_without_having_it_any_more_does_not_have_the_la
         held: None,
         progress: None,
         message: MessageWrite::Shown(&late),
+        trail: None,
         reminders: false,
         now,
     };

@@ -431,6 +431,52 @@ pub(super) const CHANGES: &[(&str, &[Change])] = &[
             ("of_message", "AND c.name = $3", ""),
         ],
     ),
+    (
+        "the_channel_is_told_by_one_process_at_a_time",
+        &[
+            ("take_turn", "owner = $1, ", ""),
+            ("take_turn", "fence = fence + 1", "fence = fence"),
+            ("take_turn", "+ $2", "+ 0 * $2"),
+            ("take_turn", "lease_until <=", "0 <="),
+            ("take_turn", "due <= $3", "$3 = $3"),
+            ("record_turn", "fence = $1", "$1 = $1"),
+            ("record_turn", "due = $2", "due = 0 * $2"),
+            ("record_turn", "tries = $3", "tries = 0 * $3"),
+            ("record_turn", "lease_until = 0", "lease_until = lease_until"),
+            ("release_turn", "owner = $1", "$1 = $1"),
+            ("hurry_turn", "due = 0", "due = due"),
+            ("hurry_turn", "tries = 0", "tries = tries"),
+        ],
+    ),
+    (
+        "lines_come_in_their_order_and_go_once_they_are_told",
+        &[
+            ("lines", "ORDER BY seq, id", "ORDER BY id"),
+            ("lines", "LIMIT $1", "LIMIT 100"),
+            ("forget_lines", "WHERE id", "WHERE true OR id"),
+        ],
+    ),
+    (
+        "what_waits_too_long_is_given_up_and_counted",
+        &[
+            ("take_turn", "dropped > 0", "0 > 0"),
+            ("take_turn", "> dropped_to", "> 0 * dropped_to"),
+            ("lines", "seq > (", "0 < ("),
+            ("record_turn", "dropped - $4", "dropped - 0 * $4"),
+            ("line_before", "seq <= $1", "$1 = $1"),
+            ("void_lines", "dropped + (", "0 + ("),
+            ("void_lines", "seq > dropped_to", "true"),
+            ("void_lines", "seq <= $1", "$1 = $1"),
+            ("void_lines", ", dropped_to = $1", ""),
+            ("void_lines", "dropped_to < $1", "$1 = $1"),
+            ("purge_lines", "WHERE id", "WHERE true OR id"),
+            ("purge_lines", "seq <= (", "0 <= ("),
+        ],
+    ),
+    (
+        "of_too_many_the_oldest_are_given_up",
+        &[("line_behind", "seq DESC", "seq"), ("line_behind", "OFFSET $1", "OFFSET 0 * $1")],
+    ),
 ];
 
 /// Conditions that are not taken away, and why nobody would see it.
@@ -450,5 +496,6 @@ pub(super) const UNTRIED: &[(&str, &str, &str)] = &[
         "it takes no short needle; without it the key refuses version 2",
     ),
     ("sweep_groups", "ON CONFLICT (group_id)", "the same, for the second link of a group"),
+    ("keep_lines", "ON CONFLICT (id)", "without it a record that is tried again never ends"),
     ("release_messages", "lease_until > 0", "for the index: it would write the 0 that is there"),
 ];

@@ -60,12 +60,23 @@ impl Scene {
 
     /// Both begin with an empty database.
     pub(super) async fn new(db: &SqlitePool, sql: &'static Statements) -> Self {
-        for table in
-            ["command", "connection", "message", "news", "sweep", "link", "probe", "catalogue", "identity"]
-        {
+        for table in [
+            "command",
+            "connection",
+            "message",
+            "news",
+            "sweep",
+            "link",
+            "probe",
+            "catalogue",
+            "identity",
+            "audit_line",
+            "audit_turn",
+        ] {
             let sql = sqlx::AssertSqlSafe(format!("DELETE FROM {table}"));
             sqlx::query(sql).execute(db).await.unwrap();
         }
+        sqlx::query("INSERT INTO audit_turn DEFAULT VALUES").execute(db).await.unwrap();
         let (url, secrets) = (DatabaseUrl::Sqlite("unused".into()), [SecretString::from("secret")]);
         let options = Options {
             url: &url,
@@ -249,6 +260,7 @@ impl<'a> Judged<'a> {
                 held: self.held,
                 progress: self.then.map(|then| (&progress, then)),
                 message: self.message,
+                trail: None,
                 reminders: false,
                 now: at(self.now),
             })

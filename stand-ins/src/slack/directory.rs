@@ -131,6 +131,7 @@ impl Directory {
             Channel { is_private: true, has_bot: false, ..channel("C0PRIVATE", "leadership") },
             Channel { is_shared: true, ..channel("C0SHARED", "shared-acme") },
             Channel { is_shared: true, ..channel("C0GLOBEX", "ext-globex") },
+            Channel { is_private: true, ..channel("C0AUDIT", "connect-card-audit") },
             Channel { is_private: true, is_im: true, has_bot: false, ..channel("D0PAIR", "") },
             Channel {
                 is_private: true,

@@ -9,7 +9,7 @@ use sqlx::{Connection as _, SqliteConnection};
 use stand_ins::slack::{Ack, Message, Visibility, block_faults};
 
 use super::transcript::name;
-use super::{CHANNEL, TestBot, USER, client, private, until};
+use super::{AUDIT, CHANNEL, TestBot, USER, client, private, until};
 
 /// A customer takes longer than that between two looks at the landing page; and two cards of one
 /// connection are the same card if they are made in the same second.
@@ -187,8 +187,8 @@ impl TestBot {
     pub(crate) fn link_message(&self) -> Message {
         let mut messages = self.slack.messages().into_iter();
         let posted = messages.rfind(|message| {
-            let is_direct = message.channel.starts_with('D');
-            message.visibility == Visibility::Channel && message.thread_ts.is_none() && !is_direct
+            let elsewhere = message.channel.starts_with('D') || message.channel == AUDIT;
+            message.visibility == Visibility::Channel && message.thread_ts.is_none() && !elsewhere
         });
         posted.expect("a message")
     }
