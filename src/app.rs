@@ -31,6 +31,7 @@ use crate::seal::{Purpose, Sealer};
 use crate::server::accept::Intake;
 use crate::server::commands::Commands;
 use crate::server::connected::Connected;
+use crate::server::doctor::Doctor;
 use crate::server::form::Forms;
 use crate::server::health::{Health, Reached};
 use crate::server::interactivity::Interactivity;
@@ -450,6 +451,20 @@ impl Parts {
             words: Arc::clone(&words),
             intake: intake.clone(),
         });
+        let doctor = Doctor {
+            clock: clock.clone(),
+            started_at: clock.now(),
+            metrics: metrics.clone(),
+            store: store.clone(),
+            gate: Arc::clone(gate),
+            web_api: self.web_api.clone(),
+            provision: self.provision.clone(),
+            words: Arc::clone(&words),
+            sockets: Box::new({
+                let reached = reached.clone();
+                move || reached.open_sockets()
+            }),
+        };
         let commands = Arc::new(Commands {
             clock: clock.clone(),
             metrics: metrics.clone(),
@@ -461,6 +476,7 @@ impl Parts {
             store: store.clone(),
             provision: self.provision.clone(),
             forms: Arc::clone(&forms),
+            doctor,
         });
         RouteState {
             commands: Arc::clone(&commands),

@@ -6,6 +6,7 @@
 
 pub mod cancel;
 pub mod connect;
+pub mod doctor;
 pub mod form;
 pub mod help;
 pub mod list;
@@ -45,8 +46,16 @@ impl Verb {
 }
 
 /// Everything that can be typed, in the order of help.
-pub const VERBS: [Verb; 7] =
-    [connect::VERB, status::VERB, list::VERB, renew::VERB, cancel::VERB, services::VERB, help::VERB];
+pub const VERBS: [Verb; 8] = [
+    connect::VERB,
+    status::VERB,
+    list::VERB,
+    renew::VERB,
+    cancel::VERB,
+    services::VERB,
+    doctor::VERB,
+    help::VERB,
+];
 
 /// A command that can be carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -63,6 +72,8 @@ pub enum Command {
     List,
     /// Say which services there are.
     Services(String),
+    /// Say whether the bot is well.
+    Doctor,
     /// Say what can be typed.
     Help,
 }
@@ -265,7 +276,7 @@ pub fn parse(typed: &str, vocabulary: &Vocabulary<'_>) -> Result<Command, UsageE
     let target = match &command {
         Command::Connect(request) => Some(&request.target),
         Command::Renew(target) | Command::Cancel(target) | Command::Status(target) => Some(target),
-        Command::List | Command::Services(_) | Command::Help => None,
+        Command::List | Command::Services(_) | Command::Doctor | Command::Help => None,
     };
     // A schema cannot be renamed: before one is made of italics, or of a word that is rather
     // something else, its person is asked.
@@ -321,6 +332,7 @@ fn parse_text(text: &str, vocabulary: &Vocabulary<'_>) -> Result<Command, UsageE
             schema_of(&status::VERB, rest, vocabulary).map(Command::Status)
         }
         [verb, ..] if verb.eq_ignore_ascii_case("list") => Ok(Command::List),
+        [verb, ..] if verb.eq_ignore_ascii_case("doctor") => Ok(Command::Doctor),
         [verb, rest @ ..] if verb.eq_ignore_ascii_case("services") => {
             Ok(Command::Services(searched(rest).join(" ")))
         }
@@ -347,7 +359,9 @@ pub fn hangs_on_the_catalogue(typed: &str, read: &Result<Command, UsageError>, c
         Ok(Command::Services(words)) => !services::is_known(words, catalog),
         // `help scout`.
         Ok(Command::Help) => text.contains(' '),
-        Ok(Command::Renew(_) | Command::Cancel(_) | Command::Status(_) | Command::List) => false,
+        Ok(Command::Renew(_) | Command::Cancel(_) | Command::Status(_) | Command::List | Command::Doctor) => {
+            false
+        }
         Err(UsageError::SchemaWanted { .. } | UsageError::NotASchema { .. }) => false,
         Err(_) => !text.is_empty(),
     }

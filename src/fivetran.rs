@@ -25,8 +25,8 @@ pub mod schema;
 mod shapes;
 pub mod tasks;
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
 use reqwest::{Client as Http, Method, Request, RequestBuilder};
@@ -73,6 +73,8 @@ pub struct Fivetran {
     hourly_limit: Arc<AtomicU64>,
     /// Requests that it said were left; [`UNTOLD`] until it has.
     calls_left: Arc<AtomicU64>,
+    /// When a key expires, as Fivetran said last, with the variable that the key comes from.
+    told_expiry: Arc<Mutex<Option<(&'static str, Timestamp)>>>,
     complaints: Arc<Complaints>,
     metrics: Metrics,
 }
@@ -129,6 +131,7 @@ impl Fivetran {
             keys: Keys::new(key, second_key),
             hourly_limit: Arc::default(),
             calls_left: Arc::new(AtomicU64::new(UNTOLD)),
+            told_expiry: Arc::default(),
             complaints: Arc::default(),
             metrics: Metrics::default(),
         }
@@ -155,12 +158,14 @@ impl Fivetran {
     /// The same API under other keys, for the first call with those.
     #[must_use]
     pub fn under(&self, key: ApiKey, second_key: Option<ApiKey>) -> Self {
-        Self { keys: Keys::new(key, second_key), complaints: Arc::default(), ..self.clone() }
+        let (keys, complaints, told_expiry) = (Keys::new(key, second_key), Arc::default(), Arc::default());
+        Self { keys, complaints, told_expiry, ..self.clone() }
     }
 
     /// Calls under other keys from now on; so do the clones.
     pub fn renew(&self, key: ApiKey, second_key: Option<ApiKey>) {
         self.keys.renew(key, second_key);
+        *self.told_expiry.lock().unwrap_or_else(PoisonError::into_inner) = None;
     }
 
     /// Creates a connection and its Connect Card in one call. Not repeatable: after

@@ -124,6 +124,12 @@ impl Gate {
         Self { permissions, directory: Directory::new(web_api) }
     }
 
+    /// The rule.
+    #[must_use]
+    pub fn permissions(&self) -> &Permissions {
+        &self.permissions
+    }
+
     /// Takes over whose the token is, by what is known from before. If nothing is, asks, and waits for
     /// a moment.
     pub async fn recall(&self, known: Option<Identity>, now: Timestamp) {

@@ -7,6 +7,8 @@
 mod landing;
 mod sweep;
 
+use jiff::Timestamp;
+
 use crate::fivetran::catalog::ServiceId;
 use crate::fivetran::error::Error;
 use crate::fivetran::listed::Page;
@@ -39,6 +41,29 @@ impl Provision {
     #[must_use]
     pub fn hourly_limit(&self) -> Option<u64> {
         self.fivetran.hourly_limit()
+    }
+
+    /// How many of them Fivetran last said are left in this hour.
+    #[must_use]
+    pub fn calls_left(&self) -> Option<u64> {
+        self.fivetran.calls_left()
+    }
+
+    /// The variable that the key in use comes from, and when the key expires, as far as is known.
+    #[must_use]
+    pub fn key(&self) -> (&'static str, Option<Timestamp>) {
+        (self.fivetran.key_in_use().variable, self.fivetran.known_expiry())
+    }
+
+    /// What Fivetran calls a destination; without one, whether it takes the key. May be repeated.
+    ///
+    /// # Errors
+    /// [`Error`].
+    pub async fn destination(&self, group_id: Option<&str>) -> Result<Option<String>, Error> {
+        match group_id {
+            Some(group_id) => self.fivetran.group(group_id).await.map(|group| Some(group.name)),
+            None => self.fivetran.account().await.map(|_| None),
+        }
     }
 
     /// Which config keys the service wants, asked of Fivetran unless the request knows. May be repeated.

@@ -10,6 +10,7 @@
 
 pub mod ask;
 pub mod audit;
+pub mod doctor;
 pub mod form;
 mod in_the_way;
 pub mod list;

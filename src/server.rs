@@ -8,6 +8,7 @@ pub mod accept;
 pub mod commands;
 pub mod connected;
 mod deadline;
+pub mod doctor;
 mod feedback;
 pub mod form;
 pub mod health;

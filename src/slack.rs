@@ -17,9 +17,11 @@ pub mod pauses;
 pub mod people;
 pub mod refusal;
 pub mod respond;
+pub mod rooms;
 pub mod signature;
 pub mod socket;
 pub mod token;
+mod transport;
 pub mod web_api;
 
 use secrecy::{ExposeSecret, SecretString};

@@ -27,7 +27,7 @@ use crate::life::{News, State};
 use crate::permission::Refused;
 use crate::reply::live::{self, Note};
 use crate::reply::{
-    self, Audience, UnderWay, ask, audit, form, list as list_reply, services as services_reply,
+    self, Audience, UnderWay, ask, audit, doctor, form, list as list_reply, services as services_reply,
     status as status_reply, trouble,
 };
 use crate::trail::{self, End, Line, What};
@@ -81,6 +81,7 @@ pub fn entries() -> Vec<Entry> {
         gallery.questions();
         gallery.refusals();
         gallery.lists();
+        gallery.doctor();
         gallery.status();
         gallery.form();
         gallery.audit();
@@ -378,6 +379,13 @@ impl Gallery<'_> {
         ] {
             let content = services_reply::services(&found, &sample.typed, &sample.slash);
             self.message(&format!("services-{name}"), content);
+        }
+    }
+
+    fn doctor(&mut self) {
+        let sample = self.sample;
+        for (name, findings) in sample.findings() {
+            self.message(&format!("doctor-{name}"), doctor::doctor(&findings, &sample.slash));
         }
     }
 

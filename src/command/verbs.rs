@@ -4,12 +4,12 @@
 //! makes a connection must not be proposed to somebody who wants one cancelled. Pure.
 
 use super::{
-    LINE_LIMIT, UsageError, VERBS, Verb, Vocabulary, cancel, connect, echo, list, meant, renew, services,
-    status,
+    LINE_LIMIT, UsageError, VERBS, Verb, Vocabulary, cancel, connect, doctor, echo, list, meant, renew,
+    services, status,
 };
 
 /// Other words for the verbs.
-const SYNONYMS: [(&str, Verb); 14] = [
+const SYNONYMS: [(&str, Verb); 17] = [
     ("delete", cancel::VERB),
     ("remove", cancel::VERB),
     ("rm", cancel::VERB),
@@ -21,6 +21,9 @@ const SYNONYMS: [(&str, Verb); 14] = [
     ("refresh", renew::VERB),
     ("ls", list::VERB),
     ("links", list::VERB),
+    ("health", doctor::VERB),
+    ("diagnose", doctor::VERB),
+    ("ping", doctor::VERB),
     ("search", services::VERB),
     ("find", services::VERB),
     ("sources", services::VERB),

@@ -3,6 +3,8 @@
 //!
 //! Owns the requests that only ask for that. Must not know who asks, nor any sentence.
 
+use std::sync::PoisonError;
+
 use jiff::Timestamp;
 use reqwest::Method;
 use serde::de::IgnoredAny;
@@ -77,12 +79,23 @@ impl Fivetran {
 
     /// When the key in use expires: as Fivetran says it, if it does, or else the configuration.
     pub async fn key_expiry(&self) -> Option<Timestamp> {
-        let configured = self.key_in_use().expires;
+        let (variable, configured) = (self.key_in_use().variable, self.key_in_use().expires);
         let id = self.account().await.ok().and_then(|account| account.system_key_id);
         let told = match id {
             Some(id) => self.system_key_expiry(&id).await.ok().flatten(),
             None => None,
         };
+        if let Some(told) = told {
+            *self.told_expiry.lock().unwrap_or_else(PoisonError::into_inner) = Some((variable, told));
+        }
         told.or(configured)
+    }
+
+    /// The same by what is known already.
+    #[must_use]
+    pub fn known_expiry(&self) -> Option<Timestamp> {
+        let key = self.key_in_use();
+        let told = *self.told_expiry.lock().unwrap_or_else(PoisonError::into_inner);
+        told.filter(|(variable, _)| *variable == key.variable).map(|(_, at)| at).or(key.expires)
     }
 }

@@ -27,6 +27,11 @@ impl Mrkdwn {
         self
     }
 
+    /// Adds what is escaped already.
+    pub(super) fn add(self, more: Self) -> Self {
+        self.raw(&more.0)
+    }
+
     /// Adds foreign text, escaped. <https://docs.slack.dev/messaging/formatting-message-text#escaping>
     pub(super) fn text(mut self, text: &str) -> Self {
         self.0.push_str(&escape(text));

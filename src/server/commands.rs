@@ -1,10 +1,10 @@
 //! `POST /slack/commands`, and a command that comes over a socket: from a request of Slack's to a
 //! committed command and its acknowledgement.
 //!
-//! Owns the order of things before the acknowledgement, which share one deadline. Only three things
+//! Owns the order of things before the acknowledgement, which share one deadline. Only four things
 //! wait for an outside party: whether the person may
-//! ([`Gate::authorize`](crate::permission::Gate::authorize), 0.8 s at most); `status`, for Fivetran; and the
-//! form, for Slack.
+//! ([`Gate::authorize`](crate::permission::Gate::authorize), 0.8 s at most); `status`, for Fivetran; the
+//! form, for Slack; and `doctor`, for both.
 
 use std::sync::Arc;
 
@@ -18,6 +18,7 @@ use tokio::time::timeout_at;
 
 use super::accept::{Answered, Asked, Intake};
 use super::deadline::Deadline;
+use super::doctor::Doctor;
 use super::form::Forms;
 use super::json;
 use super::list::page as page_of;
@@ -32,7 +33,9 @@ use crate::journal::Progress;
 use crate::life::{self, Event, Link};
 use crate::permission::{Gate, Home, Person};
 use crate::provision::{self, Provision};
-use crate::reply::{self, ask, list as list_reply, services as services_reply, status as status_reply};
+use crate::reply::{
+    self, ask, doctor as doctor_reply, list as list_reply, services as services_reply, status as status_reply,
+};
 use crate::slack::interaction::Workspace;
 use crate::slack::{self, NotACommand, SlashCommand};
 use crate::store::{MessageWrite, Store, StoreError, Stored, Write};
@@ -61,6 +64,8 @@ pub struct Commands {
     pub provision: Provision,
     /// The form of the bare command.
     pub forms: Arc<Forms>,
+    /// Who says whether the bot is well.
+    pub doctor: Doctor,
 }
 
 /// Answers one slash command.
@@ -201,6 +206,10 @@ impl Commands {
             Command::Services(words) => {
                 let found = services::find(&words, &self.words.catalog.current(), services::SHOWN);
                 return replied(services_reply::services(&found, &words, &typed.command));
+            }
+            Command::Doctor => {
+                let findings = self.doctor.look(&typed, deadline).await;
+                return replied(doctor_reply::doctor(&findings, &typed.command));
             }
             Command::List => return replied(self.links(&typed, deadline).await),
             Command::Status(target) => {

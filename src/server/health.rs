@@ -47,8 +47,13 @@ pub struct Reached {
 impl Reached {
     /// The sockets in words, if there are to be any.
     fn sockets(&self) -> Option<String> {
-        let open = self.by_sockets.as_ref()?.count().min(SOCKETS);
-        Some(format!("{open} of {SOCKETS} sockets"))
+        self.open_sockets().map(|(open, wanted)| format!("{open} of {wanted} sockets"))
+    }
+
+    /// How many of them are open, of how many, if there are to be any.
+    #[must_use]
+    pub fn open_sockets(&self) -> Option<(usize, usize)> {
+        Some((self.by_sockets.as_ref()?.count().min(SOCKETS), SOCKETS))
     }
 
     /// Whether a command could come in at all. A request may at any time; where both ways are open, that

@@ -2,6 +2,7 @@
 //!
 //! Owns nothing but the client and where it is counted. Must not know what is called for.
 
+use jiff::Timestamp;
 use reqwest::{Client, RequestBuilder, Response};
 
 use crate::clock::Clock;
@@ -39,6 +40,11 @@ impl Caller {
     /// Begins a call, to be counted with what it comes to.
     pub(super) fn calling(&self, call: Operation) -> Calling {
         self.metrics.calling(call)
+    }
+
+    /// The time.
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Sends a request, and returns the beginning of the answer.

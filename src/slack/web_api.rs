@@ -1,41 +1,32 @@
 //! Slack's Web API: `slack-morphism`'s typed client over our one HTTP client.
 //!
-//! Owns the transport under the library's client, and what an error of a method means. Knows
-//! nothing of what is posted. The library's own transport has no timeouts and no cap on an
-//! answer's size, and its errors print whole bodies; here they are mapped to [`PostError`] at
-//! once.
+//! Owns which methods are called, and what an error of one means. Knows nothing of what is posted. The
+//! library's errors print whole bodies; here they are mapped to [`PostError`] at once.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
-use reqwest::{Client, RequestBuilder, StatusCode};
+use reqwest::Client;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use slack_morphism::errors::{
-    SlackClientApiError, SlackClientError, SlackClientHttpError, SlackClientProtocolError,
-    SlackClientSystemError, SlackRateLimitError,
-};
-use slack_morphism::multipart_form::FileMultipartData;
+use slack_morphism::errors::SlackClientError;
 use slack_morphism::prelude::{
-    ClientResult, SlackApiChatPostMessageRequest, SlackChannelId, SlackClient, SlackClientApiCallContext,
-    SlackClientHttpConnector, SlackClientId, SlackClientSecret, SlackMessageContent, SlackTs, SlackView,
+    ClientResult, SlackApiChatPostMessageRequest, SlackChannelId, SlackClient, SlackMessageContent, SlackTs,
+    SlackView,
 };
 use slack_morphism::{SlackApiToken, SlackApiTokenValue};
-use url::Url;
 
 use crate::clock::Clock;
 use crate::current::Current;
-use crate::outbound::{self, CallError};
+use crate::outbound;
 use crate::slack::Place;
 use crate::slack::caller::Caller;
 use crate::slack::complaints::Complaints;
 use crate::slack::pauses::Pauses;
 pub use crate::slack::people::{Identity, UserInfo};
-use crate::slack::refusal::{self, Sort};
 use crate::slack::respond::PostError;
+use crate::slack::rooms::{Rooms, Seen};
+use crate::slack::transport::{Connector, NOT_SENT, NOT_SLACK, judge, outcome};
 use crate::telemetry::{CallOutcome, Metrics, Operation};
 
 /// The Web API under one bot token. Clones share the connections.
@@ -45,6 +36,7 @@ pub struct WebApi {
     token: Current<SlackApiToken>,
     pauses: Pauses,
     complaints: Arc<Complaints>,
+    rooms: Arc<Rooms>,
 }
 
 impl WebApi {
@@ -59,6 +51,7 @@ impl WebApi {
             token: Current::new(api_token(token)),
             pauses: Pauses::default(),
             complaints: Arc::default(),
+            rooms: Arc::default(),
         }
     }
 
@@ -206,6 +199,19 @@ impl WebApi {
         self.call::<_, Value>(Call::to("views.open", ""), &Request { trigger_id, view }).await.map(drop)
     }
 
+    /// Whether the bot is in a channel, by what came of posting there last.
+    #[must_use]
+    pub fn was_in(&self, channel: &str) -> Option<Seen> {
+        self.rooms.of(channel)
+    }
+
+    fn note_room(&self, channel: &str, is_in: bool) {
+        if !channel.is_empty() {
+            let at = self.client.http_api.connector.caller.now();
+            self.rooms.note(channel, Seen { is_in, at });
+        }
+    }
+
     /// Asks who the token is.
     ///
     /// # Errors
@@ -258,13 +264,20 @@ impl WebApi {
                 return Err(error.into());
             }
         };
-        let granted =
-            response.headers().get("x-oauth-scopes").and_then(|value| value.to_str().ok()).unwrap_or("");
-        let granted: Vec<_> =
-            granted.split(',').map(str::trim).filter(|scope| !scope.is_empty()).map(str::to_owned).collect();
-        // A token that is not taken has none.
-        calling.ended(if granted.is_empty() { CallOutcome::Refused } else { CallOutcome::Ok });
-        Ok(granted)
+        let granted = response.headers().get("x-oauth-scopes").and_then(|value| value.to_str().ok());
+        let granted = granted.unwrap_or_default().split(',').map(str::trim).filter(|scope| !scope.is_empty());
+        let granted = granted.map(str::to_owned).collect();
+        let (status, retry_after) = (response.status(), outbound::retry_after(&response));
+        let body = match outbound::read(response, outbound::ANSWER_LIMIT).await {
+            Ok(body) => body,
+            Err(error) => {
+                calling.ended(CallOutcome::without_answer(&error));
+                return Err(error.into());
+            }
+        };
+        let judged = judge::<Value>(status, retry_after, &body);
+        calling.ended(judged.as_ref().err().map_or(CallOutcome::Ok, outcome));
+        judged.map(|_| granted).map_err(classify)
     }
 
     /// Calls a method that only reads; not all of those take JSON.
@@ -305,6 +318,7 @@ impl WebApi {
         let error = match result {
             Ok(answer) => {
                 self.complaints.worked(method);
+                self.note_room(channel, true);
                 return Ok(answer);
             }
             Err(error) => error,
@@ -321,6 +335,9 @@ impl WebApi {
         };
         if let PostError::Throttled(pause) = &error {
             self.pauses.asked(method, if of_channel { channel } else { "" }, *pause);
+        }
+        if error.may_end_by_an_invitation() {
+            self.note_room(channel, false);
         }
         self.complaints.failed(method, reads, &error);
         Err(error)
@@ -370,184 +387,5 @@ fn classify(error: SlackClientError) -> PostError {
     }
 }
 
-/// The library's transport, over the one HTTP client.
-#[derive(Clone, Debug)]
-pub struct Connector {
-    caller: Caller,
-    /// Without a slash at its end.
-    api_url: String,
-}
-
-impl Connector {
-    fn call<'a, A>(
-        &self,
-        uri: &Url,
-        request: RequestBuilder,
-        context: &SlackClientApiCallContext<'a>,
-    ) -> BoxFuture<'a, ClientResult<A>>
-    where
-        A: for<'de> Deserialize<'de> + Send + 'a,
-    {
-        let caller = self.caller.clone();
-        let method = uri.path_segments().and_then(Iterator::last).and_then(Operation::named);
-        let request = match context.token {
-            Some(token) => request.bearer_auth(token.token_value.0.as_str()),
-            None => request,
-        };
-        async move {
-            let calling = method.map(|method| caller.calling(method));
-            let ended = |outcome| calling.map(|calling| calling.ended(outcome));
-            let answered = async {
-                let response = caller.send(request).await?;
-                let (status, retry_after) = (response.status(), outbound::retry_after(&response));
-                Ok((status, retry_after, outbound::read(response, outbound::ANSWER_LIMIT).await?))
-            };
-            let (status, retry_after, body) = match answered.await {
-                Ok(answered) => answered,
-                Err(error) => {
-                    ended(CallOutcome::without_answer(&error));
-                    return Err(unanswered(&error));
-                }
-            };
-            let result = judge(status, retry_after, &body);
-            ended(result.as_ref().err().map_or(CallOutcome::Ok, outcome));
-            result
-        }
-        .boxed()
-    }
-}
-
-/// What an answer says.
-fn judge<A: for<'de> Deserialize<'de>>(
-    status: StatusCode,
-    retry_after: Option<Duration>,
-    body: &[u8],
-) -> ClientResult<A> {
-    let answer = decode::<Value>(body);
-    let ok = answer.as_ref().ok().and_then(|answer| answer.get("ok")?.as_bool());
-    let word = answer.as_ref().ok().and_then(|answer| answer.get("error")?.as_str());
-    let throttled = word.is_some_and(|word| refusal::sort(word) == Sort::Throttled);
-    if status == StatusCode::TOO_MANY_REQUESTS || (ok == Some(false) && throttled) {
-        let error = SlackRateLimitError::new().opt_retry_after(retry_after);
-        return Err(SlackClientError::RateLimitError(error.opt_code(word.map(str::to_owned))));
-    }
-    match (answer, ok) {
-        (Ok(answer), Some(false)) => {
-            let code = answer.get("error").and_then(Value::as_str).unwrap_or("no_error_given");
-            Err(SlackClientError::ApiError(SlackClientApiError::new(code.to_owned())))
-        }
-        _ if !status.is_success() => Err(SlackClientError::HttpError(SlackClientHttpError::new(status))),
-        (Ok(_), Some(true)) => decode(body),
-        // JSON, but of somebody else.
-        (Ok(_), None) => {
-            let error = SlackClientSystemError::new().with_message(NOT_SLACK.to_owned());
-            Err(SlackClientError::SystemError(error))
-        }
-        (Err(error), _) => Err(error),
-    }
-}
-
-/// What a call that was answered so is counted as.
-fn outcome(error: &SlackClientError) -> CallOutcome {
-    match error {
-        SlackClientError::ApiError(error) => PostError::of_word(&error.code).outcome(),
-        SlackClientError::RateLimitError(_) => CallOutcome::Limited,
-        _ => CallOutcome::Failed,
-    }
-}
-
 /// What [`PostError::Unclear`] says where nothing came back, or not all of it.
 pub const NO_ANSWER: &str = "no answer";
-/// Marks, in the library's catch-all error, a request that was never sent.
-const NOT_SENT: &str = "not sent";
-/// The same of an answer that says neither yes nor no.
-const NOT_SLACK: &str = "not Slack's";
-
-fn unanswered(error: &CallError) -> SlackClientError {
-    let error = SlackClientSystemError::new().opt_message(match error {
-        CallError::NotSent(_) | CallError::Barred(_) => Some(NOT_SENT.to_owned()),
-        CallError::Unanswered(_) | CallError::TooLarge(_) => None,
-    });
-    SlackClientError::SystemError(error)
-}
-
-fn decode<A: for<'de> Deserialize<'de>>(body: &[u8]) -> ClientResult<A> {
-    serde_json::from_slice(body)
-        .map_err(|error| SlackClientError::ProtocolError(SlackClientProtocolError::new(error)))
-}
-
-/// A call that this bot has no use for: signing in by OAuth, uploading files.
-fn unsupported<'a, A: Send + 'a>() -> BoxFuture<'a, ClientResult<A>> {
-    let error = SlackClientSystemError::new().with_message("not supported by this transport".to_owned());
-    std::future::ready(Err(SlackClientError::SystemError(error))).boxed()
-}
-
-impl SlackClientHttpConnector for Connector {
-    fn create_method_uri_path(&self, method_relative_uri: &str) -> ClientResult<Url> {
-        Ok(format!("{}/{method_relative_uri}", self.api_url).parse()?)
-    }
-
-    fn http_get_uri<'a, RS>(
-        &'a self,
-        full_uri: Url,
-        context: SlackClientApiCallContext<'a>,
-    ) -> BoxFuture<'a, ClientResult<RS>>
-    where
-        RS: for<'de> Deserialize<'de> + Send + 'a,
-    {
-        self.call(&full_uri, self.caller.http.get(full_uri.clone()), &context)
-    }
-
-    fn http_post_uri<'a, RQ, RS>(
-        &'a self,
-        full_uri: Url,
-        request_body: &'a RQ,
-        context: SlackClientApiCallContext<'a>,
-    ) -> BoxFuture<'a, ClientResult<RS>>
-    where
-        RQ: Serialize + Send + Sync,
-        RS: for<'de> Deserialize<'de> + Send + 'a,
-    {
-        self.call(&full_uri, self.caller.http.post(full_uri.clone()).json(request_body), &context)
-    }
-
-    fn http_get_with_client_secret<'a, RS>(
-        &'a self,
-        _: Url,
-        _: &'a SlackClientId,
-        _: &'a SlackClientSecret,
-    ) -> BoxFuture<'a, ClientResult<RS>>
-    where
-        RS: for<'de> Deserialize<'de> + Send + 'a,
-    {
-        unsupported()
-    }
-
-    fn http_post_uri_multipart_form<'a, 'p, RS, PT, TS>(
-        &'a self,
-        _: Url,
-        _: Option<FileMultipartData<'p>>,
-        _: &'p PT,
-        _: SlackClientApiCallContext<'a>,
-    ) -> BoxFuture<'a, ClientResult<RS>>
-    where
-        RS: for<'de> Deserialize<'de> + Send + 'a,
-        PT: IntoIterator<Item = (&'p str, Option<TS>)> + Clone,
-        TS: AsRef<str> + 'p + Send,
-    {
-        unsupported()
-    }
-
-    fn http_post_uri_binary<'a, 'p, RS>(
-        &'a self,
-        _: Url,
-        _: String,
-        _: &'a [u8],
-        _: SlackClientApiCallContext<'a>,
-    ) -> BoxFuture<'a, ClientResult<RS>>
-    where
-        RS: for<'de> Deserialize<'de> + Send + 'a,
-    {
-        unsupported()
-    }
-}

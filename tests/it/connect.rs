@@ -414,6 +414,7 @@ async fn words_that_are_no_command_are_answered_in_the_acknowledgement_alone() {
               • `/connect-card cancel SCHEMA`  deletes the connection for SCHEMA if your customer hasn't
               finished it
               • `/connect-card services WORDS`  searches Fivetran's services by id and name
+              • `/connect-card doctor`  checks, for you alone, whether the bot is well
               • `/connect-card help`  shows this
 
               *For example*

@@ -20,6 +20,7 @@ mod connect;
 mod crash_points;
 mod crossing;
 mod disk;
+mod doctor;
 mod faults;
 mod gallery;
 mod gone;

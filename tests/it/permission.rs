@@ -94,6 +94,7 @@ async fn guests_and_outsiders_are_refused_unless_they_ask_for_help() {
               • `/connect-card cancel SCHEMA`  deletes the connection for SCHEMA if your customer hasn't
               finished it
               • `/connect-card services WORDS`  searches Fivetran's services by id and name
+              • `/connect-card doctor`  checks, for you alone, whether the bot is well
               • `/connect-card help`  shows this
 
               *For example*

@@ -1,6 +1,7 @@
 //! What the gallery's entries are made of: one ordinary sample, and one in which everything is as
 //! long as it can be.
 
+mod doctor;
 mod views;
 
 use jiff::{SignedDuration, Timestamp};
