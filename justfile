@@ -35,6 +35,10 @@ kills KILLS="2000":
 herd HERD="8000" OUTAGE="300":
     CONNECT_CARD_HERD={{ HERD }} CONNECT_CARD_OUTAGE={{ OUTAGE }} cargo test --release --test it herd -- --nocapture --test-threads 1
 
+# The long storm over sockets: so many COMMANDS, where the suite has two hundred.
+sockets COMMANDS="10000":
+    CONNECT_CARD_SOCKETS={{ COMMANDS }} cargo test --test it storm -- --nocapture --test-threads 1
+
 # The long run of the simulator: SEEDS worlds, where the suite has a hundred thousand.
 worlds SEEDS="10000000":
     CONNECT_CARD_SEEDS={{ SEEDS }} cargo test --release --lib simulation -- --nocapture

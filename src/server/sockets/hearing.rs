@@ -76,7 +76,8 @@ impl End {
     pub(super) fn outcome(self, lasted: Duration) -> Outcome {
         match self {
             Self::Refused(_) => Outcome::Refused,
-            Self::Stopped | Self::Replaced | Self::Closed | Self::Stale => Outcome::Lasted(lasted),
+            Self::Replaced => Outcome::Replaced,
+            Self::Stopped | Self::Closed | Self::Stale => Outcome::Lasted(lasted),
         }
     }
 }

@@ -12,6 +12,8 @@ use crate::slack::respond::PostError;
 const FIRST: Duration = Duration::from_millis(250);
 /// The longest while Slack cannot be reached, or fails. People wait.
 const LONGEST: Duration = Duration::from_secs(15);
+/// The longest after a socket that was open, though not for long: Slack can be reached.
+const LONGEST_AFTER_ONE: Duration = Duration::from_secs(2);
 /// The rest where somebody has to do something first.
 const REFUSED: Duration = Duration::from_secs(60);
 /// The longest pause of Slack's that is kept: a longer one is asked about again.
@@ -24,6 +26,8 @@ const GOOD: Duration = Duration::from_secs(10);
 pub(super) enum Outcome {
     /// A socket was open for so long.
     Lasted(Duration),
+    /// Slack wants one that is open replaced.
+    Replaced,
     /// None was opened, and Slack asks to be left alone for so long, which may be nothing.
     Failed(Duration),
     /// None will be until somebody does something.
@@ -56,11 +60,15 @@ impl Pace {
             self.failures = 0;
             return Duration::ZERO;
         }
+        if outcome == Outcome::Replaced {
+            self.failures = 0;
+            return FIRST.mul_f64(chance);
+        }
         self.failures = self.failures.saturating_add(1);
         let doubled = FIRST.saturating_mul(1 << (self.failures - 1).min(10)).min(LONGEST);
         // Half of it is left to chance; what Slack asks for is the least.
         let (rest, asked) = match outcome {
-            Outcome::Lasted(_) => (doubled, Duration::ZERO),
+            Outcome::Lasted(_) | Outcome::Replaced => (doubled.min(LONGEST_AFTER_ONE), Duration::ZERO),
             Outcome::Failed(pause) => (doubled, pause.min(PAUSE_LIMIT)),
             Outcome::Refused => (REFUSED, Duration::ZERO),
         };
@@ -92,8 +100,10 @@ mod tests {
         let failed = Outcome::Failed(Duration::ZERO);
         let rests: Vec<_> = (0..8).map(|_| ms(pace.after(failed, 1.0))).collect();
         assert_eq!(rests, [250, 500, 1000, 2000, 4000, 8000, 15_000, 15_000]);
-        // One that Slack closes at once is no better than none.
-        assert_eq!(ms(pace.after(Outcome::Lasted(Duration::from_secs(9)), 1.0)), 15_000);
+        // One that Slack closes at once shows at least that it can be reached.
+        assert_eq!(ms(pace.after(Outcome::Lasted(Duration::from_secs(9)), 1.0)), 2_000);
+        assert_eq!(ms(pace.after(Outcome::Replaced, 1.0)), 250);
+        assert_eq!(ms(pace.after(failed, 1.0)), 250);
         assert_eq!(ms(pace.after(Outcome::Lasted(GOOD), 1.0)), 0);
         assert_eq!(ms(pace.after(failed, 0.0)), 125);
     }
