@@ -62,7 +62,55 @@ async fn the_whole_story_needs_no_address() {
     let answer = client().post(format!("{}/slack/commands", bot.url)).body("command=%2Fx").send().await;
     assert_eq!(answer.unwrap().status().as_u16(), 401);
     assert_well_said(&bot);
-    bot.ends(expect![[""]]).await;
+    bot.ends(expect![[r#"
+        #customer-acme
+        alice: /connect-card google_ads customer_schema
+          only alice sees:
+              Making a link for Google Ads now. It will appear here.
+              Ref R1
+        bot posts message 1:
+            Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor anyone in this channel can see it.
+            [Connect Google Ads → card 1]
+            Requested by @alice · The data goes to `customer_schema` · Works until T+24h · Everyone here can
+            see this link, and anyone who has it can use it · Ref R1
+        alice: /connect-card list
+          only alice sees:
+              One link in this channel:
+              :hourglass_flowing_sand: *Google Ads* into `customer_schema`
+              waiting for your customer · works until T+24h · requested by @alice
+              For details or changes, type `/connect-card status SCHEMA`, `/connect-card renew SCHEMA` or
+              `/connect-card cancel SCHEMA`
+        alice: /connect-card google_ads
+          only alice sees:
+              Where should the data from Google Ads go? Add a schema: /connect-card google_ads SCHEMA
+        alice: /connect-card
+          a form opens for alice:
+              Connect a source
+              The link will appear in #customer-acme, for your customer.
+              Service:
+              [Type part of a name ▾]
+              Schema:
+              [customer_schema ▾]
+              Table:
+              [my_table ▾]
+        alice submits the form: service google_ads, schema from_the_form
+          the form closes
+        bot posts:
+            Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor anyone in this channel can see it.
+            [Connect Google Ads → card 2]
+            Requested by @alice · The data goes to `from_the_form` · Works until T+24h · Everyone here can
+            see this link, and anyone who has it can use it · Ref R2
+        the customer finishes the setup
+        … 1 min later …
+        bot edits message 1:
+            :white_check_mark: *Google Ads* is connected (since T).
+            Requested by @alice · The data goes to `customer_schema` · Ref R1
+          in the thread of message 1:
+              Google Ads is connected, and its first sync has started. (Requested by @alice.)
+    "#]])
+        .await;
 }
 
 #[tokio::test]
