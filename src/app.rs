@@ -3,6 +3,7 @@
 //! Owns the start-up and shutdown order, and nothing that happens in between.
 
 mod identity;
+mod parts;
 mod renewal;
 
 use std::net::SocketAddr;
@@ -14,47 +15,33 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::audit::{self, Audit};
+use crate::audit;
 use crate::clock::Clock;
-use crate::command::places::{Channels, Destinations};
 use crate::config::Config;
 use crate::current::Current;
 use crate::fivetran::Fivetran;
-use crate::fivetran::catalog::Catalog;
-use crate::fivetran::expiry::{self, Expiry};
 use crate::fivetran::live::CurrentCatalog;
 use crate::outbox::{self, Outbox};
 use crate::permission::Gate;
 use crate::provision::Provision;
-use crate::reply::Audience;
 use crate::seal::{Purpose, Sealer};
 use crate::server::accept::Intake;
-use crate::server::commands::Commands;
-use crate::server::connected::Connected;
-use crate::server::doctor::Doctor;
-use crate::server::form::Forms;
-use crate::server::health::{Health, Reached};
-use crate::server::interactivity::Interactivity;
-use crate::server::signed::Signed;
+use crate::server::health::Reached;
 use crate::server::sockets::{self, Open, Sockets};
-use crate::server::state::RouteState;
-use crate::server::words::Words;
 use crate::slack::caller::Caller;
-use crate::slack::pauses::Pauses;
 use crate::slack::signature::Verifier;
 use crate::slack::socket::Opener;
 use crate::slack::web_api::WebApi;
-use crate::store::{Claimed, OpenError, Options, Store};
+use crate::store::{OpenError, Options, Store};
 use crate::telemetry::Metrics;
 use crate::watch::{self, Watcher};
-use crate::worker::{self, Delivery, Hints, Links};
+use crate::worker;
 use crate::{outbound, server};
+use parts::Parts;
 use renewal::Renewal;
 
 /// How long giving the leases up may take at a shutdown.
 const RELEASE_LIMIT: Duration = Duration::from_secs(3);
-/// How long before what the database did not take of the bot's identity is written again.
-const IDENTITY_PAUSE: Duration = Duration::from_secs(30);
 
 /// Why the bot does not start.
 #[derive(Debug, thiserror::Error)]
@@ -112,9 +99,18 @@ impl App {
     pub async fn start(config: Config, listener: TcpListener, clock: Clock) -> Result<Self, StartError> {
         let http = outbound::client(&config.network)
             .map_err(|_| StartError::Client(outbound::without_client(&config.network)))?;
+        let metrics = Metrics::default();
+        let opener = match config.slack.app_tokens.first() {
+            Some(token) => {
+                let http = outbound::client_of_sockets(&config.network)
+                    .map_err(|_| StartError::Client(outbound::without_client(&config.network)))?;
+                let opener = Opener::new(http, &config.slack.api_url, token);
+                Some(opener.counting(metrics.clone(), clock.clone()))
+            }
+            None => None,
+        };
         let in_force = renewal::Secrets::of(&config);
         let secrets = &config.slack.sealing_secrets();
-        let metrics = Metrics::default();
         let options =
             Options { url: &config.database, secrets, lease: config.lease, metrics: metrics.clone() };
         let store = Store::open(options).await?;
@@ -133,20 +129,7 @@ impl App {
             config.slack.bot_token.map(|token| Arc::new(identity::Kept::of(token, store.clone())));
         if let Some(identity) = kept_identity.clone() {
             gate.recall(identity.read().await, clock.now()).await;
-            let (mut told, clock) = (gate.identities(), clock.clone());
-            tokio::spawn(async move {
-                while told.changed().await.is_ok() {
-                    loop {
-                        // The newest, also where an older one could not be written.
-                        let known = told.borrow_and_update().clone();
-                        let Some(known) = known else { break };
-                        if identity.write(&known, clock.now()).await {
-                            break;
-                        }
-                        tokio::time::sleep(IDENTITY_PAUSE).await;
-                    }
-                }
-            });
+            tokio::spawn(identity.keep(gate.identities(), clock.clone()));
         }
         let parts = Parts {
             caller: Caller::new(http, metrics.clone(), clock.clone()),
@@ -197,15 +180,6 @@ impl App {
         });
         let intake = Intake::new(parts.clock.clone(), parts.store.clone(), accepted);
         let open = Open::default();
-        let app_token = config.slack.app_tokens.first();
-        let opener = match app_token {
-            Some(token) => {
-                let http = outbound::client_of_sockets(&config.network)
-                    .map_err(|_| StartError::Client(outbound::without_client(&config.network)))?;
-                Some(Opener::new(http, api_url, token))
-            }
-            None => None,
-        };
         let reached = Reached {
             by_http: !config.slack.signing_secrets.is_empty(),
             by_sockets: opener.is_some().then(|| open.clone()),
@@ -289,218 +263,6 @@ impl App {
         }
         self.store.close().await;
         tracing::info!("stopped");
-    }
-}
-
-/// What the parts are made of while they are put together; each takes what it uses.
-struct Parts {
-    verifier: Current<Verifier>,
-    drafts: Sealer,
-    clock: Clock,
-    metrics: Metrics,
-    store: Store,
-    caller: Caller,
-    web_api: Option<WebApi>,
-    response_url_origins: Arc<[url::Origin]>,
-    audience: Audience,
-    gate: Arc<Gate>,
-    provision: Provision,
-    catalog: Arc<CurrentCatalog>,
-    channels: Arc<Channels>,
-    stopping: CancellationToken,
-    failed: CancellationToken,
-}
-
-impl Parts {
-    fn start_worker(&self, outbox: Arc<Outbox>, fresh: mpsc::UnboundedReceiver<Claimed>) -> worker::Handle {
-        let delivery = Delivery {
-            clock: self.clock.clone(),
-            metrics: self.metrics.clone(),
-            store: self.store.clone(),
-            caller: self.caller.clone(),
-            response_url_origins: Arc::clone(&self.response_url_origins),
-            response_url_pauses: Pauses::new(self.clock.clone()),
-            web_api: self.web_api.clone(),
-            audience: self.audience,
-            hints: Hints::default(),
-        };
-        let parts = worker::Parts {
-            clock: self.clock.clone(),
-            metrics: self.metrics.clone(),
-            store: self.store.clone(),
-            provision: self.provision.clone(),
-            links: Links {
-                delivery,
-                store: self.store.clone(),
-                outbox,
-                channels: Arc::clone(&self.channels),
-            },
-            stopping: self.stopping.clone(),
-            failed: self.failed.clone(),
-        };
-        worker::start(parts, fresh)
-    }
-
-    fn watcher(&self) -> Arc<Watcher> {
-        Arc::new(Watcher::new(watch::Parts {
-            clock: self.clock.clone(),
-            metrics: self.metrics.clone(),
-            store: self.store.clone(),
-            provision: self.provision.clone(),
-            channels: Arc::clone(&self.channels),
-            stopping: self.stopping.clone(),
-        }))
-    }
-
-    /// Tells the audit channel, and keeps from now on what there is to tell.
-    fn tell(&self, channel: String) -> Option<audit::Handle> {
-        let web_api = self.web_api.clone()?;
-        let (clock, store, stopping) = (self.clock.clone(), self.store.clone(), self.stopping.clone());
-        store.keep_trail();
-        Some(audit::start(Arc::new(Audit::new(clock, store, web_api, channel, stopping))))
-    }
-
-    fn outbox(&self) -> Arc<Outbox> {
-        Arc::new(Outbox {
-            clock: self.clock.clone(),
-            metrics: self.metrics.clone(),
-            store: self.store.clone(),
-            web_api: self.web_api.clone(),
-            stopping: self.stopping.clone(),
-        })
-    }
-
-    /// Without one of the store's writers, what is accepted could not be kept, or not come to its end.
-    fn mind_the_writers(&self) {
-        let (store, stopping, failed) = (self.store.clone(), self.stopping.clone(), self.failed.clone());
-        tokio::spawn(async move {
-            let ended = stopping.run_until_cancelled(store.a_writer_ended()).await.is_some();
-            drop(store);
-            if ended {
-                tracing::error!("a writer of the database has ended");
-                failed.cancel();
-            }
-        });
-    }
-
-    /// The log and a metric say in time that the key in use expires.
-    fn mind_the_key(&self, fivetran: Fivetran) {
-        let (clock, metrics, stopping) = (self.clock.clone(), self.metrics.clone(), self.stopping.clone());
-        tokio::spawn(async move {
-            let is_known = fivetran.key_in_use().expires.is_some();
-            let first = if is_known { Duration::ZERO } else { expiry::FIRST };
-            let look = || async {
-                let expires = fivetran.key_expiry().await;
-                (fivetran.key_in_use().variable, fivetran.other_key().map(|key| key.variable), expires)
-            };
-            let seen = |key, expiry| match expiry {
-                Expiry::Unknown => metrics.key_expires(key, None),
-                Expiry::Far(at) | Expiry::Soon(at, _) | Expiry::Today(at) | Expiry::Past(at) => {
-                    metrics.key_expires(key, Some(at.as_second()));
-                }
-            };
-            expiry::keep_watch(&clock, &stopping, first, look, seen).await;
-        });
-    }
-
-    fn keep_catalog_fresh(&self, fivetran: Fivetran) {
-        let (catalog, channels) = (Arc::clone(&self.catalog), Arc::clone(&self.channels));
-        let (stopping, store, clock) = (self.stopping.clone(), self.store.clone(), self.clock.clone());
-        tokio::spawn(async move {
-            let fetched = |catalog: &Catalog, body: String| {
-                for line in channels.unknown_services(catalog) {
-                    tracing::warn!("CONFIG: {line}");
-                }
-                let (store, now) = (store.clone(), clock.now());
-                async move {
-                    if let Err(error) = store.keep_catalogue(&body, now).await {
-                        tracing::warn!(%error, "could not keep Fivetran's catalogue");
-                    }
-                }
-            };
-            catalog.keep_fresh(&fivetran, &stopping, fetched).await;
-        });
-    }
-
-    fn routes(
-        &self,
-        destinations: Destinations,
-        intake: Intake,
-        watcher: &Arc<Watcher>,
-        reached: Reached,
-    ) -> RouteState {
-        let (clock, metrics, store) = (&self.clock, &self.metrics, &self.store);
-        let (gate, origins) = (&self.gate, &self.response_url_origins);
-        let signed = Arc::new(Signed {
-            clock: clock.clone(),
-            metrics: metrics.clone(),
-            verifier: self.verifier.clone(),
-        });
-        let words = Arc::new(Words {
-            catalog: Arc::clone(&self.catalog),
-            destinations,
-            channels: Arc::clone(&self.channels),
-        });
-        let forms = Arc::new(Forms {
-            clock: clock.clone(),
-            web_api: self.web_api.clone(),
-            drafts: self.drafts.clone(),
-            response_url_origins: Arc::clone(origins),
-            gate: Arc::clone(gate),
-            audience: self.audience,
-            words: Arc::clone(&words),
-            intake: intake.clone(),
-        });
-        let doctor = Doctor {
-            clock: clock.clone(),
-            started_at: clock.now(),
-            metrics: metrics.clone(),
-            store: store.clone(),
-            gate: Arc::clone(gate),
-            web_api: self.web_api.clone(),
-            provision: self.provision.clone(),
-            words: Arc::clone(&words),
-            sockets: Box::new({
-                let reached = reached.clone();
-                move || reached.open_sockets()
-            }),
-        };
-        let commands = Arc::new(Commands {
-            clock: clock.clone(),
-            metrics: metrics.clone(),
-            signed: Arc::clone(&signed),
-            response_url_origins: Arc::clone(origins),
-            gate: Arc::clone(gate),
-            words,
-            intake: intake.clone(),
-            store: store.clone(),
-            provision: self.provision.clone(),
-            forms: Arc::clone(&forms),
-            doctor,
-        });
-        RouteState {
-            commands: Arc::clone(&commands),
-            interactivity: Arc::new(Interactivity {
-                clock: clock.clone(),
-                metrics: metrics.clone(),
-                signed,
-                caller: self.caller.clone(),
-                response_url_origins: Arc::clone(origins),
-                gate: Arc::clone(gate),
-                intake,
-                store: store.clone(),
-                forms,
-                commands,
-            }),
-            connected: Arc::new(Connected { store: store.clone(), watcher: Arc::clone(watcher) }),
-            health: Arc::new(Health {
-                clock: clock.clone(),
-                metrics: metrics.clone(),
-                store: store.clone(),
-                reached,
-                stopping: self.stopping.clone(),
-            }),
-        }
     }
 }
 

@@ -3,16 +3,24 @@
 //! Owns the form in which it is kept: sealed by the token itself, so that what Slack told of another
 //! token is never taken for this one's. Must not know what hangs on it.
 
+use std::sync::Arc;
+use std::time::Duration;
+
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::json;
+use tokio::sync::watch;
 
+use crate::clock::Clock;
 use crate::seal::{Purpose, Sealer};
 use crate::slack::people::Identity;
 use crate::store::Store;
 
 /// What a seal is bound to besides the token.
 const ID: &str = "identity";
+
+/// How long before what the database did not take is written again.
+const PAUSE: Duration = Duration::from_secs(30);
 
 /// What is kept of one token. No `Debug`: it holds a key.
 pub(super) struct Kept {
@@ -38,6 +46,21 @@ impl Kept {
             None
         })?;
         serde_json::from_str(self.sealer.open(&kept, ID)?.expose_secret()).ok()
+    }
+
+    /// Keeps whatever Slack tells of it from now on.
+    pub(super) async fn keep(self: Arc<Self>, mut told: watch::Receiver<Option<Identity>>, clock: Clock) {
+        while told.changed().await.is_ok() {
+            loop {
+                // The newest, also where an older one could not be written.
+                let known = told.borrow_and_update().clone();
+                let Some(known) = known else { break };
+                if self.write(&known, clock.now()).await {
+                    break;
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
     }
 
     /// Keeps what Slack tells of it now. Whether it is kept: what could not be written is to be written

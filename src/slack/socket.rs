@@ -21,10 +21,13 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 use url::{Host, Url};
 
+use super::caller::Caller;
 use super::envelope::{Frame, Reason};
 use super::respond::PostError;
+use crate::clock::Clock;
 use crate::current::Current;
 use crate::outbound;
+use crate::telemetry::{CallOutcome, Metrics, Operation};
 
 /// From the request for an address to Slack's hello: both calls and the handshake together.
 const OPENING_LIMIT: Duration = Duration::from_secs(10);
@@ -37,7 +40,7 @@ const FRAME_LIMIT: usize = 1024 * 1024;
 /// What opens sockets. No `Debug`: it holds the app's token.
 #[derive(Clone)]
 pub struct Opener {
-    http: Client,
+    caller: Caller,
     /// Without a slash at its end.
     api_url: String,
     token: Current<SecretString>,
@@ -70,7 +73,14 @@ impl Opener {
     /// `http` is the client for sockets; `api_url` has no slash at its end.
     #[must_use]
     pub fn new(http: Client, api_url: &str, token: &SecretString) -> Self {
-        Self { http, api_url: api_url.to_owned(), token: Current::new(token.clone()) }
+        let caller = Caller::new(http, Metrics::default(), Clock::default());
+        Self { caller, api_url: api_url.to_owned(), token: Current::new(token.clone()) }
+    }
+
+    /// The same by another clock, whose calls are counted there.
+    #[must_use]
+    pub fn counting(self, metrics: Metrics, clock: Clock) -> Self {
+        Self { caller: Caller::new(self.caller.http, metrics, clock), ..self }
     }
 
     /// Opens the next ones with another token; so do the clones.
@@ -116,9 +126,15 @@ impl Opener {
     /// Asks for an address. It is good for one connection, and not for long.
     /// <https://docs.slack.dev/reference/methods/apps.connections.open>
     async fn address(&self) -> Result<SecretString, PostError> {
-        let request = self.http.post(format!("{}/apps.connections.open", self.api_url));
-        let response = request.bearer_auth(self.token.get().expose_secret()).send().await;
-        let response = response.map_err(|error| PostError::from(outbound::classify(&error)))?;
+        let calling = self.caller.calling(Operation::OpenSocket);
+        let address = self.ask_for_address().await;
+        calling.ended(address.as_ref().err().map_or(CallOutcome::Ok, PostError::outcome));
+        address
+    }
+
+    async fn ask_for_address(&self) -> Result<SecretString, PostError> {
+        let request = self.caller.http.post(format!("{}/apps.connections.open", self.api_url));
+        let response = self.caller.send(request.bearer_auth(self.token.get().expose_secret())).await?;
         let (status, pause) = (response.status(), outbound::retry_after(&response));
         if status == StatusCode::TOO_MANY_REQUESTS {
             return Err(PostError::Throttled(pause));
@@ -167,7 +183,7 @@ impl Opener {
     /// RFC 6455, section 4.1, by the HTTP client.
     async fn shake_hands(&self, address: &SecretString) -> Result<WebSocketStream<Upgraded>, PostError> {
         let key = generate_key();
-        let request = self.http.get(address.expose_secret()).header(CONNECTION, "Upgrade");
+        let request = self.caller.http.get(address.expose_secret()).header(CONNECTION, "Upgrade");
         let request = request.header(UPGRADE, "websocket").header(SEC_WEBSOCKET_VERSION, "13");
         let response = request.header(SEC_WEBSOCKET_KEY, &key).send().await;
         let response = response.map_err(|error| PostError::from(outbound::classify(&error)))?;

@@ -1,8 +1,10 @@
 //! A link on its way to Slack.
 //!
-//! Owns the order of things: what is intended is on disk before Slack hears of it, the link on show
-//! is taken back before another one takes its place, and that a link was posted and that its command
-//! has ended are one commit. Whether it may be posted is [`life::intend`]'s decision.
+//! Owns the order of things from there on: what is intended is on disk before Slack hears of it, and that a
+//! link was posted and that its command has ended are one commit. Whether it may be posted at all is
+//! `allowed`'s to find out.
+
+mod allowed;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,11 +18,10 @@ use super::ended;
 use crate::command::places::Channels;
 use crate::crash::crash_point;
 use crate::fivetran::model::ConnectCard;
-use crate::journal::{Found, Origin, PostFailure, Progress, Record, Then};
-use crate::life::{self, Ask, At, Change, Event, Intention, Place, Refusal};
+use crate::journal::{Progress, Record, Then};
+use crate::life::{self, At, Change, Event, Place};
 use crate::outbound::CALL_TIMEOUT;
-use crate::outbox::{Outbox, Shown};
-use crate::reply::Audience;
+use crate::outbox::Outbox;
 use crate::reply::ask;
 use crate::reply::live::{self, Note, Waiting};
 use crate::slack::respond::PostError;
@@ -29,7 +30,7 @@ use crate::store::{
 };
 use crate::telemetry::Party;
 use crate::trail::Entry;
-use crate::work::Work;
+use allowed::{Allowed, Asked};
 
 /// First pause before something that must be on disk is tried again.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -80,21 +81,6 @@ pub struct Links {
     pub outbox: Arc<Outbox>,
     /// What holds in which channel.
     pub channels: Arc<Channels>,
-}
-
-/// A link that may be posted.
-struct Allowed {
-    change: Change,
-    version: i64,
-    at: At,
-    held: Option<ClaimedMessage>,
-}
-
-/// What came of asking whether a link may be posted.
-enum Asked {
-    Allowed(Box<Allowed>),
-    Not(Outcome),
-    LeaseLost,
 }
 
 impl Links {
@@ -169,107 +155,6 @@ impl Links {
                         // Then it gets a message of its own.
                         (Some(held), true) => self.give_up_place(&held).await,
                         _ => return Delivered::Not(not_posted(job, &change, error)),
-                    }
-                }
-            }
-        }
-    }
-
-    /// Asks whether the link may be posted, and puts on disk that it will be.
-    async fn ask(&self, job: Job<'_>, posting: &Posting<'_>, record: &mut Option<Record>) -> Asked {
-        for _ in 0..JUDGEMENTS {
-            // After every wait: whoever was stopped in between must not go on as if nothing was.
-            if !self.store.holds_for(job.claimed, CALL_TIMEOUT * 2) {
-                return Asked::Not(Outcome::Postponed);
-            }
-            match self.judge(job, posting, record).await {
-                Ok(Some(asked)) => return asked,
-                Ok(None) => {}
-                Err(error) => {
-                    tracing::warn!(command = job.claimed.id, %error, "could not prepare a link");
-                    return Asked::Not(Outcome::Postponed);
-                }
-            }
-        }
-        Asked::Not(Outcome::Postponed)
-    }
-
-    /// One judgement; `None`: things have changed meanwhile, judge again.
-    async fn judge(
-        &self,
-        job: Job<'_>,
-        posting: &Posting<'_>,
-        record: &mut Option<Record>,
-    ) -> Result<Option<Asked>, StoreError> {
-        let (claimed, request) = (job.claimed, job.work.request());
-        let now = self.delivery.clock.now();
-        let stored = self.store.connection(&request.key()).await?;
-        let behind = stored.as_ref().is_some_and(|stored| stored.behind);
-        let ask = Ask {
-            command: &claimed.id,
-            intent: job.work.intent(),
-            renews: match job.work {
-                Work::Renew { link, .. } => Some(link),
-                _ => None,
-            },
-            connection_id: posting.connection,
-            purpose: posting.purpose,
-            team_id: &claimed.team_id,
-            channel_id: &claimed.channel_id,
-            requester: &claimed.user_id,
-            request,
-            expires_at: posting.card.expires_at(now),
-            edits: self.delivery.has_web_api() && self.delivery.audience == Audience::Channel,
-            takes_back: self.delivery.has_web_api(),
-        };
-        match life::intend(stored.as_ref().map(|stored| &stored.connection), behind, &ask, now) {
-            Intention::Refused(Refusal::Superseded) => Ok(Some(Asked::Not(Outcome::Superseded))),
-            Intention::Refused(Refusal::Over) => Ok(Some(Asked::Not(Outcome::Vanished))),
-            Intention::Refused(Refusal::Elsewhere { channel_id, user_id }) => {
-                let origin = Origin { channel_id, user_id };
-                let connection = posting.connection.to_owned();
-                Ok(Some(Asked::Not(Outcome::Found(Found::Elsewhere { connection, origin }))))
-            }
-            Intention::Wait { message_id } => {
-                Ok(match self.outbox.show_now(&message_id).await {
-                    Shown::Yes => None,
-                    Shown::NotYet => Some(Asked::Not(Outcome::Postponed)),
-                    // Nobody is helped by hours of trying: the person learns what Slack says.
-                    Shown::Refused(word) => Some(Asked::Not(Outcome::PostFailed(PostFailure::Refused(word)))),
-                })
-            }
-            Intention::TakeBack(change) => {
-                let version = stored.map_or(0, |stored| stored.version);
-                match self.write(job, &change, version, MessageWrite::None, None, None).await? {
-                    Written::LeaseLost => Ok(Some(Asked::LeaseLost)),
-                    Written::Committed | Written::Conflict => Ok(None),
-                }
-            }
-            Intention::Post(life::Post { change, at }) => {
-                let held = match &at {
-                    At::New => None,
-                    At::Place(_) => match self.store.claim_message(&change.connection.link.message_id).await?
-                    {
-                        Some(held) => Some(held),
-                        // Somebody is editing it at this moment.
-                        None => return Ok(Some(Asked::Not(Outcome::Postponed))),
-                    },
-                };
-                let version = stored.map_or(0, |stored| stored.version);
-                let message = if held.is_some() { MessageWrite::None } else { MessageWrite::New };
-                let progress = record.as_ref().map(|record| (&record.progress, record.then));
-                let written = self.write(job, &change, version, message, progress, None).await;
-                if !matches!(written, Ok(Written::Committed))
-                    && let Some(held) = &held
-                {
-                    self.release(held).await;
-                }
-                match written? {
-                    Written::LeaseLost => Ok(Some(Asked::LeaseLost)),
-                    Written::Conflict => Ok(None),
-                    Written::Committed => {
-                        *record = None;
-                        Ok(Some(Asked::Allowed(Box::new(Allowed { change, version, at, held }))))
                     }
                 }
             }
