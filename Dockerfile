@@ -49,6 +49,8 @@ COPY --from=program --chmod=755 /${TARGETARCH}/connect-card /usr/local/bin/conne
 # An empty folder that belongs to the user: a new volume takes its owner from it.
 COPY --from=base --chown=65532:65532 /home/nonroot /data
 VOLUME /data
+# What a relative path, such as CONFIG's, begins at. The base has another folder.
+WORKDIR /
 ENV HOST=0.0.0.0 PORT=3000 DATABASE_URL=sqlite:/data/connect-card.db
 EXPOSE 3000
 # A number, so that an orchestrator can see that it is not root.

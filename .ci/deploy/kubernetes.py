@@ -126,6 +126,15 @@ def named_ports(value):
             yield from named_ports(item)
 
 
+def of_image(root):
+    """What the image itself sets."""
+    lines = re.findall(r"^ENV (.+)$", text(root, "Dockerfile").rpartition("\nFROM ")[2], re.MULTILINE)
+    found = dict(item.split("=", 1) for line in lines for item in line.split())
+    if "DATABASE_URL" not in found:
+        raise SystemExit("Dockerfile: its ENV cannot be found any more; mend .ci/check_deploy")
+    return found
+
+
 def by_use(root, objects, base, components):
     kinds = {}
     for thing in objects:
@@ -157,6 +166,9 @@ def by_use(root, objects, base, components):
     settings = kinds["ConfigMap"][0]["data"]
     for name in sorted((env.keys() | settings.keys()) - variables(root)):
         yield f"sets {name}, which the bot does not read"
+    # The bot refuses both; what is empty counts as unset.
+    seen = {name for name, value in {**of_image(root), **settings, **env}.items() if value}
+    yield from (f"sets both {name} and {name}_FILE" for name in sorted(seen) if f"{name}_FILE" in seen)
     mounts = {mount["mountPath"]: mount["name"] for mount in container["volumeMounts"]}
     volumes = {volume["name"]: volume for volume in pod["volumes"]}
     for name, path in env.items():
@@ -230,6 +242,8 @@ PLANTED = [
     (f"{KUBE}/sqlite/volume.yaml", "ReadWriteOnce", "ReadWriteMany", "not in a volume of its own"),
     (f"{KUBE}/postgres/deployment.yaml", "maxUnavailable: 0", "maxUnavailable: 1", "fewer replicas"),
     (f"{KUBE}/postgres/disruption-budget.yaml", "maxUnavailable: 1", "maxUnavailable: 2", "every replica"),
+    (f"{KUBE}/postgres/deployment.yaml", '- { name: DATABASE_URL, value: "" }', "", "sets both DATABASE_URL and DATABASE_URL_FILE"),
+    (f"{KUBE}/base/settings.env", "LOG_FORMAT=json", "SLACK_BOT_TOKEN=xoxb-1", "sets both SLACK_BOT_TOKEN and"),
     (f"{KUBE}/postgres/network-policy.yaml", "5432", "5433", "reach Postgres"),
 ]
 # fmt: on
