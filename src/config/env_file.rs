@@ -1,11 +1,11 @@
 //! The file `.env` of the working folder, as it is written.
 //!
-//! Owns how it comes to the disk: whole or not at all, and readable for nobody else from its first byte.
-//! What the lines look like is `dotenv`'s. A fault never repeats a value.
+//! Owns how it comes to the disk: whole or not at all, and readable for nobody else from its first byte,
+//! but for another group whose members could read the old one. What the lines look like is `dotenv`'s. A fault never repeats a value.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
 use secrecy::{ExposeSecret as _, SecretString};
@@ -19,8 +19,32 @@ const NAME: &str = ".env";
 const NEW: &str = ".env.new";
 /// Only its owner may read it.
 const MODE: u32 = 0o600;
+/// Its owner, and its group may read it: how a service reads what belongs to root.
+const GROUP_MODE: u32 = 0o640;
+/// That a file's group may read it.
+const GROUP_READS: u32 = 0o040;
 /// The first line of a new one.
 const HEAD: &str = "# Kept by connect-card init. Its README explains every variable.\n";
+
+/// Who may read a file.
+#[derive(Clone, Copy)]
+struct Readers {
+    owner: u32,
+    group: u32,
+    mode: u32,
+}
+
+impl Readers {
+    fn of(found: &Metadata) -> Self {
+        Self { owner: found.uid(), group: found.gid(), mode: found.mode() }
+    }
+
+    /// The group that has to stay, for a file that would be of `group` otherwise. Whoever gave it another
+    /// one did so on purpose; their own may be everybody's.
+    fn kept_group(self, group: u32) -> Option<u32> {
+        (self.group != group && self.mode & GROUP_READS != 0).then_some(self.group)
+    }
+}
 
 /// The file, in the folder where it is.
 pub struct EnvFile {
@@ -47,8 +71,8 @@ impl EnvFile {
     /// # Errors
     /// When such a file cannot hold a value, or the disk does not take it. Then it is as it was.
     pub fn set(&self, pairs: &[(&str, SecretString)]) -> Result<(), Faults> {
-        let owner = self.standing()?;
-        let mut text = match owner {
+        let old = self.standing()?;
+        let mut text = match old {
             Some(_) => {
                 let bytes = fs::read(self.folder.join(NAME)).map_err(|error| unwritten(&error))?;
                 // With its mark, if it has one: what is left out here would be gone.
@@ -71,17 +95,17 @@ impl EnvFile {
             })?;
         }
         let new = self.folder.join(NEW);
-        let written = self.write(&new, &text, owner);
+        let written = self.write(&new, &text, old);
         if written.is_err() {
             let _ = fs::remove_file(&new);
         }
         written
     }
 
-    /// Whose it is; `None`, if it is not there.
-    fn standing(&self) -> Result<Option<u32>, Faults> {
+    /// Who may read it; `None`, if it is not there.
+    fn standing(&self) -> Result<Option<Readers>, Faults> {
         match fs::symlink_metadata(self.folder.join(NAME)) {
-            Ok(found) if found.is_file() => Ok(Some(found.uid())),
+            Ok(found) if found.is_file() => Ok(Some(Readers::of(&found))),
             Ok(found) if found.is_symlink() => {
                 Err(fault("is a link to another file", "run this in that file's folder, or make it a file"))
             }
@@ -91,14 +115,25 @@ impl EnvFile {
         }
     }
 
-    fn write(&self, new: &Path, text: &str, owner: Option<u32>) -> Result<(), Faults> {
+    fn write(&self, new: &Path, text: &str, old: Option<Readers>) -> Result<(), Faults> {
         let mut file = create(new).map_err(|error| unwritten(&error))?;
-        let writer = file.metadata().map_err(|error| unwritten(&error))?.uid();
-        if owner.is_some_and(|owner| owner != writer) {
+        let own = Readers::of(&file.metadata().map_err(|error| unwritten(&error))?);
+        if old.is_some_and(|old| old.owner != own.owner) {
             return Err(fault(
                 "belongs to another user",
                 "run this as that user, so that the bot can read it",
             ));
+        }
+        if let Some(group) = old.and_then(|old| old.kept_group(own.group)) {
+            // The mode comes second, so that nobody of this user's group can read it in between.
+            fchown(&file, None, Some(group))
+                .and_then(|()| file.set_permissions(Permissions::from_mode(GROUP_MODE)))
+                .map_err(|_| {
+                    fault(
+                        "is read by a group that this user is not in",
+                        "run this as root, so that the bot can still read it",
+                    )
+                })?;
         }
         let mut put = || {
             file.write_all(text.as_bytes())?;
@@ -140,7 +175,8 @@ fn fault(problem: &str, remedy: &str) -> Faults {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{PermissionsExt as _, symlink};
+    use std::os::unix::fs::{chown, symlink};
+    use std::process::Command;
 
     use super::*;
 
@@ -174,6 +210,43 @@ mod tests {
         file.set(&pairs("two")).unwrap();
         assert_eq!(fs::read_to_string(&path).unwrap(), "# mine\nNAME=two # why\nB=2\n");
         assert_eq!(mode(&path), 0o600);
+        assert_eq!(names(folder.path()), [NAME]);
+    }
+
+    /// A group that this process may give a file to, and does not by itself.
+    fn another_group(own: &Readers) -> Option<u32> {
+        if own.owner == 0 {
+            return Some(own.group + 1);
+        }
+        let groups = Command::new("id").arg("-G").output().unwrap().stdout;
+        let groups = String::from_utf8(groups).unwrap();
+        groups.split_whitespace().map(|group| group.parse().unwrap()).find(|group| *group != own.group)
+    }
+
+    #[test]
+    fn the_group_that_could_read_the_old_one_can_read_the_new_one() {
+        for (group, mode, kept) in [
+            (7, 0o640, Some(7)),
+            (7, 0o644, Some(7)),
+            (7, 0o600, None),
+            (7, 0o604, None),
+            // This user's own.
+            (5, 0o640, None),
+        ] {
+            assert_eq!(Readers { owner: 0, group, mode }.kept_group(5), kept, "{group} {mode:o}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(NAME);
+        fs::write(&path, "NAME=one\n").unwrap();
+        fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+        let own = Readers::of(&fs::metadata(&path).unwrap());
+        let group = another_group(&own);
+        chown(&path, None, group).unwrap();
+        EnvFile::of(folder.path()).unwrap().set(&pairs("two")).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "NAME=two\n");
+        let new = Readers::of(&fs::metadata(&path).unwrap());
+        assert_eq!(new.group, group.unwrap_or(own.group));
+        assert_eq!(mode(&path), if group.is_some() { 0o640 } else { 0o600 });
         assert_eq!(names(folder.path()), [NAME]);
     }
 
