@@ -112,6 +112,12 @@ pub fn print(text: &str) -> Exit {
     }
 }
 
+/// A name from outside as it may be shown in a terminal: on one line, and nothing in it that steers one.
+#[must_use]
+pub fn plain(name: &str) -> String {
+    name.chars().filter(|c| !c.is_control()).collect()
+}
+
 /// Writes a line to standard error; what nobody reads is lost.
 pub fn remark(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");

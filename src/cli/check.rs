@@ -31,24 +31,24 @@ const OPTIONAL_SCOPES: [(&str, &str); 2] = [
 /// Undeliverable commands shown.
 const SHOWN: i64 = 10;
 
-/// The lines printed so far.
+/// The lines printed so far. What Fivetran and Slack call things is in some, and steers no terminal.
 struct Report {
     failed: bool,
 }
 
 impl Report {
     fn good(&self, text: &str) {
-        let _ = cli::print(&format!("✓ {text}\n"));
+        let _ = cli::print(&format!("✓ {}\n", cli::plain(text)));
     }
 
     fn bad(&mut self, text: &str) {
         self.failed = true;
-        let _ = cli::print(&format!("✗ {text}\n"));
+        let _ = cli::print(&format!("✗ {}\n", cli::plain(text)));
     }
 
     /// Something that works with less, or cannot be tried from here; does not fail the check.
     fn note(&self, text: &str) {
-        let _ = cli::print(&format!("· {text}\n"));
+        let _ = cli::print(&format!("· {}\n", cli::plain(text)));
     }
 }
 

@@ -27,7 +27,7 @@ use self::destinations::Choice;
 use self::plan::{Item, Known, Standing, Step, Way};
 use self::terminal::{End, Terminal};
 use self::trial::Verdict;
-use super::{Exit, check, remark};
+use super::{Exit, check, plain, remark};
 use crate::clock::Clock;
 use crate::config::env_file::EnvFile;
 use crate::config::{self, Faults, Vars, single};
@@ -85,7 +85,14 @@ pub async fn run(vars: Vars, clock: &Clock) -> Result<Exit, Faults> {
         Err(End::Unkept(faults)) => return Err(faults),
     }
     terminal.say("\nNow connect-card check:\n");
-    let exit = check::run(&Vars::from_process()?, clock).await;
+    let vars = Vars::from_process()?;
+    let exit = tokio::select! {
+        exit = check::run(&vars, clock) => exit,
+        _ = interrupts.recv() => {
+            terminal.say(words::UNCHECKED);
+            return Ok(Exit::Failed);
+        }
+    };
     let program = std::env::args().next().unwrap_or_default();
     terminal.say(&if exit == Exit::Well { words::next(&program, known.way) } else { words::mend(&program) });
     Ok(exit)
@@ -137,12 +144,17 @@ impl Dialogue {
     }
 
     fn show_app(&mut self, way: Way) {
-        let address = single::public_url(&self.vars).unwrap_or_default();
-        let reached = match way {
-            Way::Socket => Reached::BySockets,
-            Way::Https => Reached::At(&address),
+        // A wrong one may have been left as it is.
+        let address = single::public_url(&self.vars).ok();
+        let reached = match (way, &address) {
+            (Way::Socket, _) => Some(Reached::BySockets),
+            (Way::Https, Some(address)) => Some(Reached::At(address)),
+            (Way::Https, None) => None,
         };
-        self.terminal.say(&words::app(&manifest::link(&manifest::manifest(reached))));
+        self.terminal.say(&match reached {
+            Some(reached) => words::app(&manifest::link(&manifest::manifest(reached))),
+            None => words::NO_APP.to_owned(),
+        });
         self.known.app_is_shown = true;
     }
 
@@ -293,6 +305,7 @@ impl Dialogue {
             let config = single::fivetran(&self.vars).map_err(|faults| faults.to_string())?;
             let groups = Fivetran::new(self.http.clone(), config).groups().await;
             self.groups = groups.map_err(|error| error.to_string())?;
+            self.groups.iter_mut().for_each(|group| group.name = plain(&group.name));
             self.groups.sort_by(|a, b| (&a.name, &a.id).cmp(&(&b.name, &b.id)));
         }
         Ok(())
@@ -357,6 +370,7 @@ impl Dialogue {
         config::destinations(&self.with(&pairs)).map_err(End::Unkept)?;
         self.keep(Item::Destination, &pairs)?;
         self.terminal.say(&format!("✓ {CHANNELS_FILE}: {} set", counted(found.len())));
+        self.terminal.say(words::CHANNELS_IN_CONTAINER);
         Ok(())
     }
 

@@ -1,6 +1,7 @@
 //! `connect-card init` as a person meets it: in a real terminal, against the stand-ins.
 
 use std::os::unix::fs::PermissionsExt as _;
+use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -248,6 +249,7 @@ async fn channels_can_be_given_defaults_in_a_file_of_their_own() {
     terminal.answer("Remind its threads of unfinished links? [y/N]", "y").await;
     terminal.answer("Channel id (Enter: no more):", "").await;
     terminal.shows("✓ connect-card.toml: 1 channel set").await;
+    terminal.shows("A bot in a container must be given that file").await;
     let (code, screen) = terminal.end().await;
     assert_eq!(code, 0, "{screen}");
     assert_eq!(env_file(&program), format!("{}CONFIG=connect-card.toml\n", complete()));
@@ -256,6 +258,62 @@ async fn channels_can_be_given_defaults_in_a_file_of_their_own() {
         "[destinations.sandbox-warehouse]\ngroup_id = \"sandbox_group\"\n\n[destinations.eu-lake]\ngroup_id = \"calm_delta\"\n\n[channels.C0123ABC]\nschema = \"acme\"\ndestination = \"eu-lake\"\nreminders = true\n"
     ), "{file}");
     assert!(screen.contains("EU Lake") && screen.contains("Destination: Sandbox Warehouse"), "{screen}");
+}
+
+#[tokio::test]
+async fn a_wrong_address_that_stays_makes_no_app() {
+    let outside = Outside::start().await;
+    let program = newcomer(&outside);
+    std::fs::write(program.folder().join(".env"), "PUBLIC_URL=http://bot.example.com\n").unwrap();
+    let mut terminal = Terminal::run(&program, &["init"]);
+    terminal.shows("✗ PUBLIC_URL is plain http").await;
+    terminal.answer("Replace what .env has? [Y/n]", "n").await;
+    terminal.shows("needs a right address").await;
+    terminal.shows_and_hides("Signing secret:").await;
+    terminal.press("\x03");
+    let (code, screen) = terminal.end().await;
+    assert_eq!(code, 1, "{screen}");
+    assert!(!screen.contains("new_app=1"), "{screen}");
+}
+
+#[tokio::test]
+async fn ctrl_c_ends_the_check_at_the_end_as_well() {
+    let outside = Outside::start().await;
+    let program = newcomer(&outside);
+    std::fs::write(program.folder().join(".env"), complete()).unwrap();
+    let mut terminal = Terminal::run(&program, &["init"]);
+    terminal.shows(CHANNELS).await;
+    // Far longer than this test has patience.
+    outside.fivetran.set_latency(Duration::from_secs(3600));
+    terminal.press("n\n");
+    terminal.shows("✓ configuration: all variables are valid").await;
+    terminal.interrupt().await;
+    terminal.shows("Stopped.").await;
+    let (code, screen) = terminal.end().await;
+    assert_eq!((code, env_file(&program)), (1, complete()), "{screen}");
+    let of_check = screen.split("Now connect-card check").last().unwrap();
+    assert!(!of_check.contains("Fivetran"), "{screen}");
+}
+
+#[tokio::test]
+async fn no_name_from_outside_steers_the_terminal() {
+    let outside = Outside::start().await;
+    outside.fivetran.add_group("another_group", "\x1b]0;EU\x07 \u{9b}2JLake\n✓ all is well");
+    let program = newcomer(&outside);
+    let without_destination = complete().replace(&format!("FIVETRAN_GROUP_ID={GROUP_ID}\n"), "");
+    std::fs::write(program.folder().join(".env"), without_destination).unwrap();
+    let mut terminal = Terminal::run(&program, &["init"]);
+    terminal.shows("]0;EU 2JLake✓ all is well (another_group)").await;
+    terminal.answer("Number:", "another_group").await;
+    terminal.shows("✓ Destination: ]0;EU 2JLake✓ all is well (another_group)").await;
+    terminal.answer(CHANNELS, "n").await;
+    terminal.shows("“]0;EU 2JLake✓ all is well”").await;
+    let (_, screen) = terminal.end().await;
+    // What a line ends with is for the terminal.
+    let steers = |c: char| c.is_control() && c != '\n';
+    let of_check = screen.split("Now connect-card check").last().unwrap();
+    assert!(!of_check.contains(steers), "{of_check:?}");
+    assert!(!screen.contains(['\u{7}', '\u{9b}']), "{screen:?}");
 }
 
 #[tokio::test]

@@ -1,7 +1,7 @@
 //! The terminal in which questions are asked.
 //!
 //! Owns how a person is asked: a line, a hidden one, yes or no. What is hidden is never shown, only how
-//! much of it there is. Must not know what is asked.
+//! much of it there is. Nothing that is said can steer the terminal. Must not know what is asked.
 
 use std::io::{self, BufRead as _, ErrorKind, IsTerminal as _};
 use std::path::Path;
@@ -45,13 +45,13 @@ impl Terminal {
 
     /// Says something.
     pub(super) fn say(&self, text: &str) {
-        let _ = cli::print(&format!("{text}\n"));
+        let _ = cli::print(&format!("{}\n", in_lines(text)));
     }
 
     /// Asks for a line; without the blanks around it.
     pub(super) async fn line(&self, question: &str) -> Result<String, End> {
         loop {
-            let _ = cli::print(&format!("{question} "));
+            let _ = cli::print(&format!("{} ", in_lines(question)));
             match tokio::task::spawn_blocking(shown).await {
                 Ok(Ok(Some(line))) => return Ok(line),
                 Ok(Err(error)) if error.kind() == ErrorKind::InvalidData => {
@@ -93,6 +93,12 @@ impl Terminal {
             }
         }
     }
+}
+
+/// A text without what steers a terminal, except for the ends of its lines: somebody else's words are in
+/// some.
+fn in_lines(text: &str) -> String {
+    text.split('\n').map(cli::plain).collect::<Vec<_>>().join("\n")
 }
 
 /// Reads a line; nothing at the end of the input.

@@ -7,6 +7,7 @@ use reqwest::Client;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::plan::Item;
+use crate::cli::plain;
 use crate::config::{self, Faults, Vars, single};
 use crate::fivetran::Fivetran;
 use crate::fivetran::error::Error;
@@ -74,9 +75,11 @@ async fn bot_token(vars: &Vars, http: &Client) -> Result<Verdict, Faults> {
     let token = single::bot_token(vars)?;
     let web_api = WebApi::new(http.clone(), &single::slack_api_url(vars)?, &token);
     Ok(match web_api.auth_test().await {
-        Ok(identity) => {
-            Verdict::Good(format!("Bot token: {} in workspace “{}”", identity.user, identity.team))
-        }
+        Ok(identity) => Verdict::Good(format!(
+            "Bot token: {} in workspace “{}”",
+            plain(&identity.user),
+            plain(&identity.team)
+        )),
         Err(PostError::Refused(word)) => Verdict::Wrong(format!(
             "Slack refuses this token ({word}): install the app in the workspace and copy the Bot User OAuth Token from OAuth & Permissions"
         )),
@@ -88,7 +91,9 @@ async fn key(vars: &Vars, http: &Client) -> Result<Verdict, Faults> {
     let fivetran = Fivetran::new(http.clone(), single::fivetran(vars)?);
     Ok(match fivetran.account().await {
         Ok(account) if account.account_name.is_empty() => Verdict::Good("Fivetran key: works".to_owned()),
-        Ok(account) => Verdict::Good(format!("Fivetran key: works, account “{}”", account.account_name)),
+        Ok(account) => {
+            Verdict::Good(format!("Fivetran key: works, account “{}”", plain(&account.account_name)))
+        }
         // Only Fivetran itself knows the key, and it gives a code.
         Err(Error::Forbidden(said)) if !said.code.is_empty() => {
             Verdict::Good("Fivetran key: works".to_owned())
@@ -112,7 +117,7 @@ async fn destination(vars: &Vars, http: &Client) -> Result<Verdict, Faults> {
     let mut lines = Vec::new();
     for (id, _) in destinations.groups() {
         match fivetran.group(id).await {
-            Ok(group) => lines.push(format!("Destination: {} ({id})", group.name)),
+            Ok(group) => lines.push(format!("Destination: {} ({id})", plain(&group.name))),
             // The bot works without that.
             Err(Error::Forbidden(_)) => {
                 lines.push(format!("Destination: {id}, whose name this key may not read"))

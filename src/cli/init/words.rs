@@ -17,6 +17,13 @@ How does Slack reach the bot?
 pub(super) const STOPPED: &str =
     "\nStopped. What was ticked off is in .env; connect-card init goes on from there.";
 
+pub(super) const UNCHECKED: &str =
+    "\nStopped. All that was asked for is in .env; connect-card check looks at it again.";
+
+pub(super) const NO_APP: &str = "
+The link that makes the Slack app needs a right address. If there is no app yet, stop here with Ctrl-C,
+correct PUBLIC_URL, and run this again.";
+
 pub(super) const ELSEWHERE: &str =
     "It comes from the environment or from a file of its own, which count before .env: correct it there.";
 
@@ -31,6 +38,9 @@ Where each customer has a channel, the channel's schema and destination can be s
 type only the service.";
 
 pub(super) const CHANNELS_BY_HAND: &str = "connect-card.toml is there already, or no destination is set yet: docs/channels.md shows how to write it by hand.";
+
+pub(super) const CHANNELS_IN_CONTAINER: &str =
+    "  A bot in a container must be given that file as well: docs/deploying.md shows the line.";
 
 pub(super) const CHANNEL_ID: &str =
     "An id looks like C0123ABC. It stands at the bottom of the channel's details in Slack.";

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
-use tokio::process::Child;
+use tokio::process::{Child, Command};
 
 use super::{PATIENCE, Program, until};
 
@@ -92,6 +92,12 @@ impl Terminal {
     /// Presses keys.
     pub(crate) fn press(&mut self, keys: &str) {
         self.keyboard.write_all(keys.as_bytes()).unwrap();
+    }
+
+    /// Ctrl-C as the program's terminal would send it, were it not this process's as well.
+    pub(crate) async fn interrupt(&self) {
+        let id = self.child.id().expect("it runs").to_string();
+        assert!(Command::new("kill").args(["-INT", &id]).status().await.unwrap().success());
     }
 
     /// Waits for the end, and gives the exit code with all that was shown.
