@@ -32,6 +32,7 @@ use jiff::Timestamp;
 use reqwest::{Client as Http, Method, Request, RequestBuilder};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use tokio::sync::Notify;
 
 use crate::outbound::{self, CallError, Obstacle};
 use crate::telemetry::{CallOutcome, Metrics};
@@ -75,6 +76,7 @@ pub struct Fivetran {
     calls_left: Arc<AtomicU64>,
     /// When a key expires, as Fivetran said last, with the variable that the key comes from.
     told_expiry: Arc<Mutex<Option<(&'static str, Timestamp)>>>,
+    renewed: Arc<Notify>,
     complaints: Arc<Complaints>,
     metrics: Metrics,
 }
@@ -132,6 +134,7 @@ impl Fivetran {
             hourly_limit: Arc::default(),
             calls_left: Arc::new(AtomicU64::new(UNTOLD)),
             told_expiry: Arc::default(),
+            renewed: Arc::default(),
             complaints: Arc::default(),
             metrics: Metrics::default(),
         }
@@ -166,6 +169,12 @@ impl Fivetran {
     pub fn renew(&self, key: ApiKey, second_key: Option<ApiKey>) {
         self.keys.renew(key, second_key);
         *self.told_expiry.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.renewed.notify_one();
+    }
+
+    /// Waits until it has other keys.
+    pub async fn renewed(&self) {
+        self.renewed.notified().await;
     }
 
     /// Creates a connection and its Connect Card in one call. Not repeatable: after

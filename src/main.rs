@@ -37,11 +37,12 @@ async fn run(task: Task) -> Result<Exit, Faults> {
         Task::Serve => {
             let (vars, log) = load()?;
             telemetry::start(log.format, &log.filter);
+            let files = SecretFiles::of(&vars);
             let config = config::serve(&vars)?;
             for remark in &config.remarks {
                 tracing::warn!("{remark}");
             }
-            serve::run(config, SecretFiles::of(&vars), clock).await
+            serve::run(config, files, clock).await
         }
         Task::Link { service, schema, destination, json } => {
             let (vars, log) = load()?;

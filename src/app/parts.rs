@@ -151,7 +151,13 @@ impl Parts {
                     metrics.key_expires(key, Some(at.as_second()));
                 }
             };
-            expiry::keep_watch(&clock, &stopping, first, look, seen).await;
+            let mut first = first;
+            loop {
+                tokio::select! {
+                    () = expiry::keep_watch(&clock, &stopping, first, &look, &seen) => break,
+                    () = fivetran.renewed() => first = Duration::ZERO,
+                }
+            }
         });
     }
 

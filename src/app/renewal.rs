@@ -18,7 +18,6 @@ use crate::fivetran::keys::ApiKey;
 use crate::permission::Gate;
 use crate::seal::Sealer;
 use crate::slack::SlackConfig;
-use crate::slack::respond::PostError;
 use crate::slack::signature::Verifier;
 use crate::slack::socket::Opener;
 use crate::slack::web_api::WebApi;
@@ -72,6 +71,14 @@ fn halves((first, second): &(ApiKey, Option<ApiKey>)) -> impl Iterator<Item = &S
     std::iter::once(first).chain(second).flat_map(|key| [&key.key, &key.secret])
 }
 
+/// Whether they are the same, to the day on which they expire.
+fn same_keys(one: &(ApiKey, Option<ApiKey>), other: &(ApiKey, Option<ApiKey>)) -> bool {
+    let expire = |(first, second): &(ApiKey, Option<ApiKey>)| {
+        (first.expires, second.as_ref().and_then(|second| second.expires))
+    };
+    same(halves(one), halves(other)) && expire(one) == expire(other)
+}
+
 impl Renewal {
     /// Puts what has changed in the place of what was in force, and says in the log which it is.
     pub(super) async fn renew(&self, config: &Config) {
@@ -83,10 +90,11 @@ impl Renewal {
         if !same(&before.bot, &now.bot) && !self.renew_token(&before, &now).await {
             now.bot = before.bot;
         }
-        if !same(halves(&before.keys), halves(&now.keys)) && !self.renew_keys(&now).await {
+        if !same_keys(&before.keys, &now.keys) && !self.renew_keys(&now).await {
             now.keys = before.keys;
         }
         *self.secrets() = now;
+        tracing::info!("the configuration was read again; what is no secret takes effect with a restart");
     }
 
     fn secrets(&self) -> MutexGuard<'_, Secrets> {
@@ -95,17 +103,16 @@ impl Renewal {
 
     /// The secrets by which Slack's requests and sockets are known. Only Slack can prove them right.
     fn renew_slacks(&self, before: &Secrets, now: &Secrets) {
-        if before.signing.is_empty() != now.signing.is_empty() || before.app.is_empty() != now.app.is_empty()
-        {
-            tracing::warn!(
-                "another way to the bot, by requests or by sockets, begins or ends with a restart"
-            );
-        }
-        self.verifier.replace(Verifier::new(&now.signing));
         for sealer in &self.sealers {
             sealer.renew(&now.sealing);
         }
-        if !same(&before.signing, &now.signing) {
+        let begins_or_ends = |before: &[_], now: &[_]| before.is_empty() != now.is_empty();
+        if begins_or_ends(&before.signing, &now.signing) || begins_or_ends(&before.app, &now.app) {
+            // `/readyz` counts on the ways that there were at the start.
+            tracing::warn!("a way to the bot, by requests or by sockets, begins or ends with a restart");
+        }
+        if !begins_or_ends(&before.signing, &now.signing) && !same(&before.signing, &now.signing) {
+            self.verifier.replace(Verifier::new(&now.signing));
             tracing::info!("SLACK_SIGNING_SECRET was replaced");
         }
         if let (Some(opener), Some(token)) = (&self.opener, now.app.first())
@@ -116,31 +123,29 @@ impl Renewal {
         }
     }
 
-    /// The bot token, if it is one of the same app in the same workspace.
+    /// The bot token, if Slack takes it and it is the same bot's: another one could not edit what this one
+    /// has posted.
     async fn renew_token(&self, before: &Secrets, now: &Secrets) -> bool {
         let (Some(web_api), Some(_), Some(token)) = (&self.web_api, &before.bot, &now.bot) else {
             tracing::warn!("with SLACK_BOT_TOKEN, or without it, the bot goes on after a restart");
             return false;
         };
-        let known = self.gate.identities().borrow().clone();
-        match (&known, web_api.with_token(token).auth_test().await) {
-            (_, Err(error @ PostError::Refused(_))) => {
+        let told = match web_api.with_token(token).auth_test().await {
+            Ok(told) => told,
+            Err(error) => {
                 tracing::error!(%error, "Slack does not take the new SLACK_BOT_TOKEN; the old one stays");
                 return false;
             }
-            (Some(known), Ok(told)) if known.workspace() != told.workspace() => {
-                tracing::error!("the new SLACK_BOT_TOKEN is of another workspace; the old one stays");
-                return false;
-            }
-            // Where Slack is silent it is believed, as at a start.
-            _ => {}
+        };
+        let known = self.gate.identities().borrow().clone();
+        if known.is_some_and(|known| !known.may_be(&told)) {
+            tracing::error!("the new SLACK_BOT_TOKEN is another bot's; the old one stays");
+            return false;
         }
         web_api.renew(token);
         if let Some(kept) = &self.kept {
             kept.renew(token);
-            if let Some(known) = known {
-                kept.write(&known, self.clock.now()).await;
-            }
+            kept.write(&told, self.clock.now()).await;
         }
         tracing::info!("SLACK_BOT_TOKEN was replaced");
         true

@@ -63,7 +63,7 @@ async fn read_again(app: &App, files: &SecretFiles, mut hang_up: Signal) {
         let files = files.clone();
         async move { tokio::task::spawn_blocking(move || files.digest()).await.unwrap_or_default() }
     };
-    let mut known = look().await;
+    let mut known = files.at_first();
     let mut seen = known.clone();
     loop {
         let asked = tokio::select! {

@@ -10,20 +10,32 @@ use super::{Vars, names};
 
 /// The files that variables such as `SLACK_BOT_TOKEN_FILE` name.
 #[derive(Clone, Debug)]
-pub struct SecretFiles(Vec<PathBuf>);
+pub struct SecretFiles {
+    paths: Vec<PathBuf>,
+    at_first: Vec<u8>,
+}
 
 impl SecretFiles {
-    /// Those that are named.
+    /// Those that are named, and what is in them. To be taken before they are read: what changes after that
+    /// is a change.
     #[must_use]
     pub fn of(vars: &Vars) -> Self {
         let named = names::SECRETS.iter().filter_map(|name| vars.get(&format!("{name}_FILE")));
-        Self(named.map(PathBuf::from).collect())
+        let mut files = Self { paths: named.map(PathBuf::from).collect(), at_first: Vec::new() };
+        files.at_first = files.digest();
+        files
+    }
+
+    /// What told their contents from others at first.
+    #[must_use]
+    pub fn at_first(&self) -> Vec<u8> {
+        self.at_first.clone()
     }
 
     /// Whether there are none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
+        self.paths.is_empty()
     }
 
     /// What tells their contents from others. One that cannot be read counts as empty: it is about to be
@@ -31,7 +43,7 @@ impl SecretFiles {
     #[must_use]
     pub fn digest(&self) -> Vec<u8> {
         let mut context = Context::new(&SHA256);
-        for path in &self.0 {
+        for path in &self.paths {
             let content = std::fs::read(path).unwrap_or_default();
             context.update(&content.len().to_be_bytes());
             context.update(&content);

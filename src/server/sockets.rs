@@ -82,9 +82,14 @@ pub struct Sockets {
 pub async fn keep(sockets: Sockets, stop: CancellationToken) {
     let sockets = Arc::new(sockets);
     let complaints = Arc::new(Complaints::default());
-    let mut places: JoinSet<()> =
-        (0..SOCKETS).map(|_| place(Arc::clone(&sockets), Arc::clone(&complaints), stop.clone())).collect();
-    while places.join_next().await.is_some() {}
+    let one = || place(Arc::clone(&sockets), Arc::clone(&complaints), stop.clone());
+    let mut places: JoinSet<()> = (0..SOCKETS).map(|_| one()).collect();
+    while let Some(ended) = places.join_next().await {
+        if let Err(error) = ended {
+            tracing::error!(%error, "what keeps a socket open has failed, and begins anew");
+            places.spawn(one());
+        }
+    }
 }
 
 /// Keeps one socket open, whichever it is.
@@ -104,9 +109,15 @@ async fn place(sockets: Arc<Sockets>, complaints: Arc<Complaints>, stop: Cancell
                 let since = Instant::now();
                 let mut hearing = Hearing::new(socket, Arc::clone(&sockets));
                 let end = hearing.listen(&stop).await;
+                let (reason, lasted) = (end.reason(), since.elapsed());
+                sockets.metrics.socket_ended(reason);
+                tracing::info!(
+                    reason = reason.name(),
+                    lasted_s = lasted.as_secs(),
+                    "a socket to Slack has ended"
+                );
                 match end {
                     End::Stopped => {
-                        sockets.metrics.socket_ended(end.reason());
                         hearing.finish().await;
                         break;
                     }
@@ -116,13 +127,13 @@ async fn place(sockets: Arc<Sockets>, complaints: Arc<Complaints>, stop: Cancell
                         leaving.spawn(async move { hearing.leave(&stop).await });
                     }
                     End::Closed | End::Stale => hearing.let_go(),
+                    End::TooMany => drop(leaving.spawn(hearing.finish())),
                     End::Refused(word) => {
                         complaints.refused(word);
                         leaving.spawn(hearing.finish());
                     }
                 }
-                sockets.metrics.socket_ended(end.reason());
-                end.outcome(since.elapsed())
+                end.outcome(lasted)
             }
             Err(error) => {
                 tracing::debug!(%error, "could not open a socket to Slack");

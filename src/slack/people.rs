@@ -21,6 +21,8 @@ pub struct Identity {
     pub enterprise_id: Option<String>,
     /// The bot's user name.
     pub user: String,
+    /// The bot's own user id, if Slack told it.
+    pub user_id: Option<String>,
 }
 
 impl Identity {
@@ -28,6 +30,14 @@ impl Identity {
     #[must_use]
     pub fn workspace(&self) -> Workspace {
         Workspace::new(Some(self.team_id.clone()), self.enterprise_id.clone())
+    }
+
+    /// Whether that may be the same bot in the same workspace, as far as is known.
+    #[must_use]
+    pub fn may_be(&self, other: &Self) -> bool {
+        let same_bot =
+            self.user_id.as_ref().zip(other.user_id.as_ref()).is_none_or(|(one, other)| one == other);
+        same_bot && self.workspace() == other.workspace()
     }
 }
 
@@ -39,6 +49,7 @@ impl From<Value> for Identity {
             team_id: text("team_id").unwrap_or_default(),
             enterprise_id: text("enterprise_id"),
             user: text("user").unwrap_or_default(),
+            user_id: text("user_id"),
         }
     }
 }

@@ -23,6 +23,7 @@ use url::{Host, Url};
 
 use super::caller::Caller;
 use super::envelope::{Frame, Reason};
+use super::refusal::{self, Fix};
 use super::respond::PostError;
 use crate::clock::Clock;
 use crate::current::Current;
@@ -31,6 +32,10 @@ use crate::telemetry::{CallOutcome, Metrics, Operation};
 
 /// From the request for an address to Slack's hello: both calls and the handshake together.
 const OPENING_LIMIT: Duration = Duration::from_secs(10);
+/// Slack's word where Socket Mode is switched off.
+pub const LINK_DISABLED: &str = "link_disabled";
+/// Slack's word where an app has ten connections.
+const TOO_MANY: &str = "too_many_websockets";
 /// Longest wait until a frame has left: more than a moment means that nobody reads at the other end.
 const WRITE_LIMIT: Duration = Duration::from_secs(3);
 /// Largest frame that is read, in bytes. An interaction brings the message that was pressed along, and a
@@ -115,7 +120,16 @@ impl Opener {
                     (socket.app_id, socket.connections) = (app_id, connections);
                     return Ok(socket);
                 }
-                Heard::Frame(Frame::Disconnect(reason)) => return Err(PostError::of_word(word(reason))),
+                Heard::Frame(Frame::Disconnect(Reason::LinkDisabled)) => {
+                    return Err(PostError::Refused(LINK_DISABLED.to_owned()));
+                }
+                // Others end, and the next one may be let in; or Slack's host was about to stop.
+                Heard::Frame(Frame::Disconnect(Reason::TooMany)) => {
+                    return Err(PostError::Unclear(TOO_MANY.to_owned()));
+                }
+                Heard::Frame(Frame::Disconnect(Reason::Refresh)) => {
+                    return Err(PostError::Unclear("ended before its hello".to_owned()));
+                }
                 Heard::Closed => return Err(PostError::Unclear("closed before its hello".to_owned())),
                 // Nothing is due yet; what comes early was not for us to answer.
                 Heard::Frame(_) | Heard::Life => {}
@@ -260,28 +274,20 @@ impl Socket {
     }
 }
 
+/// What to do where the word says no more.
+const UNKNOWN: &str = "look at Socket Mode and App-Level Tokens in the app's settings";
+
 /// What to do about a word by which Slack refuses a socket, for whoever runs the bot.
 #[must_use]
 pub fn advice(word: &str) -> &'static str {
     match word {
-        "link_disabled" => {
+        LINK_DISABLED => {
             "turn Socket Mode on under Socket Mode in the app's settings, or unset SLACK_APP_TOKEN and set SLACK_SIGNING_SECRET and PUBLIC_URL"
         }
-        "too_many_websockets" => {
-            "Slack allows an app ten connections, and each replica keeps two: run fewer, or end what else uses this app's token"
-        }
         "missing_scope" => "give the app-level token the scope connections:write: make a new one with it",
-        _ => {
-            "make an app-level token with the scope connections:write under Basic Information > App-Level Tokens, put it into SLACK_APP_TOKEN and restart"
+        "invalid_auth" | "not_authed" | "token_revoked" | "not_allowed_token_type" | "account_inactive" => {
+            "make an app-level token with the scope connections:write under Basic Information > App-Level Tokens, and put it into SLACK_APP_TOKEN"
         }
-    }
-}
-
-/// Slack's own word for what it ends a connection with.
-fn word(reason: Reason) -> &'static str {
-    match reason {
-        Reason::Refresh => "refresh_requested",
-        Reason::LinkDisabled => "link_disabled",
-        Reason::TooMany => "too_many_websockets",
+        _ => refusal::fix(word).map_or(UNKNOWN, Fix::advice),
     }
 }

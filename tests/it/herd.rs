@@ -26,7 +26,7 @@ const LATENCY: Duration = Duration::from_millis(100);
 /// Between two commands that are typed during the outage.
 const PACE: Duration = Duration::from_millis(100);
 /// Everything of Fivetran's that a command may need.
-const ROUTES: [&str; 4] = ["create_connection", "list_connections", "connect_card", "connection"];
+const ROUTES: [&str; 4] = ["create_connection", "list_connections", "connect_card", "get_connection"];
 
 /// What the outside can count at one moment.
 #[derive(Clone, Copy)]

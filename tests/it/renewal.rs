@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use stand_ins::fivetran::{API_KEY, API_SECRET};
-use stand_ins::slack::{BOT_TOKEN, SIGNING_SECRET};
+use stand_ins::slack::{APP_TOKEN, BOT_TOKEN, Delivery, SIGNING_SECRET, Which};
 
 use crate::harness::{CHANNEL, Outside, Process, Program, accepted, until};
 
@@ -107,9 +107,44 @@ async fn a_bot_token_that_slack_refuses_replaces_none() {
     until_logged(&process, "Slack does not take the new SLACK_BOT_TOKEN; the old one stays", 1).await;
     process.send(&outside.slack, "google_ads acme").await;
     until("the link", async || (outside.slack.messages().len() == 1).then_some(())).await;
-    // What Slack refuses may be right at the next try.
-    write(&path, BOT_TOKEN);
-    process.hang_up().await;
     let log = process.stop().await;
     assert!(!log.contains("of-nobody"), "{log}");
+}
+
+#[tokio::test]
+async fn the_next_socket_is_opened_with_the_new_token() {
+    let outside = Outside::start().await;
+    outside.slack.deliver_by(Delivery::Sockets);
+    let program = in_file(Program::against(&outside), "SLACK_APP_TOKEN", APP_TOKEN);
+    let path = program.folder().join("SLACK_APP_TOKEN");
+    let process = program.start().await;
+    outside.slack.wait_for_sockets(|count| count == 2).await;
+    process.send(&outside.slack, "google_ads before").await;
+    let new = "xapp-1-A0SANDBOX-2-the-new-one";
+    write(&path, new);
+    until_logged(&process, "SLACK_APP_TOKEN was replaced", 1).await;
+    // The old one is revoked, and its sockets end.
+    outside.slack.set_app_tokens(&[new]);
+    outside.slack.reset_sockets(Which::All);
+    outside.slack.wait_for_sockets(|count| count == 2).await;
+    process.send(&outside.slack, "google_ads after").await;
+    until("both links", async || (outside.slack.messages().len() == 2).then_some(())).await;
+    let log = process.stop().await;
+    assert!(!log.contains(new), "{log}");
+}
+
+#[tokio::test]
+async fn a_way_to_the_bot_neither_begins_nor_ends_before_a_restart() {
+    let outside = Outside::start().await;
+    let program = Program::against(&outside).without("SLACK_SIGNING_SECRET");
+    let dotenv = program.folder().join(".env");
+    write(&dotenv, &format!("SLACK_SIGNING_SECRET={SIGNING_SECRET}\n"));
+    let process = program.start().await;
+    write(&dotenv, &format!("SLACK_APP_TOKEN={APP_TOKEN}\n"));
+    process.hang_up().await;
+    until_logged(&process, "begins or ends with a restart", 1).await;
+    process.send(&outside.slack, "google_ads acme").await;
+    until("the link", async || (outside.slack.messages().len() == 1).then_some(())).await;
+    assert_eq!(outside.slack.sockets_opened(), 0);
+    process.stop().await;
 }

@@ -14,8 +14,8 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use crate::harness::{
-    CHANNEL, Engine, Outside, Program, Random, Setup, TestBot, USER, accepted, client, number, postgres, say,
-    seed, until,
+    CHANNEL, Engine, Outside, Process, Program, Random, Setup, TestBot, USER, accepted, client, number,
+    postgres, say, seed, until,
 };
 
 const COMMAND: &str = "google_ads customer_schema";
@@ -408,6 +408,7 @@ async fn storm(engine: Engine, replicas: usize) {
     // Where one was acknowledged later than Slack waits, or by another socket, it is here.
     assert_eq!(outside.slack.violations(), [], "seed {seed}");
     let opened = outside.slack.sockets_opened();
+    assert!(acknowledged > commands / 2, "seed {seed}: {lost} of {commands} were lost");
     assert!(befallen > 0 && opened > 2 * replicas as u64, "there was no storm, seed {seed}");
     say(&format!(
         "sockets: seed {seed}, {commands} commands in {:?}, {acknowledged} acknowledged, {lost} lost on the way, \
@@ -437,25 +438,48 @@ async fn what_was_heard_is_acknowledged_before_a_bot_stops() {
     let program = Program::against(&outside).with("SLACK_APP_TOKEN", APP_TOKEN);
     let mut process = program.start().await;
     outside.slack.wait_for_sockets(|count| count == 2).await;
-    let mut sends = JoinSet::new();
-    for at in 0..50 {
-        let slack = outside.slack.clone();
-        let typed = format!("/connect-card google_ads schema_{at}");
-        sends.spawn(async move { slack.command("http://nowhere.test", &typed, CHANNEL, USER).await });
-    }
-    let first = sends.join_next().await.unwrap().unwrap().unwrap();
+    outside
+        .slack
+        .command("http://nowhere.test", "/connect-card google_ads acme", CHANNEL, USER)
+        .await
+        .unwrap();
+    until("the link", async || (outside.slack.messages().len() == 1).then_some(())).await;
+    // Longer than the bot stays after it has been asked to end, and not too long for Slack.
+    let slow = Fault::SlowAfter(Duration::from_millis(1800));
+    outside.fivetran.faults(|faults| faults.fail_next("get_connection", slow, 1));
+    let slack = outside.slack.clone();
+    let status = "/connect-card status acme";
+    let asked =
+        tokio::spawn(async move { slack.command("http://nowhere.test", status, CHANNEL, USER).await });
+    until("the look", async || (outside.fivetran.calls_to("get_connection") > 0).then_some(())).await;
     process.terminate().await;
-    let mut references: HashSet<_> = accepted(&first).into_iter().collect();
-    while let Some(ack) = sends.join_next().await {
-        // One that came too late had no socket to come over.
-        if let Ok(ack) = ack.unwrap() {
-            references.extend(accepted(&ack));
-        }
-    }
-    assert!(!references.is_empty());
+    let ack = asked.await.unwrap().expect("it was heard before the end");
+    assert!(ack.text().contains("acme"), "{}", ack.text());
     assert!(process.wait().await.success(), "{}", process.log());
     assert_eq!(outside.slack.violations(), []);
-    let process = program.start().await;
-    outside.until_all_ended(&references).await;
-    process.stop().await;
+    assert!(outside.slack.live_sockets().is_empty(), "Slack was told that nobody hears any more");
+}
+
+#[tokio::test]
+async fn one_socket_too_many_is_no_refusal_for_good() {
+    let outside = Outside::start().await;
+    let mut processes = Vec::new();
+    for _ in 0..6 {
+        // Each has a folder, and so a database, of its own.
+        let program = Program::against(&outside).with("SLACK_APP_TOKEN", APP_TOKEN);
+        processes.push(program.start().await);
+    }
+    outside.slack.wait_for_sockets(|count| count == 10).await;
+    until("the one too many", async || {
+        processes.iter().any(|process| process.log().contains("too_many_websockets")).then_some(())
+    })
+    .await;
+    let log: String = processes.iter().map(Process::log).collect();
+    assert!(!log.contains("Slack refuses a socket"), "{log}");
+    // When others end, it is let in.
+    processes.remove(0).stop().await;
+    outside.slack.wait_for_sockets(|count| count == 10).await;
+    for process in processes {
+        process.stop().await;
+    }
 }

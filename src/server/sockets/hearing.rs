@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use super::pace::Outcome;
 use super::{Counted, Sockets};
 use crate::slack::envelope::{Envelope, Frame, Reason};
-use crate::slack::socket::{Heard, Socket};
+use crate::slack::socket::{Heard, LINK_DISABLED, Socket};
 use crate::telemetry::SocketEnd;
 
 /// How often the other end is asked for a sign of life.
@@ -55,6 +55,8 @@ pub(super) enum End {
     Replaced,
     /// Slack wants none opened, in a word of its own.
     Refused(&'static str),
+    /// The app has as many as Slack allows, which passes when others end.
+    TooMany,
     /// It is closed or lost.
     Closed,
     /// Nothing was heard for too long.
@@ -66,7 +68,7 @@ impl End {
     pub(super) fn reason(self) -> SocketEnd {
         match self {
             Self::Stopped | Self::Replaced => SocketEnd::Asked,
-            Self::Refused(_) => SocketEnd::Refused,
+            Self::Refused(_) | Self::TooMany => SocketEnd::Refused,
             Self::Closed => SocketEnd::Closed,
             Self::Stale => SocketEnd::Stale,
         }
@@ -76,6 +78,7 @@ impl End {
     pub(super) fn outcome(self, lasted: Duration) -> Outcome {
         match self {
             Self::Refused(_) => Outcome::Refused,
+            Self::TooMany => Outcome::Failed(Duration::ZERO),
             Self::Replaced => Outcome::Replaced,
             Self::Stopped | Self::Closed | Self::Stale => Outcome::Lasted(lasted),
         }
@@ -97,6 +100,8 @@ impl Hearing {
         loop {
             let stale = self.heard + STALE_AFTER;
             tokio::select! {
+                // In this order: after a standstill of the machine, what has come meanwhile is no silence.
+                biased;
                 () = stop.cancelled() => return End::Stopped,
                 Some(text) = self.answered.recv() => {
                     if !self.acknowledge(text).await {
@@ -112,10 +117,10 @@ impl Hearing {
                         Heard::Frame(Frame::Envelope(envelope)) => self.take(envelope),
                         Heard::Frame(Frame::Disconnect(Reason::Refresh)) => return End::Replaced,
                         Heard::Frame(Frame::Disconnect(Reason::LinkDisabled)) => {
-                            return End::Refused("link_disabled");
+                            return End::Refused(LINK_DISABLED);
                         }
                         Heard::Frame(Frame::Disconnect(Reason::TooMany)) => {
-                            return End::Refused("too_many_websockets");
+                            return End::TooMany;
                         }
                         Heard::Frame(Frame::Hello { .. } | Frame::Other) | Heard::Life => {}
                         Heard::Closed => return End::Closed,
@@ -139,18 +144,32 @@ impl Hearing {
                 // Slack warns more than once.
                 Ok(End::Replaced) => {}
                 Ok(End::Closed | End::Stale) => return self.let_go(),
-                Ok(End::Stopped | End::Refused(_)) | Err(_) => return self.finish().await,
+                Ok(End::Stopped | End::Refused(_) | End::TooMany) | Err(_) => return self.finish().await,
             }
         }
     }
 
-    /// Hears nothing more, acknowledges what was heard, and closes.
+    /// Acknowledges what is under way, and what comes meanwhile, and closes: Slack goes on sending until
+    /// then.
     pub(super) async fn finish(mut self) {
         let rest = async {
-            while self.under_way > 0
-                && let Some(text) = self.answered.recv().await
-                && self.acknowledge(text).await
-            {}
+            while self.under_way > 0 {
+                tokio::select! {
+                    Some(text) = self.answered.recv() => {
+                        if !self.acknowledge(text).await {
+                            return;
+                        }
+                    }
+                    heard = self.socket.hear() => match heard {
+                        Heard::Frame(Frame::Envelope(envelope)) => {
+                            self.heard = Instant::now();
+                            self.take(envelope);
+                        }
+                        Heard::Closed => return,
+                        Heard::Frame(_) | Heard::Life => {}
+                    },
+                }
+            }
         };
         let _ = timeout(FINISH_LIMIT, rest).await;
         self.socket.close().await;
