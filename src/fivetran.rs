@@ -51,8 +51,7 @@ const ACCEPT: &str = "application/json;version=2";
 /// Connections on one page of a list, the most that Fivetran gives: what it counts is calls.
 /// <https://fivetran.com/docs/rest-api/pagination>
 const PAGE_ITEMS: &str = "1000";
-/// What Fivetran has not said.
-const UNTOLD: u64 = u64::MAX;
+
 /// What is needed to call Fivetran. No `Debug`: it holds the key.
 #[derive(Clone)]
 pub struct FivetranConfig {
@@ -72,8 +71,6 @@ pub struct Fivetran {
     keys: Keys,
     /// As the last answer said it; 0 until one has.
     hourly_limit: Arc<AtomicU64>,
-    /// Requests that it said were left; [`UNTOLD`] until it has.
-    calls_left: Arc<AtomicU64>,
     /// When a key expires, as Fivetran said last, with the variable that the key comes from.
     told_expiry: Arc<Mutex<Option<(&'static str, Timestamp)>>>,
     renewed: Arc<Notify>,
@@ -132,7 +129,6 @@ impl Fivetran {
             api_url,
             keys: Keys::new(key, second_key),
             hourly_limit: Arc::default(),
-            calls_left: Arc::new(AtomicU64::new(UNTOLD)),
             told_expiry: Arc::default(),
             renewed: Arc::default(),
             complaints: Arc::default(),
@@ -266,12 +262,6 @@ impl Fivetran {
         Some(self.hourly_limit.load(Ordering::Relaxed)).filter(|&limit| limit > 0)
     }
 
-    /// How many of them its last answer said are left in this hour.
-    #[must_use]
-    pub fn calls_left(&self) -> Option<u64> {
-        Some(self.calls_left.load(Ordering::Relaxed)).filter(|&left| left != UNTOLD)
-    }
-
     /// Makes a fresh Connect Card for a connection; may be repeated.
     /// `POST /v1/connections/{id}/connect-card`
     ///
@@ -394,8 +384,7 @@ impl Fivetran {
             self.hourly_limit.store(hourly_limit.into(), Ordering::Relaxed);
         }
         if let Some(left) = said("x-rate-limit-remaining") {
-            self.calls_left.store(left.into(), Ordering::Relaxed);
-            self.metrics.calls_left(left.into());
+            self.metrics.told_calls_left(left);
         }
         let body = outbound::read(response, call.limit()).await.map_err(failed)?;
         answer::judge(call, connection, &Heard { status, retry_after, body: &body })?;

@@ -254,7 +254,7 @@ impl Gate {
         let scopes = match &self.directory.web_api {
             None => None,
             Some(web_api) => match web_api.scopes().await {
-                Ok(scopes) if !scopes.is_empty() => Some(scopes),
+                Ok(Some(scopes)) => Some(scopes),
                 // Slack is away, or does not list them; nothing is known to be amiss.
                 _ => return,
             },

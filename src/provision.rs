@@ -43,12 +43,6 @@ impl Provision {
         self.fivetran.hourly_limit()
     }
 
-    /// How many of them Fivetran last said are left in this hour.
-    #[must_use]
-    pub fn calls_left(&self) -> Option<u64> {
-        self.fivetran.calls_left()
-    }
-
     /// The variable that the key in use comes from, and when the key expires, as far as is known.
     #[must_use]
     pub fn key(&self) -> (&'static str, Option<Timestamp>) {

@@ -4,6 +4,7 @@
 //! the rule that no secret is ever a field is kept by the types that hold secrets, and, for what other
 //! crates log, by the cap in [`start`].
 
+mod hour;
 mod labels;
 mod metrics;
 mod skew;

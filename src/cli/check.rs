@@ -181,8 +181,8 @@ async fn slack(report: &mut Report, config: &Config, http: reqwest::Client) {
         }
     }
     let scopes = match web_api.scopes().await {
-        Ok(scopes) => scopes,
-        Err(_) => return report.note("Slack scopes: could not be read"),
+        Ok(Some(scopes)) => scopes,
+        Ok(None) | Err(_) => return report.note("Slack scopes: could not be read"),
     };
     let granted = |scope: &str| scopes.iter().any(|known| known == scope);
     if granted("chat:write") {

@@ -35,8 +35,12 @@ pub struct Findings {
     pub version: &'static str,
     /// Since when.
     pub started_at: Timestamp,
-    /// What the database holds; `None`: it does not take writes, or did not answer in time.
+    /// Whether the database takes writes in time.
+    pub takes_writes: bool,
+    /// What it holds; `None`: that could not be read, or not in time.
     pub database: Option<Backlog>,
+    /// The last list of the channel's destination; `None`: there is none, or that could not be read.
+    pub listed: Option<Listed>,
     /// By how many seconds the clock is ahead of Slack's, if Slack has told its time.
     pub skew_s: Option<f64>,
     /// The token.
@@ -50,7 +54,7 @@ pub struct Findings {
     /// The variable that the key in use comes from, and when it expires, as far as is known.
     pub key: (&'static str, Option<Timestamp>),
     /// How many calls Fivetran last said are left in this hour, and of how many.
-    pub calls: Option<(u64, Option<u64>)>,
+    pub calls: Option<(u32, Option<u64>)>,
     /// What is configured for this channel.
     pub channel: Configured,
 }
@@ -66,8 +70,6 @@ pub struct Backlog {
     pub behind: i64,
     /// Since when one of them does not.
     pub behind_since: Option<Timestamp>,
-    /// The last list of the channel's destination.
-    pub listed: Listed,
 }
 
 /// When a destination was listed last.
@@ -75,8 +77,8 @@ pub struct Backlog {
 pub enum Listed {
     /// Nothing in it is watched.
     NotWatched,
-    /// It is yet to be listed for the first time.
-    NotYet,
+    /// It is yet to be listed for the first time, perhaps known since when.
+    NotYet(Option<Timestamp>),
     /// Then.
     At(Timestamp),
 }
@@ -86,8 +88,8 @@ pub enum Listed {
 pub enum Slack {
     /// There is none.
     NoToken,
-    /// It takes it; what is missing of its scopes.
-    Works(Vec<Missing>),
+    /// It takes it; what is missing of its scopes, if it says which there are.
+    Works(Option<Vec<Missing>>),
     /// It says no, in this word.
     Refuses(String),
     /// It asks for a pause.
@@ -204,7 +206,9 @@ mod tests {
             now: at(now),
             version: "1.2.3",
             started_at: at(0),
+            takes_writes: true,
             database: None,
+            listed: None,
             skew_s: None,
             slack: Slack::NoToken,
             presence: Presence::Unknown,

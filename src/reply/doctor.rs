@@ -76,25 +76,30 @@ fn part(title: &str, lines: Vec<Line>) -> SlackBlock {
 }
 
 fn own(findings: &Findings) -> Vec<Line> {
-    let Findings { version, started_at, database, .. } = findings;
+    let Findings { version, started_at, takes_writes, database, .. } = findings;
     let runs =
         Mrkdwn::default().text(&format!("Version {version}, running since ")).raw(&local_time(*started_at));
     let mut lines = vec![Line(Mark::Well, runs.raw("."))];
+    lines.push(Line::of(
+        *takes_writes,
+        if *takes_writes {
+            "The database takes writes."
+        } else {
+            "The database doesn't take writes in time, so I can't accept commands. Check that it runs, can be \
+             reached, and has room on its disk."
+        },
+    ));
     match database {
         Some(backlog) => {
-            lines.push(Line::well("The database takes writes."));
             lines.push(commands(findings, backlog));
             lines.push(messages(findings, backlog));
         }
-        None => {
-            lines.push(Line::amiss(
-                "The database doesn't take writes in time, so I can't accept commands. Check that it runs, can be \
-                 reached, and has room on its disk.",
-            ));
-            lines.push(Line::open(
-                "So I can't say which commands are open, or whether messages are up to date.",
-            ));
-        }
+        None if *takes_writes => lines.push(Line::open(
+            "I couldn't read in time which commands are open, or whether messages are up to date. Try again in a \
+             minute.",
+        )),
+        None => lines
+            .push(Line::open("So I can't say which commands are open, or whether messages are up to date.")),
     }
     lines.push(clock(findings.skew_s));
     lines
@@ -163,12 +168,13 @@ fn token(slack: &Slack) -> Vec<Line> {
         )],
         Slack::Works(missing) => {
             let mut lines = vec![Line::well("Slack takes my token.")];
-            lines.extend(missing.iter().map(|it| {
-                let sentence = capital(it.sentence);
-                if it.is_needed { Line::amiss(&sentence) } else { Line::open(&sentence) }
-            }));
-            if missing.is_empty() {
-                lines.push(Line::well("All scopes that I need are granted."));
+            match missing.as_deref() {
+                None => lines.push(Line::open("Slack didn't say which scopes I'm granted.")),
+                Some([]) => lines.push(Line::well("All scopes that I need are granted.")),
+                Some(missing) => lines.extend(missing.iter().map(|it| {
+                    let sentence = capital(it.sentence);
+                    if it.is_needed { Line::amiss(&sentence) } else { Line::open(&sentence) }
+                })),
             }
             lines
         }
@@ -193,9 +199,10 @@ fn presence(presence: Presence) -> Option<Line> {
             Line(Mark::Well, on("I'm in this channel, as far as I know: I posted here on ", at, "."))
         }
         Presence::Out(at) => {
-            let rest = ", so what I post here can't be updated. Type ";
+            let rest = ", so what I posted can't be updated. If nobody has invited me since, type ";
             let line = on("I wasn't in this channel when I tried to post here on ", at, rest);
-            Line(Mark::Amiss, line.code("/invite @connect-card").raw("."))
+            let line = line.code("/invite @connect-card");
+            Line(Mark::Open, line.text(". Whether I'm in it, I'll know when I next post here."))
         }
         Presence::Unknown => {
             Line::open("I don't know yet whether I'm in this channel: I know of nothing that I posted here.")
@@ -262,7 +269,7 @@ fn fivetran(findings: &Findings) -> Vec<Line> {
         }
     }
     lines.extend(expires.map(|expires| expiry(findings, expires)));
-    lines.extend(findings.database.as_ref().and_then(|backlog| listed(findings, backlog.listed)));
+    lines.extend(findings.listed.map(|last| listed(findings, last)));
     lines.extend(findings.calls.map(calls));
     lines
 }
@@ -277,10 +284,14 @@ fn expiry(findings: &Findings, expires: Timestamp) -> Line {
     }
 }
 
-fn listed(findings: &Findings, listed: Listed) -> Option<Line> {
-    Some(match listed {
+fn listed(findings: &Findings, listed: Listed) -> Line {
+    match listed {
         Listed::NotWatched => Line::open("Nothing there has to be watched right now."),
-        Listed::NotYet => Line::open("I'm about to look for the first time how its connections stand."),
+        Listed::NotYet(Some(since)) if findings.since(since) > UNLISTED => Line::amiss(&format!(
+            "I should have looked {} ago how its connections stand, and haven't yet; the log says why.",
+            span(findings.since(since))
+        )),
+        Listed::NotYet(_) => Line::open("I'm about to look for the first time how its connections stand."),
         Listed::At(at) => {
             let ago = findings.since(at);
             let looked = format!("I last saw how its connections stand {} ago", span(ago));
@@ -290,11 +301,11 @@ fn listed(findings: &Findings, listed: Listed) -> Option<Line> {
                 Line::well(&format!("{looked}."))
             }
         }
-    })
+    }
 }
 
-fn calls((left, of): (u64, Option<u64>)) -> Line {
-    let few = of.is_some_and(|of| (left as f64) < of as f64 * FEW_CALLS);
+fn calls((left, of): (u32, Option<u64>)) -> Line {
+    let few = of.is_some_and(|of| f64::from(left) < of as f64 * FEW_CALLS);
     let of = of.map(|of| format!(" of {of}")).unwrap_or_default();
     let left = format!("{left}{of} calls are left in this hour.");
     if few {

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use tokio::time::timeout_at;
+use tokio::time::{Instant, timeout_at};
 
 use super::deadline::Deadline;
 use super::words::Words;
@@ -20,7 +20,7 @@ use crate::slack::SlashCommand;
 use crate::slack::respond::PostError;
 use crate::slack::rooms::Seen;
 use crate::slack::web_api::WebApi;
-use crate::store::{Census, Store, StoreError};
+use crate::store::{Census, LastList, Store};
 use crate::telemetry::Metrics;
 
 /// Without this scope the bot can post nothing under its own name.
@@ -61,43 +61,33 @@ impl Doctor {
             None => self.words.destinations.default_group.as_ref(),
         };
         let end = deadline.early();
-        // A task of its own: a statement that is dropped half-way costs a session.
-        let database = tokio::spawn(look_up(
-            self.store.clone(),
-            self.clock.now(),
-            (typed.team_id.clone(), typed.channel_id.clone()),
-            group.cloned(),
-        ));
-        let (database, slack, fivetran) = tokio::join!(
-            timeout_at(end, database),
+        let (held, slack, fivetran) = tokio::join!(
+            self.database(typed, group, end),
             timeout_at(end, self.slack()),
             timeout_at(end, self.fivetran(group.map(String::as_str))),
         );
-        let database = match database {
-            Ok(Ok(Ok(found))) => found,
-            _ => None,
-        };
-        let posted = database.and_then(|(_, posted)| posted);
         let presence = match self.web_api.as_ref().map(|web_api| web_api.was_in(&typed.channel_id)) {
             None => Presence::DoesNotMatter,
             Some(_) if typed.is_direct => Presence::DoesNotMatter,
             Some(Some(Seen { is_in: true, at })) => Presence::In(at),
             Some(Some(Seen { is_in: false, at })) => Presence::Out(at),
-            Some(None) => posted.map_or(Presence::Unknown, Presence::In),
+            Some(None) => held.posted.map_or(Presence::Unknown, Presence::In),
         };
         let Permissions { users, user_groups, channels } = self.gate.permissions();
         Findings {
             now: self.clock.now(),
             version: env!("CARGO_PKG_VERSION"),
             started_at: self.started_at,
-            database: database.map(|(backlog, _)| backlog),
+            takes_writes: held.takes_writes,
+            database: held.backlog,
+            listed: held.listed,
             skew_s: self.metrics.clock_skew(),
             slack: slack.unwrap_or(Slack::Silent),
             presence,
             sockets: (self.sockets)(),
             fivetran: fivetran.unwrap_or(Fivetran::Silent),
             key: self.provision.key(),
-            calls: self.provision.calls_left().map(|left| (left, self.provision.hourly_limit())),
+            calls: self.metrics.calls_left().map(|left| (left, self.provision.hourly_limit())),
             channel: Configured {
                 destination: channel.destination.clone(),
                 schema: channel.schema.as_ref().map(|schema| schema.connection_name()),
@@ -105,6 +95,22 @@ impl Doctor {
                 who: (users.len(), user_groups.len()),
                 channels: channels.len(),
             },
+        }
+    }
+
+    /// What the database says by `end`.
+    async fn database(&self, typed: &SlashCommand, group: Option<&String>, end: Instant) -> Held {
+        let (store, now) = (self.store.clone(), self.clock.now());
+        // Tasks of their own: a statement that is dropped half-way costs a session.
+        let writes = tokio::spawn(async move { store.is_writable(now).await });
+        if !matches!(timeout_at(end, writes).await, Ok(Ok(true))) {
+            return Held::default();
+        }
+        let place = (typed.team_id.clone(), typed.channel_id.clone());
+        let held = tokio::spawn(look_up(self.store.clone(), now, place, group.cloned()));
+        match timeout_at(end, held).await {
+            Ok(Ok(held)) => held,
+            _ => Held { takes_writes: true, ..Held::default() },
         }
     }
 
@@ -119,24 +125,24 @@ impl Doctor {
                 return Slack::Silent;
             }
         };
-        // Not every answer lists them; then nothing is known to be amiss.
-        if scopes.is_empty() {
-            return Slack::Works(Vec::new());
-        }
+        // Not every answer lists them.
+        let Some(scopes) = scopes else { return Slack::Works(None) };
         let mut missing = Vec::new();
         if !scopes.iter().any(|scope| scope == "chat:write") {
             missing.push(POSTING);
         }
         let gaps = gaps(self.gate.permissions(), Some(&scopes));
         missing.extend(gaps.iter().map(|gap| Missing { sentence: gap.sentence, is_needed: gap.shuts_out }));
-        Slack::Works(missing)
+        Slack::Works(Some(missing))
     }
 
     async fn fivetran(&self, group: Option<&str>) -> Fivetran {
         match self.provision.destination(group).await {
             Ok(name) => Fivetran::Works(name),
             Err(Error::KeyRejected(_)) => Fivetran::KeyRejected,
-            Err(Error::Forbidden(_)) => Fivetran::Forbidden,
+            Err(Error::Forbidden(_)) if group.is_some() => Fivetran::Forbidden,
+            // It may not read the account, which nothing needs; only Fivetran, who knows the key, gives a code.
+            Err(Error::Forbidden(said)) if !said.code.is_empty() => Fivetran::Works(None),
             Err(Error::NotFound(_) | Error::Gone(_)) => Fivetran::NoDestination,
             Err(Error::Throttled(pause)) => Fivetran::Pauses(pause),
             Err(error) if error.is_silence() && !timed_out(&error) => Fivetran::Unreachable,
@@ -149,29 +155,38 @@ fn timed_out(error: &Error) -> bool {
     matches!(error, Error::Unclear(error) if error.is_timeout())
 }
 
-/// What the database holds, if it takes writes: what is still to be done, and when the bot posted a link in
-/// the channel under its own name.
+/// What the database says; what it does not say is `None`.
+#[derive(Default)]
+struct Held {
+    takes_writes: bool,
+    backlog: Option<Backlog>,
+    listed: Option<Listed>,
+    /// When the bot posted a link in the channel under its own name.
+    posted: Option<Timestamp>,
+}
+
+/// What a database holds that takes writes, as far as it can be read.
 async fn look_up(
     store: Store,
     now: Timestamp,
     (team, channel): (String, String),
     group: Option<String>,
-) -> Result<Option<(Backlog, Option<Timestamp>)>, StoreError> {
-    if !store.is_writable(now).await {
-        return Ok(None);
-    }
-    let Census { open, oldest_open, behind, behind_since, .. } = store.census(now).await?;
+) -> Held {
+    let backlog = store.census(now).await.ok().map(|census| {
+        let Census { open, oldest_open, behind, behind_since, .. } = census;
+        let open = open.iter().map(|(_, open)| open).sum();
+        Backlog { open, oldest: oldest_open, behind, behind_since }
+    });
     let listed = match group {
-        Some(group) => match store.listed(&group).await? {
-            Some(Some(at)) => Listed::At(at),
-            Some(None) => Listed::NotYet,
+        Some(group) => store.listed(&group).await.ok().map(|last| match last {
+            Some(LastList::At(at)) => Listed::At(at),
+            Some(LastList::Never { wanted }) => Listed::NotYet(wanted),
             None => Listed::NotWatched,
-        },
-        None => Listed::NotWatched,
+        }),
+        None => None,
     };
-    let links = store.links_of_channel(&team, &channel, 0, PER_PAGE).await?;
+    let links = store.links_of_channel(&team, &channel, 0, PER_PAGE).await.unwrap_or_default();
     let own = links.iter().filter(|link| link.message.as_ref().is_some_and(|it| it.channel == channel));
     let posted = own.map(|link| link.posted_at).max();
-    let open = open.iter().map(|(_, open)| open).sum();
-    Ok(Some((Backlog { open, oldest: oldest_open, behind, behind_since, listed }, posted)))
+    Held { takes_writes: true, backlog, listed, posted }
 }

@@ -248,11 +248,11 @@ impl WebApi {
         Ok(answer.users)
     }
 
-    /// The scopes the token was granted, from the header of `auth.test`.
+    /// The scopes the token was granted, from the header of `auth.test`; `None` where that has none.
     ///
     /// # Errors
     /// [`PostError`].
-    pub async fn scopes(&self) -> Result<Vec<String>, PostError> {
+    pub async fn scopes(&self) -> Result<Option<Vec<String>>, PostError> {
         let Connector { caller, api_url } = self.client.http_api.connector.as_ref();
         let calling = caller.calling(Operation::AuthTest);
         let request = caller.http.post(format!("{api_url}/auth.test"));
@@ -265,8 +265,9 @@ impl WebApi {
             }
         };
         let granted = response.headers().get("x-oauth-scopes").and_then(|value| value.to_str().ok());
-        let granted = granted.unwrap_or_default().split(',').map(str::trim).filter(|scope| !scope.is_empty());
-        let granted = granted.map(str::to_owned).collect();
+        let granted = granted.map(|granted| {
+            granted.split(',').map(str::trim).filter(|scope| !scope.is_empty()).map(str::to_owned).collect()
+        });
         let (status, retry_after) = (response.status(), outbound::retry_after(&response));
         let body = match outbound::read(response, outbound::ANSWER_LIMIT).await {
             Ok(body) => body,

@@ -61,9 +61,21 @@ pub struct Sweep {
     pub group_id: String,
     /// How many pages its list had the last time.
     pub pages: u64,
-    /// When it was listed last, or since when that has failed. Kept with the rest.
+    /// When it was listed last. Kept with the rest.
     pub listed_at: Option<Timestamp>,
     fence: i64,
+}
+
+/// When a group was listed last.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LastList {
+    /// Never, though it has been wanted since then.
+    Never {
+        /// When a link was posted in it.
+        wanted: Option<Timestamp>,
+    },
+    /// Then.
+    At(Timestamp),
 }
 
 /// Reads a connection from a row of either engine.
@@ -404,15 +416,21 @@ impl Store {
         })
     }
 
-    /// When a group was listed last, if anything in it is watched; the inner `None`: it never was.
+    /// When a group was listed last, if anything in it is watched.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn listed(&self, group_id: &str) -> Result<Option<Option<Timestamp>>, StoreError> {
+    pub async fn listed(&self, group_id: &str) -> Result<Option<LastList>, StoreError> {
         on!(&self.0.pool, db => {
             let query = sqlx::query(self.0.sql.connections.listed).bind(group_id);
             let row = query.fetch_optional(db).await?;
-            row.map(|row| Ok(moment(row.try_get("listed_at")?))).transpose()
+            row.map(|row| {
+                Ok(match (moment(row.try_get("listed_at")?), moment(row.try_get("posted_at")?)) {
+                    (Some(at), _) => LastList::At(at),
+                    (None, wanted) => LastList::Never { wanted },
+                })
+            })
+            .transpose()
         })
     }
 

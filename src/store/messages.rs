@@ -53,10 +53,11 @@ impl ClaimedMessage {
         self.until.saturating_duration_since(Instant::now())
     }
 
-    /// Since when it has not shown what it should, if it does not.
+    /// Since when it has not shown what it should, if it stands somewhere and does not.
     #[must_use]
     pub fn behind_since(&self) -> Option<Timestamp> {
-        let since = self.behind_since.or(self.due).filter(|_| self.wanted > self.shown)?;
+        let since =
+            self.behind_since.or(self.due).filter(|_| self.place.is_some() && self.wanted > self.shown)?;
         Timestamp::from_millisecond(since).ok()
     }
 }

@@ -15,6 +15,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::Registry;
 
+use super::hour::CallsLeft;
 use super::labels::{
     Answer, CallOutcome, Ending, OpenStage, Operation, Party, SocketEnd, SweepOutcome, Writer,
 };
@@ -125,7 +126,7 @@ pub struct Metrics {
     key_expires: Family<KeyLabel, Gauge>,
     calls: Family<CallLabel, Counter>,
     call_seconds: Family<PartyLabel, Histogram, fn() -> Histogram>,
-    rate_limit_remaining: Family<PartyLabel, Gauge>,
+    calls_left: CallsLeft,
     sweeps: Family<SweepLabel, Counter>,
     sweep_seconds: Histogram,
     message_seconds: Histogram,
@@ -217,7 +218,7 @@ impl Default for Metrics {
             key_expires: Family::default(),
             calls,
             call_seconds,
-            rate_limit_remaining: Family::default(),
+            calls_left: CallsLeft::default(),
             sweeps,
             sweep_seconds: Histogram::new(SWEEP_BUCKETS),
             message_seconds: Histogram::new(MESSAGE_BUCKETS),
@@ -295,8 +296,14 @@ impl Metrics {
     }
 
     /// Keeps how many calls Fivetran says are left in this hour.
-    pub fn calls_left(&self, left: i64) {
-        self.rate_limit_remaining.get_or_create(&PartyLabel { party: Party::Fivetran }).set(left);
+    pub fn told_calls_left(&self, left: u32) {
+        self.calls_left.told(left);
+    }
+
+    /// How many that are, unless it is so long ago that another hour has begun.
+    #[must_use]
+    pub fn calls_left(&self) -> Option<u32> {
+        self.calls_left.known()
     }
 
     /// Counts a list that was read, or was to be read, in so many seconds.
@@ -379,10 +386,14 @@ impl Metrics {
         );
         registry.register("calls", "Calls to Fivetran and Slack", self.calls.clone());
         registry.register("call_seconds", "Time that a call took", self.call_seconds.clone());
+        let rate_limit_remaining = Family::<PartyLabel, Gauge>::default();
+        if let Some(left) = self.calls_left() {
+            rate_limit_remaining.get_or_create(&PartyLabel { party: Party::Fivetran }).set(left.into());
+        }
         registry.register(
             "rate_limit_remaining",
             "Calls left in the hour, as the party said last",
-            self.rate_limit_remaining.clone(),
+            rate_limit_remaining,
         );
         registry.register(
             "sweeps",
@@ -459,7 +470,9 @@ mod tests {
     #[test]
     fn what_nobody_knows_yet_has_no_series() {
         let metrics = Metrics::default();
-        assert!(!metrics.render().contains("socket_heard"));
+        assert!(!metrics.render().contains("socket_heard") && !metrics.render().contains("remaining{"));
+        metrics.told_calls_left(7);
+        assert!(metrics.render().contains("rate_limit_remaining{party=\"fivetran\"} 7\n"));
         metrics.socket_heard(Timestamp::from_millisecond(1_795_000_000_250).unwrap());
         assert!(metrics.render().contains("connect_card_socket_heard_timestamp_seconds 1795000000.25\n"));
     }

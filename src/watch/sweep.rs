@@ -75,7 +75,8 @@ impl Watcher {
         group.listed_at = match &listed {
             Ok(true) => Some(clock.now()),
             Ok(false) => None,
-            Err(_) => group.listed_at.or(Some(clock.now())),
+            // It was not listed.
+            Err(_) => group.listed_at,
         };
         let pause = match listed {
             Ok(true) => {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sqlx::{Connection as _, SqliteConnection};
 use stand_ins::fault::Fault;
+use stand_ins::fivetran::GROUP_ID;
 use stand_ins::slack::{Ack, BOT_TOKEN, SIGNING_SECRET, render};
 
 use crate::harness::{CHANNEL, GUEST, OUTSIDER, PRIVATE, Setup, TestBot, USER, until};
@@ -54,7 +55,7 @@ async fn a_bot_that_is_well_says_so_and_nothing_that_nobody_should_know() {
         ],
     );
     assert!(!shown.contains('✗') && !shown.contains("sockets"), "{shown}");
-    for secret in [BOT_TOKEN, SIGNING_SECRET, &bot.fivetran.url(), USER, "group_"] {
+    for secret in [BOT_TOKEN, SIGNING_SECRET, &bot.fivetran.url(), USER, GROUP_ID] {
         assert!(!shown.contains(secret), "{secret} in:\n{shown}");
     }
     bot.stop().await;
@@ -82,6 +83,75 @@ async fn a_database_that_hangs_is_said_to_and_keeps_nobody_waiting() {
         ],
     );
     sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+    bot.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_cannot_be_read_is_not_known_and_the_database_takes_writes_all_the_same() {
+    let bot = TestBot::start().await;
+    asks(&bot, CHANNEL).await;
+    let mut other = SqliteConnection::connect(&bot.database()).await.unwrap();
+    sqlx::query("ALTER TABLE sweep RENAME TO hidden").execute(&mut other).await.unwrap();
+    let shown = asks(&bot, CHANNEL).await;
+    assert_says(
+        &shown,
+        &[
+            "Nothing that I can see is amiss.",
+            "✓ The database takes writes.",
+            "– I couldn't read in time which commands are open",
+        ],
+    );
+    assert!(!shown.contains("how its connections stand") && !shown.contains("watched"), "{shown}");
+    sqlx::query("ALTER TABLE hidden RENAME TO sweep").execute(&mut other).await.unwrap();
+    bot.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_destination_that_was_never_listed_is_not_said_to_have_been() {
+    let bot = TestBot::start().await;
+    bot.fivetran.faults(|faults| faults.fail_always("list_page", Fault::Status(500)));
+    bot.send("google_ads customer_schema").await;
+    bot.message(1).await;
+    bot.until_all_ended().await;
+    let mut other = SqliteConnection::connect(&bot.database()).await.unwrap();
+    // Until a list has failed, and is put off.
+    for (ahead, says) in [(60, "– I'm about to look for the first time"), (1200, "✗ I should have looked ")]
+    {
+        bot.advance(Duration::from_secs(ahead));
+        until("a list that failed", async || {
+            let next: Option<i64> =
+                sqlx::query_scalar("SELECT next_at FROM sweep").fetch_one(&mut other).await.unwrap();
+            (next? > bot.clock.now().as_millisecond()).then_some(())
+        })
+        .await;
+        assert_says(&asks(&bot, CHANNEL).await, &[says]);
+    }
+    bot.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_channel_without_a_destination_has_no_list_and_needs_no_account() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("customers.toml");
+    std::fs::write(
+        &file,
+        format!("[destinations.a]\ngroup_id = \"a\"\n[destinations.b]\ngroup_id = \"{GROUP_ID}\"\n"),
+    )
+    .unwrap();
+    let setup = Setup::new().await.with("CONFIG", file.to_str().unwrap()).with("FIVETRAN_GROUP_ID", "");
+    let bot = setup.start().await;
+    let forbidden = serde_json::json!({ "code": "Forbidden", "message": "Not permitted" });
+    bot.fivetran.faults(|faults| faults.fail_always("account", Fault::Says(403, forbidden)));
+    let shown = asks(&bot, CHANNEL).await;
+    assert_says(
+        &shown,
+        &[
+            "Nothing that I can see is amiss.",
+            "✓ Fivetran takes the key of FIVETRAN_API_KEY.",
+            "– This channel has no destination of its own",
+        ],
+    );
+    assert!(!shown.contains("how its connections stand") && !shown.contains("watched"), "{shown}");
     bot.stop().await;
 }
 
@@ -116,6 +186,12 @@ async fn what_slack_says_is_said_with_what_to_do() {
         bot.slack.faults(|faults| faults.fail_next("auth.test", fault, 1));
         assert_says(&asks(&bot, CHANNEL).await, &[says, "✓ Fivetran takes the key"]);
     }
+    // As a proxy may leave it: without the header.
+    let whose = serde_json::json!({ "ok": true, "team_id": "T", "user_id": "U" });
+    bot.slack.faults(|faults| faults.fail_next("auth.test", Fault::Says(200, whose), 1));
+    let shown = asks(&bot, CHANNEL).await;
+    assert_says(&shown, &["✓ Slack takes my token.", "– Slack didn't say which scopes I'm granted."]);
+    assert!(!shown.contains("scopes that I need"), "{shown}");
     bot.slack.set_scopes(&["commands", "users:read"]);
     assert_says(&asks(&bot, CHANNEL).await, &["✗ The scope chat:write isn't granted"]);
     bot.stop().await;
@@ -128,12 +204,20 @@ async fn a_channel_that_the_bot_is_not_in_is_told_how_to_invite_it() {
     bot.message(1).await;
     bot.until_all_ended().await;
     let shown = asks(&bot, PRIVATE).await;
-    assert_says(&shown, &["✗ I wasn't in this channel", "/invite @connect-card"]);
+    assert_says(
+        &shown,
+        &[
+            "Nothing that I can see is amiss.",
+            "– I wasn't in this channel",
+            "/invite @connect-card",
+            "I'll know when I next post here.",
+        ],
+    );
     bot.stop().await;
     let bot = Setup::new().await.without_token().start().await;
     let shown = asks(&bot, CHANNEL).await;
     assert_says(&shown, &["– I have no bot token"]);
-    assert!(!shown.contains("in this channel:\n") && !shown.contains("/invite"), "{shown}");
+    assert!(!shown.contains("I'm in this channel") && !shown.contains("/invite"), "{shown}");
     bot.stop().await;
 }
 

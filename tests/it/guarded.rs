@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use stand_ins::slack::{Message, Visibility};
 
 use crate::harness::{CHANNEL, COLLEAGUE, SHARED, Setup, TestBot, USER, link_of};
+use crate::verbs::with_links;
 
 const GROUP: &str = "S0SETUP";
 const DAY: Duration = Duration::from_secs(25 * 60 * 60);
@@ -128,4 +129,20 @@ async fn a_link_for_its_requester_is_for_nobody_else() {
     assert_eq!(answer, json!({ "response_action": "clear" }));
     let messages = bot.finish().await;
     assert!(messages.iter().all(|it| it.visibility == Visibility::Ephemeral), "{messages:#?}");
+}
+
+/// Fivetran may say of a connection that has worked that its setup is not finished: a button from before
+/// must not delete it then.
+#[tokio::test]
+async fn a_button_from_before_deletes_nothing_that_was_connected() {
+    let bot = with_links(&["acme"]).await;
+    let question = bot.private(&bot.types("cancel acme").await);
+    bot.customer_finishes("acme");
+    bot.passes(Duration::from_secs(31)).await;
+    bot.fivetran.set_setup_state(&bot.connection_of("acme"), "incomplete");
+    bot.passes(Duration::from_secs(120)).await;
+    let answer = bot.presses(USER, &question, CANCEL).await;
+    assert!(answer.to_string().contains("has been connected, so I didn't delete anything"), "{answer}");
+    assert_eq!(bot.fivetran.connections().len(), 1);
+    bot.finish().await;
 }

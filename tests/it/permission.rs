@@ -406,22 +406,6 @@ async fn with_a_list_of_groups_a_silent_slack_is_the_reason_that_is_told() {
 }
 
 #[tokio::test]
-async fn a_token_that_slack_takes_back_is_an_error_in_the_log_once() {
-    let outside = Outside::start().await;
-    let running = Program::against(&outside).start().await;
-    running.send(&outside.slack, "status acme").await;
-    let revoked = Fault::Says(200, json!({ "ok": false, "error": "token_revoked" }));
-    outside.slack.faults(|faults| faults.fail_always("users.info", revoked.clone()));
-    for user in [COLLEAGUE, GUEST] {
-        outside.slack.command(&running.url(), "/connect-card status acme", CHANNEL, user).await.unwrap();
-    }
-    let log = running.stop().await;
-    let lines: Vec<_> = log.lines().filter(|line| line.contains("token_revoked")).collect();
-    assert_eq!(lines.len(), 1, "{log}");
-    assert!(lines[0].contains("ERROR") && lines[0].contains("Slack refuses"), "{log}");
-}
-
-#[tokio::test]
 async fn a_missing_scope_closes_only_what_needs_it() {
     let setup = Setup::new().await;
     setup.slack.set_scopes(&FEW_SCOPES);

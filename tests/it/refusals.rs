@@ -8,7 +8,7 @@ use stand_ins::chaos::Lasts;
 use stand_ins::fault::{Fault, Faults};
 use stand_ins::slack::{Message, Via, Visibility};
 
-use crate::harness::{CHANNEL, Setup, TestBot, link_of, until};
+use crate::harness::{CHANNEL, COLLEAGUE, GUEST, Outside, Program, Setup, TestBot, link_of, until};
 
 const COMMAND: &str = "google_ads acme";
 const MINUTE: Duration = Duration::from_secs(60);
@@ -248,4 +248,20 @@ async fn nobody_is_told_after_a_failure_and_a_refusal_that_there_is_no_link_of_a
             assert_eq!(told.contains("is_archived"), !is_there, "{failure:?}: {told}");
         }
     }
+}
+
+#[tokio::test]
+async fn a_token_that_slack_takes_back_is_an_error_in_the_log_once() {
+    let outside = Outside::start().await;
+    let running = Program::against(&outside).start().await;
+    running.send(&outside.slack, "status acme").await;
+    let revoked = Fault::Says(200, json!({ "ok": false, "error": "token_revoked" }));
+    outside.slack.faults(|faults| faults.fail_always("users.info", revoked.clone()));
+    for user in [COLLEAGUE, GUEST] {
+        outside.slack.command(&running.url(), "/connect-card status acme", CHANNEL, user).await.unwrap();
+    }
+    let log = running.stop().await;
+    let lines: Vec<_> = log.lines().filter(|line| line.contains("token_revoked")).collect();
+    assert_eq!(lines.len(), 1, "{log}");
+    assert!(lines[0].contains("ERROR") && lines[0].contains("Slack refuses"), "{log}");
 }

@@ -25,7 +25,7 @@ fn with_value(mut message: Message, value: &str) -> Message {
 }
 
 /// A bot with a posted link for each of these schemas.
-async fn with_links(schemas: &[&str]) -> TestBot {
+pub(crate) async fn with_links(schemas: &[&str]) -> TestBot {
     let bot = TestBot::start().await;
     for schema in schemas {
         bot.types(&format!("google_ads {schema}")).await;
@@ -490,21 +490,5 @@ async fn what_was_cancelled_is_not_asked_about_again() {
         assert!(answer.to_string().contains("was cancelled or removed"), "{answer}");
         assert!(!answer.to_string().contains("button"), "{answer}");
     }
-    bot.finish().await;
-}
-
-/// Fivetran may say of a connection that has worked that its setup is not finished: a button from before
-/// must not delete it then.
-#[tokio::test]
-async fn a_button_from_before_deletes_nothing_that_was_connected() {
-    let bot = with_links(&["acme"]).await;
-    let question = bot.private(&bot.types("cancel acme").await);
-    bot.customer_finishes("acme");
-    bot.passes(Duration::from_secs(31)).await;
-    bot.fivetran.set_setup_state(&bot.connection_of("acme"), "incomplete");
-    bot.passes(Duration::from_secs(120)).await;
-    let answer = bot.presses(USER, &question, CANCEL).await;
-    assert!(answer.to_string().contains("has been connected, so I didn't delete anything"), "{answer}");
-    assert_eq!(bot.fivetran.connections().len(), 1);
     bot.finish().await;
 }

@@ -7,7 +7,10 @@
 pub(super) type Change = (&'static str, &'static str, &'static str);
 
 /// By the scenario that has to fail.
-pub(super) const CHANGES: &[(&str, &[Change])] = &[
+pub(super) type Changes = &'static [(&'static str, &'static [Change])];
+
+/// Those of commands, connections and messages.
+pub(super) const CHANGES: Changes = &[
     (
         "a_twin_and_a_replay_are_no_second_command",
         &[
@@ -239,7 +242,8 @@ pub(super) const CHANGES: &[(&str, &[Change])] = &[
         "a_group_knows_when_it_was_listed_last",
         &[
             ("oldest_sweep", " WHERE next_at IS NOT NULL", ""),
-            ("oldest_sweep", "coalesce(listed_at, next_at)", "next_at"),
+            ("oldest_sweep", "coalesce(listed_at, posted_at)", "posted_at"),
+            ("oldest_sweep", "coalesce(listed_at, posted_at)", "coalesce(listed_at, next_at)"),
             ("listed", "group_id = $1 AND", "$1 = $1 AND"),
             ("listed", " AND next_at IS NOT NULL", ""),
             ("record_sweep", "listed_at = $7", "listed_at = listed_at"),
@@ -379,12 +383,14 @@ pub(super) const CHANGES: &[(&str, &[Change])] = &[
     (
         "a_message_knows_since_when_it_is_behind",
         &[
-            ("show_messages", "WHEN message.wanted > message.shown", "WHEN true"),
-            ("show_messages", "WHEN message.wanted > message.shown", "WHEN false"),
+            ("show_messages", "message.place_ts IS NOT NULL AND", ""),
+            ("show_messages", "AND message.wanted > message.shown", ""),
+            ("show_messages", "AND message.wanted > message.shown", "AND false"),
             ("record_message", "WHEN wanted > $3 THEN behind_since", "WHEN true THEN behind_since"),
             ("record_message", "WHEN wanted > $3 THEN behind_since", "WHEN false THEN behind_since"),
-            ("place_messages", "WHEN message.wanted > message.shown THEN", "WHEN true THEN"),
-            ("place_messages", "WHEN message.wanted > message.shown THEN", "WHEN false THEN"),
+            ("place_messages", "message.place_ts IS NOT NULL AND", ""),
+            ("place_messages", "AND message.wanted > message.shown THEN", "THEN"),
+            ("place_messages", "AND message.wanted > message.shown THEN", "AND false THEN"),
             ("disturb_message", "WHEN wanted > shown", "WHEN true"),
             ("disturb_message", "WHEN wanted > shown", "WHEN false"),
             ("backlog", "due IS NOT NULL AND", ""),
@@ -430,52 +436,6 @@ pub(super) const CHANGES: &[(&str, &[Change])] = &[
             ("of_message", "c.group_id = $2 AND", ""),
             ("of_message", "AND c.name = $3", ""),
         ],
-    ),
-    (
-        "the_channel_is_told_by_one_process_at_a_time",
-        &[
-            ("take_turn", "owner = $1, ", ""),
-            ("take_turn", "fence = fence + 1", "fence = fence"),
-            ("take_turn", "+ $2", "+ 0 * $2"),
-            ("take_turn", "lease_until <=", "0 <="),
-            ("take_turn", "due <= $3", "$3 = $3"),
-            ("record_turn", "fence = $1", "$1 = $1"),
-            ("record_turn", "due = $2", "due = 0 * $2"),
-            ("record_turn", "tries = $3", "tries = 0 * $3"),
-            ("record_turn", "lease_until = 0", "lease_until = lease_until"),
-            ("release_turn", "owner = $1", "$1 = $1"),
-            ("hurry_turn", "due = 0", "due = due"),
-            ("hurry_turn", "tries = 0", "tries = tries"),
-        ],
-    ),
-    (
-        "lines_come_in_their_order_and_go_once_they_are_told",
-        &[
-            ("lines", "ORDER BY seq, id", "ORDER BY id"),
-            ("lines", "LIMIT $1", "LIMIT 100"),
-            ("forget_lines", "WHERE id", "WHERE true OR id"),
-        ],
-    ),
-    (
-        "what_waits_too_long_is_given_up_and_counted",
-        &[
-            ("take_turn", "dropped > 0", "0 > 0"),
-            ("take_turn", "> dropped_to", "> 0 * dropped_to"),
-            ("lines", "seq > (", "0 < ("),
-            ("record_turn", "dropped - $4", "dropped - 0 * $4"),
-            ("line_before", "seq <= $1", "$1 = $1"),
-            ("void_lines", "dropped + (", "0 + ("),
-            ("void_lines", "seq > dropped_to", "true"),
-            ("void_lines", "seq <= $1", "$1 = $1"),
-            ("void_lines", ", dropped_to = $1", ""),
-            ("void_lines", "dropped_to < $1", "$1 = $1"),
-            ("purge_lines", "WHERE id", "WHERE true OR id"),
-            ("purge_lines", "seq <= (", "0 <= ("),
-        ],
-    ),
-    (
-        "of_too_many_the_oldest_are_given_up",
-        &[("line_behind", "seq DESC", "seq"), ("line_behind", "OFFSET $1", "OFFSET 0 * $1")],
     ),
 ];
 

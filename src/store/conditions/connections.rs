@@ -2,7 +2,7 @@
 //!
 //! Owns the orders in which a version, or a command's fence, matters to a connection.
 
-use super::super::{KEEP, MessageWrite, Recorded, Store, Sweep, Watched, Written};
+use super::super::{KEEP, LastList, MessageWrite, Recorded, Store, Sweep, Watched, Written};
 use super::scene::{
     Judged, Outcome, Scene, accept, at, connection, delivering, intend, keep, place, post, same, take,
 };
@@ -248,12 +248,16 @@ pub(super) async fn a_group_knows_when_it_was_listed_last(scene: &Scene) -> Outc
     let before = async || -> Outcome<Option<i64>> {
         Ok(scene.a.census(at(1)).await?.listed_before.map(|at| at.as_millisecond()))
     };
-    // Of one that never was listed, when it is to be.
-    same!((before().await?, scene.a.listed("g").await?), (Some(21_000), Some(None)));
-    let mut sweep = scene.a.claim_sweeps(at(21_000), 1).await?.pop().ok_or("not due")?;
+    // Of one that never was listed, when a link was posted in it, however often that fails.
+    let never = LastList::Never { wanted: Some(at(21_000)) };
+    same!((before().await?, scene.a.listed("g").await?), (Some(21_000), Some(never)));
+    let sweep = scene.a.claim_sweeps(at(21_000), 1).await?.pop().ok_or("not due")?;
+    same!(scene.a.record_sweep(&sweep, Some(at(31_000)), at(22_000)).await?, Recorded::Committed);
+    same!((before().await?, scene.a.listed("g").await?), (Some(21_000), Some(never)));
+    let mut sweep = scene.a.claim_sweeps(at(31_000), 1).await?.pop().ok_or("not due")?;
     sweep.listed_at = Some(at(22_000));
     same!(scene.a.record_sweep(&sweep, Some(at(52_000)), at(22_000)).await?, Recorded::Committed);
-    same!((before().await?, scene.a.listed("g").await?), (Some(22_000), Some(Some(at(22_000)))));
+    same!((before().await?, scene.a.listed("g").await?), (Some(22_000), Some(LastList::At(at(22_000)))));
     same!(scene.a.listed("h").await?, None);
     let sweep = scene.a.claim_sweeps(at(52_000), 1).await?.pop().ok_or("not due")?;
     same!(sweep.listed_at, Some(at(22_000)));

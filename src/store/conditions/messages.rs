@@ -241,6 +241,24 @@ pub(super) async fn a_message_knows_since_when_it_is_behind(scene: &Scene) -> Ou
     scene.run(OLD).await?;
     scene.a.disturb_message("g_n", at(9000)).await?;
     same!(scene.ask(SINCE).await?, "-");
+    // One that stands nowhere shows nothing untrue, however much has changed: what is told of it for its
+    // requester alone is late from then on, and so is what it shows once it is found.
+    const NOWHERE: &str = "SELECT coalesce(CAST(behind_since AS TEXT), '-') FROM message WHERE id = 'g_away'";
+    let away = connection("g", "away");
+    intend(scene, &away).await?;
+    for (version, now) in [(1, 10_000), (2, 20_000)] {
+        let shows = Judged { show: &["g_away"], now, ..Judged::by(&away, version) };
+        same!(shows.write(&scene.a).await?, Written::Committed);
+    }
+    scene.run("UPDATE message SET shown = wanted, due = NULL WHERE id = 'g_n'").await?;
+    same!(behind().await?, (0, None));
+    let tells =
+        Judged { show: &["g_away"], news: Some(News::Recovered), now: 900_000, ..Judged::by(&away, 3) };
+    same!(tells.write(&scene.a).await?, Written::Committed);
+    same!((scene.ask(NOWHERE).await?, behind().await?), ("900000".to_owned(), (1, Some(900_000))));
+    same!(take(&scene.a, "g_away").await?.behind_since(), None);
+    scene.a.found_message("g_away", &place("7.7"), None, at(950_000)).await?;
+    same!((scene.ask(NOWHERE).await?, behind().await?), ("-".to_owned(), (1, Some(950_000))));
     Ok(())
 }
 

@@ -3,9 +3,60 @@
 //! Owns the orders in which a turn, a line's place or what was given up matters.
 
 use super::super::{KEEP_LINES, MOST_LINES, Recorded, Store};
+use super::changes::Changes;
 use super::scene::{Outcome, Scene, accept, at, same};
 use crate::journal::{Ending, Progress, Stage, Then};
 use crate::trail::{Entry, What};
+
+/// The conditions of its statements, each with what takes it away.
+pub(super) const CHANGES: Changes = &[
+    (
+        "the_channel_is_told_by_one_process_at_a_time",
+        &[
+            ("take_turn", "owner = $1, ", ""),
+            ("take_turn", "fence = fence + 1", "fence = fence"),
+            ("take_turn", "+ $2", "+ 0 * $2"),
+            ("take_turn", "lease_until <=", "0 <="),
+            ("take_turn", "due <= $3", "$3 = $3"),
+            ("record_turn", "fence = $1", "$1 = $1"),
+            ("record_turn", "due = $2", "due = 0 * $2"),
+            ("record_turn", "tries = $3", "tries = 0 * $3"),
+            ("record_turn", "lease_until = 0", "lease_until = lease_until"),
+            ("release_turn", "owner = $1", "$1 = $1"),
+            ("hurry_turn", "due = 0", "due = due"),
+            ("hurry_turn", "tries = 0", "tries = tries"),
+        ],
+    ),
+    (
+        "lines_come_in_their_order_and_go_once_they_are_told",
+        &[
+            ("lines", "ORDER BY seq, id", "ORDER BY id"),
+            ("lines", "LIMIT $1", "LIMIT 100"),
+            ("forget_lines", "WHERE id", "WHERE true OR id"),
+        ],
+    ),
+    (
+        "what_waits_too_long_is_given_up_and_counted",
+        &[
+            ("take_turn", "dropped > 0", "0 > 0"),
+            ("take_turn", "> dropped_to", "> 0 * dropped_to"),
+            ("lines", "seq > (", "0 < ("),
+            ("record_turn", "dropped - $4", "dropped - 0 * $4"),
+            ("line_before", "seq <= $1", "$1 = $1"),
+            ("void_lines", "dropped + (", "0 + ("),
+            ("void_lines", "seq > dropped_to", "true"),
+            ("void_lines", "seq <= $1", "$1 = $1"),
+            ("void_lines", ", dropped_to = $1", ""),
+            ("void_lines", "dropped_to < $1", "$1 = $1"),
+            ("purge_lines", "WHERE id", "WHERE true OR id"),
+            ("purge_lines", "seq <= (", "0 <= ("),
+        ],
+    ),
+    (
+        "of_too_many_the_oldest_are_given_up",
+        &[("line_behind", "seq DESC", "seq"), ("line_behind", "OFFSET $1", "OFFSET 0 * $1")],
+    ),
+];
 
 /// Lets the turn run out.
 const RUN_OUT: &str = "UPDATE audit_turn SET lease_until = 1";

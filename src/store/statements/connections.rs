@@ -15,7 +15,8 @@ pub(in crate::store) struct ConnectionStatements {
     /// Notes where messages stand. `$1` rows. One that was found, or that somebody else has taken
     /// since, becomes due whatever they show there: who came last is not known.
     pub(in crate::store) place_messages: &'static str,
-    /// Makes messages due. `$1` rows, `$2` now.
+    /// Makes messages due. `$1` rows, `$2` now. One that stands nowhere shows nothing that could be
+    /// untrue: it is behind from the moment on at which there is something to do for it.
     pub(in crate::store) show_messages: &'static str,
     /// Notes since when messages show no link of their connection's, and that others do again. `$1`
     /// rows, `$2` now.
@@ -53,9 +54,10 @@ pub(in crate::store) struct ConnectionStatements {
     /// How many pages the lists of all groups have.
     pub(in crate::store) sweep_pages: &'static str,
     /// When one of the watched groups was listed last: the one that was longest ago. Of one that never
-    /// was, when it is to be.
+    /// was, when a link was posted in it: when it is to be is put off as often as that fails.
     pub(in crate::store) oldest_sweep: &'static str,
-    /// When a group was listed last, if anything in it is watched. `$1` group.
+    /// When a group was listed last, and since when that is wanted, if anything in it is watched. `$1`
+    /// group.
     pub(in crate::store) listed: &'static str,
     /// Stores when a group is due next. `$1` group, `$2` fence, `$3` when, `$4` how many pages it has,
     /// `$7` when it was listed last; without a `$3`, `$6` if a link was posted in it after `$5`.
@@ -156,7 +158,8 @@ macro_rules! connection_statements {
                  wanted = message.wanted + CASE WHEN v.found = 1 OR message.fence <> v.fence THEN 1 ELSE 0 END, \
                  shown = CASE WHEN message.fence <> v.fence THEN message.shown ELSE coalesce(v.shown, message.shown) END, \
                  lease_until = CASE WHEN message.fence = v.fence THEN 0 ELSE message.lease_until END, \
-                 behind_since = CASE WHEN message.wanted > message.shown THEN message.behind_since END, \
+                 behind_since = CASE WHEN message.place_ts IS NOT NULL AND message.wanted > message.shown \
+                 THEN message.behind_since END, \
                  due = CASE WHEN v.found = 1 OR message.fence <> v.fence \
                  OR (v.place_ts IS NOT NULL AND (message.wanted > coalesce(v.shown, message.shown) \
                  OR (SELECT count(*) FROM news WHERE news.message = v.id) > 0)) THEN v.at \
@@ -165,7 +168,7 @@ macro_rules! connection_statements {
             ),
             show_messages: concat!(
                 "UPDATE message SET wanted = message.wanted + v.changed, \
-                 behind_since = CASE WHEN message.wanted > message.shown \
+                 behind_since = CASE WHEN message.place_ts IS NOT NULL AND message.wanted > message.shown \
                  THEN coalesce(message.behind_since, CAST($2 AS BIGINT)) ELSE CAST($2 AS BIGINT) END, \
                  due = CASE WHEN message.place_ts IS NULL AND v.private = 0 THEN message.due \
                  WHEN message.due = $2 THEN message.due + 1 ELSE CAST($2 AS BIGINT) END \
@@ -224,8 +227,8 @@ macro_rules! connection_statements {
                 " ORDER BY next_at LIMIT $4", $skip, ") RETURNING group_id, fence, pages, listed_at"
             ),
             sweep_pages: "SELECT CAST(coalesce(sum(pages), 0) AS BIGINT) AS n FROM sweep WHERE next_at IS NOT NULL",
-            oldest_sweep: "SELECT min(coalesce(listed_at, next_at)) AS at FROM sweep WHERE next_at IS NOT NULL",
-            listed: "SELECT listed_at FROM sweep WHERE group_id = $1 AND next_at IS NOT NULL",
+            oldest_sweep: "SELECT min(coalesce(listed_at, posted_at)) AS at FROM sweep WHERE next_at IS NOT NULL",
+            listed: "SELECT listed_at, posted_at FROM sweep WHERE group_id = $1 AND next_at IS NOT NULL",
             record_sweep: "UPDATE sweep SET next_at = coalesce(CAST($3 AS BIGINT), CASE WHEN posted_at > $5 THEN CAST($6 AS BIGINT) END), pages = $4, listed_at = $7, \
                            lease_until = 0 WHERE group_id = $1 AND fence = $2",
             release_sweeps: "UPDATE sweep SET lease_until = 0 WHERE owner = $1",

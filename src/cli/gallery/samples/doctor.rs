@@ -12,22 +12,18 @@ use crate::command::doctor::{Backlog, Configured, Findings, Fivetran, Listed, Mi
 
 impl Sample {
     /// Each with its name.
-    pub(in crate::cli::gallery) fn findings(&self) -> [(&'static str, Findings); 3] {
+    pub(in crate::cli::gallery) fn findings(&self) -> [(&'static str, Findings); 4] {
         let ago = |seconds| NOW.saturating_sub(SignedDuration::from_secs(seconds)).unwrap_or(NOW);
         let destination = self.request.destination.clone();
         let well = Findings {
             now: NOW,
             version: "1.2.3",
             started_at: ago(3 * 86_400),
-            database: Some(Backlog {
-                open: 2,
-                oldest: Some(ago(4)),
-                behind: 0,
-                behind_since: None,
-                listed: Listed::At(ago(20)),
-            }),
+            takes_writes: true,
+            database: Some(Backlog { open: 2, oldest: Some(ago(4)), behind: 0, behind_since: None }),
+            listed: Some(Listed::At(ago(20))),
             skew_s: Some(0.0),
-            slack: Slack::Works(Vec::new()),
+            slack: Slack::Works(Some(Vec::new())),
             presence: Presence::In(ago(7200)),
             sockets: Some((2, 2)),
             fivetran: Fivetran::Works(Some(destination.clone().unwrap_or_else(|| "Warehouse".to_owned()))),
@@ -57,10 +53,10 @@ impl Sample {
                 oldest: Some(ago(1500)),
                 behind: 3,
                 behind_since: Some(ago(5400)),
-                listed: Listed::At(ago(4000)),
             }),
+            listed: Some(Listed::At(ago(4000))),
             skew_s: Some(-75.0),
-            slack: Slack::Works(vec![needed, scope]),
+            slack: Slack::Works(Some(vec![needed, scope])),
             presence: Presence::Out(ago(7200)),
             sockets: Some((0, 2)),
             fivetran: Fivetran::Pauses(Some(Duration::from_secs(2400))),
@@ -72,8 +68,17 @@ impl Sample {
             channel: Configured { services: 2, who: (3, 1), channels: 1, ..well.channel.clone() },
             ..well.clone()
         };
-        let silent = Findings {
+        let unread = Findings {
             database: None,
+            listed: Some(Listed::NotYet(Some(ago(4000)))),
+            slack: Slack::Works(None),
+            calls: None,
+            ..well.clone()
+        };
+        let silent = Findings {
+            takes_writes: false,
+            database: None,
+            listed: None,
             skew_s: None,
             slack: Slack::Silent,
             presence: Presence::Unknown,
@@ -84,6 +89,6 @@ impl Sample {
             channel: Configured { destination: None, schema: None, services: 1, who: (0, 2), channels: 0 },
             ..well.clone()
         };
-        [("well", well), ("amiss", amiss), ("silent", silent)]
+        [("well", well), ("amiss", amiss), ("unread", unread), ("silent", silent)]
     }
 }
