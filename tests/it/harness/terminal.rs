@@ -5,6 +5,7 @@ use std::fs::{File, OpenOptions};
 use std::io::{Read as _, Write as _};
 use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex};
+use std::thread::JoinHandle;
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{LocalModes, tcgetattr};
@@ -17,6 +18,8 @@ pub(crate) struct Terminal {
     child: Child,
     keyboard: File,
     screen: Arc<Mutex<String>>,
+    /// Fills the screen, until nothing can come any more.
+    reader: JoinHandle<()>,
     /// How much of the screen has been read.
     read: usize,
 }
@@ -35,7 +38,7 @@ impl Terminal {
         drop(command);
         let screen = Arc::new(Mutex::new(String::new()));
         let (mut output, shown) = (File::from(person.try_clone().unwrap()), Arc::clone(&screen));
-        std::thread::spawn(move || {
+        let reader = std::thread::spawn(move || {
             let (mut bytes, mut rest) = ([0; 4096], Vec::new());
             // Once the program has ended there is nobody on the other side, which is an error.
             while let Ok(read @ 1..) = output.read(&mut bytes) {
@@ -45,7 +48,7 @@ impl Terminal {
                 shown.lock().unwrap().push_str(std::str::from_utf8(&text).unwrap());
             }
         });
-        Self { child, keyboard: File::from(person), screen, read: 0 }
+        Self { child, keyboard: File::from(person), screen, reader, read: 0 }
     }
 
     /// All that has been shown, with plain ends of lines.
@@ -106,10 +109,7 @@ impl Terminal {
         let status = ended.unwrap_or_else(|_| panic!("it does not end: {}", self.screen())).unwrap();
         let code = status.code().expect("no signal ends it");
         // What it wrote last may still be on its way to the screen.
-        let screen = until("the last line", async || {
-            let screen = self.screen();
-            screen.ends_with('\n').then_some(screen)
-        });
+        let screen = until("the last line", async || self.reader.is_finished().then(|| self.screen()));
         (code, screen.await)
     }
 }
