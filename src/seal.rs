@@ -4,7 +4,8 @@
 //! Owns the key derivation and the sealed form. A seal is bound to what it belongs to (a command's
 //! id, a form and its person), so that it cannot be moved to another. Authenticated encryption is
 //! ChaCha20-Poly1305 (RFC 8439) under a key that HKDF-SHA256 (RFC 5869) derives from Slack's signing
-//! secret, for each purpose another; what is known of a token, from that token.
+//! secret, or without one from the app-level token, for each purpose another; what is known of a token, from
+//! that token.
 
 use std::sync::Arc;
 

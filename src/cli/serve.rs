@@ -1,6 +1,7 @@
 //! `connect-card serve`: runs the bot until a signal ends it, or until it cannot go on.
 //!
-//! Owns what a signal means, and when secrets are read again. Must not know what the bot is made of; `app` starts and stops it.
+//! Owns what a signal means, and when secrets are read again. Must not know what the bot is made of; `app`
+//! starts and stops it.
 
 use std::time::Duration;
 
