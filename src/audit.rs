@@ -19,7 +19,7 @@ use crate::reply::audit::{LINES, lines};
 use crate::slack::refusal::{self, Sort};
 use crate::slack::respond::PostError;
 use crate::slack::web_api::WebApi;
-use crate::store::{ChannelTurn, Recorded, Store, StoreError};
+use crate::store::{ChannelTurn, LONGEST_PAUSE, Recorded, Store, StoreError};
 use crate::trail::Line;
 
 /// How often the database is asked for lines that another process has left.
@@ -182,7 +182,8 @@ impl Audit {
                 Came::Told
             }
             Verdict::Again(pause) => {
-                let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
+                // After a longer one of Slack's, it is asked again.
+                let pause = SignedDuration::try_from(pause).unwrap_or(LONGEST_PAUSE).min(LONGEST_PAUSE);
                 self.give_back(&turn, rested(pause), turn.tries.saturating_add(1), 0).await;
                 Came::NotTold
             }

@@ -21,7 +21,8 @@ use crate::slack::refusal::{self, Sort};
 use crate::slack::respond::PostError;
 use crate::slack::web_api::WebApi;
 use crate::store::{
-    Brought, ClaimedMessage, MessageWrite, PendingNews, Recorded, Store, StoreError, Stored, Write, Written,
+    Brought, ClaimedMessage, LONGEST_PAUSE_OF_AN_EDIT, MessageWrite, PendingNews, Recorded, Store,
+    StoreError, Stored, Write, Written,
 };
 use crate::telemetry::Metrics;
 use crate::trail::Entry;
@@ -33,7 +34,7 @@ const AT_A_TIME: usize = 16;
 /// Longest pause before a message is tried again.
 const PAUSE_LIMIT: i64 = 300;
 /// The same where Slack refuses until somebody does something, or nobody knows why.
-const RARELY: i64 = 3600;
+const RARELY: i64 = LONGEST_PAUSE_OF_AN_EDIT.as_secs();
 /// Tries, over the better part of a day, after which a message is left as it is that Slack refuses to
 /// edit in a word that nobody knows.
 const UNKNOWN_TRIES: u32 = 32;
@@ -371,6 +372,8 @@ impl Outbox {
         // No shorter than the backoff: whoever goes on asking for nothing must not be asked without a rest.
         let pause =
             pause.and_then(|pause| SignedDuration::try_from(pause).ok()).unwrap_or(doubled).max(doubled);
+        // After a longer one of Slack's, it is asked again.
+        let pause = pause.min(LONGEST_PAUSE_OF_AN_EDIT);
         Brought::Again(self.clock.now().saturating_add(pause).unwrap_or(Timestamp::MAX))
     }
 

@@ -64,7 +64,8 @@ const FINISH_LIMIT: Duration = Duration::from_secs(12);
 /// How long a command that this version cannot read is left to one that can, counted from its
 /// acceptance.
 const UNREADABLE_LIMIT: jiff::SignedDuration = crate::journal::WEB_API_DEADLINE;
-/// How often ended commands are purged and the journals at rest looked through.
+/// How often ended commands are purged, the journals at rest looked through, and what a clock that was set
+/// back has put off is made due.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 
 type Outcome = journal::Outcome<ConnectCard>;
@@ -231,6 +232,11 @@ impl Worker {
                 Ok(0) => {}
                 Ok(rows) => tracing::info!(rows, "purged old commands"),
                 Err(error) => tracing::warn!(%error, "could not purge old commands"),
+            }
+            match self.parts.store.hasten(now).await {
+                Ok(0) => {}
+                Ok(rows) => tracing::warn!(rows, "the clock was set back; what it had put off is due now"),
+                Err(error) => tracing::warn!(%error, "could not make due what a clock may have put off"),
             }
             // A replica of the release before may still post links.
             match self.parts.store.take_links_over(now).await {

@@ -10,6 +10,7 @@ mod commands;
 mod connections;
 mod messages;
 mod scene;
+mod set_back;
 mod trail;
 
 use std::ops::Range;
@@ -76,6 +77,9 @@ scenarios! {
         a_thread_is_told_what_is_its_own_in_order
         who_stops_gives_up_only_its_messages
         a_message_is_about_those_that_it_shows_and_its_own;
+    set_back:
+        what_a_clock_set_back_has_put_off_is_due
+        no_pause_that_somebody_meant_is_cut_short;
     trail:
         the_channel_is_told_by_one_process_at_a_time
         lines_come_in_their_order_and_go_once_they_are_told
@@ -95,12 +99,13 @@ macro_rules! fields {
 }
 
 fields! {
-    accept bury void alive twin record claim renew release purge census open_stages undeliverable probe keep_catalogue kept_catalogue
+    accept bury void alive twin record claim renew release hasten_commands purge census open_stages undeliverable probe keep_catalogue kept_catalogue
     keep_identity kept_identity command keep_lines take_turn lines forget_lines record_turn hurry_turn release_turn
     line_behind line_before void_lines purge_lines;
     change new_messages place_messages show_messages leave_messages tell sweep_groups by_key by_link by_schema of_channel
-    count_of_channel of_message watched claim_looks ticked missing purge_connections claim_sweeps sweep_pages
-    oldest_sweep listed record_sweep release_sweeps claim_messages claim_message news forget_news record_message disturb_message backlog
+    count_of_channel of_message watched claim_looks hasten_looks ticked missing purge_connections claim_sweeps
+    hasten_sweeps sweep_pages
+    oldest_sweep listed record_sweep release_sweeps claim_messages hasten_messages claim_message news forget_news record_message disturb_message backlog
     release_messages purge_messages purge_news links_left links_taken
 }
 
@@ -112,7 +117,7 @@ fn named<'a>(statements: &'a mut Statements, name: &str) -> &'a mut &'static str
 
 /// All changes, by the scenario that has to fail.
 fn all_changes() -> impl Iterator<Item = &'static (&'static str, &'static [Change])> {
-    CHANGES.iter().chain(trail::CHANGES)
+    CHANGES.iter().chain(set_back::CHANGES).chain(trail::CHANGES)
 }
 
 /// The set with one statement changed, and that statement. Both live until the process ends, like the

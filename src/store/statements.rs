@@ -56,6 +56,8 @@ pub(super) struct Statements {
     pub(super) renew: &'static str,
     /// Gives up every lease of a process. `$1` owner.
     pub(super) release: &'static str,
+    /// Makes due at `$1` what is put off until after `$2`.
+    pub(super) hasten_commands: &'static str,
     /// Deletes what ended before `$1`, at most `$2`.
     pub(super) purge: &'static str,
     /// Counts those that became undeliverable after `$1`, and finds the oldest open command.
@@ -79,7 +81,7 @@ pub(super) struct Statements {
     /// Keeps lines for the audit channel. `$1` rows.
     pub(super) keep_lines: &'static str,
     /// Takes the turn to tell the channel, if there is something to tell. `$1` owner, `$2` lease in ms,
-    /// `$3` now.
+    /// `$3` now, `$4` until when it may have been put off at the most.
     pub(super) take_turn: &'static str,
     /// The next lines, at most `$1`.
     pub(super) lines: &'static str,
@@ -156,6 +158,10 @@ macro_rules! statements {
                  AND command.ended_at IS NULL AND command.lease_until > 0", $renew_order, " RETURNING command.id"
             ),
             release: "UPDATE command SET lease_until = 0 WHERE ended_at IS NULL AND owner = $1",
+            hasten_commands: concat!(
+                "UPDATE command SET run_at = $1 WHERE id", $one_of, "SELECT id FROM command \
+                 WHERE ended_at IS NULL AND run_at > $2", $skip, $end
+            ),
             purge: concat!(
                 "DELETE FROM command WHERE id", $one_of, "SELECT id FROM command \
                  WHERE ended_at IS NOT NULL AND ended_at < $1 ORDER BY ended_at LIMIT $2", $end
@@ -180,7 +186,7 @@ macro_rules! statements {
             ),
             take_turn: concat!(
                 "UPDATE audit_turn SET owner = $1, fence = fence + 1, lease_until = ", $now, " + $2 \
-                 WHERE lease_until <= ", $now, " AND due <= $3 AND (dropped > 0 \
+                 WHERE lease_until <= ", $now, " AND (due <= $3 OR due > $4) AND (dropped > 0 \
                  OR (SELECT max(seq) FROM audit_line) > dropped_to) RETURNING fence, tries, dropped"
             ),
             lines: "SELECT id, body FROM audit_line WHERE seq > (SELECT dropped_to FROM audit_turn) \

@@ -12,6 +12,7 @@ use serde::Serialize;
 use sqlx::Row as _;
 use tokio::time::Instant;
 
+use super::set_back::{LONGEST_PAUSE, latest};
 use super::{Pool, Recorded, Store, StoreError, millis, on};
 use crate::outbound::CALL_TIMEOUT;
 use crate::trail::{Entry, Line};
@@ -98,7 +99,8 @@ impl Store {
     }
 
     /// Takes the turn to tell the channel, if nobody has it, it is due and there is something to tell;
-    /// with up to `limit` lines.
+    /// with up to `limit` lines. One that is put off for longer than anybody puts it off is due too:
+    /// the clock has been set back since.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -106,7 +108,8 @@ impl Store {
         let until = Instant::now() + TURN;
         let turn = on!(&self.0.pool, db => {
             let query = sqlx::query(self.0.sql.take_turn).bind(&self.0.owner).bind(millis(TURN));
-            let row = query.bind(now.as_millisecond()).fetch_optional(db).await?;
+            let query = query.bind(now.as_millisecond()).bind(latest(LONGEST_PAUSE, now));
+            let row = query.fetch_optional(db).await?;
             row.map(|row| Ok(ChannelTurn {
                 lines: Vec::new(),
                 dropped: row.try_get("dropped")?,

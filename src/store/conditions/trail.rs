@@ -2,7 +2,7 @@
 //!
 //! Owns the orders in which a turn, a line's place or what was given up matters.
 
-use super::super::{KEEP_LINES, MOST_LINES, Recorded, Store};
+use super::super::{KEEP_LINES, LONGEST_PAUSE, MOST_LINES, Recorded, Store};
 use super::changes::Changes;
 use super::scene::{Outcome, Scene, accept, at, same};
 use crate::journal::{Ending, Progress, Stage, Then};
@@ -18,6 +18,8 @@ pub(super) const CHANGES: Changes = &[
             ("take_turn", "+ $2", "+ 0 * $2"),
             ("take_turn", "lease_until <=", "0 <="),
             ("take_turn", "due <= $3", "$3 = $3"),
+            ("take_turn", "due > $4", "$4 <> $4"),
+            ("take_turn", "due > $4", "$4 = $4"),
             ("record_turn", "fence = $1", "$1 = $1"),
             ("record_turn", "due = $2", "due = 0 * $2"),
             ("record_turn", "tries = $3", "tries = 0 * $3"),
@@ -111,6 +113,13 @@ pub(super) async fn the_channel_is_told_by_one_process_at_a_time(scene: &Scene) 
     scene.b.release().await?;
     let fourth = scene.b.take_turn(at(100), 10).await?.ok_or("it is given up")?;
     same!(scene.b.record_turn(&fourth, at(900), 5, 0).await?, Recorded::Committed);
+    // A clock that was set back by an hour leaves the channel untold for no longer than any pause lasts.
+    let hour = 3_600_000;
+    same!(lines(&scene.a, hour, 10).await?, Some("one two".to_owned()));
+    scene.run("UPDATE audit_turn SET due = 3600000, lease_until = 0").await?;
+    same!(lines(&scene.a, hour - LONGEST_PAUSE.as_millis() as i64, 10).await?, None);
+    same!(lines(&scene.a, 100, 10).await?, Some("one two".to_owned()));
+    scene.run("UPDATE audit_turn SET due = 900, tries = 5, lease_until = 0").await?;
     scene.a.hurry_turn().await?;
     let hurried = scene.a.take_turn(at(100), 10).await?.ok_or("it is made due")?;
     same!(hurried.tries, 0);

@@ -43,6 +43,8 @@ pub(in crate::store) struct ConnectionStatements {
     pub(in crate::store) watched: &'static str,
     /// Takes those whose look is due, and puts it off. `$1` now, `$2` until when, `$3` how many.
     pub(in crate::store) claim_looks: &'static str,
+    /// Makes looks due at `$1` that are put off until after `$2`.
+    pub(in crate::store) hasten_looks: &'static str,
     /// Those whose moment has passed. `$1` before, `$2` how many.
     pub(in crate::store) ticked: &'static str,
     /// How many are missing, up to `$1`.
@@ -51,6 +53,8 @@ pub(in crate::store) struct ConnectionStatements {
     pub(in crate::store) purge_connections: &'static str,
     /// Takes groups that are due. `$1` owner, `$2` lease in ms, `$3` now, `$4` how many.
     pub(in crate::store) claim_sweeps: &'static str,
+    /// Makes groups due at `$1` that by their own row were listed, or posted in, after `$2`.
+    pub(in crate::store) hasten_sweeps: &'static str,
     /// How many pages the lists of all groups have.
     pub(in crate::store) sweep_pages: &'static str,
     /// When one of the watched groups was listed last: the one that was longest ago. Of one that never
@@ -66,6 +70,8 @@ pub(in crate::store) struct ConnectionStatements {
     pub(in crate::store) release_sweeps: &'static str,
     /// Takes messages that are due. `$1` owner, `$2` lease in ms, `$3` now, `$4` how many.
     pub(in crate::store) claim_messages: &'static str,
+    /// Makes messages due at `$1` that are put off until after `$2`.
+    pub(in crate::store) hasten_messages: &'static str,
     /// Takes one message, due or not. `$1` owner, `$2` lease in ms, `$3` its id.
     pub(in crate::store) claim_message: &'static str,
     /// What the thread of a message is to be told. `$1` its id.
@@ -214,6 +220,10 @@ macro_rules! connection_statements {
                 "UPDATE connection SET look_at = $2 WHERE ", $row, $one_of, "SELECT ", $row,
                 " FROM connection WHERE look_at <= $1 ORDER BY look_at LIMIT $3", $skip, $end, " RETURNING group_id, name"
             ),
+            hasten_looks: concat!(
+                "UPDATE connection SET look_at = $1 WHERE ", $row, $one_of, "SELECT ", $row,
+                " FROM connection WHERE look_at > $2", $skip, $end
+            ),
             ticked: "SELECT group_id, name FROM connection WHERE tick_at <= $1 ORDER BY tick_at LIMIT $2",
             missing: "SELECT count(*) AS n FROM (SELECT 1 FROM connection WHERE missing_since IS NOT NULL \
                       AND state <> 'gone' AND watch_until > 0 LIMIT $1) AS counted",
@@ -226,6 +236,7 @@ macro_rules! connection_statements {
                  WHERE group_id IN (SELECT group_id FROM sweep WHERE next_at <= $3 AND lease_until <= ", $now,
                 " ORDER BY next_at LIMIT $4", $skip, ") RETURNING group_id, fence, pages, listed_at"
             ),
+            hasten_sweeps: "UPDATE sweep SET next_at = $1 WHERE next_at > $1 AND coalesce(listed_at, posted_at) > $2",
             sweep_pages: "SELECT CAST(coalesce(sum(pages), 0) AS BIGINT) AS n FROM sweep WHERE next_at IS NOT NULL",
             oldest_sweep: "SELECT min(coalesce(listed_at, posted_at)) AS at FROM sweep WHERE next_at IS NOT NULL",
             listed: "SELECT listed_at, posted_at FROM sweep WHERE group_id = $1 AND next_at IS NOT NULL",
@@ -236,6 +247,9 @@ macro_rules! connection_statements {
                 "UPDATE message SET owner = $1, fence = fence + 1, lease_until = ", $now, " + $2 \
                  WHERE id", $one_of, "SELECT id FROM message WHERE due <= $3 AND lease_until <= ", $now,
                 " ORDER BY due LIMIT $4", $skip, $end, " RETURNING ", message_columns!()
+            ),
+            hasten_messages: concat!(
+                "UPDATE message SET due = $1 WHERE id", $one_of, "SELECT id FROM message WHERE due > $2", $skip, $end
             ),
             claim_message: concat!(
                 "UPDATE message SET owner = $1, fence = fence + 1, lease_until = ", $now, " + $2 \
