@@ -79,6 +79,8 @@ enum Verdict {
     Never,
     /// Again after this pause, in a smaller message if it has several.
     Again(Duration),
+    /// Not before this pause is over, which Slack asks for.
+    Paused(Duration),
 }
 
 /// Starts telling the channel. It is no reason to stop the bot where that ends by a mistake.
@@ -171,6 +173,8 @@ impl Audit {
         let lines = turn.lines.get(..taken).unwrap_or_default();
         let posted = self.web_api.post_message(&self.channel, content).await.map(drop);
         let rested = |by| self.clock.now().saturating_add(by).unwrap_or(Timestamp::MAX);
+        // After a longer one of Slack's, it is asked again.
+        let bounded = |by| SignedDuration::try_from(by).unwrap_or(LONGEST_PAUSE).min(LONGEST_PAUSE);
         match self.judge(posted, &turn, lines) {
             verdict @ (Verdict::There | Verdict::Never) => {
                 self.most.store(LINES, Ordering::Relaxed);
@@ -182,9 +186,12 @@ impl Audit {
                 Came::Told
             }
             Verdict::Again(pause) => {
-                // After a longer one of Slack's, it is asked again.
-                let pause = SignedDuration::try_from(pause).unwrap_or(LONGEST_PAUSE).min(LONGEST_PAUSE);
-                self.give_back(&turn, rested(pause), turn.tries.saturating_add(1), 0).await;
+                self.give_back(&turn, rested(bounded(pause)), turn.tries.saturating_add(1), 0).await;
+                Came::NotTold
+            }
+            // No try has failed: a process that starts knows no better than Slack does.
+            Verdict::Paused(pause) => {
+                self.give_back(&turn, rested(bounded(pause).max(REST)), 0, 0).await;
                 Came::NotTold
             }
         }
@@ -215,12 +222,15 @@ impl Audit {
                 }
             }
             PostError::Refused(word) if refusal::sort(word) == Sort::Final => self.tell_refused(word),
+            PostError::Throttled(pause) => {
+                tracing::info!(%error, "the audit channel could not be told; its lines wait");
+                return Verdict::Paused(pause.unwrap_or(THROTTLED_PAUSE));
+            }
             // What somebody has to do about any other word, Slack's client has told.
             error => tracing::info!(%error, "the audit channel could not be told; its lines wait"),
         }
         let doubled = Duration::from_secs((1_u64 << turn.tries.min(12)).min(PAUSE_LIMIT.unsigned_abs()));
-        let asked = if error == PostError::Throttled(None) { THROTTLED_PAUSE } else { error.pause() };
-        Verdict::Again(asked.max(doubled))
+        Verdict::Again(error.pause().max(doubled))
     }
 
     /// Tells the log, once, what keeps the channel from being told.

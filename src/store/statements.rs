@@ -90,7 +90,7 @@ pub(super) struct Statements {
     /// Gives the turn back. `$1` fence, `$2` when it is due again, `$3` tries, `$4` how many of those that
     /// were given up the channel was told of.
     pub(super) record_turn: &'static str,
-    /// Makes the turn due.
+    /// Makes the turn due, if posts have failed.
     pub(super) hurry_turn: &'static str,
     /// Gives up the turn of a process. `$1` owner.
     pub(super) release_turn: &'static str,
@@ -194,7 +194,7 @@ macro_rules! statements {
             forget_lines: concat!("DELETE FROM audit_line WHERE id", $one_of, $told, $end),
             record_turn: "UPDATE audit_turn SET due = $2, tries = $3, dropped = dropped - $4, lease_until = 0 \
                           WHERE fence = $1",
-            hurry_turn: "UPDATE audit_turn SET due = 0, tries = 0",
+            hurry_turn: "UPDATE audit_turn SET due = 0, tries = 0 WHERE tries > 0",
             release_turn: "UPDATE audit_turn SET lease_until = 0 WHERE owner = $1",
             line_behind: "SELECT seq FROM audit_line ORDER BY seq DESC LIMIT 1 OFFSET $1",
             line_before: "SELECT max(seq) AS seq FROM audit_line WHERE seq <= $1",

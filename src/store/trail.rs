@@ -62,7 +62,7 @@ pub struct ChannelTurn {
     pub lines: Vec<Line>,
     /// How many were given up before them, and that is still to be told.
     pub dropped: i64,
-    /// Posts that failed since one worked.
+    /// Posts that failed since one worked, or since Slack asked for a pause.
     pub tries: u32,
     fence: i64,
     until: Instant,
@@ -164,7 +164,8 @@ impl Store {
         })
     }
 
-    /// Makes the turn due at once: whoever starts a process may have done what Slack refused for want of.
+    /// Makes the turn due at once if posts have failed: whoever starts a process may have done what Slack
+    /// refused for want of. A pause that Slack asks for is none, and goes on.
     ///
     /// # Errors
     /// [`StoreError`].

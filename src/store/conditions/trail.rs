@@ -27,6 +27,7 @@ pub(super) const CHANGES: Changes = &[
             ("release_turn", "owner = $1", "$1 = $1"),
             ("hurry_turn", "due = 0", "due = due"),
             ("hurry_turn", "tries = 0", "tries = tries"),
+            ("hurry_turn", "tries > 0", "true"),
         ],
     ),
     (
@@ -123,6 +124,10 @@ pub(super) async fn the_channel_is_told_by_one_process_at_a_time(scene: &Scene) 
     scene.a.hurry_turn().await?;
     let hurried = scene.a.take_turn(at(100), 10).await?.ok_or("it is made due")?;
     same!(hurried.tries, 0);
+    // Slack asks for a pause, whoever starts meanwhile.
+    same!(scene.a.record_turn(&hurried, at(900), 0, 0).await?, Recorded::Committed);
+    scene.b.hurry_turn().await?;
+    same!(lines(&scene.b, 899, 10).await?, None);
     Ok(())
 }
 
