@@ -31,7 +31,7 @@ pub fn lines(lines: &[Line], dropped: i64, now: Timestamp) -> (SlackMessageConte
     if dropped > 0 {
         let lines = if dropped == 1 { "line is" } else { "lines are" };
         shown = shown.raw(&format!(
-            ":warning: {dropped} earlier {lines} missing here: Slack took none for too long. The log has them all."
+            ":warning: {dropped} earlier {lines} missing here: not posted in time. The log has them all."
         ));
     }
     let mut taken = 0;
