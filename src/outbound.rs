@@ -15,6 +15,7 @@ pub use obstacle::Obstacle;
 use proxies::Proxies;
 use reqwest::header::{ACCEPT_ENCODING, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Certificate, Client, ClientBuilder, Proxy, Response, redirect};
+use url::{Host, Url};
 
 /// Longest wait for a TCP and TLS connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -153,6 +154,17 @@ pub fn classify(error: &reqwest::Error) -> CallError {
     }
 }
 
+/// Whether a URL stays on this machine, so that it need not be encrypted.
+#[must_use]
+pub fn is_here(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Ipv4(ip)) => ip.is_loopback(),
+        Some(Host::Ipv6(ip)) => ip.is_loopback(),
+        Some(Host::Domain(name)) => name == "localhost",
+        None => false,
+    }
+}
+
 /// Reads an answer's body up to `limit` bytes, without a byte-order mark, which is no part of a text.
 ///
 /// # Errors
@@ -208,6 +220,18 @@ fn moment(date: &str) -> Option<Timestamp> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn this_machine_is_known_by_every_name_it_has() {
+        for here in ["http://127.0.0.1:80/x", "ws://127.8.8.8", "http://[::1]:3000", "http://LOCALHOST/"] {
+            assert!(is_here(&Url::parse(here).unwrap()), "{here}");
+        }
+        for there in
+            ["http://10.0.0.1", "http://localhost.example", "http://127.0.0.1.example", "data:,127.0.0.1"]
+        {
+            assert!(!is_here(&Url::parse(there).unwrap()), "{there}");
+        }
+    }
 
     #[tokio::test]
     async fn no_more_is_read_than_was_asked_for() {

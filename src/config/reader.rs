@@ -15,9 +15,9 @@ use super::file::{self, File};
 use super::{Fault, Faults, Misspelt, Vars, halves, text};
 use crate::command::places::{Channels, Destinations};
 use crate::fivetran::model;
-use crate::outbound::Network;
 use crate::outbound::proxies::{self, NoProxy, Proxies};
 use crate::outbound::roots::{self, Roots};
+use crate::outbound::{self, Network};
 use crate::provision::Landing;
 use crate::reply::Audience;
 use crate::server::ServerConfig;
@@ -117,13 +117,7 @@ impl Reader<'_> {
             self.fault(name, "has & in its path", "use an address without &");
             return None;
         }
-        let loopback = match url.host() {
-            Some(url::Host::Ipv4(ip)) => ip.is_loopback(),
-            Some(url::Host::Ipv6(ip)) => ip.is_loopback(),
-            Some(url::Host::Domain(name)) => name == "localhost",
-            None => false,
-        };
-        if url.scheme() == "http" && plain_http == PlainHttp::LoopbackOnly && !loopback {
+        if url.scheme() == "http" && plain_http == PlainHttp::LoopbackOnly && !outbound::is_here(&url) {
             self.fault(name, "is plain http", "use https; plain http is only for this machine (127.0.0.1)");
             return None;
         }

@@ -19,7 +19,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
-use url::{Host, Url};
+use url::Url;
 
 use super::caller::Caller;
 use super::envelope::{Frame, Reason};
@@ -178,16 +178,10 @@ impl Opener {
     /// on this machine, and then it stays on it.
     fn checked(&self, url: &str) -> Option<SecretString> {
         let mut url = Url::parse(url).ok()?;
-        let here = |url: &Url| match url.host() {
-            Some(Host::Ipv4(ip)) => ip.is_loopback(),
-            Some(Host::Ipv6(ip)) => ip.is_loopback(),
-            Some(Host::Domain(name)) => name == "localhost",
-            None => false,
-        };
         let api = Url::parse(&self.api_url).ok()?;
         let scheme = match url.scheme() {
             "wss" => "https",
-            "ws" if api.scheme() == "http" && here(&api) && here(&url) => "http",
+            "ws" if api.scheme() == "http" && outbound::is_here(&api) && outbound::is_here(&url) => "http",
             _ => return None,
         };
         url.set_scheme(scheme).ok()?;
