@@ -4,6 +4,7 @@
 //! closes. An acknowledgement goes over the socket that its envelope came over, for Slack looks for it
 //! nowhere else. Must not know what an envelope asks for.
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -138,14 +139,29 @@ impl Hearing {
 
     /// Listens on while another one is opened, until Slack closes this one.
     pub(super) async fn leave(mut self, stop: &CancellationToken) {
-        let until = Instant::now() + LEAVE_LIMIT;
-        loop {
-            match tokio::time::timeout_at(until, self.listen(stop)).await {
-                // Slack warns more than once.
-                Ok(End::Replaced) => {}
-                Ok(End::Closed | End::Stale) => return self.let_go(),
-                Ok(End::Stopped | End::Refused(_) | End::TooMany) | Err(_) => return self.finish().await,
+        // Asked to stop, it listens no more once what it is writing has left; cut off, it would lose that.
+        let enough = stop.child_token();
+        let end = {
+            let mut listening = pin!(async {
+                loop {
+                    match self.listen(&enough).await {
+                        // Slack warns more than once.
+                        End::Replaced => {}
+                        end => break end,
+                    }
+                }
+            });
+            match timeout(LEAVE_LIMIT, &mut listening).await {
+                Ok(end) => end,
+                Err(_) => {
+                    enough.cancel();
+                    listening.await
+                }
             }
+        };
+        match end {
+            End::Closed | End::Stale => self.let_go(),
+            End::Stopped | End::Replaced | End::Refused(_) | End::TooMany => self.finish().await,
         }
     }
 
