@@ -10,14 +10,16 @@ mod hearing;
 mod pace;
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use ring::digest::{SHA256, digest};
 use serde_json::Value;
-use tokio::task::JoinSet;
+use tokio::sync::watch;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use super::commands::Commands;
 use super::deadline::Deadline;
@@ -80,76 +82,95 @@ pub struct Sockets {
 
 /// Keeps sockets open until `stop`, then ends them: what was heard is answered first.
 pub async fn keep(sockets: Sockets, stop: CancellationToken) {
-    let sockets = Arc::new(sockets);
-    let complaints = Arc::new(Complaints::default());
-    let one = || place(Arc::clone(&sockets), Arc::clone(&complaints), stop.clone());
-    let mut places: JoinSet<()> = (0..SOCKETS).map(|_| one()).collect();
-    while let Some(ended) = places.join_next().await {
-        if let Err(error) = ended {
-            tracing::error!(%error, "what keeps a socket open has failed, and begins anew");
-            places.spawn(one());
+    let renewals = sockets.opener.renewals();
+    let place =
+        Place { sockets: Arc::new(sockets), complaints: Arc::default(), leaving: TaskTracker::new(), stop };
+    let keep_one = || {
+        let (place, stop) = (place.clone(), place.stop.clone());
+        keep_trying(renewals.clone(), stop, move |token| place.clone().once(token))
+    };
+    futures_util::future::join_all((0..SOCKETS).map(|_| keep_one())).await;
+    place.leaving.close();
+    place.leaving.wait().await;
+}
+
+/// Tries again and again until `stop`, or until a try says that this is the end, and rests in between.
+/// `once` is told which of the tokens it is with: a new one may be taken where the one before was refused.
+async fn keep_trying<T>(mut renewals: watch::Receiver<u64>, stop: CancellationToken, once: impl Fn(u64) -> T)
+where
+    T: Future<Output = Option<Outcome>> + Send + 'static,
+{
+    let mut pace = Pace::default();
+    loop {
+        let token = *renewals.borrow_and_update();
+        // In a task of its own, so that one that panics is a failure like any other.
+        let outcome = match tokio::spawn(once(token)).await {
+            Ok(Some(outcome)) => outcome,
+            Ok(None) => return,
+            Err(error) => {
+                tracing::error!(%error, "what keeps a socket open has failed, and begins anew");
+                Outcome::Failed(Duration::ZERO)
+            }
+        };
+        let rest = tokio::time::sleep(pace.after(outcome, pace::chance()));
+        tokio::select! {
+            () = stop.cancelled() => return,
+            Ok(()) = renewals.changed(), if outcome == Outcome::Refused => {}
+            () = rest => {}
         }
     }
 }
 
-/// Keeps one socket open, whichever it is.
-async fn place(sockets: Arc<Sockets>, complaints: Arc<Complaints>, stop: CancellationToken) {
-    let mut pace = Pace::default();
-    let mut leaving = JoinSet::new();
-    loop {
-        let Some(opened) = stop.run_until_cancelled(sockets.opener.open()).await else { break };
-        let outcome = match opened {
-            Ok(socket) => {
-                complaints.over();
-                tracing::info!(
-                    app = socket.app_id,
-                    connections = socket.connections,
-                    "a socket to Slack is open"
-                );
-                let since = Instant::now();
-                let mut hearing = Hearing::new(socket, Arc::clone(&sockets));
-                let end = hearing.listen(&stop).await;
-                let (reason, lasted) = (end.reason(), since.elapsed());
-                sockets.metrics.socket_ended(reason);
-                tracing::info!(
-                    reason = reason.name(),
-                    lasted_s = lasted.as_secs(),
-                    "a socket to Slack has ended"
-                );
-                match end {
-                    End::Stopped => {
-                        hearing.finish().await;
-                        break;
-                    }
-                    // The next one is opened before this one ends.
-                    End::Replaced => {
-                        let stop = stop.clone();
-                        leaving.spawn(async move { hearing.leave(&stop).await });
-                    }
-                    End::Closed | End::Stale => hearing.let_go(),
-                    End::TooMany => drop(leaving.spawn(hearing.finish())),
-                    End::Refused(word) => {
-                        complaints.refused(word);
-                        leaving.spawn(hearing.finish());
-                    }
-                }
-                end.outcome(lasted)
-            }
+/// Where one socket is kept open, whichever it is. Clones are of the same bot.
+#[derive(Clone)]
+struct Place {
+    sockets: Arc<Sockets>,
+    complaints: Arc<Complaints>,
+    /// The sockets that are listened to no more but for what is under way.
+    leaving: TaskTracker,
+    stop: CancellationToken,
+}
+
+impl Place {
+    /// Opens a socket and hears until it ends; `None`: the bot stops. `token` is the number of the token that
+    /// it is opened with.
+    async fn once(self, token: u64) -> Option<Outcome> {
+        let Self { sockets, complaints, leaving, stop } = self;
+        let socket = match stop.run_until_cancelled(sockets.opener.open()).await? {
+            Ok(socket) => socket,
             Err(error) => {
                 tracing::debug!(%error, "could not open a socket to Slack");
-                complaints.not_opened(&error);
+                complaints.not_opened(token, &error);
                 let outcome = Outcome::of(&error);
                 let refused = outcome == Outcome::Refused;
                 sockets.metrics.socket_ended(if refused { SocketEnd::Refused } else { SocketEnd::Failed });
-                outcome
+                return Some(outcome);
             }
         };
-        while leaving.try_join_next().is_some() {}
-        if stop.run_until_cancelled(tokio::time::sleep(pace.after(outcome, pace::chance()))).await.is_none() {
-            break;
+        complaints.over();
+        tracing::info!(app = socket.app_id, connections = socket.connections, "a socket to Slack is open");
+        let since = Instant::now();
+        let mut hearing = Hearing::new(socket, Arc::clone(&sockets));
+        let end = hearing.listen(&stop).await;
+        let (reason, lasted) = (end.reason(), since.elapsed());
+        sockets.metrics.socket_ended(reason);
+        tracing::info!(reason = reason.name(), lasted_s = lasted.as_secs(), "a socket to Slack has ended");
+        match end {
+            End::Stopped => {
+                hearing.finish().await;
+                return None;
+            }
+            // The next one is opened before this one ends.
+            End::Replaced => drop(leaving.spawn(async move { hearing.leave(&stop).await })),
+            End::Closed | End::Stale => hearing.let_go(),
+            End::TooMany => drop(leaving.spawn(hearing.finish())),
+            End::Refused(word) => {
+                complaints.refused(token, word);
+                leaving.spawn(hearing.finish());
+            }
         }
+        Some(end.outcome(lasted))
     }
-    while leaving.join_next().await.is_some() {}
 }
 
 impl Sockets {
@@ -178,23 +199,31 @@ fn name(payload: &Value) -> [u8; 32] {
     name
 }
 
-/// What whoever runs the bot has to be told about its sockets: each once, until one opens again.
+/// What whoever runs the bot has to be told about its sockets: each once, until one opens again or there is
+/// another token.
 #[derive(Default)]
-struct Complaints(std::sync::Mutex<BTreeSet<String>>);
+struct Complaints(Mutex<Told>);
+
+/// What was told of a token, which is known by its number.
+#[derive(Default)]
+struct Told {
+    token: u64,
+    words: BTreeSet<String>,
+}
 
 impl Complaints {
-    fn not_opened(&self, error: &PostError) {
+    fn not_opened(&self, token: u64, error: &PostError) {
         match error {
-            PostError::Refused(word) => self.refused(word),
-            error if self.is_new("") => {
+            PostError::Refused(word) => self.refused(token, word),
+            error if self.is_new(token, "") => {
                 tracing::warn!(%error, "could not open a socket to Slack; the bot keeps trying");
             }
             _ => {}
         }
     }
 
-    fn refused(&self, word: &str) {
-        if self.is_new(word) {
+    fn refused(&self, token: u64, word: &str) {
+        if self.is_new(token, word) {
             tracing::error!(
                 slack_says = word,
                 "Slack refuses a socket, and will until somebody does something: {}",
@@ -203,16 +232,21 @@ impl Complaints {
         }
     }
 
-    fn is_new(&self, word: &str) -> bool {
-        self.told().insert(word.to_owned())
+    fn is_new(&self, token: u64, word: &str) -> bool {
+        let mut told = self.told();
+        if token > told.token {
+            *told = Told { token, words: BTreeSet::new() };
+        }
+        // Of one that has been replaced meanwhile nobody wants to know any more.
+        token == told.token && told.words.insert(word.to_owned())
     }
 
     fn over(&self) {
-        self.told().clear();
+        self.told().words.clear();
     }
 
-    fn told(&self) -> std::sync::MutexGuard<'_, BTreeSet<String>> {
-        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -229,12 +263,52 @@ mod tests {
     }
 
     #[test]
-    fn each_trouble_is_told_once_until_a_socket_opens() {
+    fn each_trouble_is_told_once_until_a_socket_opens_or_the_token_is_replaced() {
         let complaints = Complaints::default();
-        assert!(complaints.is_new("invalid_auth"));
-        assert!(!complaints.is_new("invalid_auth"));
-        assert!(complaints.is_new("link_disabled"));
+        assert!(complaints.is_new(0, "invalid_auth"));
+        assert!(!complaints.is_new(0, "invalid_auth"));
+        assert!(complaints.is_new(0, "link_disabled"));
         complaints.over();
-        assert!(complaints.is_new("invalid_auth"));
+        assert!(complaints.is_new(0, "invalid_auth"));
+        assert!(complaints.is_new(1, "invalid_auth"));
+        assert!(!complaints.is_new(1, "invalid_auth"));
+        assert!(!complaints.is_new(0, "link_disabled"), "it is in use no more");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_fails_by_a_mistake_of_its_own_rests_as_after_any_failure() {
+        let (_renew, renewals) = watch::channel(0);
+        let (began, tries) = (Instant::now(), Arc::new(AtomicUsize::new(0)));
+        let once = |_| {
+            let tries = Arc::clone(&tries);
+            async move {
+                let tried = tries.fetch_add(1, Ordering::Relaxed);
+                assert!(tried == 10, "a mistake");
+                None
+            }
+        };
+        keep_trying(renewals, CancellationToken::new(), once).await;
+        // Half of 0.25 + 0.5 + 1 + 2 + 4 + 8 + 4 * 15 s is left to chance.
+        let rested = began.elapsed();
+        assert!((Duration::from_secs(37)..Duration::from_secs(76)).contains(&rested), "{rested:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_new_token_ends_the_rest_after_a_refusal_and_no_other() {
+        for (outcome, waits) in [(Outcome::Refused, false), (Outcome::Failed(Duration::from_secs(60)), true)]
+        {
+            let (renew, renewals) = watch::channel(0);
+            let began = Instant::now();
+            // The new one comes while the old one is tried.
+            let once = move |token| {
+                let renew = renew.clone();
+                async move {
+                    renew.send_replace(1);
+                    (token == 0).then_some(outcome)
+                }
+            };
+            keep_trying(renewals, CancellationToken::new(), once).await;
+            assert_eq!(began.elapsed() >= Duration::from_secs(60), waits, "{outcome:?}");
+        }
     }
 }

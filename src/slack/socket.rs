@@ -13,6 +13,7 @@ use reqwest::header::{CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_W
 use reqwest::{Client, StatusCode, Upgraded};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
+use tokio::sync::watch;
 use tokio::time::{Instant, timeout, timeout_at};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
@@ -49,6 +50,8 @@ pub struct Opener {
     /// Without a slash at its end.
     api_url: String,
     token: Current<SecretString>,
+    /// How often it was replaced.
+    renewals: watch::Sender<u64>,
 }
 
 /// An open socket.
@@ -79,7 +82,8 @@ impl Opener {
     #[must_use]
     pub fn new(http: Client, api_url: &str, token: &SecretString) -> Self {
         let caller = Caller::new(http, Metrics::default(), Clock::default());
-        Self { caller, api_url: api_url.to_owned(), token: Current::new(token.clone()) }
+        let renewals = watch::Sender::new(0);
+        Self { caller, api_url: api_url.to_owned(), token: Current::new(token.clone()), renewals }
     }
 
     /// The same by another clock, whose calls are counted there.
@@ -91,6 +95,13 @@ impl Opener {
     /// Opens the next ones with another token; so do the clones.
     pub fn renew(&self, token: &SecretString) {
         self.token.replace(token.clone());
+        self.renewals.send_modify(|times| *times += 1);
+    }
+
+    /// How often the token was replaced, for whoever waits for that.
+    #[must_use]
+    pub fn renewals(&self) -> watch::Receiver<u64> {
+        self.renewals.subscribe()
     }
 
     /// Opens one and waits for Slack's hello.

@@ -134,6 +134,27 @@ async fn the_next_socket_is_opened_with_the_new_token() {
 }
 
 #[tokio::test]
+async fn a_new_token_is_tried_at_once_where_the_one_before_was_refused() {
+    let outside = Outside::start().await;
+    outside.slack.deliver_by(Delivery::Sockets);
+    let (wrong, another) = ("xapp-1-A0SANDBOX-1-wrong", "xapp-1-A0SANDBOX-2-wrong-too");
+    let program = in_file(Program::against(&outside), "SLACK_APP_TOKEN", wrong);
+    let path = program.folder().join("SLACK_APP_TOKEN");
+    outside.slack.set_app_tokens(&[APP_TOKEN]);
+    let process = program.start().await;
+    until_logged(&process, "Slack refuses a socket", 1).await;
+    // Each that is refused is told of, and once.
+    write(&path, another);
+    until_logged(&process, "Slack refuses a socket", 2).await;
+    write(&path, APP_TOKEN);
+    outside.slack.wait_for_sockets(|count| count == 2).await;
+    process.send(&outside.slack, "google_ads acme").await;
+    until("the link", async || (outside.slack.messages().len() == 1).then_some(())).await;
+    let log = process.stop().await;
+    assert_eq!(log.matches("Slack refuses a socket").count(), 2, "{log}");
+}
+
+#[tokio::test]
 async fn a_way_to_the_bot_neither_begins_nor_ends_before_a_restart() {
     let outside = Outside::start().await;
     let program = Program::against(&outside).without("SLACK_SIGNING_SECRET");
