@@ -41,7 +41,7 @@ use tokio::time::Instant;
 use crate::seal::Sealer;
 use crate::telemetry::OpenStage;
 pub use change::{MessageWrite, Write, Written};
-pub use commands::{Accepted, Claimed, CommandRow, NewCommand, Twin};
+pub use commands::{Accepted, Before, Claimed, CommandRow, NewCommand, Twin};
 pub use connections::{LastList, Stored, Sweep, Watched};
 pub use failure::{OpenError, StoreError};
 pub use lease::LeaseGuard;

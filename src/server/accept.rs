@@ -3,6 +3,7 @@
 //! Owns the commit before the acknowledgement, for slash commands and for buttons alike. Must not
 //! call Fivetran or Slack.
 
+use jiff::SignedDuration;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use secrecy::SecretString;
 use tokio::sync::mpsc;
@@ -13,8 +14,12 @@ use crate::crash::crash_point;
 use crate::journal::Progress;
 use crate::reply::UnderWay;
 use crate::slack::{ResponseUrl, id};
-use crate::store::{Accepted, Claimed, NewCommand, Store, StoreError, Twin};
+use crate::store::{Accepted, Before, Claimed, NewCommand, Store, StoreError, Twin};
 use crate::work::{Intent, Work};
+
+/// How long after a command the same request is answered as the first time although it has ended: Slack
+/// sends it again, or somebody presses twice, within seconds, and what is to appear then has just appeared.
+const AGAIN: SignedDuration = SignedDuration::from_mins(1);
 
 /// Where commands come in: into the database, and from there to the worker. Clones share it.
 #[derive(Clone)]
@@ -37,7 +42,7 @@ pub(super) struct Asked {
 
 /// What came of it.
 pub(super) enum Answered {
-    /// It is committed, under this reference.
+    /// It is committed, under this reference: now, or when the same request came before.
     Accepted(String),
     /// Something is under way for the same connection.
     AlreadyOnIt(UnderWay),
@@ -50,6 +55,7 @@ pub(super) enum Answered {
 /// Whether a command was committed, or what it met, as far as that can be told.
 enum Committed {
     Yes,
+    Before(Before),
     No(Option<Twin>),
 }
 
@@ -86,6 +92,7 @@ impl Intake {
             progress,
             accepted_at: self.clock.now(),
         };
+        let now = new.accepted_at;
         let here = (new.team_id.clone(), new.channel_id.clone());
         // A task of its own: when Slack hangs up, this future is dropped, and a command must not be
         // left committed with nobody at work on it.
@@ -94,6 +101,13 @@ impl Intake {
                 crash_point("accept: acknowledging");
                 Answered::Accepted(id)
             }
+            // Whoever sends it again has not heard the answer.
+            Ok(Ok(Committed::Before(before)))
+                if !before.has_ended || now.duration_since(before.accepted_at) < AGAIN =>
+            {
+                Answered::Accepted(before.id)
+            }
+            Ok(Ok(Committed::Before(_))) => Answered::AlreadyOnIt(UnderWay::Unknown),
             Ok(Ok(Committed::No(twin))) => Answered::AlreadyOnIt(under_way(work, (&here.0, &here.1), twin)),
             Ok(Err(error)) if error.proves_nothing_done() => {
                 tracing::error!(command = id, %error, "a command was not accepted");
@@ -117,6 +131,7 @@ impl Intake {
                 let _ = self.accepted.send(claimed);
                 Ok(Committed::Yes)
             }
+            Accepted::Before(before) => Ok(Committed::Before(before)),
             Accepted::Twin(twin) => Ok(Committed::No(twin)),
         }
     }

@@ -50,9 +50,22 @@ pub struct NewCommand {
 pub enum Accepted {
     /// It is on disk, and this process has it in hand.
     Committed(Claimed),
+    /// The same request was there already, and is carried out, or has been.
+    Before(Before),
     /// The same request, or another about the same thing that has not ended, was there already; the
     /// open one, unless it has ended meanwhile or cannot be told in time.
     Twin(Option<Twin>),
+}
+
+/// A command that was made of the same request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Before {
+    /// Its reference.
+    pub id: String,
+    /// When it was accepted.
+    pub accepted_at: Timestamp,
+    /// Whether it has ended.
+    pub has_ended: bool,
 }
 
 /// An open command about the same thing.
@@ -132,21 +145,22 @@ impl Store {
             progress: new.progress.clone(),
             accepted_at: new.accepted_at,
         };
-        let subject = new.subject.clone();
+        let (subject, request) = (new.subject.clone(), new.dedup.clone());
         if self.committed(new_row(new, sealed), lease, until).await? {
             return Ok(Accepted::Committed(claimed));
         }
         // A task of its own: a statement that is dropped half-way leaves its session in disorder.
         let store = self.clone();
-        let twin = tokio::spawn(async move { store.twin(&subject).await });
-        Ok(Accepted::Twin(match tokio::time::timeout_at(until, twin).await {
-            Ok(Ok(Ok(twin))) => twin,
+        let twin = tokio::spawn(async move { store.twin(&subject, &request).await });
+        match tokio::time::timeout_at(until, twin).await {
+            Ok(Ok(Ok(met))) => Ok(met),
+            Ok(Ok(Err(StoreError::Voided))) => Err(StoreError::Voided),
             Ok(Ok(Err(error))) => {
                 tracing::warn!(%error, "could not look a twin up");
-                None
+                Ok(Accepted::Twin(None))
             }
-            Ok(Err(_)) | Err(_) => None,
-        }))
+            Ok(Err(_)) | Err(_) => Ok(Accepted::Twin(None)),
+        }
     }
 
     /// Commits a row; false if it has a twin.
@@ -178,14 +192,32 @@ impl Store {
         }
     }
 
-    async fn twin(&self, subject: &str) -> Result<Option<Twin>, StoreError> {
+    /// What a command has met that did not go in. A request that was made void is so for good.
+    async fn twin(&self, subject: &str, request: &str) -> Result<Accepted, StoreError> {
         on!(&self.0.pool, db => {
-            let row = sqlx::query(self.0.sql.twin).bind(subject).fetch_optional(db).await?;
-            row.map(|row| Ok(Twin {
-                request: row.try_get("request")?,
-                team_id: row.try_get("team_id")?,
-                channel_id: row.try_get("channel_id")?,
-            })).transpose()
+            let query = sqlx::query(self.0.sql.twin).bind(subject).bind(request).bind(&self.0.owner);
+            let mut twin = None;
+            for row in query.fetch_all(db).await? {
+                let (dedup, sure): (String, i64) = (row.try_get("dedup")?, row.try_get("sure")?);
+                if dedup == request && sure == 1 {
+                    if row.try_get::<String, _>("stage")? == "void" {
+                        return Err(StoreError::Voided);
+                    }
+                    let ended_at: Option<i64> = row.try_get("ended_at")?;
+                    let accepted_at = Timestamp::from_millisecond(row.try_get("accepted_at")?);
+                    return Ok(Accepted::Before(Before {
+                        id: row.try_get("id")?,
+                        accepted_at: accepted_at.unwrap_or_default(),
+                        has_ended: ended_at.is_some(),
+                    }));
+                }
+                twin = Some(Twin {
+                    request: row.try_get("request")?,
+                    team_id: row.try_get("team_id")?,
+                    channel_id: row.try_get("channel_id")?,
+                });
+            }
+            Ok(Accepted::Twin(twin))
         })
     }
 

@@ -40,6 +40,7 @@ macro_rules! scenarios {
 scenarios! {
     commands:
         a_twin_and_a_replay_are_no_second_command
+        the_same_request_is_promised_again_where_it_surely_happens
         a_command_is_taken_by_one_process_at_a_time
         what_is_due_is_taken_in_its_order
         a_late_record_changes_nothing

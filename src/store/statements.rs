@@ -44,7 +44,9 @@ pub(super) struct Statements {
     pub(super) void: &'static str,
     /// The ids of new commands that are there and not void. `$1` rows.
     pub(super) alive: &'static str,
-    /// The open command about something. `$1` subject.
+    /// The open command about something, and the one of a request. `$1` subject, `$2` the request, `$3`
+    /// owner. `sure`: whether it is certain that it happens, or has, so that it can be promised once more:
+    /// the process that took it in may still make it void, unless that is this one, which knows.
     pub(super) twin: &'static str,
     /// Stores how commands stand. `$1` rows. Returns the ids whose fence still held.
     pub(super) record: &'static str,
@@ -134,7 +136,9 @@ macro_rules! statements {
                 "SELECT command.id FROM command JOIN ", $new,
                 " ON command.id = v.id WHERE command.stage <> 'void'"
             ),
-            twin: "SELECT request, team_id, channel_id FROM command WHERE subject = $1",
+            twin: "SELECT id, dedup, stage, request, team_id, channel_id, accepted_at, ended_at, \
+                   CAST(CASE WHEN owner = $3 OR fence > 1 OR ended_at IS NOT NULL THEN 1 ELSE 0 END AS BIGINT) AS sure \
+                   FROM command WHERE subject = $1 OR dedup = $2",
             record: concat!(
                 "UPDATE command SET stage = v.stage, connection_id = v.connection_id, existed = v.existed, \
                  problem = v.problem, tries = v.tries, posts = v.posts, noted = v.noted, run_at = v.run_at, \

@@ -17,6 +17,17 @@ pub(super) const CHANGES: Changes = &[
             ("accept", " ON CONFLICT DO NOTHING", ""),
             ("accept", "v.subject", "NULL"),
             ("accept", "v.dedup", "v.id"),
+            ("twin", "subject = $1", "$1 = $1"),
+        ],
+    ),
+    (
+        "the_same_request_is_promised_again_where_it_surely_happens",
+        &[
+            ("twin", "owner = $3", "$3 = $3"),
+            ("twin", "owner = $3", "$3 <> $3"),
+            ("twin", "fence > 1", "false"),
+            ("twin", "ended_at IS NOT NULL", "false"),
+            ("twin", "dedup = $2", "$2 <> $2"),
         ],
     ),
     (
@@ -84,7 +95,6 @@ pub(super) const CHANGES: Changes = &[
             ("void", "response_url = NULL,", ""),
             ("alive", "command.id = v.id", "true"),
             ("alive", "command.stage <> 'void'", "true"),
-            ("twin", "subject = $1", "$1 = $1"),
         ],
     ),
     (

@@ -4,8 +4,10 @@
 
 use std::time::Duration;
 
+use tokio::time::Instant;
+
 use super::super::row::{NewRow, json};
-use super::super::{KEEP, Recorded};
+use super::super::{KEEP, Recorded, StoreError};
 use super::scene::{Outcome, Scene, accept, at, command, delivering, names, same, take, try_accept};
 use crate::journal::{Ending, Progress, Stage, Then};
 use crate::telemetry::OpenStage;
@@ -18,18 +20,36 @@ fn over(ending: Ending) -> Progress {
 }
 
 pub(super) async fn a_twin_and_a_replay_are_no_second_command(scene: &Scene) -> Outcome {
-    let first = accept(&scene.a, "x").await?;
+    let (first, _other) = (accept(&scene.a, "x").await?, accept(&scene.a, "y").await?);
     let met = async |id, request, subject| -> Outcome<_> {
         Ok(try_accept(&scene.b, command(id, request, subject)).await?.err())
     };
-    same!(met("replay", "x", "other").await?.as_deref(), Some("nobody"));
+    same!(met("replay", "x", "other").await?.as_deref(), Some("request of x"));
     same!(met("twin", "other", "x").await?.as_deref(), Some("request of x"));
     // It is open as long as it waits.
     same!(scene.a.record(&first, &delivering(), Then::WaitUntil(at(2000))).await, Recorded::Committed);
     same!(met("twin", "other", "x").await?.as_deref(), Some("request of x"));
     same!(scene.a.record(&first, &over(Ending::Told), Then::End(at(3000))).await, Recorded::Committed);
-    same!(met("replay", "x", "other").await?.as_deref(), Some("nobody"));
+    same!(met("replay", "x", "other").await?.as_deref(), Some("x again"));
     same!(met("next", "other", "x").await?, None);
+    Ok(())
+}
+
+pub(super) async fn the_same_request_is_promised_again_where_it_surely_happens(scene: &Scene) -> Outcome {
+    let again = async |store, request| -> Outcome<_> {
+        Ok(try_accept(store, command("again", request, request)).await?.err())
+    };
+    let first = accept(&scene.a, "x").await?;
+    same!(again(&scene.a, "x").await?.as_deref(), Some("x again"));
+    // Whoever took it in may be about to make it void.
+    same!(again(&scene.b, "x").await?.as_deref(), Some("request of x"));
+    scene.run(RUN_OUT).await?;
+    let second = take(&scene.b, 5000).await?;
+    same!(again(&scene.a, "x").await?.as_deref(), Some("x again"));
+    drop((first, second));
+    let ended = accept(&scene.a, "y").await?;
+    same!(scene.a.record(&ended, &over(Ending::Told), Then::End(at(3000))).await, Recorded::Committed);
+    same!(again(&scene.b, "y").await?.as_deref(), Some("y again"));
     Ok(())
 }
 
@@ -162,7 +182,9 @@ pub(super) async fn what_was_not_promised_never_happens(scene: &Scene) -> Outcom
     // The tombstone is there before what it stands for.
     scene.with(scene.sql.bury, json(&[row("late")])?).await?;
     same!(scene.ask("SELECT stage || ' ' || ended_at FROM command WHERE id = 'late'").await?, "void 7");
-    same!(try_accept(&scene.a, command("late", "late", "late")).await?.err().as_deref(), Some("nobody"));
+    let late =
+        scene.a.accept(command("late", "late", "late"), Instant::now() + Duration::from_secs(60)).await;
+    same!(late.err().map(|error| error.to_string()), Some(StoreError::Voided.to_string()));
     Ok(())
 }
 

@@ -155,6 +155,7 @@ pub(super) fn command(id: &str, request: &str, subject: &str) -> NewCommand {
 pub(super) async fn try_accept(store: &Store, new: NewCommand) -> Outcome<Result<Claimed, String>> {
     Ok(match store.accept(new, Instant::now() + Duration::from_secs(60)).await? {
         Accepted::Committed(claimed) => Ok(claimed),
+        Accepted::Before(before) => Err(format!("{} again", before.id)),
         Accepted::Twin(twin) => Err(twin.map_or_else(|| "nobody".to_owned(), |twin| twin.request)),
     })
 }
