@@ -33,6 +33,7 @@ mod judgement;
 mod keys;
 mod kills;
 mod landings;
+mod last_words;
 mod life;
 mod life_kills;
 mod listing;

@@ -25,13 +25,13 @@ const STORM: usize = 200;
 const TYPISTS: usize = 8;
 
 /// A bot that nobody reaches.
-async fn setup() -> Setup {
+pub(crate) async fn setup() -> Setup {
     let setup = Setup::new().await.with("SLACK_SIGNING_SECRET", "").with("PUBLIC_URL", "");
     setup.slack.deliver_by(Delivery::Sockets);
     setup.with("SLACK_APP_TOKEN", APP_TOKEN)
 }
 
-async fn start() -> TestBot {
+pub(crate) async fn start() -> TestBot {
     let bot = setup().await.start().await;
     bot.slack.wait_for_sockets(|count| count == 2).await;
     bot
@@ -434,35 +434,6 @@ async fn every_acknowledged_command_survives_a_storm_of_sockets() {
 async fn replicas_have_sockets_of_their_own() {
     let Some(postgres) = postgres::shared() else { return };
     storm(Engine::Postgres(postgres), 2).await;
-}
-
-#[tokio::test]
-async fn what_was_heard_is_acknowledged_before_a_bot_stops() {
-    let outside = Outside::start().await;
-    outside.slack.deliver_by(Delivery::Sockets);
-    let program = Program::against(&outside).with("SLACK_APP_TOKEN", APP_TOKEN);
-    let mut process = program.start().await;
-    outside.slack.wait_for_sockets(|count| count == 2).await;
-    outside
-        .slack
-        .command("http://nowhere.test", "/connect-card google_ads acme", CHANNEL, USER)
-        .await
-        .unwrap();
-    until("the link", async || (outside.slack.messages().len() == 1).then_some(())).await;
-    // Longer than the bot stays after it has been asked to end, and not too long for Slack.
-    let slow = Fault::SlowAfter(Duration::from_millis(1800));
-    outside.fivetran.faults(|faults| faults.fail_next("get_connection", slow, 1));
-    let slack = outside.slack.clone();
-    let status = "/connect-card status acme";
-    let asked =
-        tokio::spawn(async move { slack.command("http://nowhere.test", status, CHANNEL, USER).await });
-    until("the look", async || (outside.fivetran.calls_to("get_connection") > 0).then_some(())).await;
-    process.terminate().await;
-    let ack = asked.await.unwrap().expect("it was heard before the end");
-    assert!(ack.text().contains("acme"), "{}", ack.text());
-    assert!(process.wait().await.success(), "{}", process.log());
-    assert_eq!(outside.slack.violations(), []);
-    assert!(outside.slack.live_sockets().is_empty(), "Slack was told that nobody hears any more");
 }
 
 #[tokio::test]
