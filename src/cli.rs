@@ -14,11 +14,17 @@ pub mod serve;
 
 use std::io::{self, ErrorKind, Write};
 
-use clap::{Parser, Subcommand};
+use clap::{ArgGroup, Parser, Subcommand};
+
+/// Where settings come from, and who describes them.
+const SETTINGS: &str = "\
+Settings are variables, from the environment and then from the file .env in this folder. One of them,
+CONFIG, names a file with destinations and channel defaults. README.md and .env.example describe every
+variable, docs/channels.md that file. connect-card init asks for what is needed.";
 
 /// Make Fivetran Connect Card links, from Slack or a shell.
 #[derive(Debug, Parser)]
-#[command(name = "connect-card", version, about, max_term_width = 100)]
+#[command(name = "connect-card", version, about, after_help = SETTINGS, max_term_width = 100)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -31,6 +37,7 @@ pub enum Task {
     /// Ask for what the bot needs, keep it in .env, check it, and say the next step.
     Init,
     /// Run the bot.
+    #[command(after_help = SETTINGS)]
     Serve,
     /// Make one link and print it, without Slack.
     Link {
@@ -53,8 +60,8 @@ pub enum Task {
         /// Print everything people can be shown, one JSON object per line, and exit.
         #[arg(long, conflicts_with = "once")]
         gallery: bool,
-        /// The port of the page on 127.0.0.1; any free one by default.
-        #[arg(long, value_name = "PORT", default_value_t = 0, conflicts_with_all = ["once", "gallery"])]
+        /// The port of the page on 127.0.0.1; without it, a free one.
+        #[arg(long, value_name = "PORT", default_value_t = 0, hide_default_value = true, conflicts_with_all = ["once", "gallery"])]
         port: u16,
         /// Open the page in the browser.
         #[arg(long, conflicts_with_all = ["once", "gallery"])]
@@ -67,6 +74,7 @@ pub enum Task {
         bot: bool,
     },
     /// Check the configuration and everything it points to, one line each.
+    #[command(after_help = SETTINGS)]
     Check {
         /// Only ask the bot that runs on this machine whether it is ready.
         #[arg(long)]
@@ -81,13 +89,14 @@ pub enum Task {
         #[arg(long, value_name = "NAME", value_parser = key_policy::key_name)]
         name: Option<String>,
     },
-    /// Print the Slack app's manifest.
+    /// Print the Slack app's manifest, for one of the two ways in which Slack reaches the bot.
+    #[command(group(ArgGroup::new("way").required(true).args(["public_url", "socket_mode"])))]
     Manifest {
         /// Where Slack will reach the bot, e.g. `https://connect-card.example.com`
-        #[arg(long, value_name = "URL", required_unless_present = "socket_mode")]
+        #[arg(long, value_name = "URL")]
         public_url: Option<String>,
         /// For a bot that opens sockets to Slack, so that nobody has to reach it.
-        #[arg(long, conflicts_with = "public_url")]
+        #[arg(long)]
         socket_mode: bool,
     },
 }

@@ -1,6 +1,7 @@
 //! The Slack app's manifest with the bot's own URLs, or with none.
 //!
-//! Owns the text of `manifest.yml`, which is this manifest for the example address.
+//! Owns the text of `manifest.yml`, which is this manifest for the example address and says how to print
+//! it for another one.
 //! <https://docs.slack.dev/reference/app-manifest>
 
 /// The address that stands in the repository's `manifest.yml`.
@@ -19,12 +20,14 @@ pub enum Reached<'a> {
 #[must_use]
 pub fn manifest(reached: Reached<'_>) -> String {
     let example = include_str!("../../manifest.yml");
+    // How to print another one stands in the file alone.
+    let lines = example.lines().filter(|line| !line.contains("--public-url"));
+    let whole = |line: &str| format!("{line}\n");
     match reached {
-        Reached::At(public_url) => example.replace(EXAMPLE_URL, public_url),
+        Reached::At(public_url) => lines.map(|line| whole(&line.replace(EXAMPLE_URL, public_url))).collect(),
         Reached::BySockets => {
             // What names an address is what falls away.
-            let names_one = |line: &&str| line.contains(EXAMPLE_URL) || line.contains("--public-url");
-            let lines = example.lines().filter(|line| !names_one(line)).map(|line| format!("{line}\n"));
+            let lines = lines.filter(|line| !line.contains(EXAMPLE_URL)).map(whole);
             lines.collect::<String>().replace("socket_mode_enabled: false", "socket_mode_enabled: true")
         }
     }

@@ -56,7 +56,7 @@ impl Fix {
                 "reinstall the app, copy the Bot User OAuth Token from OAuth & Permissions into SLACK_BOT_TOKEN and restart; if the token is right, allow the bot's address under Restrict API Token Usage"
             }
             Self::Rotation => {
-                "the token has expired because token rotation is on, which Slack cannot switch off for an app; create a new app from `connect-card manifest` and use its token"
+                "the token has expired because token rotation is on, which Slack cannot switch off for an app; create a new app from what `connect-card manifest --socket-mode` (or `--public-url https://…`) prints, and use its token"
             }
             Self::Scope => "add the missing scope under OAuth & Permissions and reinstall the app",
             Self::Installation => "install the app in this workspace",
@@ -340,7 +340,8 @@ mod tests {
     fn whoever_runs_the_bot_learns_what_to_do() {
         assert_eq!(fix("token_revoked"), Some(Fix::Token));
         assert!(Fix::Token.advice().contains("SLACK_BOT_TOKEN"));
-        assert!(Fix::Rotation.advice().contains("connect-card manifest"));
+        assert!(Fix::Rotation.advice().contains("connect-card manifest --socket-mode"));
+        assert!(Fix::Rotation.advice().contains("--public-url https://"));
         assert_eq!(fix("is_archived"), None);
         assert!(Fix::Token.concerns_the_token() && !Fix::Scope.concerns_the_token());
     }

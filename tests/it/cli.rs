@@ -187,6 +187,20 @@ async fn a_value_of_dotenv_reaches_fivetran_as_it_is_written() {
     assert_refused(&quoted.run(&EXAMPLE).await, 2, &["FIVETRAN_API_SECRET begins and ends with a quote"]);
 }
 
+#[tokio::test]
+async fn help_says_where_settings_come_from_and_nothing_of_a_port_that_nobody_can_use() {
+    let program = Program::bare();
+    for arguments in [&["--help"][..], &["serve", "--help"], &["check", "--help"]] {
+        let output = program.run(arguments).await;
+        assert_eq!(output.code, 0, "{output:?}");
+        for word in ["environment", ".env in this folder", "CONFIG", "README.md", "docs/channels.md"] {
+            assert!(output.stdout.contains(word), "{word}: {output:?}");
+        }
+    }
+    let sandbox = program.run(&["sandbox", "--help"]).await;
+    assert!(sandbox.stdout.contains("a free one") && !sandbox.stdout.contains("default: 0"), "{sandbox:?}");
+}
+
 /// A filter that is meant for something else must not hide why the bot does not start.
 #[tokio::test]
 async fn no_filter_silences_why_the_bot_does_not_start() {
@@ -204,7 +218,9 @@ async fn the_manifest_is_what_slack_takes() {
     let program = Program::bare();
     let example = program.run(&["manifest", "--public-url", "https://connect-card.example.com"]).await;
     assert_eq!((example.code, example.stderr.as_str()), (0, ""), "{example:?}");
-    assert_eq!(example.stdout, include_str!("../../manifest.yml"));
+    let file = include_str!("../../manifest.yml");
+    let how = file.lines().find(|line| line.contains("--public-url")).unwrap();
+    assert_eq!(example.stdout, file.replace(&format!("{how}\n"), ""));
 
     let output = program.run(&["manifest", "--public-url", "https://bot.test/slack-bot/"]).await;
     let manifest: Value = serde_saphyr::from_str(&output.stdout).unwrap();
@@ -229,8 +245,13 @@ async fn the_manifest_is_what_slack_takes() {
     assert_eq!(command["command"], "/connect-card");
     let interactivity = &manifest["settings"]["interactivity"];
     assert_eq!(interactivity["request_url"], "https://bot.test/slack-bot/slack/interactivity");
-    assert!(!output.stdout.contains("example.com"));
+    assert!(!output.stdout.contains("example"), "{output:?}");
 
+    let neither = program.run(&["manifest"]).await;
+    assert_eq!((neither.code, neither.stdout.as_str()), (2, ""), "{neither:?}");
+    for way in ["--public-url <URL>", "--socket-mode"] {
+        assert!(neither.stderr.contains(way), "{neither:?}");
+    }
     for url in ["bot.test", "http://bot.test", "https://bot.test/?x=1", "ftp://bot.test", ""] {
         let output = program.run(&["manifest", "--public-url", url]).await;
         assert_refused(&output, 2, &["--public-url"]);
