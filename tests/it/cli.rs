@@ -281,6 +281,15 @@ async fn the_sandbox_needs_nothing_and_shows_the_link() {
         nonsense.stdout.contains("I don't know a service") && !nonsense.stdout.contains("auth="),
         "{nonsense:?}"
     );
+    for (typed, shown) in [
+        ("/connect-card doctor", "Nothing that I can see is amiss."),
+        ("/connect-card list", "links in this channel"),
+        ("/connect-card", "A form opens for U0ALICE"),
+    ] {
+        let looked = program.run(&["sandbox", "--once", typed]).await;
+        assert_eq!((looked.code, looked.stderr.as_str()), (0, ""), "{typed}: {looked:?}");
+        assert!(looked.stdout.contains(shown) && !looked.stdout.contains('✗'), "{typed}: {}", looked.stdout);
+    }
     assert_eq!(std::fs::read_dir(program.folder()).unwrap().count(), 0, "nothing is left in the folder");
 }
 

@@ -15,6 +15,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::EXAMPLE;
 use super::stage::{CHANNEL, Fivetran, Secrets, Stage, USER, fivetran_vars, slack_vars};
 use crate::cli::{self, Exit};
+use crate::command::places::{Destinations, NO_DEFAULTS};
+use crate::command::surface::Surface;
+use crate::command::{self, Command, Vocabulary};
+use crate::fivetran::catalog::Catalog;
 
 /// Longest wait for a command to end, in `--once`.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -72,7 +76,7 @@ impl<'a> Terminal<'a> {
         }
         self.catch_up();
         if !self.has_link() {
-            return Exit::Failed;
+            return if only_looks(typed) { Exit::Well } else { Exit::Failed };
         }
         say(
             "The stand-ins stop now, so the link stops working. To play the customer, run connect-card sandbox\n\
@@ -275,6 +279,21 @@ impl<'a> Terminal<'a> {
     fn place(&self, message: &Message) -> String {
         self.stage.slack.channel_name(&message.channel).unwrap_or_else(|| "a direct message".to_owned())
     }
+}
+
+/// Whether a slash command is one after which no link can come: it is answered in its acknowledgement, as
+/// `doctor` is, or by a form.
+fn only_looks(typed: &str) -> bool {
+    let (slash, words) = typed.split_once(char::is_whitespace).unwrap_or((typed, ""));
+    let (catalog, destinations) = (Catalog::built_in(), Destinations::default());
+    let slash = Surface::Slack(slash);
+    let vocabulary =
+        Vocabulary { slash, catalog: &catalog, destinations: &destinations, channel: &NO_DEFAULTS };
+    words.trim().is_empty()
+        || matches!(
+            command::parse(words, &vocabulary),
+            Ok(Command::Doctor | Command::Help | Command::List | Command::Services(_) | Command::Status(_))
+        )
 }
 
 /// When this process is to end: Ctrl-C, a polite kill, or the end of its terminal.
