@@ -9,6 +9,7 @@ pub mod init;
 pub mod key_policy;
 pub mod link;
 pub mod manifest;
+mod reach;
 pub mod sandbox;
 pub mod serve;
 

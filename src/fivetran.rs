@@ -46,6 +46,8 @@ use listed::Page;
 use model::{Account, ConnectCard, Connection, ConnectorType, Created, Group};
 use schema::{SchemaKind, Target};
 
+/// Where it is, unless `FIVETRAN_API_URL` says otherwise.
+pub const API_URL: &str = "https://api.fivetran.com";
 /// What Fivetran asks clients of its current connection endpoints to accept.
 const ACCEPT: &str = "application/json;version=2";
 /// Connections on one page of a list, the most that Fivetran gives: what it counts is calls.

@@ -29,6 +29,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use url::Url;
 
+/// Where its Web API is, unless `SLACK_API_URL` says otherwise.
+pub const API_URL: &str = "https://slack.com/api";
+
 /// What is needed to hear from and speak to Slack. No `Debug`: it holds secrets.
 #[derive(Clone)]
 pub struct SlackConfig {

@@ -7,12 +7,14 @@
 mod fivetran;
 pub mod ready;
 
+use reqwest::StatusCode;
 use secrecy::{ExposeSecret as _, SecretString};
 
+use crate::cli::reach::Partner;
 use crate::cli::{self, Exit};
 use crate::clock::Clock;
 use crate::config::{self, Config, Vars};
-use crate::outbound;
+use crate::outbound::{self, CallError, Obstacle};
 use crate::permission::{Permissions, gaps};
 use crate::slack::refusal::{self, Fix};
 use crate::slack::respond::PostError;
@@ -88,16 +90,23 @@ pub async fn run(vars: &Vars, clock: &Clock) -> Exit {
 
 /// Compares this machine's clock with the `Date` of Slack's answers; false if there are none.
 async fn skew(report: &mut Report, config: &Config, http: &reqwest::Client, clock: &Clock) -> bool {
+    let partner = Partner::slack(&config.slack.api_url);
     let response = match http.post(format!("{}/api.test", config.slack.api_url)).send().await {
         Ok(response) => response,
         Err(error) => {
-            let error = PostError::from(outbound::classify(&error));
-            report.bad(&format!("Slack: {error}; check the network and SLACK_API_URL"));
+            let error = outbound::classify(&error);
+            let obstacle = if let CallError::Barred(obstacle) = error { Some(obstacle) } else { None };
+            report.bad(&format!("Slack: {}; {}", PostError::from(error), partner.advice(obstacle)));
             return false;
         }
     };
-    if response.status() == reqwest::StatusCode::NOT_FOUND {
+    if response.status() == StatusCode::NOT_FOUND && partner.is_elsewhere() {
         report.bad("Slack: what answers at SLACK_API_URL is not Slack's API; unset it, or end it with /api/");
+        return false;
+    }
+    if let Some(obstacle) = not_slack(response.status()) {
+        let advice = partner.advice(Some(obstacle));
+        report.bad(&format!("Slack: something else answers in its place: {obstacle}; {advice}"));
         return false;
     }
     let date = response.headers().get("date").and_then(|value| value.to_str().ok()?.parse_http_date());
@@ -110,6 +119,20 @@ async fn skew(report: &mut Report, config: &Config, http: &reqwest::Client, cloc
         None => report.note("clock: Slack's answer had no date to compare with"),
     }
     true
+}
+
+/// What answers with a status that Slack's `api.test` never has, if it has one.
+fn not_slack(status: StatusCode) -> Option<Obstacle> {
+    let number = status.as_u16();
+    match number {
+        301 | 302 | 303 | 307 | 308 => Some(Obstacle::Redirect { status: number }),
+        407 => Some(Obstacle::ProxySignIn),
+        511 => Some(Obstacle::NetworkSignIn),
+        // Slack itself asks for a pause.
+        429 => None,
+        400..=499 => Some(Obstacle::Foreign { status: number }),
+        _ => None,
+    }
 }
 
 trait HttpDate {
@@ -153,7 +176,8 @@ async fn sockets(report: &mut Report, config: &Config, http: &reqwest::Client) {
                 report.bad(&format!("Slack sockets: {word}; {}", advice(&word)));
             }
             Err(error) => {
-                report.bad(&format!("Slack sockets: {error}; check the network and SLACK_API_URL"));
+                let advice = unanswered(&error, &config.slack.api_url);
+                report.bad(&format!("Slack sockets: {error}; {advice}"));
             }
         }
     }
@@ -176,7 +200,8 @@ async fn slack(report: &mut Report, config: &Config, http: reqwest::Client) {
             return;
         }
         Err(error) => {
-            report.bad(&format!("Slack token: {error}; check the network and SLACK_API_URL"));
+            let advice = unanswered(&error, &config.slack.api_url);
+            report.bad(&format!("Slack token: {error}; {advice}"));
             return;
         }
     }
@@ -212,6 +237,14 @@ async fn slack(report: &mut Report, config: &Config, http: reqwest::Client) {
                 }
             }
         }
+    }
+}
+
+/// What to do about a call that Slack itself did not refuse.
+pub(super) fn unanswered(error: &PostError, api_url: &str) -> String {
+    match error {
+        PostError::Throttled(_) => "run this again in a minute".to_owned(),
+        _ => Partner::slack(api_url).advice(None),
     }
 }
 

@@ -9,6 +9,7 @@ use std::time::Duration;
 use serde_json::json;
 use tokio::time::Instant;
 
+use super::reach::Partner;
 use super::{Exit, print, remark};
 use crate::clock::Clock;
 use crate::command::places::{Destinations, NO_DEFAULTS};
@@ -23,9 +24,10 @@ use crate::journal::{
     Act, Failure, GRACE, Journal, Message, Notice, Outcome, Problem, Progress, Step, Terms, Turn, Waiting,
     WaitsFor,
 };
+use crate::outbound::{self, Obstacle};
 use crate::provision::{self, Provision};
+use crate::reply;
 use crate::work::{Intent, Request, Work};
-use crate::{outbound, reply};
 
 /// How long a person at a shell is kept waiting in all, calls included: for the longest creation, and
 /// then for what may yet come of it ([`GRACE`]), and some for the looks. Only a call that is under way
@@ -89,11 +91,14 @@ pub async fn run(
             show(&request, &made, json, &clock)
         }
         Err(Trouble::Notice(notice)) => {
-            remark(&reply::notice_sentence(&notice, &Work::Connect(request)));
+            let sentence = reply::notice_sentence(&notice, &Work::Connect(request));
+            let partner = Partner::fivetran(&api_url);
+            let first = in_the_way(&notice).and_then(|obstacle| partner.about_the_address(Some(obstacle)));
+            remark(&first.map(|first| format!("{sentence} Here, {first}.")).unwrap_or(sentence));
             Exit::Failed
         }
         Err(Trouble::Unreachable) => {
-            remark(&reply::unreachable(&api_url));
+            remark(&reply::unreachable(&api_url, &Partner::fivetran(&api_url).advice(None)));
             Exit::Failed
         }
     }
@@ -161,6 +166,15 @@ async fn make(request: &Request, provision: &Provision, clock: &Clock) -> Result
             }
         };
     }
+}
+
+/// What stood between here and Fivetran, if that is why there is no link.
+fn in_the_way(notice: &Notice) -> Option<Obstacle> {
+    let mut problem = if let Notice::Problem(problem) = notice { problem } else { return None };
+    while let Problem::Unsure { why } = problem {
+        problem = why;
+    }
+    if let Problem::Blocked(obstacle) = problem { Some(*obstacle) } else { None }
 }
 
 /// Takes a step. If it is still under way when the person has waited for long, they are told.

@@ -9,12 +9,11 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::halves::Text;
 use super::reader::{PlainHttp, Reader};
-use crate::fivetran::FivetranConfig;
 use crate::fivetran::keys::ApiKey;
+use crate::fivetran::{API_URL, FivetranConfig};
 
 /// Of both halves of a key.
-const KEY_REMEDY: &str =
-    "create a key at fivetran.com/account/settings, under your name > API key, and copy both halves";
+const KEY_REMEDY: &str = "copy both halves of your key; if you have none, make one at fivetran.com/account/settings, under your name > API key (that ends an earlier one)";
 
 impl Reader<'_> {
     /// The beginning of a day in UTC: whatever hour is meant, it is not earlier.
@@ -45,7 +44,7 @@ impl Reader<'_> {
             None
         };
         let name = "FIVETRAN_API_URL";
-        let api_url = self.vars.get(name).unwrap_or("https://api.fivetran.com").to_owned();
+        let api_url = self.vars.get(name).unwrap_or(API_URL).to_owned();
         let mut api_url = self.url(name, &api_url, PlainHttp::LoopbackOnly)?;
         if let Some(without) = api_url.strip_suffix("/v1") {
             api_url = without.trim_end_matches('/').to_owned();

@@ -8,7 +8,7 @@ use url::Url;
 use super::reader::{PlainHttp, Reader};
 use crate::permission::Permissions;
 use crate::slack::id::{self, Kind};
-use crate::slack::{SlackConfig, token};
+use crate::slack::{API_URL, SlackConfig, token};
 
 /// The two places Slack gives response_urls from (the second is GovSlack).
 const SLACK_HOOKS: [&str; 2] = ["https://hooks.slack.com", "https://hooks.slack-gov.com"];
@@ -65,7 +65,7 @@ impl Reader<'_> {
     }
 
     pub(super) fn slack_api_url(&mut self) -> Option<String> {
-        let api_url = self.vars.get("SLACK_API_URL").unwrap_or("https://slack.com/api/").to_owned();
+        let api_url = self.vars.get("SLACK_API_URL").unwrap_or(API_URL).to_owned();
         self.url("SLACK_API_URL", &api_url, PlainHttp::LoopbackOnly)
     }
 

@@ -184,7 +184,7 @@ fn token(slack: &Slack) -> Vec<Line> {
         }
         Slack::Pauses => vec![Line::open("Slack asks me not to ask so often. Try again in a minute.")],
         Slack::Unreachable => {
-            vec![Line::amiss("I can't reach Slack. Check the network, and the proxy if there is one.")]
+            vec![Line::amiss("I can't reach Slack. Check the network, DNS, the firewall and HTTPS_PROXY.")]
         }
         Slack::Silent => vec![Line::open("Slack gave no clear answer in time. Try again in a minute.")],
     }
@@ -261,8 +261,8 @@ fn fivetran(findings: &Findings) -> Vec<Line> {
             )));
         }
         Fivetran::Unreachable => lines.push(Line::amiss(
-            "I can't reach Fivetran. Commands wait for it, at most 25 minutes. Check the network, and Fivetran's \
-             status page.",
+            "I can't reach Fivetran. Commands wait for it, at most 25 minutes. Check the network, DNS, the firewall \
+             and HTTPS_PROXY, and Fivetran's status page.",
         )),
         Fivetran::Silent => {
             lines.push(Line::open("Fivetran gave no clear answer in time. Try again in a minute."));

@@ -1,6 +1,7 @@
 //! What stands between the bot and Fivetran, as the parts of a sentence.
 //!
-//! Owns the words for each obstacle and its remedy. Must not know what was asked for.
+//! Owns the words for each obstacle and its remedy. Must not know what was asked for, nor at which
+//! address: one that somebody has set is spoken of at a shell.
 
 use crate::outbound::Obstacle;
 
@@ -8,11 +9,11 @@ use crate::outbound::Obstacle;
 pub(super) fn in_the_way(obstacle: Obstacle) -> (String, &'static str) {
     match obstacle {
         Obstacle::UnknownHost => {
-            ("no name server here knows its address".to_owned(), "check the network and FIVETRAN_API_URL")
+            ("no name server here knows its address".to_owned(), "check the network, DNS and HTTPS_PROXY")
         }
         Obstacle::NoTls => (
             "what answers at its address doesn't speak HTTPS".to_owned(),
-            "check FIVETRAN_API_URL and the proxy",
+            "check DNS, the firewall and HTTPS_PROXY",
         ),
         Obstacle::UntrustedCertificate => (
             "its certificate isn't trusted here, as happens where a company's proxy reads along".to_owned(),
@@ -20,18 +21,19 @@ pub(super) fn in_the_way(obstacle: Obstacle) -> (String, &'static str) {
         ),
         Obstacle::CertificateOfAnotherHost => (
             "the certificate of what answers belongs to another address".to_owned(),
-            "check FIVETRAN_API_URL and the proxy",
+            "check DNS, the firewall and HTTPS_PROXY",
         ),
         Obstacle::ExpiredCertificate => (
             "the certificate of what answers has expired".to_owned(),
-            "check the proxy, and this machine's clock",
+            "check HTTPS_PROXY, and this machine's clock",
         ),
         Obstacle::FutureCertificate => {
             ("the certificate of what answers isn't valid yet".to_owned(), "set this machine's clock")
         }
-        Obstacle::BadCertificate => {
-            ("the certificate of what answers isn't valid".to_owned(), "check the proxy and FIVETRAN_API_URL")
-        }
+        Obstacle::BadCertificate => (
+            "the certificate of what answers isn't valid".to_owned(),
+            "check DNS, the firewall and HTTPS_PROXY",
+        ),
         Obstacle::ProxySignIn => {
             ("the proxy on the way wants a name and a password".to_owned(), "put both into HTTPS_PROXY")
         }
@@ -48,21 +50,20 @@ pub(super) fn in_the_way(obstacle: Obstacle) -> (String, &'static str) {
         ),
         Obstacle::NetworkSignIn => (
             "the network wants somebody to sign in first".to_owned(),
-            "sign this machine in to the network, or check the proxy",
+            "sign this machine in to the network, or check HTTPS_PROXY",
         ),
         Obstacle::Redirect { status } => (
             format!("what answers at its address sends me elsewhere (status {status})"),
-            "check FIVETRAN_API_URL, and whether the network wants somebody to sign in",
+            "check HTTPS_PROXY, and whether the network wants somebody to sign in",
         ),
         Obstacle::Foreign { status } => (
             format!(
                 "what answers at its address isn't Fivetran, or doesn't know what I asked for (status {status})"
             ),
-            "check FIVETRAN_API_URL, the proxy and the firewall",
+            "check DNS, the firewall and HTTPS_PROXY",
         ),
-        Obstacle::OddShape => (
-            "it has a form that I don't know".to_owned(),
-            "check FIVETRAN_API_URL, and whether there is a newer connect-card",
-        ),
+        Obstacle::OddShape => {
+            ("it has a form that I don't know".to_owned(), "check whether there is a newer connect-card")
+        }
     }
 }

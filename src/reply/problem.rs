@@ -237,13 +237,10 @@ fn problem_sentence(problem: &Problem, work: &Work) -> String {
 }
 
 /// Fivetran was never reached, so nothing can have happened; for a shell, where the address is no
-/// secret.
+/// secret. `advice` is what to do, without a full stop.
 #[must_use]
-pub fn unreachable(api_url: &str) -> String {
-    format!(
-        "Fivetran is not reachable (no connection) at {api_url}; nothing was created. Check the network, \
-         FIVETRAN_API_URL and, if you use a proxy, HTTPS_PROXY."
-    )
+pub fn unreachable(api_url: &str, advice: &str) -> String {
+    format!("Fivetran is not reachable (no connection) at {api_url}; nothing was created: {advice}.")
 }
 
 /// Fivetran's refusal for a reason that nothing typed can be the cause of, and who can do something.
@@ -257,7 +254,7 @@ fn declined(status: u16, said: &ApiMessage, work: &Work) -> String {
             again(work)
         ),
         405 | 406 | 410 | 414 | 415 | 426 | 431 => format!(
-            "{lead} Whoever runs connect-card needs to check FIVETRAN_API_URL, and whether there is a newer \
+            "{lead} Whoever runs connect-card needs to check HTTPS_PROXY, and whether there is a newer \
              connect-card (status {status}){}.",
             in_the_log(work)
         ),

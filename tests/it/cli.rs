@@ -413,7 +413,7 @@ async fn link_says_in_a_shell_what_can_be_done_there() {
     let fivetran = Outside::start().await.fivetran;
     fivetran.faults(|faults| faults.fail_always("create_connection", Fault::Elsewhere(302)));
     let output = linker(&fivetran).run(&EXAMPLE).await;
-    assert_refused(&output, 1, &["sends me elsewhere", "FIVETRAN_API_URL"]);
+    assert_refused(&output, 1, &["sends me elsewhere", "check FIVETRAN_API_URL first, which is set"]);
     assert!(!output.stderr.contains("the log"), "{output:?}");
 }
 
@@ -476,12 +476,18 @@ async fn check_names_what_is_wrong_with_its_remedy() {
         (
             "FIVETRAN_API_URL",
             "http://127.0.0.1:9",
-            ["✗ Fivetran key", "not reachable (no connection); check the network and FIVETRAN_API_URL"],
+            [
+                "✗ Fivetran key",
+                "not reachable (no connection); check FIVETRAN_API_URL first, which is set; if it is right, check the network, DNS, the firewall and HTTPS_PROXY",
+            ],
         ),
         (
             "SLACK_API_URL",
             "http://127.0.0.1:9",
-            ["✗ Slack", "not reachable (no connection); check the network and SLACK_API_URL"],
+            [
+                "✗ Slack",
+                "not reachable (no connection); check SLACK_API_URL first, which is set; if it is right, check the network, DNS, the firewall and HTTPS_PROXY",
+            ],
         ),
         ("SLACK_API_URL", &slack.url(), ["✗ Slack", "is not Slack's API"]),
         ("RUST_LOG", "everything", ["✗ RUST_LOG", "connect_card=debug"]),

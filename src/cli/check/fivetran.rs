@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 
 use super::Report;
+use crate::cli::reach::Partner;
 use crate::config::Config;
 use crate::fivetran::error::Error;
 use crate::fivetran::expiry::Expiry;
@@ -13,7 +14,6 @@ use crate::fivetran::keys::ApiKey;
 use crate::fivetran::live::fetch_catalog;
 use crate::fivetran::model::{Account, ApiMessage};
 use crate::fivetran::{Fivetran, FivetranConfig};
-use crate::reply;
 
 /// What became of a key's first call.
 enum Standing {
@@ -38,6 +38,7 @@ impl Standing {
 /// A key that is looked at by itself.
 struct Key<'a> {
     fivetran: Fivetran,
+    partner: Partner<'a>,
     key: &'a ApiKey,
     /// What its lines say of it where there are two; otherwise empty.
     which: String,
@@ -60,7 +61,7 @@ pub(super) async fn look(report: &mut Report, config: &Config, http: reqwest::Cl
             Err(error) => Standing::Unclear(error),
         };
         let which = if second_key.is_some() { format!(" {}", key.variable) } else { String::new() };
-        keys.push(Key { fivetran, key, which, standing });
+        keys.push(Key { fivetran, partner: Partner::fivetran(api_url), key, which, standing });
     }
     for (key, other) in keys.iter().zip(others(&keys)) {
         key.tell(report, other);
@@ -331,8 +332,8 @@ impl Key<'_> {
             Error::Throttled(_) | Error::Unclear(_) | Error::TooLarge { .. } if !error.is_silence() => {
                 "run this again later".to_owned()
             }
-            Error::Blocked(obstacle) => reply::remedy(*obstacle).to_owned(),
-            _ => "check the network and FIVETRAN_API_URL".to_owned(),
+            Error::Blocked(obstacle) => self.partner.advice(Some(*obstacle)),
+            _ => self.partner.advice(None),
         };
         format!("{error}; {what}")
     }

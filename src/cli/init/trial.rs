@@ -7,7 +7,8 @@ use reqwest::Client;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::plan::Item;
-use crate::cli::plain;
+use crate::cli::reach::Partner;
+use crate::cli::{check, plain};
 use crate::config::{self, Faults, Vars, single};
 use crate::fivetran::Fivetran;
 use crate::fivetran::error::Error;
@@ -51,7 +52,7 @@ async fn app_token(vars: &Vars, http: &Client) -> Result<Verdict, Faults> {
             Err(PostError::Refused(word)) => {
                 return Ok(Verdict::Wrong(format!("Slack refuses this token ({word}): {}", advice(&word))));
             }
-            Err(error) => return Ok(Verdict::Unclear(format!("{error}."))),
+            Err(error) => return Ok(of_slack(&error, &api_url)),
         }
     }
     Ok(Verdict::Good("App-level token: opens sockets".to_owned()))
@@ -73,7 +74,8 @@ fn signing_secret(vars: &Vars) -> Result<Verdict, Faults> {
 
 async fn bot_token(vars: &Vars, http: &Client) -> Result<Verdict, Faults> {
     let token = single::bot_token(vars)?;
-    let web_api = WebApi::new(http.clone(), &single::slack_api_url(vars)?, &token);
+    let api_url = single::slack_api_url(vars)?;
+    let web_api = WebApi::new(http.clone(), &api_url, &token);
     Ok(match web_api.auth_test().await {
         Ok(identity) => Verdict::Good(format!(
             "Bot token: {} in workspace “{}”",
@@ -83,12 +85,14 @@ async fn bot_token(vars: &Vars, http: &Client) -> Result<Verdict, Faults> {
         Err(PostError::Refused(word)) => Verdict::Wrong(format!(
             "Slack refuses this token ({word}): install the app in the workspace and copy the Bot User OAuth Token from OAuth & Permissions"
         )),
-        Err(error) => Verdict::Unclear(format!("{error}.")),
+        Err(error) => of_slack(&error, &api_url),
     })
 }
 
 async fn key(vars: &Vars, http: &Client) -> Result<Verdict, Faults> {
-    let fivetran = Fivetran::new(http.clone(), single::fivetran(vars)?);
+    let config = single::fivetran(vars)?;
+    let api_url = config.api_url.clone();
+    let fivetran = Fivetran::new(http.clone(), config);
     Ok(match fivetran.account().await {
         Ok(account) if account.account_name.is_empty() => Verdict::Good("Fivetran key: works".to_owned()),
         Ok(account) => {
@@ -102,7 +106,7 @@ async fn key(vars: &Vars, http: &Client) -> Result<Verdict, Faults> {
             "Fivetran rejects this key: it was replaced or has expired, or one of its halves is mistyped"
                 .to_owned(),
         ),
-        Err(error) => Verdict::Unclear(format!("{error}.")),
+        Err(error) => of_fivetran(&error, &api_url),
     })
 }
 
@@ -113,6 +117,7 @@ async fn destination(vars: &Vars, http: &Client) -> Result<Verdict, Faults> {
             "Without a key, Fivetran can't be asked about the destination.".to_owned(),
         ));
     };
+    let api_url = config.api_url.clone();
     let fivetran = Fivetran::new(http.clone(), config);
     let mut lines = Vec::new();
     for (id, _) in destinations.groups() {
@@ -125,8 +130,23 @@ async fn destination(vars: &Vars, http: &Client) -> Result<Verdict, Faults> {
             Err(Error::NotFound(_)) => {
                 return Ok(Verdict::Wrong(format!("This account has no destination with the id {id}")));
             }
-            Err(error) => return Ok(Verdict::Unclear(format!("{error}."))),
+            Err(error) => return Ok(of_fivetran(&error, &api_url)),
         }
     }
     Ok(Verdict::Good(lines.join("\n✓ ")))
+}
+
+/// What Slack did not say.
+fn of_slack(error: &PostError, api_url: &str) -> Verdict {
+    Verdict::Unclear(format!("{error}; {}.", check::unanswered(error, api_url)))
+}
+
+/// What Fivetran did not say.
+fn of_fivetran(error: &Error, api_url: &str) -> Verdict {
+    let partner = Partner::fivetran(api_url);
+    Verdict::Unclear(match error {
+        Error::Blocked(obstacle) => format!("{error}; {}.", partner.advice(Some(*obstacle))),
+        error if error.is_silence() => format!("{error}; {}.", partner.advice(None)),
+        error => format!("{error}."),
+    })
 }
