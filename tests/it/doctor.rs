@@ -6,7 +6,7 @@ use std::time::Duration;
 use sqlx::{Connection as _, SqliteConnection};
 use stand_ins::fault::Fault;
 use stand_ins::fivetran::GROUP_ID;
-use stand_ins::slack::{Ack, BOT_TOKEN, SIGNING_SECRET, render};
+use stand_ins::slack::{APP_TOKEN, Ack, BOT_TOKEN, Delivery, SIGNING_SECRET, render};
 
 use crate::harness::{CHANNEL, GUEST, OUTSIDER, PRIVATE, Setup, TestBot, USER, until};
 
@@ -194,6 +194,32 @@ async fn what_slack_says_is_said_with_what_to_do() {
     assert!(!shown.contains("scopes that I need"), "{shown}");
     bot.slack.set_scopes(&["commands", "users:read"]);
     assert_says(&asks(&bot, CHANNEL).await, &["✗ The scope chat:write isn't granted"]);
+    bot.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn how_many_sockets_are_open_is_said_with_what_to_do_about_none() {
+    // Both ways are open, so that there is one to ask by while no socket is.
+    let setup = Setup::new().await.with("SLACK_APP_TOKEN", APP_TOKEN);
+    setup.slack.faults(|faults| faults.fail_always("apps.connections.open", Fault::Status(503)));
+    let bot = setup.start().await;
+    assert_says(
+        &asks(&bot, CHANNEL).await,
+        &[
+            "One thing needs attention. It has a ✗.",
+            "✗ No socket to Slack is open here. Check the network and SLACK_APP_TOKEN;",
+        ],
+    );
+    bot.slack.faults(|faults| faults.heal());
+    bot.slack.wait_for_sockets(|count| count == 2).await;
+    bot.slack.deliver_by(Delivery::Sockets);
+    let shown = until("both sockets to be heard", async || {
+        let shown = asks(&bot, CHANNEL).await;
+        shown.contains("✓ 2 of 2 sockets to Slack are open.").then_some(shown)
+    })
+    .await;
+    assert_says(&shown, &["Nothing that I can see is amiss."]);
+    assert!(!shown.contains(APP_TOKEN) && !shown.contains('✗'), "{shown}");
     bot.stop().await;
 }
 
