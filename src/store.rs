@@ -47,7 +47,7 @@ pub use failure::{OpenError, StoreError};
 pub use lease::LeaseGuard;
 use lease::Leases;
 pub use messages::{Brought, ClaimedMessage, PendingNews};
-pub use open::{DatabaseUrl, Options, undeliverable_beside};
+pub use open::{DatabaseUrl, Options, Strangers, rehearse, strangers, undeliverable_beside};
 use sessions::Sessions;
 pub use set_back::{LONGEST_PAUSE, LONGEST_PAUSE_OF_AN_EDIT};
 use statements::Statements;

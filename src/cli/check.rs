@@ -2,10 +2,13 @@
 //! found and what to do about it.
 //!
 //! Owns the list of checks and their remedies. Changes nothing outside: it creates no connection
-//! and posts no message; of the database it makes the tables, as `serve` would.
+//! and posts no message. It makes no database that is not there; in one that is, it makes the tables, as
+//! `serve` would.
 
 mod fivetran;
 pub mod ready;
+
+use std::path::Path;
 
 use reqwest::StatusCode;
 use secrecy::{ExposeSecret as _, SecretString};
@@ -13,14 +16,17 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::cli::reach::Partner;
 use crate::cli::{self, Exit};
 use crate::clock::Clock;
-use crate::config::{self, Config, Vars};
+use crate::config::{self, Config, Vars, env_file};
 use crate::outbound::{self, CallError, Obstacle};
 use crate::permission::{Permissions, gaps};
 use crate::slack::refusal::{self, Fix};
 use crate::slack::respond::PostError;
 use crate::slack::socket::{Opener, advice};
 use crate::slack::web_api::WebApi;
-use crate::store::{DatabaseUrl, OpenError, Options, Store, Undeliverable, undeliverable_beside};
+use crate::store::{
+    DatabaseUrl, OpenError, Options, Store, Strangers, Undeliverable, rehearse, strangers,
+    undeliverable_beside,
+};
 
 /// How far this machine's clock may be off before Slack's signatures fail, in seconds, with room
 /// to spare.
@@ -30,6 +36,12 @@ const OPTIONAL_SCOPES: [(&str, &str); 2] = [
     ("users:read", "telling members from guests and people from other workspaces"),
     ("usergroups:read", "ALLOWED_USER_GROUPS"),
 ];
+/// The folder from which `deploy/systemd` runs the bot.
+pub(super) const SERVICE_FOLDER: &str = "/etc/connect-card";
+/// The one in which that keeps what it writes.
+const SERVICE_STATE: &str = "/var/lib/connect-card";
+/// Who may do anything.
+const ROOT: u32 = 0;
 /// Undeliverable commands shown.
 const SHOWN: i64 = 10;
 
@@ -67,6 +79,11 @@ pub async fn run(vars: &Vars, clock: &Clock) -> Exit {
         }
     };
     report.good("configuration: all variables are valid");
+    if let Some(mode) = env_file::mode_to_set() {
+        report.note(&format!(
+            ".env: others on this machine can read or change it, and it holds secrets; run: chmod {mode} .env"
+        ));
+    }
     for remark in &config.remarks {
         report.note(&format!("configuration: {remark}"));
     }
@@ -267,6 +284,31 @@ fn who_may(report: &mut Report, permissions: &Permissions, scopes: Option<&[Stri
 }
 
 async fn database(report: &mut Report, config: &Config) {
+    if let DatabaseUrl::Sqlite(path) = &config.database {
+        // To make it is for the bot, and so for the user that it runs as.
+        if !path.exists() {
+            if is_to_be_made_by_systemd(path, std::env::current_dir().ok().as_deref()) {
+                return report.note(&format!(
+                    "database: {SERVICE_STATE} isn't there yet; the service makes it at its first start, and the database in it"
+                ));
+            }
+            return match rehearse(path).await {
+                Ok(()) => report.good(&format!(
+                    "database: {} isn't there yet; it will be made at the first start (this user may write there, and SQLite works there)",
+                    path.display()
+                )),
+                Err(error) => report.bad(&format!("database: {error}")),
+            };
+        }
+        if let Some(Strangers { user, owner }) = strangers(path) {
+            let (owner, runner, path) = (user_name(owner), user_name(user), path.display());
+            let line = format!(
+                "database: not opened: {path} belongs to {owner}, and this runs as {runner}; to have a look into it, run this as {owner}"
+            );
+            // Root can do anything; anybody else could not start the bot either.
+            return if user == ROOT { report.note(&line) } else { report.bad(&line) };
+        }
+    }
     let options = Options {
         url: &config.database,
         secrets: &config.slack.sealing_secrets(),
@@ -296,8 +338,56 @@ async fn database(report: &mut Report, config: &Config) {
     }
 }
 
+/// Whether a database's folder is that of the service of `deploy/systemd`, and this runs in the other one.
+fn is_to_be_made_by_systemd(database: &Path, here: Option<&Path>) -> bool {
+    here == Some(Path::new(SERVICE_FOLDER))
+        && database.parent() == Some(Path::new(SERVICE_STATE))
+        && !Path::new(SERVICE_STATE).exists()
+}
+
+/// What the system calls a user, where it keeps that in the usual file.
+fn user_name(id: u32) -> String {
+    let users = std::fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let named = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let name = fields.next()?;
+        (fields.nth(1)? == id.to_string()).then_some(name)
+    });
+    named.map_or_else(|| format!("user {id}"), str::to_owned)
+}
+
 fn undeliverable(command: &Undeliverable) -> String {
     let Undeliverable { id, user_id, channel_id, connection_id } = command;
     let connection = connection_id.as_deref().unwrap_or("none");
     format!("undeliverable: {id} from user {user_id} in channel {channel_id}, connection {connection}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_systemd_makes_is_missed_only_elsewhere() {
+        let database = Path::new("/var/lib/connect-card/connect-card.db");
+        let is_missing = !Path::new(SERVICE_STATE).exists();
+        let here = Some(Path::new(SERVICE_FOLDER));
+        assert_eq!(is_to_be_made_by_systemd(database, here), is_missing);
+        assert!(!is_to_be_made_by_systemd(database, Some(Path::new("/srv"))));
+        assert!(!is_to_be_made_by_systemd(Path::new("/var/lib/other/connect-card.db"), here));
+    }
+
+    #[test]
+    fn what_is_not_slack_is_told_by_its_status() {
+        for status in [200, 429, 500, 503] {
+            assert_eq!(not_slack(StatusCode::from_u16(status).unwrap()), None);
+        }
+        for (status, obstacle) in [
+            (302, Obstacle::Redirect { status: 302 }),
+            (403, Obstacle::Foreign { status: 403 }),
+            (407, Obstacle::ProxySignIn),
+            (511, Obstacle::NetworkSignIn),
+        ] {
+            assert_eq!(not_slack(StatusCode::from_u16(status).unwrap()), Some(obstacle));
+        }
+    }
 }

@@ -1,7 +1,8 @@
 //! The file `.env` of the working folder, as it is written.
 //!
 //! Owns how it comes to the disk: whole or not at all, and readable for nobody else from its first byte,
-//! but for another group whose members could read the old one. What the lines look like is `dotenv`'s. A fault never repeats a value.
+//! but for another group whose members could read the old one, or whose folder it is. Owns, too, which mode
+//! is too open. What the lines look like is `dotenv`'s. A fault never repeats a value.
 
 use std::fs::{self, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, ErrorKind, Write as _};
@@ -23,6 +24,12 @@ const MODE: u32 = 0o600;
 const GROUP_MODE: u32 = 0o640;
 /// That a file's group may read it.
 const GROUP_READS: u32 = 0o040;
+/// What a mode says of the group and of everybody else, and of everybody else alone.
+const OTHERS: u32 = 0o077;
+/// The same.
+const NOT_OF_GROUP: u32 = 0o007;
+/// Who may do anything.
+const ROOT: u32 = 0;
 /// The first line of a new one.
 const HEAD: &str = "# Kept by connect-card init. Its README explains every variable.\n";
 
@@ -39,11 +46,36 @@ impl Readers {
         Self { owner: found.uid(), group: found.gid(), mode: found.mode() }
     }
 
+    /// The mode in which nobody reads or changes it but who has to, unless it is in that already. A file of
+    /// root's that has another group is read by a service, as `deploy/systemd` has it.
+    fn mode_to_set(self) -> Option<&'static str> {
+        let (kept, told) = if self.is_for_a_service() { (GROUP_MODE, "640") } else { (MODE, "600") };
+        (self.mode & OTHERS & !kept != 0).then_some(told)
+    }
+
+    fn is_for_a_service(self) -> bool {
+        self.owner == ROOT && self.group != ROOT
+    }
+
+    /// The group for whom a new file is, in a folder of these readers: that of a service, whose folder is
+    /// root's and open to its group and nobody else.
+    fn group_of_service(self) -> Option<u32> {
+        let is_open = self.mode & GROUP_READS != 0 && self.mode & NOT_OF_GROUP == 0;
+        (self.is_for_a_service() && is_open).then_some(self.group)
+    }
+
     /// The group that has to stay, for a file that would be of `group` otherwise. Whoever gave it another
     /// one did so on purpose; their own may be everybody's.
     fn kept_group(self, group: u32) -> Option<u32> {
         (self.group != group && self.mode & GROUP_READS != 0).then_some(self.group)
     }
+}
+
+/// The mode, as `chmod` takes it, in which `.env` of the working folder would be read by nobody who does not
+/// have to; nothing, if it is in that, or is not there.
+#[must_use]
+pub fn mode_to_set() -> Option<&'static str> {
+    fs::metadata(NAME).ok().and_then(|found| Readers::of(&found).mode_to_set())
 }
 
 /// The file, in the folder where it is.
@@ -124,7 +156,15 @@ impl EnvFile {
                 "run this as that user, so that the bot can read it",
             ));
         }
-        if let Some(group) = old.and_then(|old| old.kept_group(own.group)) {
+        let group = match old {
+            Some(old) => old.kept_group(own.group),
+            None => fs::metadata(&self.folder).ok().and_then(|folder| {
+                Readers::of(&folder)
+                    .group_of_service()
+                    .filter(|group| own.owner == ROOT && own.group != *group)
+            }),
+        };
+        if let Some(group) = group {
             // The mode comes second, so that nobody of this user's group can read it in between.
             fchown(&file, None, Some(group))
                 .and_then(|()| file.set_permissions(Permissions::from_mode(GROUP_MODE)))
@@ -248,6 +288,49 @@ mod tests {
         assert_eq!(new.group, group.unwrap_or(own.group));
         assert_eq!(mode(&path), if group.is_some() { 0o640 } else { 0o600 });
         assert_eq!(names(folder.path()), [NAME]);
+    }
+
+    #[test]
+    fn a_new_file_in_a_folder_of_a_service_is_for_its_group_as_well() {
+        for (owner, group, mode, service) in [
+            (0, 7, 0o750, Some(7)),
+            (0, 7, 0o770, Some(7)),
+            (0, 0, 0o750, None),
+            (0, 7, 0o755, None),
+            (0, 7, 0o700, None),
+            (1000, 7, 0o750, None),
+        ] {
+            let folder = Readers { owner, group, mode };
+            assert_eq!(folder.group_of_service(), service, "{owner} {group} {mode:o}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let own = Readers::of(&fs::metadata(folder.path()).unwrap());
+        let service = if own.owner == ROOT { own.group + 1 } else { own.group };
+        chown(folder.path(), None, Some(service)).unwrap();
+        fs::set_permissions(folder.path(), Permissions::from_mode(0o750)).unwrap();
+        EnvFile::of(folder.path()).unwrap().set(&pairs("one")).unwrap();
+        let path = folder.path().join(NAME);
+        let new = Readers::of(&fs::metadata(&path).unwrap());
+        let expected = if own.owner == ROOT { (service, 0o640) } else { (own.group, 0o600) };
+        assert_eq!((new.group, mode(&path)), expected);
+    }
+
+    #[test]
+    fn a_mode_is_named_where_somebody_can_read_it_who_need_not() {
+        for (owner, group, mode, told) in [
+            (1000, 1000, 0o600, None),
+            (1000, 1000, 0o400, None),
+            (1000, 1000, 0o700, None),
+            (1000, 1000, 0o644, Some("600")),
+            (1000, 100, 0o640, Some("600")),
+            (1000, 100, 0o602, Some("600")),
+            (0, 0, 0o640, Some("600")),
+            (0, 7, 0o640, None),
+            (0, 7, 0o644, Some("640")),
+            (0, 7, 0o660, Some("640")),
+        ] {
+            assert_eq!(Readers { owner, group, mode }.mode_to_set(), told, "{owner} {group} {mode:o}");
+        }
     }
 
     #[test]

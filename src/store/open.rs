@@ -5,6 +5,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read as _, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
@@ -118,6 +119,68 @@ impl Store {
             lock,
         }))
     }
+}
+
+/// Tries whether an SQLite file could be made and used, and leaves nothing of that behind: whoever tries it
+/// may be another user than the one that the file is to belong to. Everything happens in a folder of its
+/// own beside where the file will be.
+///
+/// # Errors
+/// [`OpenError`], of the file.
+pub async fn rehearse(path: &Path) -> Result<(), OpenError> {
+    let folder = Rehearsal::beside(path)?;
+    let opened = sqlite(&folder.0.join("rehearsal.db")).await;
+    let (pool, lock) = opened.map_err(|error| match error {
+        OpenError::File { cause, .. } => OpenError::File { file: path.display().to_string(), cause },
+        error => error,
+    })?;
+    pool.close().await;
+    drop(lock);
+    Ok(())
+}
+
+/// A folder for this user alone, which is gone with its holder.
+struct Rehearsal(PathBuf);
+
+impl Rehearsal {
+    fn beside(path: &Path) -> Result<Self, OpenError> {
+        // A name that a process which was killed cannot have left behind.
+        let folder = folder_of(path).join(format!(".connect-card-check-{}", owner()?));
+        let made = std::fs::DirBuilder::new().mode(0o700).create(&folder);
+        made.map_err(|cause| file_error(path, &cause))?;
+        Ok(Self(folder))
+    }
+}
+
+impl Drop for Rehearsal {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Where a file is, or will be.
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| *folder != Path::new("")).unwrap_or(Path::new("."))
+}
+
+/// The user of this process and the one whose an SQLite file is, if these are two. Whoever opened it for
+/// another would leave them files that they cannot use.
+#[must_use]
+pub fn strangers(path: &Path) -> Option<Strangers> {
+    let owner = std::fs::metadata(path).ok()?.uid();
+    // What this process makes is its user's.
+    let probe = Rehearsal::beside(path).ok()?;
+    let user = std::fs::metadata(&probe.0).ok()?.uid();
+    (owner != user).then_some(Strangers { user, owner })
+}
+
+/// Two users, by their ids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Strangers {
+    /// Who runs this.
+    pub user: u32,
+    /// Whose the file is.
+    pub owner: u32,
 }
 
 /// The latest undeliverable commands of an SQLite file that another process is at work on.

@@ -15,6 +15,7 @@ mod broken;
 mod canary;
 mod channels;
 mod chaos;
+mod check;
 mod cli;
 mod connect;
 mod crash_points;

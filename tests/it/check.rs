@@ -1,0 +1,131 @@
+//! `connect-card check`: a line for everything that the bot needs, with what to do, and nothing changed.
+
+use std::os::unix::fs::{PermissionsExt as _, chown};
+
+use crate::harness::{Outside, Program};
+
+#[tokio::test]
+async fn check_ticks_everything_off_and_changes_nothing_outside() {
+    let outside = Outside::start().await;
+    let Outside { slack, fivetran } = &outside;
+    let output = Program::against(&outside).run(&["check"]).await;
+    assert_eq!(output.code, 0, "{output:?}");
+    let untried = |line: &str| line.starts_with("· PUBLIC_URL: not tried");
+    assert!(output.stdout.lines().all(|line| line.starts_with("✓ ") || untried(line)), "{output:?}");
+    for part in [
+        "configuration",
+        "Fivetran key",
+        "Sandbox Warehouse",
+        "Slack token",
+        "chat:write",
+        "clock",
+        "database",
+    ] {
+        assert!(output.stdout.contains(part), "{part}: {}", output.stdout);
+    }
+    let refused = |call: &stand_ins::fivetran::Call| call.route == "create_connection" && call.status == 400;
+    assert!(fivetran.calls().iter().all(|call| call.method == "GET" || refused(call)));
+    assert!(fivetran.connections().is_empty() && slack.messages().is_empty());
+}
+
+#[tokio::test]
+async fn check_names_what_is_wrong_with_its_remedy() {
+    let outside = Outside::start().await;
+    let slack = &outside.slack;
+    for (name, value, words) in [
+        ("FIVETRAN_API_KEY", "revoked", ["✗ Fivetran key", "FIVETRAN_API_SECRET"]),
+        ("FIVETRAN_GROUP_ID", "no_such_group", ["✗ Fivetran destination no_such_group", "FIVETRAN_GROUP_ID"]),
+        ("SLACK_BOT_TOKEN", "xoxb-revoked", ["✗ Slack token", "SLACK_BOT_TOKEN"]),
+        ("DATABASE_URL", "sqlite:/nonexistent/bot.db", ["✗ database", "DATABASE_URL"]),
+        ("PORT", "many", ["✗ PORT", "port number"]),
+        (
+            "FIVETRAN_API_URL",
+            "http://127.0.0.1:9",
+            [
+                "✗ Fivetran key",
+                "not reachable (no connection); check FIVETRAN_API_URL first, which is set; if it is right, check the network, DNS, the firewall and HTTPS_PROXY",
+            ],
+        ),
+        (
+            "SLACK_API_URL",
+            "http://127.0.0.1:9",
+            [
+                "✗ Slack",
+                "not reachable (no connection); check SLACK_API_URL first, which is set; if it is right, check the network, DNS, the firewall and HTTPS_PROXY",
+            ],
+        ),
+        ("SLACK_API_URL", &slack.url(), ["✗ Slack", "is not Slack's API"]),
+        ("RUST_LOG", "everything", ["✗ RUST_LOG", "connect_card=debug"]),
+    ] {
+        let output = Program::against(&outside).with(name, value).run(&["check"]).await;
+        assert_eq!(output.code, 1, "{name}: {output:?}");
+        let wrong: Vec<_> = output.stdout.lines().filter(|line| line.starts_with('✗')).collect();
+        assert_eq!(wrong.len(), 1, "{name}: {output:?}");
+        assert!(words.iter().all(|word| wrong[0].contains(word)), "{name}: {output:?}");
+        assert!(!output.stdout.contains("revoked"), "{output:?}");
+    }
+    let odd = Program::against(&outside).with("SLACK_SIGNING_SECRET", "odd").run(&["check"]).await;
+    assert!(odd.stdout.contains("· Slack signing secret: not 32 hexadecimal digits"), "{odd:?}");
+    slack.set_scopes(&["commands"]);
+    let output = Program::against(&outside).run(&["check"]).await;
+    assert_eq!(output.code, 1, "{output:?}");
+    assert!(output.stdout.contains("✗ Slack scopes: chat:write is missing"), "{output:?}");
+}
+
+/// Where nothing is set but a proxy that nobody can reach, no address of a test is to blame.
+#[tokio::test]
+async fn check_speaks_of_the_network_where_no_address_was_set() {
+    let outside = Outside::start().await;
+    let program = Program::against(&outside).without("SLACK_API_URL").without("FIVETRAN_API_URL");
+    let output = program.with("HTTPS_PROXY", "http://127.0.0.1:9").run(&["check"]).await;
+    assert_eq!(output.code, 1, "{output:?}");
+    let wrong: Vec<_> = output.stdout.lines().filter(|line| line.starts_with('✗')).collect();
+    assert_eq!(wrong.len(), 2, "{output:?}");
+    for line in wrong {
+        assert!(line.contains("check HTTPS_PROXY, and whether the proxy works"), "{output:?}");
+    }
+    assert!(!output.stdout.contains("_API_URL"), "{output:?}");
+}
+
+#[tokio::test]
+async fn check_leaves_a_database_to_the_bot_and_says_so() {
+    let outside = Outside::start().await;
+    let program = Program::against(&outside);
+    let names = || {
+        let names = std::fs::read_dir(program.folder()).unwrap();
+        names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect::<Vec<_>>()
+    };
+    let output = program.run(&["check"]).await;
+    assert_eq!(output.code, 0, "{output:?}");
+    assert!(
+        output.stdout.contains("bot.db isn't there yet; it will be made at the first start"),
+        "{output:?}"
+    );
+    assert_eq!(names(), Vec::<String>::new());
+
+    program.start().await.stop().await;
+    let output = program.run(&["check"]).await;
+    assert!(output.stdout.contains("✓ database: opens"), "{output:?}");
+
+    // Only root can give a file away. What it would make beside it, its new owner could not use.
+    std::fs::remove_file(program.folder().join("bot.db.lock")).unwrap();
+    let given = chown(program.database(), Some(12_345), None).is_ok();
+    let output = program.run(&["check"]).await;
+    assert_eq!(output.code, 0, "{output:?}");
+    let told = output.stdout.contains("bot.db belongs to user 12345, and this runs as root");
+    assert_eq!((told, program.folder().join("bot.db.lock").exists()), (given, !given), "{output:?}");
+}
+
+#[tokio::test]
+async fn check_notes_an_env_that_others_can_read_and_says_how_to_mend_it() {
+    let program = Program::against(&Outside::start().await);
+    let env = program.folder().join(".env");
+    std::fs::write(&env, "LOG_FORMAT=text\n").unwrap();
+    for (mode, told) in [(0o644, true), (0o600, false)] {
+        std::fs::set_permissions(&env, std::fs::Permissions::from_mode(mode)).unwrap();
+        let output = program.run(&["check"]).await;
+        assert_eq!(output.code, 0, "{output:?}");
+        let note = output.stdout.lines().find(|line| line.starts_with("· .env: "));
+        assert_eq!(note.is_some_and(|line| line.ends_with("run: chmod 600 .env")), told, "{output:?}");
+    }
+}
