@@ -27,11 +27,7 @@ async fn run(task: Task) -> Result<Exit, Faults> {
     Ok(match task {
         Task::Init => {
             let (vars, log) = load()?;
-            // What goes wrong, the dialogue itself says.
-            telemetry::start(
-                log.format,
-                if log.filter == telemetry::LOG_FILTER { "off" } else { &log.filter },
-            );
+            log_if_asked(&log);
             init::run(vars, &clock).await?
         }
         Task::Serve => {
@@ -55,7 +51,7 @@ async fn run(task: Task) -> Result<Exit, Faults> {
         }
         Task::Check { .. } => {
             let (vars, log) = load()?;
-            telemetry::start(log.format, quiet(&log));
+            log_if_asked(&log);
             check::run(&vars, &clock).await
         }
         Task::KeyPolicy { name } => {
@@ -84,6 +80,13 @@ fn load() -> Result<(Vars, LogConfig), Faults> {
     let vars = Vars::from_process()?;
     let log = config::log(&vars);
     Ok((vars, log))
+}
+
+/// What goes wrong, a dialogue or a list of checks itself says, so there the log is for whoever asks for it.
+fn log_if_asked(log: &LogConfig) {
+    if log.filter != telemetry::LOG_FILTER {
+        telemetry::start(log.format, &log.filter);
+    }
 }
 
 /// A person at a terminal wants the answer, and of the log only what went wrong.

@@ -66,8 +66,21 @@ impl Report {
     }
 }
 
-/// Runs every check; fails if one does.
+/// What is said at the end if all is well, and otherwise.
+const WELL: &str = "All that could be tried is well. A · is only for you to know.";
+/// The same.
+const UNWELL: &str =
+    "Each ✗ has to be mended, and says how; a · is only for you to know. Then run this again.";
+
+/// Runs every check, and says what to make of the marks; fails if one does.
 pub async fn run(vars: &Vars, clock: &Clock) -> Exit {
+    let exit = look(vars, clock).await;
+    let _ = cli::print(&format!("\n{}\n", if exit == Exit::Well { WELL } else { UNWELL }));
+    exit
+}
+
+/// Runs every check; fails if one does.
+pub(super) async fn look(vars: &Vars, clock: &Clock) -> Exit {
     let mut report = Report { failed: false };
     let config = match config::serve(vars) {
         Ok(config) => config,
@@ -75,6 +88,11 @@ pub async fn run(vars: &Vars, clock: &Clock) -> Exit {
             for line in faults.to_string().lines() {
                 report.bad(line);
             }
+            report.note(if Path::new(".env").exists() {
+                "connect-card init asks for what is missing or wrong; README.md explains every variable"
+            } else {
+                "there is no .env in this folder; connect-card init asks for what is needed and makes one; README.md explains every variable"
+            });
             return Exit::Failed;
         }
     };
@@ -88,7 +106,7 @@ pub async fn run(vars: &Vars, clock: &Clock) -> Exit {
         report.note(&format!("configuration: {remark}"));
     }
     if let Some(url) = &config.server.public_url {
-        report.note(&format!("PUBLIC_URL: not tried; from outside, run: curl {url}/readyz"));
+        report.note(&format!("PUBLIC_URL: not tried; from another machine, run: curl {url}/readyz"));
     }
     match outbound::client(&config.network) {
         Ok(http) => {

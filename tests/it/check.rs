@@ -11,7 +11,9 @@ async fn check_ticks_everything_off_and_changes_nothing_outside() {
     let output = Program::against(&outside).run(&["check"]).await;
     assert_eq!(output.code, 0, "{output:?}");
     let untried = |line: &str| line.starts_with("· PUBLIC_URL: not tried");
-    assert!(output.stdout.lines().all(|line| line.starts_with("✓ ") || untried(line)), "{output:?}");
+    let (lines, summary) = output.stdout.split_once("\n\n").unwrap();
+    assert!(lines.lines().all(|line| line.starts_with("✓ ") || untried(line)), "{output:?}");
+    assert!(summary.starts_with("All that could be tried is well."), "{output:?}");
     for part in [
         "configuration",
         "Fivetran key",
@@ -128,4 +130,29 @@ async fn check_notes_an_env_that_others_can_read_and_says_how_to_mend_it() {
         let note = output.stdout.lines().find(|line| line.starts_with("· .env: "));
         assert_eq!(note.is_some_and(|line| line.ends_with("run: chmod 600 .env")), told, "{output:?}");
     }
+}
+
+#[tokio::test]
+async fn check_sends_whoever_has_set_nothing_to_init() {
+    let program = Program::bare();
+    let ends = |output: &crate::harness::Output| {
+        assert_eq!((output.code, output.stderr.as_str()), (1, ""), "{output:?}");
+        let (lines, summary) = output.stdout.split_once("\n\n").unwrap();
+        assert!(summary.starts_with("Each ✗ has to be mended, and says how;"), "{output:?}");
+        lines.lines().last().unwrap().to_owned()
+    };
+    let last = ends(&program.run(&["check"]).await);
+    assert!(last.starts_with("· there is no .env in this folder; connect-card init asks"), "{last}");
+    std::fs::write(program.folder().join(".env"), "PORT=3000\n").unwrap();
+    let last = ends(&program.run(&["check"]).await);
+    assert!(last.starts_with("· connect-card init asks for what is missing or wrong"), "{last}");
+}
+
+/// What the log would say of a refusal, the lines say.
+#[tokio::test]
+async fn check_says_everything_once() {
+    let outside = Outside::start().await;
+    let output = Program::against(&outside).with("SLACK_BOT_TOKEN", "xoxb-revoked").run(&["check"]).await;
+    assert_eq!((output.code, output.stderr.as_str()), (1, ""), "{output:?}");
+    assert_eq!(output.stdout.matches("invalid_auth").count(), 1, "{output:?}");
 }
