@@ -15,6 +15,7 @@ mod words;
 use std::collections::BTreeSet;
 use std::fs::OpenOptions;
 use std::io::Write as _;
+use std::path::Path;
 use std::pin::pin;
 use std::sync::atomic::Ordering;
 
@@ -25,8 +26,9 @@ use tokio::signal::unix::{SignalKind, signal};
 use self::channels::Channel;
 use self::destinations::Choice;
 use self::plan::{Item, Known, Standing, Step, Way};
-use self::terminal::{End, Terminal};
+use self::terminal::{Answer, End, Terminal};
 use self::trial::Verdict;
+use self::words::Place;
 use super::{Exit, check, plain, remark};
 use crate::clock::Clock;
 use crate::config::env_file::EnvFile;
@@ -58,44 +60,62 @@ pub async fn run(vars: Vars, clock: &Clock) -> Result<Exit, Faults> {
         return Ok(Exit::Failed);
     };
     let hiding = terminal.hiding();
-    let mut dialogue =
-        Dialogue { terminal, file, http, known, vars, told: BTreeSet::new(), groups: Vec::new() };
+    let mut dialogue = Dialogue {
+        terminal,
+        file,
+        http,
+        known,
+        vars,
+        told: BTreeSet::new(),
+        groups: Vec::new(),
+        kept: Vec::new(),
+    };
     let asked = {
         let mut asked = pin!(dialogue.hold());
         loop {
             tokio::select! {
                 end = &mut asked => break end,
                 _ = interrupts.recv() => if !hiding.load(Ordering::SeqCst) {
-                    break Err(End::Interrupted);
+                    break Err(End::Stopped);
                 },
             }
         }
     };
-    let Dialogue { terminal, known, .. } = &dialogue;
+    let Dialogue { terminal, known, vars, kept, .. } = &dialogue;
+    let (program, place) = (std::env::args().next().unwrap_or_default(), place(vars));
     match asked {
         Ok(()) => {}
-        Err(End::Interrupted) => {
-            terminal.say(words::STOPPED);
+        Err(End::Stopped) => {
+            terminal.say(&words::stopped(&program, place, kept));
             return Ok(Exit::Failed);
-        }
-        Err(End::NoMore) => {
-            remark(&words::by_hand("Nobody types any more", &known.missing()));
-            return Ok(Exit::Usage);
         }
         Err(End::Unkept(faults)) => return Err(faults),
     }
     terminal.say("\nNow connect-card check:\n");
     let vars = Vars::from_process()?;
     let exit = tokio::select! {
-        exit = check::run(&vars, clock) => exit,
+        exit = check::look(&vars, clock) => exit,
         _ = interrupts.recv() => {
             terminal.say(words::UNCHECKED);
             return Ok(Exit::Failed);
         }
     };
-    let program = std::env::args().next().unwrap_or_default();
-    terminal.say(&if exit == Exit::Well { words::next(&program, known.way) } else { words::mend(&program) });
+    terminal.say(&match exit {
+        Exit::Well => words::next(&program, known.way, place),
+        _ => words::mend(&program, place),
+    });
     Ok(exit)
+}
+
+/// Where `.env` is written. The image has no shell, so whoever runs this there can type nothing else.
+fn place(vars: &Vars) -> Place {
+    if !Path::new("/bin/sh").exists() {
+        Place::Container
+    } else if std::env::current_dir().is_ok_and(|folder| folder == Path::new(check::SERVICE_FOLDER)) {
+        Place::Service { has_database: vars.is_set("DATABASE_URL") }
+    } else {
+        Place::Folder
+    }
 }
 
 /// The dialogue with one person.
@@ -110,11 +130,16 @@ struct Dialogue {
     told: BTreeSet<Item>,
     /// The destinations that the key sees, once they have been listed.
     groups: Vec<Group>,
+    /// The variables that have been written.
+    kept: Vec<&'static str>,
 }
 
 impl Dialogue {
     async fn hold(&mut self) -> Result<(), End> {
         self.terminal.say(words::WELCOME);
+        if let Some(found) = words::found(&self.known.found) {
+            self.terminal.say(&found);
+        }
         while let Some(step) = self.known.next() {
             match step {
                 Step::AskWay => self.ask_way().await?,
@@ -134,10 +159,13 @@ impl Dialogue {
     async fn ask_way(&mut self) -> Result<(), End> {
         self.terminal.say(words::WAYS);
         loop {
-            self.known.way = match self.terminal.line("1 or 2 [1]:").await?.as_str() {
+            self.known.way = match self.terminal.short("1 or 2 [1]:").await?.expose_secret() {
                 "" | "1" => Some(Way::Socket),
                 "2" => Some(Way::Https),
-                _ => continue,
+                _ => {
+                    self.terminal.say(words::WAYS_AGAIN);
+                    continue;
+                }
             };
             return Ok(());
         }
@@ -155,7 +183,7 @@ impl Dialogue {
             Some(reached) => words::app(&manifest::link(&manifest::manifest(reached))),
             None => words::NO_APP.to_owned(),
         });
-        self.known.app_is_shown = true;
+        self.known.has_app = true;
     }
 
     /// Tries what is set already. What is wrong is replaced only if the person wants that.
@@ -174,13 +202,18 @@ impl Dialogue {
             Verdict::Wrong(why) => why,
         };
         self.terminal.say(&format!("✗ {why}"));
-        let standing = if self.is_elsewhere(item) {
+        if self.is_elsewhere(item) {
             self.terminal.say(words::ELSEWHERE);
-            Standing::Settled
-        } else if self.terminal.yes("Replace what .env has?", true).await? {
-            Standing::Missing
-        } else {
-            Standing::Settled
+            self.known.note(item, Standing::Settled);
+            return Ok(());
+        }
+        // Whoever pasted a secret here wants to replace it, and is asked for it where it is hidden. Nothing
+        // is replaced before that.
+        let is_hidden = !matches!(item, Item::PublicUrl | Item::Destination);
+        let standing = match self.terminal.answer("Replace it in .env?", true).await? {
+            Answer::Yes => Standing::Missing,
+            Answer::Neither if is_hidden => Standing::Missing,
+            Answer::No | Answer::Neither => Standing::Settled,
         };
         self.known.note(item, standing);
         Ok(())
@@ -222,7 +255,12 @@ impl Dialogue {
             }
         };
         if pairs.iter().any(|(_, value)| value.expose_secret().is_empty()) {
-            if item == Item::BotToken && self.terminal.yes(words::WITHOUT_BOT_TOKEN, false).await? {
+            if item != Item::BotToken {
+                self.terminal.say(words::NOTHING_TYPED);
+                return Ok(());
+            }
+            self.terminal.say(words::WITHOUT_BOT_TOKEN);
+            if self.terminal.yes("Leave it out?", false).await? {
                 self.known.note(item, Standing::Settled);
             }
             return Ok(());
@@ -235,7 +273,7 @@ impl Dialogue {
             Verdict::Wrong(why) => self.terminal.say(&format!("✗ {why}")),
             Verdict::Unclear(why) => {
                 self.terminal.say(&format!("· {why}"));
-                if self.terminal.yes("Keep it all the same?", false).await? {
+                if self.terminal.yes("Keep it anyway?", false).await? {
                     self.keep(item, &pairs)?;
                     self.terminal.say("Kept.");
                 }
@@ -250,6 +288,7 @@ impl Dialogue {
         let [key_name, secret_name] = NAMES;
         let key = self.terminal.hidden("API key:").await?;
         if key.expose_secret().is_empty() {
+            self.terminal.say(words::NOTHING_TYPED);
             return Ok(None);
         }
         let mut typed = vec![(key_name, key), (secret_name, SecretString::default())];
@@ -259,6 +298,7 @@ impl Dialogue {
         {
             let secret = self.terminal.hidden("API secret:").await?;
             if secret.expose_secret().is_empty() {
+                self.terminal.say(words::NOTHING_TYPED);
                 return Ok(None);
             }
             typed.pop();
@@ -291,7 +331,7 @@ impl Dialogue {
             return self.ask(Item::Destination).await;
         }
         let groups = std::mem::take(&mut self.groups);
-        let chosen = self.choose(&groups, "Where shall the data land?").await;
+        let chosen = self.choose(&groups, "Where should the data go?").await;
         self.groups = groups.clone();
         let Group { id, name } = chosen?;
         self.keep(Item::Destination, &[("FIVETRAN_GROUP_ID", SecretString::from(id.as_str()))])?;
@@ -328,7 +368,7 @@ impl Dialogue {
                         return Ok(group.clone());
                     }
                     _ => {
-                        self.terminal.say("Type a number of the list, or a part of a name.");
+                        self.terminal.say(words::CHOOSE);
                         shown.clone_from(&all);
                     }
                 },
@@ -339,11 +379,11 @@ impl Dialogue {
     /// Asks for defaults of channels and writes the file `CONFIG`.
     async fn ask_channels(&mut self) -> Result<(), End> {
         self.terminal.say(words::CHANNELS);
-        if !self.terminal.yes("Set such defaults now?", false).await? {
+        if !self.terminal.yes("Set channel defaults now?", false).await? {
             return Ok(());
         }
         let usual = config::destinations(&self.vars).ok().and_then(|known| known.default_group);
-        let (Some(usual), false) = (usual, std::path::Path::new(CHANNELS_FILE).exists()) else {
+        let (Some(usual), false) = (usual, Path::new(CHANNELS_FILE).exists()) else {
             self.terminal.say(words::CHANNELS_BY_HAND);
             return Ok(());
         };
@@ -399,7 +439,8 @@ impl Dialogue {
         } else {
             None
         };
-        let reminders = self.terminal.yes("Remind its threads of unfinished links?", false).await?;
+        let reminders =
+            self.terminal.yes("Remind people there of links that nobody has finished?", false).await?;
         Ok(Some(Channel { id, schema, group, reminders }))
     }
 
@@ -409,9 +450,10 @@ impl Dialogue {
     }
 
     /// Keeps an answer in `.env`.
-    fn keep(&mut self, item: Item, pairs: &[(&str, SecretString)]) -> Result<(), End> {
+    fn keep(&mut self, item: Item, pairs: &[(&'static str, SecretString)]) -> Result<(), End> {
         self.file.set(pairs).map_err(End::Unkept)?;
         self.vars = Vars::from_process().map_err(End::Unkept)?;
+        self.kept.extend(pairs.iter().map(|(name, _)| *name));
         self.known.note(item, Standing::Settled);
         Ok(())
     }

@@ -14,7 +14,7 @@ use stand_ins::slack::{APP_TOKEN, BOT_TOKEN, SIGNING_SECRET};
 use crate::harness::{Outside, Program, Terminal, client};
 
 const ADDRESS: &str = "https://bot.example.com";
-const CHANNELS: &str = "Set such defaults now? [y/N]";
+const CHANNELS: &str = "Set channel defaults now? [y/N]";
 
 /// In an empty folder, with nothing set but where the partners are.
 fn newcomer(outside: &Outside) -> Program {
@@ -48,14 +48,17 @@ async fn from_nothing_to_a_bot_that_can_start_and_the_next_time_nothing_is_asked
     let program = newcomer(&outside);
     let mut terminal = Terminal::run(&program, &["init"]);
     terminal.answer("1 or 2 [1]:", "https").await;
+    terminal.shows("Type 1 for Socket Mode, or 2 for a public https address.").await;
     terminal.answer("1 or 2 [1]:", "2").await;
+    terminal.answer("Address:", "").await;
+    terminal.shows("Nothing was typed.").await;
     terminal.answer("Address:", "http://bot.example.com").await;
     terminal.shows("✗ PUBLIC_URL is plain http").await;
     terminal.answer("Address:", ADDRESS).await;
     terminal.shows("https://api.slack.com/apps?new_app=1&manifest_yaml=").await;
     terminal.shows("https%3A%2F%2Fbot.example.com%2Fslack%2Fcommands").await;
     terminal.answer_hidden("Signing secret:", "hunter2").await;
-    terminal.answer("Keep it all the same? [y/N]", "").await;
+    terminal.answer("Keep it anyway? [y/N]", "").await;
     terminal.answer_hidden("Signing secret:", SIGNING_SECRET).await;
     for (token, told) in [
         (SIGNING_SECRET, "✗ SLACK_BOT_TOKEN looks like a signing secret"),
@@ -97,6 +100,7 @@ async fn from_nothing_to_a_bot_that_can_start_and_the_next_time_nothing_is_asked
     assert!(outside.fivetran.connections().is_empty() && outside.slack.messages().is_empty());
 
     let mut again = Terminal::run(&program, &["init"]);
+    again.shows("Found: PUBLIC_URL, SLACK_SIGNING_SECRET, SLACK_BOT_TOKEN, FIVETRAN_API_KEY, ").await;
     again.answer(CHANNELS, "").await;
     let (code, screen) = again.end().await;
     assert_eq!((code, env_file(&program)), (0, written), "{screen}");
@@ -116,19 +120,22 @@ async fn what_is_wrong_is_replaced_only_if_wanted_and_everything_else_stays() {
     let mut terminal = Terminal::run(&program, &["init"]);
     terminal.shows("✓ Bot token: ").await;
     terminal.shows("✗ Fivetran rejects this key").await;
-    terminal.answer("Replace what .env has? [Y/n]", "n").await;
+    terminal.answer("Replace it in .env? [Y/n]", "n").await;
     terminal.shows("· Fivetran rejects the API key. The destination stays as it is.").await;
     terminal.answer(CHANNELS, "n").await;
     let (code, screen) = terminal.end().await;
     assert_eq!((code, env_file(&program)), (1, wrong.clone()), "{screen}");
-    assert!(screen.contains("✗ Fivetran key: rejected") && screen.contains("Mend what has a ✗"), "{screen}");
+    assert!(
+        screen.contains("✗ Fivetran key: rejected") && screen.contains("Each ✗ says what to do."),
+        "{screen}"
+    );
 
     let mut terminal = Terminal::run(&program, &["init"]);
-    terminal.answer("Replace what .env has? [Y/n]", "").await;
+    terminal.answer("Replace it in .env? [Y/n]", "").await;
     terminal.answer_hidden("API key:", API_KEY).await;
     terminal.answer_hidden("API secret:", API_SECRET).await;
     terminal.shows("✗ This account has no destination with the id gone_group").await;
-    terminal.answer("Replace what .env has? [Y/n]", "y").await;
+    terminal.answer("Replace it in .env? [Y/n]", "y").await;
     terminal.shows(&format!("1  Sandbox Warehouse ({GROUP_ID})")).await;
     terminal.answer("Number [1]:", "").await;
     terminal.answer(CHANNELS, "n").await;
@@ -166,29 +173,44 @@ async fn where_nobody_can_be_asked_the_variables_are_named_and_nothing_is_lost()
     }
     assert!(!program.folder().join(".env").exists());
 
+    // Ctrl-C before anything was kept.
+    let mut terminal = Terminal::run(&program, &["init"]);
+    terminal.shows_and_hides("1 or 2 [1]:").await;
+    terminal.press("\x03");
+    terminal.shows("Stopped. Nothing was written. To begin again, run ").await;
+    let (code, screen) = terminal.end().await;
+    assert_eq!(code, 1, "{screen}");
+    assert!(screen.ends_with("/connect-card init in this folder.\n"), "{screen}");
+    assert!(!program.folder().join(".env").exists());
+
     // Ctrl-C while a secret is typed: what was kept stays, and the terminal shows again what is typed.
     let mut terminal = Terminal::run(&program, &["init"]);
     terminal.answer("1 or 2 [1]:", "2").await;
     terminal.answer("Address:", ADDRESS).await;
     terminal.shows_and_hides("Signing secret:").await;
     terminal.press("half\x03");
-    terminal.shows("Stopped.").await;
+    terminal.shows("Stopped. Written to .env: PUBLIC_URL. For the rest, run ").await;
     assert!(terminal.shows_what_is_typed());
     let (code, screen) = terminal.end().await;
     assert_eq!(code, 1, "{screen}");
     assert!(env_file(&program).ends_with(&format!("\nPUBLIC_URL={ADDRESS}\n")), "{screen}");
 
-    // Ctrl-D.
+    // Ctrl-D, where the line is hidden and where it is not.
     let mut terminal = Terminal::run(&program, &["init"]);
     terminal.shows_and_hides("Signing secret:").await;
     terminal.press("\x04");
     let (code, screen) = terminal.end().await;
-    assert_eq!(code, 2, "{screen}");
-    assert!(
-        screen.contains("by hand") && screen.contains("SLACK_SIGNING_SECRET, SLACK_BOT_TOKEN"),
-        "{screen}"
-    );
-    assert!(!screen.contains("PUBLIC_URL,"), "it is not missing: {screen}");
+    assert_eq!(code, 1, "{screen}");
+    let last = screen.lines().last().unwrap();
+    assert!(last.starts_with("Stopped. Nothing was written."), "{screen}");
+    std::fs::remove_file(program.folder().join(".env")).unwrap();
+    let mut terminal = Terminal::run(&program, &["init"]);
+    terminal.answer("1 or 2 [1]:", "2").await;
+    terminal.shows("Address:").await;
+    terminal.press("\x04");
+    let (code, screen) = terminal.end().await;
+    assert_eq!(code, 1, "{screen}");
+    assert!(screen.lines().last().unwrap().starts_with("Stopped. Nothing was written."), "{screen}");
 }
 
 #[tokio::test]
@@ -222,10 +244,12 @@ async fn a_key_that_sees_no_destination_takes_its_id_and_nobody_reached_can_be_g
     let mut terminal = Terminal::run(&program, &["init"]);
     terminal.answer_hidden("API key:", API_KEY).await;
     terminal.answer_hidden("API secret:", API_SECRET).await;
-    terminal.shows("· Fivetran is not reachable").await;
-    terminal.answer("Keep it all the same? [y/N]", "y").await;
+    terminal
+        .shows("· Fivetran is not reachable (no connection); check FIVETRAN_API_URL first, which is set")
+        .await;
+    terminal.answer("Keep it anyway? [y/N]", "y").await;
     terminal.answer("Destination Group ID:", GROUP_ID).await;
-    terminal.answer("Keep it all the same? [y/N]", "y").await;
+    terminal.answer("Keep it anyway? [y/N]", "y").await;
     terminal.answer(CHANNELS, "n").await;
     let (code, screen) = terminal.end().await;
     assert_eq!(code, 1, "{screen}");
@@ -246,7 +270,7 @@ async fn channels_can_be_given_defaults_in_a_file_of_their_own() {
     terminal.answer("(Enter: none):", "acme").await;
     terminal.answer("Another destination than Sandbox Warehouse? [y/N]", "y").await;
     terminal.answer("Number:", "eu").await;
-    terminal.answer("Remind its threads of unfinished links? [y/N]", "y").await;
+    terminal.answer("Remind people there of links that nobody has finished? [y/N]", "y").await;
     terminal.answer("Channel id (Enter: no more):", "").await;
     terminal.shows("✓ connect-card.toml: 1 channel set").await;
     terminal.shows("A bot in a container must be given that file").await;
@@ -261,13 +285,84 @@ async fn channels_can_be_given_defaults_in_a_file_of_their_own() {
 }
 
 #[tokio::test]
+async fn whoever_has_the_app_is_not_sent_to_make_one() {
+    let outside = Outside::start().await;
+    let program = newcomer(&outside);
+    let tokens = |app: &str| format!("SLACK_APP_TOKEN={app}\nSLACK_BOT_TOKEN={BOT_TOKEN}\n");
+    std::fs::write(program.folder().join(".env"), tokens(APP_TOKEN)).unwrap();
+    let mut terminal = Terminal::run(&program, &["init"]);
+    terminal.shows("Found: SLACK_APP_TOKEN, SLACK_BOT_TOKEN. They are tried now, ").await;
+    terminal.shows("✓ App-level token: ").await;
+    terminal.shows("✓ Bot token: ").await;
+    terminal.shows("If you have one, use it").await;
+    terminal.shows_and_hides("API key:").await;
+    terminal.press("\x03");
+    let (_, screen) = terminal.end().await;
+    assert!(!screen.contains("new_app=1") && !screen.contains("1 or 2"), "{screen}");
+
+    // Nor where only a token has to be replaced, or only one of the app's secrets is there.
+    let revoked = tokens("xapp-1-A0-1-revoked");
+    for (env, question) in [
+        (revoked.as_str(), "Replace it in .env? [Y/n]"),
+        (revoked.lines().next().unwrap(), "Replace it in .env? [Y/n]"),
+        (revoked.lines().last().unwrap(), "1 or 2 [1]:"),
+    ] {
+        std::fs::write(program.folder().join(".env"), format!("{env}\n")).unwrap();
+        let mut terminal = Terminal::run(&program, &["init"]);
+        terminal.answer_hidden(question, "").await;
+        terminal.answer_hidden("App-level token:", "").await;
+        terminal.shows("Nothing was typed.").await;
+        terminal.shows_and_hides("App-level token:").await;
+        terminal.press("\x03");
+        let (_, screen) = terminal.end().await;
+        assert!(!screen.contains("new_app=1"), "{screen}");
+        assert_shows_no_secret(&screen);
+    }
+}
+
+#[tokio::test]
+async fn a_secret_that_is_pasted_where_yes_or_no_is_asked_is_neither_shown_nor_taken() {
+    let outside = Outside::start().await;
+    let program = newcomer(&outside);
+    let wrong =
+        complete().replace(&format!("FIVETRAN_API_SECRET={API_SECRET}"), "FIVETRAN_API_SECRET=hunter2");
+    std::fs::write(program.folder().join(".env"), &wrong).unwrap();
+    let mut terminal = Terminal::run(&program, &["init"]);
+    terminal.answer_hidden("Replace it in .env? [Y/n]", API_KEY).await;
+    terminal.shows("That was neither y nor n. Nothing was taken.").await;
+    // It goes on to where the secret belongs.
+    terminal.answer_hidden("API key:", API_KEY).await;
+    terminal.answer_hidden("API secret:", API_SECRET).await;
+    terminal.shows("✓ Fivetran key: works").await;
+    terminal.answer_hidden(CHANNELS, BOT_TOKEN).await;
+    terminal.shows("Nothing was taken.").await;
+    let (code, screen) = terminal.end().await;
+    assert_eq!((code, env_file(&program)), (0, complete()), "{screen}");
+    assert_shows_no_secret(&screen);
+
+    let without_token = complete().replace(&format!("SLACK_BOT_TOKEN={BOT_TOKEN}\n"), "");
+    std::fs::write(program.folder().join(".env"), &without_token).unwrap();
+    let mut terminal = Terminal::run(&program, &["init"]);
+    terminal.answer_hidden("Bot token:", "").await;
+    terminal.shows("the bot can't post more than 30 minutes after").await;
+    terminal.answer_hidden("Leave it out? [y/N]", BOT_TOKEN).await;
+    terminal.shows("Nothing was taken.").await;
+    terminal.answer_hidden("Bot token:", BOT_TOKEN).await;
+    terminal.answer(CHANNELS, "").await;
+    let (code, screen) = terminal.end().await;
+    assert_eq!(code, 0, "{screen}");
+    assert!(env_file(&program).ends_with(&format!("\nSLACK_BOT_TOKEN={BOT_TOKEN}\n")), "{screen}");
+    assert_shows_no_secret(&screen);
+}
+
+#[tokio::test]
 async fn a_wrong_address_that_stays_makes_no_app() {
     let outside = Outside::start().await;
     let program = newcomer(&outside);
     std::fs::write(program.folder().join(".env"), "PUBLIC_URL=http://bot.example.com\n").unwrap();
     let mut terminal = Terminal::run(&program, &["init"]);
     terminal.shows("✗ PUBLIC_URL is plain http").await;
-    terminal.answer("Replace what .env has? [Y/n]", "n").await;
+    terminal.answer("Replace it in .env? [Y/n]", "n").await;
     terminal.shows("needs a right address").await;
     terminal.shows_and_hides("Signing secret:").await;
     terminal.press("\x03");

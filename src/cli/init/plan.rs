@@ -76,10 +76,13 @@ pub(super) enum Standing {
 pub(super) struct Known {
     /// How Slack is to reach the bot.
     pub(super) way: Option<Way>,
-    /// Whether the link that makes the app has been shown.
-    pub(super) app_is_shown: bool,
+    /// Whether there is an app, as whoever has one of its secrets has, or the link that makes one has been
+    /// shown.
+    pub(super) has_app: bool,
     /// Whether the defaults of channels have been asked for.
     pub(super) channels_are_settled: bool,
+    /// The variables that were set before anything was asked.
+    pub(super) found: Vec<&'static str>,
     standings: BTreeMap<Item, Standing>,
 }
 
@@ -110,9 +113,12 @@ impl Known {
             false if is_set("SLACK_SIGNING_SECRET") || is_set("PUBLIC_URL") => Some(Way::Https),
             false => None,
         };
+        let has_app = [Item::AppToken, Item::SigningSecret, Item::BotToken].map(standing);
+        let variables = Item::ALL.iter().flat_map(|item| item.variables());
         Self {
             way,
-            app_is_shown: false,
+            has_app: has_app.contains(&Standing::Untried),
+            found: variables.copied().filter(|name| is_set(name)).collect(),
             channels_are_settled: is_set("CONFIG"),
             standings: Item::ALL.into_iter().map(|item| (item, standing(item))).collect(),
         }
@@ -128,14 +134,9 @@ impl Known {
         let Some(way) = self.way else { return Some(Step::AskWay) };
         let of = |item: Item| self.standings.get(&item).copied().unwrap_or(Standing::Missing);
         for &item in way.items() {
-            // Whoever has one of the app's secrets has the app.
-            let is_first = matches!(item, Item::AppToken | Item::SigningSecret);
+            let is_of_app = matches!(item, Item::AppToken | Item::SigningSecret | Item::BotToken);
             match of(item) {
-                Standing::Missing
-                    if is_first && !self.app_is_shown && of(Item::BotToken) == Standing::Missing =>
-                {
-                    return Some(Step::ShowApp(way));
-                }
+                Standing::Missing if is_of_app && !self.has_app => return Some(Step::ShowApp(way)),
                 Standing::Missing => return Some(Step::Ask(item)),
                 Standing::Untried => return Some(Step::Try(item)),
                 Standing::Settled => {}
@@ -176,7 +177,7 @@ mod tests {
         while let Some(step) = known.next() {
             match step {
                 Step::AskWay => known.way = Some(way),
-                Step::ShowApp(_) => known.app_is_shown = true,
+                Step::ShowApp(_) => known.has_app = true,
                 Step::Ask(item) | Step::Try(item) => known.note(item, Standing::Settled),
                 Step::AskChannels => known.channels_are_settled = true,
             }
@@ -207,6 +208,13 @@ mod tests {
             steps(&["SLACK_BOT_TOKEN", "PUBLIC_URL", "FIVETRAN_API_SECRET", "CONFIG"], Way::Socket),
             [Try(PublicUrl), Ask(SigningSecret), Try(BotToken), Try(Key), Try(Destination)]
         );
+        for (set, found) in [
+            (&["SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "CONFIG"][..], "SLACK_APP_TOKEN SLACK_BOT_TOKEN CONFIG"),
+            (&["PORT"], ""),
+        ] {
+            let known = Known::of(|name| set.contains(&name));
+            assert_eq!((known.found.join(" ").as_str(), known.has_app), (found, !found.is_empty()));
+        }
     }
 
     #[test]
@@ -214,8 +222,9 @@ mod tests {
         let mut known = Known::of(|name| matches!(name, "SLACK_APP_TOKEN" | "CONFIG"));
         assert_eq!(known.next(), Some(Step::Try(Item::AppToken)));
         known.note(Item::AppToken, Standing::Missing);
-        known.note(Item::BotToken, Standing::Settled);
+        // It is a new token that is wanted, and no new app.
         assert_eq!(known.next(), Some(Step::Ask(Item::AppToken)));
+        known.note(Item::BotToken, Standing::Settled);
         known.note(Item::AppToken, Standing::Settled);
         assert_eq!(known.next(), Some(Step::Ask(Item::Key)));
     }

@@ -3,10 +3,11 @@
 //! Owns its sentences, and where a person finds each thing that is asked for.
 
 use super::plan::{Item, Way};
+use crate::cli::check::SERVICE_FOLDER;
 
 pub(super) const WELCOME: &str = "\
-This asks for what the bot needs and keeps it in .env, in this folder, for your user alone. An answer
-is tried, then kept at once: Ctrl-C stops, and the next time only the rest is asked for.
+This asks for what the bot needs, tries each answer, and keeps it in .env in this folder, which others
+can't read. Ctrl-C stops it; the next time it asks only for the rest.
 ";
 
 pub(super) const WAYS: &str = "\
@@ -14,8 +15,9 @@ How does Slack reach the bot?
   1  It needn't: the bot connects to Slack (Socket Mode). No public address; good to begin with
   2  At a public https address";
 
-pub(super) const STOPPED: &str =
-    "\nStopped. What was ticked off is in .env; connect-card init goes on from there.";
+pub(super) const WAYS_AGAIN: &str = "Type 1 for Socket Mode, or 2 for a public https address. Enter is 1.";
+
+pub(super) const NOTHING_TYPED: &str = "Nothing was typed. Ctrl-C stops.";
 
 pub(super) const UNCHECKED: &str =
     "\nStopped. All that was asked for is in .env; connect-card check looks at it again.";
@@ -24,18 +26,21 @@ pub(super) const NO_APP: &str = "
 The link that makes the Slack app needs a right address. If there is no app yet, stop here with Ctrl-C,
 correct PUBLIC_URL, and run this again.";
 
-pub(super) const ELSEWHERE: &str =
-    "It comes from the environment or from a file of its own, which count before .env: correct it there.";
+pub(super) const ELSEWHERE: &str = "It is set in the environment, or in a file that a variable names. Both count before .env: correct it there.";
 
-pub(super) const WITHOUT_BOT_TOKEN: &str = "Without it, a message can't change once it is posted, and nothing reaches Slack half an hour after a command. Leave it out?";
+pub(super) const WITHOUT_BOT_TOKEN: &str = "\
+Without it, messages can't change once they are posted, and the bot can't post more than 30 minutes after
+a command.";
 
 pub(super) const NO_DESTINATION: &str = "
 This key sees no destination. Make one at fivetran.com, or let the key read one; or type the id of one
 that it may use without seeing it.";
 
+pub(super) const CHOOSE: &str = "Type a number of the list, a part of a name, or a whole id.";
+
 pub(super) const CHANNELS: &str = "
-Where each customer has a channel, the channel's schema and destination can be set once, so that people
-type only the service.";
+If each customer has a channel, its schema and its destination can be set once: then people type only the
+service. This can wait; docs/channels.md shows how to do it later.";
 
 pub(super) const CHANNELS_BY_HAND: &str = "connect-card.toml is there already, or no destination is set yet: docs/channels.md shows how to write it by hand.";
 
@@ -48,26 +53,84 @@ pub(super) const CHANNEL_ID: &str =
 pub(super) const SCHEMA: &str =
     "A schema, or schema.table: a-z, 0-9 and _, not beginning with a digit, at most 63 characters each.";
 
-/// What a person does after a check in which all is well. `program` is what they typed to run this.
-pub(super) fn next(program: &str, way: Option<Way>) -> String {
-    let program = typed(program);
+/// Where `.env` was written, which decides how the bot is started.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Place {
+    /// In a folder like any other.
+    Folder,
+    /// In one that a container was given, in which nothing else can be typed.
+    Container,
+    /// In systemd's.
+    Service {
+        /// Whether it says where the database is.
+        has_database: bool,
+    },
+}
+
+/// What was there before anything was asked.
+pub(super) fn found(variables: &[&str]) -> Option<String> {
+    let names = variables.join(", ");
+    (!variables.is_empty()).then(|| {
+        format!("Found: {names}. They are tried now, and only what is missing or wrong is asked for.\n")
+    })
+}
+
+/// What a person who has stopped finds, and how they go on. `program` is what they typed to run this.
+pub(super) fn stopped(program: &str, place: Place, kept: &[&str]) -> String {
+    let again = again(program, place);
+    match kept {
+        [] => format!("Stopped. Nothing was written. To begin again, {again}."),
+        kept => format!("Stopped. Written to .env: {}. For the rest, {again}.", kept.join(", ")),
+    }
+}
+
+/// How this is run once more.
+fn again(program: &str, place: Place) -> String {
+    match place {
+        Place::Container => "run the same command again".to_owned(),
+        Place::Folder | Place::Service { .. } => format!("run {} init in this folder", typed(program)),
+    }
+}
+
+/// What a person does after a check in which all is well.
+pub(super) fn next(program: &str, way: Option<Way>, place: Place) -> String {
     let reached = match way {
         Some(Way::Https) => {
             " Your https address hands requests on to it, at port 3000 unless PORT says otherwise."
         }
         _ => "",
     };
+    let (start, command) = match place {
+        Place::Folder => {
+            ("All is set. Start the bot in this folder.".to_owned(), format!("{} serve", typed(program)))
+        }
+        Place::Container => (
+            "All is set. .env is in the folder that this container was given. Start the bot there, outside of it."
+                .to_owned(),
+            "docker compose up -d".to_owned(),
+        ),
+        Place::Service { has_database } => {
+            let database = if has_database {
+                ""
+            } else {
+                " The service may write below /var/lib/connect-card alone, so add this line to .env:\n\n    \
+                 DATABASE_URL=sqlite:/var/lib/connect-card/connect-card.db\n\nThen start it."
+            };
+            (
+                format!("All is set. The service reads .env in {SERVICE_FOLDER}.{database}"),
+                "systemctl enable connect-card\n    systemctl restart connect-card".to_owned(),
+            )
+        }
+    };
     format!(
-        "\nAll is set. Start the bot in this folder.{reached}\n\n    {program} serve\n\nThen, in a channel in Slack, type:\n\n    /invite @connect-card\n    /connect-card google_ads customer_schema"
+        "\n{start}{reached}\n\n    {command}\n\nThen, in a channel in Slack, type:\n\n    /invite @connect-card\n    /connect-card google_ads customer_schema"
     )
 }
 
 /// What a person does after a check in which something is not well.
-pub(super) fn mend(program: &str) -> String {
-    let program = typed(program);
-    format!(
-        "\nMend what has a ✗. {program} init asks again only for what is missing or wrong, and\n{program} check only looks."
-    )
+pub(super) fn mend(program: &str, place: Place) -> String {
+    let again = again(program, place);
+    format!("\nEach ✗ says what to do. After that, {again}: it asks only for what is missing or wrong.")
 }
 
 /// What can be typed once more as it is.
@@ -92,7 +155,7 @@ pub(super) fn noun(item: Item) -> &'static str {
 /// The link that makes the app.
 pub(super) fn app(link: &str) -> String {
     format!(
-        "\nMake the Slack app: open this link, choose the workspace, and then Create.\n\n{link}\n\nIn the app's settings, choose Install App > Install to Workspace."
+        "\nMake the Slack app, unless you have made it before: open this link, choose your workspace, then Next\nand Create.\n\n{link}\n\nIn the app's settings, choose Install App > Install to Workspace > Allow."
     )
 }
 
@@ -100,17 +163,19 @@ pub(super) fn app(link: &str) -> String {
 pub(super) fn explanation(item: Item) -> &'static str {
     match item {
         Item::PublicUrl => {
-            "\nThe https address at which your reverse proxy or platform will hand requests to the bot, such as\nhttps://connect-card.example.com"
+            "\nThe https address at which your reverse proxy or platform hands requests to the bot, such as\nhttps://connect-card.example.com"
         }
         Item::AppToken => {
-            "\nBasic Information > App-Level Tokens > Generate Token and Scopes: any name, add the scope\nconnections:write, Generate. It begins with xapp- and is not shown here while you paste it."
+            "\nAt api.slack.com/apps, in the app: Basic Information > App-Level Tokens > Generate Token and Scopes.\nAny name, the scope connections:write, Generate. It begins with xapp- and shows here only as stars."
         }
         Item::SigningSecret => {
-            "\nBasic Information > App Credentials > Signing Secret > Show. It is not shown here while you paste it."
+            "\nAt api.slack.com/apps, in the app: Basic Information > App Credentials > Signing Secret > Show. Here it\nshows only as stars."
         }
-        Item::BotToken => "\nOAuth & Permissions > Bot User OAuth Token. It begins with xoxb-",
+        Item::BotToken => {
+            "\nAt api.slack.com/apps, in the app: OAuth & Permissions > Bot User OAuth Token. It begins with xoxb-\nand shows here only as stars."
+        }
         Item::Key => {
-            "\nAt fivetran.com/account/settings, under your name > API key, create a key. Paste the key and then the\nsecret, or the Base64 of both."
+            "\nYour Fivetran key: first the key, then its secret, or the Base64 of both. If you have one, use it: to\ngenerate a new one ends it, wherever it is in use. If you have none, make one at\nfivetran.com/account/settings, under your name > API key."
         }
         Item::Destination => {
             "It is on the destination's Overview page at fivetran.com, as Destination Group ID."
@@ -124,7 +189,7 @@ pub(super) fn by_hand(why: &str, missing: &[&str]) -> String {
         [] => "nothing is missing".to_owned(),
         missing => format!("set these by hand, in .env or the environment: {}", missing.join(", ")),
     };
-    format!("{why}: {what}. Then run connect-card check. The README explains every variable.")
+    format!("{why}: {what}. Then run connect-card check. README.md explains every variable.")
 }
 
 #[cfg(test)]
@@ -139,7 +204,45 @@ mod tests {
             ("/opt/my bot/connect-card", "\n    connect-card serve\n"),
             ("", "\n    connect-card serve\n"),
         ] {
-            assert!(next(program, Some(Way::Socket)).contains(shown), "{program}");
+            assert!(next(program, Some(Way::Socket), Place::Folder).contains(shown), "{program}");
         }
+    }
+
+    #[test]
+    fn the_next_step_is_one_that_can_be_taken_where_env_was_written() {
+        let next = |place| next("/connect-card", Some(Way::Https), place);
+        assert!(next(Place::Folder).contains("in this folder. Your https address"));
+        let container = next(Place::Container);
+        assert!(
+            container.contains("\n    docker compose up -d\n") && !container.contains("serve"),
+            "{container}"
+        );
+        for has_database in [true, false] {
+            let service = next(Place::Service { has_database });
+            assert!(service.contains("systemctl restart connect-card") && !service.contains("serve\n"));
+            assert_eq!(service.contains("DATABASE_URL=sqlite:/var/lib/connect-card/"), !has_database);
+        }
+        assert!(!mend("/connect-card", Place::Container).contains("/connect-card"));
+    }
+
+    #[test]
+    fn whoever_stops_learns_in_one_line_what_was_written_and_how_to_go_on() {
+        let stopped = |kept: &[&str]| stopped("./connect-card", Place::Folder, kept);
+        assert_eq!(
+            stopped(&[]),
+            "Stopped. Nothing was written. To begin again, run ./connect-card init in this folder."
+        );
+        assert_eq!(
+            stopped(&["PUBLIC_URL", "SLACK_SIGNING_SECRET"]),
+            "Stopped. Written to .env: PUBLIC_URL, SLACK_SIGNING_SECRET. For the rest, run ./connect-card init in this folder."
+        );
+    }
+
+    #[test]
+    fn nobody_is_sent_to_make_a_key_who_has_one() {
+        let text = explanation(Item::Key).replace('\n', " ");
+        let (first, then) = text.split_once("If you have none, make one").unwrap();
+        assert!(first.contains("If you have one, use it: to generate a new one ends it"), "{text}");
+        assert!(then.contains("fivetran.com/account/settings"), "{text}");
     }
 }
