@@ -291,7 +291,7 @@ pub fn advice(word: &str) -> &'static str {
         }
         "missing_scope" => "give the app-level token the scope connections:write: make a new one with it",
         "invalid_auth" | "not_authed" | "token_revoked" | "not_allowed_token_type" | "account_inactive" => {
-            "make an app-level token with the scope connections:write under Basic Information > App-Level Tokens, and put it into SLACK_APP_TOKEN"
+            "make an app-level token with the scope connections:write under Basic Information > App-Level Tokens, for SLACK_APP_TOKEN"
         }
         _ => refusal::fix(word).map_or(UNKNOWN, Fix::advice),
     }

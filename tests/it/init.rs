@@ -177,7 +177,7 @@ async fn where_nobody_can_be_asked_the_variables_are_named_and_nothing_is_lost()
     let mut terminal = Terminal::run(&program, &["init"]);
     terminal.shows_and_hides("1 or 2 [1]:").await;
     terminal.press("\x03");
-    terminal.shows("Stopped. Nothing was written. To begin again, run ").await;
+    terminal.shows("Stopped. Nothing was written. To go on, run ").await;
     let (code, screen) = terminal.end().await;
     assert_eq!(code, 1, "{screen}");
     assert!(screen.ends_with("/connect-card init in this folder.\n"), "{screen}");

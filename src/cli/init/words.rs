@@ -79,7 +79,7 @@ pub(super) fn found(variables: &[&str]) -> Option<String> {
 pub(super) fn stopped(program: &str, place: Place, kept: &[&str]) -> String {
     let again = again(program, place);
     match kept {
-        [] => format!("Stopped. Nothing was written. To begin again, {again}."),
+        [] => format!("Stopped. Nothing was written. To go on, {again}."),
         kept => format!("Stopped. Written to .env: {}. For the rest, {again}.", kept.join(", ")),
     }
 }
@@ -105,7 +105,7 @@ pub(super) fn next(program: &str, way: Option<Way>, place: Place) -> String {
             ("All is set. Start the bot in this folder.".to_owned(), format!("{} serve", typed(program)))
         }
         Place::Container => (
-            "All is set. .env is in the folder that this container was given. Start the bot there, outside of it."
+            "All is set. .env is in the folder that this container was given. Start the bot there, outside of it, for example so:"
                 .to_owned(),
             "docker compose up -d".to_owned(),
         ),
@@ -230,7 +230,7 @@ mod tests {
         let stopped = |kept: &[&str]| stopped("./connect-card", Place::Folder, kept);
         assert_eq!(
             stopped(&[]),
-            "Stopped. Nothing was written. To begin again, run ./connect-card init in this folder."
+            "Stopped. Nothing was written. To go on, run ./connect-card init in this folder."
         );
         assert_eq!(
             stopped(&["PUBLIC_URL", "SLACK_SIGNING_SECRET"]),
