@@ -11,6 +11,36 @@ UNIT = "deploy/systemd/connect-card.service"
 DRAIN_SECONDS = 35
 # Ten times what systemd-analyze prints.
 EXPOSURE = 20
+# What the bot needs to the letter, or what docs/deploying.md believes. Many a sandbox is rated no worse
+# without them.
+EXACT = {
+    "After": ["network-online.target"],
+    "Wants": ["network-online.target"],
+    "StartLimitIntervalSec": ["0"],
+    "Type": ["exec"],
+    "User": ["connect-card"],
+    "Group": ["connect-card"],
+    "ExecStart": ["/usr/local/bin/connect-card serve"],
+    "WorkingDirectory": ["/etc/connect-card"],
+    "ConfigurationDirectory": ["connect-card"],
+    "ConfigurationDirectoryMode": ["0750"],
+    "StateDirectoryMode": ["0700"],
+    "ExecReload": ["/bin/kill -HUP $MAINPID"],
+    "Restart": ["always"],
+    "RestartSec": ["2"],
+    # src/cli.rs: a variable is wrong.
+    "RestartPreventExitStatus": ["2"],
+    "UMask": ["0077"],
+    "ProtectSystem": ["strict"],
+    "SystemCallFilter": ["@system-service", "~@privileged @resources"],
+    "SystemCallErrorNumber": ["EPERM"],
+    "WantedBy": ["multi-user.target"],
+}
+# What shuts the bot off from the network, or from files that it needs.
+SHUTS_OFF = {
+    "PrivateNetwork", "IPAddressDeny", "SocketBindDeny", "RestrictNetworkInterfaces", "RootDirectory", "RootImage",
+    "ReadOnlyPaths", "InaccessiblePaths", "NoExecPaths", "TemporaryFileSystem",
+}  # fmt: skip
 FAMILIES = {"AF_INET", "AF_INET6", "AF_UNIX", "AF_NETLINK"}
 
 
@@ -31,15 +61,18 @@ def systemd(root):
     # A sandbox in which the bot cannot work is rated best of all.
     if not FAMILIES <= set(" ".join(spoken.get("RestrictAddressFamilies", [])).split()):
         yield f"RestrictAddressFamilies leaves out one of {sorted(FAMILIES)}"
-    if set(spoken) & {"PrivateNetwork", "IPAddressDeny", "RootDirectory", "ReadOnlyPaths", "InaccessiblePaths"}:
+    if set(spoken) & SHUTS_OFF:
         yield "it shuts the bot off from the network, or from files that it needs"
     state = spoken.get("StateDirectory", [""])[0]
     if f"DATABASE_URL=sqlite:/var/lib/{state}/" not in text(root, "docs/deploying.md"):
         yield f"docs/deploying.md does not put the database into /var/lib/{state}"
     if int(spoken.get("TimeoutStopSec", ["0"])[0]) < DRAIN_SECONDS:
         yield f"TimeoutStopSec leaves less than {DRAIN_SECONDS} s for draining"
-    if spoken.get("ExecReload") != ["/bin/kill -HUP $MAINPID"] or spoken.get("Restart") != ["always"]:
-        yield "it is not reloaded by SIGHUP, or not always restarted"
+    for key, wanted in EXACT.items():
+        if spoken.get(key) != wanted:
+            yield f"{key} is not {' and '.join(wanted)}"
+    if {"Environment", "EnvironmentFile", "PassEnvironment"} & set(spoken):
+        yield "it puts the secrets into its environment, where other processes may read them"
 
 
 # fmt: off
@@ -50,5 +83,26 @@ PLANTED = [
     (UNIT, "AF_INET6 ", "", "leaves out"),
     (UNIT, "PrivateTmp=yes", "IPAddressDeny=any", "shuts the bot off"),
     (UNIT, "StateDirectory=connect-card", "StateDirectory=card", "does not put the database into"),
+    (UNIT, "User=connect-card\nGroup=connect-card\n", "", "User is not connect-card"),
+    (UNIT, "Group=connect-card", "Group=root", "Group is not connect-card"),
+    (UNIT, "connect-card serve", "connect-card serv", "ExecStart is not"),
+    (UNIT, "=/usr/local/bin/", "=/usr/bin/", "ExecStart is not"),
+    (UNIT, "WorkingDirectory=/etc/connect-card", "WorkingDirectory=/etc/connectcard", "WorkingDirectory is not /etc/connect-card"),
+    (UNIT, "SystemCallFilter=~@privileged @resources", "SystemCallFilter=~@privileged @resources\nSystemCallFilter=~@network-io", "SystemCallFilter is not"),
+    (UNIT, "SystemCallErrorNumber=EPERM\n", "", "SystemCallErrorNumber is not"),
+    (UNIT, "RestartPreventExitStatus=2\n", "", "RestartPreventExitStatus is not 2"),
+    (UNIT, "Restart=always", "Restart=on-failure", "Restart is not always"),
+    (UNIT, "StartLimitIntervalSec=0\n", "", "StartLimitIntervalSec is not 0"),
+    (UNIT, "-HUP $MAINPID", "-TERM $MAINPID", "ExecReload is not"),
+    (UNIT, "Type=exec", "Type=oneshot", "Type is not exec"),
+    (UNIT, "UMask=0077", "UMask=0022", "UMask is not 0077"),
+    (UNIT, "StateDirectoryMode=0700\n", "", "StateDirectoryMode is not 0700"),
+    (UNIT, "ConfigurationDirectoryMode=0750\n", "", "ConfigurationDirectoryMode is not 0750"),
+    (UNIT, "ProtectSystem=strict", "ProtectSystem=full", "ProtectSystem is not strict"),
+    (UNIT, "PrivateTmp=yes", "SocketBindDeny=any", "shuts the bot off"),
+    (UNIT, "PrivateTmp=yes", "NoExecPaths=/usr/local", "shuts the bot off"),
+    (UNIT, "PrivateTmp=yes", "EnvironmentFile=/etc/connect-card/.env", "puts the secrets into its environment"),
+    (UNIT, "After=network-online.target\nWants=network-online.target\n", "", "After is not network-online.target"),
+    (UNIT, "WantedBy=multi-user.target", "WantedBy=graphical.target", "WantedBy is not multi-user.target"),
 ]
 # fmt: on
