@@ -47,6 +47,21 @@ def values_of_labels(root):
     return found
 
 
+def by_buckets(root, written):
+    """What is asked of a histogram's bucket that the bot does not have."""
+    code = text(root, "src/telemetry/metrics.rs")
+    bounds = {
+        name: {*re.findall(r"[\d.]+", values.partition("=")[2]), "+Inf"}
+        for name, values in re.findall(r"const (\w+_BUCKETS): ([^;]*; \d+\] = \[[^\]]*\]);", code)
+    }
+    of = dict(re.findall(r"(\w+_seconds): (?:Family<[^;]*?)?Histogram::new\((\w+)\)", code))
+    if len(of) < 6 or not set(of.values()) <= bounds.keys():
+        raise SystemExit("src/telemetry/metrics.rs: the buckets cannot be found any more; mend .ci/check_deploy")
+    for name, bound in re.findall(r'connect_card_(\w+)_bucket\{[^}]*\ble="([^"]*)"', written):
+        if bound not in bounds[of[name]]:
+            yield f"{name} has no bucket up to {bound}"
+
+
 def by_labels(known, series):
     """What a test has the bot export and it never would."""
     for label, value in re.findall(r'(\w+)="([^"]*)"', series):
@@ -85,7 +100,7 @@ def prometheus(root):
     metrics, known = measured(root), values_of_labels(root)
     rules = [rule for group in yaml.load(text(root, ALERTS), yaml.CSafeLoader)["groups"] for rule in group["rules"]]
     for rule in rules:
-        for fault in by_metrics(metrics, known, rule["expr"]):
+        for fault in [*by_metrics(metrics, known, rule["expr"]), *by_buckets(root, rule["expr"])]:
             yield f"{rule['alert']}: {fault}"
         if rule["annotations"].get("runbook") != f"docs/operations.md#{rule['alert'].lower()}":
             yield f"{rule['alert']} does not name its entry in docs/operations.md"
@@ -94,7 +109,8 @@ def prometheus(root):
     tests = yaml.load(text(root, TESTS), yaml.CSafeLoader)["tests"]
     for test in tests:
         for series in (item["series"] for item in test["input_series"]):
-            yield from (f"the test “{test['name']}”: {fault}" for fault in by_labels(known, series))
+            faults = [*by_labels(known, series), *by_buckets(root, series)]
+            yield from (f"the test “{test['name']}”: {fault}" for fault in faults)
     well = str(tests[0]["input_series"])
     for name in sorted({name for rule in rules for name in re.findall(r"connect_card_\w+", rule["expr"])}):
         if not re.search(rf"\b{name}\b", well):
@@ -200,10 +216,18 @@ PLANTED_PROMETHEUS = [
     (TESTS, 'outcome="timeout"', 'outcome="late"', "no outcome is late"),
     (ALERTS, "users.info|", "", 'count by (alertname) (ALERTS)"'),
     (ALERTS, "|chat.postMessage", "", 'count by (alertname) (ALERTS)"'),
+    (ALERTS, "|chat.postEphemeral", "", "ConnectCardCallsRefused"),
     (ALERTS, """
           and
           sum by (job, namespace) (increase(connect_card_ack_seconds_count[10m]))
-            - sum by (job, namespace) (increase(connect_card_ack_seconds_bucket{le="1.0"}[10m])) > 2""", "", "ConnectCardAnswersSlow"),
+            - sum by (job, namespace) (increase(connect_card_ack_seconds_bucket{le="1.0"}[10m])) > 2.5""", "", "ConnectCardAnswersSlow"),
+    (ALERTS, """
+          and
+          sum by (job, namespace, writer) (increase(connect_card_commit_seconds_count[10m])) >= 20""", "", "ConnectCardDatabaseSlow"),
+    (ALERTS, 'ack_seconds_bucket{le="1.0"}[10m])) > 2.5', 'ack_seconds_bucket{le="1.0"}[10m])) > 2', "ConnectCardAnswersSlow"),
+    (ALERTS, 'commit_seconds_bucket{le="0.5"}[10m])) > 2.5', 'commit_seconds_bucket{le="0.5"}[10m])) > 2', "ConnectCardDatabaseSlow"),
+    (ALERTS, 'commit_seconds_bucket{le="0.5"}', 'commit_seconds_bucket{le="1.0"}', "commit_seconds has no bucket up to 1.0"),
+    (TESTS, 'commit_seconds_bucket{job="connect-card",writer="change",le="2.0"}', 'commit_seconds_bucket{job="connect-card",writer="change",le="1.0"}', "commit_seconds has no bucket up to 1.0"),
     ("docs/operations.md", "### ConnectCardClockWrong", "### ConnectCardClockRight", "no entry for ConnectCardClockWrong"),
 ]
 PLANTED_GRAFANA = [
