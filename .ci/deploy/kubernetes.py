@@ -191,11 +191,15 @@ def ways(root, kinds, labels):
         yield from (
             f"the Ingress leaves out {route}" for route in routes if not any(route.startswith(f"{at}/") for at in let)
         )
-    for monitor in (monitor["spec"] for monitor in kinds.get("PodMonitor", [])):
+    for monitor in kinds.get("PodMonitor", []):
+        # By this label the Prometheus Operator is mostly told what to take up.
+        release = monitor["metadata"].get("labels", {}).get("release")
+        if not release or f"labels: {{ release: {release} }}" not in text(root, "docs/operations.md"):
+            yield f"the PodMonitor is of the release {release}, and docs/operations.md's PrometheusRule is not"
         # The alerts and the dashboard know it by this name.
-        if labels.get(monitor.get("jobLabel")) != NAME:
+        if labels.get(monitor["spec"].get("jobLabel")) != NAME:
             yield f"the PodMonitor's job is not {NAME}"
-        for end in monitor["podMetricsEndpoints"]:
+        for end in monitor["spec"]["podMetricsEndpoints"]:
             if (end["port"], end.get("path", "/metrics")) != ("metrics", "/metrics"):
                 yield f"the PodMonitor scrapes {end['port']}{end.get('path', '/metrics')}"
 
@@ -372,6 +376,8 @@ PLANTED = [
     (f"{KUBE}/components/ingress/ingress.yaml", "path: /connected", "path: /connect", "the Ingress leaves out /connected/"),
     (f"{KUBE}/components/ingress/ingress.yaml", "path: /slack\n            pathType: Prefix", "path: /slack\n            pathType: Exact", "the Ingress leaves out /slack/"),
     (f"{KUBE}/components/pod-monitor/pod-monitor.yaml", "  jobLabel: app.kubernetes.io/name\n", "", "the PodMonitor's job is not connect-card"),
+    (f"{KUBE}/components/pod-monitor/pod-monitor.yaml", "labels: { release", "annotations: { release", "the PodMonitor is of the release None"),
+    ("docs/operations.md", "labels: { release: kube-prometheus-stack }", "labels: { release: prometheus }", "docs/operations.md's PrometheusRule is not"),
     (f"{KUBE}/components/pod-monitor/pod-monitor.yaml", "port: metrics", "port: http", "the PodMonitor scrapes http"),
     (f"{KUBE}/components/pod-monitor/pod-monitor.yaml", "interval: 15s", "interval: 15s\n      path: /numbers", "the PodMonitor scrapes metrics/numbers"),
     (f"{KUBE}/sqlite/kustomization.yaml", "namespace: connect-card", "namespace: default", "not in the namespace connect-card"),
