@@ -37,9 +37,10 @@ def measured(root):
 
 def values_of_labels(root):
     """Each label whose values are an enum of the bot's, with all of its values in any metric."""
-    names = dict(re.findall(r"labels!\((\w+): ([^;]*)\);", text(root, "src/telemetry/labels.rs")))
+    code = telemetry(root)
+    names = dict(re.findall(r"labels!\((\w+): ([^;]*)\);", code))
     found = {}
-    for label, kind in re.findall(r"^    (?:pub )?(\w+): (\w+),$", text(root, "src/telemetry/metrics.rs"), re.MULTILINE):
+    for label, kind in re.findall(r"^    (?:pub(?:\(\w+\))? )?(\w+): (\w+),$", code, re.MULTILINE):
         if kind in names:
             found.setdefault(label, set()).update(re.findall(r'= "([^"]+)"', names[kind]))
     if not {"answer", "party", "call", "outcome"} <= found.keys() or len(found["call"]) < 15:
@@ -47,16 +48,21 @@ def values_of_labels(root):
     return found
 
 
+def telemetry(root):
+    """The code that owns the metrics."""
+    return "".join(path.read_text(encoding="utf-8") for path in sorted((root / "src/telemetry").glob("*.rs")))
+
+
 def by_buckets(root, written):
     """What is asked of a histogram's bucket that the bot does not have."""
-    code = text(root, "src/telemetry/metrics.rs")
+    code = telemetry(root)
     bounds = {
         name: {*re.findall(r"[\d.]+", values.partition("=")[2]), "+Inf"}
         for name, values in re.findall(r"const (\w+_BUCKETS): ([^;]*; \d+\] = \[[^\]]*\]);", code)
     }
     of = dict(re.findall(r"(\w+_seconds): (?:Family<[^;]*?)?Histogram::new\((\w+)\)", code))
     if len(of) < 6 or not set(of.values()) <= bounds.keys():
-        raise SystemExit("src/telemetry/metrics.rs: the buckets cannot be found any more; mend .ci/check_deploy")
+        raise SystemExit("src/telemetry: the buckets cannot be found any more; mend .ci/check_deploy")
     for name, bound in re.findall(r'connect_card_(\w+)_bucket\{[^}]*\ble="([^"]*)"', written):
         if bound not in bounds[of[name]]:
             yield f"{name} has no bucket up to {bound}"
