@@ -202,7 +202,8 @@ impl App {
         let sockets = opener.map(|opener| {
             let (commands, interactivity) = (Arc::clone(&state.commands), Arc::clone(&state.interactivity));
             let (clock, metrics) = (parts.clock.clone(), parts.metrics.clone());
-            let sockets = Sockets { clock, metrics, opener, commands, interactivity, open };
+            let web_api = parts.web_api.clone();
+            let sockets = Sockets { clock, metrics, opener, web_api, commands, interactivity, open };
             tokio::spawn(sockets::keep(sockets, close_listeners.clone()))
         });
         let requests = serve(listener, server::routes(state));

@@ -120,6 +120,8 @@ class Slack:
             case "auth.test":
                 answer = {"url": "https://made-up.slack.com/", "team": "Made up", "team_id": TEAM, "user": "bot",
                           "user_id": "U0BOT", "bot_id": "B0BOT", "is_enterprise_install": False}
+            case "bots.info":
+                answer = {"bot": {"id": fields["bot"], "app_id": APP, "user_id": "U0BOT", "deleted": False}}
             case "users.info":
                 answer = {"user": {"id": fields["user"], "team_id": TEAM, "name": "alice", "deleted": False,
                                    "is_bot": False, "is_restricted": False, "is_ultra_restricted": False}}

@@ -16,7 +16,7 @@ use std::time::Duration;
 
 use ring::digest::{SHA256, digest};
 use serde_json::Value;
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -29,6 +29,7 @@ use crate::slack::envelope::{Envelope, Kind};
 use crate::slack::interaction::Interaction;
 use crate::slack::respond::PostError;
 use crate::slack::socket::{self, Opener};
+use crate::slack::web_api::WebApi;
 use crate::telemetry::{Metrics, SocketEnd};
 use hearing::{End, Hearing};
 use pace::{Outcome, Pace};
@@ -72,6 +73,8 @@ pub struct Sockets {
     pub metrics: Metrics,
     /// What opens them.
     pub opener: Opener,
+    /// Slack's Web API, with a bot token.
+    pub web_api: Option<WebApi>,
     /// Where commands go.
     pub commands: Arc<Commands>,
     /// Where presses and forms go.
@@ -83,8 +86,13 @@ pub struct Sockets {
 /// Keeps sockets open until `stop`, then ends them: what was heard is answered first.
 pub async fn keep(sockets: Sockets, stop: CancellationToken) {
     let renewals = sockets.opener.renewals();
-    let place =
-        Place { sockets: Arc::new(sockets), complaints: Arc::default(), leaving: TaskTracker::new(), stop };
+    let place = Place {
+        sockets: Arc::new(sockets),
+        complaints: Arc::default(),
+        own_app: Arc::default(),
+        leaving: TaskTracker::new(),
+        stop,
+    };
     let keep_one = || {
         let (place, stop) = (place.clone(), place.stop.clone());
         keep_trying(renewals.clone(), stop, move |token| place.clone().once(token))
@@ -126,6 +134,8 @@ where
 struct Place {
     sockets: Arc<Sockets>,
     complaints: Arc<Complaints>,
+    /// The app of the bot token, once asked for: no other bot's token takes its place without a restart.
+    own_app: Arc<OnceCell<Option<String>>>,
     /// The sockets that are listened to no more but for what is under way.
     leaving: TaskTracker,
     stop: CancellationToken,
@@ -135,7 +145,7 @@ impl Place {
     /// Opens a socket and hears until it ends; `None`: the bot stops. `token` is the number of the token that
     /// it is opened with.
     async fn once(self, token: u64) -> Option<Outcome> {
-        let Self { sockets, complaints, leaving, stop } = self;
+        let Self { sockets, complaints, leaving, stop, .. } = self.clone();
         let socket = match stop.run_until_cancelled(sockets.opener.open()).await? {
             Ok(socket) => socket,
             Err(error) => {
@@ -149,6 +159,8 @@ impl Place {
         };
         complaints.over();
         tracing::info!(app = socket.app_id, connections = socket.connections, "a socket to Slack is open");
+        // Nothing that is heard waits for it.
+        tokio::spawn(self.compare(socket.app_id.clone()));
         let since = Instant::now();
         let mut hearing = Hearing::new(socket, Arc::clone(&sockets));
         let end = hearing.listen(&stop).await;
@@ -170,6 +182,24 @@ impl Place {
             }
         }
         Some(end.outcome(lasted))
+    }
+
+    /// Tells whoever runs the bot if the socket is of another app than the bot token, as far as both can be
+    /// known: everything would look well, and no command of the bot's own app would come.
+    async fn compare(self, of_socket: Option<String>) {
+        let (Some(of_socket), Some(web_api)) = (of_socket, &self.sockets.web_api) else { return };
+        // Without the scope for it nothing is known, and nothing is said.
+        let Ok(own) = self.own_app.get_or_try_init(|| web_api.app_id()).await else { return };
+        if let Some(own) = own
+            && *own != of_socket
+            && self.complaints.is_another(&of_socket)
+        {
+            tracing::error!(
+                "SLACK_APP_TOKEN is of another app ({of_socket}) than SLACK_BOT_TOKEN ({own}), so the bot hears \
+                 the commands of that one: in the settings of {own}, {}",
+                socket::MAKE_TOKEN
+            );
+        }
     }
 }
 
@@ -209,6 +239,8 @@ struct Complaints(Mutex<Told>);
 struct Told {
     token: u64,
     words: BTreeSet<String>,
+    /// Another app than the bot's, of which sockets were opened last.
+    another: Option<String>,
 }
 
 impl Complaints {
@@ -235,10 +267,17 @@ impl Complaints {
     fn is_new(&self, token: u64, word: &str) -> bool {
         let mut told = self.told();
         if token > told.token {
-            *told = Told { token, words: BTreeSet::new() };
+            *told = Told { token, ..Told::default() };
         }
         // Of one that has been replaced meanwhile nobody wants to know any more.
         token == told.token && told.words.insert(word.to_owned())
+    }
+
+    fn is_another(&self, app: &str) -> bool {
+        let mut told = self.told();
+        let is_new = told.another.as_deref() != Some(app);
+        told.another = Some(app.to_owned());
+        is_new
     }
 
     fn over(&self) {

@@ -279,6 +279,8 @@ impl Socket {
     }
 }
 
+/// What to do for a token that opens sockets.
+pub const MAKE_TOKEN: &str = "make an app-level token with the scope connections:write under Basic Information > App-Level Tokens, for SLACK_APP_TOKEN";
 /// What to do where the word says no more.
 const UNKNOWN: &str = "look at Socket Mode and App-Level Tokens in the app's settings";
 
@@ -291,7 +293,7 @@ pub fn advice(word: &str) -> &'static str {
         }
         "missing_scope" => "give the app-level token the scope connections:write: make a new one with it",
         "invalid_auth" | "not_authed" | "token_revoked" | "not_allowed_token_type" | "account_inactive" => {
-            "make an app-level token with the scope connections:write under Basic Information > App-Level Tokens, for SLACK_APP_TOKEN"
+            MAKE_TOKEN
         }
         _ => refusal::fix(word).map_or(UNKNOWN, Fix::advice),
     }

@@ -234,6 +234,22 @@ impl WebApi {
         Ok(answer.user)
     }
 
+    /// The app that the token is of, if Slack tells. Needs the scope `users:read`.
+    /// <https://docs.slack.dev/reference/methods/bots.info>
+    ///
+    /// # Errors
+    /// [`PostError`].
+    pub async fn app_id(&self) -> Result<Option<String>, PostError> {
+        let text =
+            |answer: &Value, path: &str| answer.pointer(path).and_then(Value::as_str).map(str::to_owned);
+        let own: Value = self.call(Call::reading("auth.test"), &serde_json::json!({})).await?;
+        // Of an app that is installed in a whole organisation, Slack would have to be told where.
+        let everywhere = own.get("is_enterprise_install").and_then(Value::as_bool).unwrap_or_default();
+        let Some(bot) = text(&own, "/bot_id").filter(|_| !everywhere) else { return Ok(None) };
+        let bot: Value = self.read("bots.info", ("bot", &bot)).await?;
+        Ok(text(&bot, "/bot/app_id"))
+    }
+
     /// The members of a user group. Needs the scope `usergroups:read` and a paid plan.
     /// <https://docs.slack.dev/reference/methods/usergroups.users.list>
     ///

@@ -77,6 +77,8 @@ pub enum Operation {
     OpenView,
     /// `auth.test`
     AuthTest,
+    /// `bots.info`
+    BotInfo,
     /// `users.info`
     UserInfo,
     /// `usergroups.users.list`
@@ -108,6 +110,7 @@ impl Operation {
             | Self::PostEphemeral
             | Self::OpenView
             | Self::AuthTest
+            | Self::BotInfo
             | Self::UserInfo
             | Self::GroupMembers
             | Self::OpenSocket
@@ -238,7 +241,7 @@ labels!(Party: Fivetran = "fivetran", Slack = "slack");
 labels!(Operation: Create = "create", Look = "look", List = "list", See = "see", Delete = "delete", Sync = "sync",
     Card = "card", Catalogue = "catalogue", Metadata = "metadata", Account = "account", Group = "group",
     Post = "chat.postMessage", Update = "chat.update", PostEphemeral = "chat.postEphemeral",
-    OpenView = "views.open", AuthTest = "auth.test", UserInfo = "users.info",
+    OpenView = "views.open", AuthTest = "auth.test", BotInfo = "bots.info", UserInfo = "users.info",
     GroupMembers = "usergroups.users.list", OpenSocket = "apps.connections.open", ResponseUrl = "response_url");
 labels!(CallOutcome: Ok = "ok", Refused = "refused", Limited = "limited", Failed = "failed",
     Unreachable = "unreachable", Timeout = "timeout");

@@ -283,6 +283,11 @@ impl SlackStandIn {
         self.state().directory.join(channel);
     }
 
+    /// The bot token is of this app. The sockets are of [`APP_ID`] all the same.
+    pub fn set_bot_app(&self, app: &str) {
+        app.clone_into(&mut self.state().bot_app);
+    }
+
     /// Archives a channel: nothing can be posted there or edited any more.
     pub fn archive(&self, channel: &str) {
         self.state().directory.archive(channel);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use connect_card::reply::live::RENEW;
 use expect_test::expect;
 use stand_ins::fault::Fault;
-use stand_ins::slack::{APP_TOKEN, Ack, Delivery, Oddity, Opening, Rotation, Rule, Twice, Which};
+use stand_ins::slack::{APP_ID, APP_TOKEN, Ack, Delivery, Oddity, Opening, Rotation, Rule, Twice, Which};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -457,5 +457,25 @@ async fn one_socket_too_many_is_no_refusal_for_good() {
     outside.slack.wait_for_sockets(|count| count == 10).await;
     for process in processes {
         process.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_token_of_another_app_is_told_of() {
+    for (app, told) in [(APP_ID, 0), ("A0OTHER", 1)] {
+        let outside = Outside::start().await;
+        outside.slack.set_bot_app(app);
+        let process = Program::against(&outside).with("SLACK_APP_TOKEN", APP_TOKEN).start().await;
+        let compared = |process: &Process| process.log().matches("is of another app (A0SANDBOX)").count();
+        until("the question", async || (outside.slack.calls_to("bots.info") == 1).then_some(())).await;
+        until("what is said", async || (compared(&process) == told).then_some(())).await;
+        // Another socket is no news.
+        let opened = outside.slack.sockets_opened();
+        outside.slack.reset_sockets(Which::All);
+        until("other sockets", async || (outside.slack.sockets_opened() > opened + 1).then_some(())).await;
+        let log = process.stop().await;
+        assert_eq!(log.matches("is of another app").count(), told, "{log}");
+        assert_eq!(log.matches("than SLACK_BOT_TOKEN (A0OTHER)").count(), told, "{log}");
+        assert_eq!(outside.slack.calls_to("bots.info"), 1);
     }
 }

@@ -129,6 +129,8 @@ pub(crate) struct State {
     pub(crate) scopes: Vec<String>,
     /// The one token that is known.
     pub(crate) bot_token: String,
+    /// The app that the bot token is of.
+    pub(crate) bot_app: String,
     hooks: HashMap<String, Hook>,
     triggers: HashMap<String, Trigger>,
     last_ts: i64,
@@ -146,6 +148,7 @@ impl State {
             homes: BTreeMap::new(),
             scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
             bot_token: bot_token.to_owned(),
+            bot_app: super::APP_ID.to_owned(),
             hooks: HashMap::new(),
             triggers: HashMap::new(),
             last_ts: 0,

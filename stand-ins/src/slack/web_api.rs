@@ -103,7 +103,7 @@ fn required(method: &str) -> &'static [&'static str] {
 fn scope(method: &str) -> &'static str {
     match method {
         "chat.postMessage" | "chat.update" | "chat.postEphemeral" => "chat:write",
-        "users.info" => "users:read",
+        "users.info" | "bots.info" => "users:read",
         "usergroups.users.list" => "usergroups:read",
         _ => "",
     }
@@ -127,6 +127,7 @@ fn call(method: &str, arguments: &Value, state: &mut State, now: Timestamp) -> S
         "views.open" => views_open(arguments, state, now),
         "views.update" => views_update(arguments, state, now),
         "views.publish" => views_publish(arguments, state),
+        "bots.info" => bots_info(arguments, state),
         "users.info" => match state.directory.user(text(arguments, "user")) {
             Some(user) => Ok(json!({ "user": user.to_json(state.directory.organisation) })),
             None => Err("user_not_found".into()),
@@ -154,6 +155,17 @@ fn auth_test(organisation: Organisation) -> Value {
         answer["team_id"] = json!(ENTERPRISE_ID);
     }
     answer
+}
+
+/// The app's own bot; there is no other. <https://docs.slack.dev/reference/methods/bots.info>
+fn bots_info(arguments: &Value, state: &State) -> Success {
+    match text(arguments, "bot") {
+        BOT_ID => Ok(json!({ "bot": {
+            "id": BOT_ID, "deleted": false, "name": "connect-card", "updated": 1_790_000_000,
+            "app_id": state.bot_app, "user_id": BOT_USER_ID,
+        } })),
+        _ => Err("bot_not_found".into()),
+    }
 }
 
 fn post_message(arguments: &Value, state: &mut State, now: Timestamp) -> Success {
