@@ -1,6 +1,8 @@
 //! A line that the bot proposes can be typed by a button, by the person to whom it was proposed, where
 //! it was, and with nothing else coming of it than if they had typed it.
 
+use std::time::Duration;
+
 use connect_card::reply::ask::TYPE;
 use serde_json::json;
 
@@ -23,7 +25,10 @@ async fn a_press_does_what_the_line_would_do_and_only_once() {
     assert_eq!(answer["replace_original"], true);
     assert!(answer.to_string().contains("Making a link for Google Ads now"), "{answer}");
     assert_eq!(bot.created(), 1);
-    // A client that still shows the button.
+    // A client that still shows the button: what took its place comes there once more.
+    let again = bot.presses(USER, &question, TYPE[0]).await;
+    assert_eq!(again["blocks"], answer["blocks"]);
+    bot.advance(Duration::from_secs(61));
     let again = bot.presses(USER, &question, TYPE[0]).await;
     assert!(again.to_string().contains("An earlier request"), "{again}");
     assert_eq!(bot.created(), 1);
