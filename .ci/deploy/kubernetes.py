@@ -35,6 +35,12 @@ DRAIN_SECONDS = 35
 # How long a pod that goes still answers, so that every balancer has heard of it.
 PAUSE_SECONDS = 5
 USER = 65532
+# How long a pod may take to start, which a database that is starting itself may need.
+START_SECONDS = 30
+# What the bot needs whichever way it is reached.
+SECRETS = {"SLACK_BOT_TOKEN_FILE", "FIVETRAN_API_KEY_FILE", "FIVETRAN_API_SECRET_FILE"}
+# Where a cluster and its cloud have what is nobody's business, their metadata first.
+PRIVATE = {"10.0.0.0/8", "100.64.0.0/10", "169.254.0.0/16", "172.16.0.0/12", "192.168.0.0/16", "fc00::/7", "fe80::/10"}
 EVERYWHERE = {"0.0.0.0", "::", "[::]"}
 # Where each probe asks. A pod that is not ready helps nobody by being started again.
 PROBES = {"startupProbe": "/healthz", "livenessProbe": "/healthz", "readinessProbe": "/readyz"}
@@ -173,6 +179,17 @@ def let_out(policies):
             yield from ((port["port"], port["protocol"]) for port in rule["ports"])
 
 
+def too_open(policies):
+    """Where a policy lets in everybody, or lets the bot out to what is private."""
+    for policy in policies:
+        if any(not rule.get("from") for rule in policy["spec"].get("ingress", [])):
+            yield "a NetworkPolicy lets everybody in"
+        blocks = [to["ipBlock"] for rule in policy["spec"].get("egress", []) for to in rule.get("to", [])]
+        let = {cidr for block in blocks for cidr in block.get("except", [])}
+        if blocks and PRIVATE - let:
+            yield f"a NetworkPolicy lets the bot reach {min(PRIVATE - let)}"
+
+
 def ways(root, kinds, labels):
     """Where what lets people in, or watches, does not lead to what the bot has there."""
     served = {port["name"] for service in kinds.get("Service", []) for port in service["spec"]["ports"]}
@@ -224,6 +241,9 @@ def started(root, kinds, pod, container):
         asked = container.get(probe, {}).get("httpGet", {})
         if (asked.get("port"), asked.get("path")) != ("http", wanted):
             yield f"the {probe} asks for {asked.get('port')}{asked.get('path')}"
+    start = container.get("startupProbe", {})
+    if start.get("periodSeconds", 10) * start.get("failureThreshold", 3) < START_SECONDS:
+        yield f"a pod has less than {START_SECONDS} s to start"
     if kinds["Deployment"][0]["metadata"].get("namespace") != NAME:
         yield f"the bot is not in the namespace {NAME}"
     if kinds["Namespace"][0]["metadata"]["labels"].get("pod-security.kubernetes.io/enforce") != "restricted":
@@ -306,6 +326,7 @@ def by_use(root, objects, base, components):
             yield "the replicas share no database, or may all be on one node"
         if pause < PAUSE_SECONDS:
             yield "a pod goes before every balancer knows"
+    yield from too_open(policies)
     for port in {(443, "TCP"), (53, "UDP"), (53, "TCP")} - {*let_out(policies)}:
         yield f"no NetworkPolicy lets the bot reach port {port[0]} over {port[1]}"
     if {"Ingress", "Egress"} != {way for policy in policies for way in policy["spec"].get("policyTypes", [])}:
@@ -316,6 +337,7 @@ def by_use(root, objects, base, components):
     sockets = "socket-mode" in components
     if ways_in != ({"metrics"} if sockets else {"http", "metrics"}) or bool(kinds.get("Service")) == sockets:
         yield f"it can be reached at {sorted(map(str, ways_in))}"
+    yield from (f"it does not have {name}" for name in sorted(SECRETS - env.keys()))
     both = "both-ways" in components
     if ("SLACK_SIGNING_SECRET_FILE" in env, "SLACK_APP_TOKEN_FILE" in env) != (not sockets, sockets or both):
         yield "it does not have the secret of its way to Slack, or has another's"
@@ -388,6 +410,10 @@ PLANTED = [
     (f"{KUBE}/components/both-ways/kustomization.yaml", "SLACK_APP_TOKEN_FILE", "SLACK_BOT_TOKEN_FILE", "the secret of its way to Slack"),
     (f"{KUBE}/components/second-key/kustomization.yaml", "/secrets/FIVETRAN_API_SECRET_2", "/secrets/FIVETRAN_API_SECRET", "FIVETRAN_API_SECRET_2_FILE is"),
     (f"{KUBE}/components/second-key/kustomization.yaml", "{ name: FIVETRAN_API_SECRET_2_FILE, value: /secrets/FIVETRAN_API_SECRET_2 }", "", "both halves"),
+    (f"{KUBE}/base/network-policy.yaml", "        - namespaceSelector: { matchLabels: { kubernetes.io/metadata.name: monitoring } }\n", "", "lets everybody in"),
+    (f"{KUBE}/base/network-policy.yaml", "169.254.0.0/16, ", "", "reach 169.254.0.0/16"),
+    (f"{KUBE}/base/deployment.yaml", "            failureThreshold: 30\n", "", "less than 30 s to start"),
+    (f"{KUBE}/base/deployment.yaml", "            - { name: FIVETRAN_API_SECRET_FILE, value: /secrets/FIVETRAN_API_SECRET }\n", "", "it does not have FIVETRAN_API_SECRET_FILE"),
     ("docs/deploying.md", "namespace: connect-card\n   resources", "resources", "is not in the namespace"),
 ]
 # fmt: on

@@ -35,7 +35,21 @@ EXACT = {
     "SystemCallFilter": ["@system-service", "~@privileged @resources"],
     "SystemCallErrorNumber": ["EPERM"],
     "WantedBy": ["multi-user.target"],
+    "DevicePolicy": ["closed"],
+    "ProtectProc": ["invisible"],
+    "ProcSubset": ["pid"],
+    "CapabilityBoundingSet": [""],
+    "AmbientCapabilities": [""],
+    "KeyringMode": ["private"],
+    "SystemCallArchitectures": ["native"],
 }
+# The rest of the sandbox. Each of them alone may go without the whole being rated above what is allowed.
+YES = """
+    ProtectHome PrivateTmp PrivateDevices PrivateMounts RemoveIPC
+    ProtectClock ProtectControlGroups ProtectHostname ProtectKernelLogs ProtectKernelModules ProtectKernelTunables
+    NoNewPrivileges PrivateUsers RestrictNamespaces RestrictRealtime RestrictSUIDSGID LockPersonality
+    MemoryDenyWriteExecute
+""".split()
 # What shuts the bot off from the network, or from files that it needs.
 SHUTS_OFF = {
     "PrivateNetwork", "IPAddressDeny", "SocketBindDeny", "RestrictNetworkInterfaces", "RootDirectory", "RootImage",
@@ -68,9 +82,9 @@ def systemd(root):
         yield f"docs/deploying.md does not put the database into /var/lib/{state}"
     if int(spoken.get("TimeoutStopSec", ["0"])[0]) < DRAIN_SECONDS:
         yield f"TimeoutStopSec leaves less than {DRAIN_SECONDS} s for draining"
-    for key, wanted in EXACT.items():
+    for key, wanted in {**EXACT, **dict.fromkeys(YES, ["yes"])}.items():
         if spoken.get(key) != wanted:
-            yield f"{key} is not {' and '.join(wanted)}"
+            yield f"{key} is not {' and '.join(wanted) or 'empty'}"
     if {"Environment", "EnvironmentFile", "PassEnvironment"} & set(spoken):
         yield "it puts the secrets into its environment, where other processes may read them"
 
@@ -103,6 +117,9 @@ PLANTED = [
     (UNIT, "PrivateTmp=yes", "NoExecPaths=/usr/local", "shuts the bot off"),
     (UNIT, "PrivateTmp=yes", "EnvironmentFile=/etc/connect-card/.env", "puts the secrets into its environment"),
     (UNIT, "After=network-online.target\nWants=network-online.target\n", "", "After is not network-online.target"),
+    (UNIT, "NoNewPrivileges=yes\n", "", "NoNewPrivileges is not yes"),
+    (UNIT, "AmbientCapabilities=\n", "AmbientCapabilities=CAP_NET_ADMIN\n", "AmbientCapabilities is not empty"),
+    (UNIT, "ProtectProc=invisible\n", "", "ProtectProc is not invisible"),
     (UNIT, "WantedBy=multi-user.target", "WantedBy=graphical.target", "WantedBy is not multi-user.target"),
 ]
 # fmt: on
