@@ -6,15 +6,17 @@
 use jiff::SignedDuration;
 use ring::rand::{SecureRandom as _, SystemRandom};
 use secrecy::SecretString;
+use slack_morphism::prelude::SlackMessageContent;
 use tokio::sync::mpsc;
 
 use super::deadline::Deadline;
 use crate::clock::Clock;
 use crate::crash::crash_point;
 use crate::journal::Progress;
-use crate::reply::UnderWay;
+use crate::reply::{self, UnderWay};
 use crate::slack::{ResponseUrl, id};
 use crate::store::{Accepted, Before, Claimed, NewCommand, Store, StoreError, Twin};
+use crate::telemetry::Answer;
 use crate::work::{Intent, Work};
 
 /// How long after a command the same request is answered as the first time although it has ended: Slack
@@ -50,6 +52,27 @@ pub(super) enum Answered {
     NotAccepted,
     /// The database may have taken it. It is being made void, but that is not certain yet.
     Unsure,
+}
+
+impl Answered {
+    /// What a request that was answered so counts as.
+    pub(super) fn counts_as(&self) -> Answer {
+        match self {
+            Self::Accepted(_) => Answer::Accepted,
+            Self::AlreadyOnIt(_) => Answer::Replied,
+            Self::NotAccepted | Self::Unsure => Answer::NotAccepted,
+        }
+    }
+
+    /// What whoever wants the work is told.
+    pub(super) fn told(&self, work: &Work) -> SlackMessageContent {
+        match self {
+            Self::Accepted(id) => reply::accepted(work, id),
+            Self::AlreadyOnIt(under_way) => reply::already_on_it(work, under_way),
+            Self::NotAccepted => reply::not_accepted(),
+            Self::Unsure => reply::unsure(),
+        }
+    }
 }
 
 /// Whether a command was committed, or what it met, as far as that can be told.

@@ -16,7 +16,7 @@ use serde_json::Value;
 use slack_morphism::prelude::{SlackCommandEventResponse, SlackMessageContent, SlackMessageResponseType};
 use tokio::time::timeout_at;
 
-use super::accept::{Answered, Asked, Intake};
+use super::accept::{Asked, Intake};
 use super::deadline::Deadline;
 use super::doctor::Doctor;
 use super::form::Forms;
@@ -243,12 +243,8 @@ impl Commands {
         };
         let SlashCommand { team_id, channel_id, user_id, response_url, .. } = typed;
         let asked = Asked { team_id, channel_id, user_id, response_url };
-        match self.intake.accept(key, asked, &work, progress, deadline).await {
-            Answered::Accepted(id) => (Answer::Accepted, reply::accepted(&work, &id)),
-            Answered::AlreadyOnIt(under_way) => replied(reply::already_on_it(&work, &under_way)),
-            Answered::NotAccepted => (Answer::NotAccepted, reply::not_accepted()),
-            Answered::Unsure => (Answer::NotAccepted, reply::unsure()),
-        }
+        let answered = self.intake.accept(key, asked, &work, progress, deadline).await;
+        (answered.counts_as(), answered.told(&work))
     }
 
     /// The links of the channel of the command.

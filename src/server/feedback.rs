@@ -10,15 +10,42 @@ use crate::slack::caller::Caller;
 use crate::slack::interaction::Interaction;
 use crate::slack::respond::{self, PostError};
 use crate::slack::web_api::WebApi;
+use crate::telemetry::Answer;
 
-/// What there is to say.
-pub(super) enum Feedback {
+/// What there is to say, and what the press counts as that it answers.
+pub(super) struct Feedback {
+    pub(super) answer: Answer,
+    said: Option<(SlackMessageContent, Place)>,
+}
+
+/// Where it is said.
+enum Place {
     /// In the place of the question.
-    Replace(SlackMessageContent),
+    Question,
     /// Beside the message, which stays.
-    Ephemeral(SlackMessageContent),
+    Beside,
+}
+
+impl Feedback {
+    /// In the place of the question.
+    pub(super) fn replace(content: SlackMessageContent) -> Self {
+        Self { answer: Answer::Replied, said: Some((content, Place::Question)) }
+    }
+
+    /// Beside the message, which stays.
+    pub(super) fn ephemeral(content: SlackMessageContent) -> Self {
+        Self { answer: Answer::Replied, said: Some((content, Place::Beside)) }
+    }
+
     /// The message itself will show it.
-    None,
+    pub(super) fn none() -> Self {
+        Self { answer: Answer::Replied, said: None }
+    }
+
+    /// The same of a press that counts as this.
+    pub(super) fn counting_as(self, answer: Answer) -> Self {
+        Self { answer, ..self }
+    }
 }
 
 /// The ways to somebody who pressed something.
@@ -41,17 +68,14 @@ impl Way {
 /// Tells somebody what came of a press, by the first way that works. A sentence that may be there
 /// already is better said twice than not at all.
 pub(super) fn tell(caller: Caller, web_api: Option<WebApi>, way: Way, said: Feedback) {
-    let (content, replaces) = match said {
-        Feedback::None => return,
-        Feedback::Replace(content) => (content, true),
-        Feedback::Ephemeral(content) => (content, false),
-    };
+    let Some((content, place)) = said.said else { return };
     tokio::spawn(async move {
         if let Some(url) = &way.response_url {
-            let sent = if replaces {
-                respond::replace(&caller, url, &content).await
-            } else {
-                respond::post(&caller, url, &content, SlackMessageResponseType::Ephemeral).await
+            let sent = match place {
+                Place::Question => respond::replace(&caller, url, &content).await,
+                Place::Beside => {
+                    respond::post(&caller, url, &content, SlackMessageResponseType::Ephemeral).await
+                }
             };
             let Err(error) = sent else { return };
             tracing::info!(%error, "a press could not be answered by its response_url");

@@ -30,6 +30,7 @@ use crate::seal::Sealer;
 use crate::slack::interaction::{Interaction, View, Workspace};
 use crate::slack::web_api::WebApi;
 use crate::slack::{ResponseUrl, SlashCommand};
+use crate::telemetry::Answer;
 use crate::work::{Request, Work};
 
 /// What the form uses. No `Debug`: it holds secrets.
@@ -141,30 +142,55 @@ impl Forms {
         (same && draft.user_id == user_id).then_some(draft)
     }
 
-    /// Takes a submitted form: the same path from here on as a typed command's. `None` for a view that
-    /// is none of ours.
+    /// Takes a submitted form: the same path from here on as a typed command's. What that counts as, and
+    /// the answer; none for a view that is none of ours.
     pub(super) async fn submit(
         &self,
         key: &[u8],
         interaction: &Interaction,
         deadline: Deadline,
-    ) -> Option<SlackViewSubmissionResponse> {
+    ) -> (Answer, Option<SlackViewSubmissionResponse>) {
+        match self.wanted(interaction, deadline).await {
+            Ok((asked, work)) => {
+                let answered = self.intake.accept(key, asked, &work, Progress::default(), deadline).await;
+                let response = match &answered {
+                    Answered::Accepted(_) => reply::close(),
+                    Answered::AlreadyOnIt(under_way) => reply::already_on_it(&work, under_way),
+                    Answered::NotAccepted => reply::not_accepted(),
+                    Answered::Unsure => reply::unsure(),
+                };
+                (answered.counts_as(), Some(response))
+            }
+            Err(response) => (Answer::Replied, response),
+        }
+    }
+
+    /// What a form asks for, and who does.
+    ///
+    /// # Errors
+    /// What there is to say instead, if anything.
+    async fn wanted(
+        &self,
+        interaction: &Interaction,
+        deadline: Deadline,
+    ) -> Result<(Asked, Work), Option<SlackViewSubmissionResponse>> {
+        let instead = |sentence| Some(reply::instead(sentence));
         let view = interaction.view.as_ref().filter(|view| !view.callback_id.is_empty());
         let (Some(view), Some(user_id)) = (view, interaction.user_id.as_deref()) else {
             tracing::warn!("a form came back that cannot be read");
-            return Some(reply::instead(reply::unreadable()));
+            return Err(instead(reply::unreadable()));
         };
         if view.callback_id != reply::CALLBACK {
-            return None;
+            return Err(None);
         }
         let Some(draft) = self.draft(user_id, interaction, view) else {
             tracing::warn!(
                 "a form came back from somebody it was not opened for, or with a draft that does not open"
             );
-            return Some(reply::instead(reply::not_yours()));
+            return Err(instead(reply::not_yours()));
         };
         if self.clock.now().duration_since(draft.issued_at) > LIFE {
-            return Some(reply::instead(reply::too_old(&draft.slash)));
+            return Err(instead(reply::too_old(&draft.slash)));
         }
         let url = draft.response_url.as_deref();
         let response_url = url.and_then(|url| ResponseUrl::parse(url, &self.response_url_origins));
@@ -183,7 +209,7 @@ impl Forms {
         let allowed = self.gate.authorize(&person, &draft.channel_id, self.clock.now(), deadline.early());
         let team_id = match allowed.await {
             Ok(team_id) => team_id,
-            Err(refused) => return Some(reply::instead(reply::refused(&refused))),
+            Err(refused) => return Err(instead(reply::refused(&refused))),
         };
         let mut catalog = self.words.catalog.current();
         if values.service.is_some_and(|id| catalog.get(id).is_none()) {
@@ -192,17 +218,10 @@ impl Forms {
         let vocabulary = self.words.in_channel(&catalog, &draft.slash, &draft.channel_id);
         let request = match form::read(values, &vocabulary) {
             Ok(request) => Request { in_direct_message: draft.is_direct, ..request },
-            Err(faults) => return Some(reply::faults(&faults, &draft.slash)),
+            Err(faults) => return Err(Some(reply::faults(&faults, &draft.slash))),
         };
         let Draft { channel_id, user_id, .. } = draft;
-        let asked = Asked { team_id, channel_id, user_id, response_url };
-        let work = Work::Connect(request);
-        Some(match self.intake.accept(key, asked, &work, Progress::default(), deadline).await {
-            Answered::Accepted(_) => reply::close(),
-            Answered::AlreadyOnIt(under_way) => reply::already_on_it(&work, &under_way),
-            Answered::NotAccepted => reply::not_accepted(),
-            Answered::Unsure => reply::unsure(),
-        })
+        Ok((Asked { team_id, channel_id, user_id, response_url }, Work::Connect(request)))
     }
 
     /// The choices for what somebody has typed into a select so far.

@@ -69,82 +69,88 @@ pub struct Interactivity {
 
 /// Answers one interaction. One that is unknown is answered all the same, and only its kind is
 /// logged: the rest holds what people typed, and a response_url.
-pub async fn handle(Shared(interactivity): Shared<Arc<Interactivity>>, request: Request) -> Response {
-    let response = receive(&interactivity, request).await;
-    if !response.status().is_success() {
-        interactivity.metrics.answered(Answer::Refused, 0.0);
-    }
+pub async fn handle(Shared(route): Shared<Arc<Interactivity>>, request: Request) -> Response {
+    let deadline = Deadline::of(request.extensions());
+    let (answer, response) = match route.receive(request, deadline).await {
+        Ok((answer, Some(said))) => (answer, json(&said)),
+        Ok((answer, None)) => (answer, StatusCode::OK.into_response()),
+        Err(status) => (Answer::Refused, status.into_response()),
+    };
+    route.metrics.answered(answer, deadline.began().elapsed().as_secs_f64());
     response
 }
 
-async fn receive(route: &Interactivity, request: Request) -> Response {
-    let (head, body) = request.into_parts();
-    let deadline = Deadline::of(&head.extensions);
-    let body = match signed::read(body, deadline).await {
-        Ok(body) => body,
-        Err(status) => return status.into_response(),
-    };
-    let signature = match route.signed.verify(&head, &body) {
-        Ok(signature) => signature,
-        Err(status) => return status.into_response(),
-    };
-    let interaction = match Interaction::decode(&body) {
-        Ok(interaction) => interaction,
-        Err(Unreadable { is_form }) => {
-            tracing::warn!(bytes = body.len(), "an interaction that cannot be read");
-            // Of a press, nothing says where to answer; a form waits for an answer in it, and would
-            // close without one as if it had worked.
-            return if is_form {
-                json(&form::instead(form::unreadable()))
-            } else {
-                StatusCode::OK.into_response()
-            };
+impl Interactivity {
+    /// From a request over HTTP to what it counts as and what there is to say, if anything.
+    async fn receive(
+        &self,
+        request: Request,
+        deadline: Deadline,
+    ) -> Result<(Answer, Option<Value>), StatusCode> {
+        let (head, body) = request.into_parts();
+        let body = signed::read(body, deadline).await?;
+        let signature = self.signed.verify(&head, &body)?;
+        match Interaction::decode(&body) {
+            Ok(interaction) => Ok(respond(self, &signature, interaction, deadline).await),
+            Err(Unreadable { is_form }) => {
+                tracing::warn!(bytes = body.len(), "an interaction that cannot be read");
+                // Of a press, nothing says where to answer; a form waits for an answer in it, and would
+                // close without one as if it had worked.
+                let said = is_form.then(|| form::instead(form::unreadable()));
+                Ok((Answer::Replied, said.and_then(|said| serde_json::to_value(said).ok())))
+            }
         }
-    };
-    match respond(route, &signature, interaction, deadline).await {
-        Some(answer) => json(&answer),
-        None => StatusCode::OK.into_response(),
+    }
+
+    /// From the payload of an envelope to what goes into its acknowledgement, if anything.
+    pub(super) async fn heard(&self, key: &[u8], payload: &Value, deadline: Deadline) -> Option<Value> {
+        let interaction = Interaction::of_payload(payload);
+        let (answer, said) = respond(self, key, interaction, deadline).await;
+        self.metrics.answered(answer, deadline.began().elapsed().as_secs_f64());
+        said
     }
 }
 
-/// From an interaction that is Slack's, whichever way it came in, to the answer, if it has one. `key`
-/// names the request: a replay has the same.
-pub(super) async fn respond(
+/// From an interaction that is Slack's, whichever way it came in, to what it counts as and the answer, if
+/// it has one. `key` names the request: a replay has the same.
+async fn respond(
     route: &Interactivity,
     key: &[u8],
     interaction: Interaction,
     deadline: Deadline,
-) -> Option<Value> {
+) -> (Answer, Option<Value>) {
     tracing::debug!(kind = interaction.known_kind(), "an interaction");
+    let replied = |said: Option<Value>| (Answer::Replied, said);
+    let unreadable = |missing: &str| {
+        tracing::warn!(missing, "an interaction that cannot be read");
+        tell(route, &interaction, Feedback::ephemeral(ask::unreadable()));
+        replied(None)
+    };
     match interaction.kind.as_str() {
-        "block_suggestion" => serde_json::to_value(route.forms.suggest(&interaction, deadline).await).ok(),
+        "block_suggestion" => {
+            replied(serde_json::to_value(route.forms.suggest(&interaction, deadline).await).ok())
+        }
         "view_submission" => {
-            serde_json::to_value(route.forms.submit(key, &interaction, deadline).await?).ok()
+            let (answer, said) = route.forms.submit(key, &interaction, deadline).await;
+            (answer, said.and_then(|said| serde_json::to_value(said).ok()))
         }
         // What a button that opens a link does, the browser does.
-        "block_actions" if interaction.action.as_ref().is_some_and(|it| it.id == OPEN_CARD) => None,
-        "block_actions" => {
-            match Press::of(route, &interaction, deadline) {
-                Ok(press) => {
-                    let said = press.answer(route, key).await;
-                    tell(route, &interaction, said);
-                }
-                Err(missing) => {
-                    tracing::warn!(missing, "a press that cannot be read");
-                    tell(route, &interaction, Feedback::Ephemeral(ask::unreadable()));
-                }
+        "block_actions" if interaction.action.as_ref().is_some_and(|it| it.id == OPEN_CARD) => replied(None),
+        "block_actions" => match Press::of(route, &interaction, deadline) {
+            Ok(press) => {
+                let said = press.answer(route, key).await;
+                let answer = said.answer;
+                tell(route, &interaction, said);
+                (answer, None)
             }
-            None
-        }
-        "" => {
+            Err(missing) => unreadable(missing),
+        },
+        "" if interaction.view.is_some() => {
             tracing::warn!(missing = "type", "an interaction that cannot be read");
-            if interaction.view.is_some() {
-                return serde_json::to_value(form::instead(form::unreadable())).ok();
-            }
-            tell(route, &interaction, Feedback::Ephemeral(ask::unreadable()));
-            None
+            replied(serde_json::to_value(form::instead(form::unreadable())).ok())
         }
-        _ => None,
+        "" => unreadable("type"),
+        _ => replied(None),
     }
 }
 
@@ -198,12 +204,12 @@ impl Press {
     async fn answer(mut self, route: &Interactivity, key: &[u8]) -> Feedback {
         let result = match self.action.as_str() {
             RENEW => self.renew(route, key).await,
-            ask::DISMISS => Ok(Feedback::Replace(ask::dismissed())),
+            ask::DISMISS => Ok(Feedback::replace(ask::dismissed())),
             _ => self.answer_for_itself(route, key).await,
         };
         result.unwrap_or_else(|error| {
             tracing::error!(%error, "could not look up what a button is about");
-            Feedback::Ephemeral(reply::not_accepted())
+            Feedback::ephemeral(reply::not_accepted()).counting_as(Answer::NotAccepted)
         })
     }
 
@@ -217,16 +223,16 @@ impl Press {
                     (self.is_direct, self.response_url) = (id::is_direct(&channel, None), None);
                     self.channel_id = channel;
                 }
-                None => return Ok(Feedback::Ephemeral(ask::not_yours())),
+                None => return Ok(Feedback::ephemeral(ask::not_yours())),
             }
         }
         match self.authorize(route).await {
             Ok(team_id) => self.act(route, key, &team_id).await,
             // There is nobody whom they could ask for access.
             Err(Refused { reason: Reason::Outsider, .. }) => {
-                Ok(Feedback::Ephemeral(ask::not_yours_outside()))
+                Ok(Feedback::ephemeral(ask::not_yours_outside()))
             }
-            Err(refused) => Ok(Feedback::Ephemeral(reply::refused(&refused))),
+            Err(refused) => Ok(Feedback::ephemeral(reply::refused(&refused))),
         }
     }
 
@@ -260,7 +266,7 @@ impl Press {
             action if ask::TYPE.contains(&action) => self.types(route, key, team_id).await,
             _ => {
                 tracing::warn!("a press of a button that this version does not have");
-                Ok(Feedback::Ephemeral(ask::unknown()))
+                Ok(Feedback::ephemeral(ask::unknown()))
             }
         }
     }
@@ -281,22 +287,22 @@ impl Press {
     async fn renew(&self, route: &Interactivity, key: &[u8]) -> Result<Feedback, StoreError> {
         let link = self.look_up(route).await?;
         let Some(link) = link.filter(|link| self.is_in_message_of(link)) else {
-            return Ok(Feedback::Ephemeral(ask::not_yours_outside()));
+            return Ok(Feedback::ephemeral(ask::not_yours_outside()));
         };
         if link.state == State::Waiting && route.clock.now() < link.expires_at {
             // Pressed in a client that does not show the new link yet.
-            return Ok(Feedback::Ephemeral(ask::renewed_already()));
+            return Ok(Feedback::ephemeral(ask::renewed_already()));
         }
         Ok(match renew::pressed(&link, &self.user_id) {
-            Ok((work, progress)) => match self.accept(route, key, &link.team_id, &work, progress).await {
-                Answered::Accepted(_) => Feedback::None,
-                Answered::AlreadyOnIt(under_way) => {
-                    Feedback::Ephemeral(reply::already_on_it(&work, &under_way))
-                }
-                Answered::NotAccepted => Feedback::Ephemeral(reply::not_accepted()),
-                Answered::Unsure => Feedback::Ephemeral(reply::unsure()),
-            },
-            Err(why) => Feedback::Ephemeral(ask::not_renewable(why, &link)),
+            Ok((work, progress)) => {
+                let answered = self.accept(route, key, &link.team_id, &work, progress).await;
+                let said = match &answered {
+                    Answered::Accepted(_) => Feedback::none(),
+                    another => Feedback::ephemeral(another.told(&work)),
+                };
+                said.counting_as(answered.counts_as())
+            }
+            Err(why) => Feedback::ephemeral(ask::not_renewable(why, &link)),
         })
     }
 
@@ -325,10 +331,10 @@ impl Press {
         // A renewal asks the same question when its link has moved to another channel.
         let (Some(asked), Some(Work::Connect(mut request) | Work::Renew { mut request, .. })) = (asked, work)
         else {
-            return Ok(Feedback::Ephemeral(ask::not_yours()));
+            return Ok(Feedback::ephemeral(ask::not_yours()));
         };
         if route.clock.now().duration_since(asked.accepted_at) > QUESTION_LIFE {
-            return Ok(Feedback::Replace(ask::too_old()));
+            return Ok(Feedback::replace(ask::too_old()));
         }
         request.confirmed = confirmed;
         self.carry_out(route, key, &asked.team_id, Work::Connect(request), Progress::default()).await
@@ -338,9 +344,9 @@ impl Press {
     async fn types(&self, route: &Interactivity, key: &[u8], team_id: &str) -> Result<Feedback, StoreError> {
         let proposal = Proposal::parse(&self.value)
             .filter(|proposal| proposal.user == self.user_id && proposal.channel == self.channel_id);
-        let Some(proposal) = proposal else { return Ok(Feedback::Ephemeral(ask::not_yours())) };
+        let Some(proposal) = proposal else { return Ok(Feedback::ephemeral(ask::not_yours())) };
         if self.asked_too_long_ago(route) {
-            return Ok(Feedback::Replace(ask::too_old()));
+            return Ok(Feedback::replace(ask::too_old()));
         }
         let typed = SlashCommand {
             team_id: team_id.to_owned(),
@@ -354,10 +360,9 @@ impl Press {
             trigger_id: None,
         };
         let (answer, content) = route.commands.read(&self.once(key), typed, self.deadline).await;
-        if answer == Answer::Accepted && self.channel_id != self.pressed_in {
-            return Ok(Feedback::Replace(reply::accepted_in(&self.channel_id)));
-        }
-        Ok(content.map_or(Feedback::None, Feedback::Replace))
+        let elsewhere = answer == Answer::Accepted && self.channel_id != self.pressed_in;
+        let content = if elsewhere { Some(reply::accepted_in(&self.channel_id)) } else { content };
+        Ok(content.map_or_else(Feedback::none, Feedback::replace).counting_as(answer))
     }
 
     /// Names this button in this message, so that pressing it twice is one command. `key` names the
@@ -400,45 +405,45 @@ impl Press {
         team_id: &str,
     ) -> Result<Feedback, StoreError> {
         let Some(link) = self.link_here(route, team_id).await? else {
-            return Ok(Feedback::Ephemeral(ask::not_yours()));
+            return Ok(Feedback::ephemeral(ask::not_yours()));
         };
         match renew::work(&link) {
             Ok((work, progress)) => self.carry_out(route, key, &link.team_id, work, progress).await,
-            Err(why) => Ok(Feedback::Replace(ask::not_renewable(why, &link))),
+            Err(why) => Ok(Feedback::replace(ask::not_renewable(why, &link))),
         }
     }
 
     /// From a private message about a connection that does not work.
     async fn sync(&self, route: &Interactivity, key: &[u8], team_id: &str) -> Result<Feedback, StoreError> {
         let Some(link) = self.link_here(route, team_id).await? else {
-            return Ok(Feedback::Ephemeral(ask::not_yours()));
+            return Ok(Feedback::ephemeral(ask::not_yours()));
         };
         match sync::work(&link) {
             Ok((work, progress)) => self.carry_out(route, key, &link.team_id, work, progress).await,
-            Err(why) => Ok(Feedback::Replace(ask::not_synced(why, &link))),
+            Err(why) => Ok(Feedback::replace(ask::not_synced(why, &link))),
         }
     }
 
     /// Another page of the list of this channel; the value is nothing but its number.
     async fn turn(&self, route: &Interactivity, team_id: &str) -> Result<Feedback, StoreError> {
-        let Ok(number) = self.value.parse() else { return Ok(Feedback::Ephemeral(ask::not_yours())) };
+        let Ok(number) = self.value.parse() else { return Ok(Feedback::ephemeral(ask::not_yours())) };
         let (store, team, channel) = (route.store.clone(), team_id.to_owned(), self.channel_id.clone());
         let now = route.clock.now();
         let page = self.deadline.wait_for(async move { page_of(&store, &team, &channel, number, now).await });
         let page = page.await.unwrap_or(Err(StoreError::Unanswered))?;
-        Ok(Feedback::Replace(reply::list::list(&page, None)))
+        Ok(Feedback::replace(reply::list::list(&page, None)))
     }
 
     async fn cancel(&self, route: &Interactivity, key: &[u8], team_id: &str) -> Result<Feedback, StoreError> {
         let Some(link) = self.link_here(route, team_id).await? else {
-            return Ok(Feedback::Ephemeral(ask::not_yours()));
+            return Ok(Feedback::ephemeral(ask::not_yours()));
         };
         if self.asked_too_long_ago(route) {
-            return Ok(Feedback::Replace(ask::too_old()));
+            return Ok(Feedback::replace(ask::too_old()));
         }
         // It may have been connected, or be gone, since the button was shown.
         if let Some(why) = cancel::refused(&link) {
-            return Ok(Feedback::Replace(ask::not_cancellable(why, &link)));
+            return Ok(Feedback::replace(ask::not_cancellable(why, &link)));
         }
         let (work, progress) = cancel::work(&link);
         self.carry_out(route, key, &link.team_id, work, progress).await
@@ -458,18 +463,16 @@ impl Press {
         work: Work,
         progress: Progress,
     ) -> Result<Feedback, StoreError> {
-        Ok(Feedback::Replace(match self.accept(route, key, team_id, &work, progress).await {
-            Answered::Accepted(_)
-                if matches!(work, Work::Connect(_) | Work::Renew { .. })
-                    && self.channel_id != self.pressed_in =>
+        let answered = self.accept(route, key, team_id, &work, progress).await;
+        let told = match (&answered, &work) {
+            (Answered::Accepted(_), Work::Connect(_) | Work::Renew { .. })
+                if self.channel_id != self.pressed_in =>
             {
                 reply::accepted_in(&self.channel_id)
             }
-            Answered::Accepted(id) => reply::accepted(&work, &id),
-            Answered::AlreadyOnIt(under_way) => reply::already_on_it(&work, &under_way),
-            Answered::NotAccepted => reply::not_accepted(),
-            Answered::Unsure => reply::unsure(),
-        }))
+            _ => answered.told(&work),
+        };
+        Ok(Feedback::replace(told).counting_as(answered.counts_as()))
     }
 
     async fn accept(

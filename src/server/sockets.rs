@@ -23,10 +23,9 @@ use tokio_util::task::TaskTracker;
 
 use super::commands::Commands;
 use super::deadline::Deadline;
-use super::interactivity::{self, Interactivity};
+use super::interactivity::Interactivity;
 use crate::clock::Clock;
 use crate::slack::envelope::{Envelope, Kind};
-use crate::slack::interaction::Interaction;
 use crate::slack::respond::PostError;
 use crate::slack::socket::{self, Opener};
 use crate::slack::web_api::WebApi;
@@ -210,10 +209,7 @@ impl Sockets {
         let key = name(&envelope.payload);
         let answer = match envelope.kind {
             Kind::SlashCommand => self.commands.heard(&key, &envelope.payload, deadline).await,
-            Kind::Interaction => {
-                let interaction = Interaction::of_payload(&envelope.payload);
-                interactivity::respond(&self.interactivity, &key, interaction, deadline).await
-            }
+            Kind::Interaction => self.interactivity.heard(&key, &envelope.payload, deadline).await,
             Kind::Another => None,
         };
         envelope.acknowledged(answer)

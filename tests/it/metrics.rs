@@ -4,10 +4,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
+use connect_card::reply::live::{OPEN_CARD, RENEW};
 use sqlx::{Connection as _, SqliteConnection};
 use stand_ins::fault::Fault;
+use stand_ins::slack::Message;
 
-use crate::harness::{CHANNEL, Setup, TestBot, client, free_port, until};
+use crate::harness::{CHANNEL, Setup, TestBot, USER, client, free_port, until, values};
+use crate::sockets;
 
 const COMMAND: &str = "google_ads customer_schema";
 
@@ -252,4 +255,61 @@ async fn a_clock_that_is_wrong_is_noticed() {
     })
     .await;
     bot.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn forms_buttons_and_suggestions_are_counted_like_commands_whichever_way_they_come() {
+    for by_http in [true, false] {
+        let setup = if by_http { Setup::new().await } else { sockets::setup().await };
+        let (bot, metrics) = start(setup).await;
+        if !by_http {
+            bot.slack.wait_for_sockets(|count| count == 2).await;
+        }
+        let mut expected = [0.0; 4];
+        let mut counts = async |accepted: f64, replied: f64, not_accepted: f64| {
+            let more = [accepted, replied, not_accepted, 0.0];
+            expected.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
+            let samples = metrics.samples().await;
+            let answers = ["accepted", "replied", "not_accepted", "refused"];
+            let counted =
+                answers.map(|answer| samples[&format!("connect_card_answers_total{{answer=\"{answer}\"}}")]);
+            assert_eq!(counted, expected, "by HTTP: {by_http}");
+            // None of them was refused, so the time that each took is in the histogram.
+            assert_eq!(samples["connect_card_ack_seconds_count"], expected.iter().sum::<f64>());
+        };
+        let view = bot.opens_form().await;
+        counts(0.0, 1.0, 0.0).await;
+        let id = view["id"].as_str().unwrap();
+        bot.slack.suggest(&bot.url, "service", "service", "goog", USER, Some(id)).await.unwrap();
+        counts(0.0, 1.0, 0.0).await;
+        bot.submits(USER, &view, ["google_ads", "not a schema", ""]).await;
+        counts(0.0, 1.0, 0.0).await;
+        bot.submits(USER, &view, ["google_ads", "acme", ""]).await;
+        counts(1.0, 0.0, 0.0).await;
+        for action in [OPEN_CARD, "unknown"] {
+            let link = bot.link_message();
+            let link = if action == OPEN_CARD { link } else { with_button(link, action) };
+            bot.presses(USER, &link, action).await;
+            counts(0.0, 1.0, 0.0).await;
+        }
+        bot.passes(Duration::from_secs(25 * 60 * 60)).await;
+        bot.presses(USER, &bot.link_message(), RENEW).await;
+        counts(1.0, 0.0, 0.0).await;
+        let view = bot.opens_form().await;
+        counts(0.0, 1.0, 0.0).await;
+        // The database takes nothing in time.
+        let mut other = SqliteConnection::connect(&bot.database()).await.unwrap();
+        sqlx::query("BEGIN IMMEDIATE").execute(&mut other).await.unwrap();
+        let (id, filled_in) = (view["id"].as_str().unwrap(), values(["google_ads", "late", ""]));
+        bot.slack.submit_view(&bot.url, id, filled_in, USER).await.unwrap();
+        sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
+        counts(0.0, 0.0, 1.0).await;
+        bot.stop().await;
+    }
+}
+
+/// The same message with another button in the place of its own.
+fn with_button(message: Message, action: &str) -> Message {
+    let payload = message.payload.to_string().replace(OPEN_CARD, action);
+    Message { payload: serde_json::from_str(&payload).unwrap(), ..message }
 }
