@@ -384,6 +384,7 @@ impl Fivetran {
         let said = |name: &str| response.headers().get(name)?.to_str().ok()?.parse::<u32>().ok();
         if let Some(hourly_limit) = said("x-rate-limit") {
             self.hourly_limit.store(hourly_limit.into(), Ordering::Relaxed);
+            self.metrics.told_rate_limit(hourly_limit);
         }
         if let Some(left) = said("x-rate-limit-remaining") {
             self.metrics.told_calls_left(left);

@@ -7,6 +7,7 @@
 mod hour;
 mod labels;
 mod metrics;
+mod sets;
 mod skew;
 
 use std::io::IsTerminal;

@@ -23,8 +23,9 @@ pub const UNLISTED: SignedDuration = SignedDuration::from_mins(15);
 pub const SKEW_LIMIT_S: f64 = 60.0;
 /// How long before its end a key is spoken of, as in the log.
 pub const NOTICE: SignedDuration = SignedDuration::from_hours(14 * 24);
-/// The part of an hour's calls below which the account runs short.
-pub const FEW_CALLS: f64 = 0.05;
+/// The part of an hour's calls below which the account runs short. Lists and looks take up to half and a
+/// tenth of them, and of a trial account's 500 a burst more: what they leave is more than this.
+pub const FEW_CALLS: f64 = 0.1;
 
 /// All that was found.
 #[derive(Clone, Debug)]

@@ -66,15 +66,14 @@ impl Reached {
 impl Health {
     /// Keeps what was counted; until the next time, also while the database does not answer.
     fn count(&self, census: &Census, now: Timestamp) {
-        let age = |since: Option<Timestamp>| {
-            since.map_or(0.0, |since| now.duration_since(since).as_secs_f64().max(0.0))
-        };
+        let since = |since: Timestamp| now.duration_since(since).as_secs_f64().max(0.0);
+        let age = |from: Option<Timestamp>| from.map_or(0.0, since);
         self.metrics.open_commands(&census.open);
         self.metrics.undeliverable.set(census.undeliverable);
         self.metrics.oldest_open_seconds.set(age(census.oldest_open));
         self.metrics.messages_behind.set(census.behind);
         self.metrics.message_oldest_seconds.set(age(census.behind_since));
-        self.metrics.sweep_oldest_seconds.set(age(census.listed_before));
+        self.metrics.sweep_oldest(census.listed_before.map(since));
     }
 }
 
@@ -106,14 +105,18 @@ pub async fn metrics(State(health): State<Arc<Health>>) -> impl IntoResponse {
     let store = health.store.clone();
     // A task of its own: a statement that is dropped half-way costs a session.
     let census = tokio::spawn(async move { store.census(now).await });
-    let counted = match tokio::time::timeout(CENSUS_LIMIT, census).await {
+    let counted = tokio::time::timeout(CENSUS_LIMIT, census);
+    // One that is full, or read-only, still answers.
+    let (counted, takes_writes) = tokio::join!(counted, health.store.is_writable(now));
+    let counted = match counted {
         Ok(Ok(Ok(census))) => Some(census),
         _ => None,
     };
-    health.metrics.database_up(counted.is_some());
+    health.metrics.database_up(counted.is_some() && takes_writes);
     if let Some(census) = counted {
         health.count(&census, now);
     }
+    health.metrics.by_http(health.reached.by_http);
     if let Some(open) = &health.reached.by_sockets {
         health.metrics.sockets(open.count().min(SOCKETS), SOCKETS);
     }

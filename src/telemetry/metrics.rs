@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicI64, AtomicU64, Ordering};
 use std::time::Instant;
 
 use jiff::Timestamp;
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
@@ -19,75 +18,11 @@ use super::hour::CallsLeft;
 use super::labels::{
     Answer, CallOutcome, Ending, OpenStage, Operation, Party, SocketEnd, SweepOutcome, Writer,
 };
+use super::sets::{
+    AnswerLabel, BuildLabel, CallLabel, EndingLabel, KeyLabel, PartyLabel, SocketEndLabel, StageLabel,
+    SweepLabel, WriterLabel,
+};
 use super::skew::skew;
-
-/// Label set of the answers.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct AnswerLabel {
-    answer: Answer,
-}
-
-/// Label set of the endings.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct EndingLabel {
-    ending: Ending,
-}
-
-/// Label set of what belongs to one party.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct PartyLabel {
-    party: Party,
-}
-
-/// Label set of the calls.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct CallLabel {
-    party: Party,
-    call: Operation,
-    outcome: CallOutcome,
-}
-
-impl CallLabel {
-    fn of(call: Operation, outcome: CallOutcome) -> Self {
-        Self { party: call.party(), call, outcome }
-    }
-}
-
-/// Label set of the open commands.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct StageLabel {
-    stage: OpenStage,
-}
-
-/// Label set of the lists that were read.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct SweepLabel {
-    outcome: SweepOutcome,
-}
-
-/// Label set of the commits.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct WriterLabel {
-    writer: Writer,
-}
-
-/// Label set of the sockets that have ended.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct SocketEndLabel {
-    reason: SocketEnd,
-}
-
-/// Label set of what this program is.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct BuildLabel {
-    version: &'static str,
-}
-
-/// Label set of the keys.
-#[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
-struct KeyLabel {
-    key: &'static str,
-}
 
 /// A call that is under way. Whoever does not wait for its end lets it count as one without an answer.
 #[derive(Debug)]
@@ -127,6 +62,7 @@ pub struct Metrics {
     calls: Family<CallLabel, Counter>,
     call_seconds: Family<PartyLabel, Histogram, fn() -> Histogram>,
     calls_left: CallsLeft,
+    rate_limit: Family<PartyLabel, Gauge>,
     sweeps: Family<SweepLabel, Counter>,
     sweep_seconds: Histogram,
     message_seconds: Histogram,
@@ -134,6 +70,7 @@ pub struct Metrics {
     clock_skew: Gauge<f64, AtomicU64>,
     open_commands: Family<StageLabel, Gauge>,
     database_up: Gauge,
+    by_http: Gauge,
     sockets: Gauge,
     sockets_wanted: Gauge,
     sockets_ended: Family<SocketEndLabel, Counter>,
@@ -152,8 +89,9 @@ pub struct Metrics {
     pub messages_behind: Gauge,
     /// For how many seconds the one of them that is behind longest has not been true.
     pub message_oldest_seconds: Gauge<f64, AtomicU64>,
-    /// Seconds since the destination that was listed longest ago was, of those with something to watch.
-    pub sweep_oldest_seconds: Gauge<f64, AtomicU64>,
+    /// For how many seconds the oldest line for the audit channel has waited, at the last count.
+    pub audit_oldest_seconds: Gauge<f64, AtomicU64>,
+    sweep_oldest: Gauge<f64, AtomicU64>,
 }
 
 /// 1 ms to 3 s, Slack's limit for an acknowledgement.
@@ -219,6 +157,7 @@ impl Default for Metrics {
             calls,
             call_seconds,
             calls_left: CallsLeft::default(),
+            rate_limit: Family::default(),
             sweeps,
             sweep_seconds: Histogram::new(SWEEP_BUCKETS),
             message_seconds: Histogram::new(MESSAGE_BUCKETS),
@@ -226,6 +165,7 @@ impl Default for Metrics {
             clock_skew: unknown(),
             open_commands,
             database_up: Gauge::default(),
+            by_http: Gauge::default(),
             sockets: Gauge::default(),
             sockets_wanted: Gauge::default(),
             sockets_ended,
@@ -237,7 +177,8 @@ impl Default for Metrics {
             oldest_open_seconds: Gauge::default(),
             messages_behind: Gauge::default(),
             message_oldest_seconds: Gauge::default(),
-            sweep_oldest_seconds: Gauge::default(),
+            audit_oldest_seconds: Gauge::default(),
+            sweep_oldest: unknown(),
         }
     }
 }
@@ -306,10 +247,21 @@ impl Metrics {
         self.calls_left.known()
     }
 
+    /// Keeps how many calls an hour Fivetran says are allowed.
+    pub fn told_rate_limit(&self, an_hour: u32) {
+        self.rate_limit.get_or_create(&PartyLabel { party: Party::Fivetran }).set(an_hour.into());
+    }
+
     /// Counts a list that was read, or was to be read, in so many seconds.
     pub fn swept(&self, outcome: SweepOutcome, seconds: f64) {
         self.sweeps.get_or_create(&SweepLabel { outcome }).inc();
         self.sweep_seconds.observe(seconds);
+    }
+
+    /// Keeps for how many seconds the destination that was listed longest ago has not been, of those with
+    /// something to watch, if there is one.
+    pub fn sweep_oldest(&self, seconds: Option<f64>) {
+        self.sweep_oldest.set(seconds.unwrap_or(f64::NAN));
     }
 
     /// Keeps that a message shows a change, so many seconds after it came.
@@ -341,9 +293,14 @@ impl Metrics {
         }
     }
 
-    /// Keeps whether the database answered when it was asked for these numbers.
-    pub fn database_up(&self, answers: bool) {
-        self.database_up.set(answers.into());
+    /// Keeps whether the database answered when it was asked for these numbers, and takes writes.
+    pub fn database_up(&self, is_up: bool) {
+        self.database_up.set(is_up.into());
+    }
+
+    /// Keeps whether requests over HTTP are accepted.
+    pub fn by_http(&self, accepts: bool) {
+        self.by_http.set(accepts.into());
     }
 
     /// Keeps how many sockets to Slack live (greeted, and not stale), and how many there should be; 0
@@ -396,16 +353,23 @@ impl Metrics {
             rate_limit_remaining,
         );
         registry.register(
+            "rate_limit",
+            "Calls allowed in an hour, as the party said last",
+            self.rate_limit.clone(),
+        );
+        registry.register(
             "sweeps",
             "Lists of a destination's connections that were read",
             self.sweeps.clone(),
         );
         registry.register("sweep_seconds", "Time to read such a list", self.sweep_seconds.clone());
-        registry.register(
-            "sweep_oldest_seconds",
-            "Time since the destination that was listed longest ago was",
-            self.sweep_oldest_seconds.clone(),
-        );
+        if is_known(&self.sweep_oldest) {
+            registry.register(
+                "sweep_oldest_seconds",
+                "Time since the destination that was listed longest ago was",
+                self.sweep_oldest.clone(),
+            );
+        }
         registry.register(
             "messages_behind",
             "Messages that are not up to date",
@@ -416,10 +380,15 @@ impl Metrics {
             "For how long the message that is behind longest has not been true",
             self.message_oldest_seconds.clone(),
         );
+        registry.register(
+            "audit_oldest_seconds",
+            "Age of the oldest line that waits for the audit channel",
+            self.audit_oldest_seconds.clone(),
+        );
         registry.register("message_seconds", "Time until Slack shows a change", self.message_seconds.clone());
         registry.register("commit_seconds", "Time that a commit took", self.commit_seconds.clone());
         registry.register("open_commands", "Unfinished commands", self.open_commands.clone());
-        registry.register("database_up", "Whether the database answers", self.database_up.clone());
+        registry.register("database_up", "Whether the database can be used", self.database_up.clone());
         if is_known(&self.clock_skew) {
             registry.register(
                 "clock_skew_seconds",
@@ -439,6 +408,7 @@ impl Metrics {
             "Age of the oldest unfinished command",
             self.oldest_open_seconds.clone(),
         );
+        registry.register("by_http", "Whether requests over HTTP are accepted", self.by_http.clone());
         registry.register("sockets", "Live sockets to Slack", self.sockets.clone());
         registry.register(
             "sockets_wanted",
@@ -473,6 +443,14 @@ mod tests {
         assert!(!metrics.render().contains("socket_heard") && !metrics.render().contains("remaining{"));
         metrics.told_calls_left(7);
         assert!(metrics.render().contains("rate_limit_remaining{party=\"fivetran\"} 7\n"));
+        assert!(!metrics.render().contains("rate_limit{"));
+        metrics.told_rate_limit(500);
+        assert!(metrics.render().contains("connect_card_rate_limit{party=\"fivetran\"} 500\n"));
+        for (seconds, known) in [(None, false), (Some(7.5), true), (None, false)] {
+            metrics.sweep_oldest(seconds);
+            assert_eq!(metrics.render().contains("connect_card_sweep_oldest_seconds 7.5\n"), known);
+            assert_eq!(metrics.render().contains("sweep_oldest"), known);
+        }
         metrics.socket_heard(Timestamp::from_millisecond(1_795_000_000_250).unwrap());
         assert!(metrics.render().contains("connect_card_socket_heard_timestamp_seconds 1795000000.25\n"));
     }

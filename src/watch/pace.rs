@@ -96,6 +96,7 @@ pub(super) fn tick(pages: u64, per_hour: u64) -> SignedDuration {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::doctor::FEW_CALLS;
 
     fn at(second: i64) -> Timestamp {
         Timestamp::from_second(second).unwrap()
@@ -108,6 +109,23 @@ mod tests {
             assert_eq!(pace.take(1000, 2000, at(0)), burst);
             let calls: i64 = (1..=3600).map(|second| pace.take(1000, 2000, at(second))).sum();
             assert!((an_hour - 1..=an_hour).contains(&calls), "{calls}");
+        }
+    }
+
+    #[test]
+    fn what_lists_and_looks_leave_is_not_few_on_a_trial_account_either() {
+        for per_hour in [500, USUAL_LIMIT] {
+            let (lists, looks) = (Pace::steady(), Pace::hasty());
+            let (mut lists, mut looks) = (lists.into_inner().unwrap(), looks.into_inner().unwrap());
+            let made: i64 = (0..3600)
+                .map(|second| {
+                    let taken =
+                        lists.take(1000, per_hour, at(second)) + looks.take(1000, per_hour, at(second));
+                    taken + (0..100).map(|_| i64::from(looks.urge(per_hour, at(second)))).sum::<i64>()
+                })
+                .sum();
+            let left = per_hour as f64 - made as f64;
+            assert!(left > per_hour as f64 * FEW_CALLS, "{left} of {per_hour}");
         }
     }
 

@@ -121,6 +121,9 @@ async fn what_the_manual_documents_is_measured_and_nothing_else() {
         ("clock_skew_seconds", 0.0),
         ("sockets", 0.0),
         ("sockets_wanted", 0.0),
+        ("by_http", 1.0),
+        ("audit_oldest_seconds", 0.0),
+        ("rate_limit{party=\"fivetran\"}", 20_000.0),
     ] {
         assert_eq!(samples.get(&format!("connect_card_{sample}")), Some(&value), "{sample}");
     }
@@ -159,11 +162,14 @@ async fn nobody_outside_adds_a_series() {
     }
     let page = metrics.page().await;
     let new: Vec<_> = series(&page).difference(&before).cloned().collect();
-    // What is known from Fivetran's first answer on.
-    assert!(
-        new.iter().all(|name| name == "connect_card_rate_limit_remaining{party=\"fivetran\"}"),
-        "{new:?}"
-    );
+    // What is known from Fivetran's first answer on, and while there is something to watch.
+    let later = [
+        "rate_limit_remaining{party=\"fivetran\"}",
+        "rate_limit{party=\"fivetran\"}",
+        "sweep_oldest_seconds",
+    ];
+    let later = later.map(|name| format!("connect_card_{name}"));
+    assert!(new.iter().all(|name| later.contains(name)), "{new:?}");
     for secret in ["canary", "xoxb", CHANNEL, &bot.url] {
         assert!(!page.to_lowercase().contains(&secret.to_lowercase()), "{secret}");
     }
@@ -265,6 +271,7 @@ async fn forms_buttons_and_suggestions_are_counted_like_commands_whichever_way_t
         if !by_http {
             bot.slack.wait_for_sockets(|count| count == 2).await;
         }
+        metrics.until_it_says("by_http", f64::from(u8::from(by_http))).await;
         let mut expected = [0.0; 4];
         let mut counts = async |accepted: f64, replied: f64, not_accepted: f64| {
             let more = [accepted, replied, not_accepted, 0.0];
@@ -312,4 +319,36 @@ async fn forms_buttons_and_suggestions_are_counted_like_commands_whichever_way_t
 fn with_button(message: Message, action: &str) -> Message {
     let payload = message.payload.to_string().replace(OPEN_CARD, action);
     Message { payload: serde_json::from_str(&payload).unwrap(), ..message }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_database_that_is_read_but_takes_no_write_is_not_up() {
+    let (bot, metrics) = start(Setup::new().await).await;
+    bot.send(COMMAND).await;
+    bot.until_all_ended().await;
+    metrics.until_it_says("database_up", 1.0).await;
+    let mut other = SqliteConnection::connect(&bot.database()).await.unwrap();
+    // As on a full disk.
+    let full = "CREATE TRIGGER full BEFORE INSERT ON probe BEGIN SELECT RAISE(ABORT, 'disk is full'); END";
+    sqlx::query(full).execute(&mut other).await.unwrap();
+    metrics.until_it_says("database_up", 0.0).await;
+    assert!(!bot.is_ready().await);
+    // What can be counted is.
+    metrics.until_it_says("open_commands{stage=\"create\"}", 0.0).await;
+    sqlx::query("DROP TRIGGER full").execute(&mut other).await.unwrap();
+    metrics.until_it_says("database_up", 1.0).await;
+    bot.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_last_look_has_a_series_while_there_is_something_to_watch() {
+    let (bot, metrics) = start(Setup::new().await).await;
+    assert!(!metrics.page().await.contains("sweep_oldest_seconds"));
+    bot.send(COMMAND).await;
+    bot.until_all_ended().await;
+    until("the time of a look", async || {
+        metrics.samples().await.contains_key("connect_card_sweep_oldest_seconds").then_some(())
+    })
+    .await;
+    bot.stop().await;
 }
