@@ -178,6 +178,8 @@ pub struct Census {
     /// When the destination that was listed longest ago was, of those with something to watch; of one
     /// that never was, when it is to be.
     pub listed_before: Option<Timestamp>,
+    /// Since when the oldest line that the audit channel is to be told waits.
+    pub line_since: Option<Timestamp>,
 }
 
 /// A command that nobody could be told about.
@@ -326,6 +328,11 @@ impl Store {
             }
             let messages = sqlx::query(sql.connections.backlog).fetch_one(&mut *db).await?;
             let sweeps = sqlx::query(sql.connections.oldest_sweep).fetch_one(&mut *db).await?;
+            // What was kept while a channel was named waits for nobody once none is.
+            let seq: Option<i64> = match self.keeps_trail() {
+                true => sqlx::query(sql.oldest_line).fetch_one(&mut *db).await?.try_get("seq")?,
+                false => None,
+            };
             Ok(Census {
                 undeliverable: commands.try_get("undeliverable")?,
                 oldest_open: time(commands.try_get("oldest")?),
@@ -333,6 +340,7 @@ impl Store {
                 behind: messages.try_get("n")?,
                 behind_since: time(messages.try_get("since")?),
                 listed_before: time(sweeps.try_get("at")?),
+                line_since: time(seq.map(|seq| seq / 1000)),
             })
         })
     }

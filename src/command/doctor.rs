@@ -48,6 +48,8 @@ pub struct Findings {
     pub slack: Slack,
     /// Whether the bot is in this channel.
     pub presence: Presence,
+    /// Whether requests, which have signatures, reach the bot.
+    pub by_http: bool,
     /// How many sockets hear, of how many; without Socket Mode none are wanted.
     pub sockets: Option<(usize, usize)>,
     /// Fivetran.
@@ -71,6 +73,10 @@ pub struct Backlog {
     pub behind: i64,
     /// Since when one of them does not.
     pub behind_since: Option<Timestamp>,
+    /// Commands of the last day whose person could not be told what came of them.
+    pub undeliverable: i64,
+    /// Since when the oldest line for the audit channel waits.
+    pub line_since: Option<Timestamp>,
 }
 
 /// When a destination was listed last.
@@ -213,6 +219,7 @@ mod tests {
             skew_s: None,
             slack: Slack::NoToken,
             presence: Presence::Unknown,
+            by_http: true,
             sockets: None,
             fivetran: Fivetran::Silent,
             key: ("FIVETRAN_API_KEY", None),

@@ -92,7 +92,9 @@ fn own(findings: &Findings) -> Vec<Line> {
     match database {
         Some(backlog) => {
             lines.push(commands(findings, backlog));
+            lines.extend(undeliverable(backlog.undeliverable));
             lines.push(messages(findings, backlog));
+            lines.extend(audit(findings, backlog));
         }
         None if *takes_writes => lines.push(Line::open(
             "I couldn't read in time which commands are open, or whether messages are up to date. Try again in a \
@@ -101,7 +103,7 @@ fn own(findings: &Findings) -> Vec<Line> {
         None => lines
             .push(Line::open("So I can't say which commands are open, or whether messages are up to date.")),
     }
-    lines.push(clock(findings.skew_s));
+    lines.push(clock(findings.skew_s, findings.by_http));
     lines
 }
 
@@ -121,6 +123,26 @@ fn commands(findings: &Findings, backlog: &Backlog) -> Line {
     }
 }
 
+fn undeliverable(commands: i64) -> Option<Line> {
+    let commands = match commands {
+        ..=0 => return None,
+        1 => "one command".to_owned(),
+        commands => format!("{commands} commands"),
+    };
+    Some(Line::amiss(&format!(
+        "In the last day {commands} ended without my being able to tell anybody. At a shell, connect-card check lists \
+         what became of them."
+    )))
+}
+
+fn audit(findings: &Findings, backlog: &Backlog) -> Option<Line> {
+    let since = backlog.line_since.filter(|since| findings.is_long(Some(*since)))?;
+    let waits =
+        format!("The audit channel hasn't been told what happened {} ago. ", span(findings.since(since)));
+    let line = Mrkdwn::default().text(&waits).raw("If I'm not in it, type ").code("/invite @connect-card");
+    Some(Line(Mark::Amiss, line.raw(" there; else the log says what Slack answers.")))
+}
+
 fn messages(findings: &Findings, backlog: &Backlog) -> Line {
     let behind = match backlog.behind {
         0 => return Line::well("Every message shows how its link stands."),
@@ -136,7 +158,7 @@ fn messages(findings: &Findings, backlog: &Backlog) -> Line {
     }
 }
 
-fn clock(skew_s: Option<f64>) -> Line {
+fn clock(skew_s: Option<f64>, by_http: bool) -> Line {
     match skew_s {
         None => Line::open("Slack hasn't told me its time yet, so I can't say whether my clock is right."),
         Some(skew) if skew.abs() < 1.0 => Line::well("The clock is right."),
@@ -146,9 +168,12 @@ fn clock(skew_s: Option<f64>) -> Line {
             if skew.abs() < SKEW_LIMIT_S {
                 Line::well(&off)
             } else {
-                Line::amiss(&format!(
-                    "{off} From five minutes on I have to refuse every command. Let NTP set the machine's time."
-                ))
+                let follows = if by_http {
+                    "From five minutes on I have to refuse every command."
+                } else {
+                    "By as much I'm wrong about when a link expires."
+                };
+                Line::amiss(&format!("{off} {follows} Let NTP set the machine's time."))
             }
         }
     }
@@ -407,7 +432,7 @@ mod tests {
             (Some(60.0), Mark::Amiss, "NTP"),
             (Some(-299.0), Mark::Amiss, "299 s behind"),
         ] {
-            let Line(found, text) = clock(skew);
+            let Line(found, text) = clock(skew, true);
             let shown = format!("{text:?}");
             assert!(found == mark && shown.contains(words), "{skew:?}: {shown}");
         }

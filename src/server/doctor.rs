@@ -48,6 +48,8 @@ pub struct Doctor {
     pub provision: Provision,
     /// What is configured.
     pub words: Arc<Words>,
+    /// Whether requests, which have signatures, reach the bot.
+    pub by_http: bool,
     /// How many sockets to Slack are open, of how many; `None` without Socket Mode.
     pub sockets: Box<dyn Fn() -> Option<(usize, usize)> + Send + Sync>,
 }
@@ -84,6 +86,7 @@ impl Doctor {
             skew_s: self.metrics.clock_skew(),
             slack: slack.unwrap_or(Slack::Silent),
             presence,
+            by_http: self.by_http,
             sockets: (self.sockets)(),
             fivetran: fivetran.unwrap_or(Fivetran::Silent),
             key: self.provision.key(),
@@ -173,9 +176,10 @@ async fn look_up(
     group: Option<String>,
 ) -> Held {
     let backlog = store.census(now).await.ok().map(|census| {
-        let Census { open, oldest_open, behind, behind_since, .. } = census;
+        let Census { open, oldest_open: oldest, behind, behind_since, undeliverable, line_since, .. } =
+            census;
         let open = open.iter().map(|(_, open)| open).sum();
-        Backlog { open, oldest: oldest_open, behind, behind_since }
+        Backlog { open, oldest, behind, behind_since, undeliverable, line_since }
     });
     let listed = match group {
         Some(group) => store.listed(&group).await.ok().map(|last| match last {

@@ -73,6 +73,7 @@ impl Health {
         self.metrics.oldest_open_seconds.set(age(census.oldest_open));
         self.metrics.messages_behind.set(census.behind);
         self.metrics.message_oldest_seconds.set(age(census.behind_since));
+        self.metrics.audit_oldest_seconds.set(age(census.line_since));
         self.metrics.sweep_oldest(census.listed_before.map(since));
     }
 }

@@ -102,7 +102,7 @@ macro_rules! fields {
 fields! {
     accept bury void alive twin record claim renew release hasten_commands purge census open_stages undeliverable probe keep_catalogue kept_catalogue
     keep_identity kept_identity command keep_lines take_turn lines forget_lines record_turn hurry_turn release_turn
-    line_behind line_before void_lines purge_lines;
+    oldest_line line_behind line_before void_lines purge_lines;
     change new_messages place_messages show_messages leave_messages tell sweep_groups by_key by_link by_schema of_channel
     count_of_channel of_message watched claim_looks hasten_looks ticked missing purge_connections claim_sweeps
     hasten_sweeps sweep_pages

@@ -96,6 +96,8 @@ pub(super) struct Statements {
     pub(super) hurry_turn: &'static str,
     /// Gives up the turn of a process. `$1` owner.
     pub(super) release_turn: &'static str,
+    /// The place of the oldest line that is to be told, which says when it was kept.
+    pub(super) oldest_line: &'static str,
     /// The place of the newest line but `$1`.
     pub(super) line_behind: &'static str,
     /// The place of the last line until `$1`.
@@ -200,6 +202,7 @@ macro_rules! statements {
                           WHERE fence = $1",
             hurry_turn: "UPDATE audit_turn SET due = 0, tries = 0 WHERE tries > 0",
             release_turn: "UPDATE audit_turn SET lease_until = 0 WHERE owner = $1",
+            oldest_line: "SELECT min(seq) AS seq FROM audit_line WHERE seq > (SELECT dropped_to FROM audit_turn)",
             line_behind: "SELECT seq FROM audit_line ORDER BY seq DESC LIMIT 1 OFFSET $1",
             line_before: "SELECT max(seq) AS seq FROM audit_line WHERE seq <= $1",
             void_lines: "UPDATE audit_turn SET dropped = dropped + (SELECT count(*) FROM audit_line \

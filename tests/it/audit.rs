@@ -16,7 +16,7 @@ use stand_ins::slack::{BOT_TOKEN, Message, SIGNING_SECRET, SlackStandIn};
 
 use crate::harness::{
     AUDIT, CHANNEL, COLLEAGUE, Engine, Outside, PRIVATE, Program, SHARED, Setup, TestBot, USER, accepted,
-    button_of, postgres, reference, strings, token_of, until,
+    button_of, client, free_port, postgres, reference, strings, token_of, until,
 };
 
 /// Longer than until the next list.
@@ -269,6 +269,32 @@ async fn what_waits_for_more_than_a_week_is_given_up_and_counted() {
     assert_eq!(lines.len(), 2, "{lines:?}");
     assert!(lines[0].contains("2 earlier lines are missing"), "{lines:?}");
     assert_eq!(reference(&lines[1]).as_ref(), new.first());
+    bot.finish().await;
+}
+
+#[tokio::test]
+async fn how_long_the_oldest_line_waits_is_measured_and_told_by_doctor() {
+    let address = format!("127.0.0.1:{}", free_port());
+    let setup = Setup::new().await.with("AUDIT_CHANNEL", PRIVATE).with("METRICS_ADDR", &address);
+    let bot = setup.start().await;
+    let age = async || -> f64 {
+        let page = client().get(format!("http://{address}/metrics")).send().await.unwrap();
+        let page = page.text().await.unwrap();
+        let mut ages =
+            page.lines().filter_map(|line| line.strip_prefix("connect_card_audit_oldest_seconds "));
+        ages.next().unwrap().parse().unwrap()
+    };
+    let says = async || bot.send("doctor").await.text().contains("/invite @connect-card");
+    assert_eq!((age().await, says().await), (0.0, false));
+    let _ = fail(&bot, 1).await;
+    assert_eq!((waiting(&bot).await, says().await), (1, false));
+    bot.advance(Duration::from_secs(121));
+    assert!(age().await >= 121.0 && says().await);
+    bot.slack.join(PRIVATE);
+    bot.advance(PAUSE);
+    until("the line", async || (!lines_in(&bot.slack, PRIVATE).is_empty()).then_some(())).await;
+    until("nothing to wait", async || (age().await == 0.0).then_some(())).await;
+    assert!(!says().await);
     bot.finish().await;
 }
 

@@ -9,6 +9,7 @@ use stand_ins::fivetran::GROUP_ID;
 use stand_ins::slack::{APP_TOKEN, Ack, BOT_TOKEN, Delivery, SIGNING_SECRET, render};
 
 use crate::harness::{CHANNEL, GUEST, OUTSIDER, PRIVATE, Setup, TestBot, USER, until};
+use crate::sockets;
 
 /// What the person reads, who alone does.
 async fn asks(bot: &TestBot, channel: &str) -> String {
@@ -255,5 +256,39 @@ async fn whoever_may_not_use_the_bot_learns_nothing() {
         assert!(shown.contains("so I did nothing"), "{shown}");
         assert!(!shown.contains("database") && !shown.contains("Version"), "{shown}");
     }
+    bot.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_wrong_clock_refuses_commands_only_where_they_are_signed() {
+    let refuses = "From five minutes on I have to refuse every command.";
+    for by_http in [true, false] {
+        let bot = if by_http { TestBot::start().await } else { sockets::start().await };
+        asks(&bot, CHANNEL).await;
+        bot.clock.advance(Duration::from_secs(100));
+        let shown = until("the clock to be known", async || {
+            let shown = asks(&bot, CHANNEL).await;
+            shown.contains("ahead of Slack's").then_some(shown)
+        })
+        .await;
+        assert_eq!(shown.contains(refuses), by_http, "{shown}");
+        assert_says(&shown, &["✗ The clock is ", "Let NTP set the machine's time."]);
+        bot.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_that_nobody_could_be_told_of_is_said_for_a_day() {
+    let bot = TestBot::start().await;
+    bot.send("google_ads customer_schema").await;
+    bot.until_all_ended().await;
+    let mut other = SqliteConnection::connect(&bot.database()).await.unwrap();
+    sqlx::query("UPDATE command SET stage = 'undeliverable'").execute(&mut other).await.unwrap();
+    assert_says(
+        &asks(&bot, CHANNEL).await,
+        &["✗ In the last day one command ended without my being able to tell anybody.", "connect-card check"],
+    );
+    bot.advance(Duration::from_secs(25 * 60 * 60));
+    assert!(!asks(&bot, CHANNEL).await.contains("without my being able"));
     bot.stop().await;
 }

@@ -34,6 +34,7 @@ pub(super) const CHANGES: Changes = &[
         "lines_come_in_their_order_and_go_once_they_are_told",
         &[
             ("lines", "ORDER BY seq, id", "ORDER BY id"),
+            ("oldest_line", "min(seq)", "max(seq)"),
             ("lines", "LIMIT $1", "LIMIT 100"),
             ("forget_lines", "WHERE id", "WHERE true OR id"),
         ],
@@ -44,6 +45,7 @@ pub(super) const CHANGES: Changes = &[
             ("take_turn", "dropped > 0", "0 > 0"),
             ("take_turn", "> dropped_to", "> 0 * dropped_to"),
             ("lines", "seq > (", "0 < ("),
+            ("oldest_line", "seq > (", "0 < ("),
             ("record_turn", "dropped - $4", "dropped - 0 * $4"),
             ("line_before", "seq <= $1", "$1 = $1"),
             ("void_lines", "dropped + (", "0 + ("),
@@ -134,9 +136,10 @@ pub(super) async fn the_channel_is_told_by_one_process_at_a_time(scene: &Scene) 
 pub(super) async fn lines_come_in_their_order_and_go_once_they_are_told(scene: &Scene) -> Outcome {
     same!(lines(&scene.a, 10, 10).await?, None);
     // By the same process, and so in the order of its commits, whatever its clock says.
-    for (id, ms) in [("c", 6), ("b", 5), ("a", 5)] {
+    for (id, ms) in [("c", 6), ("b", 5), ("a", 9)] {
         end(&scene.a, id, ms).await?;
     }
+    same!(scene.a.census(at(10)).await?.line_since, Some(at(6)));
     same!(lines(&scene.a, 10, 2).await?, Some("c b".to_owned()));
     scene.a.release().await?;
     let turn = scene.a.take_turn(at(10), 1).await?.ok_or("there is more")?;
@@ -177,8 +180,12 @@ pub(super) async fn what_waits_too_long_is_given_up_and_counted(scene: &Scene) -
     same!(turn.dropped, 1);
     // What was given up and is not deleted yet is not there.
     scene.run("INSERT INTO audit_line VALUES ('void', 4700, '{}')").await?;
-    same!(lines(&scene.b, 0, 10).await?, None);
+    scene.b.keep_trail();
+    same!((lines(&scene.b, 0, 10).await?, scene.b.census(at(9)).await?.line_since), (None, None));
     scene.run("INSERT INTO audit_line VALUES ('fresh', 9000, '{}')").await?;
+    same!(scene.b.census(at(9)).await?.line_since, Some(at(9)));
+    // Without a channel nothing waits.
+    same!(scene.a.census(at(9)).await?.line_since, None);
     same!(lines(&scene.b, 0, 10).await?, Some("fresh".to_owned()));
     Ok(())
 }
