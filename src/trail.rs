@@ -22,9 +22,9 @@ pub struct Entry {
     pub reference: String,
     /// The channel that it is about.
     pub channel_id: String,
-    /// The service's display name.
+    /// The service's display name; empty where it cannot be read.
     pub service: String,
-    /// The connection's name.
+    /// The connection's name; likewise.
     pub schema: String,
     /// The destination's name, if it has one here.
     pub destination: Option<String>,
@@ -94,6 +94,8 @@ pub enum End {
         /// Why; `None`: Slack was out of reach for as long as was tried.
         why: Option<Problem>,
     },
+    /// No version could read it in time.
+    Unreadable,
 }
 
 /// A line as it waits for the audit channel.
@@ -145,6 +147,31 @@ impl Entry {
         let untold = *ending == Ending::Undeliverable;
         let what = What::Ended { by: by.to_owned(), end, untold };
         Some(Self::about(work.request(), reference, channel_id, what, at))
+    }
+
+    /// What is kept of the end of a command that no version could read in time; `request`: what it asks for,
+    /// if that can be read.
+    #[must_use]
+    pub fn of_unreadable(
+        reference: &str,
+        by: &str,
+        channel_id: &str,
+        request: Option<&Request>,
+        at: Timestamp,
+    ) -> Self {
+        let what = What::Ended { by: by.to_owned(), end: End::Unreadable, untold: true };
+        match request {
+            Some(request) => Self::about(request, reference, channel_id, what, at),
+            None => Self {
+                at,
+                reference: reference.to_owned(),
+                channel_id: channel_id.to_owned(),
+                service: String::new(),
+                schema: String::new(),
+                destination: None,
+                what,
+            },
+        }
     }
 
     /// What is kept of a link that stood so and stands so now; `None` if nothing has become of it that

@@ -25,10 +25,10 @@ use tokio_util::task::TaskTracker;
 use crate::clock::Clock;
 use crate::crash::{self, crash_point};
 use crate::fivetran::model::ConnectCard;
-use crate::journal::{self, Act, Ending, GRACE, Message, Notice, Record, Resting, Stage, Terms, Then, Turn};
+use crate::journal::{self, Act, GRACE, Message, Notice, Record, Resting, Terms, Turn};
 use crate::provision::Provision;
 use crate::store::{Claimed, Recorded, Store};
-use crate::telemetry::{self, Metrics, Party};
+use crate::telemetry::{Metrics, Party};
 use crate::work::Work;
 pub use deliver::{Delivery, Hints};
 use deliver::{Job, Tried};
@@ -61,9 +61,6 @@ const LEASE_PART: u32 = 3;
 const REPORT: Duration = Duration::from_secs(5);
 /// How long actions in flight may take at a shutdown before they are abandoned.
 const FINISH_LIMIT: Duration = Duration::from_secs(12);
-/// How long a command that this version cannot read is left to one that can, counted from its
-/// acceptance.
-const UNREADABLE_LIMIT: jiff::SignedDuration = crate::journal::WEB_API_DEADLINE;
 /// How often ended commands are purged, the journals at rest looked through, and what a clock that was set
 /// back has put off is made due.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
@@ -359,7 +356,8 @@ impl Worker {
                 Act::End(ending) => {
                     if self.end(job, posted.take(), record).await {
                         crash_point("end: recorded");
-                        self.ended(job, ending, &journal.progress().stage);
+                        let (verb, request) = (Some(work.verb()), Some(work.request()));
+                        self.ended(&claimed, verb, request, ending, &journal.progress().stage);
                     }
                     return;
                 }
@@ -450,48 +448,6 @@ impl Worker {
                 tokio::time::sleep(pause).await;
                 worker.due.notify_one();
             });
-        }
-    }
-
-    /// Leaves a command to a version that can read it: its lease ends by itself. One that none has
-    /// read in time ends here.
-    async fn leave_unreadable(&self, claimed: &Claimed) {
-        let now = self.parts.clock.now();
-        tracing::error!(command = claimed.id, "a command that this version cannot read");
-        if now.duration_since(claimed.accepted_at) > UNREADABLE_LIMIT {
-            let progress = claimed.progress.clone().given_up();
-            self.parts.store.record(claimed, &progress, Then::End(now)).await;
-        }
-    }
-
-    fn ended(&self, job: Job<'_>, ending: Ending, stage: &Stage) {
-        let Job { claimed, work } = job;
-        let request = work.request();
-        let age = self.parts.clock.now().duration_since(claimed.accepted_at).as_secs_f64();
-        let result = match ending {
-            Ending::Delivered => telemetry::Ending::Delivered,
-            Ending::Told => telemetry::Ending::Told,
-            Ending::Undeliverable => telemetry::Ending::Undeliverable,
-        };
-        self.parts.metrics.ended(result.clone(), age);
-        // The audit line: who, where, what, with what result. Never a link.
-        tracing::info!(
-            command = claimed.id,
-            verb = work.verb(),
-            team = claimed.team_id,
-            channel = claimed.channel_id,
-            user = claimed.user_id,
-            service = request.service.as_str(),
-            schema = request.target.connection_name(),
-            group = request.group_id,
-            connection = stage.connection(),
-            problem = stage.notice().map(Notice::name),
-            seconds = age,
-            ?result,
-            "command ended"
-        );
-        if ending == Ending::Undeliverable {
-            tracing::error!(command = claimed.id, "nobody could be told how this command ended");
         }
     }
 }

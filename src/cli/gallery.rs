@@ -128,6 +128,7 @@ impl Gallery<'_> {
             ended(End::SyncRunning),
             ended(failed("connect", Some(Problem::AlreadyConnected { origin: None }))),
             What::Ended { by: by(), end: failed("renew", None), untold: true },
+            What::Ended { by: by(), end: End::Unreadable, untold: true },
             What::Connected,
             What::Expired,
             What::Lapsed,

@@ -45,7 +45,7 @@ pub fn lines(lines: &[Line], dropped: i64, now: Timestamp) -> (SlackMessageConte
         taken += 1;
     }
     let text = match (lines.first(), taken) {
-        (Some(Line { entry: Some(entry), .. }), 1) if dropped <= 0 => {
+        (Some(Line { entry: Some(entry), .. }), 1) if dropped <= 0 && is_known(entry) => {
             let Entry { service, schema, .. } = entry;
             format!("{}: {} into {}", title(entry), name(service, NAME_LIMIT), name(schema, SCHEMA_LIMIT))
         }
@@ -66,8 +66,11 @@ fn say(line: &Line, now: Timestamp) -> Mrkdwn {
     if now.duration_since(*at) >= LATE {
         said = said.raw(&local_time(*at)).raw(" · ");
     }
-    said = said.raw("*").raw(title(entry)).raw("* · ").text(&name(service, NAME_LIMIT));
-    said = said.raw(" into ").code(&name(schema, SCHEMA_LIMIT));
+    said = said.raw("*").raw(title(entry)).raw("*");
+    if is_known(entry) {
+        said =
+            said.raw(" · ").text(&name(service, NAME_LIMIT)).raw(" into ").code(&name(schema, SCHEMA_LIMIT));
+    }
     if let Some(destination) = destination {
         said = said.raw(" in ").text(&name(destination, NAME_LIMIT));
     }
@@ -77,6 +80,11 @@ fn say(line: &Line, now: Timestamp) -> Mrkdwn {
         said = said.raw(" · by ").code(by);
     }
     said.raw(" · Ref ").code(reference)
+}
+
+/// Whether it can be read which connection it is about.
+fn is_known(entry: &Entry) -> bool {
+    !entry.service.is_empty() && !entry.schema.is_empty()
 }
 
 /// A name in one line. What is not in code could still be bold there, which does no harm.
@@ -99,7 +107,7 @@ fn mark(what: &What) -> &'static str {
             End::Posted | End::Moved { .. } | End::Renewed | End::Reauthorised => ":link:",
             End::Cancelled => ":no_entry_sign:",
             End::SyncBegun | End::SyncRunning => ":arrow_forward:",
-            End::Failed { .. } => ":x:",
+            End::Failed { .. } | End::Unreadable => ":x:",
         },
         What::Connected | What::Fixed => ":white_check_mark:",
         What::Expired | What::Lapsed | What::Back => ":hourglass:",
@@ -125,6 +133,7 @@ fn title(entry: &Entry) -> &'static str {
                 "sync" => "Not synced",
                 _ => "No link",
             },
+            End::Unreadable => "Command lost",
         },
         What::Connected => "Connected",
         What::Expired => "Link expired",
@@ -144,6 +153,7 @@ fn details(said: Mrkdwn, what: &What) -> Mrkdwn {
                 End::Moved { from: Some(from) } => channel(said.raw(" · from "), from),
                 End::Failed { why: Some(why), .. } => reason(said.raw(" · "), why),
                 End::Failed { why: None, .. } => said.raw(" · Slack took no message"),
+                End::Unreadable => said.raw(" · no version of the bot could read it in time"),
                 _ => said,
             };
             if *untold { said.raw(" · *nobody could be told*") } else { said }
@@ -245,6 +255,8 @@ mod tests {
     fn a_line_says_what_of_what_where_by_whom_and_the_reference() {
         let verb = |verb: &str, why| ended(End::Failed { verb: verb.to_owned(), why });
         let slack = Problem::CannotPost { slack_says: "is_archived".to_owned() };
+        let unreadable = Entry::of_unreadable("R3", "U0ALICE", "C0CUSTOMER", None, NOW);
+        let unreadable = Line { id: "R3".to_owned(), entry: Some(unreadable) };
         let lines = [
             line(ended(End::Posted)),
             line(ended(End::Moved { from: Some("C0OLD".to_owned()) })),
@@ -260,6 +272,8 @@ mod tests {
                 end: End::Failed { verb: "sync".to_owned(), why: None },
                 untold: true,
             }),
+            line(What::Ended { by: "U0ALICE".to_owned(), end: End::Unreadable, untold: true }),
+            unreadable,
             line(What::Connected),
             line(What::Expired),
             line(What::Lapsed),
@@ -283,6 +297,8 @@ mod tests {
             :x: *No link* · Google Ads into `acme` · Slack refuses the message: `is_archived` · <#C0CUSTOMER> · by `U0ALICE` · Ref `R1`
             :x: *No new link* · Google Ads into `acme` · a newer link has taken its place · <#C0CUSTOMER> · by `U0ALICE` · Ref `R1`
             :rotating_light: *Not synced* · Google Ads into `acme` · Slack took no message · *nobody could be told* · <#C0CUSTOMER> · by `U0ALICE` · Ref `R1`
+            :rotating_light: *Command lost* · Google Ads into `acme` · no version of the bot could read it in time · *nobody could be told* · <#C0CUSTOMER> · by `U0ALICE` · Ref `R1`
+            :rotating_light: *Command lost* · no version of the bot could read it in time · *nobody could be told* · <#C0CUSTOMER> · by `U0ALICE` · Ref `R3`
             :white_check_mark: *Connected* · Google Ads into `acme` · <#C0CUSTOMER> · Ref `R1`
             :hourglass: *Link expired* · Google Ads into `acme` · the setup wasn't finished · <#C0CUSTOMER> · Ref `R1`
             :hourglass: *Link to sign in again expired* · Google Ads into `acme` · connected as before · <#C0CUSTOMER> · Ref `R1`

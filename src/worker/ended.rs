@@ -1,12 +1,22 @@
-//! What the audit channel is told of a command's end.
+//! What is told of a command's end: to the numbers, to the log, and to the audit channel.
 //!
-//! Owns which facts that takes. It is written in the commit of the end; how it is worded is
-//! [`crate::reply::audit`]'s.
+//! Owns which facts that takes. What the audit channel is told is written in the commit of the end; how it
+//! is worded is [`crate::reply::audit`]'s.
 
+use jiff::SignedDuration;
+
+use super::Worker;
 use super::deliver::Job;
-use crate::journal::{Progress, Then};
+use crate::journal::{Ending, Notice, Progress, Stage, Then, WEB_API_DEADLINE};
 use crate::life::Connection;
+use crate::store::{Claimed, Recorded};
+use crate::telemetry;
 use crate::trail::{Ended, Entry};
+use crate::work::Request;
+
+/// How long a command that this version cannot read is left to one that can, counted from its
+/// acceptance.
+const UNREADABLE_LIMIT: SignedDuration = WEB_API_DEADLINE;
 
 /// What is told of an end; `None` if it is none. `posted`: the connection as its link was posted.
 pub(super) fn entry(
@@ -27,4 +37,65 @@ pub(super) fn entry(
         from,
     };
     Entry::of_end(ended, at)
+}
+
+impl Worker {
+    /// Leaves a command to a version that can read it: its lease ends by itself. One that none has
+    /// read in time ends here, like any other that nobody could be told of.
+    pub(super) async fn leave_unreadable(&self, claimed: &Claimed) {
+        let now = self.parts.clock.now();
+        tracing::error!(command = claimed.id, "a command that this version cannot read");
+        if now.duration_since(claimed.accepted_at) <= UNREADABLE_LIMIT {
+            return;
+        }
+        // What a later version has added to it may leave the rest as it was.
+        let request = serde_json::from_str::<Request>(&claimed.request).ok();
+        let progress = claimed.progress.clone().given_up();
+        let Claimed { id, user_id, channel_id, .. } = claimed;
+        let entry = Entry::of_unreadable(id, user_id, channel_id, request.as_ref(), now);
+        let recorded = self.parts.store.record_with(claimed, &progress, Then::End(now), Some(&entry));
+        if recorded.await == Recorded::Committed {
+            self.ended(claimed, None, request.as_ref(), Ending::Undeliverable, &progress.stage);
+        } else {
+            self.lost(claimed);
+        }
+    }
+
+    /// Tells the numbers and the log that a command has ended. `verb` and `request`: as far as they can
+    /// be read.
+    pub(super) fn ended(
+        &self,
+        claimed: &Claimed,
+        verb: Option<&str>,
+        request: Option<&Request>,
+        ending: Ending,
+        stage: &Stage,
+    ) {
+        let age = self.parts.clock.now().duration_since(claimed.accepted_at).as_secs_f64();
+        let result = match ending {
+            Ending::Delivered => telemetry::Ending::Delivered,
+            Ending::Told => telemetry::Ending::Told,
+            Ending::Undeliverable => telemetry::Ending::Undeliverable,
+        };
+        self.parts.metrics.ended(result.clone(), age);
+        // The audit line: who, where, what, with what result. Never a link.
+        tracing::info!(
+            command = claimed.id,
+            verb,
+            team = claimed.team_id,
+            channel = claimed.channel_id,
+            user = claimed.user_id,
+            service = request.map(|request| request.service.as_str()),
+            schema = request.map(|request| request.target.connection_name()),
+            group = request.map(|request| request.group_id.as_str()),
+            connection = stage.connection(),
+            problem = stage.notice().map(Notice::name),
+            seconds = age,
+            ?result,
+            "command ended"
+        );
+        if ending == Ending::Undeliverable {
+            tracing::error!(command = claimed.id, "nobody could be told how this command ended");
+        }
+    }
 }

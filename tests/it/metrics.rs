@@ -9,7 +9,9 @@ use sqlx::{Connection as _, SqliteConnection};
 use stand_ins::fault::Fault;
 use stand_ins::slack::Message;
 
-use crate::harness::{CHANNEL, Setup, TestBot, USER, client, free_port, until, values};
+use crate::harness::{
+    AUDIT, CHANNEL, Outside, Program, Setup, TestBot, USER, client, free_port, until, values,
+};
 use crate::sockets;
 
 const COMMAND: &str = "google_ads customer_schema";
@@ -351,4 +353,42 @@ async fn the_last_look_has_a_series_while_there_is_something_to_watch() {
     })
     .await;
     bot.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_that_no_version_has_read_in_time_ends_like_any_other() {
+    let outside = Outside::start().await;
+    let address = format!("127.0.0.1:{}", free_port());
+    let program = Program::against(&outside).with("METRICS_ADDR", &address).with("AUDIT_CHANNEL", AUDIT);
+    let process = program.start().await;
+    let metrics = Metrics(format!("http://{address}/metrics"));
+    let lost = |id: &str, request: &str| {
+        format!(
+            "INSERT INTO command (id, dedup, team_id, channel_id, user_id, request, stage, accepted_at, run_at, \
+             owner, fence, lease_until) VALUES ('{id}', '{id}', 'T', '{CHANNEL}', '{USER}', '{request}', 'create', \
+             1, 1, '', 1, 0)"
+        )
+    };
+    // Of a release to come: one that still says what it is about, and one that does not.
+    let later = r#"{"verb":"later","service":"google_ads","service_name":"Google Ads","target":{"schema":"acme","table":null},"group_id":"g","slash":"/connect-card"}"#;
+    program.sql(&lost("LATERVERB1", later)).await;
+    program.sql(&lost("NOTHINGAT1", "{}")).await;
+    metrics.until_it_says("commands_ended_total{ending=\"undeliverable\"}", 2.0).await;
+    let told = |id: &str| {
+        let messages = outside.slack.messages().into_iter().filter(|message| message.channel == AUDIT);
+        messages
+            .map(|message| message.rendered())
+            .any(|text| text.contains(id) && text.contains("nobody could be told"))
+    };
+    until("the lines of the audit channel", async || {
+        (told("LATERVERB1") && told("NOTHINGAT1")).then_some(())
+    })
+    .await;
+    let log = process.stop().await;
+    for id in ["LATERVERB1", "NOTHINGAT1"] {
+        let ended = |line: &&str| line.contains("command ended") && line.contains(id);
+        let line = log.lines().find(ended).unwrap_or_else(|| panic!("{id} did not end: {log}"));
+        assert!(line.contains("undeliverable") && line.contains(USER), "{line}");
+    }
+    outside.shutdown();
 }
