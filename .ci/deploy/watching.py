@@ -220,6 +220,12 @@ PLANTED_PROMETHEUS = [
     (TESTS, "connect_card_sockets_wanted", "connect_card_sockets", "well has no connect_card_sockets_wanted"),
     (TESTS, 'call="chat.update"', 'call="update"', "no call is update"),
     (TESTS, 'outcome="timeout"', 'outcome="late"', "no outcome is late"),
+    (ALERTS, """
+          unless
+          max by (job, namespace) (connect_card_by_http) == 1""", "", "ConnectCardNoSocket"),
+    (ALERTS, ' / connect_card_rate_limit{party="fivetran"}) < 0.1', ") < 200", "ConnectCardFivetranCallsRunOut"),
+    (ALERTS, "< 0.1", "< 0.2", "ConnectCardFivetranCallsRunOut"),
+    (ALERTS, "audit_oldest_seconds) > 600\n        for: 10m", "audit_oldest_seconds) > 600\n        for: 1m", "ConnectCardAuditBehind"),
     (ALERTS, "users.info|", "", 'count by (alertname) (ALERTS)"'),
     (ALERTS, "|chat.postMessage", "", 'count by (alertname) (ALERTS)"'),
     (ALERTS, "|chat.postEphemeral", "", "ConnectCardCallsRefused"),
