@@ -47,8 +47,14 @@ impl Purpose {
 #[derive(Clone)]
 pub struct Sealer {
     purpose: Purpose,
-    keys: Current<Vec<Arc<LessSafeKey>>>,
+    keys: Current<Vec<Arc<Key>>>,
     random: SystemRandom,
+}
+
+/// The key that a secret gives for a purpose, and what tells it from others.
+struct Key {
+    name: [u8; 32],
+    key: LessSafeKey,
 }
 
 /// The system's random numbers failed.
@@ -64,10 +70,15 @@ impl Sealer {
     }
 
     /// Seals with the first of these from now on. What was sealed before still opens, until the process
-    /// ends.
+    /// ends or [`KEPT`] others have come.
     pub fn renew(&self, secrets: &[SecretString]) {
         let mut renewed = keys(secrets, self.purpose);
-        renewed.extend(self.keys.get().iter().cloned());
+        for before in self.keys.get().iter() {
+            // Many a reload brings the same once more, which must push no other one out.
+            if renewed.iter().all(|key| key.name != before.name) {
+                renewed.push(Arc::clone(before));
+            }
+        }
         renewed.truncate(KEPT);
         self.keys.replace(renewed);
     }
@@ -82,7 +93,8 @@ impl Sealer {
         let keys = self.keys.get();
         let key = keys.first().ok_or(NoRandomness)?;
         let mut sealed = secret.as_bytes().to_vec();
-        key.seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(id), &mut sealed)
+        key.key
+            .seal_in_place_append_tag(Nonce::assume_unique_for_key(nonce), Aad::from(id), &mut sealed)
             .map_err(|_| NoRandomness)?;
         Ok(BASE64_STANDARD_NO_PAD.encode([nonce.as_slice(), &sealed].concat()))
     }
@@ -94,20 +106,24 @@ impl Sealer {
         let (nonce, ciphertext) = bytes.split_first_chunk::<NONCE_LEN>()?;
         self.keys.get().iter().find_map(|key| {
             let mut buffer = ciphertext.to_vec();
-            let plain =
-                key.open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(id), &mut buffer).ok()?;
+            let plain = key
+                .key
+                .open_in_place(Nonce::assume_unique_for_key(*nonce), Aad::from(id), &mut buffer)
+                .ok()?;
             Some(SecretString::from(std::str::from_utf8(plain).ok()?.to_owned()))
         })
     }
 }
 
 /// The key that each secret gives for a purpose.
-fn keys(secrets: &[SecretString], purpose: Purpose) -> Vec<Arc<LessSafeKey>> {
+fn keys(secrets: &[SecretString], purpose: Purpose) -> Vec<Arc<Key>> {
     let keys = secrets.iter().filter_map(|secret| {
         let prk =
             hkdf::Salt::new(hkdf::HKDF_SHA256, purpose.salt()).extract(secret.expose_secret().as_bytes());
         let okm = prk.expand(&[b"seal"], &CHACHA20_POLY1305).ok()?;
-        Some(Arc::new(LessSafeKey::new(UnboundKey::from(okm))))
+        let mut name = [0; 32];
+        prk.expand(&[b"name"], hkdf::HKDF_SHA256).ok()?.fill(&mut name).ok()?;
+        Some(Arc::new(Key { name, key: LessSafeKey::new(UnboundKey::from(okm)) }))
     });
     keys.collect()
 }
@@ -162,6 +178,24 @@ mod tests {
         assert_eq!(opened(&one, &sealed, "id").as_deref(), Some("x"));
         let sealed = one.seal("y", "id").unwrap();
         assert_eq!(opened(&sealer(&["new"]), &sealed, "id").as_deref(), Some("y"));
+    }
+
+    #[test]
+    fn what_is_named_again_and_again_pushes_out_no_other_secret() {
+        let secrets = |names: &[&str]| -> Vec<_> {
+            names.iter().map(|&name| SecretString::from(name.to_owned())).collect()
+        };
+        let one = sealer(&["old"]);
+        let sealed = one.seal("x", "id").unwrap();
+        for _ in 0..KEPT {
+            one.renew(&secrets(&["a", "b", "c", "d"]));
+            one.renew(&secrets(&["b", "a", "c", "d"]));
+        }
+        assert_eq!(opened(&one, &sealed, "id").as_deref(), Some("x"));
+        // The first seals, also where it has been there before.
+        one.renew(&secrets(&["old"]));
+        let sealed = one.seal("y", "id").unwrap();
+        assert_eq!(opened(&sealer(&["old"]), &sealed, "id").as_deref(), Some("y"));
     }
 
     #[test]
