@@ -77,13 +77,16 @@ async fn read_again(app: &App, files: &SecretFiles, mut hang_up: Signal) {
         seen.clone_from(&now);
         if asked || (settled && now != known) {
             known = now;
-            match Vars::from_process().and_then(|vars| config::serve(&vars)) {
-                Ok(config) => app.renew(&config).await,
-                Err(faults) => {
+            // A pipe in the place of a file may keep whoever reads it waiting.
+            let read = || Vars::from_process().and_then(|vars| config::serve(&vars));
+            match tokio::task::spawn_blocking(read).await {
+                Ok(Ok(config)) => app.renew(&config).await,
+                Ok(Err(faults)) => {
                     tracing::error!(
                         "the configuration cannot be read again, and nothing has changed: {faults}"
                     );
                 }
+                Err(error) => tracing::error!(%error, "the configuration cannot be read again"),
             }
         }
     }

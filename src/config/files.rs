@@ -1,8 +1,9 @@
 //! The files that secrets are read from, so that a change of them is noticed.
 //!
-//! Owns what counts as a change: another content, whatever the file's date. Must not know what is in them.
+//! Owns what counts as a change: another content, whatever the file's date; and that what can be read only
+//! once is left to whoever needs it. Must not know what is in them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use ring::digest::{Context, SHA256};
 
@@ -16,12 +17,13 @@ pub struct SecretFiles {
 }
 
 impl SecretFiles {
-    /// Those that are named, and what is in them. To be taken before they are read: what changes after that
-    /// is a change.
+    /// Those that are named, but for pipes and the like, and what is in them. To be taken before they are
+    /// read: what changes after that is a change.
     #[must_use]
     pub fn of(vars: &Vars) -> Self {
         let named = names::SECRETS.iter().filter_map(|name| vars.get(&format!("{name}_FILE")));
-        let mut files = Self { paths: named.map(PathBuf::from).collect(), at_first: Vec::new() };
+        let paths = named.map(PathBuf::from).filter(|path| may_be_read_twice(path)).collect();
+        let mut files = Self { paths, at_first: Vec::new() };
         files.at_first = files.digest();
         files
     }
@@ -44,7 +46,8 @@ impl SecretFiles {
     pub fn digest(&self) -> Vec<u8> {
         let mut context = Context::new(&SHA256);
         for path in &self.paths {
-            let content = std::fs::read(path).unwrap_or_default();
+            let content =
+                if may_be_read_twice(path) { std::fs::read(path).unwrap_or_default() } else { Vec::new() };
             context.update(&content.len().to_be_bytes());
             context.update(&content);
         }
@@ -52,9 +55,35 @@ impl SecretFiles {
     }
 }
 
+/// Whether looking at it takes nothing away, and ends: a pipe gives its content once, or waits for it. What is
+/// not there may come to be a file.
+fn may_be_read_twice(path: &Path) -> bool {
+    std::fs::metadata(path).map_or(true, |found| found.is_file())
+}
+
 #[cfg(test)]
 mod tests {
+    use std::process::Command;
+
     use super::*;
+
+    #[test]
+    fn a_pipe_is_left_to_whoever_needs_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("token");
+        assert!(Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let named = |path: &Path| {
+            SecretFiles::of(&Vars::from_pairs([("SLACK_BOT_TOKEN_FILE", path.to_str().unwrap())]))
+        };
+        // Nobody writes to it: whoever read it would wait for ever.
+        assert!(named(&path).is_empty());
+        // A file that gives way to a pipe is not read any more.
+        let file = folder.path().join("file");
+        std::fs::write(&file, "one").unwrap();
+        let files = named(&file);
+        std::fs::rename(&path, &file).unwrap();
+        assert_ne!(files.digest(), files.at_first());
+    }
 
     #[test]
     fn another_content_is_a_change() {
