@@ -183,6 +183,7 @@ impl App {
         let reached = Reached {
             by_http: !config.slack.signing_secrets.is_empty(),
             by_sockets: opener.is_some().then(|| open.clone()),
+            socket_mode: opener.as_ref().map(Opener::switch).unwrap_or_default(),
         };
         let state = parts.routes(config.destinations, intake, &watcher, reached);
         let renewal = Renewal {

@@ -15,6 +15,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::sockets::{Open, SOCKETS};
 use crate::clock::Clock;
+use crate::slack::socket::Switch;
 use crate::store::{Census, Store};
 use crate::telemetry::Metrics;
 
@@ -42,6 +43,8 @@ pub struct Reached {
     pub by_http: bool,
     /// By sockets, with how many of them are open.
     pub by_sockets: Option<Open>,
+    /// Whether Slack uses them.
+    pub socket_mode: Switch,
 }
 
 impl Reached {
@@ -56,10 +59,11 @@ impl Reached {
         Some((self.by_sockets.as_ref()?.count().min(SOCKETS), SOCKETS))
     }
 
-    /// Whether a command could come in at all. A request may at any time; where both ways are open, that
-    /// is enough.
+    /// Whether a command could come in at all. A request may at any time, but where both ways are open Slack
+    /// sends none while Socket Mode is switched on.
     fn is_possible(&self) -> bool {
-        self.by_http || self.by_sockets.as_ref().is_none_or(|open| open.count() > 0)
+        let a_request_may = self.by_http && !self.socket_mode.is_on();
+        a_request_may || self.by_sockets.as_ref().is_none_or(|open| open.count() > 0)
     }
 }
 

@@ -6,6 +6,8 @@
 //!
 //! <https://docs.slack.dev/apis/events-api/using-socket-mode>
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
@@ -52,11 +54,30 @@ pub struct Opener {
     token: Current<SecretString>,
     /// How often it was replaced.
     renewals: watch::Sender<u64>,
+    switch: Switch,
+}
+
+/// Whether Socket Mode is switched on in the app's settings, as far as Slack has said: its hello says that it
+/// is. From then on Slack sends nothing by requests, until it is switched off. Clones share it.
+#[derive(Clone, Debug, Default)]
+pub struct Switch(Arc<AtomicBool>);
+
+impl Switch {
+    /// Whether Slack has said that it is on, and not since that it is off.
+    #[must_use]
+    pub fn is_on(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn set(&self, on: bool) {
+        self.0.store(on, Ordering::Relaxed);
+    }
 }
 
 /// An open socket.
 pub struct Socket {
     stream: WebSocketStream<Upgraded>,
+    switch: Switch,
     /// Whose app it is, if Slack says so.
     pub app_id: Option<String>,
     /// How many connections the app has by now, if Slack says so.
@@ -83,7 +104,8 @@ impl Opener {
     pub fn new(http: Client, api_url: &str, token: &SecretString) -> Self {
         let caller = Caller::new(http, Metrics::default(), Clock::default());
         let renewals = watch::Sender::new(0);
-        Self { caller, api_url: api_url.to_owned(), token: Current::new(token.clone()), renewals }
+        let token = Current::new(token.clone());
+        Self { caller, api_url: api_url.to_owned(), token, renewals, switch: Switch::default() }
     }
 
     /// The same by another clock, whose calls are counted there.
@@ -102,6 +124,12 @@ impl Opener {
     #[must_use]
     pub fn renewals(&self) -> watch::Receiver<u64> {
         self.renewals.subscribe()
+    }
+
+    /// What Slack has said of Socket Mode.
+    #[must_use]
+    pub fn switch(&self) -> Switch {
+        self.switch.clone()
     }
 
     /// Opens one and waits for Slack's hello.
@@ -124,7 +152,8 @@ impl Opener {
     async fn greeted(&self) -> Result<Socket, PostError> {
         let address = self.address().await?;
         let stream = self.shake_hands(&address).await?;
-        let mut socket = Socket { stream, app_id: None, connections: None };
+        let switch = self.switch.clone();
+        let mut socket = Socket { stream, switch, app_id: None, connections: None };
         loop {
             match socket.hear().await {
                 Heard::Frame(Frame::Hello { app_id, connections }) => {
@@ -153,6 +182,9 @@ impl Opener {
     async fn address(&self) -> Result<SecretString, PostError> {
         let calling = self.caller.calling(Operation::OpenSocket);
         let address = self.ask_for_address().await;
+        if matches!(&address, Err(PostError::Refused(word)) if word == LINK_DISABLED) {
+            self.switch.set(false);
+        }
         calling.ended(address.as_ref().err().map_or(CallOutcome::Ok, PostError::outcome));
         address
     }
@@ -233,7 +265,15 @@ impl Socket {
     /// nothing is lost.
     pub async fn hear(&mut self) -> Heard {
         match self.stream.next().await {
-            Some(Ok(Message::Text(text))) => Frame::read(&text).map_or(Heard::Life, Heard::Frame),
+            Some(Ok(Message::Text(text))) => {
+                let frame = Frame::read(&text);
+                match frame {
+                    Some(Frame::Hello { .. }) => self.switch.set(true),
+                    Some(Frame::Disconnect(Reason::LinkDisabled)) => self.switch.set(false),
+                    _ => {}
+                }
+                frame.map_or(Heard::Life, Heard::Frame)
+            }
             // The library answers it as it reads on.
             Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Binary(_) | Message::Frame(_))) => {
                 Heard::Life

@@ -289,11 +289,18 @@ async fn both_ways_are_open_while_one_takes_the_place_of_the_other() {
         bot.slack.deliver_by(delivery);
         bot.send(&format!("google_ads way_{at}")).await;
     }
-    // Without sockets, requests still come.
+    // While Socket Mode is on, Slack sends nothing but over sockets.
     bot.slack.faults(|faults| faults.fail_always("apps.connections.open", Fault::Status(500)));
     bot.slack.reset_sockets(Which::All);
-    until("no socket", async || readiness(&bot.url).await.1.contains("0 of 2").then_some(())).await;
-    assert_eq!(readiness(&bot.url).await.0, 200);
+    until("no socket", async || (readiness(&bot.url).await.0 == 503).then_some(())).await;
+    bot.slack.faults(|faults| faults.heal());
+    bot.slack.wait_for_sockets(|count| count == 2).await;
+    until("a socket", async || (readiness(&bot.url).await.0 == 200).then_some(())).await;
+    // Once it is switched off, requests come again.
+    bot.slack.disable_links();
+    bot.slack.wait_for_sockets(|count| count == 0).await;
+    let ready = (200, "ready, 0 of 2 sockets\n".to_owned());
+    until("requests", async || (readiness(&bot.url).await == ready).then_some(())).await;
     bot.send("google_ads without_sockets").await;
     bot.until_all_ended().await;
     assert_eq!(bot.created(), 4);
