@@ -79,6 +79,11 @@ fn same_keys(one: &(ApiKey, Option<ApiKey>), other: &(ApiKey, Option<ApiKey>)) -
     same(halves(one), halves(other)) && expire(one) == expire(other)
 }
 
+/// Whether it is the first secret of its kind, or there is none any more.
+fn begins_or_ends(in_force: &[SecretString], asked: &[SecretString]) -> bool {
+    in_force.is_empty() != asked.is_empty()
+}
+
 impl Renewal {
     /// Puts what has changed in the place of what was in force, and says in the log which it is.
     pub(super) async fn renew(&self, config: &Config) {
@@ -86,6 +91,13 @@ impl Renewal {
         let mut now = Secrets::of(config);
         if !same(&before.sealing, &now.sealing) {
             self.renew_slacks(&before, &now);
+        }
+        // What begins or ends with a restart has not done so yet.
+        if begins_or_ends(&before.signing, &now.signing) {
+            now.signing.clone_from(&before.signing);
+        }
+        if begins_or_ends(&before.app, &now.app) {
+            now.app.clone_from(&before.app);
         }
         if !same(&before.bot, &now.bot) && !self.renew_token(&before, &now).await {
             now.bot = before.bot;
@@ -106,7 +118,6 @@ impl Renewal {
         for sealer in &self.sealers {
             sealer.renew(&now.sealing);
         }
-        let begins_or_ends = |before: &[_], now: &[_]| before.is_empty() != now.is_empty();
         if begins_or_ends(&before.signing, &now.signing) || begins_or_ends(&before.app, &now.app) {
             // `/readyz` counts on the ways that there were at the start.
             tracing::warn!("a way to the bot, by requests or by sockets, begins or ends with a restart");

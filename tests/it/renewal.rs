@@ -169,3 +169,23 @@ async fn a_way_to_the_bot_neither_begins_nor_ends_before_a_restart() {
     assert_eq!(outside.slack.sockets_opened(), 0);
     process.stop().await;
 }
+
+#[tokio::test]
+async fn what_was_left_out_for_a_while_is_replaced_like_what_stayed() {
+    let outside = Outside::start().await;
+    let program = Program::against(&outside).without("SLACK_SIGNING_SECRET");
+    let program = program.with("SLACK_APP_TOKEN", APP_TOKEN);
+    let dotenv = program.folder().join(".env");
+    write(&dotenv, &format!("SLACK_SIGNING_SECRET={SIGNING_SECRET}\n"));
+    let process = program.start().await;
+    write(&dotenv, "");
+    process.hang_up().await;
+    until_logged(&process, "begins or ends with a restart", 1).await;
+    process.send(&outside.slack, "google_ads acme").await;
+    write(&dotenv, &format!("SLACK_SIGNING_SECRET={WRONG}\n"));
+    process.hang_up().await;
+    until_logged(&process, "SLACK_SIGNING_SECRET was replaced", 1).await;
+    let refused = process.try_to_send(&outside.slack, CHANNEL, "google_ads refused").await.unwrap();
+    assert_eq!(refused.status, 401);
+    process.stop().await;
+}
