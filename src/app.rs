@@ -40,6 +40,8 @@ use crate::{outbound, server};
 use parts::Parts;
 use renewal::Renewal;
 
+pub use renewal::Left;
+
 /// How long giving the leases up may take at a shutdown.
 const RELEASE_LIMIT: Duration = Duration::from_secs(3);
 
@@ -100,14 +102,15 @@ impl App {
         let http = outbound::client(&config.network)
             .map_err(|_| StartError::Client(outbound::without_client(&config.network)))?;
         let metrics = Metrics::default();
-        let opener = match config.slack.app_tokens.first() {
-            Some(token) => {
+        let opener = match config.slack.app_tokens.as_slice() {
+            [token, old @ ..] => {
                 let http = outbound::client_of_sockets(&config.network)
                     .map_err(|_| StartError::Client(outbound::without_client(&config.network)))?;
                 let opener = Opener::new(http, &config.slack.api_url, token);
+                let opener = opener.with_tokens(token, old.first());
                 Some(opener.counting(metrics.clone(), clock.clone()))
             }
-            None => None,
+            [] => None,
         };
         let in_force = renewal::Secrets::of(&config);
         let secrets = &config.slack.sealing_secrets();
@@ -230,9 +233,14 @@ impl App {
     }
 
     /// Puts the secrets of a configuration that was read again in the place of those in force. Nothing that
-    /// is under way is disturbed. Everything else in it needs a restart.
-    pub async fn renew(&self, config: &Config) {
-        self.renewal.renew(config).await;
+    /// is under way is disturbed. Everything else in it needs a restart. Gives what could not be tried.
+    pub async fn renew(&self, config: &Config) -> Left {
+        self.renewal.renew(config).await
+    }
+
+    /// Tries once more what could not be tried of a configuration.
+    pub async fn try_again(&self, config: &Config, left: Left) -> Left {
+        self.renewal.try_again(config, left).await
     }
 
     /// Says that the bot is not ready any more, while it still takes what balancers send it.

@@ -26,7 +26,7 @@ mod shapes;
 pub mod tasks;
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use jiff::Timestamp;
 use reqwest::{Client as Http, Method, Request, RequestBuilder};
@@ -75,6 +75,8 @@ pub struct Fivetran {
     hourly_limit: Arc<AtomicU64>,
     /// When a key expires, as Fivetran said last, with the variable that the key comes from.
     told_expiry: Arc<Mutex<Option<(&'static str, Timestamp)>>>,
+    /// The account's id, once Fivetran has told it. It outlives the key: a new secret ends the old one at once.
+    account_id: Arc<OnceLock<String>>,
     renewed: Arc<Notify>,
     complaints: Arc<Complaints>,
     metrics: Metrics,
@@ -132,6 +134,7 @@ impl Fivetran {
             keys: Keys::new(key, second_key),
             hourly_limit: Arc::default(),
             told_expiry: Arc::default(),
+            account_id: Arc::default(),
             renewed: Arc::default(),
             complaints: Arc::default(),
             metrics: Metrics::default(),
@@ -160,7 +163,13 @@ impl Fivetran {
     #[must_use]
     pub fn under(&self, key: ApiKey, second_key: Option<ApiKey>) -> Self {
         let (keys, complaints, told_expiry) = (Keys::new(key, second_key), Arc::default(), Arc::default());
-        Self { keys, complaints, told_expiry, ..self.clone() }
+        Self { keys, complaints, told_expiry, account_id: Arc::default(), ..self.clone() }
+    }
+
+    /// Which account it is, if Fivetran has told since the start.
+    #[must_use]
+    pub fn account_id(&self) -> Option<&str> {
+        self.account_id.get().map(String::as_str)
     }
 
     /// Calls under other keys from now on; so do the clones.
@@ -317,7 +326,11 @@ impl Fivetran {
     /// [`Error`].
     pub async fn account(&self) -> Result<Account, Error> {
         let request = self.request(Method::GET, "/v1/account/info").header("Accept", "application/json");
-        self.send(Call::Account, request).await
+        let account: Account = self.send(Call::Account, request).await?;
+        if !account.account_id.is_empty() {
+            self.account_id.get_or_init(|| account.account_id.clone());
+        }
+        Ok(account)
     }
 
     /// A destination's group. `GET /v1/groups/{id}`

@@ -6,9 +6,10 @@
 use std::time::Duration;
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{Instant, sleep_until};
 
 use super::Exit;
-use crate::app::{self, App};
+use crate::app::{self, App, Left};
 use crate::clock::Clock;
 use crate::config::{self, Config, SecretFiles, Vars};
 
@@ -18,6 +19,38 @@ const LINGER: Duration = Duration::from_secs(1);
 
 /// How often the files of secrets are looked at.
 const GLANCE: Duration = Duration::from_secs(2);
+
+/// The longest rest before a secret is tried again that could not be tried; the first is [`GLANCE`], and each
+/// after it is twice as long. Slack grants so few calls for a socket's address that a minute may not do.
+const LONGEST_REST: Duration = Duration::from_secs(5 * 60);
+
+/// Secrets that could not be tried, since a partner did not say what it makes of them.
+struct Pending {
+    config: Config,
+    left: Left,
+    rest: Duration,
+    at: Instant,
+}
+
+impl Pending {
+    /// What is left of a configuration, to be tried after a rest.
+    fn of(config: Config, left: Left, rest: Duration) -> Option<Self> {
+        left.any().then(|| Self { config, left, rest, at: Instant::now() + rest })
+    }
+
+    /// Waits until it is to be tried again; does not end where nothing is.
+    async fn due(pending: Option<&Self>) {
+        match pending {
+            Some(pending) => sleep_until(pending.at).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn try_again(self, app: &App) -> Option<Self> {
+        let left = app.try_again(&self.config, self.left).await;
+        Self::of(self.config, left, (self.rest * 2).min(LONGEST_REST))
+    }
+}
 
 /// Runs the bot.
 pub async fn run(config: Config, files: SecretFiles, clock: Clock) -> Exit {
@@ -58,7 +91,8 @@ pub async fn run(config: Config, files: SecretFiles, clock: Clock) -> Exit {
 }
 
 /// Reads the configuration again at each SIGHUP, and whenever a file with a secret has another content, and
-/// has had it for a moment: until then somebody may be writing. Does not end.
+/// has had it for a moment: until then somebody may be writing. What a partner could not be asked about is
+/// tried again. Does not end.
 async fn read_again(app: &App, files: &SecretFiles, mut hang_up: Signal) {
     let look = || {
         let files = files.clone();
@@ -66,11 +100,17 @@ async fn read_again(app: &App, files: &SecretFiles, mut hang_up: Signal) {
     };
     let mut known = files.at_first();
     let mut seen = known.clone();
+    let mut pending: Option<Pending> = None;
     loop {
         let asked = tokio::select! {
             Some(()) = hang_up.recv() => true,
             () = tokio::time::sleep(GLANCE), if !files.is_empty() => false,
-            else => std::future::pending().await,
+            () = Pending::due(pending.as_ref()) => {
+                if let Some(due) = pending.take() {
+                    pending = due.try_again(app).await;
+                }
+                continue;
+            }
         };
         let now = look().await;
         let settled = now == seen;
@@ -80,7 +120,10 @@ async fn read_again(app: &App, files: &SecretFiles, mut hang_up: Signal) {
             // A pipe in the place of a file may keep whoever reads it waiting.
             let read = || Vars::from_process().and_then(|vars| config::serve(&vars));
             match tokio::task::spawn_blocking(read).await {
-                Ok(Ok(config)) => app.renew(&config).await,
+                Ok(Ok(config)) => {
+                    let left = app.renew(&config).await;
+                    pending = Pending::of(config, left, GLANCE);
+                }
                 Ok(Err(faults)) => {
                     tracing::error!(
                         "the configuration cannot be read again, and nothing has changed: {faults}"

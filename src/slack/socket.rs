@@ -51,10 +51,47 @@ pub struct Opener {
     caller: Caller,
     /// Without a slash at its end.
     api_url: String,
-    token: Current<SecretString>,
-    /// How often it was replaced.
+    tokens: Current<Tokens>,
+    /// How often they were replaced.
     renewals: watch::Sender<u64>,
     switch: Switch,
+}
+
+/// One token or two, and which of them Slack takes.
+struct Tokens {
+    first: SecretString,
+    second: Option<SecretString>,
+    second_is_in_use: AtomicBool,
+}
+
+impl Tokens {
+    fn new(first: &SecretString, second: Option<&SecretString>) -> Self {
+        Self { first: first.clone(), second: second.cloned(), second_is_in_use: AtomicBool::default() }
+    }
+
+    /// The one in use, and the other one if there are two.
+    fn in_order(&self) -> (&SecretString, Option<&SecretString>) {
+        match &self.second {
+            Some(second) if self.second_is_in_use.load(Ordering::Relaxed) => (second, Some(&self.first)),
+            second => (&self.first, second.as_ref()),
+        }
+    }
+
+    /// The other one is in use from now on. Sockets that find out together say so once.
+    fn use_the_other(&self, rejected: &SecretString) {
+        let second = rejected.expose_secret() == self.first.expose_secret();
+        if self.second_is_in_use.swap(second, Ordering::Relaxed) != second {
+            tracing::warn!(
+                refused = if second { "first" } else { "second" },
+                "Slack refuses one of the two tokens in SLACK_APP_TOKEN; sockets are opened with the other one"
+            );
+        }
+    }
+}
+
+/// Whether Slack refuses the token itself. Where Socket Mode is switched off, it takes none.
+fn is_refusal(error: &PostError) -> bool {
+    matches!(error, PostError::Refused(word) if word != LINK_DISABLED)
 }
 
 /// Whether Socket Mode is switched on in the app's settings, as far as Slack has said: its hello says that it
@@ -104,8 +141,14 @@ impl Opener {
     pub fn new(http: Client, api_url: &str, token: &SecretString) -> Self {
         let caller = Caller::new(http, Metrics::default(), Clock::default());
         let renewals = watch::Sender::new(0);
-        let token = Current::new(token.clone());
-        Self { caller, api_url: api_url.to_owned(), token, renewals, switch: Switch::default() }
+        let tokens = Current::new(Tokens::new(token, None));
+        Self { caller, api_url: api_url.to_owned(), tokens, renewals, switch: Switch::default() }
+    }
+
+    /// The same with other tokens: the second one is for when Slack refuses the first.
+    #[must_use]
+    pub fn with_tokens(&self, first: &SecretString, second: Option<&SecretString>) -> Self {
+        Self { tokens: Current::new(Tokens::new(first, second)), ..self.clone() }
     }
 
     /// The same by another clock, whose calls are counted there.
@@ -114,13 +157,13 @@ impl Opener {
         Self { caller: Caller::new(self.caller.http, metrics, clock), ..self }
     }
 
-    /// Opens the next ones with another token; so do the clones.
-    pub fn renew(&self, token: &SecretString) {
-        self.token.replace(token.clone());
+    /// Opens the next ones with other tokens; so do the clones.
+    pub fn renew(&self, first: &SecretString, second: Option<&SecretString>) {
+        self.tokens.replace(Tokens::new(first, second));
         self.renewals.send_modify(|times| *times += 1);
     }
 
-    /// How often the token was replaced, for whoever waits for that.
+    /// How often the tokens were replaced, for whoever waits for that.
     #[must_use]
     pub fn renewals(&self) -> watch::Receiver<u64> {
         self.renewals.subscribe()
@@ -180,8 +223,26 @@ impl Opener {
     /// Asks for an address. It is good for one connection, and not for long.
     /// <https://docs.slack.dev/reference/methods/apps.connections.open>
     async fn address(&self) -> Result<SecretString, PostError> {
+        let tokens = self.tokens.get();
+        let (in_use, other) = tokens.in_order();
+        let refused = match self.address_with(in_use).await {
+            Err(error) if is_refusal(&error) => error,
+            address => return address,
+        };
+        let Some(other) = other else { return Err(refused) };
+        match self.address_with(other).await {
+            Err(error) if is_refusal(&error) => Err(refused),
+            Ok(address) => {
+                tokens.use_the_other(in_use);
+                Ok(address)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn address_with(&self, token: &SecretString) -> Result<SecretString, PostError> {
         let calling = self.caller.calling(Operation::OpenSocket);
-        let address = self.ask_for_address().await;
+        let address = self.ask_for_address(token).await;
         if matches!(&address, Err(PostError::Refused(word)) if word == LINK_DISABLED) {
             self.switch.set(false);
         }
@@ -189,9 +250,9 @@ impl Opener {
         address
     }
 
-    async fn ask_for_address(&self) -> Result<SecretString, PostError> {
+    async fn ask_for_address(&self, token: &SecretString) -> Result<SecretString, PostError> {
         let request = self.caller.http.post(format!("{}/apps.connections.open", self.api_url));
-        let response = self.caller.send(request.bearer_auth(self.token.get().expose_secret())).await?;
+        let response = self.caller.send(request.bearer_auth(token.expose_secret())).await?;
         let (status, pause) = (response.status(), outbound::retry_after(&response));
         if status == StatusCode::TOO_MANY_REQUESTS {
             return Err(PostError::Throttled(pause));

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use stand_ins::fault::Fault;
 use stand_ins::fivetran::{API_KEY, API_SECRET};
 use stand_ins::slack::{APP_TOKEN, BOT_TOKEN, Delivery, SIGNING_SECRET, Which};
 
@@ -9,6 +10,10 @@ use crate::harness::{CHANNEL, Outside, Process, Program, accepted, until};
 
 /// A second key of the same account.
 const SECOND: (&str, &str) = ("second-key", "second-secret");
+/// A key of another account.
+const STRANGER: (&str, &str) = ("a-strangers-key", "a-strangers-secret");
+/// Not Slack's.
+const WRONG_APP_TOKEN: &str = "xapp-1-A0SANDBOX-1-wrong";
 /// Not Slack's.
 const WRONG: &str = "00000000000000000000000000000000";
 
@@ -24,6 +29,16 @@ fn write(path: &Path, content: &str) {
     let new = path.with_extension("new");
     std::fs::write(&new, content).unwrap();
     std::fs::rename(&new, path).unwrap();
+}
+
+/// The lines that set the Fivetran key.
+fn key((key, secret): (&str, &str)) -> String {
+    format!("FIVETRAN_API_KEY={key}\nFIVETRAN_API_SECRET={secret}\n")
+}
+
+/// The lines that set the one beside it.
+fn second_key((key, secret): (&str, &str)) -> String {
+    format!("FIVETRAN_API_KEY_2={key}\nFIVETRAN_API_SECRET_2={secret}\n")
 }
 
 async fn until_logged(process: &Process, line: &str, times: usize) {
@@ -72,7 +87,6 @@ async fn a_hang_up_reads_the_variables_again() {
     outside.fivetran.add_user_key(SECOND.0, SECOND.1, true);
     let program = Program::against(&outside).without("FIVETRAN_API_KEY").without("FIVETRAN_API_SECRET");
     let dotenv = program.folder().join(".env");
-    let key = |(key, secret): (&str, &str)| format!("FIVETRAN_API_KEY={key}\nFIVETRAN_API_SECRET={secret}\n");
     write(&dotenv, &key((API_KEY, API_SECRET)));
     let process = program.start().await;
     process.send(&outside.slack, "google_ads with_the_first").await;
@@ -121,6 +135,7 @@ async fn the_next_socket_is_opened_with_the_new_token() {
     outside.slack.wait_for_sockets(|count| count == 2).await;
     process.send(&outside.slack, "google_ads before").await;
     let new = "xapp-1-A0SANDBOX-2-the-new-one";
+    outside.slack.set_app_tokens(&[APP_TOKEN, new]);
     write(&path, new);
     until_logged(&process, "SLACK_APP_TOKEN was replaced", 1).await;
     // The old one is revoked, and its sockets end.
@@ -137,36 +152,127 @@ async fn the_next_socket_is_opened_with_the_new_token() {
 async fn a_new_token_is_tried_at_once_where_the_one_before_was_refused() {
     let outside = Outside::start().await;
     outside.slack.deliver_by(Delivery::Sockets);
-    let (wrong, another) = ("xapp-1-A0SANDBOX-1-wrong", "xapp-1-A0SANDBOX-2-wrong-too");
-    let program = in_file(Program::against(&outside), "SLACK_APP_TOKEN", wrong);
+    let program = in_file(Program::against(&outside), "SLACK_APP_TOKEN", WRONG_APP_TOKEN);
     let path = program.folder().join("SLACK_APP_TOKEN");
     outside.slack.set_app_tokens(&[APP_TOKEN]);
     let process = program.start().await;
     until_logged(&process, "Slack refuses a socket", 1).await;
     // Each that is refused is told of, and once.
-    write(&path, another);
-    until_logged(&process, "Slack refuses a socket", 2).await;
+    write(&path, "xapp-1-A0SANDBOX-2-wrong-too");
+    until_logged(&process, "Slack refuses the new SLACK_APP_TOKEN; the old one stays", 1).await;
     write(&path, APP_TOKEN);
     outside.slack.wait_for_sockets(|count| count == 2).await;
     process.send(&outside.slack, "google_ads acme").await;
     until("the link", async || (outside.slack.messages().len() == 1).then_some(())).await;
     let log = process.stop().await;
-    assert_eq!(log.matches("Slack refuses a socket").count(), 2, "{log}");
+    assert_eq!(log.matches("Slack refuses a socket").count(), 1, "{log}");
 }
 
 #[tokio::test]
-async fn a_way_to_the_bot_neither_begins_nor_ends_before_a_restart() {
+async fn an_app_token_that_slack_refuses_replaces_none() {
     let outside = Outside::start().await;
-    let program = Program::against(&outside).without("SLACK_SIGNING_SECRET");
-    let dotenv = program.folder().join(".env");
-    write(&dotenv, &format!("SLACK_SIGNING_SECRET={SIGNING_SECRET}\n"));
+    outside.slack.deliver_by(Delivery::Sockets);
+    let program = in_file(Program::against(&outside), "SLACK_APP_TOKEN", APP_TOKEN);
+    let path = program.folder().join("SLACK_APP_TOKEN");
     let process = program.start().await;
-    write(&dotenv, &format!("SLACK_APP_TOKEN={APP_TOKEN}\n"));
-    process.hang_up().await;
-    until_logged(&process, "begins or ends with a restart", 1).await;
+    outside.slack.wait_for_sockets(|count| count == 2).await;
+    write(&path, WRONG_APP_TOKEN);
+    until_logged(&process, "Slack refuses the new SLACK_APP_TOKEN; the old one stays", 1).await;
+    write(&path, &format!("{WRONG_APP_TOKEN},{APP_TOKEN}"));
+    until_logged(&process, "sockets are opened with the other one", 1).await;
+    // It would show only now.
+    outside.slack.reset_sockets(Which::All);
+    outside.slack.wait_for_sockets(|count| count == 2).await;
     process.send(&outside.slack, "google_ads acme").await;
     until("the link", async || (outside.slack.messages().len() == 1).then_some(())).await;
-    assert_eq!(outside.slack.sockets_opened(), 0);
+    let log = process.stop().await;
+    assert!(!log.contains("SLACK_APP_TOKEN was replaced"), "{log}");
+}
+
+#[tokio::test]
+async fn where_slack_refuses_the_first_app_token_sockets_are_opened_with_the_second() {
+    let outside = Outside::start().await;
+    outside.slack.deliver_by(Delivery::Sockets);
+    let program =
+        Program::against(&outside).with("SLACK_APP_TOKEN", &format!("{WRONG_APP_TOKEN},{APP_TOKEN}"));
+    let process = program.start().await;
+    outside.slack.wait_for_sockets(|count| count == 2).await;
+    outside.slack.reset_sockets(Which::All);
+    outside.slack.wait_for_sockets(|count| count == 2).await;
+    process.send(&outside.slack, "google_ads acme").await;
+    until("the link", async || (outside.slack.messages().len() == 1).then_some(())).await;
+    let log = process.stop().await;
+    assert_eq!(log.matches("Slack refuses one of the two tokens in SLACK_APP_TOKEN").count(), 1, "{log}");
+    assert!(!log.contains("Slack refuses a socket"), "{log}");
+}
+
+#[tokio::test]
+async fn what_could_not_be_tried_is_tried_again() {
+    let outside = Outside::start().await;
+    outside.slack.deliver_by(Delivery::Sockets);
+    outside.fivetran.add_user_key(SECOND.0, SECOND.1, true);
+    let program = Program::against(&outside).without("SLACK_BOT_TOKEN").without("SLACK_APP_TOKEN");
+    let program = program.without("FIVETRAN_API_KEY").without("FIVETRAN_API_SECRET");
+    let dotenv = program.folder().join(".env");
+    let secrets = |bot: &str, app: &str, of: (&str, &str)| {
+        format!("SLACK_BOT_TOKEN={bot}\nSLACK_APP_TOKEN={app}\n{}", key(of))
+    };
+    write(&dotenv, &secrets(BOT_TOKEN, APP_TOKEN, (API_KEY, API_SECRET)));
+    let process = program.start().await;
+    outside.slack.wait_for_sockets(|count| count == 2).await;
+    // One call of each finds something broken.
+    let new = "xapp-1-A0SANDBOX-2-the-new-one";
+    outside.slack.set_app_tokens(&[APP_TOKEN, new]);
+    outside.slack.faults(|faults| {
+        faults.fail_always("auth.test", Fault::Status(503));
+        faults.fail_always("apps.connections.open", Fault::Status(503));
+    });
+    outside.fivetran.faults(|faults| faults.fail_always("account", Fault::Status(503)));
+    write(&dotenv, &secrets("xoxb-1-of-nobody", new, SECOND));
+    process.hang_up().await;
+    for name in ["SLACK_BOT_TOKEN", "SLACK_APP_TOKEN", "Fivetran key"] {
+        let line = format!("the new {name} could not be tried; it is tried again");
+        until(&line, async || process.log().contains(&line).then_some(())).await;
+    }
+    assert!(!process.log().contains("was replaced"));
+    outside.slack.faults(|faults| faults.heal());
+    outside.fivetran.faults(|faults| faults.heal());
+    until_logged(&process, "SLACK_APP_TOKEN was replaced", 1).await;
+    until_logged(&process, "the Fivetran key was replaced", 1).await;
+    until_logged(&process, "Slack does not take the new SLACK_BOT_TOKEN; the old one stays", 1).await;
+    process.stop().await;
+}
+
+#[tokio::test]
+async fn a_key_of_another_account_replaces_none_wherever_it_is_put() {
+    let outside = Outside::start().await;
+    outside.fivetran.add_user_key(SECOND.0, SECOND.1, true);
+    outside.fivetran.add_user_key(STRANGER.0, STRANGER.1, false);
+    let program = Program::against(&outside).without("FIVETRAN_API_KEY").without("FIVETRAN_API_SECRET");
+    let dotenv = program.folder().join(".env");
+    let first = (API_KEY, API_SECRET);
+    write(&dotenv, &key(first));
+    let process = program.start().await;
+    // Beside one that works, which would answer for it.
+    let refused = "is of another account; the old one stays";
+    write(&dotenv, &format!("{}{}", key(first), second_key(STRANGER)));
+    process.hang_up().await;
+    until_logged(&process, refused, 1).await;
+    write(&dotenv, &format!("{}{}", key(first), second_key(("no", "no"))));
+    process.hang_up().await;
+    until_logged(&process, "Fivetran rejects the new key; the old one stays", 1).await;
+    write(&dotenv, &format!("{}{}", key(first), second_key(SECOND)));
+    process.hang_up().await;
+    until_logged(&process, "the Fivetran key was replaced", 1).await;
+    // A new secret ends the old one at once, so nobody can ask the old one any more.
+    outside.fivetran.revoke_key(API_KEY, API_SECRET);
+    outside.fivetran.revoke_key(SECOND.0, SECOND.1);
+    write(&dotenv, &key(STRANGER));
+    process.hang_up().await;
+    until_logged(&process, refused, 2).await;
+    outside.fivetran.add_user_key(SECOND.0, SECOND.1, true);
+    process.send(&outside.slack, "google_ads acme").await;
+    until("the link", async || (outside.slack.messages().len() == 1).then_some(())).await;
     process.stop().await;
 }
 
@@ -187,5 +293,36 @@ async fn what_was_left_out_for_a_while_is_replaced_like_what_stayed() {
     until_logged(&process, "SLACK_SIGNING_SECRET was replaced", 1).await;
     let refused = process.try_to_send(&outside.slack, CHANNEL, "google_ads refused").await.unwrap();
     assert_eq!(refused.status, 401);
+    process.stop().await;
+}
+
+#[tokio::test]
+async fn a_secret_that_can_be_read_only_once_starts_the_bot() {
+    let outside = Outside::start().await;
+    let program = Program::against(&outside).without("SLACK_BOT_TOKEN");
+    let pipe = program.folder().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let program = program.with("SLACK_BOT_TOKEN_FILE", pipe.to_str().unwrap());
+    let written = tokio::task::spawn_blocking(move || std::fs::write(pipe, BOT_TOKEN));
+    let process = program.start().await;
+    written.await.unwrap().unwrap();
+    process.send(&outside.slack, "google_ads acme").await;
+    until("the link", async || (outside.slack.messages().len() == 1).then_some(())).await;
+    process.stop().await;
+}
+
+#[tokio::test]
+async fn a_way_to_the_bot_neither_begins_nor_ends_before_a_restart() {
+    let outside = Outside::start().await;
+    let program = Program::against(&outside).without("SLACK_SIGNING_SECRET");
+    let dotenv = program.folder().join(".env");
+    write(&dotenv, &format!("SLACK_SIGNING_SECRET={SIGNING_SECRET}\n"));
+    let process = program.start().await;
+    write(&dotenv, &format!("SLACK_APP_TOKEN={APP_TOKEN}\n"));
+    process.hang_up().await;
+    until_logged(&process, "begins or ends with a restart", 1).await;
+    process.send(&outside.slack, "google_ads acme").await;
+    until("the link", async || (outside.slack.messages().len() == 1).then_some(())).await;
+    assert_eq!(outside.slack.sockets_opened(), 0);
     process.stop().await;
 }
