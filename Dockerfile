@@ -15,6 +15,7 @@ WORKDIR /build
 
 # The dependencies get a layer of their own, built around empty crates in place of ours. It stays
 # cached until a Cargo.toml or Cargo.lock changes.
+COPY .cargo .cargo
 COPY Cargo.toml Cargo.lock ./
 COPY stand-ins/Cargo.toml stand-ins/
 RUN mkdir src stand-ins/src \
