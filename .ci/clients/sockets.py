@@ -94,6 +94,8 @@ class Slack:
         self.breaches, self.silent_since = [], None
         self.longest_silence = self.longest_hung = self.longest_held_up = 0
         self.opens_refused, self.links_refused = [], []
+        # Those who wait for a socket that hangs to be left.
+        self.hung = []
         # For a check of the check: what is said is not heard.
         self.deaf = False
 
@@ -353,7 +355,7 @@ class Slack:
             case "hang":
                 one.spoil()
                 one.connection.transport.pause_reading()
-                asyncio.create_task(self.watch_hung(one.connection.transport))
+                self.hung.append(asyncio.create_task(self.watch_hung(one.connection.transport)))
             case "warning" | "refresh_requested":
                 asyncio.create_task(self.rotate(one, deed))
             case "odd frames":
