@@ -28,6 +28,7 @@ use crate::reply::Audience;
 use crate::reply::form as reply;
 use crate::seal::Sealer;
 use crate::slack::interaction::{Interaction, View, Workspace};
+use crate::slack::respond::PostError;
 use crate::slack::web_api::WebApi;
 use crate::slack::{ResponseUrl, SlashCommand};
 use crate::telemetry::Answer;
@@ -55,6 +56,9 @@ pub struct Forms {
 
 /// How long a form may stay open. Its response_url lives 30 minutes, and the command needs some.
 const LIFE: SignedDuration = SignedDuration::from_mins(25);
+/// What Slack says of a trigger that has opened something already.
+/// <https://docs.slack.dev/reference/methods/views.open>
+const TRIGGER_USED: &str = "exchanged_trigger_id";
 /// Slack's limit for what a view brings back, in characters.
 const METADATA_LIMIT: usize = 3000;
 
@@ -113,6 +117,8 @@ impl Forms {
         });
         match timeout_at(deadline.early(), web_api.open_view(trigger, &view)).await {
             Ok(Ok(())) => Ok(()),
+            // The request has come twice: what it can open was opened the first time.
+            Ok(Err(PostError::Refused(word))) if word == TRIGGER_USED => Ok(()),
             Ok(Err(error)) => {
                 tracing::info!(%error, "a form could not be opened");
                 Err(reply::not_opened(&typed.command, error.may_be_done()))

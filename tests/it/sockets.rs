@@ -148,6 +148,19 @@ async fn an_envelope_that_comes_twice_is_one_command() {
 }
 
 #[tokio::test]
+async fn a_form_that_is_on_the_screen_is_not_said_to_have_failed() {
+    for twice in [Twice::AtOnce, Twice::AfterALostAck] {
+        let bot = start().await;
+        bot.slack.deliver_next_twice(twice, 1);
+        let answer = bot.send("").await;
+        assert_eq!((answer.status, answer.text().as_str()), (200, ""), "{twice:?}");
+        assert_eq!(bot.slack.views().len(), 1);
+        assert_well_said(&bot);
+        bot.finish().await;
+    }
+}
+
+#[tokio::test]
 async fn the_next_socket_is_open_before_the_old_one_closes() {
     let bot = start().await;
     let old = bot.slack.live_sockets();
