@@ -111,6 +111,12 @@ impl Commands {
         serde_json::to_value(for_the_person(content?)).ok()
     }
 
+    /// What goes into the acknowledgement of a command that is not even read, for want of time.
+    pub(super) fn turned_away(&self) -> Option<Value> {
+        self.metrics.answered(Answer::NotAccepted, 0.0);
+        serde_json::to_value(for_the_person(reply::not_accepted())).ok()
+    }
+
     /// The same from a command that is Slack's and may be unreadable.
     async fn take(
         &self,

@@ -122,7 +122,7 @@ where
         let rest = tokio::time::sleep(pace.after(outcome, pace::chance()));
         tokio::select! {
             () = stop.cancelled() => return,
-            Ok(()) = renewals.changed(), if outcome == Outcome::Refused => {}
+            Ok(()) = renewals.changed(), if outcome.is_refusal() => {}
             () = rest => {}
         }
     }
@@ -151,8 +151,7 @@ impl Place {
                 tracing::debug!(%error, "could not open a socket to Slack");
                 complaints.not_opened(token, &error);
                 let outcome = Outcome::of(&error);
-                let refused = outcome == Outcome::Refused;
-                sockets.metrics.socket_ended(if refused { SocketEnd::Refused } else { SocketEnd::Failed });
+                sockets.metrics.socket_ended(if outcome.is_refusal() { SocketEnd::Refused } else { SocketEnd::Failed });
                 return Some(outcome);
             }
         };
@@ -213,6 +212,13 @@ impl Sockets {
             Kind::Another => None,
         };
         envelope.acknowledged(answer)
+    }
+
+    /// The frame that says of a command that there are too many now; `None`: it is something else, of which
+    /// there are never many.
+    fn turn_away(&self, envelope: &Envelope) -> Option<String> {
+        let is_command = envelope.kind == Kind::SlashCommand;
+        is_command.then(|| envelope.acknowledged(self.commands.turned_away()))
     }
 }
 

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep_until, timeout};
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::pace::Outcome;
@@ -28,9 +28,11 @@ const STALE_AFTER: Duration = Duration::from_secs(8);
 const LEAVE_LIMIT: Duration = Duration::from_secs(60);
 /// Longest wait for what is under way when a socket ends: an answer's deadline, and the way out.
 const FINISH_LIMIT: Duration = Duration::from_secs(3);
-/// How many envelopes of one socket are answered at a time. Beyond that nothing is read, so that a flood
-/// waits at Slack.
+/// How many envelopes of one socket are answered at a time. Of a flood, what is more is turned away at once:
+/// if it were read later, it would be answered too late.
 const AT_A_TIME: usize = 512;
+/// How long nothing must have come on a socket that is to close: what Slack had sent by then has been heard.
+const QUIET: Duration = Duration::from_millis(50);
 
 /// An open socket and what is under way on it.
 pub(super) struct Hearing {
@@ -78,10 +80,9 @@ impl End {
     /// What it means for when the next one is opened.
     pub(super) fn outcome(self, lasted: Duration) -> Outcome {
         match self {
-            Self::Refused(_) => Outcome::Refused,
+            Self::Refused(word) => Outcome::refused(word),
             Self::TooMany => Outcome::Failed(Duration::ZERO),
-            Self::Replaced => Outcome::Replaced,
-            Self::Stopped | Self::Closed | Self::Stale => Outcome::Lasted(lasted),
+            Self::Stopped | Self::Replaced | Self::Closed | Self::Stale => Outcome::Lasted(lasted),
         }
     }
 }
@@ -109,7 +110,7 @@ impl Hearing {
                         return End::Closed;
                     }
                 }
-                heard = self.socket.hear(), if self.under_way < AT_A_TIME => {
+                heard = self.socket.hear() => {
                     if !matches!(heard, Heard::Closed) {
                         self.heard = Instant::now();
                         self.sockets.metrics.socket_heard(self.sockets.clock.now());
@@ -165,11 +166,11 @@ impl Hearing {
         }
     }
 
-    /// Acknowledges what is under way, and what comes meanwhile, and closes: Slack goes on sending until
-    /// then.
+    /// Acknowledges what is under way, and what comes until then, and closes: Slack goes on sending until
+    /// it hears of the end.
     pub(super) async fn finish(mut self) {
         let rest = async {
-            while self.under_way > 0 {
+            loop {
                 tokio::select! {
                     Some(text) = self.answered.recv() => {
                         if !self.acknowledge(text).await {
@@ -184,15 +185,21 @@ impl Hearing {
                         Heard::Closed => return,
                         Heard::Frame(_) | Heard::Life => {}
                     },
+                    () = sleep(QUIET), if self.under_way == 0 => return,
                 }
             }
         };
         let _ = timeout(FINISH_LIMIT, rest).await;
+        self.tell_what_is_owed();
         self.socket.close().await;
     }
 
     /// Lets go of a socket over which nothing can be said any more. What is under way goes on.
     pub(super) fn let_go(self) {
+        self.tell_what_is_owed();
+    }
+
+    fn tell_what_is_owed(&self) {
         if self.under_way > 0 {
             let unacknowledged = self.under_way;
             tracing::warn!(unacknowledged, "a socket to Slack ended before it was all acknowledged");
@@ -201,6 +208,12 @@ impl Hearing {
 
     fn take(&mut self, envelope: Envelope) {
         self.under_way += 1;
+        if self.under_way > AT_A_TIME
+            && let Some(text) = self.sockets.turn_away(&envelope)
+        {
+            let _ = self.answers.send(Some(text));
+            return;
+        }
         let (sockets, answers, heard) = (Arc::clone(&self.sockets), self.answers.clone(), self.heard);
         tokio::spawn(async move {
             // In a task of its own, so that one that panics counts as answered, too.
@@ -211,10 +224,12 @@ impl Hearing {
 
     /// Sends an answer back; false if the socket is of no use any more.
     async fn acknowledge(&mut self, text: Option<String>) -> bool {
-        self.under_way -= 1;
-        match text {
-            Some(text) => self.socket.write(text).await.is_ok(),
-            None => true,
+        if let Some(text) = text
+            && self.socket.write(text).await.is_err()
+        {
+            return false;
         }
+        self.under_way -= 1;
+        true
     }
 }

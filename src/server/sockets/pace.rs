@@ -7,6 +7,7 @@ use std::time::Duration;
 use ring::rand::{SecureRandom as _, SystemRandom};
 
 use crate::slack::respond::PostError;
+use crate::slack::socket::LINK_DISABLED;
 
 /// The first rest; each after it is twice as long.
 const FIRST: Duration = Duration::from_millis(250);
@@ -16,9 +17,13 @@ const LONGEST: Duration = Duration::from_secs(15);
 const LONGEST_AFTER_ONE: Duration = Duration::from_secs(2);
 /// The rest where somebody has to do something first.
 const REFUSED: Duration = Duration::from_secs(60);
+/// The rest while Socket Mode is off in the app's settings. Whoever turns it on ends the requests over HTTP
+/// with it, and what is typed until a socket is open is lost. Slack allows fifty openings a minute.
+const SWITCHED_OFF: Duration = Duration::from_secs(10);
 /// The longest pause of Slack's that is kept: a longer one is asked about again.
 const PAUSE_LIMIT: Duration = Duration::from_secs(120);
-/// A socket that lasted so long was a good one: the next is opened at once.
+/// A socket that lasted so long was a good one: the next is opened almost at once, whoever closed it. What
+/// ends sooner is no reason to open ever more of them.
 const GOOD: Duration = Duration::from_secs(10);
 
 /// How the last try went.
@@ -26,21 +31,31 @@ const GOOD: Duration = Duration::from_secs(10);
 pub(super) enum Outcome {
     /// A socket was open for so long.
     Lasted(Duration),
-    /// Slack wants one that is open replaced.
-    Replaced,
     /// None was opened, and Slack asks to be left alone for so long, which may be nothing.
     Failed(Duration),
     /// None will be until somebody does something.
     Refused,
+    /// None will be until somebody turns Socket Mode on.
+    SwitchedOff,
 }
 
 impl Outcome {
     /// What a failed opening is.
     pub(super) fn of(error: &PostError) -> Self {
         match error {
-            PostError::Refused(_) => Self::Refused,
+            PostError::Refused(word) => Self::refused(word),
             error => Self::Failed(error.pause()),
         }
+    }
+
+    /// What it is if Slack refuses in this word.
+    pub(super) fn refused(word: &str) -> Self {
+        if word == LINK_DISABLED { Self::SwitchedOff } else { Self::Refused }
+    }
+
+    /// Whether somebody has to do something before a socket is opened.
+    pub(super) fn is_refusal(self) -> bool {
+        matches!(self, Self::Refused | Self::SwitchedOff)
     }
 }
 
@@ -58,19 +73,17 @@ impl Pace {
             && lasted >= GOOD
         {
             self.failures = 0;
-            return Duration::ZERO;
-        }
-        if outcome == Outcome::Replaced {
-            self.failures = 0;
+            // Slack closes those of many at once when it restarts a host.
             return FIRST.mul_f64(chance);
         }
         self.failures = self.failures.saturating_add(1);
         let doubled = FIRST.saturating_mul(1 << (self.failures - 1).min(10)).min(LONGEST);
         // Half of it is left to chance; what Slack asks for is the least.
         let (rest, asked) = match outcome {
-            Outcome::Lasted(_) | Outcome::Replaced => (doubled.min(LONGEST_AFTER_ONE), Duration::ZERO),
+            Outcome::Lasted(_) => (doubled.min(LONGEST_AFTER_ONE), Duration::ZERO),
             Outcome::Failed(pause) => (doubled, pause.min(PAUSE_LIMIT)),
             Outcome::Refused => (REFUSED, Duration::ZERO),
+            Outcome::SwitchedOff => (SWITCHED_OFF, Duration::ZERO),
         };
         asked + rest / 2 + (rest / 2).mul_f64(chance)
     }
@@ -102,9 +115,9 @@ mod tests {
         assert_eq!(rests, [250, 500, 1000, 2000, 4000, 8000, 15_000, 15_000]);
         // One that Slack closes at once shows at least that it can be reached.
         assert_eq!(ms(pace.after(Outcome::Lasted(Duration::from_secs(9)), 1.0)), 2_000);
-        assert_eq!(ms(pace.after(Outcome::Replaced, 1.0)), 250);
+        assert_eq!(ms(pace.after(Outcome::Lasted(GOOD), 0.0)), 0);
         assert_eq!(ms(pace.after(failed, 1.0)), 250);
-        assert_eq!(ms(pace.after(Outcome::Lasted(GOOD), 1.0)), 0);
+        assert_eq!(ms(pace.after(Outcome::Lasted(GOOD), 1.0)), 250);
         assert_eq!(ms(pace.after(failed, 0.0)), 125);
     }
 
@@ -121,5 +134,6 @@ mod tests {
         let mut pace = Pace::default();
         assert_eq!(ms(pace.after(Outcome::Refused, 0.0)), 30_000);
         assert_eq!(ms(pace.after(Outcome::Refused, 1.0)), 60_000);
+        assert_eq!(ms(pace.after(Outcome::refused(LINK_DISABLED), 1.0)), 10_000);
     }
 }
