@@ -151,7 +151,11 @@ impl Place {
                 tracing::debug!(%error, "could not open a socket to Slack");
                 complaints.not_opened(token, &error);
                 let outcome = Outcome::of(&error);
-                sockets.metrics.socket_ended(if outcome.is_refusal() { SocketEnd::Refused } else { SocketEnd::Failed });
+                sockets.metrics.socket_ended(if outcome.is_refusal() {
+                    SocketEnd::Refused
+                } else {
+                    SocketEnd::Failed
+                });
                 return Some(outcome);
             }
         };
