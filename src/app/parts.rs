@@ -218,11 +218,7 @@ impl Parts {
             web_api: self.web_api.clone(),
             provision: self.provision.clone(),
             words: Arc::clone(&words),
-            by_http: reached.by_http,
-            sockets: Box::new({
-                let reached = reached.clone();
-                move || reached.open_sockets()
-            }),
+            reached: reached.clone(),
         };
         let commands = Arc::new(Commands {
             clock: clock.clone(),

@@ -59,11 +59,16 @@ impl Reached {
         Some((self.by_sockets.as_ref()?.count().min(SOCKETS), SOCKETS))
     }
 
-    /// Whether a command could come in at all. A request may at any time, but where both ways are open Slack
-    /// sends none while Socket Mode is switched on.
+    /// Whether requests may come at any time. Where both ways are open, Slack sends none while Socket Mode is
+    /// switched on.
+    #[must_use]
+    pub fn by_requests(&self) -> bool {
+        self.by_http && !self.socket_mode.is_on()
+    }
+
+    /// Whether a command could come in at all.
     fn is_possible(&self) -> bool {
-        let a_request_may = self.by_http && !self.socket_mode.is_on();
-        a_request_may || self.by_sockets.as_ref().is_none_or(|open| open.count() > 0)
+        self.by_requests() || self.by_sockets.as_ref().is_none_or(|open| open.count() > 0)
     }
 }
 
@@ -121,7 +126,7 @@ pub async fn metrics(State(health): State<Arc<Health>>) -> impl IntoResponse {
     if let Some(census) = counted {
         health.count(&census, now);
     }
-    health.metrics.by_http(health.reached.by_http);
+    health.metrics.by_http(health.reached.by_requests());
     if let Some(open) = &health.reached.by_sockets {
         health.metrics.sockets(open.count().min(SOCKETS), SOCKETS);
     }

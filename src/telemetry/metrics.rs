@@ -298,9 +298,9 @@ impl Metrics {
         self.database_up.set(is_up.into());
     }
 
-    /// Keeps whether requests over HTTP are accepted.
-    pub fn by_http(&self, accepts: bool) {
-        self.by_http.set(accepts.into());
+    /// Keeps whether commands come as requests over HTTP.
+    pub fn by_http(&self, they_do: bool) {
+        self.by_http.set(they_do.into());
     }
 
     /// Keeps how many sockets to Slack live (greeted, and not stale), and how many there should be; 0
@@ -408,7 +408,7 @@ impl Metrics {
             "Age of the oldest unfinished command",
             self.oldest_open_seconds.clone(),
         );
-        registry.register("by_http", "Whether requests over HTTP are accepted", self.by_http.clone());
+        registry.register("by_http", "Whether commands come as requests over HTTP", self.by_http.clone());
         registry.register("sockets", "Live sockets to Slack", self.sockets.clone());
         registry.register(
             "sockets_wanted",
