@@ -218,7 +218,14 @@ impl Parts {
             web_api: self.web_api.clone(),
             provision: self.provision.clone(),
             words: Arc::clone(&words),
-            reached: reached.clone(),
+            by_http: Box::new({
+                let reached = reached.clone();
+                move || reached.by_requests()
+            }),
+            sockets: Box::new({
+                let reached = reached.clone();
+                move || reached.open_sockets()
+            }),
         };
         let commands = Arc::new(Commands {
             clock: clock.clone(),

@@ -9,7 +9,6 @@ use jiff::Timestamp;
 use tokio::time::{Instant, timeout_at};
 
 use super::deadline::Deadline;
-use super::health::Reached;
 use super::words::Words;
 use crate::clock::Clock;
 use crate::command::doctor::{Backlog, Configured, Findings, Fivetran, Listed, Missing, Presence, Slack};
@@ -49,8 +48,10 @@ pub struct Doctor {
     pub provision: Provision,
     /// What is configured.
     pub words: Arc<Words>,
-    /// How commands come in.
-    pub reached: Reached,
+    /// Whether commands come as requests, which have signatures.
+    pub by_http: Box<dyn Fn() -> bool + Send + Sync>,
+    /// How many sockets to Slack are open, of how many; `None` without Socket Mode.
+    pub sockets: Box<dyn Fn() -> Option<(usize, usize)> + Send + Sync>,
 }
 
 impl Doctor {
@@ -85,8 +86,8 @@ impl Doctor {
             skew_s: self.metrics.clock_skew(),
             slack: slack.unwrap_or(Slack::Silent),
             presence,
-            by_http: self.reached.by_requests(),
-            sockets: self.reached.open_sockets(),
+            by_http: (self.by_http)(),
+            sockets: (self.sockets)(),
             fivetran: fivetran.unwrap_or(Fivetran::Silent),
             key: self.provision.key(),
             calls: self.metrics.calls_left().map(|left| (left, self.provision.hourly_limit())),
