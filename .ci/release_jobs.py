@@ -64,6 +64,7 @@ ENVIRONMENT = {
     "published": {"IMAGE": TAG_OF_IMAGE, "DIGEST": DIGEST_OF_IMAGE},
 }
 # On what each is done.
+MACHINE = "${{ matrix.machine }}"
 MATRIX = {
     "linux": {
         "include": [
@@ -158,7 +159,9 @@ def whole(name, job):
     for variable, value in ENVIRONMENT.get(name, {}).items():
         if job.get("env", {}).get(variable) != value:
             yield f"release.yml: {variable} of {name} is not {value}"
-    if name in MATRIX and job.get("strategy", {}).get("matrix") != MATRIX[name]:
+        if any(variable in step.get("env", {}) for step in job["steps"]):
+            yield f"release.yml: {variable} of {name} is another one in a step"
+    if name in MATRIX and (job.get("strategy", {}).get("matrix"), job["runs-on"]) != (MATRIX[name], MACHINE):
         yield f"release.yml: {name} leaves out an architecture"
     for (where, action), wanted in SETTINGS.items():
         if where != name:
@@ -188,6 +191,8 @@ PLANTED = [
     (RELEASE, ".ci/check_image connect-card", ".ci/check_image connect-card || true", "tried does not run `.ci/check_image connect-card`"),
     (RELEASE, "machine: [ubuntu-24.04, ubuntu-24.04-arm]", "machine: [ubuntu-24.04]", "tried leaves out an architecture"),
     (RELEASE, "      IMAGE: ${{ needs.tag.outputs.image }}@${{ needs.image.outputs.digest }}", "      IMAGE: ${{ needs.tag.outputs.image }}:latest", "IMAGE of tried is not"),
+    (RELEASE, re.compile(r"    runs-on: \$\{\{ matrix.machine \}\}\n(?=(?:(?!runs-on).*\n)+?      IMAGE:)"), "    runs-on: ubuntu-24.04\n", "tried leaves out an architecture"),
+    (RELEASE, "      - run: .ci/check_image connect-card\n", "      - run: .ci/check_image connect-card\n        env: { IMAGE: alpine }\n", "IMAGE of tried is another one in a step"),
     (RELEASE, "push-by-digest=true", "push-by-digest=false", "image does not use docker/build-push-action"),
     (RELEASE, "platforms: linux/amd64,linux/arm64", "platforms: linux/amd64", "image does not use docker/build-push-action"),
     (RELEASE, "          build-contexts: program=dist\n", "", "image does not use docker/build-push-action"),

@@ -222,7 +222,7 @@ PLANTED_PROMETHEUS = [
     (TESTS, 'outcome="timeout"', 'outcome="late"', "no outcome is late"),
     (ALERTS, """
           unless
-          max by (job, namespace) (connect_card_by_http) == 1""", "", "ConnectCardNoSocket"),
+          min by (job, namespace) (connect_card_by_http) == 1""", "", "ConnectCardNoSocket"),
     (ALERTS, ' / connect_card_rate_limit{party="fivetran"}) < 0.1', ") < 200", "ConnectCardFivetranCallsRunOut"),
     (ALERTS, "< 0.1", "< 0.2", "ConnectCardFivetranCallsRunOut"),
     (ALERTS, "audit_oldest_seconds) > 600\n        for: 10m", "audit_oldest_seconds) > 600\n        for: 1m", "ConnectCardAuditBehind"),
