@@ -193,6 +193,7 @@ impl Parts {
             clock: clock.clone(),
             metrics: metrics.clone(),
             verifier: self.verifier.clone(),
+            socket_mode: reached.socket_mode.clone(),
         });
         let words = Arc::new(Words {
             catalog: Arc::clone(&self.catalog),

@@ -112,6 +112,12 @@ fn same_keys(one: &Keys, other: &Keys) -> bool {
         && each(one).map(|key| key.expires).eq(each(other).map(|key| key.expires))
 }
 
+/// The app of an app-level token, as far as it can be read in it: `xapp-1-A0123456789-…`.
+fn app_of(token: &SecretString) -> Option<&str> {
+    let mut parts = token.expose_secret().strip_prefix("xapp-")?.split('-').skip(1);
+    parts.next().filter(|app| app.starts_with('A'))
+}
+
 /// Whether it is the first secret of its kind, or there is none any more.
 fn begins_or_ends(in_force: &[SecretString], asked: &[SecretString]) -> bool {
     in_force.is_empty() != asked.is_empty()
@@ -221,6 +227,10 @@ impl Renewal {
         let are_known = asked.iter().all(|token| is_known(&token));
         let (mut taken, mut refused) = (Vec::new(), None);
         for token in asked {
+            if in_force.iter().filter_map(app_of).any(|app| app_of(token).is_some_and(|other| other != app)) {
+                tracing::error!("the new SLACK_APP_TOKEN is another app's, and the old one stays");
+                return Tried::Refused;
+            }
             let tried = match is_known(&token) && !are_known {
                 true => Ok(()),
                 false => opener.with_tokens(token, None).try_token().await,

@@ -19,6 +19,8 @@ const LINGER: Duration = Duration::from_secs(1);
 
 /// How often the files of secrets are looked at.
 const GLANCE: Duration = Duration::from_secs(2);
+/// Longest that the configuration is read again. From files it takes no time.
+const READING_LIMIT: Duration = Duration::from_secs(10);
 
 /// The longest rest before a secret is tried again that could not be tried; the first is [`GLANCE`], and each
 /// after it is twice as long. Slack grants so few calls for a socket's address that a minute may not do.
@@ -117,9 +119,18 @@ async fn read_again(app: &App, files: &SecretFiles, mut hang_up: Signal) {
         seen.clone_from(&now);
         if asked || (settled && now != known) {
             known = now;
-            // A pipe in the place of a file may keep whoever reads it waiting.
+            // A pipe in the place of a file may keep whoever reads it waiting, for ever.
             let read = || Vars::from_process().and_then(|vars| config::serve(&vars));
-            match tokio::task::spawn_blocking(read).await {
+            let Ok(read) = tokio::time::timeout(READING_LIMIT, tokio::task::spawn_blocking(read)).await
+            else {
+                tracing::error!(
+                    "the configuration cannot be read again: a file that a variable names does not end. It may be a pipe, which needs a restart"
+                );
+                continue;
+            };
+            // What was read before is no longer what is asked for.
+            pending = None;
+            match read {
                 Ok(Ok(config)) => {
                     let left = app.renew(&config).await;
                     pending = Pending::of(config, left, GLANCE);

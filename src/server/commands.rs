@@ -111,10 +111,11 @@ impl Commands {
         serde_json::to_value(for_the_person(content?)).ok()
     }
 
-    /// What goes into the acknowledgement of a command that is not even read, for want of time.
+    /// What goes into the acknowledgement of a command that is not even read, for want of time. It may have been
+    /// taken in when it came the first time.
     pub(super) fn turned_away(&self) -> Option<Value> {
         self.metrics.answered(Answer::NotAccepted, 0.0);
-        serde_json::to_value(for_the_person(reply::not_accepted())).ok()
+        serde_json::to_value(for_the_person(reply::unsure())).ok()
     }
 
     /// The same from a command that is Slack's and may be unreadable.

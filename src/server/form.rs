@@ -56,9 +56,9 @@ pub struct Forms {
 
 /// How long a form may stay open. Its response_url lives 30 minutes, and the command needs some.
 const LIFE: SignedDuration = SignedDuration::from_mins(25);
-/// What Slack says of a trigger that has opened something already.
+/// What Slack says of a trigger that has opened something already: it has two ways to write it.
 /// <https://docs.slack.dev/reference/methods/views.open>
-const TRIGGER_USED: &str = "exchanged_trigger_id";
+const TRIGGER_USED: [&str; 2] = ["exchanged_trigger_id", "trigger_exchanged"];
 /// Slack's limit for what a view brings back, in characters.
 const METADATA_LIMIT: usize = 3000;
 
@@ -118,7 +118,7 @@ impl Forms {
         match timeout_at(deadline.early(), web_api.open_view(trigger, &view)).await {
             Ok(Ok(())) => Ok(()),
             // The request has come twice: what it can open was opened the first time.
-            Ok(Err(PostError::Refused(word))) if word == TRIGGER_USED => Ok(()),
+            Ok(Err(PostError::Refused(word))) if TRIGGER_USED.contains(&word.as_str()) => Ok(()),
             Ok(Err(error)) => {
                 tracing::info!(%error, "a form could not be opened");
                 Err(reply::not_opened(&typed.command, error.may_be_done()))

@@ -59,16 +59,16 @@ impl Reached {
         Some((self.by_sockets.as_ref()?.count().min(SOCKETS), SOCKETS))
     }
 
-    /// Whether requests may come at any time. Where both ways are open, Slack sends none while Socket Mode is
-    /// switched on.
+    /// Whether Slack sends requests. Where both ways are open, it sends none while Socket Mode is switched on.
     #[must_use]
     pub fn by_requests(&self) -> bool {
         self.by_http && !self.socket_mode.is_on()
     }
 
-    /// Whether a command could come in at all.
+    /// Whether a command could come in at all. Where both ways are open a request may, whatever Slack said last:
+    /// an orchestrator must not keep it out while the sockets are what fails.
     fn is_possible(&self) -> bool {
-        self.by_requests() || self.by_sockets.as_ref().is_none_or(|open| open.count() > 0)
+        self.by_http || self.by_sockets.as_ref().is_none_or(|open| open.count() > 0)
     }
 }
 

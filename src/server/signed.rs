@@ -13,6 +13,7 @@ use super::deadline::Deadline;
 use crate::clock::Clock;
 use crate::current::Current;
 use crate::slack::signature::{SIGNATURE_HEADER, TIMESTAMP_HEADER, Verifier};
+use crate::slack::socket::Switch;
 use crate::telemetry::Metrics;
 
 /// Largest body, in bytes. Slack's largest are interactions with a whole modal in them: ours takes half of it
@@ -40,6 +41,8 @@ pub struct Signed {
     pub metrics: Metrics,
     /// The keys of Slack's signatures.
     pub verifier: Current<Verifier>,
+    /// Whether Slack uses sockets instead.
+    pub socket_mode: Switch,
 }
 
 impl Signed {
@@ -57,6 +60,7 @@ impl Signed {
             headers.get(TIMESTAMP_HEADER).and_then(|value| value.to_str().ok()?.parse().ok());
         if let (Ok(_), Some(signed_at)) = (&verified, signed_at) {
             self.metrics.slacks_clock(signed_at, now);
+            self.socket_mode.has_sent_a_request();
         }
         verified.map_err(|error| {
             if self.metrics.may_log_refusal(now.as_second()) {

@@ -218,8 +218,8 @@ impl Sockets {
         envelope.acknowledged(answer)
     }
 
-    /// The frame that says of a command that there are too many now; `None`: it is something else, of which
-    /// there are never many.
+    /// The frame that says of a command that there are too many now; `None`: it is something that people
+    /// press, of which no flood is made.
     fn turn_away(&self, envelope: &Envelope) -> Option<String> {
         let is_command = envelope.kind == Kind::SlashCommand;
         is_command.then(|| envelope.acknowledged(self.commands.turned_away()))

@@ -95,7 +95,8 @@ fn is_refusal(error: &PostError) -> bool {
 }
 
 /// Whether Socket Mode is switched on in the app's settings, as far as Slack has said: its hello says that it
-/// is. From then on Slack sends nothing by requests, until it is switched off. Clones share it.
+/// is. From then on Slack sends nothing by requests, until it is switched off: it says so, or sends one. Clones
+/// share it.
 #[derive(Clone, Debug, Default)]
 pub struct Switch(Arc<AtomicBool>);
 
@@ -104,6 +105,11 @@ impl Switch {
     #[must_use]
     pub fn is_on(&self) -> bool {
         self.0.load(Ordering::Relaxed)
+    }
+
+    /// Slack has sent a request.
+    pub fn has_sent_a_request(&self) {
+        self.set(false);
     }
 
     fn set(&self, on: bool) {
@@ -148,7 +154,8 @@ impl Opener {
     /// The same with other tokens: the second one is for when Slack refuses the first.
     #[must_use]
     pub fn with_tokens(&self, first: &SecretString, second: Option<&SecretString>) -> Self {
-        Self { tokens: Current::new(Tokens::new(first, second)), ..self.clone() }
+        let tokens = Current::new(Tokens::new(first, second));
+        Self { tokens, switch: Switch::default(), ..self.clone() }
     }
 
     /// The same by another clock, whose calls are counted there.

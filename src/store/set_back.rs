@@ -8,8 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Pool, Store, StoreError, on};
 
-/// How far the clocks of two replicas may be apart: with more, one of them could not take Slack's
-/// requests.
+/// How far the clocks of two replicas may be apart: Slack's signatures allow no more.
 const APART: SignedDuration = SignedDuration::from_mins(5);
 /// Longest that a command rests, that a look is put off, or that the audit channel is left alone: as long
 /// as Slack is after posts without an answer.
@@ -29,7 +28,7 @@ impl Store {
     /// [`StoreError`].
     pub async fn hasten(&self, now: Timestamp) -> Result<u64, StoreError> {
         let sql = self.0.sql;
-        // A list can be put off for a day, but none was read in the time to come.
+        // A list can be put off for a day, but none was read in the time to come, where clocks agree.
         let statements = [
             (sql.hasten_commands, LONGEST_PAUSE),
             (sql.connections.hasten_looks, LONGEST_PAUSE),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use connect_card::reply::live::{OPEN_CARD, RENEW};
 use sqlx::{Connection as _, SqliteConnection};
 use stand_ins::fault::Fault;
-use stand_ins::slack::Message;
+use stand_ins::slack::{APP_TOKEN, Delivery, Message, Which};
 
 use crate::harness::{
     AUDIT, CHANNEL, Outside, Program, Setup, TestBot, USER, client, free_port, until, values,
@@ -262,6 +262,27 @@ async fn a_clock_that_is_wrong_is_noticed() {
         (58.0..62.0).contains(&skew).then_some(())
     })
     .await;
+    bot.stop().await;
+}
+
+#[tokio::test]
+async fn requests_count_as_a_way_in_only_while_slack_sends_them() {
+    let setup = Setup::new().await.with("SLACK_APP_TOKEN", APP_TOKEN);
+    let (bot, metrics) = start(setup).await;
+    bot.slack.wait_for_sockets(|count| count == 2).await;
+    metrics.until_it_says("by_http", 0.0).await;
+    // Nobody can say any more that Socket Mode is switched off, but a request can.
+    bot.slack.faults(|faults| faults.fail_always("apps.connections.open", Fault::Status(500)));
+    bot.slack.reset_sockets(Which::All);
+    metrics.until_it_says("sockets", 0.0).await;
+    metrics.until_it_says("by_http", 0.0).await;
+    bot.slack.deliver_by(Delivery::Http);
+    bot.send("status customer_schema").await;
+    metrics.until_it_says("by_http", 1.0).await;
+    bot.slack.faults(|faults| faults.heal());
+    metrics.until_it_says("by_http", 0.0).await;
+    bot.slack.disable_links();
+    metrics.until_it_says("by_http", 1.0).await;
     bot.stop().await;
 }
 

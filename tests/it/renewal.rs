@@ -14,6 +14,7 @@ const SECOND: (&str, &str) = ("second-key", "second-secret");
 const STRANGER: (&str, &str) = ("a-strangers-key", "a-strangers-secret");
 /// Not Slack's.
 const WRONG_APP_TOKEN: &str = "xapp-1-A0SANDBOX-1-wrong";
+const ANOTHER_APPS_TOKEN: &str = "xapp-1-A0ANOTHER-1-good";
 /// Not Slack's.
 const WRONG: &str = "00000000000000000000000000000000";
 
@@ -178,6 +179,10 @@ async fn an_app_token_that_slack_refuses_replaces_none() {
     outside.slack.wait_for_sockets(|count| count == 2).await;
     write(&path, WRONG_APP_TOKEN);
     until_logged(&process, "Slack refuses the new SLACK_APP_TOKEN; the old one stays", 1).await;
+    // Slack takes this one, but would send the commands of another app.
+    outside.slack.set_app_tokens(&[APP_TOKEN, ANOTHER_APPS_TOKEN]);
+    write(&path, ANOTHER_APPS_TOKEN);
+    until_logged(&process, "the new SLACK_APP_TOKEN is another app's, and the old one stays", 1).await;
     write(&path, &format!("{WRONG_APP_TOKEN},{APP_TOKEN}"));
     until_logged(&process, "sockets are opened with the other one", 1).await;
     // It would show only now.

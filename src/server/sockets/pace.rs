@@ -18,8 +18,9 @@ const LONGEST_AFTER_ONE: Duration = Duration::from_secs(2);
 /// The rest where somebody has to do something first.
 const REFUSED: Duration = Duration::from_secs(60);
 /// The rest while Socket Mode is off in the app's settings. Whoever turns it on ends the requests over HTTP
-/// with it, and what is typed until a socket is open is lost. Slack allows fifty openings a minute.
-const SWITCHED_OFF: Duration = Duration::from_secs(10);
+/// with it, and what is typed until a socket is open is lost. Slack allows fifty openings a minute, and four
+/// replicas with two places each try 32 times.
+const SWITCHED_OFF: Duration = Duration::from_secs(20);
 /// The longest pause of Slack's that is kept: a longer one is asked about again.
 const PAUSE_LIMIT: Duration = Duration::from_secs(120);
 /// A socket that lasted so long was a good one: the next is opened almost at once, whoever closed it. What
@@ -134,6 +135,6 @@ mod tests {
         let mut pace = Pace::default();
         assert_eq!(ms(pace.after(Outcome::Refused, 0.0)), 30_000);
         assert_eq!(ms(pace.after(Outcome::Refused, 1.0)), 60_000);
-        assert_eq!(ms(pace.after(Outcome::refused(LINK_DISABLED), 1.0)), 10_000);
+        assert_eq!(ms(pace.after(Outcome::refused(LINK_DISABLED), 1.0)), 20_000);
     }
 }

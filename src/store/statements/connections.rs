@@ -236,7 +236,11 @@ macro_rules! connection_statements {
                  WHERE group_id IN (SELECT group_id FROM sweep WHERE next_at <= $3 AND lease_until <= ", $now,
                 " ORDER BY next_at LIMIT $4", $skip, ") RETURNING group_id, fence, pages, listed_at"
             ),
-            hasten_sweeps: "UPDATE sweep SET next_at = $1 WHERE next_at > $1 AND coalesce(listed_at, posted_at) > $2",
+            // With what shows that the clock was ahead, so that it shows it once.
+            hasten_sweeps: "UPDATE sweep SET next_at = $1, \
+                            posted_at = CASE WHEN posted_at > $2 THEN $1 ELSE posted_at END, \
+                            listed_at = CASE WHEN listed_at > $2 THEN $1 ELSE listed_at END \
+                            WHERE next_at > $1 AND coalesce(listed_at, posted_at) > $2",
             sweep_pages: "SELECT CAST(coalesce(sum(pages), 0) AS BIGINT) AS n FROM sweep WHERE next_at IS NOT NULL",
             oldest_sweep: "SELECT min(coalesce(listed_at, posted_at)) AS at FROM sweep WHERE next_at IS NOT NULL",
             listed: "SELECT listed_at, posted_at FROM sweep WHERE group_id = $1 AND next_at IS NOT NULL",
