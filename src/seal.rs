@@ -70,7 +70,7 @@ impl Sealer {
     }
 
     /// Seals with the first of these from now on. What was sealed before still opens, until the process
-    /// ends or [`KEPT`] others have come.
+    /// ends or `KEPT` others have come.
     pub fn renew(&self, secrets: &[SecretString]) {
         let mut renewed = keys(secrets, self.purpose);
         for before in self.keys.get().iter() {

@@ -15,6 +15,12 @@ use crate::fivetran::{API_URL, FivetranConfig};
 /// Of both halves of a key.
 const KEY_REMEDY: &str = "copy both halves of your key; if you have none, make one at fivetran.com/account/settings, under your name > API key (that ends an earlier one)";
 
+/// The key that takes the first one's place.
+const SECOND_KEY: &str = "FIVETRAN_API_KEY_2";
+/// Of both halves of the second one: a person has one key, so a new one of theirs would end the first.
+const SECOND_KEY_REMEDY: &str =
+    "copy both halves of the second key, which is another user's or a system key, or unset it";
+
 impl Reader<'_> {
     /// The beginning of a day in UTC: whatever hour is meant, it is not earlier.
     fn day(&mut self, name: &str) -> Option<Timestamp> {
@@ -31,7 +37,7 @@ impl Reader<'_> {
         let expires = self.day("FIVETRAN_API_KEY_EXPIRES");
         let key = self.api_key("FIVETRAN_API_KEY", "FIVETRAN_API_SECRET", expires);
         // Two keys are valid at once only while one takes the other's place.
-        let (key_2, secret_2) = ("FIVETRAN_API_KEY_2", "FIVETRAN_API_SECRET_2");
+        let (key_2, secret_2) = (SECOND_KEY, "FIVETRAN_API_SECRET_2");
         let expires_2 = self.day("FIVETRAN_API_KEY_2_EXPIRES");
         let second_key = if self.has_secret(key_2) || self.has_secret(secret_2) {
             Some(self.api_key(key_2, secret_2, expires_2))
@@ -115,11 +121,12 @@ impl Reader<'_> {
                         );
                     }
                 }
+                let remedy = if variable == SECOND_KEY { SECOND_KEY_REMEDY } else { KEY_REMEDY };
                 if key.is_none() && !key_is_faulty {
-                    self.not_set(variable, KEY_REMEDY);
+                    self.not_set(variable, remedy);
                 }
                 if secret.is_none() && !secret_is_faulty {
-                    self.not_set(secret_variable, KEY_REMEDY);
+                    self.not_set(secret_variable, remedy);
                 }
                 let (key, mut secret) = (key?, secret?);
                 if odd {

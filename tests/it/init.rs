@@ -177,7 +177,7 @@ async fn where_nobody_can_be_asked_the_variables_are_named_and_nothing_is_lost()
     let mut terminal = Terminal::run(&program, &["init"]);
     terminal.shows_and_hides("1 or 2 [1]:").await;
     terminal.press("\x03");
-    terminal.shows("Stopped. Nothing was written. To go on, run ").await;
+    terminal.shows("Stopped. Nothing new was written. To go on, run ").await;
     let (code, screen) = terminal.end().await;
     assert_eq!(code, 1, "{screen}");
     assert!(screen.ends_with("/connect-card init in this folder.\n"), "{screen}");
@@ -202,7 +202,7 @@ async fn where_nobody_can_be_asked_the_variables_are_named_and_nothing_is_lost()
     let (code, screen) = terminal.end().await;
     assert_eq!(code, 1, "{screen}");
     let last = screen.lines().last().unwrap();
-    assert!(last.starts_with("Stopped. Nothing was written."), "{screen}");
+    assert!(last.starts_with("Stopped. Nothing new was written."), "{screen}");
     std::fs::remove_file(program.folder().join(".env")).unwrap();
     let mut terminal = Terminal::run(&program, &["init"]);
     terminal.answer("1 or 2 [1]:", "2").await;
@@ -210,7 +210,7 @@ async fn where_nobody_can_be_asked_the_variables_are_named_and_nothing_is_lost()
     terminal.press("\x04");
     let (code, screen) = terminal.end().await;
     assert_eq!(code, 1, "{screen}");
-    assert!(screen.lines().last().unwrap().starts_with("Stopped. Nothing was written."), "{screen}");
+    assert!(screen.lines().last().unwrap().starts_with("Stopped. Nothing new was written."), "{screen}");
 }
 
 #[tokio::test]

@@ -79,7 +79,7 @@ pub(super) fn found(variables: &[&str]) -> Option<String> {
 pub(super) fn stopped(program: &str, place: Place, kept: &[&str]) -> String {
     let again = again(program, place);
     match kept {
-        [] => format!("Stopped. Nothing was written. To go on, {again}."),
+        [] => format!("Stopped. Nothing new was written. To go on, {again}."),
         kept => format!("Stopped. Written to .env: {}. For the rest, {again}.", kept.join(", ")),
     }
 }
@@ -230,7 +230,7 @@ mod tests {
         let stopped = |kept: &[&str]| stopped("./connect-card", Place::Folder, kept);
         assert_eq!(
             stopped(&[]),
-            "Stopped. Nothing was written. To go on, run ./connect-card init in this folder."
+            "Stopped. Nothing new was written. To go on, run ./connect-card init in this folder."
         );
         assert_eq!(
             stopped(&["PUBLIC_URL", "SLACK_SIGNING_SECRET"]),
