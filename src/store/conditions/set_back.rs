@@ -17,6 +17,10 @@ pub(super) const CHANGES: Changes = &[
             ("hasten_sweeps", "SET next_at = $1", "SET next_at = next_at + 0 * $1"),
             ("hasten_sweeps", "listed_at, posted_at", "posted_at, posted_at"),
             ("hasten_sweeps", "listed_at, posted_at", "listed_at, 0"),
+            ("hasten_sweeps", "WHEN posted_at > $2", "WHEN false"),
+            ("hasten_sweeps", "WHEN posted_at > $2", "WHEN true"),
+            ("hasten_sweeps", "WHEN listed_at > $2", "WHEN false"),
+            ("hasten_sweeps", "WHEN listed_at > $2", "WHEN true"),
             ("hasten_messages", "SET due = $1", "SET due = due + 0 * $1"),
         ],
     ),
@@ -28,7 +32,7 @@ pub(super) const CHANGES: Changes = &[
             ("hasten_looks", "look_at > $2", "$2 = $2"),
             ("hasten_looks", "= $1 WHERE ", "= $1 WHERE true OR "),
             ("hasten_sweeps", "next_at > $1 AND", ""),
-            ("hasten_sweeps", "> $2", "> 0 * $2"),
+            ("hasten_sweeps", ") > $2", ") > 0 * $2"),
             ("hasten_messages", "WHERE id", "WHERE true OR id"),
             ("hasten_messages", "due > $2", "$2 = $2"),
         ],
@@ -40,6 +44,9 @@ const DUE: &str = "SELECT (SELECT group_concat(run_at) FROM (SELECT run_at FROM 
                    || (SELECT group_concat(look_at) FROM (SELECT look_at FROM connection ORDER BY name)) || ' ' \
                    || (SELECT group_concat(coalesce(next_at, '-')) FROM (SELECT next_at FROM sweep ORDER BY group_id)) || ' ' \
                    || (SELECT group_concat(due) FROM (SELECT due FROM message ORDER BY id))";
+
+/// When each group was listed and posted into.
+const LISTED: &str = "SELECT group_concat(coalesce(listed_at, '-') || ' ' || posted_at) FROM (SELECT * FROM sweep ORDER BY group_id)";
 
 /// A command that is open, one that has ended, a connection to be looked at, its message that is behind, and
 /// three groups.
@@ -64,6 +71,9 @@ pub(super) async fn what_a_clock_set_back_has_put_off_is_due(scene: &Scene) -> O
     // By two hours.
     same!(scene.b.hasten(at(9)).await?, 5);
     same!(scene.ask(DUE).await?, "7200000,9 9 9,9,- 9");
+    same!(scene.ask(LISTED).await?, "9 5,- 9,7200000 7200000");
+    // Nor is a list that cannot be had now hastened for as long.
+    scene.run("UPDATE sweep SET next_at = 600009 WHERE next_at IS NOT NULL").await?;
     same!(scene.b.hasten(at(9)).await?, 0);
     Ok(())
 }
