@@ -134,6 +134,7 @@ impl App {
             gate.recall(identity.read().await, clock.now()).await;
             tokio::spawn(identity.keep(gate.identities(), clock.clone()));
         }
+        let services = Current::new(config.services);
         let parts = Parts {
             caller: Caller::new(http, metrics.clone(), clock.clone()),
             verifier: Current::new(Verifier::new(&config.slack.signing_secrets)),
@@ -145,7 +146,7 @@ impl App {
             web_api,
             response_url_origins: config.slack.response_url_origins.into(),
             audience: config.visibility,
-            provision: Provision::new(fivetran.clone(), config.landing),
+            provision: Provision::new(fivetran.clone(), config.landing).with_defaults(services),
             catalog: Arc::new(CurrentCatalog::kept(kept.as_deref())),
             channels: Arc::new(config.channels),
             stopping: CancellationToken::new(),

@@ -30,6 +30,7 @@ use std::time::Duration;
 
 use crate::command::places::{Channels, Destinations};
 use crate::fivetran::FivetranConfig;
+use crate::fivetran::defaults::ServiceDefaults;
 use crate::outbound::Network;
 use crate::permission::Permissions;
 use crate::provision::Landing;
@@ -39,7 +40,7 @@ use crate::slack::SlackConfig;
 use crate::store::DatabaseUrl;
 use crate::telemetry::{LOG_FILTER, LogConfig, LogFormat};
 pub use files::SecretFiles;
-use reader::{PlainHttp, Reader};
+use reader::{Places, PlainHttp, Reader};
 
 /// Where the variables come from: the process environment, behind it the `.env` file.
 #[derive(Default)]
@@ -246,6 +247,8 @@ pub struct Config {
     pub destinations: Destinations,
     /// What holds in which channel.
     pub channels: Channels,
+    /// What connections of a service are made with.
+    pub services: ServiceDefaults,
     /// Who may use the bot.
     pub permissions: Permissions,
     /// Who gets to see a link.
@@ -269,6 +272,8 @@ pub struct LinkConfig {
     pub fivetran: FivetranConfig,
     /// Destinations.
     pub destinations: Destinations,
+    /// What connections of a service are made with.
+    pub services: ServiceDefaults,
     /// The customer's landing page.
     pub landing: Landing,
     /// How to reach the world outside.
@@ -318,13 +323,14 @@ pub fn serve(vars: &Vars) -> Result<Config, Faults> {
         (Some(server), Some(slack), Some(fivetran), Some(places), Some(database))
             if reader.faults.0.is_empty() =>
         {
-            let (destinations, channels) = places;
+            let Places { destinations, channels, services } = places;
             Ok(Config {
                 server,
                 slack,
                 fivetran,
                 destinations,
                 channels,
+                services,
                 permissions,
                 visibility,
                 landing,
@@ -354,8 +360,8 @@ pub fn link(vars: &Vars) -> Result<LinkConfig, Faults> {
     reader.log_format();
     reader.spoilt();
     match (fivetran, places) {
-        (Some(fivetran), Some((destinations, _))) if reader.faults.0.is_empty() => {
-            Ok(LinkConfig { fivetran, destinations, landing, network })
+        (Some(fivetran), Some(Places { destinations, services, .. })) if reader.faults.0.is_empty() => {
+            Ok(LinkConfig { fivetran, destinations, services, landing, network })
         }
         _ => Err(reader.faults),
     }
@@ -370,7 +376,7 @@ pub fn destinations(vars: &Vars) -> Result<Destinations, Faults> {
     let places = reader.places();
     reader.log_format();
     match places {
-        Some((destinations, _)) if reader.faults.0.is_empty() => Ok(destinations),
+        Some(Places { destinations, .. }) if reader.faults.0.is_empty() => Ok(destinations),
         _ => Err(reader.faults),
     }
 }

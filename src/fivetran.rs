@@ -9,6 +9,7 @@ pub mod call;
 pub mod catalog;
 mod cause;
 mod complaints;
+pub mod defaults;
 pub mod error;
 pub mod expiry;
 mod groups;
@@ -40,6 +41,7 @@ use answer::Heard;
 use call::Call;
 use catalog::ServiceId;
 use complaints::Complaints;
+use defaults::Defaults;
 use error::Error;
 use keys::{ApiKey, Keys};
 use listed::Page;
@@ -103,13 +105,15 @@ pub struct NewConnection<'a> {
     pub kind: SchemaKind,
     /// Where the customer's browser lands afterwards: http or https, without `?`, `&` and `#`.
     pub redirect_uri: &'a str,
+    /// What else it is made with, if anything is.
+    pub defaults: Option<&'a Defaults>,
 }
 
 impl NewConnection<'_> {
     /// The body of `POST /v1/connections`.
     #[must_use]
     pub fn body(&self) -> Value {
-        json!({
+        let mut body = json!({
             "service": self.service.as_str(),
             "group_id": self.group_id,
             // The Connect Card runs them when the customer saves; here they could only fail.
@@ -118,8 +122,12 @@ impl NewConnection<'_> {
             "paused": false,
             "destination_schema_names": "FIVETRAN_NAMING",
             "config": self.target.config(self.kind),
-            "connect_card_config": { "redirect_uri": self.redirect_uri },
-        })
+            "connect_card_config": defaults::card_config(self.defaults, self.redirect_uri),
+        });
+        if let Some(defaults) = self.defaults {
+            defaults.put_into(&mut body);
+        }
+        body
     }
 }
 
@@ -273,14 +281,19 @@ impl Fivetran {
         Some(self.hourly_limit.load(Ordering::Relaxed)).filter(|&limit| limit > 0)
     }
 
-    /// Makes a fresh Connect Card for a connection; may be repeated.
-    /// `POST /v1/connections/{id}/connect-card`
+    /// Makes a fresh Connect Card for a connection, as the defaults of its service have it; may be
+    /// repeated. `POST /v1/connections/{id}/connect-card`
     ///
     /// # Errors
     /// [`Error`].
-    pub async fn connect_card(&self, connection: &str, redirect_uri: &str) -> Result<ConnectCard, Error> {
+    pub async fn connect_card(
+        &self,
+        connection: &str,
+        redirect_uri: &str,
+        defaults: Option<&Defaults>,
+    ) -> Result<ConnectCard, Error> {
         let path = format!("/v1/connections/{}/connect-card", segment(connection)?);
-        let body = json!({ "connect_card_config": { "redirect_uri": redirect_uri } });
+        let body = json!({ "connect_card_config": defaults::card_config(defaults, redirect_uri) });
         let request = self.request(Method::POST, &path).json(&body);
         let minted: model::Minted = self.send_about(Call::Card, connection, request).await?;
         if minted.is_of_another(connection) {

@@ -9,7 +9,9 @@ mod sweep;
 
 use jiff::Timestamp;
 
+use crate::current::Current;
 use crate::fivetran::catalog::ServiceId;
+use crate::fivetran::defaults::ServiceDefaults;
 use crate::fivetran::error::Error;
 use crate::fivetran::listed::Page;
 use crate::fivetran::model::{ApiMessage, ConnectCard, Connection, SetupState, SyncState};
@@ -28,13 +30,20 @@ pub type Outcome = journal::Outcome<ConnectCard>;
 pub struct Provision {
     fivetran: Fivetran,
     landing: Landing,
+    services: Current<ServiceDefaults>,
 }
 
 impl Provision {
     /// Steps at this Fivetran, whose customers land there afterwards.
     #[must_use]
     pub fn new(fivetran: Fivetran, landing: Landing) -> Self {
-        Self { fivetran, landing }
+        Self { fivetran, landing, services: Current::new(ServiceDefaults::default()) }
+    }
+
+    /// The same, by which connections are made with these.
+    #[must_use]
+    pub fn with_defaults(self, services: Current<ServiceDefaults>) -> Self {
+        Self { services, ..self }
     }
 
     /// Requests that the account may make in an hour, if Fivetran has said so yet.
@@ -89,16 +98,31 @@ impl Provision {
         if let Err(misfit) = request.target.fits(kind) {
             return Outcome::Failed(Failure::Final(Problem::Misfit(misfit.into())));
         }
+        let services = self.services.get();
         let new = NewConnection {
             service: &request.service,
             group_id: &request.group_id,
             target: &request.target,
             kind,
             redirect_uri: &self.landing.uri(landing),
+            defaults: services.of(&request.service),
         };
         match self.fivetran.create_connection(new).await {
             Ok(created) => Outcome::Created { connection: created.connection.id, card: created.connect_card },
-            Err(Error::Rejected { status, said }) => refused(status, said),
+            Err(Error::Rejected { status, said }) => {
+                let outcome = refused(status, said);
+                if new.defaults.is_some()
+                    && matches!(outcome, Outcome::CreateRefused { problem: Problem::Refused(_), .. })
+                {
+                    // No second try without them: data that is synced otherwise than whoever runs the bot
+                    // has said is worse than none.
+                    tracing::warn!(
+                        service = request.service.as_str(),
+                        "Fivetran refused a connection that was made with defaults of CONFIG"
+                    );
+                }
+                outcome
+            }
             // What is not there then is what was asked for: the service.
             Err(Error::NotFound(said)) if !said.is_of_group() => {
                 Outcome::Failed(Failure::Final(Problem::Refused(said)))
@@ -118,8 +142,9 @@ impl Provision {
     }
 
     /// Makes a fresh card for a connection. May be repeated; the cards made before stay valid.
-    pub async fn mint(&self, connection: &str, landing: &str) -> Outcome {
-        match self.fivetran.connect_card(connection, &self.landing.uri(landing)).await {
+    pub async fn mint(&self, request: &Request, connection: &str, landing: &str) -> Outcome {
+        let (services, landing) = (self.services.get(), self.landing.uri(landing));
+        match self.fivetran.connect_card(connection, &landing, services.of(&request.service)).await {
             Ok(card) => Outcome::Minted(card),
             Err(Error::Gone(_)) => Outcome::Vanished,
             Err(error) => Outcome::Failed(failure(error)),

@@ -16,6 +16,7 @@ use crate::command::places::{Destinations, NO_DEFAULTS};
 use crate::command::surface::Surface;
 use crate::command::{self, UsageError, Vocabulary};
 use crate::config::LinkConfig;
+use crate::current::Current;
 use crate::fivetran::Fivetran;
 use crate::fivetran::catalog::Catalog;
 use crate::fivetran::live::fetch_catalog;
@@ -81,7 +82,8 @@ pub async fn run(
     if let Some(retired) = &request.retired {
         remark(&format!("{retired} is now called {}; using that", request.service));
     }
-    match make(&request, &Provision::new(fivetran, config.landing), &clock).await {
+    let provision = Provision::new(fivetran, config.landing).with_defaults(Current::new(config.services));
+    match make(&request, &provision, &clock).await {
         Ok(made) => {
             if made.existed {
                 remark(
@@ -212,7 +214,7 @@ async fn take(step: &Step, request: &Request, provision: &Provision) -> provisio
             Err(failure) => Outcome::Failed(failure),
         },
         Step::Look => provision.look(request).await.map_or_else(Outcome::Failed, Outcome::Found),
-        Step::Mint { connection } => provision.mint(connection, LANDING).await,
+        Step::Mint { connection } => provision.mint(request, connection, LANDING).await,
         // Nothing is ever deleted from here, whatever the journal asks for.
         Step::Cancel { .. } => Outcome::NotCancelled,
         // Nor synced.

@@ -1,8 +1,11 @@
-//! The file that `CONFIG` names: destinations by name, and what holds in which channel.
+//! The file that `CONFIG` names: destinations by name, what holds in which channel, and what connections
+//! of a service are made with.
 //!
 //! Owns its keys, their shapes and remedies, and finds every fault at once. A fault names the file
 //! and the key; it never repeats a value. Must not know which services or destinations Fivetran
 //! has.
+
+mod services;
 
 use std::collections::BTreeMap;
 
@@ -11,6 +14,7 @@ use toml::{Table, Value};
 use super::Fault;
 use crate::command::places::{ChannelDefaults, Channels};
 use crate::fivetran::catalog::ServiceId;
+use crate::fivetran::defaults::ServiceDefaults;
 use crate::fivetran::model;
 use crate::fivetran::schema::Target;
 use crate::slack::id::Kind;
@@ -27,6 +31,8 @@ pub(super) struct File {
     pub(super) default_group: Option<String>,
     /// `[channels.ID]`.
     pub(super) channels: Channels,
+    /// `[services.ID]`.
+    pub(super) services: ServiceDefaults,
 }
 
 /// Reads the text of the file. What is faulty is left out, so that the rest can be read on.
@@ -66,7 +72,7 @@ impl Walk<'_> {
     }
 
     fn file(&mut self, table: &Table) -> File {
-        self.known(table, "", &["default_destination", "destinations", "channels"]);
+        self.known(table, "", &["default_destination", "destinations", "channels", "services"]);
         let names = self.section(table, "destinations");
         let mut file = File::default();
         for (name, value) in names.into_iter().flatten() {
@@ -83,6 +89,7 @@ impl Walk<'_> {
                 file.channels.0.insert(id.clone(), defaults);
             }
         }
+        file.services = self.service_defaults(table);
         file
     }
 

@@ -14,6 +14,7 @@ use url::Url;
 use super::file::{self, File};
 use super::{Fault, Faults, Misspelt, Vars, halves, text};
 use crate::command::places::{Channels, Destinations};
+use crate::fivetran::defaults::ServiceDefaults;
 use crate::fivetran::model;
 use crate::outbound::proxies::{self, NoProxy, Proxies};
 use crate::outbound::roots::{self, Roots};
@@ -35,6 +36,13 @@ pub(super) struct Reader<'a> {
     pub(super) faults: Faults,
     /// What was understood although it is not written as usual.
     pub(super) remarks: Vec<String>,
+}
+
+/// Where data can land, and what holds where.
+pub(super) struct Places {
+    pub(super) destinations: Destinations,
+    pub(super) channels: Channels,
+    pub(super) services: ServiceDefaults,
 }
 
 impl<'a> Reader<'a> {
@@ -171,8 +179,8 @@ impl Reader<'_> {
         Some(ServerConfig { listen: listen?, public_url: public_url?, metrics: metrics? })
     }
 
-    /// The destinations and channels: of `FIVETRAN_GROUP_ID` and of the file `CONFIG`.
-    pub(super) fn places(&mut self) -> Option<(Destinations, Channels)> {
+    /// What `FIVETRAN_GROUP_ID` and the file `CONFIG` say.
+    pub(super) fn places(&mut self) -> Option<Places> {
         let before = self.faults.0.len();
         let file = self.file();
         let file_is_faulty = self.faults.0.len() > before;
@@ -192,10 +200,10 @@ impl Reader<'_> {
             );
             return None;
         }
-        let File { destinations: named, default_group, channels } = file;
+        let File { destinations: named, default_group, channels, services } = file;
         let only = named.values().next().filter(|_| named.len() == 1).cloned();
         let default_group = group.or(default_group).or(only);
-        Some((Destinations { default_group, named }, channels))
+        Some(Places { destinations: Destinations { default_group, named }, channels, services })
     }
 
     fn file(&mut self) -> File {

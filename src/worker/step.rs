@@ -86,7 +86,7 @@ impl Worker {
                 Err(failure) => Outcome::Failed(failure),
             },
             Step::Look => provision.look(request).await.map_or_else(Outcome::Failed, Outcome::Found),
-            Step::Mint { connection } => provision.mint(connection, landing).await,
+            Step::Mint { connection } => provision.mint(request, connection, landing).await,
             Step::Cancel { connection } => provision.cancel(connection).await,
             Step::Sync { connection } => provision.sync(connection).await,
         };

@@ -20,6 +20,7 @@ mod cli;
 mod connect;
 mod crash_points;
 mod crossing;
+mod defaults;
 mod disk;
 mod doctor;
 mod faults;

@@ -65,16 +65,69 @@ impl Service {
     /// The single read, which tells the config keys.
     pub(crate) fn details(&self) -> Value {
         let mut details = self.summary();
-        let properties: Map<String, Value> = self
-            .kind
-            .keys()
-            .iter()
-            .map(|&key| (key.to_owned(), json!({ "type": "string", "description": key })))
-            .collect();
+        let named_by = self.kind.keys().iter();
+        let named_by = named_by.map(|&key| (key.to_owned(), json!({ "type": "string", "description": key })));
+        let properties: Map<String, Value> = named_by.chain(self.own_keys()).collect();
         details["config"] = json!({
             "type": "object", "properties": properties, "required": self.kind.keys(),
         });
+        if let Some(auth) = self.auth() {
+            details["auth"] = auth;
+        }
         details
+    }
+
+    /// Whether its config has this key.
+    pub(crate) fn has_key(&self, key: &str) -> bool {
+        self.kind.keys().contains(&key) || self.own_keys().contains_key(key)
+    }
+
+    /// The config keys beside those that name the connection.
+    fn own_keys(&self) -> Map<String, Value> {
+        let keys = match self.id.as_str() {
+            // go-fivetran, metadata/metadata_details_test.go.
+            "google_ads" => json!({
+                "sync_mode": {
+                    "type": "string", "readonly": false, "fieldStatus": "general_availability",
+                    "enum": ["ManagerAccounts", "AllAccounts", "SpecificAccounts"],
+                },
+                "timeframe_months": {
+                    "type": "string", "readonly": false,
+                    "enum": ["TWENTY_FOUR", "SIX", "ALL_TIME", "TWELVE", "THREE"],
+                },
+                "accounts": { "type": "array", "readonly": false, "items": { "type": "string" } },
+                "customer_id": { "type": "string", "readonly": false },
+                "conversion_window_size": { "type": "integer", "readonly": false },
+            }),
+            "postgres" => json!({
+                "host": { "type": "string", "readonly": false },
+                "port": { "type": "integer", "readonly": false },
+                "password": { "type": "string", "readonly": false, "format": "password" },
+                "always_encrypted": { "type": "boolean", "readonly": false },
+                "public_key": { "type": "string", "readonly": true },
+            }),
+            _ => Value::Null,
+        };
+        keys.as_object().cloned().unwrap_or_default()
+    }
+
+    /// What the customer gives access by.
+    fn auth(&self) -> Option<Value> {
+        (self.id == "google_ads").then(|| {
+            json!({
+                "type": "object", "readonly": false,
+                "properties": {
+                    "refresh_token": { "type": "string", "readonly": false, "format": "password" },
+                    "client_access": {
+                        "type": "object", "readonly": false,
+                        "properties": {
+                            "client_id": { "type": "string", "readonly": false },
+                            "developer_token": { "type": "string", "readonly": false, "format": "password" },
+                        },
+                    },
+                },
+            })
+        })
     }
 }
 
@@ -118,6 +171,12 @@ mod tests {
         let services = services();
         let sheets = services.iter().find(|service| service.id == "google_sheets").unwrap();
         assert_eq!(sheets.details()["config"]["required"], json!(["schema", "table"]));
-        assert!(sheets.summary().get("config").is_none());
+        assert!(sheets.summary().get("config").is_none() && sheets.details().get("auth").is_none());
+        let ads = services.iter().find(|service| service.id == "google_ads").unwrap();
+        assert_eq!(ads.details()["config"]["required"], json!(["schema"]));
+        assert!(ads.has_key("sync_mode") && ads.has_key("schema") && !ads.has_key("table"));
+        assert_eq!(ads.details()["config"]["properties"]["sync_mode"]["enum"][1], "AllAccounts");
+        let client = &ads.details()["auth"]["properties"]["client_access"]["properties"];
+        assert_eq!(client["developer_token"]["format"], "password");
     }
 }

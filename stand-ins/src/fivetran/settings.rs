@@ -16,6 +16,8 @@ enum Takes {
     Number,
     /// In steps of an hour.
     TimeOfDay,
+    /// Of something that is the account's own.
+    Id,
 }
 
 /// What stays with the connection.
@@ -28,6 +30,9 @@ const STAYING: &[(&str, Takes)] = &[
     ("data_delay_sensitivity", Takes::OneOf(&["LOW", "NORMAL", "HIGH", "CUSTOM", "SYNC_FREQUENCY"])),
     ("data_delay_threshold", Takes::Number),
     ("networking_method", Takes::OneOf(&["Directly", "PrivateLink", "SshTunnel", "ProxyAgent"])),
+    ("hybrid_deployment_agent_id", Takes::Id),
+    ("proxy_agent_id", Takes::Id),
+    ("private_link_id", Takes::Id),
 ];
 
 /// What is only about this request.
@@ -93,6 +98,7 @@ impl Takes {
                 number(value).filter(|minutes| known.contains(minutes)).map(|minutes| json!(minutes))
             }
             Self::Number => number(value).map(|number| json!(number)),
+            Self::Id => value.as_str().filter(|id| !id.is_empty()).map(|id| json!(id)),
             Self::TimeOfDay => {
                 let hour = value.as_str()?.strip_suffix(":00").filter(|hour| hour.len() == 2)?;
                 hour.parse::<u8>().ok().filter(|hour| *hour < 24).map(|_| value.clone())
@@ -115,6 +121,7 @@ mod tests {
             ("data_delay_sensitivity", json!(["LOW"]), json!(["low"])),
             ("data_delay_threshold", json!([0, "15"]), json!(["a while"])),
             ("networking_method", json!(["Directly"]), json!(["directly"])),
+            ("proxy_agent_id", json!(["calm_delta"]), json!(["", 5])),
             ("run_setup_tests", json!([false, "true"]), json!(["no", {}])),
         ] {
             for value in well.as_array().unwrap() {

@@ -256,7 +256,8 @@ fn required<'a>(request: &'a Value, field: &str) -> Result<&'a str, Refusal> {
         .ok_or_else(|| Refusal::invalid(format!("Field '{field}' is required")))
 }
 
-/// The connection's name as its config tells it; wants exactly the keys of the service's kind.
+/// The connection's name as its config tells it; wants all keys of the service's kind, and takes no other
+/// that the service does not have.
 fn schema_name(service: &Service, config: &Value) -> Result<String, Refusal> {
     let keys = service.kind.keys();
     let mut parts = Vec::with_capacity(keys.len());
@@ -267,7 +268,7 @@ fn schema_name(service: &Service, config: &Value) -> Result<String, Refusal> {
         }
         parts.push(part);
     }
-    let extra = config.as_object().into_iter().flatten().find(|(key, _)| !keys.contains(&key.as_str()));
+    let extra = config.as_object().into_iter().flatten().find(|(key, _)| !service.has_key(key));
     if let Some((key, _)) = extra {
         return Err(Refusal::invalid(format!("Unrecognized field '{key}'")));
     }
@@ -300,6 +301,25 @@ mod tests {
         assert_eq!(create(&mut state, "google_ads", extra).unwrap_err().status, 400);
         let prefix = json!({ "schema_prefix": "p" });
         assert_eq!(create(&mut state, "postgres", prefix).unwrap()["schema"], "p");
+    }
+
+    #[test]
+    fn what_a_request_sets_is_kept_with_the_connection() {
+        let mut state = State::new("g", "G");
+        let mut request = request("google_ads", json!({ "schema": "s", "sync_mode": "AllAccounts" }));
+        request["sync_frequency"] = json!(60);
+        request["networking_method"] = json!("ProxyAgent");
+        request["proxy_agent_id"] = json!("calm_delta");
+        let made = state.create(&request, Timestamp::UNIX_EPOCH).unwrap();
+        for field in ["config", "sync_frequency", "networking_method", "proxy_agent_id"] {
+            assert_eq!(made[field], request[field], "{field}");
+        }
+        request["config"]["schema"] = json!("t");
+        for (field, odd) in [("sync_frequency", json!(7)), ("networking_method", json!("directly"))] {
+            let mut request = request.clone();
+            request[field] = odd;
+            assert_eq!(state.create(&request, Timestamp::UNIX_EPOCH).unwrap_err().status, 400, "{field}");
+        }
     }
 
     #[test]

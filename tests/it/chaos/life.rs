@@ -152,7 +152,7 @@ impl Life<'_> {
                 Err(failure) => Outcome::Failed(failure),
             },
             Step::Look => provision.look(request).await.map_or_else(Outcome::Failed, Outcome::Found),
-            Step::Mint { connection } => provision.mint(connection, "link000001").await,
+            Step::Mint { connection } => provision.mint(request, connection, "link000001").await,
             Step::Cancel { connection } => provision.cancel(connection).await,
             Step::Sync { connection } => provision.sync(connection).await,
         }
