@@ -2,6 +2,7 @@
 //!
 //! Owns the start-up and shutdown order, and nothing that happens in between.
 
+mod defaults;
 mod identity;
 mod parts;
 mod renewal;
@@ -146,9 +147,10 @@ impl App {
             web_api,
             response_url_origins: config.slack.response_url_origins.into(),
             audience: config.visibility,
-            provision: Provision::new(fivetran.clone(), config.landing).with_defaults(services),
+            provision: Provision::new(fivetran.clone(), config.landing).with_defaults(services.clone()),
             catalog: Arc::new(CurrentCatalog::kept(kept.as_deref())),
             channels: Arc::new(config.channels),
+            services,
             stopping: CancellationToken::new(),
             failed: CancellationToken::new(),
         };
@@ -174,6 +176,7 @@ impl App {
         parts.mind_the_writers();
         parts.mind_the_key(fivetran.clone());
         parts.keep_catalog_fresh(fivetran.clone());
+        parts.check_defaults(fivetran.clone());
         tokio::spawn({
             let (gate, clock) = (Arc::clone(&parts.gate), parts.clock.clone());
             let stopping = parts.stopping.clone();

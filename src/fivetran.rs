@@ -9,6 +9,7 @@ pub mod call;
 pub mod catalog;
 mod cause;
 mod complaints;
+pub mod config_keys;
 pub mod defaults;
 pub mod error;
 pub mod expiry;
@@ -41,6 +42,7 @@ use answer::Heard;
 use call::Call;
 use catalog::ServiceId;
 use complaints::Complaints;
+use config_keys::{ConfigKeys, Metadata};
 use defaults::Defaults;
 use error::Error;
 use keys::{ApiKey, Keys};
@@ -327,10 +329,21 @@ impl Fivetran {
     /// # Errors
     /// [`Error`].
     pub async fn schema_kind(&self, service: &ServiceId) -> Result<SchemaKind, Error> {
+        Ok(self.metadata(service).await?.schema_kind())
+    }
+
+    /// Which config keys a service has, and what each takes. `GET /v1/metadata/connector-types/{service}`
+    ///
+    /// # Errors
+    /// [`Error`]; that it tells none is one.
+    pub async fn config_keys(&self, service: &ServiceId) -> Result<ConfigKeys, Error> {
+        self.metadata(service).await?.config_keys().ok_or(Error::Blocked(Obstacle::OddShape))
+    }
+
+    async fn metadata(&self, service: &ServiceId) -> Result<Metadata, Error> {
         let path = format!("/v1/metadata/connector-types/{}", service.as_str());
         let request = self.request(Method::GET, &path).header("Accept", "application/json");
-        let metadata: model::Metadata = self.send(Call::Metadata, request).await?;
-        Ok(metadata.schema_kind())
+        self.send(Call::Metadata, request).await
     }
 
     /// Whose key this is. `GET /v1/account/info`

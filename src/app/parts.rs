@@ -8,12 +8,14 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::defaults;
 use crate::audit::{self, Audit};
 use crate::clock::Clock;
 use crate::command::places::{Channels, Destinations};
 use crate::current::Current;
 use crate::fivetran::Fivetran;
 use crate::fivetran::catalog::Catalog;
+use crate::fivetran::defaults::ServiceDefaults;
 use crate::fivetran::expiry::{self, Expiry};
 use crate::fivetran::live::CurrentCatalog;
 use crate::outbox::Outbox;
@@ -55,6 +57,7 @@ pub(super) struct Parts {
     pub(super) provision: Provision,
     pub(super) catalog: Arc<CurrentCatalog>,
     pub(super) channels: Arc<Channels>,
+    pub(super) services: Current<ServiceDefaults>,
     pub(super) stopping: CancellationToken,
     pub(super) failed: CancellationToken,
 }
@@ -163,10 +166,13 @@ impl Parts {
 
     pub(super) fn keep_catalog_fresh(&self, fivetran: Fivetran) {
         let (catalog, channels) = (Arc::clone(&self.catalog), Arc::clone(&self.channels));
+        let services = self.services.clone();
         let (stopping, store, clock) = (self.stopping.clone(), self.store.clone(), self.clock.clone());
         tokio::spawn(async move {
             let fetched = |catalog: &Catalog, body: String| {
-                for line in channels.unknown_services(catalog) {
+                let services = services.get();
+                let defaults = services.unknown_services(catalog).map(|(_, line)| line);
+                for line in channels.unknown_services(catalog).chain(defaults) {
                     tracing::warn!("CONFIG: {line}");
                 }
                 let (store, now) = (store.clone(), clock.now());
@@ -177,6 +183,14 @@ impl Parts {
                 }
             };
             catalog.keep_fresh(&fivetran, &stopping, fetched).await;
+        });
+    }
+
+    /// The log says what of CONFIG's defaults Fivetran's metadata does not know.
+    pub(super) fn check_defaults(&self, fivetran: Fivetran) {
+        let (services, stopping) = (self.services.clone(), self.stopping.clone());
+        tokio::spawn(async move {
+            stopping.run_until_cancelled(defaults::check(&fivetran, &services)).await;
         });
     }
 

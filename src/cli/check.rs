@@ -5,6 +5,7 @@
 //! and posts no message. It makes no database that is not there; in one that is, it makes the tables, as
 //! `serve` would.
 
+mod defaults;
 mod fivetran;
 pub mod ready;
 

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::fivetran::catalog::{Catalog, Resolution, ServiceId};
+use crate::fivetran::catalog::{Catalog, ServiceId};
 use crate::fivetran::schema::Target;
 
 /// Where a connection's data can land: destinations by name, and the one meant when none is said.
@@ -96,11 +96,7 @@ impl Channels {
 }
 
 fn unknown_service(channel_id: &str, service: &ServiceId, catalog: &Catalog) -> String {
-    let hint = match catalog.resolve(service.as_str()) {
-        Resolution::Retired { successor, .. } => format!(" (it is now called {})", successor.id),
-        Resolution::Named(meant) => format!(" (its id is {})", meant.id),
-        _ => String::new(),
-    };
+    let hint = catalog.hint(service);
     format!(
         "channels.{channel_id}.services has {service}, which Fivetran does not list{hint}: correct the id"
     )

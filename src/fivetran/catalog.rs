@@ -284,6 +284,16 @@ impl Catalog {
         Self { entries, by_id, by_name, by_other_name }
     }
 
+    /// What to put behind the id of a service that is not here, in brackets: what it is called by now, or
+    /// the id of which it is the name. Empty if nobody can know.
+    pub fn hint(&self, unknown: &ServiceId) -> String {
+        match self.resolve(unknown.as_str()) {
+            Resolution::Retired { successor, .. } => format!(" (it is now called {})", successor.id),
+            Resolution::Named(meant) => format!(" (its id is {})", meant.id),
+            _ => String::new(),
+        }
+    }
+
     /// How many services there are.
     pub fn len(&self) -> usize {
         self.entries.len()

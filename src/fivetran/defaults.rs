@@ -1,13 +1,16 @@
 //! What connections of a service are made with, besides where their data goes.
 //!
-//! Owns which of Fivetran's settings these are, and where each stands in a body. Pure. Must not know how
-//! `CONFIG` is written.
+//! Owns which of Fivetran's settings these are, and where each stands in a body; `judge` has what
+//! Fivetran's own metadata says against them. Pure. Must not know how `CONFIG` is written.
+
+mod judge;
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
 use crate::fivetran::catalog::ServiceId;
+pub use judge::{Remark, Verdict};
 
 /// How often a connection can sync, in minutes.
 /// <https://fivetran.com/docs/rest-api/api-reference/connections/create-connection>

@@ -15,7 +15,6 @@ use url::Url;
 use crate::fivetran::catalog;
 use crate::fivetran::lenient;
 pub use crate::fivetran::said::ApiMessage;
-use crate::fivetran::schema::SchemaKind;
 use crate::fivetran::tasks;
 pub use crate::fivetran::tasks::{SetupTest, Task};
 
@@ -251,32 +250,6 @@ impl ConnectorType {
             category: self.category.and_then(|category| category.as_str().map(str::to_owned)),
             by_api: features.map(|features| features.iter().any(|it| it["id"] == "API_CONFIGURABLE")),
         }
-    }
-}
-
-/// A service's metadata: a JSON schema of its config.
-#[derive(Deserialize)]
-pub(super) struct Metadata {
-    #[serde(default)]
-    config: Option<ConfigSchema>,
-}
-
-#[derive(Default, Deserialize)]
-struct ConfigSchema {
-    #[serde(default)]
-    required: serde_json::Value,
-    // Needed: by which keys there are, people's words are judged.
-    #[serde(default, deserialize_with = "lenient::null_as_default")]
-    properties: serde_json::Map<String, serde_json::Value>,
-}
-
-impl Metadata {
-    pub(super) fn schema_kind(self) -> SchemaKind {
-        let ConfigSchema { required, properties } = self.config.unwrap_or_default();
-        let required = required.as_array().into_iter().flatten();
-        let required: Vec<_> = required.filter_map(serde_json::Value::as_str).collect();
-        let properties: Vec<_> = properties.keys().map(String::as_str).collect();
-        catalog::config_kind(&required, &properties)
     }
 }
 

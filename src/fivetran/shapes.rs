@@ -5,10 +5,10 @@
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use crate::fivetran::config_keys::Metadata;
 use crate::fivetran::listed::Raw;
 use crate::fivetran::model::{
-    Account, Answer, ConnectCard, Connection, ConnectorType, Created, Group, Items, Metadata, Minted,
-    SystemKey,
+    Account, Answer, ConnectCard, Connection, ConnectorType, Created, Group, Items, Minted, SystemKey,
 };
 
 /// What may stand where something else is expected; the last one is for a field that is not there.
@@ -109,8 +109,11 @@ fn a_field_of_another_shape_costs_no_answer_that_can_do_without_it() {
     });
     let fields = ["/name", "/service_status", "/type", "/supported_features"];
     reads::<ConnectorType>(&service, &fields, &[]);
-    let metadata = json!({"config": {"required": ["schema"], "properties": {"schema": {}}}});
-    reads::<Metadata>(&metadata, &["/config/required"], &[]);
+    let metadata = json!({
+        "config": {"required": ["schema"], "properties": {"schema": {"type": "string"}}}, "auth": {"properties": {}},
+    });
+    let fields = ["/config/required", "/config/properties/schema", "/auth", "/auth/properties"];
+    reads::<Metadata>(&metadata, &fields, &[]);
     let account = json!({"account_name": "A", "account_id": "a", "system_key_id": "k"});
     reads::<Account>(&account, &["/account_name", "/account_id", "/system_key_id"], &[]);
     reads::<SystemKey>(&json!({"expired_at": "2026-01-02T03:04:05Z"}), &["/expired_at"], &[]);

@@ -1,10 +1,12 @@
-//! What connections of a service are made with, by the file `CONFIG`.
+//! What connections of a service are made with: what the file `CONFIG` says of it, and what Fivetran's
+//! metadata says of that.
 
 use serde_json::{Value, json};
+use stand_ins::fault::{Fault, Faults};
 use stand_ins::fivetran::{Call, FivetranStandIn, GROUP_ID};
 use tempfile::TempDir;
 
-use crate::harness::{Outside, Program, Setup, TestBot, link_of, until};
+use crate::harness::{Outside, Process, Program, Setup, TestBot, link_of, until};
 
 const DEFAULTS: &str = r#"
     [services.google_ads]
@@ -49,6 +51,10 @@ async fn created(fivetran: &FivetranStandIn, name: &str) -> Value {
     };
     let body = async || fivetran.calls().into_iter().find(names).map(|call| call.body);
     until("the creation", body).await
+}
+
+async fn until_logged(process: &Process, line: &str) {
+    until(line, async || process.log().contains(line).then_some(())).await;
 }
 
 #[tokio::test]
@@ -122,6 +128,8 @@ async fn a_default_that_fivetran_refuses_is_told_and_not_left_out() {
     let outside = Outside::start().await;
     let (_folder, path) = file("[services.google_ads]\nconfig = { sync_mod = \"AllAccounts\" }");
     let process = Program::against(&outside).with("CONFIG", &path).start().await;
+    let warning = "Fivetran's metadata for google_ads has no config key sync_mod (did you mean sync_mode?)";
+    until_logged(&process, warning).await;
     process.send(&outside.slack, "google_ads acme").await;
     let words = "Unrecognized field 'sync_mod'";
     let told = async || outside.slack.messages().iter().any(|it| it.rendered().contains(words)).then_some(());
@@ -130,6 +138,52 @@ async fn a_default_that_fivetran_refuses_is_told_and_not_left_out() {
     let log = process.stop().await;
     assert!(log.contains("Fivetran refused a connection that was made with defaults of CONFIG"), "{log}");
     assert_eq!(outside.fivetran.calls_to("create_connection"), 1, "no second try without it");
+}
+
+#[tokio::test]
+async fn what_the_metadata_forbids_is_sent_no_more_once_fivetran_can_be_asked() {
+    let outside = Outside::start().await;
+    let fivetran = &outside.fivetran;
+    for route in ["connector_type", "connector_types", "account"] {
+        fivetran.faults(|faults| faults.fail_always(route, Fault::Status(503)));
+    }
+    let text = "[services.google_ads.config]\nclient_id = \"canary\"\nsync_mode = \"AllAccounts\"\n\
+                [services.postgres.config]\npublic_key = \"canary\"\n";
+    let (_folder, path) = file(text);
+    let process = Program::against(&outside).with("CONFIG", &path).start().await;
+    until_logged(&process, "the config values of postgres could not be checked; it is tried again").await;
+    process.send(&outside.slack, "postgres before").await;
+    assert_eq!(
+        created(fivetran, "before").await["config"]["public_key"],
+        "canary",
+        "nobody knows better yet"
+    );
+
+    fivetran.faults(Faults::heal);
+    until_logged(&process, "services.google_ads.config.client_id is a secret by Fivetran's metadata").await;
+    until_logged(&process, "services.postgres.config.public_key is set by Fivetran alone").await;
+    for typed in ["google_ads acme", "postgres after"] {
+        process.send(&outside.slack, typed).await;
+    }
+    assert_eq!(
+        created(fivetran, "acme").await["config"],
+        json!({ "schema": "acme", "sync_mode": "AllAccounts" })
+    );
+    assert_eq!(created(fivetran, "after").await["config"], json!({ "schema_prefix": "after" }));
+    let log = process.stop().await;
+    assert!(!log.contains("canary"), "{log}");
+}
+
+#[tokio::test]
+async fn each_service_with_config_values_is_asked_about_once() {
+    let outside = Outside::start().await;
+    let (_folder, path) = file(DEFAULTS);
+    let process = Program::against(&outside).with("CONFIG", &path).start().await;
+    until_logged(&process, "Fivetran's metadata knows all config values of CONFIG").await;
+    let asked = outside.fivetran.calls().into_iter().filter(|call| call.route == "connector_type");
+    let asked: Vec<_> = asked.map(|call| call.path.rsplit('/').next().unwrap().to_owned()).collect();
+    assert_eq!(asked, ["google_ads", "postgres"]);
+    process.stop().await;
 }
 
 const FAULTY: &str = r#"
@@ -178,4 +232,59 @@ async fn every_fault_of_the_defaults_is_told_at_once_by_serve_and_by_check() {
     assert_eq!(serve.stderr.lines().count(), keys.len(), "{serve:?}");
     assert!(!serve.stderr.contains("canary") && !check.stdout.contains("canary"), "{serve:?} {check:?}");
     assert!(outside.fivetran.calls().is_empty());
+}
+
+/// What `check` says of a file's defaults, and whether it is content.
+async fn checked(outside: &Outside, text: &str) -> (i32, Vec<String>) {
+    let (_folder, path) = file(text);
+    let output = Program::against(outside).with("CONFIG", &path).run(&["check"]).await;
+    let lines = output.stdout.lines().filter(|line| line.contains(" CONFIG: ")).map(str::to_owned);
+    (output.code, lines.collect())
+}
+
+#[tokio::test]
+async fn check_asks_fivetran_about_each_default() {
+    let outside = Outside::start().await;
+    assert_eq!(
+        checked(&outside, DEFAULTS).await,
+        (
+            0,
+            vec![
+                "✓ CONFIG: defaults of google_ads: 2 config values, synced every 60 minutes, without the setup guide, with all fields".to_owned(),
+                "✓ CONFIG: defaults of postgres: 1 config value, reached by ProxyAgent, a proxy agent".to_owned(),
+                "✓ CONFIG: defaults of stripe: synced every 15 minutes".to_owned(),
+            ]
+        )
+    );
+    let text = "[services.google_ads.config]\nclient_id = \"canary\"\ncolour = \"canary\"\n\
+                conversion_window_size = \"canary\"\nsync_mode = \"canary\"\n\
+                [services.adwords]\nsync_frequency = 60\n";
+    let (code, lines) = checked(&outside, text).await;
+    assert_eq!(
+        (code, lines),
+        (
+            1,
+            vec![
+                "✗ CONFIG: services.adwords is for a service which Fivetran does not list (it is now called google_ads): correct the id".to_owned(),
+                "✗ CONFIG: services.google_ads.config.client_id is a secret by Fivetran's metadata, so it is not sent: remove it; the customer types it on the Connect Card".to_owned(),
+                "✗ CONFIG: Fivetran's metadata for google_ads has no config key colour".to_owned(),
+                "✗ CONFIG: services.google_ads.config.conversion_window_size wants a whole number".to_owned(),
+                "✗ CONFIG: services.google_ads.config.sync_mode takes ManagerAccounts, AllAccounts, SpecificAccounts".to_owned(),
+            ]
+        )
+    );
+}
+
+#[tokio::test]
+async fn check_says_which_defaults_it_cannot_check() {
+    let outside = Outside::start().await;
+    outside.fivetran.faults(|faults| faults.fail_always("connector_type", Fault::Status(403)));
+    let (code, lines) = checked(&outside, DEFAULTS).await;
+    // That the key may not read metadata is a line of its own.
+    assert_eq!((code, lines.len()), (1, 3), "{lines:#?}");
+    for (line, service) in lines.iter().zip(["google_ads", "postgres"]) {
+        assert!(line.starts_with(&format!("· CONFIG: defaults of {service}: ")), "{line}");
+        assert!(line.contains("cannot be checked (the API key may not do this"), "{line}");
+    }
+    assert!(lines[2].starts_with("✓ CONFIG: defaults of stripe: "), "{lines:#?}");
 }

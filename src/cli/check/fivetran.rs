@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 
-use super::Report;
+use super::{Report, defaults};
 use crate::cli::reach::Partner;
 use crate::config::Config;
 use crate::fivetran::error::Error;
@@ -82,11 +82,12 @@ pub(super) async fn look(report: &mut Report, config: &Config, http: reqwest::Cl
     let Some(answers) = keys.iter().find(answers) else {
         return;
     };
-    match fetch_catalog(&answers.fivetran).await {
+    let catalog = fetch_catalog(&answers.fivetran).await;
+    match &catalog {
         Some(catalog) => {
             let services = if catalog.len() == 1 { "service" } else { "services" };
             report.good(&format!("Fivetran catalogue: {} {services}", catalog.len()));
-            for line in config.channels.unknown_services(&catalog) {
+            for line in config.channels.unknown_services(catalog) {
                 report.bad(&format!("CONFIG: {line}"));
             }
         }
@@ -94,6 +95,7 @@ pub(super) async fn look(report: &mut Report, config: &Config, http: reqwest::Cl
             "Fivetran catalogue: cannot be had now, so the built-in one is used and newer services are not known",
         ),
     }
+    defaults::look(report, config, &answers.fivetran, catalog.as_ref()).await;
 }
 
 /// Of each key the other one, if there are two.
