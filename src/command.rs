@@ -12,6 +12,7 @@ pub mod form;
 pub mod help;
 pub mod list;
 pub mod meant;
+pub mod naming;
 pub mod places;
 pub mod proposal;
 pub mod renew;
@@ -123,7 +124,8 @@ const NO_NAMES: [&str; 6] = ["schema", "none", "null", "nil", "new", "default"];
 pub fn parse(typed: &str, vocabulary: &Vocabulary<'_>) -> Result<Command, UsageError> {
     let command = parse_text(&typed::text(typed), vocabulary)?;
     let target = match &command {
-        Command::Connect(request) => Some(&request.target),
+        // What the channel calls it, nobody has typed.
+        Command::Connect(request) => (!request.by_channel).then_some(&request.target),
         Command::Renew(target) | Command::Cancel(target) | Command::Status(target) => Some(target),
         Command::List | Command::Services(_) | Command::Doctor | Command::Help => None,
     };
@@ -133,6 +135,7 @@ pub fn parse(typed: &str, vocabulary: &Vocabulary<'_>) -> Result<Command, UsageE
         return Err(UsageError::Italic { bare, quoted });
     }
     if let Command::Connect(request) = &command
+        && !request.by_channel
         && let Some((word, what)) = doubt(request, vocabulary.catalog)
         && let Some(quoted) = typed::in_quotes(typed, &request.target.connection_name())
     {
@@ -258,14 +261,14 @@ fn searched<'a, 'w>(words: &'w [&'a str]) -> &'w [&'a str] {
     }
 }
 
-/// The one schema after a verb, or the channel's.
+/// The one schema after a verb, or the only one that the channel has.
 fn schema_of(verb: &Verb, words: &[&str], vocabulary: &Vocabulary<'_>) -> Result<Target, UsageError> {
     let name = verb.word();
     let instead = |schema: Option<String>| schema.map(|schema| format!("{name} {schema}"));
     match words {
         [] => {
             let wanted = UsageError::SchemaWanted { verb: *verb, instead: None };
-            vocabulary.channel.schema.clone().ok_or(wanted)
+            vocabulary.channel.one_schema().cloned().ok_or(wanted)
         }
         // `status for acme` is about acme, and `status for` about nothing.
         [little, schema] if is_little_word(little) && !is_little_word(schema) => {

@@ -72,6 +72,7 @@ pub fn accepted(work: &Work, reference: &str) -> SlackMessageContent {
     let request = work.request();
     let name = &request.service_name;
     let mut text = match work {
+        Work::Connect(request) if request.by_channel => return accepted_by_channel(request, reference),
         Work::Connect(_) => format!("Making a link for {name} now. It will appear here."),
         Work::Renew { .. } => {
             format!("Making a new link for {name} now. It will appear here.")
@@ -85,6 +86,18 @@ pub fn accepted(work: &Work, reference: &str) -> SlackMessageContent {
         let _ = write!(text, " {}", renamed(retired, request));
     }
     content(&text, vec![plain_section(&text), reference_line(reference)])
+}
+
+/// The same for a name that nobody typed: it is shown while nothing of it is for good.
+fn accepted_by_channel(request: &Request, reference: &str) -> SlackMessageContent {
+    let target = request.target.connection_name();
+    let lead = format!("Making a link for {} now, into ", request.service_name);
+    let mut rest = ". It will appear here.".to_owned();
+    if let Some(retired) = &request.retired {
+        let _ = write!(rest, " {}", renamed(retired, request));
+    }
+    let shown = Mrkdwn::default().text(&lead).code(&target).text(&rest);
+    content(&format!("{lead}{target}{rest}"), vec![shown.section(), reference_line(reference)])
 }
 
 /// The same where it was asked for in a direct message about another conversation.

@@ -34,6 +34,10 @@ pub struct Request {
     /// What the person has said, on being asked, to posting a link for what is there already.
     #[serde(default)]
     pub confirmed: Confirmed,
+    /// Whether its schema is the channel's and was not typed. Left out of the JSON if it was: so it reads as
+    /// in the release before, which does not know this.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub by_channel: bool,
 }
 
 /// What names a connection: Fivetran keeps it unique in a destination.

@@ -7,6 +7,7 @@
 
 mod defaults;
 mod fivetran;
+mod names;
 pub mod ready;
 
 use std::path::Path;
@@ -106,6 +107,7 @@ pub(super) async fn look(vars: &Vars, clock: &Clock) -> Exit {
     for remark in &config.remarks {
         report.note(&format!("configuration: {remark}"));
     }
+    names::tell(&report, &config);
     if let Some(url) = &config.server.public_url {
         report.note(&format!("PUBLIC_URL: not tried; from another machine, run: curl {url}/readyz"));
     }

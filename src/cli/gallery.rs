@@ -25,6 +25,7 @@ use crate::fivetran::tasks::Cause;
 use crate::journal::{Problem, Waiting, WaitsFor};
 use crate::life::{News, State};
 use crate::permission::Refused;
+use crate::reply::form::Preset;
 use crate::reply::live::{self, Note};
 use crate::reply::{
     self, Audience, UnderWay, ask, audit, doctor, form, list as list_reply, services as services_reply,
@@ -166,6 +167,8 @@ impl Gallery<'_> {
             self.message(&format!("accepted-{verb}"), reply::accepted(work, &sample.reference));
             self.message(&format!("already-on-it-{verb}"), reply::already_on_it(work, &UnderWay::Same));
         }
+        let named = Work::Connect(Request { by_channel: true, ..sample.request.clone() });
+        self.message("accepted-connect-named", reply::accepted(&named, &sample.reference));
         let work = Work::Connect(sample.request.clone());
         for (name, under_way) in [
             ("another", UnderWay::Another(Box::new(sample.request.clone()))),
@@ -414,11 +417,13 @@ impl Gallery<'_> {
 
     fn form(&mut self) {
         let sample = self.sample;
-        let schema = Some(sample.request.target.schema.as_str());
+        let target = sample.request.target.connection_name();
+        let schema = Preset::Schema(sample.request.target.schema.as_str());
         for (name, audience, schema, destinations) in [
-            ("form", Audience::Channel, None, [].as_slice()),
-            ("form-private", Audience::Requester, None, [].as_slice()),
+            ("form", Audience::Channel, Preset::None, [].as_slice()),
+            ("form-private", Audience::Requester, Preset::None, [].as_slice()),
             ("form-prefilled", Audience::Channel, schema, sample.choices.as_slice()),
+            ("form-named", Audience::Channel, Preset::Pattern(Some(&target)), [].as_slice()),
         ] {
             let form = form::Form {
                 channel_id: &sample.channel,

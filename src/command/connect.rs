@@ -3,10 +3,11 @@
 //! Owns how the words are read and every name in them resolved. Pure; the words of any reply are
 //! [`crate::reply`]'s.
 
+use crate::command::naming::Unfilled;
 use crate::command::places::Destinations;
 use crate::command::{TO, UsageError, Verb, Vocabulary, echo, is_little_word, meant};
 use crate::fivetran::catalog::{Catalog, Resolution, Service, ServiceId, ServiceStatus};
-use crate::fivetran::schema::Target;
+use crate::fivetran::schema::{BadName, Target};
 use crate::work::{Confirmed, Request};
 
 /// Its line in help.
@@ -83,7 +84,7 @@ fn dangling(words: &[&str], vocabulary: &Vocabulary<'_>) -> Option<UsageError> {
 /// `google_ads to acme`, where acme is no destination and no schema was typed, means a schema.
 fn schema_behind_to(service: &Service, name: &str, vocabulary: &Vocabulary<'_>) -> Option<UsageError> {
     let Vocabulary { destinations, channel, .. } = *vocabulary;
-    if destinations.called(name).is_some() || channel.schema.is_some() || !channel.allows(&service.id) {
+    if destinations.called(name).is_some() || channel.names_schemas() || !channel.allows(&service.id) {
         return None;
     }
     let instead = meant::line(service, &[name], None, vocabulary);
@@ -111,7 +112,7 @@ fn misplaced(words: &[&str], destination: Option<&str>, vocabulary: &Vocabulary<
         if let [word, name @ ..] = behind.as_slice()
             && is_little_word(word)
         {
-            if word.eq_ignore_ascii_case("to") && channel.schema.is_some() {
+            if word.eq_ignore_ascii_case("to") && channel.names_schemas() {
                 let name = name.join(" ");
                 let instead = destinations.like(&name).map(|name| format!("{} to {name}", service.id));
                 let (typed, known) = (echo(&name), destinations.names());
@@ -190,21 +191,35 @@ pub(super) fn request(
         return Err(error);
     }
     let rest = || slash.to_destination(destination);
-    let target = match (schema, &channel.schema) {
-        (Some(typed), _) if meant::is_placeholder(typed) => return Err(UsageError::SchemaMissing(service)),
-        (Some(typed), _) => Target::parse(typed).map_err(|name| UsageError::BadName {
+    let target = match schema {
+        Some(typed) if meant::is_placeholder(typed) => return Err(UsageError::SchemaMissing(service)),
+        Some(typed) => Some(Target::parse(typed).map_err(|name| UsageError::BadName {
             service: Box::new(service.clone()),
             name,
             rest: rest(),
-        })?,
-        (None, Some(default)) => default.clone(),
-        (None, None) => return Err(UsageError::SchemaMissing(service)),
+        })?),
+        None if !channel.names_schemas() => return Err(UsageError::SchemaMissing(service)),
+        None => channel.one_schema().cloned(),
     };
-    if let Some(misfit) = service.kind.and_then(|kind| target.fits(kind).err()) {
+    if let Some(target) = &target
+        && let Some(misfit) = service.kind.and_then(|kind| target.fits(kind).err())
+    {
+        let target = target.clone();
         return Err(UsageError::Misfit { service: Box::new(service), target, misfit, rest: rest() });
     }
-    let line = format!("{} {}", service.id, target.connection_name());
+    let line = match &target {
+        Some(target) => format!("{} {}", service.id, target.connection_name()),
+        None => service.id.to_string(),
+    };
+    let rest = rest();
     let (group_id, destination) = land(destination, &line, vocabulary)?;
+    let target = match target {
+        Some(target) => target,
+        None => {
+            let place = destination.as_deref().or_else(|| vocabulary.destinations.name_of(&group_id));
+            named(&service, place, rest, vocabulary)?
+        }
+    };
     Ok(Request {
         service: service.id,
         service_name: service.name,
@@ -216,7 +231,38 @@ pub(super) fn request(
         slash: slash.to_string(),
         in_direct_message: false,
         confirmed: Confirmed::No,
+        by_channel: schema.is_none(),
     })
+}
+
+/// What the channel's pattern calls a connection of a service to a destination. `rest` is the rest of the
+/// line to type instead.
+fn named(
+    service: &Service,
+    destination: Option<&str>,
+    rest: String,
+    vocabulary: &Vocabulary<'_>,
+) -> Result<Target, UsageError> {
+    match vocabulary.channel.name(service, destination) {
+        Some(Ok(target)) => Ok(target),
+        Some(Err(Unfilled::BadName(name))) => {
+            let instead = mended(&name).map(|target| format!("{} {target}{rest}", service.id));
+            Err(UsageError::Unnamed { service: Box::new(service.clone()), name, instead, rest })
+        }
+        Some(Err(Unfilled::NoDestination)) => Err(UsageError::DestinationUnnamed {
+            service: service.id.clone(),
+            known: vocabulary.destinations.names(),
+        }),
+        Some(Err(Unfilled::NoCustomer)) | None => Err(UsageError::SchemaMissing(service.clone())),
+    }
+}
+
+/// The nearest good name, if all that the pattern made is in it: what is cut off may be what tells two
+/// services apart.
+fn mended(name: &BadName) -> Option<&str> {
+    let nearest = name.nearest.as_deref()?;
+    let mut parts = nearest.split('.').zip(name.typed.split('.'));
+    parts.all(|(nearest, made)| nearest.ends_with(made)).then_some(nearest)
 }
 
 /// The group id of a destination, and its name unless it is the default one. `line` is what to type

@@ -8,6 +8,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use crate::command::Verb;
+use crate::command::naming::Schema;
 
 /// Its line in help.
 pub const VERB: Verb =
@@ -153,8 +154,8 @@ pub enum Fivetran {
 pub struct Configured {
     /// The name of its destination, if that has one.
     pub destination: Option<String>,
-    /// Its default schema.
-    pub schema: Option<String>,
+    /// What its schemas are called where none is typed.
+    pub schema: Option<Schema>,
     /// The services that may be asked for; 0: all.
     pub services: usize,
     /// People and groups that may use the bot; both 0: every member.

@@ -4,7 +4,7 @@
 //! found, nor a word of what is said of it.
 
 use super::Verb;
-use crate::fivetran::catalog::{Obstacle, Service};
+use crate::fivetran::catalog::{Obstacle, Service, ServiceId};
 use crate::fivetran::schema::{BadName, Misfit, Target};
 
 /// Why a text is no command.
@@ -111,7 +111,7 @@ pub enum UsageError {
         /// Why.
         obstacle: Obstacle,
     },
-    /// A service without a schema, in a channel without a default one.
+    /// A service without a schema, in a channel that has none for it.
     SchemaMissing(Service),
     /// A schema or table that Fivetran would not take.
     BadName {
@@ -121,6 +121,24 @@ pub enum UsageError {
         name: BadName,
         /// The rest of the line, with a space before it: where a destination was typed.
         rest: String,
+    },
+    /// The channel's pattern makes no name that Fivetran would take.
+    Unnamed {
+        /// The service it was for.
+        service: Box<Service>,
+        /// What it makes, and what is wrong with that.
+        name: BadName,
+        /// What to type instead, if all of the name is in the nearest good one.
+        instead: Option<String>,
+        /// The rest of the line, with a space before it: where a destination was typed.
+        rest: String,
+    },
+    /// The channel's schemas are named after destinations, and the default one has no name.
+    DestinationUnnamed {
+        /// The service it was for.
+        service: ServiceId,
+        /// The destinations there are.
+        known: Vec<String>,
     },
     /// A table where none is wanted, or none where one is.
     Misfit {

@@ -114,6 +114,7 @@ pub fn choices(destinations: &Destinations, channel: &ChannelDefaults) -> Vec<Ch
 pub fn read(values: Values<'_>, vocabulary: &Vocabulary<'_>) -> Result<Request, Vec<Fault>> {
     let schema = plain(values.schema.unwrap_or_default());
     let table = plain(values.table.unwrap_or_default());
+    let by_pattern = schema.is_empty() && vocabulary.channel.pattern().is_some();
     // People know the dotted form from the command.
     let dotted = schema.split_once('.').filter(|_| table.is_empty());
     let (schema, table, table_field) = match dotted {
@@ -135,26 +136,52 @@ pub fn read(values: Values<'_>, vocabulary: &Vocabulary<'_>) -> Result<Request, 
     {
         faults.add(Field::Service, UsageError::NotByLink { service: service.clone(), obstacle });
     }
-    let schema = faults.name(Field::Schema, SchemaName::parse(schema));
+    let schema = match by_pattern {
+        true => Some(None),
+        false => faults.name(Field::Schema, SchemaName::parse(schema)).map(Some),
+    };
     let table = match table {
         Some(table) => faults.name(table_field, TableName::parse(table)).map(Some),
         None => Some(None),
     };
     if let (Some(service), Some(schema), Some(table)) = (service, schema, table) {
-        let target = Target { schema, table };
-        if let Some(misfit) = service.kind.and_then(|kind| target.fits(kind).err()) {
+        let target = schema.map(|schema| Target { schema, table: table.clone() });
+        let misfit = |target: &Target| service.kind.and_then(|kind| target.fits(kind).err());
+        if let Some((target, misfit)) = target.clone().and_then(|it| misfit(&it).map(|why| (it, why))) {
             faults.misfit(service, target, misfit, table_field);
         } else if faults.0.is_empty() {
-            let (destination, channel) = destination(values.destination, vocabulary);
-            let vocabulary = Vocabulary { channel: &channel, ..*vocabulary };
-            let target = target.connection_name();
-            match connect::request(service.id.as_str(), Some(&target), destination.as_deref(), &vocabulary) {
-                Ok(request) => return Ok(request),
-                Err(error) => faults.add(field_of(&error, values), error),
+            let typed = target.map(|target| target.connection_name());
+            match ask(service, typed.as_deref(), values, vocabulary).map(|it| with_table(it, table)) {
+                Ok(Ok(request)) => return Ok(request),
+                Ok(Err((target, misfit))) => faults.misfit(service, target, misfit, table_field),
+                Err(fault) => faults.add(fault.field, fault.error),
             }
         }
     }
     Err(faults.0)
+}
+
+/// The request for a service, at the destination that was chosen.
+fn ask(
+    service: &Service,
+    schema: Option<&str>,
+    values: Values<'_>,
+    vocabulary: &Vocabulary<'_>,
+) -> Result<Request, Fault> {
+    let (destination, channel) = destination(values.destination, vocabulary);
+    let vocabulary = Vocabulary { channel: &channel, ..*vocabulary };
+    connect::request(service.id.as_str(), schema, destination.as_deref(), &vocabulary)
+        .map_err(|error| Fault { field: field_of(&error, values), error })
+}
+
+/// What was asked for, with the table that was typed, if one was: it need not be the channel's.
+fn with_table(request: Request, table: Option<TableName>) -> Result<Request, (Target, Misfit)> {
+    let Some(table) = table else { return Ok(request) };
+    let target = Target { table: Some(table), ..request.target };
+    match request.kind.and_then(|kind| target.fits(kind).err()) {
+        Some(misfit) => Err((target, misfit)),
+        None => Ok(Request { target, ..request }),
+    }
 }
 
 /// The name of the destination that was chosen, or the only one there is, and what the channel has
@@ -177,13 +204,17 @@ fn destination(chosen: Option<&str>, vocabulary: &Vocabulary<'_>) -> (Option<Str
 
 fn field_of(error: &UsageError, values: Values<'_>) -> Field {
     match error {
-        UsageError::UnknownDestination { .. } | UsageError::NoDestination { .. }
+        UsageError::UnknownDestination { .. }
+        | UsageError::NoDestination { .. }
+        | UsageError::DestinationUnnamed { .. }
             if values.destination.is_some() =>
         {
             Field::Destination
         }
         UsageError::UnknownDestination { .. }
         | UsageError::NoDestination { .. }
+        | UsageError::DestinationUnnamed { .. }
+        | UsageError::Unnamed { .. }
         | UsageError::BadName { .. } => Field::Schema,
         _ => Field::Service,
     }
@@ -218,6 +249,7 @@ impl Faults {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::naming::{Customer, Schema};
     use crate::command::places::NO_DEFAULTS;
     use crate::command::surface::Surface;
     use crate::fivetran::catalog::Catalog;
@@ -266,6 +298,48 @@ mod tests {
             ("google_sheets", "a.b", "c", vec![Schema]),
         ] {
             assert_eq!(faults(service, schema, table), fields, "{service} {schema} {table}");
+        }
+    }
+
+    #[test]
+    fn a_field_that_is_left_empty_is_the_patterns() {
+        let by = |pattern: &str| ChannelDefaults {
+            schema: Some(Schema::parse(pattern).unwrap()),
+            customer: Some(Customer::parse("acme").unwrap()),
+            ..NO_DEFAULTS.clone()
+        };
+        let read = |channel: &ChannelDefaults, [service, schema, table]: [&str; 3]| {
+            let values = Values {
+                service: Some(service),
+                schema: Some(schema),
+                table: Some(table),
+                destination: None,
+            };
+            read_in(channel, values, &destinations(Some("g"), &[("eu", "e")]))
+                .map(|request| (request.target.connection_name(), request.by_channel))
+                .map_err(|faults| faults.iter().map(|fault| fault.field).collect::<Vec<_>>())
+        };
+        let usual = by("{customer}_{service}");
+        for (filled_in, name, by_channel) in [
+            (["stripe", "", ""], "acme_stripe", true),
+            (["google_sheets", " ", ""], "acme_google_sheets.google_sheets", true),
+            (["google_sheets", "", "budget"], "acme_google_sheets.budget", true),
+            (["stripe", "other", ""], "other", false),
+            (["google_sheets", "other.budget", ""], "other.budget", false),
+        ] {
+            assert_eq!(read(&usual, filled_in), Ok((name.to_owned(), by_channel)), "{filled_in:?}");
+        }
+        for (channel, filled_in, field) in [
+            (&usual, ["stripe", "", "budget"], Field::Table),
+            (&usual, ["google_sheets", "", "1"], Field::Table),
+            (&usual, ["google_sheets", "other", ""], Field::Table),
+            (&usual, ["no_such", "", ""], Field::Service),
+            (&by("{service}"), ["15five", "", ""], Field::Schema),
+            (&by("{destination}"), ["stripe", "", ""], Field::Schema),
+            // Only a pattern makes the field one that can be left empty.
+            (&by("acme"), ["stripe", "", ""], Field::Schema),
+        ] {
+            assert_eq!(read(channel, filled_in), Err(vec![field]), "{filled_in:?}");
         }
     }
 

@@ -1,12 +1,18 @@
 //! Where data can land, and what holds in which channel.
 //!
-//! Owns these types, their lookups, and what to say of a service that Fivetran does not have. Must
-//! not know how they are read.
+//! Owns these types, their lookups, and what to say of a service that Fivetran does not have and of names
+//! that will not do. Must not know how they are read.
 
 use std::collections::BTreeMap;
 
-use crate::fivetran::catalog::{Catalog, ServiceId};
-use crate::fivetran::schema::Target;
+use super::naming::{Customer, Schema, Template, Unfilled, Words};
+use crate::fivetran::catalog::{Catalog, Service, ServiceId};
+use crate::fivetran::schema::{BadName, MAX_NAME_LEN, SchemaKind, Target, Why};
+
+/// The service in an example, where the channel names none.
+const EXAMPLE: &str = "google_ads";
+/// Any channel that the file does not name.
+const UNNAMED: &str = "a channel that isn't in the file";
 
 /// Where a connection's data can land: destinations by name, and the one meant when none is said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,6 +46,12 @@ impl Destinations {
         named.find(|name| plain(name) == word).map(String::as_str)
     }
 
+    /// A name of the destination with this group id.
+    #[must_use]
+    pub fn name_of(&self, group_id: &str) -> Option<&str> {
+        self.named.iter().find(|(_, id)| *id == group_id).map(|(name, _)| name.as_str())
+    }
+
     /// Every group id once, each with the name to show for it.
     #[must_use]
     pub fn groups(&self) -> BTreeMap<&str, Option<&str>> {
@@ -52,7 +64,9 @@ impl Destinations {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChannelDefaults {
     /// Where data lands when none is typed.
-    pub schema: Option<Target>,
+    pub schema: Option<Schema>,
+    /// Who the channel is for.
+    pub customer: Option<Customer>,
     /// The name of the destination when none is typed.
     pub destination: Option<String>,
     /// The services that may be asked for here; empty: all.
@@ -62,8 +76,13 @@ pub struct ChannelDefaults {
 }
 
 /// Of a channel that is not configured.
-pub static NO_DEFAULTS: ChannelDefaults =
-    ChannelDefaults { schema: None, destination: None, services: Vec::new(), reminders: false };
+pub static NO_DEFAULTS: ChannelDefaults = ChannelDefaults {
+    schema: None,
+    customer: None,
+    destination: None,
+    services: Vec::new(),
+    reminders: false,
+};
 
 impl ChannelDefaults {
     /// Whether a service may be asked for here.
@@ -71,17 +90,113 @@ impl ChannelDefaults {
     pub fn allows(&self, service: &ServiceId) -> bool {
         self.services.is_empty() || self.services.contains(service)
     }
+
+    /// Whether a service may be asked for without a schema.
+    #[must_use]
+    pub fn names_schemas(&self) -> bool {
+        self.one_schema().is_some() || self.pattern().is_some()
+    }
+
+    /// The one schema that everything here goes to, if there is one.
+    #[must_use]
+    pub fn one_schema(&self) -> Option<&Target> {
+        match &self.schema {
+            Some(Schema::Plain(target)) => Some(target),
+            Some(Schema::Template(_)) | None => None,
+        }
+    }
+
+    /// The pattern by which connections here are named. One that wants a customer whom nobody named says
+    /// nothing.
+    #[must_use]
+    pub fn pattern(&self) -> Option<&Template> {
+        match &self.schema {
+            Some(Schema::Template(it)) if self.customer.is_some() || !it.wants_customer() => Some(it),
+            _ => None,
+        }
+    }
+
+    /// What a connection is called here when nothing is typed; `None`: it must be typed.
+    #[must_use]
+    pub fn name(&self, service: &Service, destination: Option<&str>) -> Option<Result<Target, Unfilled>> {
+        if let Some(target) = self.one_schema() {
+            return Some(Ok(target.clone()));
+        }
+        let words = Words { service, customer: self.customer.as_ref(), destination };
+        self.pattern().map(|pattern| pattern.fill(&words))
+    }
+
+    /// A name that the channel's pattern makes, of a service that it allows; `None` where it makes none.
+    #[must_use]
+    pub fn example(&self, catalog: &Catalog, destinations: &Destinations) -> Option<String> {
+        self.pattern()?;
+        let mut allowed = self.services.iter().map(ServiceId::as_str).chain([EXAMPLE]);
+        let service = allowed.find_map(|id| catalog.get(id))?;
+        let name = self.name(service, self.usual_destination(destinations))?;
+        name.ok().map(|target| target.connection_name())
+    }
+
+    /// The name of the destination when none is typed, if it has one.
+    fn usual_destination<'a>(&'a self, destinations: &'a Destinations) -> Option<&'a str> {
+        let default = || destinations.name_of(destinations.default_group.as_deref()?);
+        self.destination.as_deref().or_else(default)
+    }
+
+    /// Whether of two services here the second finds its schema taken.
+    fn takes_one_source_only(&self, catalog: &Catalog) -> bool {
+        let wants_table =
+            |id: &str| catalog.get(id).and_then(|it| it.kind).is_some_and(SchemaKind::wants_table);
+        // Several tables fit into one schema.
+        let only_tables =
+            !self.services.is_empty() && self.services.iter().all(|it| wants_table(it.as_str()));
+        if let Some(target) = self.one_schema() {
+            // Without a table it is asked for each time.
+            return self.services.len() != 1 && !(only_tables && target.table.is_none());
+        }
+        self.pattern().is_some_and(|pattern| {
+            let apart = pattern.tells_services_apart() || (only_tables && pattern.tells_tables_apart());
+            self.services.len() != 1 && !apart
+        })
+    }
+
+    /// The names that the channel's pattern makes of the services it allows and that would not do.
+    fn misnamed<'a>(
+        &'a self,
+        catalog: &'a Catalog,
+        destinations: &'a Destinations,
+    ) -> impl Iterator<Item = (&'a ServiceId, BadName)> {
+        let named = self.pattern().is_some_and(Template::wants_destination);
+        // Whichever is typed.
+        let places: Vec<_> = match named {
+            true => destinations.named.keys().map(|name| Some(name.as_str())).collect(),
+            false => vec![None],
+        };
+        let services = self.services.iter().filter(|_| self.pattern().is_some());
+        services.filter_map(move |id| {
+            let service = catalog.get(id.as_str()).filter(|service| service.obstacle.is_none())?;
+            let mut names = places.iter().filter_map(|place| self.name(service, *place));
+            names.find_map(|name| match name {
+                Err(Unfilled::BadName(bad)) => Some((id, bad)),
+                _ => None,
+            })
+        })
+    }
 }
 
-/// The channels of the file `CONFIG`, by their ids.
+/// What the file `CONFIG` says of channels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Channels(pub BTreeMap<String, ChannelDefaults>);
+pub struct Channels {
+    /// Those that it names, by their ids.
+    pub by_id: BTreeMap<String, ChannelDefaults>,
+    /// What holds in all others.
+    pub others: ChannelDefaults,
+}
 
 impl Channels {
     /// What holds in a channel.
     #[must_use]
     pub fn of(&self, channel_id: &str) -> &ChannelDefaults {
-        self.0.get(channel_id).unwrap_or(&NO_DEFAULTS)
+        self.by_id.get(channel_id).unwrap_or(&self.others)
     }
 
     /// What to say of each service that a channel allows and Fivetran does not list, a line each. Not
@@ -89,9 +204,69 @@ impl Channels {
     /// without Fivetran.
     pub fn unknown_services(&self, catalog: &Catalog) -> impl Iterator<Item = String> {
         let allowed =
-            self.0.iter().flat_map(|(id, channel)| channel.services.iter().map(move |it| (id.as_str(), it)));
+            self.by_id.iter().flat_map(|(id, channel)| channel.services.iter().map(move |it| (id, it)));
         let unknown = allowed.filter(|(_, service)| catalog.get(service.as_str()).is_none());
         unknown.map(|(channel_id, service)| unknown_service(channel_id, service, catalog))
+    }
+
+    /// How each channel with a pattern names its schemas, a line each.
+    pub fn patterns(&self, catalog: &Catalog, destinations: &Destinations) -> impl Iterator<Item = String> {
+        self.each().filter_map(move |(channel_id, channel)| {
+            let pattern = channel.pattern()?;
+            let who = match (channel_id, &channel.customer) {
+                (None, _) => UNNAMED.to_owned(),
+                (Some(id), Some(customer)) => format!("{customer}'s channel {id}"),
+                (Some(id), None) => format!("channel {id}"),
+            };
+            let example = channel.example(catalog, destinations);
+            let such_as = example.map(|name| format!(", such as {name}")).unwrap_or_default();
+            Some(format!("{who} names its schemas by {pattern}{such_as}"))
+        })
+    }
+
+    /// What to say of each channel in which the second source is refused, a line each.
+    pub fn one_source_only(&self, catalog: &Catalog) -> impl Iterator<Item = String> {
+        self.each().filter(|(_, channel)| channel.takes_one_source_only(catalog)).map(|(channel_id, channel)| {
+            let what = match (channel.one_schema(), channel.pattern()) {
+                (Some(target), _) => format!("has the schema {}", target.connection_name()),
+                (None, Some(pattern)) => format!("has the pattern {pattern}"),
+                (None, None) => String::new(),
+            };
+            let who = channel_id.map_or_else(|| UNNAMED.to_owned(), |id| format!("channels.{id}"));
+            format!(
+                "{who} {what} for every service: only one source fits in it, and the second is refused. A pattern \
+                 such as \"{{customer}}_{{service}}\" gives each its own"
+            )
+        })
+    }
+
+    /// What to say of each service that a channel allows and whose name would not do, a line each.
+    pub fn misnamed<'a>(
+        &'a self,
+        catalog: &'a Catalog,
+        destinations: &'a Destinations,
+    ) -> impl Iterator<Item = String> {
+        self.by_id.iter().flat_map(move |(channel_id, channel)| {
+            channel.misnamed(catalog, destinations).map(move |(service, bad)| {
+                let (why, remedy) = match bad.why {
+                    Why::TooLong => (
+                        format!("is longer than {MAX_NAME_LEN} characters"),
+                        "shorten the pattern, or the customer",
+                    ),
+                    _ => ("isn't a valid schema".to_owned(), "begin the pattern with a letter"),
+                };
+                format!(
+                    "channels.{channel_id}: {service} would be called “{}”, which {why}; {remedy}",
+                    bad.typed
+                )
+            })
+        })
+    }
+
+    /// Every channel of the file, and at last what holds in the others.
+    fn each(&self) -> impl Iterator<Item = (Option<&str>, &ChannelDefaults)> {
+        let named = self.by_id.iter().map(|(id, channel)| (Some(id.as_str()), channel));
+        named.chain([(None, &self.others)])
     }
 }
 

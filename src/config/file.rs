@@ -1,10 +1,11 @@
 //! The file that `CONFIG` names: destinations by name, what holds in which channel, and what connections
 //! of a service are made with.
 //!
-//! Owns its keys, their shapes and remedies, and finds every fault at once. A fault names the file
-//! and the key; it never repeats a value. Must not know which services or destinations Fivetran
-//! has.
+//! Owns its keys, their shapes and remedies (`channels` has those of a channel), and finds every fault at
+//! once. A fault names the file and the key; it never repeats a value. Must not know which services or
+//! destinations Fivetran has.
 
+mod channels;
 mod services;
 
 use std::collections::BTreeMap;
@@ -12,12 +13,10 @@ use std::collections::BTreeMap;
 use toml::{Table, Value};
 
 use super::Fault;
-use crate::command::places::{ChannelDefaults, Channels};
-use crate::fivetran::catalog::ServiceId;
+use crate::command::naming::Schema;
+use crate::command::places::Channels;
 use crate::fivetran::defaults::ServiceDefaults;
 use crate::fivetran::model;
-use crate::fivetran::schema::Target;
-use crate::slack::id::Kind;
 
 /// Longest name of a destination.
 const NAME_LIMIT: usize = 50;
@@ -29,7 +28,7 @@ pub(super) struct File {
     pub(super) destinations: BTreeMap<String, String>,
     /// The group id of `default_destination`.
     pub(super) default_group: Option<String>,
-    /// `[channels.ID]`.
+    /// `[channels.ID]`, and what the top of the file says for all others.
     pub(super) channels: Channels,
     /// `[services.ID]`.
     pub(super) services: ServiceDefaults,
@@ -72,7 +71,7 @@ impl Walk<'_> {
     }
 
     fn file(&mut self, table: &Table) -> File {
-        self.known(table, "", &["default_destination", "destinations", "channels", "services"]);
+        self.known(table, "", &["schema", "default_destination", "destinations", "channels", "services"]);
         let names = self.section(table, "destinations");
         let mut file = File::default();
         for (name, value) in names.into_iter().flatten() {
@@ -84,11 +83,13 @@ impl Walk<'_> {
             let name = self.name_of(names, "default_destination", value);
             file.default_group = name.and_then(|name| file.destinations.get(&name).cloned());
         }
+        let pattern = table.get("schema").and_then(|value| self.pattern_for_all(value, names));
         for (id, value) in self.section(table, "channels").into_iter().flatten() {
-            if let Some(defaults) = self.channel(id, value, names) {
-                file.channels.0.insert(id.clone(), defaults);
+            if let Some(defaults) = self.channel(id, value, names, pattern.as_ref()) {
+                file.channels.by_id.insert(id.clone(), defaults);
             }
         }
+        file.channels.others.schema = pattern.map(Schema::Template);
         file.services = self.service_defaults(table);
         file
     }
@@ -126,75 +127,6 @@ impl Walk<'_> {
                 None
             }
         }
-    }
-
-    fn channel(&mut self, id: &str, value: &Value, names: Option<&Table>) -> Option<ChannelDefaults> {
-        let at = path(&["channels", id]);
-        if !Kind::Channel.has(id) {
-            self.fault(
-                &at,
-                "is not a channel id",
-                "use the id, such as C0123ABC, at the bottom of the channel's details in Slack",
-            );
-        }
-        let Some(table) = value.as_table() else {
-            self.fault(&at, "is not a table", "write [channels.ID] with the keys below it");
-            return None;
-        };
-        self.known(table, &at, &["schema", "destination", "services", "reminders"]);
-        let schema = table.get("schema").and_then(|value| self.schema(&format!("{at}.schema"), value));
-        let destination = table
-            .get("destination")
-            .and_then(|value| self.name_of(names, &format!("{at}.destination"), value));
-        let services = match table.get("services") {
-            Some(value) => self.services(&format!("{at}.services"), value),
-            None => Vec::new(),
-        };
-        let reminders = match table.get("reminders").map(Value::as_bool) {
-            None => false,
-            Some(Some(reminders)) => reminders,
-            Some(None) => {
-                self.fault(
-                    &format!("{at}.reminders"),
-                    "is neither true nor false",
-                    "write one of the two, without quotes",
-                );
-                false
-            }
-        };
-        Some(ChannelDefaults { schema, destination, services, reminders })
-    }
-
-    fn schema(&mut self, at: &str, value: &Value) -> Option<Target> {
-        let target = value.as_str().and_then(|text| Target::parse(text).ok());
-        if target.is_none() {
-            self.fault(
-                at,
-                "is not a schema",
-                "write \"schema\" or \"schema.table\": a–z, 0–9 and _, not starting with a digit, at most 63 characters each",
-            );
-        }
-        target
-    }
-
-    fn services(&mut self, at: &str, value: &Value) -> Vec<ServiceId> {
-        let Some(items) = value.as_array() else {
-            self.fault(at, "is not a list", "write it as [\"google_ads\", \"stripe\"]");
-            return Vec::new();
-        };
-        let mut services = Vec::new();
-        for (place, item) in items.iter().enumerate() {
-            match item.as_str().and_then(|text| ServiceId::parse(text).ok()) {
-                Some(service) if services.contains(&service) => {}
-                Some(service) => services.push(service),
-                None => self.fault(
-                    &format!("{at}[{place}]"),
-                    "is not a service id",
-                    "use the id, such as google_ads, from the address of its page in Fivetran's documentation",
-                ),
-            }
-        }
-        services
     }
 
     /// The name of a destination that the file has.
@@ -251,6 +183,9 @@ fn listed<'a>(words: impl Iterator<Item = &'a str>) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::places::ChannelDefaults;
+    use crate::fivetran::catalog::ServiceId;
+    use crate::fivetran::schema::Target;
 
     fn faults(text: &str) -> Vec<String> {
         read("customers.toml", text).1.into_iter().map(|fault| fault.variable).collect()
@@ -279,10 +214,10 @@ mod tests {
         assert_eq!(file.default_group.as_deref(), Some("projected_sickle"));
         assert_eq!(file.destinations.get("eu-2").map(String::as_str), Some("eu_group"));
         let acme = file.channels.of("C0123ABC");
-        assert_eq!(acme.schema.as_ref().map(Target::connection_name).as_deref(), Some("acme"));
+        assert_eq!(acme.one_schema().map(Target::connection_name).as_deref(), Some("acme"));
         assert_eq!((acme.destination.as_deref(), acme.reminders), (Some("eu-2"), true));
         assert_eq!(acme.services.iter().map(ServiceId::as_str).collect::<Vec<_>>(), ["google_ads", "stripe"]);
-        assert!(file.channels.of("G0TABLE").schema.as_ref().is_some_and(|target| target.table.is_some()));
+        assert!(file.channels.of("G0TABLE").one_schema().is_some_and(|target| target.table.is_some()));
         assert_eq!(file.channels.of("C0OTHER"), &ChannelDefaults::default());
     }
 
@@ -297,6 +232,7 @@ mod tests {
         let text = r#"
             default_destination = "canary"
             colour = "canary"
+            schema = "canary"
             [destinations.prod]
             group_id = "canary/.."
             [destinations.Prod]
@@ -317,11 +253,22 @@ mod tests {
             schema = 5
             services = "canary"
             [channels."C 3\n"]
+            [channels.C4]
+            schema = "{canary}"
+            customer = "Canary"
+            [channels.C5]
+            schema = "{service"
+            customer = 5
+            [channels.C6]
+            schema = "{service}-canary"
+            [channels.C7]
+            schema = "{customer}_canary_{service}"
         "#;
         let found = faults(text);
         for key in [
             "default_destination",
             "colour",
+            "schema",
             "destinations.prod.group_id",
             "destinations.Prod",
             "destinations.empty",
@@ -336,13 +283,19 @@ mod tests {
             "channels.C2.schema",
             "channels.C2.services",
             r#"channels."C 3\n""#,
+            "channels.C4.schema",
+            "channels.C4.customer",
+            "channels.C5.schema",
+            "channels.C5.customer",
+            "channels.C6.schema",
+            "channels.C7.schema",
         ] {
             assert!(found.contains(&format!("customers.toml: {key}")), "{key}: {found:#?}");
         }
-        assert_eq!(found.len(), 16, "{found:#?}");
+        assert_eq!(found.len(), 23, "{found:#?}");
         let told = super::super::Faults(read("customers.toml", text).1).to_string();
         assert!(!told.to_lowercase().contains("canary"), "{told}");
-        assert_eq!(told.lines().count(), 16, "{told}");
+        assert_eq!(told.lines().count(), 23, "{told}");
     }
 
     #[test]

@@ -78,6 +78,7 @@ static REQUESTS: LazyLock<Vec<Request>> = LazyLock::new(|| {
         slash: "/c".to_owned(),
         in_direct_message: false,
         confirmed: Confirmed::No,
+        by_channel: false,
     };
     (0..16).map(request).collect()
 });

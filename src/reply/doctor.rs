@@ -11,6 +11,7 @@ use crate::command::doctor::{
     Backlog, Configured, FEW_CALLS, Findings, Fivetran, Listed, NOTICE, Presence, SKEW_LIMIT_S, Slack,
     UNLISTED,
 };
+use crate::command::naming::Schema;
 use crate::slack::refusal::{self, Fix};
 
 /// Longest name of a destination that is shown, in characters.
@@ -351,7 +352,8 @@ fn here(channel: &Configured, slash: &str) -> Mrkdwn {
         None => line.raw("the usual destination"),
     };
     line = match schema {
-        Some(schema) => line.raw(", default schema ").code(schema),
+        Some(Schema::Plain(target)) => line.raw(", default schema ").code(&target.connection_name()),
+        Some(Schema::Template(pattern)) => line.raw(", schemas by the pattern ").code(&pattern.to_string()),
         None => line.raw(", no default schema"),
     };
     line = match services {

@@ -11,6 +11,7 @@ use slack_morphism::prelude::{
 };
 
 use super::markup::{Mrkdwn, cut, plain_section, sentences};
+use super::usage::unnamed;
 use super::{Audience, NOT_ACCEPTED, UNSURE, UnderWay, already_on_it_sentence, services, usage_sentence};
 use crate::command::form::{Choice, Fault, Field};
 use crate::command::services::Found;
@@ -32,6 +33,7 @@ pub const CHOICES: usize = 100;
 /// not cut.
 const TYPED_LIMIT: u64 = 150;
 const TITLE: &str = "Connect a source";
+const SCHEMA_HINT: &str = "Where the data goes. Use a–z, 0–9 and _, not starting with a digit.";
 
 /// What goes into the form.
 pub struct Form<'a> {
@@ -39,12 +41,23 @@ pub struct Form<'a> {
     pub channel_id: &'a str,
     /// Who will see it.
     pub audience: Audience,
-    /// What stands in the field of the schema at first.
-    pub schema: Option<&'a str>,
+    /// What the channel has for the field of the schema.
+    pub schema: Preset<'a>,
     /// The destinations; there is a field for them if there are several.
     pub destinations: &'a [Choice],
     /// What the form brings back, sealed.
     pub sealed: String,
+}
+
+/// What a channel has for the field of the schema.
+#[derive(Clone, Copy, Debug)]
+pub enum Preset<'a> {
+    /// Nothing.
+    None,
+    /// What stands in it at first.
+    Schema(&'a str),
+    /// A name for each service, so that it can be left empty; one of them, if there is one to show.
+    Pattern(Option<&'a str>),
 }
 
 /// The form.
@@ -65,14 +78,22 @@ pub fn form(form: Form<'_>) -> SlackView {
             .with_placeholder(text(placeholder))
             .with_max_length(TYPED_LIMIT)
     };
-    let schema = typed(Field::Schema, "customer_schema").opt_initial_value(schema.map(str::to_owned));
+    let (initial, hint) = match schema {
+        Preset::None => (None, SCHEMA_HINT.to_owned()),
+        Preset::Schema(schema) => (Some(schema.to_owned()), SCHEMA_HINT.to_owned()),
+        Preset::Pattern(example) => {
+            let such_as = example.map(|name| format!(", such as {name}")).unwrap_or_default();
+            (None, format!("Leave it empty for the channel's own{such_as}."))
+        }
+    };
+    let by_pattern = matches!(schema, Preset::Pattern(_));
+    let schema = typed(Field::Schema, "customer_schema").opt_initial_value(initial);
     let mut blocks = vec![
         lead.section(),
         input(Field::Service, "Service", SlackInputBlockElement::ExternalSelect(service)).into(),
         input(Field::Schema, "Schema", SlackInputBlockElement::PlainTextInput(schema))
-            .with_hint(text(
-                "Where the data goes. Use a–z, 0–9 and _, not starting with a digit. It can't be changed later.",
-            ))
+            .with_hint(text(&format!("{hint} It can't be changed later.")))
+            .opt_optional(by_pattern.then_some(true))
             .into(),
         input(Field::Table, "Table", SlackInputBlockElement::PlainTextInput(typed(Field::Table, "my_table")))
             .with_hint(text(
@@ -148,6 +169,14 @@ fn fault_sentence(Fault { field, error }: &Fault, slash: &str) -> String {
                 Field::Table => format!("{name} names its own tables; leave this field empty."),
                 _ => format!("{name} names its own tables; enter only the schema, without a dot."),
             }
+        }
+        UsageError::Unnamed { service, name, .. } => {
+            format!("{} Enter another one here.", unnamed(service, name))
+        }
+        UsageError::DestinationUnnamed { .. } => {
+            "This channel's schemas are named after the destination, and the \
+             default one has no name. Choose another, or enter a schema."
+                .to_owned()
         }
         error => cut(&usage_sentence(error, Surface::of(slash)), 500),
     }

@@ -60,6 +60,7 @@ fn lines(error: &UsageError) -> Vec<String> {
         | UsageError::NotASchema { instead, .. }
         | UsageError::UnknownDestination { instead, .. }
         | UsageError::SchemaBehindWord { instead, .. }
+        | UsageError::Unnamed { instead, .. }
         | UsageError::Dangling { instead, .. } => instead.clone(),
         UsageError::ServiceFirst { instead }
         | UsageError::Unparted { instead }
@@ -147,6 +148,21 @@ pub fn usage_sentence(error: &UsageError, slash: Surface<'_>) -> String {
             wanted_target(service.kind)
         ),
         UsageError::BadName { service, name, rest } => bad_name(service, name, slash, rest),
+        UsageError::Unnamed { service, name, instead: Some(instead), .. } => {
+            format!("{} Try: {slash} {instead}", unnamed(service, name))
+        }
+        UsageError::Unnamed { service, name, instead: None, rest } => {
+            let adjective = if name.why == Why::TooLong { "shorter" } else { "valid" };
+            let (id, target) = (&service.id, wanted_target(service.kind));
+            format!("{} Type a {adjective} schema: {slash} {id} {target}{rest}", unnamed(service, name))
+        }
+        UsageError::DestinationUnnamed { service, known } => {
+            let line = format!("{slash} {service}{}", slash.to_destination(Some("DESTINATION")));
+            let known = listed(known);
+            format!(
+                "This channel's schemas are named after the destination, so say which: {line}. I know {known}."
+            )
+        }
         UsageError::Misfit { service, target, misfit, rest } => {
             let target = fitting((*misfit).into(), target, &service.id);
             misfit_words(&service.name, service.kind, (*misfit).into())
@@ -284,6 +300,16 @@ fn bad_name(service: &Service, name: &BadName, slash: Surface<'_>, rest: &str) -
         }
         None => why,
     }
+}
+
+/// What a pattern makes, and why that is no name.
+pub(super) fn unnamed(service: &Service, name: &BadName) -> String {
+    let why = match name.why {
+        Why::TooLong => format!("is longer than {MAX_NAME_LEN} characters"),
+        _ => "isn't a valid schema".to_owned(),
+    };
+    let (service, made) = (cut(&service.name, 60), cut(&name.typed, 100));
+    format!("By this channel's pattern {service} would go to “{made}”, which {why}.")
 }
 
 /// Every kind of fault in a name, so that nobody has to fix them one by one.

@@ -93,7 +93,7 @@ impl Doctor {
             calls: self.metrics.calls_left().map(|left| (left, self.provision.hourly_limit())),
             channel: Configured {
                 destination: channel.destination.clone(),
-                schema: channel.schema.as_ref().map(|schema| schema.connection_name()),
+                schema: channel.schema.clone().filter(|_| channel.names_schemas()),
                 services: channel.services.len(),
                 who: (users.len(), user_groups.len()),
                 channels: channels.len(),

@@ -107,11 +107,17 @@ impl Forms {
         };
         let sealed = self.seal(&draft).ok_or_else(failed)?;
         let channel = self.words.channels.of(&typed.channel_id);
-        let schema = channel.schema.as_ref().map(Target::connection_name);
+        let schema = channel.one_schema().map(Target::connection_name);
+        let example = channel.example(&self.words.catalog.current(), &self.words.destinations);
+        let preset = match &schema {
+            Some(schema) => reply::Preset::Schema(schema),
+            None if channel.names_schemas() => reply::Preset::Pattern(example.as_deref()),
+            None => reply::Preset::None,
+        };
         let view = reply::form(reply::Form {
             channel_id: &typed.channel_id,
             audience: self.audience,
-            schema: schema.as_deref(),
+            schema: preset,
             destinations: &form::choices(&self.words.destinations, channel),
             sealed,
         });

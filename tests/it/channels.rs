@@ -41,7 +41,7 @@ async fn the_channel_knows_the_schema_and_the_destination() {
         #customer-acme
         alice: /connect-card google_ads
           only alice sees:
-              Making a link for Google Ads now. It will appear here.
+              Making a link for Google Ads now, into `acme`. It will appear here.
               Ref R1
         bot posts:
             Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
@@ -72,6 +72,152 @@ async fn what_is_typed_is_stronger_than_the_channel() {
             see this link, and anyone who has it can use it · Ref R1
     "#]])
         .await;
+}
+
+/// One channel with a pattern and one with a plain schema.
+fn named() -> String {
+    format!(
+        "schema = \"{{customer}}_{{service}}\"\n[destinations.prod]\ngroup_id = \"{GROUP_ID}\"\n\
+         [channels.{CHANNEL}]\ncustomer = \"acme\"\n[channels.{PRIVATE}]\nschema = \"globex\"\n"
+    )
+}
+
+#[tokio::test]
+async fn two_services_in_one_channel_get_a_schema_each() {
+    let (bot, _folder) = bot(&named()).await;
+    for typed in ["stripe", "google_sheets", "renew"] {
+        bot.types(typed).await;
+    }
+    let calls = bot.api_calls();
+    let configs: Vec<_> = calls.iter().map(|call| call.body["config"].clone()).collect();
+    assert_eq!(
+        configs,
+        [
+            json!({ "schema": "acme_stripe" }),
+            json!({ "schema": "acme_google_sheets", "table": "google_sheets" })
+        ]
+    );
+    bot.ends(expect![[r#"
+        #customer-acme
+        alice: /connect-card stripe
+          only alice sees:
+              Making a link for Stripe now, into `acme_stripe`. It will appear here.
+              Ref R1
+        bot posts:
+            Please connect *Stripe*: click the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor anyone in this channel can see it.
+            [Connect Stripe → card 1]
+            Requested by @alice · The data goes to `acme_stripe` · Works until T+24h · Everyone here can see
+            this link, and anyone who has it can use it · Ref R1
+        alice: /connect-card google_sheets
+          only alice sees:
+              Making a link for Google Sheets now, into `acme_google_sheets.google_sheets`. It will appear
+              here.
+              Ref R2
+        bot posts:
+            Please connect *Google Sheets*: click the button and sign in on the page that opens. Your
+            password stays on that page; neither we nor anyone in this channel can see it.
+            [Connect Google Sheets → card 2]
+            Requested by @alice · The data goes to table `google_sheets` in `acme_google_sheets` · Works
+            until T+24h · Everyone here can see this link, and anyone who has it can use it · Ref R2
+        alice: /connect-card renew
+          only alice sees:
+              Type one schema: /connect-card renew SCHEMA
+    "#]])
+        .await;
+}
+
+#[tokio::test]
+async fn the_second_source_of_a_plain_schema_is_still_refused() {
+    let (bot, _folder) = bot(&named()).await;
+    for typed in ["stripe", "hubspot"] {
+        bot.types_as(USER, PRIVATE, typed).await;
+    }
+    assert_eq!(bot.created(), 1);
+    bot.ends(expect![[r#"
+        #leadership
+        alice: /connect-card stripe
+          only alice sees:
+              Making a link for Stripe now, into `globex`. It will appear here.
+              Ref R1
+        bot posts:
+            Please connect *Stripe*: click the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor anyone in this channel can see it.
+            [Connect Stripe → card 1]
+            Requested by @alice · The data goes to `globex` · Works until T+24h · Everyone here can see this
+            link, and anyone who has it can use it · Ref R1
+        bot tells alice alone:
+            The link is posted, but I'm not in this channel, so the message won't update when your customer
+            finishes. /invite me, and future ones will.
+        alice: /connect-card hubspot
+          only alice sees:
+              Making a link for HubSpot now, into `globex`. It will appear here.
+              Ref R2
+        bot tells alice alone:
+            The schema globex belongs to a connection for another service (stripe). Choose another schema,
+            for example: /connect-card hubspot globex_2
+            [Use hubspot globex_2]
+            Ref R2
+    "#]])
+        .await;
+}
+
+#[tokio::test]
+async fn the_form_of_a_channel_with_a_pattern_asks_for_no_schema() {
+    let (bot, _folder) = bot(&named()).await;
+    let view = bot.opens_form().await;
+    let schema = &view["blocks"][2];
+    assert_eq!(
+        (&schema["optional"], &schema["hint"]["text"]),
+        (
+            &json!(true),
+            &json!(
+                "Leave it empty for the channel's own, such as acme_google_ads. It can't be changed later."
+            )
+        )
+    );
+    let answer = bot.submits(USER, &view, ["stripe", "", ""]).await;
+    assert_eq!(answer, json!({ "response_action": "clear" }));
+    assert_eq!(bot.api_calls()[0].body["config"], json!({ "schema": "acme_stripe" }));
+    bot.finish_with_link().await;
+}
+
+#[tokio::test]
+async fn check_says_what_a_pattern_makes() {
+    let outside = Outside::start().await;
+    outside.fivetran.list_service("15five", "15Five");
+    let long = "x".repeat(60);
+    let mut text = format!(
+        "schema = \"{{customer}}_{{service}}\"\n[destinations.prod]\ngroup_id = \"{GROUP_ID}\"\n\
+         [channels.C1]\ncustomer = \"acme\"\nservices = [\"stripe\", \"google_sheets\"]\n\
+         [channels.C2]\ncustomer = \"{long}\"\nservices = [\"stripe\"]\n\
+         [channels.C3]\nschema = \"{{service}}\"\nservices = [\"15five\", \"hubspot\"]\n\
+         [channels.C4]\nschema = \"globex\"\n\
+         [channels.C5]\nschema = \"globex\"\nservices = [\"stripe\"]\n\
+         [channels.C6]\nschema = \"globex\"\nservices = [\"google_sheets\", \"s3\"]\n\
+         [channels.C7]\nschema = \"{{customer}}\"\ncustomer = \"initech\"\n"
+    );
+    for n in 10..15 {
+        text += &format!("[channels.C{n}]\ncustomer = \"c{n}\"\n");
+    }
+    let (_folder, path) = file(&text);
+    let program = Program::against(&outside).with("CONFIG", &path).without("FIVETRAN_GROUP_ID");
+    let output = program.run(&["check"]).await;
+    assert_eq!(output.code, 1, "{output:?}");
+    let lines: Vec<_> = output.stdout.lines().filter(|line| line.contains("CONFIG: ")).collect();
+    let told = lines.join("\n").replace(&long, "(60 x)") + "\n";
+    expect![[r#"
+        ✓ CONFIG: acme's channel C1 names its schemas by {customer}_{service}, such as acme_stripe
+        ✓ CONFIG: c10's channel C10 names its schemas by {customer}_{service}, such as c10_google_ads
+        ✓ CONFIG: c11's channel C11 names its schemas by {customer}_{service}, such as c11_google_ads
+        ✓ CONFIG: c12's channel C12 names its schemas by {customer}_{service}, such as c12_google_ads
+        ✓ CONFIG: c13's channel C13 names its schemas by {customer}_{service}, such as c13_google_ads
+        ✓ CONFIG: and 4 more
+        · CONFIG: channels.C4 has the schema globex for every service: only one source fits in it, and the second is refused. A pattern such as "{customer}_{service}" gives each its own
+        · CONFIG: channels.C7 has the pattern {customer} for every service: only one source fits in it, and the second is refused. A pattern such as "{customer}_{service}" gives each its own
+        ✗ CONFIG: channels.C2: stripe would be called “(60 x)_stripe”, which is longer than 63 characters; shorten the pattern, or the customer
+        ✗ CONFIG: channels.C3: 15five would be called “15five”, which isn't a valid schema; begin the pattern with a letter
+    "#]].assert_eq(&told);
 }
 
 #[tokio::test]

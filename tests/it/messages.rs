@@ -133,6 +133,7 @@ fn long_request(table: bool) -> Request {
         slash: format!("/{}", "c".repeat(31)),
         in_direct_message: false,
         confirmed: Confirmed::No,
+        by_channel: false,
     }
 }
 

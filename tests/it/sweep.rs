@@ -277,6 +277,7 @@ fn request(group: &str, schema: &str) -> Request {
         slash: "/connect-card".to_owned(),
         in_direct_message: false,
         confirmed: Confirmed::No,
+        by_channel: false,
     }
 }
 

@@ -87,7 +87,8 @@ pub(super) async fn look(report: &mut Report, config: &Config, http: reqwest::Cl
         Some(catalog) => {
             let services = if catalog.len() == 1 { "service" } else { "services" };
             report.good(&format!("Fivetran catalogue: {} {services}", catalog.len()));
-            for line in config.channels.unknown_services(catalog) {
+            let misnamed = config.channels.misnamed(catalog, &config.destinations);
+            for line in config.channels.unknown_services(catalog).chain(misnamed) {
                 report.bad(&format!("CONFIG: {line}"));
             }
         }

@@ -1,7 +1,8 @@
 //! Tests of what is said of a text that is no command.
 
 use super::*;
-use crate::command::places::{Destinations, NO_DEFAULTS};
+use crate::command::naming::{Customer, Schema};
+use crate::command::places::{ChannelDefaults, Destinations, NO_DEFAULTS};
 use crate::command::{Vocabulary, parse};
 use crate::fivetran::catalog::Catalog;
 
@@ -226,4 +227,61 @@ fn words_in_the_wrong_place_are_put_right() {
     assert_eq!(lines(&address), Vec::<String>::new());
     let unknown = "\u{FFFD}\u{FFFD} acme";
     assert!(said(unknown).contains("I don't know a service"), "{}", said(unknown));
+}
+
+#[test]
+fn what_a_pattern_cannot_name_is_said_with_what_to_type() {
+    let slash = Surface::of("/connect-card");
+    let catalog = Catalog::built_in();
+    let destinations = Destinations {
+        default_group: Some("default_group".to_owned()),
+        named: ["eu", "staging"].map(|name| (name.to_owned(), format!("{name}_group"))).into(),
+    };
+    let long = format!("{}_{{service}}", "x".repeat(60));
+    for (pattern, typed, answer, line) in [
+        (
+            long.as_str(),
+            "google_ads",
+            format!(
+                "By this channel's pattern Google Ads would go to “{}_google_ads”, which is longer than 63 characters. Type a shorter schema: /connect-card google_ads SCHEMA",
+                "x".repeat(60)
+            ),
+            None,
+        ),
+        (
+            &long,
+            "google_sheets to eu",
+            format!(
+                "By this channel's pattern Google Sheets would go to “{}_google_sheets.google_sheets”, which is longer than 63 characters. Type a shorter schema: /connect-card google_sheets SCHEMA.TABLE to eu",
+                "x".repeat(60)
+            ),
+            None,
+        ),
+        (
+            "{service}",
+            "15five to eu",
+            "By this channel's pattern 15Five would go to “15five”, which isn't a valid schema. Try: /connect-card 15five _15five to eu".to_owned(),
+            Some("15five _15five to eu"),
+        ),
+        (
+            "{destination}_{service}",
+            "google_ads",
+            "This channel's schemas are named after the destination, so say which: /connect-card google_ads to DESTINATION. I know eu and staging.".to_owned(),
+            None,
+        ),
+    ] {
+        let channel = ChannelDefaults {
+            schema: Some(Schema::parse(pattern).unwrap()),
+            customer: Some(Customer::parse("acme").unwrap()),
+            ..ChannelDefaults::default()
+        };
+        let vocabulary =
+            Vocabulary { slash, catalog: &catalog, destinations: &destinations, channel: &channel };
+        let error = parse(typed, &vocabulary).unwrap_err();
+        assert_eq!(usage_sentence(&error, slash), answer);
+        assert_eq!(lines(&error), Vec::from_iter(line.map(str::to_owned)));
+        if let Some(line) = line {
+            assert!(parse(line, &vocabulary).is_ok(), "{line}");
+        }
+    }
 }

@@ -57,6 +57,7 @@ impl Wish {
             slash: "/connect-card".to_owned(),
             in_direct_message: false,
             confirmed: Confirmed::No,
+            by_channel: false,
         };
         let link = "link000001".to_owned();
         match self {

@@ -9,6 +9,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::super::NOW;
 use super::Sample;
 use crate::command::doctor::{Backlog, Configured, Findings, Fivetran, Listed, Missing, Presence, Slack};
+use crate::command::naming::{Schema, Template};
 
 impl Sample {
     /// Each with its name.
@@ -39,7 +40,7 @@ impl Sample {
             calls: Some((19_988, Some(20_000))),
             channel: Configured {
                 destination,
-                schema: Some(self.request.target.connection_name()),
+                schema: Some(Schema::Plain(self.request.target.clone())),
                 services: 0,
                 who: (0, 0),
                 channels: 0,
@@ -75,7 +76,13 @@ impl Sample {
                 Some(NOW.saturating_add(SignedDuration::from_hours(50)).unwrap_or(NOW)),
             ),
             calls: Some((12, Some(500))),
-            channel: Configured { services: 2, who: (3, 1), channels: 1, ..well.channel.clone() },
+            channel: Configured {
+                schema: Some(Schema::Template(Template::usual())),
+                services: 2,
+                who: (3, 1),
+                channels: 1,
+                ..well.channel.clone()
+            },
             ..well.clone()
         };
         let unread = Findings {
