@@ -228,7 +228,9 @@ impl Renewal {
         let (mut taken, mut refused) = (Vec::new(), None);
         for token in asked {
             if in_force.iter().filter_map(app_of).any(|app| app_of(token).is_some_and(|other| other != app)) {
-                tracing::error!("the new SLACK_APP_TOKEN is another app's, and the old one stays");
+                tracing::error!(
+                    "the new SLACK_APP_TOKEN is another app's, and the old one stays: a change of app needs a restart"
+                );
                 return Tried::Refused;
             }
             let tried = match is_known(&token) && !are_known {
