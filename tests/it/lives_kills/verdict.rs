@@ -154,7 +154,8 @@ impl Verdict<'_> {
         }
         let posts = messages.iter().filter_map(|message| {
             let text = render(first[&message.id]);
-            let reference = promised(&text).is_none().then(|| reference(&text)).flatten()?;
+            let answers = promised(&text).is_none() && !is_news(&text);
+            let reference = answers.then(|| reference(&text)).flatten()?;
             Some(Post { reference, at: message.ts.parse().unwrap(), heard: message.heard, text })
         });
         posts.collect()
@@ -256,6 +257,12 @@ impl Verdict<'_> {
         }
         moves
     }
+}
+
+/// Whether a text tells a person alone how a link stands by now, beside what its command came to.
+fn is_news(text: &str) -> bool {
+    let words = [" isn't getting new data. ", " was connected, but its access has stopped working."];
+    text.starts_with(":warning: ") && words.iter().any(|words| text.contains(words))
 }
 
 /// The schema that a message is about.
