@@ -38,6 +38,10 @@ pub struct Request {
     /// in the release before, which does not know this.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub by_channel: bool,
+    /// Who it is for, where its schema was made of that: in the same channel, one customer's sources share
+    /// a message while their onboarding is open.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer: Option<String>,
 }
 
 /// What names a connection: Fivetran keeps it unique in a destination.
@@ -57,6 +61,20 @@ impl Request {
         Key { group_id: self.group_id.clone(), name: self.target.connection_name() }
     }
 }
+
+/// Several sources of one customer, to be connected in one message.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Onboard {
+    /// Who they are for; `None` where the channel's pattern does without.
+    pub customer: Option<String>,
+    /// Two or more, each a connection of its own.
+    pub sources: Vec<Request>,
+}
+
+/// Most sources of one command: with the rest of their message they stay within the 50 blocks that Slack
+/// takes, and within the 20 connections that Fivetran creates in a minute.
+/// <https://docs.slack.dev/reference/block-kit/blocks>
+pub const MOST_SOURCES: usize = 20;
 
 /// What a person has said to posting a link for a connection that was there already.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

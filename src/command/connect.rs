@@ -213,6 +213,8 @@ pub(super) fn request(
     };
     let rest = rest();
     let (group_id, destination) = land(destination, &line, vocabulary)?;
+    let customer = channel.pattern().filter(|pattern| target.is_none() && pattern.wants_customer());
+    let customer = customer.and(channel.customer.as_ref()).map(ToString::to_string);
     let target = match target {
         Some(target) => target,
         None => {
@@ -232,6 +234,7 @@ pub(super) fn request(
         in_direct_message: false,
         confirmed: Confirmed::No,
         by_channel: schema.is_none(),
+        customer,
     })
 }
 

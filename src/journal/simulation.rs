@@ -79,6 +79,7 @@ static REQUESTS: LazyLock<Vec<Request>> = LazyLock::new(|| {
         in_direct_message: false,
         confirmed: Confirmed::No,
         by_channel: false,
+        customer: None,
     };
     (0..16).map(request).collect()
 });

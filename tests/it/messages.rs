@@ -134,6 +134,7 @@ fn long_request(table: bool) -> Request {
         in_direct_message: false,
         confirmed: Confirmed::No,
         by_channel: false,
+        customer: None,
     }
 }
 

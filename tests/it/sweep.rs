@@ -278,6 +278,7 @@ fn request(group: &str, schema: &str) -> Request {
         in_direct_message: false,
         confirmed: Confirmed::No,
         by_channel: false,
+        customer: None,
     }
 }
 

@@ -93,6 +93,7 @@ impl Sample {
             in_direct_message: false,
             confirmed: Confirmed::No,
             by_channel: false,
+            customer: None,
         };
         let address = format!("https://example.invalid/not-a-link{}", long.text("", "?x=", 2900));
         let card = serde_json::from_value(json!({ "uri": address, "token": "no.token.either" })).ok()?;

@@ -58,6 +58,7 @@ impl Wish {
             in_direct_message: false,
             confirmed: Confirmed::No,
             by_channel: false,
+            customer: None,
         };
         let link = "link000001".to_owned();
         match self {

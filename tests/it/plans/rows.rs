@@ -114,6 +114,7 @@ pub(super) fn request() -> Request {
         in_direct_message: false,
         confirmed: Confirmed::No,
         by_channel: false,
+        customer: None,
     }
 }
 

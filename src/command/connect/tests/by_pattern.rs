@@ -145,5 +145,5 @@ fn that_nobody_typed_its_name_survives_a_requests_json() {
     let request = read_in(&by("{customer}_{service}"), &Catalog::built_in(), "stripe").unwrap();
     let json = serde_json::to_string(&request).unwrap();
     assert_eq!(serde_json::from_str::<Request>(&json).unwrap(), request);
-    assert!(json.ends_with(r#","by_channel":true}"#), "{json}");
+    assert!(json.ends_with(r#","by_channel":true,"customer":"acme"}"#), "{json}");
 }
