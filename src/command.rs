@@ -25,7 +25,7 @@ mod verbs;
 
 use crate::fivetran::catalog::Catalog;
 use crate::fivetran::schema::Target;
-use crate::work::Request;
+use crate::work::{Onboard, Request};
 pub use error::{Doubt, UsageError};
 use places::{ChannelDefaults, Destinations};
 use surface::Surface;
@@ -65,6 +65,8 @@ pub const VERBS: [Verb; 8] = [
 pub enum Command {
     /// Make a connection and post its link.
     Connect(Request),
+    /// Make several connections of one customer, in one message.
+    Onboard(Onboard),
     /// Put a new link in the place of the one for a schema.
     Renew(Target),
     /// Delete the connection for a schema, if nobody has finished it.
@@ -127,7 +129,7 @@ pub fn parse(typed: &str, vocabulary: &Vocabulary<'_>) -> Result<Command, UsageE
         // What the channel calls it, nobody has typed.
         Command::Connect(request) => (!request.by_channel).then_some(&request.target),
         Command::Renew(target) | Command::Cancel(target) | Command::Status(target) => Some(target),
-        Command::List | Command::Services(_) | Command::Doctor | Command::Help => None,
+        Command::Onboard(_) | Command::List | Command::Services(_) | Command::Doctor | Command::Help => None,
     };
     // A schema cannot be renamed: before one is made of italics, or of a word that is rather
     // something else, its person is asked.
@@ -208,6 +210,8 @@ pub fn hangs_on_the_catalogue(typed: &str, read: &Result<Command, UsageError>, c
             let is_typed = text.split(' ').any(|word| word.eq_ignore_ascii_case(id));
             request.retired.is_some() || !is_typed || !id.contains('_')
         }
+        // Each of its words may be a service that is new.
+        Ok(Command::Onboard(_)) => true,
         Ok(Command::Services(words)) => !services::is_known(words, catalog),
         // `help scout`.
         Ok(Command::Help) => text.contains(' '),

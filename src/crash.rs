@@ -5,7 +5,7 @@
 
 /// Every point, in the order in which a command passes them. Each lies on a boundary between a
 /// commit and an effect outside.
-pub const POINTS: [&str; 20] = [
+pub const POINTS: [&str; 25] = [
     "accept: before the commit",
     "accept: committed",
     "accept: acknowledging",
@@ -26,6 +26,11 @@ pub const POINTS: [&str; 20] = [
     "tell: before the call",
     "tell: answered",
     "edit: before the call",
+    "onboard: expanded",
+    "onboard: before the post",
+    "onboard: posted",
+    "onboard: reported",
+    "join: before the commit",
 ];
 
 /// Stops a process, and ends once it has been stopped and goes on: a signal may take its time, and not

@@ -245,7 +245,7 @@ impl<C> Journal<C> {
     }
 
     fn found(&mut self, found: Found, now: Timestamp) -> Next {
-        let renewing = self.terms.intent == Intent::Renew;
+        let renewing = matches!(self.terms.intent, Intent::Renew | Intent::Open);
         self.purpose = match found {
             Found::Finished { broken: true, .. } => Some(Purpose::Repair),
             Found::Finished { broken: false, .. } => Some(Purpose::Reauthorise),
@@ -281,7 +281,7 @@ impl<C> Journal<C> {
             Found::Finished { connection, origin, broken } => {
                 let gets_a_link = match self.terms.intent {
                     Intent::Reauthorise | Intent::Print => true,
-                    Intent::Renew => broken,
+                    Intent::Renew | Intent::Open => broken,
                     Intent::Connect | Intent::PostHere | Intent::Cancel | Intent::Sync => false,
                 };
                 if gets_a_link {
@@ -339,7 +339,7 @@ impl<C> Journal<C> {
             let ours = self.maybe_sent.is_some();
             return if ours { self.tell(Notice::Cancelled, now) } else { self.tell(Problem::Gone, now) };
         }
-        if matches!(self.terms.intent, Intent::Renew | Intent::Sync) {
+        if matches!(self.terms.intent, Intent::Renew | Intent::Open | Intent::Sync) {
             // A new one would be another connection than the message speaks of.
             return self.tell(Problem::Gone, now);
         }

@@ -42,6 +42,7 @@ pub mod bucket;
 pub mod clock;
 pub mod crash;
 pub mod current;
+pub mod onboarding;
 pub mod outbound;
 pub mod seal;
 pub mod side_by_side;

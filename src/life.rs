@@ -9,6 +9,7 @@
 //! Slack without an answer may be there, and nothing that one odd answer says is for good.
 
 mod intend;
+mod join;
 mod news;
 mod seen;
 mod trouble;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::slack::Place;
 use crate::work::{Key, Request};
 pub use intend::{Ask, At, Intention, Post, Refusal, intend};
+pub use join::{Onboarding, join};
 pub use news::News;
 pub use seen::{FEW, Seen};
 pub use trouble::Trouble;
@@ -198,6 +200,10 @@ pub struct Link {
     pub purpose: Option<Purpose>,
     /// When its customer's browser came back last.
     pub landed_at: Option<Timestamp>,
+    /// The onboarding whose message it is part of, by its reference. No link stands there: each is shown
+    /// to whoever asks for it, alone, and `expires_at` is until when anybody is expected to.
+    #[serde(default)]
+    pub onboarding: Option<String>,
 }
 
 impl Link {
@@ -399,9 +405,11 @@ impl Change {
         let link = &self.connection.link;
         let state = link.state_at(now);
         if state != link.state {
-            self.news = Some(if state == State::Lapsed { News::Lapsed } else { News::Expired });
+            let news = if state == State::Lapsed { News::Lapsed } else { News::Expired };
+            // Where no link stands, none has expired: its line still offers one.
+            self.news = link.onboarding.is_none().then_some(news);
             self.ends_unused(state, now);
-        } else if reminders {
+        } else if reminders && link.onboarding.is_none() {
             self.news = self.connection.link.remind(now);
         }
     }
@@ -451,6 +459,7 @@ impl Connection {
     #[must_use]
     pub fn tick_at(&self, reminders: bool) -> Option<Timestamp> {
         let Link { state, expires_at, reminded, .. } = self.link;
+        let reminders = reminders && self.link.onboarding.is_none();
         match state {
             State::Waiting if reminders && !reminded.before => {
                 Some(later(expires_at, -REMINDER_BEFORE).min(expires_at))

@@ -4,6 +4,8 @@
 //! which messages are behind, so that nothing is forgotten, and edits need no answer of Fivetran's.
 //! Must not call Fivetran, and never shows a link: that only the command can that made it.
 
+mod onboardings;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +17,7 @@ use crate::clock::Clock;
 use crate::crash::crash_point;
 use crate::life::{self, Event, Link, News, Place, State};
 use crate::outbound::CALL_TIMEOUT;
-use crate::reply::{live, trouble};
+use crate::reply::{live, onboarding, trouble};
 use crate::side_by_side::SideBySide;
 use crate::slack::refusal::{self, Sort};
 use crate::slack::respond::PostError;
@@ -222,15 +224,22 @@ impl Outbox {
         let Some(place) = &message.place else { return Ok((self.tell_alone(message).await?, None)) };
         // Started without a token, for once: the next start may have one.
         let Some(web_api) = &self.web_api else { return Ok((self.again(message, None), None)) };
-        let connections = self.store.connections_of(message).await?;
+        let onboarding = self.onboarding(message).await?;
+        let content = match &onboarding {
+            Some(shows) => Some(onboarding::message(&shows.onboarding)),
+            None => {
+                let connections = self.store.connections_of(message).await?;
+                shown_by(message, &connections).map(|link| live::settled(&link))
+            }
+        };
         if message.wanted > message.shown
-            && let Some(link) = shown_by(message, &connections)
+            && let Some(content) = content
         {
             if message.lease_left() < CALL_TIMEOUT {
                 return Ok((self.again(message, None), None));
             }
             crash_point("edit: before the call");
-            if let Err(error) = web_api.update(place, &live::settled(&link)).await {
+            if let Err(error) = web_api.update(place, &content).await {
                 let refused = match &error {
                     PostError::Refused(word) if !error.message_is_out_of_reach() => Some(word.clone()),
                     _ => None,
@@ -245,7 +254,11 @@ impl Outbox {
                 return Ok((brought, refused));
             }
         }
-        Ok((self.tell(message, Some(place), web_api).await?, None))
+        let told = self.tell(message, Some(place), web_api).await?;
+        if let (Brought::Shown, Some(onboarding)) = (told, onboarding.filter(|it| it.finished)) {
+            self.tell_finished(&onboarding.onboarding, place, web_api).await;
+        }
+        Ok((told, None))
     }
 
     /// Tells the person alone what happened to the link of a message that cannot be edited: for what is

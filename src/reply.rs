@@ -16,6 +16,7 @@ mod in_the_way;
 pub mod list;
 pub mod live;
 mod markup;
+pub mod onboarding;
 mod problem;
 mod refused;
 pub mod services;
@@ -77,6 +78,7 @@ pub fn accepted(work: &Work, reference: &str) -> SlackMessageContent {
         Work::Renew { .. } => {
             format!("Making a new link for {name} now. It will appear here.")
         }
+        Work::Open { .. } => format!("Getting a link for {name} now. Only you will see it."),
         Work::Cancel { .. } => {
             format!("Cancelling the connection for {name} now. I'll tell you when it's done.")
         }

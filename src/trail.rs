@@ -79,6 +79,8 @@ pub enum End {
     },
     /// A new link was posted.
     Renewed,
+    /// A link was shown to whoever pressed its button in an onboarding's message.
+    Shown,
     /// A link was posted by which a connection can be authorised again.
     Reauthorised,
     /// The connection was deleted.
@@ -140,6 +142,7 @@ impl Entry {
                 Intent::PostHere => End::Moved { from: from.map(str::to_owned) },
                 Intent::Reauthorise => End::Reauthorised,
                 Intent::Renew => End::Renewed,
+                Intent::Open => End::Shown,
                 Intent::Connect | Intent::Print | Intent::Cancel | Intent::Sync => End::Posted,
             },
             (Ending::Told | Ending::Undeliverable, None) => End::Failed { verb: verb(), why: None },

@@ -42,6 +42,10 @@ pub struct Request {
     /// a message while their onboarding is open.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub customer: Option<String>,
+    /// The onboarding whose message it is to be part of, by its reference: nothing of it is posted or told
+    /// by itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub onboarding: Option<String>,
 }
 
 /// What names a connection: Fivetran keeps it unique in a destination.
@@ -69,6 +73,38 @@ pub struct Onboard {
     pub customer: Option<String>,
     /// Two or more, each a connection of its own.
     pub sources: Vec<Request>,
+}
+
+impl Onboard {
+    /// As it is stored with its command; `None` if that fails.
+    #[must_use]
+    pub fn to_json(&self) -> Option<String> {
+        #[derive(Serialize)]
+        #[serde(tag = "verb", rename = "onboard")]
+        struct Kept<'a> {
+            customer: &'a Option<String>,
+            sources: &'a [Request],
+        }
+        serde_json::to_string(&Kept { customer: &self.customer, sources: &self.sources }).ok()
+    }
+
+    /// From how it is stored; `None` if that is something else.
+    #[must_use]
+    pub fn from_json(json: &str) -> Option<Self> {
+        #[derive(Deserialize)]
+        #[serde(tag = "verb", rename_all = "snake_case")]
+        enum Kept {
+            Onboard(Onboard),
+        }
+        let Kept::Onboard(onboard) = serde_json::from_str(json).ok()?;
+        Some(onboard)
+    }
+
+    /// What no two open commands may be about: one customer's onboarding in a channel.
+    #[must_use]
+    pub fn subject(&self, channel_id: &str) -> String {
+        format!("onboarding {channel_id} {}", self.customer.as_deref().unwrap_or_default())
+    }
 }
 
 /// Most sources of one command: with the rest of their message they stay within the 50 blocks that Slack
@@ -107,6 +143,17 @@ pub enum Work {
         #[serde(flatten)]
         request: Request,
     },
+    /// Show whoever asks, alone, a link for a source in the message of an onboarding.
+    Open {
+        /// The source's reference.
+        link: String,
+        /// Who asked for the source, if that is somebody else: see [`Self::Renew`].
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        requester: Option<String>,
+        /// What was asked for then.
+        #[serde(flatten)]
+        request: Request,
+    },
     /// Delete a connection that nobody has finished.
     Cancel {
         /// Its link's reference.
@@ -132,6 +179,7 @@ impl Work {
         match self {
             Self::Connect(request)
             | Self::Renew { request, .. }
+            | Self::Open { request, .. }
             | Self::Cancel { request, .. }
             | Self::Sync { request, .. } => request,
         }
@@ -141,7 +189,7 @@ impl Work {
     #[must_use]
     pub fn requester(&self) -> Option<&str> {
         match self {
-            Self::Renew { requester, .. } => requester.as_deref(),
+            Self::Renew { requester, .. } | Self::Open { requester, .. } => requester.as_deref(),
             _ => None,
         }
     }
@@ -152,6 +200,7 @@ impl Work {
         match self {
             Self::Connect(_) => "connect",
             Self::Renew { .. } => "renew",
+            Self::Open { .. } => "open",
             Self::Cancel { .. } => "cancel",
             Self::Sync { .. } => "sync",
         }
@@ -167,6 +216,7 @@ impl Work {
                 Confirmed::Reauthorise => Intent::Reauthorise,
             },
             Self::Renew { .. } => Intent::Renew,
+            Self::Open { .. } => Intent::Open,
             Self::Cancel { .. } => Intent::Cancel,
             Self::Sync { .. } => Intent::Sync,
         }
@@ -195,8 +245,32 @@ pub enum Intent {
     Print,
     /// A new link for this one connection and no other; for a finished one only if it is broken.
     Renew,
+    /// The same, for one person alone.
+    Open,
     /// Its end, unless the customer has finished it.
     Cancel,
     /// A sync of it, now.
     Sync,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn several_sources_come_back_as_they_were_stored_and_are_no_other_work() {
+        let source: Request = serde_json::from_value(serde_json::json!({
+            "service": "stripe", "service_name": "Stripe", "target": { "schema": "acme_stripe", "table": null },
+            "group_id": "g", "slash": "/connect-card", "customer": "acme",
+        }))
+        .unwrap();
+        let onboard =
+            Onboard { customer: Some("acme".to_owned()), sources: vec![source.clone(), source.clone()] };
+        let json = onboard.to_json().unwrap();
+        assert!(json.starts_with(r#"{"verb":"onboard","customer":"acme","#), "{json}");
+        assert_eq!(Onboard::from_json(&json), Some(onboard));
+        assert!(serde_json::from_str::<Work>(&json).is_err());
+        let one = serde_json::to_string(&Work::Connect(source)).unwrap();
+        assert_eq!(Onboard::from_json(&one), None);
+    }
 }

@@ -10,6 +10,7 @@ mod home;
 mod in_hand;
 mod link;
 mod note;
+mod onboard;
 mod step;
 mod trouble;
 mod turns;
@@ -29,13 +30,14 @@ use crate::journal::{self, Act, GRACE, Message, Notice, Record, Resting, Terms, 
 use crate::provision::Provision;
 use crate::store::{Claimed, Recorded, Store};
 use crate::telemetry::{Metrics, Party};
-use crate::work::Work;
+use crate::work::{Onboard, Work};
 pub use deliver::{Delivery, Hints};
 use deliver::{Job, Tried};
 use in_hand::InHand;
 pub use link::Links;
-use link::{Delivered, Landed, Posting};
+use link::{Delivered, Posting};
 use note::OnItsWay;
+use onboard::{Arrived, is_part};
 use trouble::{TroubleLog, cause};
 use turns::Turns;
 
@@ -267,6 +269,11 @@ impl Worker {
     /// Carries a command until it rests, ends, or is somebody else's.
     async fn take_turns(self: &Arc<Self>, claimed: Claimed) {
         let work = serde_json::from_str::<Work>(&claimed.request).ok();
+        if work.is_none()
+            && let Some(onboard) = Onboard::from_json(&claimed.request)
+        {
+            return self.onboard(&claimed, &onboard).await;
+        }
         let Some(work) = work.filter(|work| claimed.progress.stage.fits(work.intent())) else {
             return self.leave_unreadable(&claimed).await;
         };
@@ -302,13 +309,33 @@ impl Worker {
                 }
                 Act::Deliver(Message::Link { connection, existed, purpose, card }) => {
                     note.settle().await;
+                    if let Some(joined) = self.joining(job, &connection).await {
+                        if !self.record(&claimed, record, "deliver: recorded").await {
+                            return;
+                        }
+                        outcome = joined.map_or_else(
+                            |instead| instead,
+                            |source| {
+                                posted = Some(Arrived::InMessage(source));
+                                Outcome::Posted
+                            },
+                        );
+                        continue;
+                    }
                     let tried = Tried { unclear: journal.is_unanswered(), tries: journal.progress().tries };
                     let posting = Posting { connection: &connection, existed, purpose, card: &card, tried };
                     // Never closed, so always granted.
                     let _call = self.slack_calls.acquire().await.ok();
+                    if let Work::Open { link, .. } = &work {
+                        if !self.record(&claimed, record, "deliver: recorded").await {
+                            return;
+                        }
+                        outcome = self.parts.links.show(job, link, &posting).await;
+                        continue;
+                    }
                     match self.parts.links.post(job, &posting, record, again).await {
                         Delivered::Posted(landed) => {
-                            posted = Some(landed);
+                            posted = Some(Arrived::Link(landed));
                             Outcome::Posted
                         }
                         Delivered::Not(outcome) => outcome,
@@ -319,6 +346,11 @@ impl Worker {
                     note.settle().await;
                     if !self.record(&claimed, record, "tell: recorded").await {
                         return;
+                    }
+                    // The command that it is a part of reports it, with the others.
+                    if is_part(&work) {
+                        outcome = Outcome::Told;
+                        continue;
                     }
                     crash_point("tell: before the call");
                     let outcome = self.tell(job, &notice, again).await;
@@ -339,7 +371,9 @@ impl Worker {
                     if !self.record(&claimed, record, "wait: recorded").await {
                         return;
                     }
-                    self.send_note(job, &waiting).await;
+                    if !is_part(&work) {
+                        self.send_note(job, &waiting).await;
+                    }
                     Outcome::Noted
                 }
                 Act::Rest(pause) => {
@@ -388,12 +422,19 @@ impl Worker {
     }
 
     /// Puts the end of a command on disk, with what it has posted; false if somebody else has it.
-    async fn end(&self, job: Job<'_>, posted: Option<Box<Landed>>, record: Option<Record>) -> bool {
+    async fn end(&self, job: Job<'_>, posted: Option<Arrived>, record: Option<Record>) -> bool {
         let Some(record) = record else { return true };
         let links = &self.parts.links;
         let ours = match (posted, job.work) {
-            (Some(landed), _) => links.settle(job, *landed, &record).await,
-            (None, Work::Cancel { .. } | Work::Sync { .. }) => {
+            (Some(Arrived::Link(landed)), _) => links.settle(job, *landed, &record).await,
+            (Some(Arrived::InMessage(source)), _) => {
+                let ours = links.join(job, &source, &record).await;
+                if ours && !is_part(job.work) {
+                    self.say_where(job).await;
+                }
+                ours
+            }
+            (None, Work::Cancel { .. } | Work::Sync { .. } | Work::Open { .. }) => {
                 let Record { progress, then } = &record;
                 let entry = ended::entry(job, progress, *then, None);
                 let recorded = self.parts.store.record_with(job.claimed, progress, *then, entry.as_ref());

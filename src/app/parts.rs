@@ -253,6 +253,7 @@ impl Parts {
             store: store.clone(),
             provision: self.provision.clone(),
             forms: Arc::clone(&forms),
+            audience: self.audience,
             doctor,
         });
         RouteState {

@@ -235,6 +235,7 @@ pub(super) fn request(
         confirmed: Confirmed::No,
         by_channel: schema.is_none(),
         customer,
+        onboarding: None,
     })
 }
 

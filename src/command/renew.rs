@@ -2,7 +2,7 @@
 //! connection, in the same message.
 //!
 //! The button and the typed verb end in the same command; the link itself is made and posted as
-//! any other, by [`crate::worker`].
+//! any other, by [`crate::worker`]. For a source of an onboarding, it is shown to whoever asks, alone.
 
 use crate::command::Verb;
 use crate::journal::{Progress, Stage};
@@ -36,7 +36,12 @@ pub fn work(link: &Link) -> Result<(Work, Progress), NotRenewable> {
         State::Connected | State::Lapsed => return Err(NotRenewable::Connected),
         State::Cancelled | State::Gone | State::Unposted => return Err(NotRenewable::Cancelled),
     }
-    let work = Work::Renew { link: link.id.clone(), requester: None, request: link.request.clone() };
+    let (id, requester, request) = (link.id.clone(), None, link.request.clone());
+    let work = match link.onboarding {
+        // No link stands in its message: each is shown to whoever asks for it.
+        Some(_) => Work::Open { link: id, requester, request },
+        None => Work::Renew { link: id, requester, request },
+    };
     Ok((work, Progress::of(Stage::Deliver { connection: link.connection_id.clone(), existed: true })))
 }
 
@@ -46,7 +51,7 @@ pub fn work(link: &Link) -> Result<(Work, Progress), NotRenewable> {
 /// [`NotRenewable`].
 pub fn pressed(link: &Link, user: &str) -> Result<(Work, Progress), NotRenewable> {
     let (mut work, progress) = work(link)?;
-    if let Work::Renew { requester, .. } = &mut work
+    if let Work::Renew { requester, .. } | Work::Open { requester, .. } = &mut work
         && link.requester != user
     {
         *requester = Some(link.requester.clone());

@@ -97,7 +97,7 @@ impl Stage {
     #[must_use]
     pub fn fits(&self, intent: Intent) -> bool {
         match self {
-            Self::Create => !matches!(intent, Intent::Cancel | Intent::Renew | Intent::Sync),
+            Self::Create => !matches!(intent, Intent::Cancel | Intent::Renew | Intent::Open | Intent::Sync),
             Self::Cancel { .. } => intent == Intent::Cancel,
             Self::Sync { .. } => intent == Intent::Sync,
             Self::Deliver { .. } => !matches!(intent, Intent::Cancel | Intent::Sync),

@@ -80,6 +80,7 @@ static REQUESTS: LazyLock<Vec<Request>> = LazyLock::new(|| {
         confirmed: Confirmed::No,
         by_channel: false,
         customer: None,
+        onboarding: None,
     };
     (0..16).map(request).collect()
 });

@@ -94,7 +94,7 @@ pub enum Refusal {
 /// not show yet how its link stands.
 #[must_use]
 pub fn intend(connection: Option<&Connection>, behind: bool, ask: &Ask<'_>, now: Timestamp) -> Intention {
-    let Some(connection) = connection else { return post(None, ask, now) };
+    let Some(connection) = connection else { return Intention::Post(post(None, ask, now)) };
     let link = &connection.link;
     if let Some(refusal) = refuse(link, ask) {
         return Intention::Refused(refusal);
@@ -113,10 +113,10 @@ pub fn intend(connection: Option<&Connection>, behind: bool, ask: &Ask<'_>, now:
             return Intention::Wait { message_id: link.message_id.clone() };
         }
     }
-    post(Some(connection), ask, now)
+    Intention::Post(post(Some(connection), ask, now))
 }
 
-fn refuse(link: &Link, ask: &Ask<'_>) -> Option<Refusal> {
+pub(super) fn refuse(link: &Link, ask: &Ask<'_>) -> Option<Refusal> {
     match ask.renews {
         Some(renewed) if link.id != renewed => Some(if link.belongs_to(ask) {
             Refusal::Superseded
@@ -155,7 +155,7 @@ impl Link {
     }
 }
 
-fn post(before: Option<&Connection>, ask: &Ask<'_>, now: Timestamp) -> Intention {
+pub(super) fn post(before: Option<&Connection>, ask: &Ask<'_>, now: Timestamp) -> Post {
     let generation = before.map_or(0, |before| before.generation) + 1;
     // An earlier try of which nothing was heard may be there; what stood before it, stood before this.
     let (unclear, stood) = match before {
@@ -189,6 +189,7 @@ fn post(before: Option<&Connection>, ask: &Ask<'_>, now: Timestamp) -> Intention
         reminded: Reminded::default(),
         purpose: ask.purpose,
         landed_at: None,
+        onboarding: None,
     };
     let trouble = Trouble::default();
     let incomplete = Seen::Setup { state: SetupState::Incomplete, trouble, first_sync: false };
@@ -213,11 +214,11 @@ fn post(before: Option<&Connection>, ask: &Ask<'_>, now: Timestamp) -> Intention
     let left = old.filter(|old| place.is_none() && old.state != State::Replaced);
     let show = left.map(|old| old.message_id.clone()).into_iter().collect();
     let at = place.map_or(At::New, At::Place);
-    Intention::Post(Post { change: Change { connection, show, news: None }, at })
+    Post { change: Change { connection, show, news: None }, at }
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use jiff::SignedDuration;
 
     use super::*;
@@ -226,7 +227,7 @@ mod tests {
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 
     /// A connection once its link is intended, by a process that takes up the command or has it.
-    fn intended(before: Option<&Connection>, ask: &Ask<'_>) -> Connection {
+    pub(in crate::life) fn intended(before: Option<&Connection>, ask: &Ask<'_>) -> Connection {
         match intend(before, false, ask, NOW) {
             Intention::Post(post) => post.change.connection,
             other => panic!("{other:?}"),
@@ -237,11 +238,11 @@ mod tests {
         connection.posting.as_ref().is_some_and(|posting| posting.unclear)
     }
 
-    fn becomes(connection: &Connection, event: Event) -> Connection {
+    pub(in crate::life) fn becomes(connection: &Connection, event: Event) -> Connection {
         next(connection, event, false, NOW).connection
     }
 
-    fn asked(judged: impl FnOnce(Ask<'_>)) {
+    pub(in crate::life) fn asked(judged: impl FnOnce(Ask<'_>)) {
         let request = serde_json::from_value(serde_json::json!({
             "service": "google_ads", "service_name": "Google Ads",
             "target": { "schema": "acme", "table": null }, "group_id": "g", "slash": "/connect-card",

@@ -29,9 +29,10 @@ pub fn notice(
     channel: &str,
 ) -> SlackMessageContent {
     match (notice, work) {
-        (Notice::Problem(why), Work::Renew { requester: Some(requester), .. }) if is_beyond_them(why) => {
-            for_somebody_else(why, work, requester, reference)
-        }
+        (
+            Notice::Problem(why),
+            Work::Renew { requester: Some(requester), .. } | Work::Open { requester: Some(requester), .. },
+        ) if is_beyond_them(why) => for_somebody_else(why, work, requester, reference),
         (Notice::Problem(why), Work::Connect(request)) => {
             let line = instead(why, request);
             let slash = request.slash.as_str();
@@ -143,7 +144,7 @@ fn problem_sentence(problem: &Problem, work: &Work) -> String {
             quoted(said),
             undone(work),
             match work {
-                Work::Connect(_) | Work::Renew { .. } | Work::Cancel { .. } =>
+                Work::Connect(_) | Work::Renew { .. } | Work::Open { .. } | Work::Cancel { .. } =>
                     "create, read and delete connections",
                 Work::Sync { .. } => "read and sync connections",
             }
@@ -279,7 +280,9 @@ fn in_the_log(work: &Work) -> &'static str {
 fn again(work: &Work) -> &'static str {
     match work {
         Work::Connect(_) => "After that, type the same command again.",
-        Work::Renew { .. } | Work::Cancel { .. } | Work::Sync { .. } => "After that, try again.",
+        Work::Renew { .. } | Work::Open { .. } | Work::Cancel { .. } | Work::Sync { .. } => {
+            "After that, try again."
+        }
     }
 }
 
@@ -335,6 +338,7 @@ fn undone(work: &Work) -> String {
     match work {
         Work::Connect(_) => format!("there's no link for {name} yet"),
         Work::Renew { .. } => format!("I couldn't make a new link for {name}"),
+        Work::Open { .. } => format!("I couldn't get a link for {name}"),
         Work::Cancel { .. } => format!("the connection for {name} may not have been deleted"),
         Work::Sync { .. } => format!("a sync of {name} may not have started"),
     }
@@ -350,6 +354,7 @@ fn no_answer(work: &Work) -> String {
              you'll get a link for it, not a second connection."
         ),
         Work::Renew { .. } => format!("{silence}, so I couldn't make a new link. Try again later."),
+        Work::Open { .. } => format!("{silence}, so I couldn't get a link. Try again later."),
         Work::Sync { .. } => {
             format!("{silence}, so a sync of {name} may not have started. Try again later.")
         }

@@ -38,6 +38,9 @@ pub fn already_on_it_sentence(work: &Work, under_way: &UnderWay) -> String {
         (UnderWay::Same, Work::Renew { .. }) => {
             format!("Already on it: I'm making a new link for {service_name}.")
         }
+        (UnderWay::Same, Work::Open { .. }) => {
+            format!("Already on it: I'm getting a link for {service_name}. Only you will see it.")
+        }
         (UnderWay::Same, Work::Cancel { .. }) => {
             format!("Already on it: I'm cancelling the connection for {service_name}.")
         }

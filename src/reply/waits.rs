@@ -34,6 +34,10 @@ pub fn waits(waiting: &Waiting, work: &Work, reference: &str) -> SlackMessageCon
             format!("Still working on the new link for {name}"),
             "you'll see the new link, or I'll tell you why there isn't one",
         ),
+        Work::Open { .. } => (
+            format!("Still getting a link for {name}"),
+            "you'll see it here, or I'll tell you why there isn't one",
+        ),
         Work::Cancel { .. } => {
             (format!("Still cancelling the connection for {name}"), "I'll tell you what came of it")
         }

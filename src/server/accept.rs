@@ -17,7 +17,7 @@ use crate::reply::{self, UnderWay};
 use crate::slack::{ResponseUrl, id};
 use crate::store::{Accepted, Before, Claimed, NewCommand, Store, StoreError, Twin};
 use crate::telemetry::Answer;
-use crate::work::{Intent, Work};
+use crate::work::{Intent, Onboard, Work};
 
 /// How long after a command the same request is answered as the first time although it has ended: Slack
 /// sends it again, or somebody presses twice, within seconds, and what is to appear then has just appeared.
@@ -99,14 +99,52 @@ impl Intake {
         progress: Progress,
         deadline: Deadline,
     ) -> Answered {
-        let (Ok(json), Some(id)) = (serde_json::to_string(work), self.reference()) else {
-            return Answered::NotAccepted;
+        let subject = match work {
+            // Shown to each person alone, it changes nothing for anybody else.
+            Work::Open { link, .. } => format!("open {link} {}", asked.user_id),
+            _ => work.subject(),
+        };
+        let here = (asked.team_id.clone(), asked.channel_id.clone());
+        let json = serde_json::to_string(work).ok();
+        match self.commit_json(key, asked, (json, subject), progress, deadline).await {
+            Ok(answered) => answered,
+            Err(twin) => Answered::AlreadyOnIt(under_way(work, (&here.0, &here.1), twin)),
+        }
+    }
+
+    /// The same for several sources of one customer.
+    pub(super) async fn accept_onboard(
+        &self,
+        key: &[u8],
+        asked: Asked,
+        onboard: &Onboard,
+        deadline: Deadline,
+    ) -> Answered {
+        let what = (onboard.to_json(), onboard.subject(&asked.channel_id));
+        let accepted = self.commit_json(key, asked, what, Progress::default(), deadline).await;
+        accepted.unwrap_or(Answered::AlreadyOnIt(UnderWay::Unknown))
+    }
+
+    /// Commits a command: what was asked for as JSON, and what it is about.
+    ///
+    /// # Errors
+    /// The open command about the same, as far as it can be told.
+    async fn commit_json(
+        &self,
+        key: &[u8],
+        asked: Asked,
+        (json, subject): (Option<String>, String),
+        progress: Progress,
+        deadline: Deadline,
+    ) -> Result<Answered, Option<Twin>> {
+        let (Some(json), Some(id)) = (json, self.reference()) else {
+            return Ok(Answered::NotAccepted);
         };
         let Asked { team_id, channel_id, user_id, response_url } = asked;
         let new = NewCommand {
             id: id.clone(),
             dedup: hex(key),
-            subject: work.subject(),
+            subject,
             team_id,
             channel_id,
             user_id,
@@ -116,10 +154,9 @@ impl Intake {
             accepted_at: self.clock.now(),
         };
         let now = new.accepted_at;
-        let here = (new.team_id.clone(), new.channel_id.clone());
         // A task of its own: when Slack hangs up, this future is dropped, and a command must not be
         // left committed with nobody at work on it.
-        match tokio::spawn(self.clone().commit(new, deadline)).await {
+        Ok(match tokio::spawn(self.clone().commit(new, deadline)).await {
             Ok(Ok(Committed::Yes)) => {
                 crash_point("accept: acknowledging");
                 Answered::Accepted(id)
@@ -131,7 +168,7 @@ impl Intake {
                 Answered::Accepted(before.id)
             }
             Ok(Ok(Committed::Before(_))) => Answered::AlreadyOnIt(UnderWay::Unknown),
-            Ok(Ok(Committed::No(twin))) => Answered::AlreadyOnIt(under_way(work, (&here.0, &here.1), twin)),
+            Ok(Ok(Committed::No(twin))) => return Err(twin),
             Ok(Err(error)) if error.proves_nothing_done() => {
                 tracing::error!(command = id, %error, "a command was not accepted");
                 Answered::NotAccepted
@@ -141,7 +178,7 @@ impl Intake {
                 Answered::Unsure
             }
             Err(_) => Answered::Unsure,
-        }
+        })
     }
 
     /// Commits a command and hands it on, unless it has a twin.

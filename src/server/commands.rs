@@ -16,7 +16,7 @@ use serde_json::Value;
 use slack_morphism::prelude::{SlackCommandEventResponse, SlackMessageContent, SlackMessageResponseType};
 use tokio::time::timeout_at;
 
-use super::accept::{Asked, Intake};
+use super::accept::{Answered, Asked, Intake};
 use super::deadline::Deadline;
 use super::doctor::Doctor;
 use super::form::Forms;
@@ -33,14 +33,16 @@ use crate::journal::Progress;
 use crate::life::{self, Event, Link};
 use crate::permission::{Gate, Home, Person};
 use crate::provision::{self, Provision};
+use crate::reply::onboarding::{self, Alone};
 use crate::reply::{
-    self, ask, doctor as doctor_reply, list as list_reply, services as services_reply, status as status_reply,
+    self, Audience, ask, doctor as doctor_reply, list as list_reply, services as services_reply,
+    status as status_reply,
 };
 use crate::slack::interaction::Workspace;
 use crate::slack::{self, NotACommand, SlashCommand};
 use crate::store::{MessageWrite, Store, StoreError, Stored, Write};
 use crate::telemetry::{Answer, Metrics};
-use crate::work::Work;
+use crate::work::{Onboard, Work};
 
 /// What the route uses. No `Debug`: it holds secrets.
 pub struct Commands {
@@ -64,6 +66,8 @@ pub struct Commands {
     pub provision: Provision,
     /// The form of the bare command.
     pub forms: Arc<Forms>,
+    /// Who gets to see a link.
+    pub audience: Audience,
     /// Who says whether the bot is well.
     pub doctor: Doctor,
 }
@@ -231,6 +235,7 @@ impl Commands {
                 request.in_direct_message = typed.is_direct;
                 (Work::Connect(request), Progress::default())
             }
+            Command::Onboard(onboard) => return self.onboard(key, typed, &onboard, deadline).await,
             Command::Renew(target) => match self.link(&typed, &target, deadline, reply::not_accepted).await {
                 Ok(link) => match renew::work(&link) {
                     Ok(renewal) => renewal,
@@ -252,6 +257,35 @@ impl Commands {
         let asked = Asked { team_id, channel_id, user_id, response_url };
         let answered = self.intake.accept(key, asked, &work, progress, deadline).await;
         (answered.counts_as(), answered.told(&work))
+    }
+
+    /// Accepts several sources of one customer, where one message can be kept true for all of them.
+    async fn onboard(
+        &self,
+        key: &[u8],
+        typed: SlashCommand,
+        onboard: &Onboard,
+        deadline: Deadline,
+    ) -> (Answer, SlackMessageContent) {
+        let alone = match self.audience {
+            _ if self.forms.web_api.is_none() => Some(Alone::NoToken),
+            _ if typed.is_direct => Some(Alone::Direct),
+            Audience::Requester => Some(Alone::Private),
+            Audience::Channel => None,
+        };
+        if let Some(why) = alone {
+            return (Answer::Replied, onboarding::one_at_a_time(why));
+        }
+        let SlashCommand { team_id, channel_id, user_id, response_url, .. } = typed;
+        let asked = Asked { team_id, channel_id, user_id, response_url };
+        let answered = self.intake.accept_onboard(key, asked, onboard, deadline).await;
+        let told = match &answered {
+            Answered::Accepted(id) => onboarding::accepted(onboard, id),
+            Answered::AlreadyOnIt(_) => onboarding::already(onboard.customer.as_deref()),
+            Answered::NotAccepted => reply::not_accepted(),
+            Answered::Unsure => reply::unsure(),
+        };
+        (answered.counts_as(), told)
     }
 
     /// The links of the channel of the command.

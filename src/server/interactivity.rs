@@ -31,7 +31,7 @@ use crate::life::{Link, State};
 use crate::permission::{Gate, Home, Person, Reason, Refused};
 use crate::reply::list::{BACK, NEXT};
 use crate::reply::live::{OPEN_CARD, RENEW};
-use crate::reply::{self, ask, form};
+use crate::reply::{self, ask, form, onboarding::CONNECT};
 use crate::slack::caller::Caller;
 use crate::slack::id;
 use crate::slack::interaction::{Interaction, Unreadable, Workspace};
@@ -203,7 +203,7 @@ impl Press {
 
     async fn answer(mut self, route: &Interactivity, key: &[u8]) -> Feedback {
         let result = match self.action.as_str() {
-            RENEW => self.renew(route, key).await,
+            RENEW | CONNECT => self.renew(route, key).await,
             ask::DISMISS => Ok(Feedback::replace(ask::dismissed())),
             _ => self.answer_for_itself(route, key).await,
         };
@@ -289,7 +289,7 @@ impl Press {
         let Some(link) = link.filter(|link| self.is_in_message_of(link)) else {
             return Ok(Feedback::ephemeral(ask::not_yours_outside()));
         };
-        if link.state == State::Waiting && route.clock.now() < link.expires_at {
+        if link.onboarding.is_none() && link.state == State::Waiting && route.clock.now() < link.expires_at {
             // Pressed in a client that does not show the new link yet.
             return Ok(Feedback::ephemeral(ask::renewed_already()));
         }
@@ -465,7 +465,7 @@ impl Press {
     ) -> Result<Feedback, StoreError> {
         let answered = self.accept(route, key, team_id, &work, progress).await;
         let told = match (&answered, &work) {
-            (Answered::Accepted(_), Work::Connect(_) | Work::Renew { .. })
+            (Answered::Accepted(_), Work::Connect(_) | Work::Renew { .. } | Work::Open { .. })
                 if self.channel_id != self.pressed_in =>
             {
                 reply::accepted_in(&self.channel_id)

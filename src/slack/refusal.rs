@@ -93,6 +93,13 @@ pub fn is_about_the_content(word: &str) -> bool {
     )
 }
 
+/// Whether a word is what Slack says to a bot that is not in the channel: of a private one, that there is
+/// none.
+#[must_use]
+pub fn is_about_membership(word: &str) -> bool {
+    matches!(word, "not_in_channel" | "channel_not_found")
+}
+
 /// Whether a word says of a message, and not of where it stands, that it cannot be edited.
 #[must_use]
 pub fn is_about_the_message(word: &str) -> bool {

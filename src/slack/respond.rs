@@ -124,7 +124,7 @@ impl PostError {
     /// is none.
     #[must_use]
     pub fn may_end_by_an_invitation(&self) -> bool {
-        matches!(self, Self::Refused(word) if matches!(word.as_str(), "not_in_channel" | "channel_not_found"))
+        matches!(self, Self::Refused(word) if refusal::is_about_membership(word))
     }
 
     /// Whether it is certain that nothing was posted: then another way may do what this one does not.

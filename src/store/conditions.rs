@@ -9,6 +9,7 @@ mod changes;
 mod commands;
 mod connections;
 mod messages;
+mod onboardings;
 mod scene;
 mod set_back;
 mod trail;
@@ -18,7 +19,7 @@ use std::ops::Range;
 use futures_util::future::BoxFuture;
 use sqlx::SqlitePool;
 
-use super::statements::{self, ConnectionStatements, Statements};
+use super::statements::{self, ConnectionStatements, OnboardingStatements, Statements};
 use changes::{CHANGES, Change, UNTRIED};
 use scene::{Outcome, Scene};
 
@@ -81,6 +82,11 @@ scenarios! {
     set_back:
         what_a_clock_set_back_has_put_off_is_due
         no_pause_that_somebody_meant_is_cut_short;
+    onboardings:
+        several_sources_are_made_once_and_by_their_holder
+        what_is_added_goes_to_what_is_open_for_the_same_customer
+        an_onboarding_is_done_once_and_when_nothing_is_left
+        what_was_done_long_ago_is_forgotten_with_its_message;
     trail:
         the_channel_is_told_by_one_process_at_a_time
         lines_come_in_their_order_and_go_once_they_are_told
@@ -89,12 +95,17 @@ scenarios! {
 }
 
 macro_rules! fields {
-    ($($name:ident)+; $($of_connections:ident)+) => {
+    ($($name:ident)+; $($of_connections:ident)+; $($of_onboardings:ident)+) => {
         /// Every statement by its name. One that is not here does not compile.
         fn all(statements: &mut Statements) -> Vec<(&'static str, &mut &'static str)> {
             let Statements { $($name,)+ connections } = statements;
-            let ConnectionStatements { $($of_connections,)+ } = connections;
-            vec![$((stringify!($name), $name),)+ $((stringify!($of_connections), $of_connections),)+]
+            let ConnectionStatements { $($of_connections,)+ onboardings } = connections;
+            let OnboardingStatements { $($of_onboardings,)+ } = onboardings;
+            vec![
+                $((stringify!($name), $name),)+
+                $((stringify!($of_connections), $of_connections),)+
+                $((stringify!($of_onboardings), $of_onboardings),)+
+            ]
         }
     };
 }
@@ -107,7 +118,8 @@ fields! {
     count_of_channel of_message watched claim_looks hasten_looks ticked missing purge_connections claim_sweeps
     hasten_sweeps sweep_pages
     oldest_sweep listed record_sweep release_sweeps claim_messages hasten_messages claim_message news forget_news record_message disturb_message backlog
-    release_messages purge_messages purge_news links_left links_taken
+    release_messages purge_messages purge_news links_left links_taken;
+    hold expanded begin open begin_message new_sources onboarding sources finish purge_sources purge_onboardings
 }
 
 /// The statement of that name.
@@ -118,7 +130,7 @@ fn named<'a>(statements: &'a mut Statements, name: &str) -> &'a mut &'static str
 
 /// All changes, by the scenario that has to fail.
 fn all_changes() -> impl Iterator<Item = &'static (&'static str, &'static [Change])> {
-    CHANGES.iter().chain(set_back::CHANGES).chain(trail::CHANGES)
+    CHANGES.iter().chain(set_back::CHANGES).chain(onboardings::CHANGES).chain(trail::CHANGES)
 }
 
 /// The set with one statement changed, and that statement. Both live until the process ends, like the

@@ -112,6 +112,7 @@ macro_rules! connection {
             look_at: when(row.try_get("look_at")?)?,
             missing_since: when(row.try_get("missing_since")?)?,
             seen: row.try_get("seen")?,
+            onboarding: row.try_get("onboarding")?,
             version: row.try_get("version")?,
             behind: row.try_get::<$crate::store::connections::Flag, _>("behind")?,
             id: id.clone(),
@@ -150,6 +151,7 @@ pub(super) struct Columns {
     pub(super) look_at: Option<Timestamp>,
     pub(super) missing_since: Option<Timestamp>,
     pub(super) seen: Option<String>,
+    pub(super) onboarding: Option<String>,
     pub(super) version: i64,
     pub(super) behind: Flag,
 }
@@ -179,6 +181,7 @@ impl Columns {
             reminded: reminded(self.reminded),
             purpose: self.purpose.as_deref().and_then(Purpose::named),
             landed_at: self.landed_at,
+            onboarding: self.onboarding,
             id: self.id.clone(),
         };
         let connection = Connection {
@@ -468,7 +471,8 @@ impl Store {
         let sql = &self.0.sql.connections;
         on!(&self.0.pool, db => {
             let mut rows = 0;
-            for statement in [sql.purge_connections, sql.purge_messages, sql.purge_news] {
+            let (sources, onboardings) = (sql.onboardings.purge_sources, sql.onboardings.purge_onboardings);
+        for statement in [sql.purge_connections, sql.purge_messages, sql.purge_news, sources, onboardings] {
                 rows += sqlx::query(statement).bind(before).bind(PORTION).execute(&mut *db).await?.rows_affected();
             }
             Ok(rows)

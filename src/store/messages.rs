@@ -30,6 +30,8 @@ pub struct ClaimedMessage {
     pub link: String,
     /// Who asked for that.
     pub requester: String,
+    /// The onboarding that it shows, by its reference, if it is of one: then it is posted for no connection.
+    pub onboarding: Option<String>,
     /// Where it stands, if that is known and it can be edited.
     pub place: Option<Place>,
     /// How often what it should show has changed.
@@ -94,6 +96,7 @@ macro_rules! message {
             key: Key { group_id: row.try_get("group_id")?, name: row.try_get("name")? },
             link: row.try_get("link")?,
             requester: row.try_get("requester")?,
+            onboarding: row.try_get("onboarding")?,
             place: channel.zip(ts).map(|(channel, ts)| Place { channel, ts }),
             wanted: row.try_get("wanted")?,
             shown: row.try_get("shown")?,

@@ -5,8 +5,11 @@
 //! is passed over. No statement needs a transaction around it.
 
 mod connections;
+mod onboardings;
 
 pub(super) use connections::ConnectionStatements;
+#[cfg(test)]
+pub(super) use onboardings::OnboardingStatements;
 
 /// Declares statements, and lists them by their names, so that whoever looks at them forgets none.
 macro_rules! by_name {
@@ -16,7 +19,7 @@ macro_rules! by_name {
         $(#[$about])*
         $seen struct $Name {
             $($(#[$what])* $vis $statement: &'static str,)*
-            $($(#[$of])* pub(super) $rest: $Rest,)?
+            $($(#[$of])* $seen $rest: $Rest,)?
         }
 
         impl $Name {

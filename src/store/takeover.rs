@@ -75,6 +75,7 @@ impl Store {
                         return Ok((id, None, fence));
                     };
                     let link = Link {
+                        onboarding: None,
                         id: id.clone(),
                         connection_id: row.try_get("connection_id")?,
                         team_id: row.try_get("team_id")?,

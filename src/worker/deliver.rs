@@ -154,9 +154,23 @@ impl Delivery {
         waited.saturating_add(pause) <= WORTH_WAITING
     }
 
+    /// Posts something for everybody in the channel by the Web API, by which alone it can be edited. Returns
+    /// where it stands, if Slack said.
+    pub(super) async fn post_for_all(
+        &self,
+        claimed: &Claimed,
+        content: SlackMessageContent,
+    ) -> Result<Option<Place>, PostError> {
+        self.is_ours(claimed)?;
+        match &self.web_api {
+            Some(web_api) => web_api.post_message(&claimed.channel_id, content).await,
+            None => Err(PostError::Refused("there is no bot token".to_owned())),
+        }
+    }
+
     /// Shows the link to its requester alone: by the response_url, else by a direct message. Never by
     /// an ephemeral message of the Web API, whose links Slack follows.
-    async fn post_privately(
+    pub(super) async fn post_privately(
         &self,
         claimed: &Claimed,
         content: SlackMessageContent,
@@ -230,7 +244,11 @@ impl Delivery {
 
     /// Shows something to the person alone by the first way that takes it: the response_url, the channel,
     /// a direct message. A sentence that may be there already is better said twice than not at all.
-    async fn whisper(&self, claimed: &Claimed, content: &SlackMessageContent) -> Result<(), PostError> {
+    pub(super) async fn whisper(
+        &self,
+        claimed: &Claimed,
+        content: &SlackMessageContent,
+    ) -> Result<(), PostError> {
         self.is_ours(claimed)?;
         let failure = match self.respond(claimed, content, SlackMessageResponseType::Ephemeral).await {
             Ok(()) => return Ok(()),

@@ -5,6 +5,7 @@
 //! `allowed`'s to find out.
 
 mod allowed;
+mod source;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +32,7 @@ use crate::store::{
 use crate::telemetry::Party;
 use crate::trail::Entry;
 use allowed::{Allowed, Asked};
+pub(super) use source::Source;
 
 /// First pause before something that must be on disk is tried again.
 const PAUSE: Duration = Duration::from_millis(50);

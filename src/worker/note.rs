@@ -63,7 +63,9 @@ impl Worker {
         let (called, begun) = (AtomicBool::new(false), AtomicBool::new(false));
         let step = pin!(self.provision(job, step, until, again, &called));
         let noting = pin!(async {
-            let Some(due) = journal.note_due() else { return std::future::pending().await };
+            let Some(due) = journal.note_due().filter(|_| !super::onboard::is_part(job.work)) else {
+                return std::future::pending().await;
+            };
             self.until(due).await;
             begun.store(true, Ordering::Relaxed);
             let doing = match called.load(Ordering::Relaxed) {

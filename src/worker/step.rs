@@ -75,7 +75,7 @@ impl Worker {
         let request = job.work.request();
         // A renewed link brings its customer back to where the first one would have.
         let landing = match job.work {
-            Work::Renew { link, .. } => link,
+            Work::Renew { link, .. } | Work::Open { link, .. } => link,
             _ => &job.claimed.id,
         };
         let outcome = match step {

@@ -135,6 +135,7 @@ fn long_request(table: bool) -> Request {
         confirmed: Confirmed::No,
         by_channel: false,
         customer: None,
+        onboarding: None,
     }
 }
 

@@ -226,6 +226,7 @@ async fn keep(bot: &TestBot, group: usize, n: usize, connection_id: &str) {
     let connection = Connection {
         key: request.key(),
         link: Link {
+            onboarding: None,
             message_id: format!("{id}-1"),
             id,
             connection_id: connection_id.to_owned(),
@@ -279,6 +280,7 @@ fn request(group: &str, schema: &str) -> Request {
         confirmed: Confirmed::No,
         by_channel: false,
         customer: None,
+        onboarding: None,
     }
 }
 

@@ -94,6 +94,7 @@ impl Sample {
             confirmed: Confirmed::No,
             by_channel: false,
             customer: None,
+            onboarding: None,
         };
         let address = format!("https://example.invalid/not-a-link{}", long.text("", "?x=", 2900));
         let card = serde_json::from_value(json!({ "uri": address, "token": "no.token.either" })).ok()?;
@@ -139,6 +140,7 @@ impl Sample {
             _ => (ago(3), NOW.saturating_add(SignedDuration::from_hours(21)).unwrap_or(NOW)),
         };
         Link {
+            onboarding: None,
             id: self.reference.clone(),
             connection_id: self.connection.clone(),
             team_id: "T0SANDBOX".to_owned(),

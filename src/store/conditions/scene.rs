@@ -72,6 +72,8 @@ impl Scene {
             "identity",
             "audit_line",
             "audit_turn",
+            "onboarding",
+            "source",
         ] {
             let sql = sqlx::AssertSqlSafe(format!("DELETE FROM {table}"));
             sqlx::query(sql).execute(db).await.unwrap();
@@ -214,6 +216,7 @@ pub(super) fn connection(group_id: &str, name: &str) -> Connection {
             reminded: Reminded::default(),
             purpose: None,
             landed_at: None,
+            onboarding: None,
         },
         generation: 1,
         posting: None,

@@ -59,6 +59,7 @@ impl Wish {
             confirmed: Confirmed::No,
             by_channel: false,
             customer: None,
+            onboarding: None,
         };
         let link = "link000001".to_owned();
         match self {

@@ -115,6 +115,7 @@ pub(super) fn request() -> Request {
         confirmed: Confirmed::No,
         by_channel: false,
         customer: None,
+        onboarding: None,
     }
 }
 

@@ -1,0 +1,119 @@
+//! A connection that becomes part of an onboarding's message.
+//!
+//! Owns how it stands from then on. Nothing is posted for it: the message shows no link, so nothing has to
+//! be taken back before, and nothing can be left unclear.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::intend::{Ask, Refusal, post, refuse};
+use super::{Change, Connection, later};
+
+/// How long a customer is expected to finish a source; then its line says that nobody has, and it is watched
+/// for a week more.
+const EXPECTED: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// An onboarding, as far as a connection has to do with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Onboarding {
+    /// Its reference.
+    pub id: String,
+    /// The message of it, by its id in the database.
+    pub message_id: String,
+}
+
+/// How a connection stands as a part of an onboarding; `connection` is how it stood, if it is known.
+///
+/// # Errors
+/// [`Refusal`].
+pub fn join(
+    connection: Option<&Connection>,
+    ask: &Ask<'_>,
+    onboarding: &Onboarding,
+    now: Timestamp,
+) -> Result<Change, Refusal> {
+    if let Some(refusal) = connection.and_then(|it| refuse(&it.link, ask)) {
+        return Err(refusal);
+    }
+    let mut change = post(connection, ask, now).change;
+    change.connection.posting = None;
+    let link = &mut change.connection.link;
+    link.message_id.clone_from(&onboarding.message_id);
+    link.onboarding = Some(onboarding.id.clone());
+    link.expires_at = later(now, EXPECTED);
+    // Where a link of its own stood, that message says by this that another has taken its place.
+    change.show.retain(|message| *message != onboarding.message_id);
+    change.show.push(onboarding.message_id.clone());
+    Ok(change)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::life::intend::tests::{asked, becomes, intended};
+    use crate::life::{Event, Intention, State, intend, next};
+    use crate::work::Intent;
+
+    const NOW: Timestamp = Timestamp::UNIX_EPOCH;
+
+    fn onboarding() -> Onboarding {
+        Onboarding { id: "o".to_owned(), message_id: "m".to_owned() }
+    }
+
+    #[test]
+    fn a_source_waits_in_the_message_of_its_onboarding_and_has_no_link_there() {
+        asked(|ask| {
+            let change = join(None, &ask, &onboarding(), NOW).unwrap();
+            assert_eq!(change.show, ["m"]);
+            let link = &change.connection.link;
+            assert_eq!((link.message_id.as_str(), link.onboarding.as_deref()), ("m", Some("o")));
+            assert_eq!((link.state, &change.connection.posting), (State::Waiting, &None));
+            let late = later(NOW, SignedDuration::from_hours(31 * 24));
+            let passed = next(&change.connection, Event::Passed, true, late);
+            assert_eq!((passed.connection.link.state, passed.news), (State::Expired, None));
+            assert_eq!(passed.show, ["m"]);
+            let before = later(NOW, SignedDuration::from_hours(30 * 24 - 1));
+            assert_eq!(
+                next(&change.connection, Event::Passed, true, before).news,
+                None,
+                "nobody is reminded"
+            );
+            assert_eq!(change.connection.tick_at(true), Some(link.expires_at));
+        });
+    }
+
+    #[test]
+    fn a_link_of_its_own_makes_way_for_the_message_of_the_onboarding() {
+        asked(|ask| {
+            let old = becomes(&intended(None, &ask), Event::Posted);
+            let change = join(Some(&old), &ask, &onboarding(), NOW).unwrap();
+            assert_eq!(change.show, [old.link.message_id, "m".to_owned()]);
+            assert_eq!(change.connection.generation, old.generation + 1);
+        });
+    }
+
+    #[test]
+    fn a_connection_of_another_channel_joins_nothing() {
+        asked(|ask| {
+            let there = becomes(&intended(None, &ask), Event::Posted);
+            let here = Ask { channel_id: "D", ..ask };
+            let refused = join(Some(&there), &here, &onboarding(), NOW);
+            assert_eq!(
+                refused,
+                Err(Refusal::Elsewhere { channel_id: "C".to_owned(), user_id: "U".to_owned() })
+            );
+            // Somebody who was asked may take it along.
+            let moved = join(Some(&there), &Ask { intent: Intent::PostHere, ..here }, &onboarding(), NOW);
+            assert_eq!(moved.unwrap().connection.link.channel_id, "D");
+        });
+    }
+
+    #[test]
+    fn a_source_that_gets_a_link_of_its_own_leaves_the_message() {
+        asked(|ask| {
+            let source = join(None, &ask, &onboarding(), NOW).unwrap().connection;
+            let Intention::Post(post) = intend(Some(&source), false, &ask, NOW) else { panic!() };
+            assert_eq!(post.change.connection.link.onboarding, None);
+            assert_eq!(post.change.show, ["m"]);
+        });
+    }
+}

@@ -1,0 +1,167 @@
+//! One customer's sources in one message, as they stand.
+//!
+//! Owns what an onboarding comes to: which sources its message shows, how many of them are connected, and
+//! what its command does next. Pure: must not know a clock, a database, Slack or a sentence.
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::journal::Notice;
+use crate::life::{Link, Place, State};
+use crate::work::{Key, Work};
+
+/// How long the message is held back for sources that are still being made: most take half a second, and
+/// nobody is to see them come one by one. After that it says of each how it stands.
+const HELD_BACK: SignedDuration = SignedDuration::from_secs(3);
+
+/// An onboarding.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Onboarding {
+    /// Its reference.
+    pub id: String,
+    /// The channel.
+    pub channel_id: String,
+    /// Who the sources belong to, if that was said.
+    pub customer: Option<String>,
+    /// Who began it.
+    pub requester: String,
+    /// When.
+    pub opened_at: Timestamp,
+    /// When nothing was left to do.
+    pub done_at: Option<Timestamp>,
+    /// Its message, by its id in the database.
+    pub message_id: String,
+    /// Where that stands, if it does.
+    pub message: Option<Place>,
+    /// What was asked for in it, in that order.
+    pub sources: Vec<Source>,
+}
+
+/// One of its sources.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Source {
+    /// The service's display name.
+    pub service_name: String,
+    /// What names its connection.
+    pub key: Key,
+    /// The commands in which it was asked for with others.
+    pub parents: Vec<String>,
+    /// Whether it is being made at this moment.
+    pub under_way: bool,
+    /// Why it was not made, and what was asked for.
+    pub refused: Option<(Notice, Work)>,
+    /// How it stands in the message.
+    pub link: Option<Link>,
+}
+
+/// What the command of an onboarding does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Its message is posted.
+    Post,
+    /// Its sources are waited for.
+    Wait,
+    /// Whoever asked is told what was not made, and it ends.
+    End,
+}
+
+impl Source {
+    /// Whether its customer has signed in.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        let state = self.link.as_ref().map(|link| link.state);
+        matches!(state, Some(State::Connected | State::Broken | State::Lapsed))
+    }
+
+    /// Whether it is one of those that the customer is asked for, or was.
+    #[must_use]
+    pub fn counts(&self) -> bool {
+        self.link.as_ref().map_or(self.under_way, |link| !link.state.is_over())
+    }
+}
+
+impl Onboarding {
+    /// The sources that its message has a line for.
+    pub fn shown(&self) -> impl Iterator<Item = &Source> {
+        self.sources.iter().filter(|source| source.link.is_some() || source.under_way)
+    }
+
+    /// How many of its sources are connected, and of how many.
+    #[must_use]
+    pub fn progress(&self) -> (usize, usize) {
+        let connected = self.sources.iter().filter(|source| source.is_connected()).count();
+        (connected, self.sources.iter().filter(|source| source.counts()).count())
+    }
+
+    /// Whether nothing in it is left to do.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        let (connected, all) = self.progress();
+        connected == all && all > 0
+    }
+
+    /// The sources that were asked for in this command.
+    pub fn of<'a>(&'a self, parent: &'a str) -> impl Iterator<Item = &'a Source> {
+        self.sources.iter().filter(move |source| source.parents.iter().any(|it| it == parent))
+    }
+
+    /// What this command of it does next; `age`: how long ago it was accepted.
+    #[must_use]
+    pub fn next(&self, parent: &str, age: SignedDuration) -> Next {
+        let waits = self.of(parent).any(|source| source.under_way);
+        let has_something = self.shown().next().is_some();
+        if self.message.is_none() && has_something && (!waits || age >= HELD_BACK) {
+            Next::Post
+        } else if waits {
+            Next::Wait
+        } else {
+            Next::End
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn source(under_way: bool) -> Source {
+        Source {
+            service_name: "Stripe".to_owned(),
+            key: Key { group_id: "g".to_owned(), name: "acme_stripe".to_owned() },
+            parents: vec!["P".to_owned()],
+            under_way,
+            refused: None,
+            link: None,
+        }
+    }
+
+    fn onboarding(sources: Vec<Source>, stands: bool) -> Onboarding {
+        Onboarding {
+            id: "P".to_owned(),
+            channel_id: "C".to_owned(),
+            customer: None,
+            requester: "U".to_owned(),
+            opened_at: Timestamp::UNIX_EPOCH,
+            done_at: None,
+            message_id: "P-0".to_owned(),
+            message: stands.then(|| Place { channel: "C".to_owned(), ts: "1".to_owned() }),
+            sources,
+        }
+    }
+
+    #[test]
+    fn a_message_waits_a_moment_for_its_sources_and_its_command_for_all() {
+        let (soon, late) = (SignedDuration::from_secs(1), HELD_BACK);
+        for (sources, stands, age, next) in [
+            (vec![source(true)], false, soon, Next::Wait),
+            (vec![source(true)], false, late, Next::Post),
+            (vec![source(true)], true, late, Next::Wait),
+            // None was made, and there is nothing to show.
+            (vec![source(false)], false, soon, Next::End),
+            (vec![source(false)], true, late, Next::End),
+        ] {
+            assert_eq!(onboarding(sources, stands).next("P", age), next);
+        }
+        let other = Source { parents: vec!["Q".to_owned()], ..source(true) };
+        assert_eq!(onboarding(vec![source(false), other], true).next("P", soon), Next::End);
+    }
+}

@@ -1,0 +1,299 @@
+//! One customer's sources in one message, and what is said around it.
+//!
+//! No link stands in it: a button has one shown to whoever presses it, alone. So the message is drawn of
+//! what is stored, by whoever brings it up to date, and says as little as any other that a customer reads.
+
+use jiff::SignedDuration;
+use slack_morphism::prelude::{
+    SlackBlock, SlackBlockButtonElement, SlackBlockPlainText, SlackMessageContent, SlackSectionBlock,
+};
+
+use super::markup::{BUTTON_LIMIT, Mrkdwn, content, context, cut, local_time, plain_section, reference_line};
+use super::problem::notice_sentence;
+use crate::life::{Link, State};
+use crate::onboarding::{Onboarding, Source};
+use crate::slack::refusal;
+use crate::work::Onboard;
+
+/// The id of the button that has a link for a source shown; its value is the source's reference.
+pub const CONNECT: &str = "connect_source";
+
+/// Longest name of a service in a line, in characters.
+const NAME_LIMIT: usize = 100;
+/// Longest sentence about what could not be set up, in characters: twenty of them fit into a message.
+const WHY_LIMIT: usize = 600;
+
+/// The message of an onboarding as it stands.
+#[must_use]
+pub fn message(onboarding: &Onboarding) -> SlackMessageContent {
+    let (lead, text) = lead(onboarding);
+    let mut blocks = vec![lead.section()];
+    blocks.extend(onboarding.shown().map(line));
+    let who = Mrkdwn::default().raw("Requested by <@").text(&onboarding.requester).raw(">");
+    let reference = Mrkdwn::default().raw("Ref ").code(&onboarding.id);
+    blocks.push(context(vec![who.object().into(), reference.object().into()]));
+    content(&text, blocks)
+}
+
+/// What the customer is asked for, or that it is done.
+fn lead(onboarding: &Onboarding) -> (Mrkdwn, String) {
+    let (connected, all) = onboarding.progress();
+    let said = Mrkdwn::default();
+    if all == 0 {
+        let text = "There's nothing to connect here any more.";
+        return (said.raw(text), text.to_owned());
+    }
+    if connected == all {
+        let text = done(onboarding, all);
+        return (said.raw(":tada: ").bold(&text), text);
+    }
+    let how = " Press its button, and a link appears that only you can see; then sign in on the page that it opens. \
+               Your password stays on that page; neither we nor anyone in this channel can see it.";
+    if connected == 0 {
+        let text = match all {
+            1 => "Please connect this source.".to_owned(),
+            _ => format!("Please connect these {all} sources."),
+        };
+        return (said.bold(&text).raw(how), text);
+    }
+    let text = format!("{connected} of {all} connected.");
+    let rest = if all - connected == 1 { " One is left." } else { " Please connect the others too." };
+    (said.bold(&text).raw(rest).raw(how), format!("{text}{rest}"))
+}
+
+fn done(onboarding: &Onboarding, all: usize) -> String {
+    let what = match all {
+        1 => "It's connected.".to_owned(),
+        2 => "Both are connected.".to_owned(),
+        _ => format!("All {all} are connected."),
+    };
+    match onboarding.done_at {
+        Some(at) => format!("{what} It took {}.", span(at.duration_since(onboarding.opened_at))),
+        None => what,
+    }
+}
+
+/// How long something took, in the largest unit that says it.
+fn span(took: SignedDuration) -> String {
+    let (minutes, hours) = (took.as_mins(), took.as_hours());
+    let (count, unit) = match (minutes, hours) {
+        (..1, _) => return "less than a minute".to_owned(),
+        (..120, _) => (minutes, "minute"),
+        (_, ..48) => (hours, "hour"),
+        _ => (hours / 24, "day"),
+    };
+    format!("{count} {unit}{}", if count == 1 { "" } else { "s" })
+}
+
+/// A source in one line, with what can be done about it.
+fn line(source: &Source) -> SlackBlock {
+    let name = cut(&source.service_name, NAME_LIMIT);
+    let said = Mrkdwn::default();
+    let Some(link) = &source.link else {
+        return said.raw(":hourglass_flowing_sand: ").bold(&name).raw(" is being set up …").section();
+    };
+    let (said, label) = match link.state {
+        State::Waiting => (said.raw(":white_circle: ").bold(&name), Some("Connect")),
+        State::Expired => {
+            (said.raw(":white_circle: ").bold(&name).raw(" is still waiting for you"), Some("Connect"))
+        }
+        State::Connected => {
+            let said = said.raw(":white_check_mark: ").bold(&name).raw(" is connected (since ");
+            (said.raw(&local_time(link.changed_at)).raw(")"), None)
+        }
+        State::Lapsed => (said.raw(":white_check_mark: ").bold(&name).raw(" is connected as before"), None),
+        State::Broken if link.asks_customer() => {
+            let said = said.raw(":warning: ").bold(&name);
+            (
+                said.raw(" was connected, but its access has stopped working. Please sign in again"),
+                Some("Fix"),
+            )
+        }
+        State::Broken => {
+            let said = said.raw(":information_source: ").bold(&name);
+            let calm = " is set up, but isn't getting new data right now. There's nothing you need to do";
+            (said.raw(calm), None)
+        }
+        State::Cancelled => (said.raw(":no_entry_sign: ").bold(&name).raw(" was cancelled"), None),
+        State::Gone => (said.raw(":no_entry_sign: ").bold(&name).raw(" was removed"), None),
+        State::Replaced | State::Unposted => {
+            (said.raw(":leftwards_arrow_with_hook: ").bold(&name).raw(" gets a message of its own"), None)
+        }
+    };
+    let section = SlackSectionBlock::new().with_text(said.raw(".").add(fills(link)).object().into());
+    let button = label.map(|label| {
+        let label = cut(&format!("{label} {name}"), BUTTON_LIMIT);
+        SlackBlockButtonElement::new(SlackBlockPlainText::new(label).into())
+            .with_action_id(CONNECT.into())
+            .with_value(link.id.clone())
+    });
+    match button {
+        Some(button) => section.with_accessory(button.into()).into(),
+        None => section.into(),
+    }
+}
+
+/// Where its data goes.
+fn fills(link: &Link) -> Mrkdwn {
+    let said = Mrkdwn::default().raw(" The data goes to ").code(&link.request.target.connection_name());
+    match &link.request.destination {
+        Some(destination) => said.raw(" in ").text(destination).raw("."),
+        None => said.raw("."),
+    }
+}
+
+/// What the thread of its message tells once nothing is left to do.
+#[must_use]
+pub fn finished(onboarding: &Onboarding) -> SlackMessageContent {
+    let (_, all) = onboarding.progress();
+    let text = done(onboarding, all);
+    let shown = Mrkdwn::default().text(&text).raw(" (Requested by <@").text(&onboarding.requester).raw(">.)");
+    content(&text, vec![shown.section()])
+}
+
+/// What was not set up, for the person alone who asked for it in this command; `None` if there is nothing to
+/// tell. `slack_says`: the word in which Slack refuses the message.
+#[must_use]
+pub fn report(
+    onboarding: &Onboarding,
+    parent: &str,
+    slack_says: Option<&str>,
+) -> Option<SlackMessageContent> {
+    let refused: Vec<&Source> = onboarding.of(parent).filter(|source| source.link.is_none()).collect();
+    if refused.is_empty() && slack_says.is_none() {
+        return None;
+    }
+    let all = onboarding.of(parent).count();
+    let mut blocks = Vec::new();
+    let mut text = String::new();
+    if let Some(word) = slack_says {
+        text = unposted(all - refused.len(), word);
+        blocks.push(plain_section(&text));
+    }
+    if !refused.is_empty() {
+        let lead = match refused.len() {
+            1 if all == 1 => "It couldn't be set up:".to_owned(),
+            count if count == all => format!("None of the {all} sources could be set up:"),
+            1 => format!("One of the {all} sources couldn't be set up:"),
+            count => format!("{count} of the {all} sources couldn't be set up:"),
+        };
+        blocks.push(plain_section(&lead));
+        if text.is_empty() {
+            text = lead.replace(':', ". Open this message in Slack to see why.");
+        }
+    }
+    for source in refused {
+        let said = Mrkdwn::default().bold(&cut(&source.service_name, NAME_LIMIT));
+        let said = said.raw(" into ").code(&source.key.name).raw(": ").text(&why(source));
+        blocks.push(said.section());
+    }
+    blocks.push(reference_line(parent));
+    Some(content(&text, blocks))
+}
+
+/// Why a source was not set up, and what to do.
+fn why(source: &Source) -> String {
+    match &source.refused {
+        Some((notice, work)) => cut(&notice_sentence(notice, work), WHY_LIMIT),
+        None => "another request for it was being worked on at that moment. If you don't see what came of it, ask for \
+                 it by itself."
+            .to_owned(),
+    }
+}
+
+/// That the message could not be posted.
+fn unposted(ready: usize, word: &str) -> String {
+    let ready = match ready {
+        1 => "1 source is ready".to_owned(),
+        ready => format!("{ready} sources are ready"),
+    };
+    let remedy = match refusal::is_about_membership(word) {
+        true => "/invite me to this channel",
+        false => "ask whoever runs this bot to look into it",
+    };
+    format!(
+        "{ready}, but Slack doesn't let me post their message here ({word}). To get it, {remedy}; then type the same \
+         command again. Nothing is made twice."
+    )
+}
+
+/// That a source which was asked for by itself is in the message of its customer's others.
+#[must_use]
+pub fn added(service_name: &str, reference: &str) -> SlackMessageContent {
+    let name = cut(service_name, NAME_LIMIT);
+    let text = format!("{name} is in the message above, with the other sources of this customer.");
+    content(&text, vec![plain_section(&text), reference_line(reference)])
+}
+
+/// The acknowledgement of several sources; for the person alone. What nobody typed is shown here.
+#[must_use]
+pub fn accepted(onboard: &Onboard, reference: &str) -> SlackMessageContent {
+    let count = onboard.sources.len();
+    let whose = onboard.customer.as_deref().map(|it| format!(" for {it}")).unwrap_or_default();
+    let lead = format!("Setting up {count} sources{whose} now. They will appear here in one message.");
+    let mut shown = Mrkdwn::default().text(&lead);
+    for source in &onboard.sources {
+        let name = cut(&source.service_name, NAME_LIMIT);
+        shown = shown.raw("\n• ").text(&name).raw(" into ").code(&source.target.connection_name());
+    }
+    content(&lead, vec![shown.section(), reference_line(reference)])
+}
+
+/// Why several sources cannot share a message here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alone {
+    /// Without a bot token no message can be kept true.
+    NoToken,
+    /// Links are shown to whoever asked, and nobody else may press a button.
+    Private,
+    /// Nobody can invite the bot to a direct message.
+    Direct,
+}
+
+/// That several sources cannot be asked for at once here, and what to do.
+#[must_use]
+pub fn one_at_a_time(why: Alone) -> SlackMessageContent {
+    super::markup::sentences(match why {
+        Alone::NoToken => {
+            "Without a bot token I can't keep one message for several sources up to date, so I didn't do anything. Ask \
+             for one source at a time, or ask whoever runs this bot to set SLACK_BOT_TOKEN."
+        }
+        Alone::Private => {
+            "Links are only shown to the person who asks for them here, so several sources can't share a message, and I \
+             didn't do anything. Ask for one source at a time."
+        }
+        Alone::Direct => {
+            "I can't keep a message up to date in a direct message, so I didn't do anything. Ask for one source at a time, \
+             or for all of them in your customer's channel."
+        }
+    })
+}
+
+/// That one customer's sources are being set up in this channel already.
+#[must_use]
+pub fn already(customer: Option<&str>) -> SlackMessageContent {
+    let whose = customer.map(|customer| format!(" for {customer}")).unwrap_or_default();
+    super::markup::sentences(&format!(
+        "I'm still setting up sources{whose} in this channel. Please type the command again when they're there."
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_it_took_is_said_in_one_unit() {
+        for (seconds, said) in [
+            (59, "less than a minute"),
+            (60, "1 minute"),
+            (119 * 60, "119 minutes"),
+            (2 * 3600, "2 hours"),
+            (47 * 3600, "47 hours"),
+            (48 * 3600, "2 days"),
+            (-5, "less than a minute"),
+        ] {
+            assert_eq!(span(SignedDuration::from_secs(seconds)), said);
+        }
+    }
+}

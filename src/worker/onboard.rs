@@ -1,0 +1,295 @@
+//! A command of several sources: one command for each, one message for all, one report of what was not set up.
+//!
+//! Owns the order of that. Each source is a command like any other, carried by whoever has it; what to do
+//! next is [`crate::onboarding`]'s decision, and everything it goes by is in the database, so that whoever
+//! takes the command over goes on from there. Must not call Fivetran.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use slack_morphism::prelude::SlackMessageContent;
+
+use super::deliver::Job;
+use super::link::{Landed, Source};
+use super::{Outcome, Worker};
+use crate::crash::crash_point;
+use crate::journal::{Ending, Progress, Then, WEB_API_DEADLINE};
+use crate::life;
+use crate::onboarding::{Next, Onboarding};
+use crate::reply;
+use crate::slack::respond::PostError;
+use crate::store::{Brought, Claimed, Expanded, Recorded, StoreError};
+use crate::work::{Onboard, Request, Work};
+
+/// How often the sources that are being made are looked at.
+const GLANCE: Duration = Duration::from_millis(100);
+/// The same once that takes long.
+const LATE_GLANCE: Duration = Duration::from_secs(1);
+/// From when on it does.
+const LONG: SignedDuration = SignedDuration::from_secs(10);
+/// First pause before something that failed is tried again.
+const PAUSE: Duration = Duration::from_millis(200);
+/// Longest of those pauses.
+const PAUSE_LIMIT: Duration = Duration::from_secs(15);
+
+/// What has come of a link.
+pub(super) enum Arrived {
+    /// It was posted.
+    Link(Box<Landed>),
+    /// Its connection becomes part of an onboarding's message, which shows none.
+    InMessage(Source),
+}
+
+/// Whether a command is part of one of several sources, which tells what comes of all of them.
+pub(super) fn is_part(work: &Work) -> bool {
+    matches!(work, Work::Connect(request) if request.onboarding.is_some())
+}
+
+/// What is known of the message besides its row.
+#[derive(Default)]
+struct Posting {
+    /// The word in which Slack has refused it.
+    refused: Option<String>,
+    /// Whether it stands where it cannot be edited.
+    nowhere: bool,
+    /// Tries that failed.
+    tries: u32,
+}
+
+impl Posting {
+    fn pause(&mut self, asked: Duration) -> Duration {
+        let doubled = PAUSE * (1 << self.tries.min(8));
+        self.tries = self.tries.saturating_add(1);
+        doubled.max(asked).min(PAUSE_LIMIT.max(asked))
+    }
+}
+
+impl Worker {
+    /// Carries a command of several sources until it has ended, or is somebody else's.
+    pub(super) async fn onboard(self: &Arc<Self>, claimed: &Claimed, onboard: &Onboard) {
+        let Some(Expanded { onboarding, commands }) = self.expanded(claimed, onboard).await else { return };
+        crash_point("onboard: expanded");
+        for command in commands {
+            self.carry(command);
+        }
+        let mut posting = Posting::default();
+        loop {
+            if !claimed.lease.is_held() {
+                return self.lost(claimed);
+            }
+            let age = self.parts.clock.now().duration_since(claimed.accepted_at);
+            let pause = match self.parts.store.onboarding(&onboarding.id).await {
+                Ok(Some(seen)) => match seen.next(&claimed.id, age) {
+                    Next::Post if posting.refused.is_none() && !posting.nowhere => {
+                        match self.post_onboarding(claimed, &seen, &mut posting).await {
+                            Some(pause) => pause,
+                            None => continue,
+                        }
+                    }
+                    Next::Post | Next::End if !seen.of(&claimed.id).any(|source| source.under_way) => {
+                        return self.end_onboarding(claimed, &seen, &posting).await;
+                    }
+                    _ if age < LONG => GLANCE,
+                    _ => LATE_GLANCE,
+                },
+                // Nobody deletes one whose command is open.
+                Ok(None) => LATE_GLANCE,
+                Err(error) => {
+                    tracing::warn!(command = claimed.id, %error, "could not read how an onboarding stands");
+                    posting.pause(Duration::ZERO)
+                }
+            };
+            if !self.stay(pause).await {
+                return;
+            }
+        }
+    }
+
+    /// Has its sources made, once; `None`: it is somebody else's, or the bot stops.
+    async fn expanded(self: &Arc<Self>, claimed: &Claimed, onboard: &Onboard) -> Option<Expanded> {
+        let mut pauses = Posting::default();
+        loop {
+            match self.parts.store.expand(claimed, onboard, self.parts.clock.now()).await {
+                Ok(Some(expanded)) => return Some(expanded),
+                Ok(None) => {
+                    self.lost(claimed);
+                    return None;
+                }
+                Err(error) => {
+                    tracing::warn!(command = claimed.id, %error, "could not begin an onboarding, trying again");
+                    if !self.stay(pauses.pause(Duration::ZERO)).await {
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+
+    /// Posts the message of an onboarding; a pause before it is looked at again, if one is due.
+    async fn post_onboarding(
+        &self,
+        claimed: &Claimed,
+        seen: &Onboarding,
+        posting: &mut Posting,
+    ) -> Option<Duration> {
+        let (store, now) = (&self.parts.store, self.parts.clock.now());
+        let held = match store.claim_message(&seen.message_id).await {
+            Ok(Some(held)) => held,
+            // Whoever has it posts it.
+            Ok(None) => return Some(PAUSE),
+            Err(error) => {
+                tracing::warn!(command = claimed.id, %error, "could not take the message of an onboarding");
+                return Some(posting.pause(Duration::ZERO));
+            }
+        };
+        let stands = held.place.is_some();
+        let sent = match stands {
+            true => Ok(None),
+            false => {
+                // Never closed, so always granted.
+                let _call = self.slack_calls.acquire().await.ok();
+                crash_point("onboard: before the post");
+                let content = reply::onboarding::message(seen);
+                self.parts.links.delivery.post_for_all(claimed, content).await
+            }
+        };
+        crash_point("onboard: posted");
+        let pause = match sent {
+            Ok(Some(place)) => {
+                // Whatever has changed since it was read is shown by whoever edits it next.
+                let mut pauses = Posting::default();
+                while let Err(error) = store.found_message(&seen.message_id, &place, None, now).await {
+                    tracing::warn!(command = claimed.id, %error, "could not record a message, trying again");
+                    tokio::time::sleep(pauses.pause(Duration::ZERO)).await;
+                }
+                None
+            }
+            Ok(None) => {
+                posting.nowhere = !stands;
+                None
+            }
+            Err(PostError::Refused(word)) => {
+                tracing::info!(
+                    command = claimed.id,
+                    slack_says = word,
+                    "the message of an onboarding was refused"
+                );
+                posting.refused = Some(word);
+                None
+            }
+            Err(error) => {
+                tracing::info!(command = claimed.id, %error, "the message of an onboarding did not reach Slack");
+                let since = now.duration_since(claimed.accepted_at);
+                if since > WEB_API_DEADLINE {
+                    posting.refused = Some("no answer".to_owned());
+                }
+                Some(posting.pause(error.pause()))
+            }
+        };
+        if let Err(error) = store.record_message(&held, Brought::Again(now), now).await {
+            tracing::warn!(message = held.id, %error, "could not give a message back");
+        }
+        pause
+    }
+
+    /// Tells whoever asked what was not set up, and ends the command.
+    async fn end_onboarding(&self, claimed: &Claimed, seen: &Onboarding, posting: &Posting) {
+        let report = reply::onboarding::report(seen, &claimed.id, posting.refused.as_deref());
+        let ending = match &report {
+            None => Ending::Delivered,
+            Some(report) => match self.reported(claimed, report).await {
+                Some(ending) => ending,
+                None => return,
+            },
+        };
+        crash_point("onboard: reported");
+        // Lines of what was not set up go, whoever has drawn them.
+        if let Err(error) = self.shown_anew(&seen.message_id).await {
+            tracing::warn!(command = claimed.id, %error, "could not have a message brought up to date");
+        }
+        let mut progress = Progress::default();
+        progress.stage = progress.stage.over(ending);
+        let then = Then::End(self.parts.clock.now());
+        if self.parts.store.record_with(claimed, &progress, then, None).await == Recorded::Committed {
+            crash_point("end: recorded");
+            self.ended(claimed, Some("onboard"), None, ending, &progress.stage);
+        } else {
+            self.lost(claimed);
+        }
+    }
+
+    /// Tells it, by whatever way takes it; `None`: it is somebody else's, or the bot stops.
+    async fn reported(&self, claimed: &Claimed, report: &SlackMessageContent) -> Option<Ending> {
+        let mut pauses = Posting::default();
+        loop {
+            let sent = {
+                // Never closed, so always granted.
+                let _call = self.slack_calls.acquire().await.ok();
+                self.parts.links.delivery.whisper(claimed, report).await
+            };
+            let error = match sent {
+                Ok(()) => return Some(Ending::Told),
+                Err(error) => error,
+            };
+            tracing::info!(command = claimed.id, %error, "could not tell what was not set up");
+            if !claimed.lease.is_held() {
+                self.lost(claimed);
+                return None;
+            }
+            let age = self.parts.clock.now().duration_since(claimed.accepted_at);
+            if matches!(error, PostError::Refused(_)) || age > WEB_API_DEADLINE {
+                return Some(Ending::Undeliverable);
+            }
+            if !self.stay(pauses.pause(error.pause())).await {
+                return None;
+            }
+        }
+    }
+
+    /// Has a message drawn again, wherever it stands.
+    pub(super) async fn shown_anew(&self, message: &str) -> Result<(), StoreError> {
+        self.parts.store.disturb_message(message, self.parts.clock.now()).await
+    }
+
+    /// Whether a connection that is ready becomes part of an onboarding; and if it may not, what it comes to
+    /// instead. `None`: it gets a message of its own.
+    pub(super) async fn joining(&self, job: Job<'_>, connection: &str) -> Option<Result<Source, Outcome>> {
+        let Work::Connect(request) = job.work else { return None };
+        match self.onboarding_of(job.claimed, request).await {
+            Ok(onboarding) => Some(self.parts.links.may_join(job, connection, onboarding?).await),
+            Err(error) => {
+                tracing::warn!(command = job.claimed.id, %error, "could not look an onboarding up");
+                Some(Err(Outcome::Postponed))
+            }
+        }
+    }
+
+    /// Says where a source is that was asked for by itself. Once: the message shows it.
+    pub(super) async fn say_where(&self, job: Job<'_>) {
+        let said = reply::onboarding::added(&job.work.request().service_name, &job.claimed.id);
+        // Never closed, so always granted.
+        let _call = self.slack_calls.acquire().await.ok();
+        if let Err(error) = self.parts.links.delivery.whisper(job.claimed, &said).await {
+            tracing::info!(command = job.claimed.id, %error, "could not say where a source is");
+        }
+    }
+
+    /// The onboarding that a request's connection becomes part of.
+    async fn onboarding_of(
+        &self,
+        claimed: &Claimed,
+        request: &Request,
+    ) -> Result<Option<life::Onboarding>, StoreError> {
+        match (&request.onboarding, &request.customer) {
+            (Some(id), _) => {
+                let seen = self.parts.store.onboarding(id).await?;
+                Ok(seen.map(|it| life::Onboarding { id: it.id, message_id: it.message_id }))
+            }
+            (None, Some(customer)) if self.parts.links.delivery.has_web_api() => {
+                self.parts.store.open_onboarding(&claimed.channel_id, customer).await
+            }
+            _ => Ok(None),
+        }
+    }
+}
