@@ -121,6 +121,8 @@ fn line(source: &Source) -> SlackBlock {
         }
     };
     let section = SlackSectionBlock::new().with_text(said.raw(".").add(fills(link)).object().into());
+    // By this, a press tells one button from the others.
+    let section = section.with_block_id(link.id.clone().into());
     let button = label.map(|label| {
         let label = cut(&format!("{label} {name}"), BUTTON_LIMIT);
         SlackBlockButtonElement::new(SlackBlockPlainText::new(label).into())
