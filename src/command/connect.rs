@@ -20,15 +20,10 @@ pub const VERB: Verb = Verb {
 /// Reads `SERVICE [SCHEMA] [to DESTINATION]`, where SERVICE may be several words and what is left
 /// out is the channel's default.
 pub(super) fn parse(words: &[&str], vocabulary: &Vocabulary<'_>) -> Result<Request, UsageError> {
-    if let Some(error) = dangling(words, vocabulary) {
+    if let Some(error) = dangling(words, vocabulary, &|rest| parse(rest, vocabulary).map(drop)) {
         return Err(error);
     }
-    let (words, destination) = match words {
-        [words @ .., to, name] if !words.is_empty() && leads_to(to, name, vocabulary.destinations) => {
-            (words, Some(*name))
-        }
-        words => (words, None),
-    };
+    let (words, destination) = with_destination(words, vocabulary.destinations);
     let whole = words.join(" ");
     let whole_is = meant::known(&whole, vocabulary.catalog);
     let (schema, service) = match words.split_last() {
@@ -52,15 +47,32 @@ pub(super) fn parse(words: &[&str], vocabulary: &Vocabulary<'_>) -> Result<Reque
     request(&service, Some(schema), destination, vocabulary)
 }
 
+/// The words before `to DESTINATION`, and what stands there.
+pub(super) fn with_destination<'a, 'w>(
+    words: &'w [&'a str],
+    destinations: &Destinations,
+) -> (&'w [&'a str], Option<&'a str>) {
+    match words {
+        [words @ .., to, name] if !words.is_empty() && leads_to(to, name, destinations) => {
+            (words, Some(*name))
+        }
+        words => (words, None),
+    }
+}
+
 /// Whether these two words say where to: `to` always does, another one if a destination follows.
 fn leads_to(to: &str, name: &str, destinations: &Destinations) -> bool {
     to.eq_ignore_ascii_case("to")
         || (TO.iter().any(|it| to.eq_ignore_ascii_case(it)) && destinations.called(name).is_some())
 }
 
-/// What is amiss where the last word is one such as `to`: the rest of the line says what is left to
-/// be said.
-fn dangling(words: &[&str], vocabulary: &Vocabulary<'_>) -> Option<UsageError> {
+/// What is amiss where the last word is one such as `to`: the rest of the line, by `read`, says what is
+/// left to be said.
+pub(super) fn dangling(
+    words: &[&str],
+    vocabulary: &Vocabulary<'_>,
+    read: &dyn Fn(&[&str]) -> Result<(), UsageError>,
+) -> Option<UsageError> {
     // A destination may be called `at`.
     if let [_, .., to, name] = words
         && vocabulary.destinations.called(name).is_some()
@@ -73,8 +85,8 @@ fn dangling(words: &[&str], vocabulary: &Vocabulary<'_>) -> Option<UsageError> {
     if meant::known(&words.join(" "), vocabulary.catalog).is_some() {
         return None;
     }
-    let instead = match parse(rest, vocabulary) {
-        Ok(_) => Some(rest.join(" ")),
+    let instead = match read(rest) {
+        Ok(()) => Some(rest.join(" ")),
         Err(UsageError::NoDestination { .. }) => None,
         Err(error) => return Some(error),
     };
@@ -144,7 +156,7 @@ fn misplaced(words: &[&str], destination: Option<&str>, vocabulary: &Vocabulary<
 }
 
 /// Why a service cannot be asked for in this channel at all.
-fn not_here(service: &Service, vocabulary: &Vocabulary<'_>) -> Option<UsageError> {
+pub(super) fn not_here(service: &Service, vocabulary: &Vocabulary<'_>) -> Option<UsageError> {
     if !vocabulary.channel.allows(&service.id) {
         let allowed = allowed(vocabulary);
         return Some(UsageError::ServiceNotAllowed { service: service.clone(), allowed });
@@ -167,8 +179,61 @@ fn unparted(word: &str, destination: Option<&str>, vocabulary: &Vocabulary<'_>) 
     Some(UsageError::Unparted { instead })
 }
 
-fn first(words: &[&str], count: usize) -> String {
+/// The first words, as a text.
+pub(super) fn first(words: &[&str], count: usize) -> String {
     words.iter().take(count).copied().collect::<Vec<_>>().join(" ")
+}
+
+/// A service that was found, and the retired name that was typed for it, if one was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Found {
+    pub(super) service: Service,
+    pub(super) retired: Option<String>,
+}
+
+/// The service that a text names, by whatever name.
+pub(super) fn found(typed: &str, catalog: &Catalog) -> Option<Found> {
+    match catalog.resolve(typed) {
+        Resolution::Exact(service) | Resolution::Named(service) => Some(Found { service, retired: None }),
+        Resolution::Retired { typed, successor } => {
+            Some(Found { service: successor, retired: Some(echo(&typed)) })
+        }
+        Resolution::Unknown { .. } => None,
+    }
+}
+
+/// Where data lands: the destination's group id, and its name unless it is the default one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    pub(super) group_id: String,
+    pub(super) name: Option<String>,
+}
+
+impl Place {
+    /// What stands for it in a pattern: the default one has a name too, if the file names it.
+    pub(super) fn in_pattern<'a>(&'a self, destinations: &'a Destinations) -> Option<&'a str> {
+        self.name.as_deref().or_else(|| destinations.name_of(&self.group_id))
+    }
+}
+
+/// A request of which every name is known and was typed.
+pub(super) fn resolved(found: Found, target: Target, place: Place, vocabulary: &Vocabulary<'_>) -> Request {
+    let Found { service, retired } = found;
+    Request {
+        service: service.id,
+        service_name: service.name,
+        kind: service.kind,
+        retired,
+        target,
+        group_id: place.group_id,
+        destination: place.name,
+        slash: vocabulary.slash.to_string(),
+        in_direct_message: false,
+        confirmed: Confirmed::No,
+        by_channel: false,
+        customer: None,
+        onboarding: None,
+    }
 }
 
 /// Resolves every name of a request, with the channel's defaults for those left out.
@@ -179,13 +244,9 @@ pub(super) fn request(
     vocabulary: &Vocabulary<'_>,
 ) -> Result<Request, UsageError> {
     let Vocabulary { slash, catalog, channel, .. } = *vocabulary;
-    let (service, retired) = match catalog.resolve(service) {
-        Resolution::Exact(service) | Resolution::Named(service) => (service, None),
-        Resolution::Retired { typed, successor } => (successor, Some(echo(&typed))),
-        Resolution::Unknown { .. } => {
-            let schema = schema.filter(|schema| !meant::is_placeholder(schema));
-            return Err(unknown(service, schema, destination, vocabulary));
-        }
+    let Some(Found { service, retired }) = found(service, catalog) else {
+        let schema = schema.filter(|schema| !meant::is_placeholder(schema));
+        return Err(unknown(service, schema, destination, vocabulary));
     };
     if let Some(error) = not_here(&service, vocabulary) {
         return Err(error);
@@ -212,31 +273,15 @@ pub(super) fn request(
         None => service.id.to_string(),
     };
     let rest = rest();
-    let (group_id, destination) = land(destination, &line, vocabulary)?;
+    let place = land(destination, &line, vocabulary)?;
     let customer = channel.pattern().filter(|pattern| target.is_none() && pattern.wants_customer());
     let customer = customer.and(channel.customer.as_ref()).map(ToString::to_string);
     let target = match target {
         Some(target) => target,
-        None => {
-            let place = destination.as_deref().or_else(|| vocabulary.destinations.name_of(&group_id));
-            named(&service, place, rest, vocabulary)?
-        }
+        None => named(&service, place.in_pattern(vocabulary.destinations), rest, vocabulary)?,
     };
-    Ok(Request {
-        service: service.id,
-        service_name: service.name,
-        kind: service.kind,
-        retired,
-        target,
-        group_id,
-        destination,
-        slash: slash.to_string(),
-        in_direct_message: false,
-        confirmed: Confirmed::No,
-        by_channel: schema.is_none(),
-        customer,
-        onboarding: None,
-    })
+    let request = resolved(Found { service, retired }, target, place, vocabulary);
+    Ok(Request { by_channel: schema.is_none(), customer, ..request })
 }
 
 /// What the channel's pattern calls a connection of a service to a destination. `rest` is the rest of the
@@ -254,7 +299,7 @@ fn named(
             Err(UsageError::Unnamed { service: Box::new(service.clone()), name, instead, rest })
         }
         Some(Err(Unfilled::NoDestination)) => Err(UsageError::DestinationUnnamed {
-            service: service.id.clone(),
+            line: service.id.to_string(),
             known: vocabulary.destinations.names(),
         }),
         Some(Err(Unfilled::NoCustomer)) | None => Err(UsageError::SchemaMissing(service.clone())),
@@ -269,13 +314,13 @@ fn mended(name: &BadName) -> Option<&str> {
     parts.all(|(nearest, made)| nearest.ends_with(made)).then_some(nearest)
 }
 
-/// The group id of a destination, and its name unless it is the default one. `line` is what to type
-/// before another destination.
-fn land(
+/// The destination that was typed, else the channel's, else the default one. `line` is what to type before
+/// another.
+pub(super) fn land(
     typed: Option<&str>,
     line: &str,
     vocabulary: &Vocabulary<'_>,
-) -> Result<(String, Option<String>), UsageError> {
+) -> Result<Place, UsageError> {
     let Vocabulary { destinations, channel, slash, .. } = vocabulary;
     let name = match typed {
         Some(typed) => Some(destinations.called(typed).unwrap_or_else(|| typed.to_lowercase())),
@@ -283,10 +328,11 @@ fn land(
     };
     let Some(name) = name else {
         let no_default = || UsageError::NoDestination { known: destinations.names() };
-        return Ok((destinations.default_group.clone().ok_or_else(no_default)?, None));
+        let group_id = destinations.default_group.clone().ok_or_else(no_default)?;
+        return Ok(Place { group_id, name: None });
     };
     match destinations.named.get(&name) {
-        Some(group_id) => Ok((group_id.clone(), Some(name))),
+        Some(group_id) => Ok(Place { group_id: group_id.clone(), name: Some(name) }),
         None => Err(UsageError::UnknownDestination {
             typed: echo(typed.unwrap_or(&name)),
             known: destinations.names(),
@@ -310,19 +356,23 @@ fn allowed(vocabulary: &Vocabulary<'_>) -> Vec<Service> {
     vocabulary.channel.services.iter().map(named).collect()
 }
 
+/// The services that may be meant by a text that names none. What the channel does not have is no help.
+pub(super) fn suggestions(typed: &str, vocabulary: &Vocabulary<'_>) -> Vec<Service> {
+    match vocabulary.catalog.resolve(typed) {
+        Resolution::Unknown { suggestions } => {
+            suggestions.into_iter().filter(|it| vocabulary.channel.allows(&it.id)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
 fn unknown(
     typed: &str,
     schema: Option<&str>,
     destination: Option<&str>,
     vocabulary: &Vocabulary<'_>,
 ) -> UsageError {
-    let suggestions = match vocabulary.catalog.resolve(typed) {
-        Resolution::Unknown { suggestions } => suggestions,
-        _ => Vec::new(),
-    };
-    // What the channel does not have is no help.
-    let suggestions: Vec<_> =
-        suggestions.into_iter().filter(|it| vocabulary.channel.allows(&it.id)).collect();
+    let suggestions = suggestions(typed, vocabulary);
     let with = |service: &Service, schema: &str| {
         // What is more than the service's name has words is the beginning of a schema with spaces.
         let mut left = service.name.split_whitespace().count();

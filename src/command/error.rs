@@ -4,7 +4,7 @@
 //! found, nor a word of what is said of it.
 
 use super::Verb;
-use crate::fivetran::catalog::{Obstacle, Service, ServiceId};
+use crate::fivetran::catalog::{Obstacle, Service};
 use crate::fivetran::schema::{BadName, Misfit, Target};
 
 /// Why a text is no command.
@@ -135,8 +135,8 @@ pub enum UsageError {
     },
     /// The channel's schemas are named after destinations, and the default one has no name.
     DestinationUnnamed {
-        /// The service it was for.
-        service: ServiceId,
+        /// What to type before a destination.
+        line: String,
         /// The destinations there are.
         known: Vec<String>,
     },

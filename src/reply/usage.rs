@@ -156,8 +156,8 @@ pub fn usage_sentence(error: &UsageError, slash: Surface<'_>) -> String {
             let (id, target) = (&service.id, wanted_target(service.kind));
             format!("{} Type a {adjective} schema: {slash} {id} {target}{rest}", unnamed(service, name))
         }
-        UsageError::DestinationUnnamed { service, known } => {
-            let line = format!("{slash} {service}{}", slash.to_destination(Some("DESTINATION")));
+        UsageError::DestinationUnnamed { line, known } => {
+            let line = format!("{slash} {line}{}", slash.to_destination(Some("DESTINATION")));
             let known = listed(known);
             format!(
                 "This channel's schemas are named after the destination, so say which: {line}. I know {known}."

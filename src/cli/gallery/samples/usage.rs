@@ -127,7 +127,7 @@ pub(super) fn errors(
         ("unnamed-too-long", unnamed(&format!("acme_{}_google_ads", "x".repeat(60)), "s", 160)?),
         (
             "unnamed-destination",
-            UsageError::DestinationUnnamed { service: service.id.clone(), known: known.clone() },
+            UsageError::DestinationUnnamed { line: service.id.to_string(), known: known.clone() },
         ),
         ("table-missing", misfit(Misfit::TableMissing { kind: SchemaKind::TableGroup })),
         ("table-not-wanted", misfit(Misfit::TableNotWanted)),

@@ -65,8 +65,8 @@ fn a_destination_gives_its_name_however_it_is_meant() {
     let default = Destinations { default_group: Some("staging_group".to_owned()), ..destinations() };
     assert_eq!(name(&channel, &default).as_deref(), Ok("staging_stripe"));
     match name(&channel, &destinations()) {
-        Err(UsageError::DestinationUnnamed { service, known }) => {
-            assert_eq!((service.as_str(), known), ("stripe", vec!["staging".to_owned()]));
+        Err(UsageError::DestinationUnnamed { line, known }) => {
+            assert_eq!((line.as_str(), known), ("stripe", vec!["staging".to_owned()]));
         }
         other => panic!("{other:?}"),
     }
