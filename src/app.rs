@@ -150,6 +150,7 @@ impl App {
             provision: Provision::new(fivetran.clone(), config.landing).with_defaults(services.clone()),
             catalog: Arc::new(CurrentCatalog::kept(kept.as_deref())),
             channels: Arc::new(config.channels),
+            bundles: Arc::new(config.bundles),
             services,
             stopping: CancellationToken::new(),
             failed: CancellationToken::new(),

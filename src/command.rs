@@ -4,6 +4,7 @@
 //! command. Pure: knows neither Slack's request nor any outside party; the wording of a usage
 //! error is [`crate::reply`]'s.
 
+pub mod bundle;
 pub mod cancel;
 pub mod connect;
 pub mod doctor;
@@ -17,6 +18,7 @@ pub mod places;
 pub mod proposal;
 pub mod renew;
 pub mod services;
+pub mod several;
 pub mod status;
 pub mod surface;
 pub mod sync;
@@ -26,6 +28,7 @@ mod verbs;
 use crate::fivetran::catalog::Catalog;
 use crate::fivetran::schema::Target;
 use crate::work::{Onboard, Request};
+use bundle::Bundles;
 pub use error::{Doubt, UsageError};
 use places::{ChannelDefaults, Destinations};
 use surface::Surface;
@@ -94,6 +97,8 @@ pub struct Vocabulary<'a> {
     pub destinations: &'a Destinations,
     /// What the channel has for words that are left out.
     pub channel: &'a ChannelDefaults,
+    /// Services that have a name together.
+    pub bundles: &'a Bundles,
 }
 
 /// Longest piece of what was typed that is shown again, in characters.

@@ -28,6 +28,7 @@ use std::io::{ErrorKind, IsTerminal};
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use crate::command::bundle::Bundles;
 use crate::command::places::{Channels, Destinations};
 use crate::fivetran::FivetranConfig;
 use crate::fivetran::defaults::ServiceDefaults;
@@ -247,6 +248,8 @@ pub struct Config {
     pub destinations: Destinations,
     /// What holds in which channel.
     pub channels: Channels,
+    /// Services that have a name together.
+    pub bundles: Bundles,
     /// What connections of a service are made with.
     pub services: ServiceDefaults,
     /// Who may use the bot.
@@ -323,13 +326,14 @@ pub fn serve(vars: &Vars) -> Result<Config, Faults> {
         (Some(server), Some(slack), Some(fivetran), Some(places), Some(database))
             if reader.faults.0.is_empty() =>
         {
-            let Places { destinations, channels, services } = places;
+            let Places { destinations, channels, bundles, services } = places;
             Ok(Config {
                 server,
                 slack,
                 fivetran,
                 destinations,
                 channels,
+                bundles,
                 services,
                 permissions,
                 visibility,

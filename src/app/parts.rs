@@ -11,6 +11,7 @@ use tokio_util::sync::CancellationToken;
 use super::defaults;
 use crate::audit::{self, Audit};
 use crate::clock::Clock;
+use crate::command::bundle::Bundles;
 use crate::command::places::{Channels, Destinations};
 use crate::current::Current;
 use crate::fivetran::Fivetran;
@@ -57,6 +58,7 @@ pub(super) struct Parts {
     pub(super) provision: Provision,
     pub(super) catalog: Arc<CurrentCatalog>,
     pub(super) channels: Arc<Channels>,
+    pub(super) bundles: Arc<Bundles>,
     pub(super) services: Current<ServiceDefaults>,
     pub(super) stopping: CancellationToken,
     pub(super) failed: CancellationToken,
@@ -166,13 +168,15 @@ impl Parts {
 
     pub(super) fn keep_catalog_fresh(&self, fivetran: Fivetran) {
         let (catalog, channels) = (Arc::clone(&self.catalog), Arc::clone(&self.channels));
+        let bundles = Arc::clone(&self.bundles);
         let services = self.services.clone();
         let (stopping, store, clock) = (self.stopping.clone(), self.store.clone(), self.clock.clone());
         tokio::spawn(async move {
             let fetched = |catalog: &Catalog, body: String| {
                 let services = services.get();
                 let defaults = services.unknown_services(catalog).map(|(_, line)| line);
-                for line in channels.unknown_services(catalog).chain(defaults) {
+                let services = channels.unknown_services(catalog).chain(bundles.unusable_services(catalog));
+                for line in services.chain(defaults) {
                     tracing::warn!("CONFIG: {line}");
                 }
                 let (store, now) = (store.clone(), clock.now());
@@ -213,6 +217,7 @@ impl Parts {
             catalog: Arc::clone(&self.catalog),
             destinations,
             channels: Arc::clone(&self.channels),
+            bundles: Arc::clone(&self.bundles),
         });
         let forms = Arc::new(Forms {
             clock: clock.clone(),

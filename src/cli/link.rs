@@ -12,6 +12,7 @@ use tokio::time::Instant;
 use super::reach::Partner;
 use super::{Exit, print, remark};
 use crate::clock::Clock;
+use crate::command::bundle::NO_BUNDLES;
 use crate::command::places::{Destinations, NO_DEFAULTS};
 use crate::command::surface::Surface;
 use crate::command::{self, UsageError, Vocabulary};
@@ -121,7 +122,8 @@ async fn resolve(
         None => fetch_catalog(fivetran).await,
     };
     let catalog = catalog.as_ref().unwrap_or(&built_in);
-    let vocabulary = Vocabulary { slash: COMMAND, catalog, destinations, channel: &NO_DEFAULTS };
+    let vocabulary =
+        Vocabulary { slash: COMMAND, catalog, destinations, channel: &NO_DEFAULTS, bundles: &NO_BUNDLES };
     command::parse_arguments(service, schema, destination, &vocabulary)
 }
 

@@ -181,6 +181,7 @@ impl Findings {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::bundle::NO_BUNDLES;
     use crate::command::places::{Destinations, NO_DEFAULTS};
     use crate::command::surface::Surface;
     use crate::command::{Command, Doubt, UsageError, Vocabulary, parse};
@@ -192,8 +193,13 @@ mod tests {
         let destinations =
             Destinations { default_group: Some("group".to_owned()), ..Destinations::default() };
         let slash = Surface::of("/connect-card");
-        let vocabulary =
-            Vocabulary { slash, catalog: &catalog, destinations: &destinations, channel: &NO_DEFAULTS };
+        let vocabulary = Vocabulary {
+            slash,
+            catalog: &catalog,
+            destinations: &destinations,
+            channel: &NO_DEFAULTS,
+            bundles: &NO_BUNDLES,
+        };
         let read = |typed| parse(typed, &vocabulary);
         for typed in ["doctor", " Doctor ", "DOCTOR please"] {
             assert_eq!(read(typed), Ok(Command::Doctor), "{typed}");

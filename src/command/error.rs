@@ -165,6 +165,78 @@ pub enum UsageError {
         /// Those there are.
         known: Vec<String>,
     },
+    /// What one of several services was typed with.
+    InList {
+        /// The services before it as they were typed, with a space behind them; what follows is in the mistake.
+        before: String,
+        /// The mistake, as if that service were the only one.
+        error: Box<UsageError>,
+    },
+    /// More services than one command takes.
+    TooMany {
+        /// How many.
+        count: usize,
+    },
+    /// Of several services some have a schema of their own, and others have none.
+    Mixed {
+        /// What to type, with words to fill in.
+        line: String,
+    },
+    /// Several services, and nobody said for whom.
+    CustomerMissing {
+        /// What to type, with a word to fill in.
+        line: String,
+    },
+    /// A customer with whom no schema can begin.
+    BadCustomer {
+        /// What is wrong and the nearest good name.
+        name: BadName,
+        /// What to type instead, if there is such a name.
+        instead: Option<String>,
+    },
+    /// A customer, in a channel whose pattern has no place for one.
+    CustomerUnused {
+        /// Who was typed.
+        customer: String,
+        /// The pattern.
+        pattern: String,
+        /// The same line without them.
+        instead: String,
+    },
+    /// Several services, in a channel with one schema for all.
+    OneSchema {
+        /// The schema.
+        schema: String,
+        /// What to type, with a word to fill in.
+        line: String,
+    },
+    /// Two connections of one name.
+    SameName {
+        /// The name.
+        name: String,
+        /// The services that would have it.
+        services: [String; 2],
+        /// What to type, with words to fill in.
+        line: String,
+    },
+    /// One of several services, with a name made for it that Fivetran would not take.
+    Misnamed {
+        /// The service it was for.
+        service: Box<Service>,
+        /// What was made, and what is wrong with that.
+        name: BadName,
+        /// Whether the customer in it was typed.
+        by_customer: bool,
+        /// What to type, with words to fill in.
+        line: String,
+    },
+    /// A word that is close to a bundle's name and begins no service.
+    MisspeltBundle {
+        /// What was typed, cut to what can be shown.
+        typed: String,
+        /// What to type instead.
+        instead: String,
+    },
 }
 
 /// What a word is that was typed where the schema stands.

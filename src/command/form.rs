@@ -249,6 +249,7 @@ impl Faults {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::command::bundle::NO_BUNDLES;
     use crate::command::naming::{Customer, Schema};
     use crate::command::places::NO_DEFAULTS;
     use crate::command::surface::Surface;
@@ -267,7 +268,13 @@ mod tests {
         let catalog = Catalog::built_in();
         read(
             values,
-            &Vocabulary { slash: Surface::of("/connect-card"), catalog: &catalog, destinations, channel },
+            &Vocabulary {
+                slash: Surface::of("/connect-card"),
+                catalog: &catalog,
+                destinations,
+                channel,
+                bundles: &NO_BUNDLES,
+            },
         )
     }
 

@@ -88,7 +88,7 @@ pub(super) fn schema(words: &[&str], vocabulary: &Vocabulary<'_>) -> Option<Stri
 }
 
 /// The words without a little one before them and polite ones behind them.
-fn without_manners<'a, 'w>(words: &'w [&'a str]) -> &'w [&'a str] {
+pub(super) fn without_manners<'a, 'w>(words: &'w [&'a str]) -> &'w [&'a str] {
     match words {
         [little, rest @ ..] if !rest.is_empty() && is_little_word(little) => without_manners(rest),
         [rest @ .., filler] if !rest.is_empty() && is_filler(filler) => without_manners(rest),
@@ -105,6 +105,13 @@ pub(super) fn is_asking(word: &str) -> bool {
 /// as it stood, it would become one for good.
 pub(super) fn is_placeholder(word: &str) -> bool {
     matches!(word, "SCHEMA" | "SCHEMA.TABLE" | "YOUR_SCHEMA" | "<schema>" | "[schema]")
+}
+
+/// What the service wants after its id, in words that nobody takes for their own schema: what a line
+/// makes when it is sent as it is stays for good.
+#[must_use]
+pub fn wanted_target(kind: Option<SchemaKind>) -> &'static str {
+    if kind.is_some_and(SchemaKind::wants_table) { "SCHEMA.TABLE" } else { "SCHEMA" }
 }
 
 fn is_filler(word: &str) -> bool {

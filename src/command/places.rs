@@ -159,9 +159,10 @@ impl ChannelDefaults {
         })
     }
 
-    /// The names that the channel's pattern makes of the services it allows and that would not do.
+    /// The names that the channel's pattern makes of services and that would not do.
     fn misnamed<'a>(
         &'a self,
+        services: &'a [ServiceId],
         catalog: &'a Catalog,
         destinations: &'a Destinations,
     ) -> impl Iterator<Item = (&'a ServiceId, BadName)> {
@@ -171,7 +172,7 @@ impl ChannelDefaults {
             true => destinations.named.keys().map(|name| Some(name.as_str())).collect(),
             false => vec![None],
         };
-        let services = self.services.iter().filter(|_| self.pattern().is_some());
+        let services = services.iter().filter(|id| self.pattern().is_some() && self.allows(id));
         services.filter_map(move |id| {
             let service = catalog.get(id.as_str()).filter(|service| service.obstacle.is_none())?;
             let mut names = places.iter().filter_map(|place| self.name(service, *place));
@@ -247,19 +248,22 @@ impl Channels {
         destinations: &'a Destinations,
     ) -> impl Iterator<Item = String> {
         self.by_id.iter().flat_map(move |(channel_id, channel)| {
-            channel.misnamed(catalog, destinations).map(move |(service, bad)| {
-                let (why, remedy) = match bad.why {
-                    Why::TooLong => (
-                        format!("is longer than {MAX_NAME_LEN} characters"),
-                        "shorten the pattern, or the customer",
-                    ),
-                    _ => ("isn't a valid schema".to_owned(), "begin the pattern with a letter"),
-                };
-                format!(
-                    "channels.{channel_id}: {service} would be called “{}”, which {why}; {remedy}",
-                    bad.typed
-                )
-            })
+            let misnamed = channel.misnamed(&channel.services, catalog, destinations);
+            misnamed
+                .map(move |(service, bad)| format!("channels.{channel_id}: {}", misnamed_as(service, &bad)))
+        })
+    }
+
+    /// The same of these services, in every channel that allows them: with the channel's id.
+    pub(super) fn misnamed_among<'a>(
+        &'a self,
+        services: &'a [ServiceId],
+        catalog: &'a Catalog,
+        destinations: &'a Destinations,
+    ) -> impl Iterator<Item = (&'a str, String)> {
+        self.by_id.iter().flat_map(move |(channel_id, channel)| {
+            let misnamed = channel.misnamed(services, catalog, destinations);
+            misnamed.map(move |(service, bad)| (channel_id.as_str(), misnamed_as(service, &bad)))
         })
     }
 
@@ -268,6 +272,17 @@ impl Channels {
         let named = self.by_id.iter().map(|(id, channel)| (Some(id.as_str()), channel));
         named.chain([(None, &self.others)])
     }
+}
+
+/// What would be made of a service's name, and what to do about it.
+fn misnamed_as(service: &ServiceId, bad: &BadName) -> String {
+    let (why, remedy) = match bad.why {
+        Why::TooLong => {
+            (format!("is longer than {MAX_NAME_LEN} characters"), "shorten the pattern, or the customer")
+        }
+        _ => ("isn't a valid schema".to_owned(), "begin the pattern with a letter"),
+    };
+    format!("{service} would be called “{}”, which {why}; {remedy}", bad.typed)
 }
 
 fn unknown_service(channel_id: &str, service: &ServiceId, catalog: &Catalog) -> String {

@@ -62,9 +62,23 @@ pub(super) fn misspelt(words: &[&str], vocabulary: &Vocabulary<'_>) -> Option<Us
     fits.then(|| UsageError::MisspeltVerb { typed: echo(first), verb, instead })
 }
 
-fn near(word: &str) -> Option<Verb> {
+/// Whether a word is a verb, or taken for one as it stands.
+pub(super) fn is_taken(word: &str) -> bool {
+    meant::is_verb(word) || SYNONYMS.iter().any(|(other, _)| word.eq_ignore_ascii_case(other))
+}
+
+/// Whether a word is what a slip of the fingers makes of a name.
+pub(super) fn is_near(word: &str, name: &str) -> bool {
+    strsim::osa_distance(word, name) <= slips(word)
+}
+
+fn slips(word: &str) -> usize {
+    if word.chars().count() >= LONG { SLIPS.0 } else { SLIPS.1 }
+}
+
+pub(super) fn near(word: &str) -> Option<Verb> {
     let synonym = SYNONYMS.iter().find(|(other, _)| *other == word).map(|(_, verb)| *verb);
-    let slips = if word.chars().count() >= LONG { SLIPS.0 } else { SLIPS.1 };
+    let slips = slips(word);
     // The first one is no word to type.
     let distance = |verb: &&Verb| strsim::osa_distance(word, verb.word());
     let nearest = || VERBS.iter().skip(1).min_by_key(distance).filter(|verb| distance(verb) <= slips);

@@ -5,6 +5,7 @@
 //! once. A fault names the file and the key; it never repeats a value. Must not know which services or
 //! destinations Fivetran has.
 
+mod bundles;
 mod channels;
 mod services;
 
@@ -13,6 +14,7 @@ use std::collections::BTreeMap;
 use toml::{Table, Value};
 
 use super::Fault;
+use crate::command::bundle::Bundles;
 use crate::command::naming::Schema;
 use crate::command::places::Channels;
 use crate::fivetran::defaults::ServiceDefaults;
@@ -30,6 +32,8 @@ pub(super) struct File {
     pub(super) default_group: Option<String>,
     /// `[channels.ID]`, and what the top of the file says for all others.
     pub(super) channels: Channels,
+    /// `[bundles.NAME]`.
+    pub(super) bundles: Bundles,
     /// `[services.ID]`.
     pub(super) services: ServiceDefaults,
 }
@@ -90,6 +94,7 @@ impl Walk<'_> {
             }
         }
         file.channels.others.schema = pattern.map(Schema::Template);
+        file.bundles = self.bundles(table);
         file.services = self.service_defaults(table);
         file
     }

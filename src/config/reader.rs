@@ -13,6 +13,7 @@ use url::Url;
 
 use super::file::{self, File};
 use super::{Fault, Faults, Misspelt, Vars, halves, text};
+use crate::command::bundle::Bundles;
 use crate::command::places::{Channels, Destinations};
 use crate::fivetran::defaults::ServiceDefaults;
 use crate::fivetran::model;
@@ -42,6 +43,7 @@ pub(super) struct Reader<'a> {
 pub(super) struct Places {
     pub(super) destinations: Destinations,
     pub(super) channels: Channels,
+    pub(super) bundles: Bundles,
     pub(super) services: ServiceDefaults,
 }
 
@@ -200,10 +202,11 @@ impl Reader<'_> {
             );
             return None;
         }
-        let File { destinations: named, default_group, channels, services } = file;
+        let File { destinations: named, default_group, channels, bundles, services } = file;
         let only = named.values().next().filter(|_| named.len() == 1).cloned();
         let default_group = group.or(default_group).or(only);
-        Some(Places { destinations: Destinations { default_group, named }, channels, services })
+        let destinations = Destinations { default_group, named };
+        Some(Places { destinations, channels, bundles, services })
     }
 
     fn file(&mut self) -> File {

@@ -140,7 +140,7 @@ pub fn no_link(schema: &str, slash: &str, user: &str, channel: &str) -> SlackMes
 pub(super) fn with_proposals<'a>(
     said: SlackMessageContent,
     proposals: impl IntoIterator<Item = Proposal<'a>>,
-    label: fn(&str) -> String,
+    label: impl Fn(&str) -> String,
 ) -> SlackMessageContent {
     let Some(buttons) = type_buttons(proposals, label) else { return said };
     let mut blocks = said.blocks.clone().unwrap_or_default();
@@ -151,7 +151,7 @@ pub(super) fn with_proposals<'a>(
 /// The buttons of [`with_proposals`].
 pub(super) fn type_buttons<'a>(
     proposals: impl IntoIterator<Item = Proposal<'a>>,
-    label: fn(&str) -> String,
+    label: impl Fn(&str) -> String,
 ) -> Option<SlackBlock> {
     let buttons = TYPE.into_iter().zip(proposals).filter_map(|(action, proposal)| {
         let label = cut(&label(proposal.line), BUTTON_LIMIT);

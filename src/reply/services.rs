@@ -3,7 +3,7 @@
 use slack_morphism::prelude::{SlackBlock, SlackMessageContent};
 
 use super::markup::{Mrkdwn, content, cut, plain_section};
-use super::usage::wanted_target;
+use crate::command::meant::wanted_target;
 use crate::command::services::{Found, How};
 use crate::fivetran::catalog::{Service, ServiceStatus};
 

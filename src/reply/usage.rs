@@ -3,12 +3,14 @@
 //! Owns their wording: what is wrong, and the line to type instead. How that was found out is
 //! [`crate::command`]'s.
 
+mod several;
+
 use slack_morphism::prelude::SlackMessageContent;
 
 use super::ask::with_proposals;
 use super::help;
 use super::markup::{cut, sentences};
-use crate::command::meant::{fitted, own_table};
+use crate::command::meant::{fitted, own_table, wanted_target};
 use crate::command::proposal::Proposal;
 use crate::command::surface::Surface;
 use crate::command::{Doubt, UsageError, VERBS};
@@ -34,17 +36,20 @@ pub fn usage_for(error: &UsageError, slash: &str, user: &str, channel: &str) -> 
     let said = usage(error, Surface::of(slash));
     let lines = lines(error);
     let proposals = lines.iter().map(|line| Proposal { user, channel, slash, line });
-    with_proposals(
-        said,
-        proposals,
-        match error {
-            // They differ in the service alone.
-            UsageError::UnknownService { .. } => {
-                |line| format!("Use {}", line.split(' ').next().unwrap_or(line))
-            }
-            _ => |line| format!("Use {line}"),
-        },
-    )
+    with_proposals(said, proposals, |line| format!("Use {}", label(error, line)))
+}
+
+/// What tells a proposed line from the others.
+fn label<'a>(error: &'a UsageError, line: &'a str) -> &'a str {
+    match error {
+        // They differ in the service alone, which need not be the first.
+        UsageError::UnknownService { suggestions, .. } => {
+            let words = || line.split([' ', ',']);
+            let meant = suggestions.iter().find(|service| words().any(|word| word == service.id.as_str()));
+            meant.map_or_else(|| words().next().unwrap_or(line), |service| service.id.as_str())
+        }
+        _ => line,
+    }
 }
 
 /// The lines that a mistake proposes, the likeliest first, after the slash command. Where the schema
@@ -61,9 +66,12 @@ fn lines(error: &UsageError) -> Vec<String> {
         | UsageError::UnknownDestination { instead, .. }
         | UsageError::SchemaBehindWord { instead, .. }
         | UsageError::Unnamed { instead, .. }
+        | UsageError::BadCustomer { instead, .. }
         | UsageError::Dangling { instead, .. } => instead.clone(),
         UsageError::ServiceFirst { instead }
         | UsageError::Unparted { instead }
+        | UsageError::CustomerUnused { instead, .. }
+        | UsageError::MisspeltBundle { instead, .. }
         | UsageError::Repeated { instead } => Some(instead.clone()),
         UsageError::BadName { service, name, rest } => {
             let target = name.nearest.as_ref().map(|nearest| fitted(service, nearest));
@@ -71,6 +79,9 @@ fn lines(error: &UsageError) -> Vec<String> {
         }
         UsageError::Misfit { service, target, misfit, rest } => {
             Some(format!("{} {}{rest}", service.id, fitting((*misfit).into(), target, &service.id)))
+        }
+        UsageError::InList { before, error } => {
+            return lines(error).into_iter().map(|line| format!("{before}{line}")).collect();
         }
         _ => None,
     };
@@ -194,6 +205,23 @@ pub fn usage_sentence(error: &UsageError, slash: Surface<'_>) -> String {
             };
             format!("Where should the data go? Add {how} and {which}.")
         }
+        UsageError::InList { before, error } => {
+            let before = format!("{slash} {}", before.trim_end());
+            usage_sentence(error, Surface::of(&before))
+        }
+        UsageError::TooMany { count } => several::too_many(*count),
+        UsageError::Mixed { line } => several::mixed(slash, line),
+        UsageError::CustomerMissing { line } => several::customer_missing(slash, line),
+        UsageError::BadCustomer { name, instead } => several::bad_customer(name, instead.as_deref(), slash),
+        UsageError::CustomerUnused { customer, pattern, instead } => {
+            several::customer_unused(customer, pattern, instead, slash)
+        }
+        UsageError::OneSchema { schema, line } => several::one_schema(schema, line, slash),
+        UsageError::SameName { name, services, line } => several::same_name(name, services, line, slash),
+        UsageError::Misnamed { service, name, by_customer, line } => {
+            several::misnamed(service, name, *by_customer, line, slash)
+        }
+        UsageError::MisspeltBundle { typed, instead } => several::misspelt_bundle(typed, instead, slash),
     }
 }
 
@@ -304,12 +332,16 @@ fn bad_name(service: &Service, name: &BadName, slash: Surface<'_>, rest: &str) -
 
 /// What a pattern makes, and why that is no name.
 pub(super) fn unnamed(service: &Service, name: &BadName) -> String {
-    let why = match name.why {
+    let (service, made, why) = (cut(&service.name, 60), cut(&name.typed, 100), unfit(name));
+    format!("By this channel's pattern {service} would go to “{made}”, which {why}.")
+}
+
+/// Why a name that was made is none.
+fn unfit(name: &BadName) -> String {
+    match name.why {
         Why::TooLong => format!("is longer than {MAX_NAME_LEN} characters"),
         _ => "isn't a valid schema".to_owned(),
-    };
-    let (service, made) = (cut(&service.name, 60), cut(&name.typed, 100));
-    format!("By this channel's pattern {service} would go to “{made}”, which {why}.")
+    }
 }
 
 /// Every kind of fault in a name, so that nobody has to fix them one by one.
@@ -343,12 +375,6 @@ fn name_faults(name: &BadName) -> String {
         faults.push(format!("it is longer than {MAX_NAME_LEN} characters"));
     }
     listed(&faults)
-}
-
-/// What the service wants after its id, in words that nobody takes for their own schema: what a line
-/// makes when it is sent as it is stays for good.
-pub(super) fn wanted_target(kind: Option<SchemaKind>) -> &'static str {
-    if kind.is_some_and(SchemaKind::wants_table) { "SCHEMA.TABLE" } else { "SCHEMA" }
 }
 
 /// A target of the shape that the service takes, made of the one that it does not.

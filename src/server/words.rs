@@ -8,6 +8,7 @@ use tokio::time::timeout_at;
 
 use super::deadline::Deadline;
 use crate::command::Vocabulary;
+use crate::command::bundle::Bundles;
 use crate::command::places::{Channels, Destinations};
 use crate::command::surface::Surface;
 use crate::fivetran::catalog::Catalog;
@@ -21,6 +22,8 @@ pub struct Words {
     pub destinations: Destinations,
     /// What holds in which channel.
     pub channels: Arc<Channels>,
+    /// Services that have a name together.
+    pub bundles: Arc<Bundles>,
 }
 
 impl Words {
@@ -43,6 +46,7 @@ impl Words {
             catalog,
             destinations: &self.destinations,
             channel: self.channels.of(channel_id),
+            bundles: &self.bundles,
         }
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use connect_card::command::bundle::NO_BUNDLES;
 use connect_card::command::places::{ChannelDefaults, Destinations, NO_DEFAULTS};
 use connect_card::command::surface::Surface;
 use connect_card::command::{UsageError, Vocabulary, parse};
@@ -248,7 +249,13 @@ fn every_usage_error_keeps_slacks_limits() {
         (&NO_DEFAULTS, format!("{live} schema")),
         (&narrow, live.clone()),
     ] {
-        let vocabulary = Vocabulary { slash, catalog: &catalog, destinations: &destinations, channel };
+        let vocabulary = Vocabulary {
+            slash,
+            catalog: &catalog,
+            destinations: &destinations,
+            channel,
+            bundles: &NO_BUNDLES,
+        };
         let error = parse(&typed, &vocabulary).unwrap_err();
         assert_fits(reply::usage(&error, slash), &format!("{error:?}"));
         assert!(!reply::usage_sentence(&error, slash).is_empty());

@@ -88,7 +88,13 @@ pub(super) async fn look(report: &mut Report, config: &Config, http: reqwest::Cl
             let services = if catalog.len() == 1 { "service" } else { "services" };
             report.good(&format!("Fivetran catalogue: {} {services}", catalog.len()));
             let misnamed = config.channels.misnamed(catalog, &config.destinations);
-            for line in config.channels.unknown_services(catalog).chain(misnamed) {
+            let bundles = config.bundles.unusable_services(catalog);
+            let misnamed = misnamed.chain(config.bundles.misnamed(
+                &config.channels,
+                catalog,
+                &config.destinations,
+            ));
+            for line in config.channels.unknown_services(catalog).chain(bundles).chain(misnamed) {
                 report.bad(&format!("CONFIG: {line}"));
             }
         }

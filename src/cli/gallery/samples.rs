@@ -2,6 +2,7 @@
 //! long as it can be.
 
 mod doctor;
+mod several;
 mod usage;
 mod views;
 

@@ -15,6 +15,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use super::EXAMPLE;
 use super::stage::{CHANNEL, Fivetran, Secrets, Stage, USER, fivetran_vars, slack_vars};
 use crate::cli::{self, Exit};
+use crate::command::bundle::NO_BUNDLES;
 use crate::command::places::{Destinations, NO_DEFAULTS};
 use crate::command::surface::Surface;
 use crate::command::{self, Command, Vocabulary};
@@ -287,8 +288,13 @@ fn only_looks(typed: &str) -> bool {
     let (slash, words) = typed.split_once(char::is_whitespace).unwrap_or((typed, ""));
     let (catalog, destinations) = (Catalog::built_in(), Destinations::default());
     let slash = Surface::Slack(slash);
-    let vocabulary =
-        Vocabulary { slash, catalog: &catalog, destinations: &destinations, channel: &NO_DEFAULTS };
+    let vocabulary = Vocabulary {
+        slash,
+        catalog: &catalog,
+        destinations: &destinations,
+        channel: &NO_DEFAULTS,
+        bundles: &NO_BUNDLES,
+    };
     words.trim().is_empty()
         || matches!(
             command::parse(words, &vocabulary),

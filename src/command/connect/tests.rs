@@ -3,6 +3,7 @@
 mod by_pattern;
 
 use super::*;
+use crate::command::bundle::NO_BUNDLES;
 use crate::command::naming::Schema;
 use crate::command::places::{ChannelDefaults, Destinations, NO_DEFAULTS};
 use crate::command::surface::Surface;
@@ -18,8 +19,13 @@ fn destinations() -> Destinations {
 
 fn read_in(channel: &ChannelDefaults, catalog: &Catalog, typed: &str) -> Result<Request, UsageError> {
     let destinations = destinations();
-    let vocabulary =
-        Vocabulary { slash: Surface::of("/connect-card"), catalog, destinations: &destinations, channel };
+    let vocabulary = Vocabulary {
+        slash: Surface::of("/connect-card"),
+        catalog,
+        destinations: &destinations,
+        channel,
+        bundles: &NO_BUNDLES,
+    };
     match parse_text(typed, &vocabulary)? {
         Command::Connect(request) => Ok(request),
         _ => panic!("{typed} is another verb"),
@@ -115,6 +121,7 @@ fn help_is_asked_for_in_many_words_and_scouts_are_no_help() {
         catalog: &catalog,
         destinations: &destinations,
         channel: &NO_DEFAULTS,
+        bundles: &NO_BUNDLES,
     };
     for typed in ["help", "help me", "HELP please now", "?", "-h"] {
         let command = parse_text(typed, &vocabulary);
@@ -267,6 +274,7 @@ fn a_destination_may_be_called_by_a_little_word() {
         catalog: &catalog,
         destinations: &destinations,
         channel: &NO_DEFAULTS,
+        bundles: &NO_BUNDLES,
     };
     for (typed, group) in [("google_ads acme to at", "austria"), ("google_ads acme to in", "india")] {
         match parse_text(typed, &vocabulary) {
@@ -321,6 +329,7 @@ fn without_a_default_a_destination_must_be_said() {
         catalog: &catalog,
         destinations: &destinations,
         channel: &NO_DEFAULTS,
+        bundles: &NO_BUNDLES,
     };
     match parse_text("google_ads acme", &vocabulary) {
         Err(UsageError::NoDestination { known }) => assert_eq!(known, ["staging"]),
@@ -377,6 +386,7 @@ fn whatever_may_be_a_name_that_is_still_to_come_hangs_on_the_catalogue() {
         catalog: &catalog,
         destinations: &destinations,
         channel: &NO_DEFAULTS,
+        bundles: &NO_BUNDLES,
     };
     for (typed, hangs) in [
         ("google_ads acme", false),

@@ -125,7 +125,7 @@ impl Walk<'_> {
         customer
     }
 
-    fn services(&mut self, at: &str, value: &Value) -> Vec<ServiceId> {
+    pub(super) fn services(&mut self, at: &str, value: &Value) -> Vec<ServiceId> {
         let Some(items) = value.as_array() else {
             self.fault(at, "is not a list", "write it as [\"google_ads\", \"stripe\"]");
             return Vec::new();

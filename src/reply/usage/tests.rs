@@ -1,6 +1,7 @@
 //! Tests of what is said of a text that is no command.
 
 use super::*;
+use crate::command::bundle::NO_BUNDLES;
 use crate::command::naming::{Customer, Schema};
 use crate::command::places::{ChannelDefaults, Destinations, NO_DEFAULTS};
 use crate::command::{Vocabulary, parse};
@@ -14,8 +15,13 @@ fn words_in_the_wrong_place_are_put_right() {
         default_group: Some("default_group".to_owned()),
         named: [("staging".to_owned(), "staging_group".to_owned())].into(),
     };
-    let vocabulary =
-        Vocabulary { slash, catalog: &catalog, destinations: &destinations, channel: &NO_DEFAULTS };
+    let vocabulary = Vocabulary {
+        slash,
+        catalog: &catalog,
+        destinations: &destinations,
+        channel: &NO_DEFAULTS,
+        bundles: &NO_BUNDLES,
+    };
     let said = |typed: &str| usage_sentence(&parse(typed, &vocabulary).unwrap_err(), slash);
     for (typed, answer) in [
         ("google_ads Schema 7", "A schema can't contain spaces. Try: /connect-card google_ads schema_7"),
@@ -276,7 +282,7 @@ fn what_a_pattern_cannot_name_is_said_with_what_to_type() {
             ..ChannelDefaults::default()
         };
         let vocabulary =
-            Vocabulary { slash, catalog: &catalog, destinations: &destinations, channel: &channel };
+            Vocabulary { slash, catalog: &catalog, destinations: &destinations, channel: &channel, bundles: &NO_BUNDLES };
         let error = parse(typed, &vocabulary).unwrap_err();
         assert_eq!(usage_sentence(&error, slash), answer);
         assert_eq!(lines(&error), Vec::from_iter(line.map(str::to_owned)));

@@ -2,7 +2,7 @@
 //!
 //! Owns which mistakes the gallery shows. Must not know what is said of one.
 
-use super::Lengths;
+use super::{Lengths, several};
 use crate::command::renew;
 use crate::command::{Doubt, UsageError};
 use crate::fivetran::catalog::{Obstacle, Service, ServiceStatus};
@@ -59,7 +59,8 @@ pub(super) fn errors(
         Some(UsageError::Unnamed { service, name, instead, rest: rest.clone() })
     };
     let suggestions: Vec<_> = services.iter().take(3).cloned().collect();
-    Some(vec![
+    let several = several::errors(long, &service)?;
+    let alone = vec![
         ("incomplete", UsageError::Incomplete),
         ("schema-wanted", UsageError::SchemaWanted { verb: renew::VERB, instead: None }),
         ("not-a-schema", not_a_schema("Customer-Schema", "Ümlaut ")?),
@@ -137,5 +138,6 @@ pub(super) fn errors(
         ),
         ("no-destinations", UsageError::UnknownDestination { typed, known: vec![], instead: None }),
         ("no-destination", UsageError::NoDestination { known }),
-    ])
+    ];
+    Some(alone.into_iter().chain(several).collect())
 }

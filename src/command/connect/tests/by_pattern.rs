@@ -51,7 +51,10 @@ fn a_destination_gives_its_name_however_it_is_meant() {
         ChannelDefaults { destination: Some("staging".to_owned()), ..by("{destination}_{service}") };
     let named = |channel: &ChannelDefaults, destinations: &Destinations, typed: &str| {
         let slash = Surface::of("/x");
-        match parse_text(typed, &Vocabulary { slash, catalog: &catalog, destinations, channel }) {
+        match parse_text(
+            typed,
+            &Vocabulary { slash, catalog: &catalog, destinations, channel, bundles: &NO_BUNDLES },
+        ) {
             Ok(Command::Connect(request)) => Ok(request.target.connection_name()),
             Ok(other) => panic!("{other:?}"),
             Err(error) => Err(error),
@@ -132,6 +135,7 @@ fn of_a_channel_with_many_schemas_one_must_be_said() {
                 catalog: &catalog,
                 destinations: &destinations,
                 channel: &channel,
+                bundles: &NO_BUNDLES,
             };
             let read = parse_text(verb, &vocabulary);
             let wanted = matches!(read, Err(UsageError::SchemaWanted { instead: None, .. }));

@@ -1,0 +1,193 @@
+//! When a text is a list of services, and what belongs to which of them.
+//!
+//! Owns the commas, the word `and`, and what stands behind a service. A text that is no such list is left
+//! alone: it means what it means as one command. Pure. Must not know what a connection is called.
+
+use crate::command::connect::{Found, first, found};
+use crate::command::{is_quote, verbs};
+use crate::fivetran::catalog::{Catalog, Resolution};
+
+/// What people put before the last of several.
+const AND: [&str; 2] = ["and", "&"];
+
+/// One of the services, as it was typed.
+#[derive(Clone, Debug)]
+pub(super) struct Item<'a> {
+    /// The words for the service.
+    pub(super) service: String,
+    /// What they name.
+    pub(super) found: Option<Found>,
+    /// What stands behind it.
+    pub(super) behind: Vec<&'a str>,
+}
+
+/// Several services, and for whom.
+#[derive(Clone, Debug)]
+pub(super) struct List<'a> {
+    /// One or more; what stands behind each is its schema.
+    pub(super) items: Vec<Item<'a>>,
+    /// What stands behind the last one and belongs to all.
+    pub(super) customer: Vec<&'a str>,
+}
+
+/// Reads a list of services; `None` for any other text.
+pub(super) fn read<'a>(words: &[&'a str], catalog: &Catalog) -> Option<List<'a>> {
+    // The address of somebody's database, with its password.
+    if words.iter().any(|word| word.contains("://")) {
+        return None;
+    }
+    let parts = parts(words, catalog);
+    let mut items: Vec<_> = parts.iter().map(|part| Item::of(part, catalog)).collect();
+    if items.len() < 2 || !is_list(&items, catalog) {
+        return None;
+    }
+    let each_has_its_own = items.split_last().is_some_and(|(_, first)| first.iter().any(Item::says_more));
+    let mut customer = Vec::new();
+    if !each_has_its_own && let Some(mut last) = items.pop() {
+        items.iter_mut().filter(|item| item.found.is_none()).for_each(Item::take_all);
+        // `google_ads, stripe, acme`.
+        if last.is_lone_word() && items.len() > 1 && !last.is_near_a_service(catalog) {
+            customer.push(last.last_word()?);
+        } else {
+            last.part_unknown();
+            customer.append(&mut last.behind);
+            items.push(last);
+        }
+    } else {
+        items.iter_mut().for_each(Item::part_unknown);
+    }
+    Some(List { items, customer })
+}
+
+/// What stands between the commas, and on either side of the last `and`.
+fn parts<'a>(words: &[&'a str], catalog: &Catalog) -> Vec<Vec<&'a str>> {
+    let mut parts = vec![Vec::new()];
+    for word in words {
+        for (n, piece) in word.split(',').enumerate() {
+            if n > 0 {
+                parts.push(Vec::new());
+            }
+            // Quotes around a word with its comma are still there.
+            let piece = piece.trim_matches(is_quote);
+            if !piece.is_empty()
+                && let Some(part) = parts.last_mut()
+            {
+                part.push(piece);
+            }
+        }
+    }
+    parts.retain(|part| !part.is_empty());
+    let Some(last) = parts.pop() else { return parts };
+    match last.as_slice() {
+        [and, rest @ ..] if is_and(and) && !parts.is_empty() => {
+            parts.extend((!rest.is_empty()).then(|| rest.to_vec()));
+        }
+        words => match apart(words, parts.is_empty(), catalog) {
+            Some((left, right)) => parts.extend([left.to_vec(), right.to_vec()]),
+            None => parts.push(last),
+        },
+    }
+    parts
+}
+
+/// Two services with `and` between them, where no service is called by all of it. Without a comma
+/// before, both have to be known.
+fn apart<'a, 'w>(
+    words: &'w [&'a str],
+    alone: bool,
+    catalog: &Catalog,
+) -> Option<(&'w [&'a str], &'w [&'a str])> {
+    let known = |words: &[&str]| found(&words.join(" "), catalog).is_some();
+    let perhaps_more = |words: &[&str]| {
+        known(words) || words.split_last().is_some_and(|(_, service)| !service.is_empty() && known(service))
+    };
+    if perhaps_more(words) {
+        return None;
+    }
+    (1..words.len()).rev().filter(|&at| words.get(at).is_some_and(|word| is_and(word))).find_map(|at| {
+        let (left, right) = (words.get(..at)?, words.get(at + 1..)?);
+        let begins = || (1..=right.len()).any(|count| known(right.get(..count).unwrap_or_default()));
+        (!right.is_empty() && perhaps_more(left) && (!alone || begins())).then_some((left, right))
+    })
+}
+
+fn is_and(word: &str) -> bool {
+    AND.iter().any(|and| word.eq_ignore_ascii_case(and))
+}
+
+/// Whether these are services rather than one with something behind it that has a comma in it.
+fn is_list(items: &[Item<'_>], catalog: &Catalog) -> bool {
+    let known: Vec<_> = items.iter().enumerate().filter(|(_, item)| item.found.is_some()).collect();
+    let (last, count) = (items.len() - 1, items.len());
+    let mut unknown = items.iter().filter(|item| item.found.is_none());
+    match known.as_slice() {
+        [] => false,
+        // `google_ads Acme, Inc` has one schema, `hubspt, google_ads acme` two services.
+        [(at, item)] if item.says_more() => {
+            *at == last || unknown.all(|item| !item.is_lone_word() && item.is_near_a_service(catalog))
+        }
+        // `google_ads, acme` is a service and its schema, `google_ads, hubspt acme` two services.
+        [(at, _)] if count == 2 => {
+            unknown.all(|item| (*at == 0 && !item.is_lone_word()) || item.is_near_a_service(catalog))
+        }
+        _ => true,
+    }
+}
+
+impl<'a> Item<'a> {
+    /// The longest name wins: `Facebook Pages` before `Facebook`.
+    fn of(words: &[&'a str], catalog: &Catalog) -> Self {
+        let known = (1..=words.len()).rev().find_map(|count| {
+            let service = first(words, count);
+            found(&service, catalog).map(|found| (count, service, found))
+        });
+        match known {
+            Some((count, service, found)) => {
+                Self { service, found: Some(found), behind: words.iter().skip(count).copied().collect() }
+            }
+            // Where its name ends, the others say.
+            None => Self { service: String::new(), found: None, behind: words.to_vec() },
+        }
+    }
+
+    /// Whether anything stands behind a service that is known.
+    fn says_more(&self) -> bool {
+        self.found.is_some() && !self.behind.is_empty()
+    }
+
+    fn is_lone_word(&self) -> bool {
+        self.found.is_none() && self.behind.len() == 1
+    }
+
+    fn last_word(&self) -> Option<&'a str> {
+        self.behind.last().copied()
+    }
+
+    /// Parts an unknown service from the word behind it.
+    fn part_unknown(&mut self) {
+        if self.found.is_none() {
+            let count = self.behind.len().saturating_sub(1).max(1);
+            let rest = self.behind.split_off(count.min(self.behind.len()));
+            self.take_all();
+            self.behind = rest;
+        }
+    }
+
+    /// Takes all its words for the service.
+    fn take_all(&mut self) {
+        self.service = std::mem::take(&mut self.behind).join(" ");
+    }
+
+    /// Whether an unknown one is a known one with a slip in it.
+    fn is_near_a_service(&self, catalog: &Catalog) -> bool {
+        let without_last = self.behind.split_last().map(|(_, words)| words).filter(|words| !words.is_empty());
+        [Some(self.behind.as_slice()), without_last].into_iter().flatten().any(|words| {
+            let typed = words.join(" ").to_lowercase();
+            let Resolution::Unknown { suggestions } = catalog.resolve(&typed) else { return false };
+            suggestions.iter().any(|service| {
+                verbs::is_near(&typed, service.id.as_str())
+                    || verbs::is_near(&typed, &service.name.to_lowercase())
+            })
+        })
+    }
+}

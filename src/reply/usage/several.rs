@@ -1,0 +1,71 @@
+//! The sentences for several services at once that cannot be asked for so.
+//!
+//! Owns their wording. How a list is read is [`crate::command::several`]'s.
+
+use super::{cut, name_faults, unfit};
+use crate::command::surface::Surface;
+use crate::fivetran::catalog::Service;
+use crate::fivetran::schema::{BadName, Why};
+use crate::work::MOST_SOURCES;
+
+pub(super) fn too_many(count: usize) -> String {
+    format!(
+        "That's {count} services, and one message has room for {MOST_SOURCES}, so I didn't create anything. Type fewer \
+         at a time."
+    )
+}
+
+pub(super) fn mixed(slash: Surface<'_>, line: &str) -> String {
+    format!("Some of these services have a schema and some don't. Type one for each: {slash} {line}")
+}
+
+pub(super) fn customer_missing(slash: Surface<'_>, line: &str) -> String {
+    format!("Who are these for? Add the customer's name; each schema gets a name made of it: {slash} {line}")
+}
+
+pub(super) fn bad_customer(name: &BadName, instead: Option<&str>, slash: Surface<'_>) -> String {
+    let (typed, faults) = (cut(&name.typed, 40), name_faults(name));
+    let line = instead.map(|instead| format!(" Try: {slash} {instead}")).unwrap_or_default();
+    format!(
+        "“{typed}” can't begin the names of schemas, as a customer's name does here: {faults} (use a–z, 0–9 and _).{line}"
+    )
+}
+
+pub(super) fn customer_unused(customer: &str, pattern: &str, instead: &str, slash: Surface<'_>) -> String {
+    let pattern = cut(pattern, 100);
+    format!(
+        "Schemas are named by {pattern} here, which has no customer in it. Leave out “{customer}”: {slash} {instead}"
+    )
+}
+
+pub(super) fn one_schema(schema: &str, line: &str, slash: Surface<'_>) -> String {
+    format!(
+        "Everything in this channel goes to one schema, {schema}, and only one source fits in it. Add the customer's \
+         name, and each gets a schema of its own: {slash} {line}"
+    )
+}
+
+pub(super) fn same_name(name: &str, [one, other]: &[String; 2], line: &str, slash: Surface<'_>) -> String {
+    let (one, other) = (cut(one, 60), cut(other, 60));
+    format!(
+        "{one} and {other} would both go to “{name}”, and only one of them fits there. Type a schema for each: {slash} {line}"
+    )
+}
+
+pub(super) fn misnamed(
+    service: &Service,
+    name: &BadName,
+    by_customer: bool,
+    line: &str,
+    slash: Surface<'_>,
+) -> String {
+    let (service, made, why) = (cut(&service.name, 60), cut(&name.typed, 100), unfit(name));
+    let shorter =
+        if by_customer && name.why == Why::TooLong { "Shorten the customer's name, or type" } else { "Type" };
+    format!("{service} would go to “{made}”, which {why}. {shorter} a schema for each: {slash} {line}")
+}
+
+pub(super) fn misspelt_bundle(typed: &str, instead: &str, slash: Surface<'_>) -> String {
+    let meant = instead.split(' ').next().unwrap_or(instead);
+    format!("I don't know “{typed}”. Did you mean the bundle {meant}? Try: {slash} {instead}")
+}
