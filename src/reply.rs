@@ -20,6 +20,7 @@ pub mod onboarding;
 mod problem;
 mod refused;
 pub mod services;
+pub mod several;
 mod state;
 pub mod status;
 pub mod trouble;

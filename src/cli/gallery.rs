@@ -28,8 +28,8 @@ use crate::permission::Refused;
 use crate::reply::form::Preset;
 use crate::reply::live::{self, Note};
 use crate::reply::{
-    self, Audience, UnderWay, ask, audit, doctor, form, list as list_reply, services as services_reply,
-    status as status_reply, trouble,
+    self, Audience, UnderWay, ask, audit, doctor, form, list as list_reply, onboarding,
+    services as services_reply, several, status as status_reply, trouble,
 };
 use crate::trail::{self, End, Line, What};
 use crate::work::{Request, Work};
@@ -176,6 +176,13 @@ impl Gallery<'_> {
             ("unknown", UnderWay::Unknown),
         ] {
             self.message(&format!("already-on-it-{name}"), reply::already_on_it(&work, &under_way));
+        }
+        self.message("accepted-several", onboarding::accepted(&sample.several.onboard, &sample.reference));
+        for (name, several) in
+            [("preview", &sample.several), ("preview-long-line", &sample.several_in_a_long_line)]
+        {
+            let content = several::preview(several, &sample.slash, &sample.user, &sample.channel);
+            self.message(&format!("several-{name}"), content);
         }
         self.message("not-accepted", reply::not_accepted());
         self.message("unsure", reply::unsure());

@@ -33,6 +33,9 @@ pub const SYNC_NOW: &str = "sync_now";
 /// The buttons that type a line for the person, by their places in the message.
 pub const TYPE: [&str; 3] = ["type_first", "type_second", "type_third"];
 
+/// The button that types a line once more for somebody who has seen what would be made of it.
+pub const MAKE: &str = "make_several";
+
 /// Does nothing.
 pub const DISMISS: &str = "dismiss";
 

@@ -102,6 +102,20 @@ pub(super) fn plain_section(text: &str) -> SlackBlock {
     SlackSectionBlock::new().with_text(SlackBlockPlainText::new(cut(text, TEXT_LIMIT)).into()).into()
 }
 
+/// Lines in as few sections as hold them.
+pub(super) fn sections(lines: impl Iterator<Item = Mrkdwn>) -> Vec<SlackBlock> {
+    let mut filled: Vec<Mrkdwn> = Vec::new();
+    for line in lines {
+        match filled.pop() {
+            Some(last) if last.characters() + 1 + line.characters() <= TEXT_LIMIT => {
+                filled.push(last.raw("\n").then(&line));
+            }
+            last => filled.extend(last.into_iter().chain([line])),
+        }
+    }
+    filled.into_iter().map(Mrkdwn::section).collect()
+}
+
 pub(super) fn context(elements: Vec<SlackContextBlockElement>) -> SlackBlock {
     SlackContextBlock::new(elements).into()
 }

@@ -8,12 +8,15 @@ use slack_morphism::prelude::{
     SlackBlock, SlackBlockButtonElement, SlackBlockPlainText, SlackMessageContent, SlackSectionBlock,
 };
 
-use super::markup::{BUTTON_LIMIT, Mrkdwn, content, context, cut, local_time, plain_section, reference_line};
+use super::markup::{
+    BUTTON_LIMIT, Mrkdwn, content, context, cut, local_time, plain_section, reference_line, sections,
+};
 use super::problem::notice_sentence;
+use super::renamed;
 use crate::life::{Link, State};
 use crate::onboarding::{Onboarding, Source};
 use crate::slack::refusal;
-use crate::work::Onboard;
+use crate::work::{Onboard, Request};
 
 /// The id of the button that has a link for a source shown; its value is the source's reference.
 pub const CONNECT: &str = "connect_source";
@@ -233,12 +236,16 @@ pub fn accepted(onboard: &Onboard, reference: &str) -> SlackMessageContent {
     let count = onboard.sources.len();
     let whose = onboard.customer.as_deref().map(|it| format!(" for {it}")).unwrap_or_default();
     let lead = format!("Setting up {count} sources{whose} now. They will appear here in one message.");
-    let mut shown = Mrkdwn::default().text(&lead);
-    for source in &onboard.sources {
-        let name = cut(&source.service_name, NAME_LIMIT);
-        shown = shown.raw("\n• ").text(&name).raw(" into ").code(&source.target.connection_name());
-    }
-    content(&lead, vec![shown.section(), reference_line(reference)])
+    let line = |source: &Request| {
+        let (name, target) = (cut(&source.service_name, NAME_LIMIT), source.target.connection_name());
+        Mrkdwn::default().raw("• ").text(&name).raw(" into ").code(&target)
+    };
+    let first = Mrkdwn::default().text(&lead);
+    let mut blocks = sections(std::iter::once(first).chain(onboard.sources.iter().map(line)));
+    let retired = onboard.sources.iter().find_map(|it| Some(renamed(it.retired.as_ref()?, it)));
+    blocks.extend(retired.map(|renamed| plain_section(&renamed)));
+    blocks.push(reference_line(reference));
+    content(&lead, blocks)
 }
 
 /// Why several sources cannot share a message here.

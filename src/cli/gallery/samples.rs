@@ -13,6 +13,7 @@ use slack_morphism::prelude::SlackMessageContent;
 use super::NOW;
 use crate::command::UsageError;
 use crate::command::form::Choice;
+use crate::command::several::Several;
 use crate::command::status::{View, report};
 use crate::fivetran::catalog::{Service, ServiceId, ServiceStatus};
 use crate::fivetran::model::{ApiMessage, ConnectCard, Task};
@@ -63,6 +64,9 @@ pub(super) struct Sample {
     pub(super) request: Request,
     pub(super) card: ConnectCard,
     pub(super) works: Vec<Work>,
+    pub(super) several: Several,
+    /// The same in a line that no button carries.
+    pub(super) several_in_a_long_line: Several,
     pub(super) usage_errors: Vec<(&'static str, UsageError)>,
     /// Each with the verb that it is told after.
     pub(super) problems: Vec<(&'static str, &'static str, Notice)>,
@@ -105,6 +109,8 @@ impl Sample {
         Some(Self {
             now: NOW,
             works: works(&request, &reference),
+            several: several::asked(long, &request, false)?,
+            several_in_a_long_line: several::asked(long, &request, true)?,
             usage_errors: usage::errors(long, &request, &services)?,
             problems: problems(long, &channel, &user),
             refusals: refusals(long),

@@ -1,14 +1,44 @@
 //! Several services at once, in the gallery's two lengths.
 //!
-//! Owns what can be wrong with them. Must not know what is said of it.
+//! Owns what is asked for, and what can be wrong with it. Must not know what is said of either.
 
 use super::Lengths;
 use crate::command::UsageError;
-use crate::fivetran::catalog::Service;
-use crate::fivetran::schema::SchemaName;
-use crate::work::MOST_SOURCES;
+use crate::command::several::Several;
+use crate::fivetran::catalog::{Service, ServiceId};
+use crate::fivetran::schema::{SchemaName, Target};
+use crate::work::{MOST_SOURCES, Onboard, Request};
 
-/// Each mistake with its name in the gallery.
+/// What is asked for; where `long_line` is set, in a line that no button carries.
+pub(super) fn asked(long: &Lengths, request: &Request, long_line: bool) -> Option<Several> {
+    let ordinary = [("google_ads", "Google Ads"), ("facebook_ads", "Facebook Ads"), ("hubspot", "HubSpot")];
+    let customer = long.text("acme", "c", 63);
+    let count = if long.longest { MOST_SOURCES } else { ordinary.len() };
+    let source = |(at, (id, name)): (usize, &(&str, &str))| {
+        let name = if long.longest { request.service_name.clone() } else { (*name).to_owned() };
+        let target = if long.longest {
+            format!("{at:02}{}.{}", "s".repeat(61), "t".repeat(63)).replacen(['0', '1'], "s", 1)
+        } else {
+            format!("{customer}_{id}")
+        };
+        Some(Request {
+            service: ServiceId::parse(id).ok()?,
+            service_name: name,
+            retired: (at == 0).then(|| request.retired.clone()).flatten(),
+            target: Target::parse(&target).ok()?,
+            by_channel: true,
+            customer: Some(customer.clone()),
+            ..request.clone()
+        })
+    };
+    let sources = ordinary.iter().cycle().take(count).enumerate().filter_map(source).collect();
+    let line =
+        if long_line { "google_ads, ".repeat(200) } else { "google_ads, facebook_ads, hubspot".to_owned() };
+    let line = format!("{line} {customer}");
+    Some(Several { onboard: Onboard { customer: Some(customer), sources }, line, asks: true })
+}
+
+/// What can be wrong with it, each with its name in the gallery.
 pub(super) fn errors(long: &Lengths, service: &Service) -> Option<Vec<(&'static str, UsageError)>> {
     let ids = if long.longest {
         vec![long.text("", "service_", 100); MOST_SOURCES]
