@@ -7,6 +7,8 @@ mod arguments;
 mod blocks;
 mod directory;
 mod elements;
+mod events;
+mod files;
 mod hooks;
 mod outbound;
 mod payloads;
@@ -29,6 +31,8 @@ use serde_json::Value;
 
 pub use self::blocks::block_faults;
 pub use self::elements::Used;
+pub use self::events::Retry;
+pub use self::files::File;
 pub use self::outbound::{Ack, Outgoing, post, sign, signed_headers};
 pub use self::payloads::{QUIRKS, Quirk};
 pub use self::render::render;
@@ -68,8 +72,15 @@ pub const BOT_ID: &str = "B0BOT";
 /// The app.
 pub const APP_ID: &str = "A0SANDBOX";
 
-const SCOPES: [&str; 6] =
-    ["commands", "chat:write", "channels:read", "groups:read", "users:read", "usergroups:read"];
+const SCOPES: [&str; 7] = [
+    "commands",
+    "chat:write",
+    "channels:read",
+    "groups:read",
+    "users:read",
+    "usergroups:read",
+    "files:write",
+];
 /// Slack waits so long for an answer.
 const PATIENCE: Duration = Duration::from_secs(3);
 const CALLS_KEPT: usize = 200_000;
@@ -158,13 +169,14 @@ impl SlackStandIn {
     ) -> io::Result<Self> {
         let bound = wire::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
         let links = wire::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)))?;
+        let base = format!("http://{}", bound.addr);
         let inner = Arc::new(Inner {
-            base: format!("http://{}", bound.addr),
+            base: base.clone(),
             listening: bound.handle(),
             links: links.handle(),
             clock: Clock::new(now),
             client,
-            state: Mutex::new(State::new(&SCOPES, bot_token)),
+            state: Mutex::new(State::new(&SCOPES, bot_token, &base)),
             calls: Mutex::default(),
             faults: Mutex::default(),
             latency: Mutex::default(),
@@ -255,16 +267,24 @@ impl SlackStandIn {
         lock(&self.0.calls).iter().filter(|(known, _)| known == route).count()
     }
 
+    /// Every file that was announced, oldest first.
+    #[must_use]
+    pub fn files(&self) -> Vec<File> {
+        self.state().files.all()
+    }
+
     /// Every opened view as it now stands.
     #[must_use]
     pub fn views(&self) -> Vec<Value> {
         self.state().views.values().cloned().collect()
     }
 
-    /// One view.
+    /// One view, be it somebody's home.
     #[must_use]
     pub fn view(&self, id: &str) -> Option<Value> {
-        self.state().views.get(id).cloned()
+        let state = self.state();
+        let home = || state.homes.values().find(|home| home["id"] == id);
+        state.views.get(id).or_else(home).cloned()
     }
 
     /// Sets the scopes that the bot's token has.
@@ -405,6 +425,7 @@ async fn handle(inner: Arc<Inner>, request: Request) -> Outcome {
     let route = match &method {
         Some(method) => method.as_str(),
         None if request.path.starts_with("/commands/") => "response_url",
+        None if request.path.starts_with(files::UPLOADS) => "upload",
         None => "unknown",
     };
     let arguments = match &method {
@@ -447,6 +468,7 @@ async fn handle(inner: Arc<Inner>, request: Request) -> Outcome {
         let answer = match route {
             "unknown" => Answer::text(404, "not found"),
             "response_url" => hooks::answer(&request, &mut state, now),
+            "upload" => state.files.upload(&request),
             "apps.connections.open" => {
                 let asked = arguments.clone().unwrap_or_default();
                 lock(&inner.sockets).open(&request, &asked, &state.bot_token, now)

@@ -33,7 +33,7 @@ pub(super) fn read(request: &Request) -> Result<Value, &'static str> {
         }
     }
     // Structures may come as text which holds JSON, in forms always.
-    for name in ["blocks", "attachments", "view", "metadata"] {
+    for name in ["blocks", "attachments", "view", "metadata", "files"] {
         let decoded = arguments
             .get(name)
             .and_then(Value::as_str)

@@ -25,7 +25,7 @@ use crate::tape::{self, Beginning, Party};
 
 const COMMANDS: &str = "/slack/commands";
 const INTERACTIVITY: &str = "/slack/interactivity";
-const VERIFICATION_TOKEN: &str = "sandbox-verification-token";
+pub(super) const VERIFICATION_TOKEN: &str = "sandbox-verification-token";
 
 /// What the bot answered at once.
 #[derive(Debug, Clone)]
@@ -337,7 +337,11 @@ impl SlackStandIn {
         })
     }
 
-    async fn interact(&self, bot_url: &str, payload: Value) -> io::Result<Ack> {
+    /// Sends an interaction with this payload.
+    ///
+    /// # Errors
+    /// When the bot's answer takes more than three seconds, or Slack does not take it.
+    pub async fn interact(&self, bot_url: &str, payload: Value) -> io::Result<Ack> {
         let mut shaped = payload.clone();
         self.shape(&mut shaped);
         let request = self.interaction_request(&shaped);

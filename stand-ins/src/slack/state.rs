@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 
 use super::TEAM_ID;
 use super::directory::Directory;
+use super::files::Files;
 use crate::encoding::random_name;
 
 const TRIGGER_LIFE: SignedDuration = SignedDuration::from_secs(3);
@@ -126,6 +127,9 @@ pub(crate) struct State {
     pub(crate) on_screen: Vec<(String, String)>,
     /// The home that the app shows each person.
     pub(crate) homes: BTreeMap<String, Value>,
+    pub(super) files: Files,
+    /// The stand-in's own address.
+    pub(crate) base: String,
     pub(crate) scopes: Vec<String>,
     /// The one token that is known.
     pub(crate) bot_token: String,
@@ -138,7 +142,7 @@ pub(crate) struct State {
 }
 
 impl State {
-    pub(crate) fn new(scopes: &[&str], bot_token: &str) -> Self {
+    pub(crate) fn new(scopes: &[&str], bot_token: &str, base: &str) -> Self {
         Self {
             directory: Directory::new(),
             messages: Vec::new(),
@@ -146,6 +150,8 @@ impl State {
             views: BTreeMap::new(),
             on_screen: Vec::new(),
             homes: BTreeMap::new(),
+            files: Files::default(),
+            base: base.to_owned(),
             scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
             bot_token: bot_token.to_owned(),
             bot_app: super::APP_ID.to_owned(),
@@ -378,7 +384,7 @@ mod tests {
 
     #[test]
     fn time_stamps_increase_even_within_a_microsecond() {
-        let mut state = State::new(&[], "x");
+        let mut state = State::new(&[], "x", "");
         let now = Timestamp::from_second(1_700_000_000).unwrap();
         let first = state.ts(now);
         assert_eq!(first, "1700000000.000000");
@@ -387,7 +393,7 @@ mod tests {
 
     #[test]
     fn a_trigger_works_once_and_for_three_seconds() {
-        let mut state = State::new(&[], "x");
+        let mut state = State::new(&[], "x", "");
         let at = |second: i64| Timestamp::from_second(1_700_000_000 + second).unwrap();
         let (trigger, late) = (state.trigger("U1", at(0)), state.trigger("U1", at(0)));
         assert_eq!(state.exchange(&trigger, at(3)), Ok("U1".to_owned()));

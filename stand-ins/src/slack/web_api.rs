@@ -94,6 +94,8 @@ fn required(method: &str) -> &'static [&'static str] {
         "chat.update" => &["channel", "ts"],
         "views.open" | "views.update" => &["view"],
         "views.publish" => &["user_id", "view"],
+        "files.getUploadURLExternal" => &["length", "filename"],
+        "files.completeUploadExternal" => &["files"],
         "users.info" => &["user"],
         "usergroups.users.list" => &["usergroup"],
         _ => &[],
@@ -103,6 +105,7 @@ fn required(method: &str) -> &'static [&'static str] {
 fn scope(method: &str) -> &'static str {
     match method {
         "chat.postMessage" | "chat.update" | "chat.postEphemeral" => "chat:write",
+        "files.getUploadURLExternal" | "files.completeUploadExternal" => "files:write",
         "users.info" | "bots.info" => "users:read",
         "usergroups.users.list" => "usergroups:read",
         _ => "",
@@ -126,7 +129,9 @@ fn call(method: &str, arguments: &Value, state: &mut State, now: Timestamp) -> S
         "chat.postEphemeral" => post_ephemeral(arguments, state, now),
         "views.open" => views_open(arguments, state, now),
         "views.update" => views_update(arguments, state, now),
-        "views.publish" => views_publish(arguments, state),
+        "views.publish" => views_publish(arguments, state, now),
+        "files.getUploadURLExternal" => upload_url(arguments, state),
+        "files.completeUploadExternal" => complete_upload(arguments, state, now),
         "bots.info" => bots_info(arguments, state),
         "users.info" => match state.directory.user(text(arguments, "user")) {
             Some(user) => Ok(json!({ "user": user.to_json(state.directory.organisation) })),
@@ -243,7 +248,7 @@ fn views_open(arguments: &Value, state: &mut State, now: Timestamp) -> Success {
 }
 
 /// The home that the app shows one person. <https://docs.slack.dev/reference/methods/views.publish>
-fn views_publish(arguments: &Value, state: &mut State) -> Success {
+fn views_publish(arguments: &Value, state: &mut State, now: Timestamp) -> Success {
     let (user, view) = (text(arguments, "user_id"), &arguments["view"]);
     check_view(view)?;
     if view["type"] != "home" {
@@ -252,11 +257,58 @@ fn views_publish(arguments: &Value, state: &mut State) -> Success {
     if state.directory.user(user).is_none() {
         return Err("user_not_found".into());
     }
+    let shown = state.homes.get(user);
+    let hash = &arguments["hash"];
+    if hash.is_string() && shown.is_some_and(|shown| shown["hash"] != *hash) {
+        return Err("hash_conflict".into());
+    }
+    // One person's Home keeps its id, whatever is published in it.
+    let id = shown.map(|shown| shown["id"].clone());
     let mut view = view.clone();
-    view["id"] = json!(format!("V0{:08}", state.number()));
+    view["id"] = id.unwrap_or_else(|| json!(format!("V0{:08}", state.number())));
+    view["hash"] = json!(state.view_hash(now));
+    view["team_id"] = json!(TEAM_ID);
+    view["app_id"] = json!(APP_ID);
+    view["app_installed_team_id"] = json!(TEAM_ID);
+    view["bot_id"] = json!(BOT_ID);
+    view["root_view_id"] = view["id"].clone();
+    view["state"] = json!({ "values": {} });
     name_blocks(&mut view);
     state.homes.insert(user.to_owned(), view.clone());
     Ok(json!({ "view": view }))
+}
+
+/// <https://docs.slack.dev/reference/methods/files.getUploadURLExternal>
+fn upload_url(arguments: &Value, state: &mut State) -> Success {
+    // A number, or one in a form.
+    let length = &arguments["length"];
+    let length = length.as_u64().or_else(|| length.as_str()?.parse().ok()).filter(|length| *length > 0);
+    let length = length.and_then(|length| usize::try_from(length).ok()).ok_or("invalid_arguments")?;
+    let number = state.number();
+    let (id, path) = state.files.announce(number, text(arguments, "filename"), length);
+    Ok(json!({ "upload_url": format!("{}{path}", state.base), "file_id": id }))
+}
+
+/// <https://docs.slack.dev/reference/methods/files.completeUploadExternal>
+fn complete_upload(arguments: &Value, state: &mut State, now: Timestamp) -> Success {
+    let asked = arguments["files"].as_array().ok_or("invalid_arguments")?;
+    // "If not specified the file will be private."
+    let channel = match &arguments["channel_id"] {
+        Value::Null => None,
+        id => Some(writable_channel(&json!({ "channel": id }), state)?),
+    };
+    let mut shared = Vec::new();
+    for asked in asked {
+        let file = state.files.waiting(text(asked, "id")).ok_or("file_not_found")?;
+        file.channel.clone_from(&channel);
+        let title = asked["title"].as_str().unwrap_or(&file.name);
+        shared.push(json!({ "id": file.id, "title": title, "name": file.name }));
+    }
+    if let Some(channel) = &channel {
+        let payload = json!({ "text": arguments["initial_comment"], "files": shared });
+        state.post(channel, None, Via::PostMessage, payload, now);
+    }
+    Ok(json!({ "files": shared }))
 }
 
 fn views_update(arguments: &Value, state: &mut State, now: Timestamp) -> Success {
