@@ -8,6 +8,7 @@
 mod changes;
 mod commands;
 mod connections;
+mod homes;
 mod messages;
 mod onboardings;
 mod scene;
@@ -67,6 +68,8 @@ scenarios! {
         a_group_knows_when_it_was_listed_last
         what_is_over_is_forgotten_and_nothing_else
         a_link_that_is_taken_over_stays_so_until_it_is_touched;
+    homes:
+        a_home_lists_ones_own_or_everybodys_most_urgent_first;
     messages:
         a_message_is_edited_by_one_process_at_a_time
         what_an_edit_came_to_is_kept
@@ -115,7 +118,7 @@ fields! {
     keep_identity kept_identity command keep_lines take_turn lines forget_lines record_turn hurry_turn release_turn
     oldest_line line_behind line_before void_lines purge_lines;
     change new_messages place_messages show_messages leave_messages tell sweep_groups by_key by_link by_schema of_channel
-    count_of_channel of_message watched claim_looks hasten_looks ticked missing purge_connections claim_sweeps
+    count_of_channel of_requester count_of_requester of_house count_of_house of_message watched claim_looks hasten_looks ticked missing purge_connections claim_sweeps
     hasten_sweeps sweep_pages
     oldest_sweep listed record_sweep release_sweeps claim_messages hasten_messages claim_message news forget_news record_message disturb_message backlog
     release_messages purge_messages purge_news links_left links_taken;
@@ -130,7 +133,8 @@ fn named<'a>(statements: &'a mut Statements, name: &str) -> &'a mut &'static str
 
 /// All changes, by the scenario that has to fail.
 fn all_changes() -> impl Iterator<Item = &'static (&'static str, &'static [Change])> {
-    CHANGES.iter().chain(set_back::CHANGES).chain(onboardings::CHANGES).chain(trail::CHANGES)
+    let own = homes::CHANGES.iter().chain(onboardings::CHANGES);
+    CHANGES.iter().chain(own).chain(set_back::CHANGES).chain(trail::CHANGES)
 }
 
 /// The set with one statement changed, and that statement. Both live until the process ends, like the

@@ -41,6 +41,7 @@ const LATER_ON_SQLITE: &[Step] = &[
     step!("0010_measured.sql"),
     step!("0011_audit.sql"),
     step!("0012_onboarding.sql"),
+    step!("0013_home.sql"),
 ];
 
 const LATER_ON_POSTGRES: &[Step] = &[
@@ -53,6 +54,7 @@ const LATER_ON_POSTGRES: &[Step] = &[
     step!("0010_measured.sql"),
     step!("0011_audit.sql"),
     step!("0012_onboarding.sql"),
+    step!("0013_home.sql"),
 ];
 
 /// Where it is written which of the later steps were taken.
@@ -140,7 +142,7 @@ mod tests {
     }
 
     /// Those of the later steps, which are the same for both engines.
-    const LATER: [&str; 9] = [
+    const LATER: [&str; 10] = [
         "5301c40e88b132b2afa94b4f1f5c65061262c299633f0b9be62f7af782b6cfb2abb2580fc1b7e793a79d422a91b9aae6",
         "f5568437bc15543446b51085d568332f6334532115a062abf1f1648523d38998ea7f9209393d9ad8dbd8b90ac72fa7c0",
         "d6e50add0eee3a9274593392d02e7f0b5d6b38340ded3853e50816ae2cae2428c289a985c68a2e7ce54b5600e9f4570c",
@@ -150,6 +152,7 @@ mod tests {
         "83c2d47de235e0df6cc99d03ab6aa0e2a7d9c75997e18da80b0ada87aebab34e4231069076cef3995c1eaa6fb0525899",
         "907cb4fa28e2bb2598e4c33ee9284be59a38383f96a2dbbb6b729177e3ff543ea5f53498b85de5f2e7963422eaf45f97",
         "abd12a4c9d83d735687e4d81b5c5171c49102eb182563fd026474dad5e1a4e6bd6c4447c998ce0ec88c2d98511a54d2d",
+        "542da1463faf68216d6e5cd789627dfd1143f4d86c655a8cdfbc08eb79eada4ca396c4d8b68748dfe589a9e47210e6bf",
     ];
 
     #[test]

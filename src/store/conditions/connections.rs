@@ -18,12 +18,12 @@ fn names(keys: &[Key]) -> Vec<String> {
 }
 
 /// The same, but for something.
-fn but(mut connection: Connection, change: impl FnOnce(&mut Connection)) -> Connection {
+pub(super) fn but(mut connection: Connection, change: impl FnOnce(&mut Connection)) -> Connection {
     change(&mut connection);
     connection
 }
 
-fn in_state(group_id: &str, name: &str, state: State) -> Connection {
+pub(super) fn in_state(group_id: &str, name: &str, state: State) -> Connection {
     but(connection(group_id, name), |it| it.link.state = state)
 }
 

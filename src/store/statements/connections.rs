@@ -38,6 +38,16 @@ pub(in crate::store) struct ConnectionStatements {
     pub(in crate::store) of_channel: &'static str,
     /// How many those are, up to `$3`.
     pub(in crate::store) count_of_channel: &'static str,
+    /// Connections that somebody asked for, the most urgent first. `$1` workspace, `$2` who, `$3` and `$4`
+    /// from which urgency on and below which, `$5` how many to pass over, `$6` how many.
+    pub(in crate::store) of_requester: &'static str,
+    /// How many those are, up to `$5`.
+    pub(in crate::store) count_of_requester: &'static str,
+    /// The same of everybody. `$1` workspace, `$2` and `$3` the urgency, `$4` how many to pass over, `$5`
+    /// how many.
+    pub(in crate::store) of_house: &'static str,
+    /// How many those are, up to `$4`.
+    pub(in crate::store) count_of_house: &'static str,
     /// The connections that a message is about. `$1` its id, `$2` and `$3` the group and name in its row.
     pub(in crate::store) of_message: &'static str,
     /// The watched ones of a group, in short. `$1` group, `$2` and `$3` after which time and name, `$4`
@@ -214,6 +224,24 @@ macro_rules! connection_statements {
             count_of_channel: concat!(
                 "SELECT count(*) AS n FROM (SELECT 1 FROM connection WHERE channel_id = $2 AND urgency < 9 AND ",
                 one_house!(""), " LIMIT $3) AS counted"
+            ),
+            of_requester: concat!(
+                columns!(),
+                "WHERE c.requester = $2 AND c.urgency >= $3 AND c.urgency < $4 AND ", one_house!("c."),
+                " ORDER BY c.urgency, c.expires_at, c.name LIMIT $6 OFFSET $5"
+            ),
+            count_of_requester: concat!(
+                "SELECT count(*) AS n FROM (SELECT 1 FROM connection WHERE requester = $2 AND urgency >= $3 \
+                 AND urgency < $4 AND ", one_house!(""), " LIMIT $5) AS counted"
+            ),
+            of_house: concat!(
+                columns!(),
+                "WHERE c.urgency >= $2 AND c.urgency < $3 AND ", one_house!("c."),
+                " ORDER BY c.urgency, c.expires_at, c.name LIMIT $5 OFFSET $4"
+            ),
+            count_of_house: concat!(
+                "SELECT count(*) AS n FROM (SELECT 1 FROM connection WHERE urgency >= $2 AND urgency < $3 AND ",
+                one_house!(""), " LIMIT $4) AS counted"
             ),
             of_message: concat!(
                 columns!(),
