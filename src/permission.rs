@@ -161,30 +161,31 @@ impl Gate {
         now: Timestamp,
         limit: Instant,
     ) -> Result<String, Refused> {
-        let end = limit.min(Instant::now() + PATIENCE);
-        self.judge(person, channel_id, now, end).await.map_err(|reason| {
+        let channels = &self.permissions.channels;
+        let judged = if channels.is_empty() || channels.iter().any(|id| id == channel_id) {
+            let Admission { team_id, refused } = self.admit(person, now, limit).await;
+            refused.map_or(Ok(team_id), Err)
+        } else {
+            Err(self.refused(Reason::Channel))
+        };
+        judged.inspect_err(|Refused { reason, .. }| {
             let (team, user) = (person.workspace.id(), &person.user_id);
             tracing::info!(team, channel = channel_id, user, ?reason, "somebody was not permitted");
-            let ask = self.permissions.users.iter().take(ASKED).cloned().collect();
-            Refused { reason, ask }
         })
     }
 
-    async fn judge(
-        &self,
-        person: &Person,
-        channel_id: &str,
-        now: Timestamp,
-        end: Instant,
-    ) -> Result<String, Reason> {
-        let Permissions { users, user_groups, channels } = &self.permissions;
-        if !channels.is_empty() && !channels.iter().any(|id| id == channel_id) {
-            return Err(Reason::Channel);
-        }
+    /// Whether this person may use the bot at all, as far as no channel is concerned. Takes as long as
+    /// [`Self::authorize`].
+    pub async fn admit(&self, person: &Person, now: Timestamp, limit: Instant) -> Admission {
+        let end = limit.min(Instant::now() + PATIENCE);
+        let Permissions { users, user_groups, .. } = &self.permissions;
         let named = users.contains(&person.user_id);
         let anybody = users.is_empty() && user_groups.is_empty();
+        let kept_under = |own: &Own| own.id().or(Own::of_request(person).id()).unwrap_or_default().to_owned();
         if !named && !anybody && user_groups.is_empty() {
-            return Err(Reason::NotListed);
+            let own = self.directory.identity_before().as_ref().map(Own::told);
+            let team_id = kept_under(&own.unwrap_or_else(|| Own::of_request(person)));
+            return Admission { team_id, refused: Some(self.refused(Reason::NotListed)) };
         }
         let in_a_group = async {
             if named || anybody {
@@ -194,27 +195,13 @@ impl Gate {
             asked.await.unwrap_or(Err(Unclear::Silent))
         };
         let (known, in_a_group) = tokio::join!(self.known(person, end, now), in_a_group);
-        let Known { own, standing, unclear } = known;
-        match standing {
-            Standing::Unseen if named => return Err(Reason::Unseen),
-            Standing::Outsider | Standing::Unseen => return Err(Reason::Outsider),
-            Standing::Deleted => return Err(Reason::Deleted),
-            // Whoever put a person on the list by name meant it.
-            _ if named => {}
-            Standing::Guest => return Err(Reason::Guest),
-            Standing::Unplaced => return Err(Reason::Unplaced(unclear.unwrap_or(Unclear::Untold))),
-            Standing::FromHere if !anybody => match unclear {
-                // Nobody will ever know here, as the log at start says; the group is what there is.
-                None | Some(Unclear::NoToken | Unclear::MissingScope(_)) => {}
-                Some(unclear) => return Err(Reason::Unknown(unclear)),
-            },
-            Standing::FromHere | Standing::Member => {}
-        }
-        match in_a_group {
-            Ok(true) => Ok(own.id().or(Own::of_request(person).id()).unwrap_or_default().to_owned()),
-            Ok(false) => Err(Reason::NotListed),
-            Err(unclear) => Err(Reason::Unclear(unclear)),
-        }
+        let team_id = kept_under(&known.own);
+        let judged = judge(known, named, anybody, in_a_group);
+        Admission { team_id, refused: judged.err().map(|reason| self.refused(reason)) }
+    }
+
+    fn refused(&self, reason: Reason) -> Refused {
+        Refused { reason, ask: self.permissions.users.iter().take(ASKED).cloned().collect() }
     }
 
     /// What is known of a person: now, or, if that speaks against the person, from before.
@@ -262,6 +249,40 @@ impl Gate {
         for gap in gaps(&self.permissions, scopes.as_deref()) {
             tracing::warn!("{}", gap.sentence);
         }
+    }
+}
+
+/// Whether somebody may use the bot where no channel is concerned.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Admission {
+    /// What everything of the bot's workspace or organisation is kept under.
+    pub team_id: String,
+    /// Why the person may not, if that is so.
+    pub refused: Option<Refused>,
+}
+
+/// Whether somebody of whom so much is known may use the bot.
+fn judge(known: Known, named: bool, anybody: bool, in_a_group: Result<bool, Unclear>) -> Result<(), Reason> {
+    let Known { standing, unclear, .. } = known;
+    match standing {
+        Standing::Unseen if named => return Err(Reason::Unseen),
+        Standing::Outsider | Standing::Unseen => return Err(Reason::Outsider),
+        Standing::Deleted => return Err(Reason::Deleted),
+        // Whoever put a person on the list by name meant it.
+        _ if named => {}
+        Standing::Guest => return Err(Reason::Guest),
+        Standing::Unplaced => return Err(Reason::Unplaced(unclear.unwrap_or(Unclear::Untold))),
+        Standing::FromHere if !anybody => match unclear {
+            // Nobody will ever know here, as the log at start says; the group is what there is.
+            None | Some(Unclear::NoToken | Unclear::MissingScope(_)) => {}
+            Some(unclear) => return Err(Reason::Unknown(unclear)),
+        },
+        Standing::FromHere | Standing::Member => {}
+    }
+    match in_a_group {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Reason::NotListed),
+        Err(unclear) => Err(Reason::Unclear(unclear)),
     }
 }
 
