@@ -210,9 +210,10 @@ impl App {
             metrics.map(|listener| serve(listener, server::metrics_routes(Arc::clone(&state.health))));
         let sockets = opener.map(|opener| {
             let (commands, interactivity) = (Arc::clone(&state.commands), Arc::clone(&state.interactivity));
+            let events = Arc::clone(&state.events);
             let (clock, metrics) = (parts.clock.clone(), parts.metrics.clone());
             let web_api = parts.web_api.clone();
-            let sockets = Sockets { clock, metrics, opener, web_api, commands, interactivity, open };
+            let sockets = Sockets { clock, metrics, opener, web_api, commands, interactivity, events, open };
             tokio::spawn(sockets::keep(sockets, close_listeners.clone()))
         });
         let requests = serve(listener, server::routes(state));

@@ -11,6 +11,7 @@ pub mod doctor;
 mod error;
 pub mod form;
 pub mod help;
+pub mod home;
 pub mod list;
 pub mod meant;
 pub mod naming;

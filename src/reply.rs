@@ -10,8 +10,10 @@
 
 pub mod ask;
 pub mod audit;
+pub mod csv;
 pub mod doctor;
 pub mod form;
+pub mod home;
 mod in_the_way;
 pub mod list;
 pub mod live;

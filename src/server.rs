@@ -9,9 +9,11 @@ pub mod commands;
 pub mod connected;
 mod deadline;
 pub mod doctor;
+pub mod events;
 mod feedback;
 pub mod form;
 pub mod health;
+pub mod home;
 pub mod interactivity;
 mod line;
 mod list;
@@ -80,6 +82,7 @@ pub fn routes(state: RouteState) -> Router {
     Router::new()
         .route("/slack/commands", post(commands::handle))
         .route("/slack/interactivity", post(interactivity::handle))
+        .route("/slack/events", post(events::handle))
         .route("/connected/{command}", get(connected::handle))
         .route("/healthz", get(health::healthz))
         .route("/readyz", get(health::readyz))

@@ -10,6 +10,7 @@
 pub mod caller;
 mod complaints;
 pub mod envelope;
+pub mod event;
 pub mod id;
 pub mod interaction;
 pub mod manifest;

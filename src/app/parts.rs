@@ -28,8 +28,10 @@ use crate::server::accept::Intake;
 use crate::server::commands::Commands;
 use crate::server::connected::Connected;
 use crate::server::doctor::Doctor;
+use crate::server::events::Events;
 use crate::server::form::Forms;
 use crate::server::health::{Health, Reached};
+use crate::server::home::{Homes, Places};
 use crate::server::interactivity::Interactivity;
 use crate::server::signed::Signed;
 use crate::server::state::RouteState;
@@ -261,7 +263,20 @@ impl Parts {
             audience: self.audience,
             doctor,
         });
+        let homes = Arc::new(Homes {
+            clock: clock.clone(),
+            web_api: self.web_api.clone(),
+            gate: Arc::clone(gate),
+            intake: intake.clone(),
+            store: store.clone(),
+            places: Places::default(),
+        });
         RouteState {
+            events: Arc::new(Events {
+                metrics: metrics.clone(),
+                signed: Arc::clone(&signed),
+                homes: Arc::clone(&homes),
+            }),
             commands: Arc::clone(&commands),
             interactivity: Arc::new(Interactivity {
                 clock: clock.clone(),
@@ -274,6 +289,7 @@ impl Parts {
                 store: store.clone(),
                 forms,
                 commands,
+                homes,
             }),
             connected: Arc::new(Connected { store: store.clone(), watcher: Arc::clone(watcher) }),
             health: Arc::new(Health {

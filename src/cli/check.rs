@@ -34,10 +34,15 @@ use crate::store::{
 /// to spare.
 const SKEW_LIMIT_S: i64 = 60;
 /// Scopes that the bot works without, and what each is for.
-const OPTIONAL_SCOPES: [(&str, &str); 2] = [
+const OPTIONAL_SCOPES: [(&str, &str); 3] = [
     ("users:read", "telling members from guests and people from other workspaces"),
     ("usergroups:read", "ALLOWED_USER_GROUPS"),
+    ("files:write", "sending the list in Home as a file"),
 ];
+/// An app that was asked for that scope has the rest, too. Whether one has it by hand, no call tells.
+const HOME: &str = "Slack Home: if the app was made from an earlier manifest, turn the Home Tab on under App Home \
+                    and subscribe to the bot event app_home_opened under Event Subscriptions, without Socket Mode at \
+                    your PUBLIC_URL and /slack/events; see docs/home.md";
 /// The folder from which `deploy/systemd` runs the bot.
 pub(super) const SERVICE_FOLDER: &str = "/etc/connect-card";
 /// The one in which that keeps what it writes.
@@ -263,6 +268,9 @@ async fn slack(report: &mut Report, config: &Config, http: reqwest::Client) {
                 "Slack scopes: {scope} is not granted; it is only needed for {feature}; to grant it, reinstall the app and allow it"
             ));
         }
+    }
+    if !granted("files:write") {
+        report.note(HOME);
     }
     audit_channel(report, config);
     who_may(report, &config.permissions, Some(&scopes));

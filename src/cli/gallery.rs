@@ -5,6 +5,7 @@
 //! them to Slack's limits and a reviewer sees each change of words. What is in it is made up; its
 //! links lead nowhere. Must not know how a sentence is made: it calls what `reply` offers everybody.
 
+mod homes;
 mod samples;
 
 use jiff::{SignedDuration, Timestamp};
@@ -42,6 +43,8 @@ pub enum Kind {
     Message,
     /// A modal view.
     Modal,
+    /// What the app's Home shows a person.
+    Home,
     /// The answer to somebody who types into a list of choices.
     Options,
 }
@@ -85,6 +88,7 @@ pub fn entries() -> Vec<Entry> {
         gallery.doctor();
         gallery.status();
         gallery.form();
+        gallery.homes();
         gallery.audit();
     }
     entries.0

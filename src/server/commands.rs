@@ -290,10 +290,8 @@ impl Commands {
 
     /// The links of the channel of the command.
     async fn links(&self, typed: &SlashCommand, deadline: Deadline) -> SlackMessageContent {
-        let (store, team, channel) = (self.store.clone(), typed.team_id.clone(), typed.channel_id.clone());
-        let now = self.clock.now();
-        let page = deadline.wait_for(async move { page_of(&store, &team, &channel, 0, now).await }).await;
-        match page.unwrap_or(Err(StoreError::Unanswered)) {
+        let here = (typed.team_id.as_str(), typed.channel_id.as_str());
+        match page_of(&self.store, here, 0, self.clock.now(), deadline).await {
             Ok(page) => list_reply::list(&page, Some(&typed.command)),
             Err(error) => {
                 tracing::error!(%error, "could not look the links of a channel up");

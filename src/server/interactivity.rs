@@ -20,6 +20,7 @@ use super::commands::Commands;
 use super::deadline::Deadline;
 use super::feedback::{self, Feedback, Way};
 use super::form::Forms;
+use super::home::Homes;
 use super::json;
 use super::list::page as page_of;
 use super::signed::{self, Signed};
@@ -27,7 +28,7 @@ use crate::clock::Clock;
 use crate::command::proposal::Proposal;
 use crate::command::{cancel, renew, sync};
 use crate::journal::Progress;
-use crate::life::{Link, State};
+use crate::life::{Link, Place, State};
 use crate::permission::{Gate, Home, Person, Reason, Refused};
 use crate::reply::list::{BACK, NEXT};
 use crate::reply::live::{OPEN_CARD, RENEW};
@@ -65,10 +66,11 @@ pub struct Interactivity {
     pub forms: Arc<Forms>,
     /// What becomes of a line that a button types.
     pub commands: Arc<Commands>,
+    /// What becomes of a press in the app's Home.
+    pub homes: Arc<Homes>,
 }
 
-/// Answers one interaction. One that is unknown is answered all the same, and only its kind is
-/// logged: the rest holds what people typed, and a response_url.
+/// Answers one interaction, an unknown one too. Only its kind is logged: the rest holds what people typed.
 pub async fn handle(Shared(route): Shared<Arc<Interactivity>>, request: Request) -> Response {
     let deadline = Deadline::of(request.extensions());
     let (answer, response) = match route.receive(request, deadline).await {
@@ -136,6 +138,9 @@ async fn respond(
         }
         // What a button that opens a link does, the browser does.
         "block_actions" if interaction.action.as_ref().is_some_and(|it| it.id == OPEN_CARD) => replied(None),
+        "block_actions" if interaction.home().is_some() => {
+            (route.homes.pressed(key, &interaction, deadline).await, None)
+        }
         "block_actions" => match Press::of(route, &interaction, deadline) {
             Ok(press) => {
                 let said = press.answer(route, key).await;
@@ -309,9 +314,8 @@ impl Press {
     /// Whether the press came from the very message of the link. No other message is in the same place,
     /// whatever Slack tells of the workspace.
     fn is_in_message_of(&self, link: &Link) -> bool {
-        let place = link.message.as_ref();
-        place.is_some_and(|place| place.channel == self.pressed_in)
-            && place.map(|place| &place.ts) == self.message_ts.as_ref()
+        let here = |it: &Place| it.channel == self.pressed_in && Some(&it.ts) == self.message_ts.as_ref();
+        link.message.as_ref().is_some_and(here)
     }
 
     /// Only the person who was asked may answer, where they were asked.
@@ -342,8 +346,8 @@ impl Press {
 
     /// Types the line that was proposed to this person, here: from there on it is as if they had.
     async fn types(&self, route: &Interactivity, key: &[u8], team_id: &str) -> Result<Feedback, StoreError> {
-        let proposal = Proposal::parse(&self.value)
-            .filter(|proposal| proposal.user == self.user_id && proposal.channel == self.channel_id);
+        let theirs = |it: &Proposal<'_>| it.user == self.user_id && it.channel == self.channel_id;
+        let proposal = Proposal::parse(&self.value).filter(theirs);
         let Some(proposal) = proposal else { return Ok(Feedback::ephemeral(ask::not_yours())) };
         if self.asked_too_long_ago(route) {
             return Ok(Feedback::replace(ask::too_old()));
@@ -389,12 +393,10 @@ impl Press {
         Ok(stored.map(|stored| stored.connection.link))
     }
 
-    /// The link that a button is about, only in the channel that it was asked for in.
+    /// The same, only in the channel that it was asked for in.
     async fn link_here(&self, route: &Interactivity, team_id: &str) -> Result<Option<Link>, StoreError> {
         let link = self.look_up(route).await?;
-        let is_here =
-            |link: &Link| id::may_be_one(&link.team_id, team_id) && link.channel_id == self.channel_id;
-        Ok(link.filter(is_here))
+        Ok(link.filter(|it| id::may_be_one(&it.team_id, team_id) && it.channel_id == self.channel_id))
     }
 
     /// From a private message: the same as `renew`, typed.
@@ -427,10 +429,8 @@ impl Press {
     /// Another page of the list of this channel; the value is nothing but its number.
     async fn turn(&self, route: &Interactivity, team_id: &str) -> Result<Feedback, StoreError> {
         let Ok(number) = self.value.parse() else { return Ok(Feedback::ephemeral(ask::not_yours())) };
-        let (store, team, channel) = (route.store.clone(), team_id.to_owned(), self.channel_id.clone());
-        let now = route.clock.now();
-        let page = self.deadline.wait_for(async move { page_of(&store, &team, &channel, number, now).await });
-        let page = page.await.unwrap_or(Err(StoreError::Unanswered))?;
+        let (here, now) = ((team_id, self.channel_id.as_str()), route.clock.now());
+        let page = page_of(&route.store, here, number, now, self.deadline).await?;
         Ok(Feedback::replace(reply::list::list(&page, None)))
     }
 
@@ -449,7 +449,7 @@ impl Press {
         self.carry_out(route, key, &link.team_id, work, progress).await
     }
 
-    /// Whether the message with the question is older than a question may get.
+    /// Whether the question is older than one may get.
     fn asked_too_long_ago(&self, route: &Interactivity) -> bool {
         let posted = self.message_ts.as_deref().and_then(id::posted_at);
         posted.is_some_and(|posted| route.clock.now().as_second() - posted > QUESTION_LIFE.as_secs())
@@ -464,10 +464,9 @@ impl Press {
         progress: Progress,
     ) -> Result<Feedback, StoreError> {
         let answered = self.accept(route, key, team_id, &work, progress).await;
-        let told = match (&answered, &work) {
-            (Answered::Accepted(_), Work::Connect(_) | Work::Renew { .. } | Work::Open { .. })
-                if self.channel_id != self.pressed_in =>
-            {
+        let links = matches!(work, Work::Connect(_) | Work::Renew { .. } | Work::Open { .. });
+        let told = match &answered {
+            Answered::Accepted(_) if links && self.channel_id != self.pressed_in => {
                 reply::accepted_in(&self.channel_id)
             }
             _ => answered.told(&work),

@@ -23,6 +23,7 @@ use tokio_util::task::TaskTracker;
 
 use super::commands::Commands;
 use super::deadline::Deadline;
+use super::events::Events;
 use super::interactivity::Interactivity;
 use crate::clock::Clock;
 use crate::slack::envelope::{Envelope, Kind};
@@ -78,6 +79,8 @@ pub struct Sockets {
     pub commands: Arc<Commands>,
     /// Where presses and forms go.
     pub interactivity: Arc<Interactivity>,
+    /// Where events go.
+    pub events: Arc<Events>,
     /// How many hear.
     pub open: Open,
 }
@@ -213,6 +216,10 @@ impl Sockets {
         let answer = match envelope.kind {
             Kind::SlashCommand => self.commands.heard(&key, &envelope.payload, deadline).await,
             Kind::Interaction => self.interactivity.heard(&key, &envelope.payload, deadline).await,
+            Kind::Event => {
+                self.events.heard(&envelope.payload, deadline);
+                None
+            }
             Kind::Another => None,
         };
         envelope.acknowledged(answer)

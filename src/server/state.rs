@@ -9,6 +9,7 @@ use axum::extract::FromRef;
 
 use super::commands::Commands;
 use super::connected::Connected;
+use super::events::Events;
 use super::health::Health;
 use super::interactivity::Interactivity;
 
@@ -19,6 +20,8 @@ pub struct RouteState {
     pub commands: Arc<Commands>,
     /// `POST /slack/interactivity`.
     pub interactivity: Arc<Interactivity>,
+    /// `POST /slack/events`.
+    pub events: Arc<Events>,
     /// `GET /connected/{link}`.
     pub connected: Arc<Connected>,
     /// `GET /readyz`.

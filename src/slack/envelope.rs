@@ -58,7 +58,9 @@ pub enum Kind {
     SlashCommand,
     /// Somebody did something with a message or a form.
     Interaction,
-    /// An event, or something of tomorrow. It is acknowledged, or Slack would send it again.
+    /// Slack tells something of its own accord.
+    Event,
+    /// Something of tomorrow. It is acknowledged, or Slack would send it again.
     Another,
 }
 
@@ -80,6 +82,7 @@ impl Frame {
                 kind: match kind {
                     "slash_commands" => Kind::SlashCommand,
                     "interactive" => Kind::Interaction,
+                    "events_api" => Kind::Event,
                     _ => Kind::Another,
                 },
                 payload,
@@ -169,9 +172,9 @@ mod tests {
             (closed.kind, closed.acknowledged(answer)),
             (Kind::Interaction, r#"{"envelope_id":"e-2"}"#.to_owned())
         );
-        // An event, and what nobody knows yet, must be acknowledged too.
-        for kind in ["events_api", "tomorrow"] {
-            assert_eq!(envelope(&format!(r#"{{"envelope_id":"e","type":"{kind}"}}"#)).kind, Kind::Another);
+        // What nobody knows yet must be acknowledged too.
+        for (name, kind) in [("events_api", Kind::Event), ("tomorrow", Kind::Another)] {
+            assert_eq!(envelope(&format!(r#"{{"envelope_id":"e","type":"{name}"}}"#)).kind, kind);
         }
     }
 

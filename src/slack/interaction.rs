@@ -107,6 +107,10 @@ pub struct View {
     pub callback_id: String,
     /// What we gave it to bring back.
     pub private_metadata: String,
+    /// `modal` or `home`.
+    pub kind: String,
+    /// Which publication of it this is: Slack puts another in its place only where that is asked for.
+    pub hash: String,
     /// By the id of each input's block.
     inputs: BTreeMap<String, String>,
 }
@@ -119,7 +123,7 @@ impl View {
         self.inputs.get(block_id).map(String::as_str)
     }
 
-    fn read(view: &Value) -> Self {
+    pub(super) fn read(view: &Value) -> Self {
         let values = view.pointer("/state/values").and_then(Value::as_object);
         let inputs = values.into_iter().flatten().filter_map(|(block, inputs)| {
             // One block has one input, under an id of its own.
@@ -130,6 +134,8 @@ impl View {
         Self {
             callback_id: text(view, "/callback_id").unwrap_or_default(),
             private_metadata: text(view, "/private_metadata").unwrap_or_default(),
+            kind: text(view, "/type").unwrap_or_default(),
+            hash: text(view, "/hash").unwrap_or_default(),
             inputs: inputs.collect(),
         }
     }
@@ -179,9 +185,14 @@ impl Interaction {
     /// The kind as it may stand in the log: new ones are words, too.
     #[must_use]
     pub fn known_kind(&self) -> &str {
-        let kind = self.kind.as_str();
-        let is_word = kind.len() <= 40 && kind.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
-        if is_word { kind } else { "another" }
+        word(&self.kind)
+    }
+
+    /// The Home in which something was pressed, if it was in one: then there is neither a channel nor a
+    /// response_url. <https://docs.slack.dev/reference/interaction-payloads/block_actions-payload>
+    #[must_use]
+    pub fn home(&self) -> Option<&View> {
+        self.view.as_ref().filter(|view| view.kind == "home")
     }
 
     /// Where to answer it, if that is one of Slack's `origins`.
@@ -229,8 +240,14 @@ fn unit(text: &str) -> Option<u32> {
     u32::from_str_radix(text.strip_prefix("\\u")?.get(..4)?, 16).ok()
 }
 
+/// A kind of Slack's as it may stand in the log.
+pub(super) fn word(kind: &str) -> &str {
+    let is_word = kind.len() <= 40 && kind.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
+    if is_word { kind } else { "another" }
+}
+
 /// A text that is not empty.
-fn text(value: &Value, path: &str) -> Option<String> {
+pub(super) fn text(value: &Value, path: &str) -> Option<String> {
     value.pointer(path)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
 }
 

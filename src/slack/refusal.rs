@@ -39,6 +39,8 @@ pub enum Fix {
     Installation,
     /// The app cannot write to people directly.
     MessagesTab,
+    /// The app has no Home.
+    HomeTab,
     /// The workspace's rules forbid it.
     Admin,
     /// A user group is asked for that is not there, or cannot be.
@@ -61,6 +63,7 @@ impl Fix {
             Self::Scope => "add the missing scope under OAuth & Permissions and reinstall the app",
             Self::Installation => "install the app in this workspace",
             Self::MessagesTab => "turn the Messages Tab on under App Home in the app's settings",
+            Self::HomeTab => "turn the Home Tab on under App Home in the app's settings",
             Self::Admin => "ask a Slack admin: a rule of the workspace forbids it",
             Self::UserGroup => {
                 "correct ALLOWED_USER_GROUPS; user groups need a paid Slack plan, and the group has to exist"
@@ -156,6 +159,8 @@ pub fn sort(word: &str) -> Sort {
         // The trigger of a view; the guide and the reference write it in two ways.
         | "expired_trigger_id" | "exchanged_trigger_id" | "invalid_trigger_id" | "trigger_expired"
         | "trigger_exchanged"
+        // The view that another was published for meanwhile.
+        | "hash_conflict"
         // The response_url.
         | "expired_url" | "used_url" | "no_active_hooks" | "no_service" | "no_service_id" | "no_team"
         | "team_disabled" | "invalid_token" => Sort::Final,
@@ -172,8 +177,10 @@ pub fn sort(word: &str) -> Sort {
         "missing_scope" => Sort::Operator(Fix::Scope),
         "team_access_not_granted" => Sort::Operator(Fix::Installation),
         "messages_tab_disabled" => Sort::Operator(Fix::MessagesTab),
+        "not_enabled" => Sort::Operator(Fix::HomeTab),
         "access_denied" | "accesslimited" | "ekm_access_denied" | "enterprise_is_restricted"
         | "two_factor_setup_required" | "action_prohibited" | "blocked_file_type"
+        | "file_uploads_disabled" | "file_uploads_except_images_disabled" | "storage_limit_reached"
         | "slack_connect_blocked_file_type" | "slack_connect_canvas_sharing_blocked"
         | "slack_connect_clip_sharing_blocked" | "slack_connect_file_link_sharing_blocked"
         | "slack_connect_file_upload_sharing_blocked" | "slack_connect_lists_sharing_blocked" => {
@@ -240,7 +247,7 @@ mod tests {
         ratelimited request_timeout service_unavailable team_access_not_granted team_added_to_org \
         token_expired token_revoked two_factor_setup_required";
     /// What each of the methods that the bot calls may answer besides, by its page.
-    const METHODS: [(&str, &str); 9] = [
+    const METHODS: [(&str, &str); 11] = [
         ("auth.test", ""),
         ("bots.info", "bot_not_found bots_not_found missing_argument team_not_found"),
         (
@@ -281,6 +288,13 @@ mod tests {
             "views.open",
             "duplicate_external_id exchanged_trigger_id expired_trigger_id invalid_trigger_id view_too_large",
         ),
+        ("views.publish", "duplicate_external_id hash_conflict not_enabled user_not_found view_too_large"),
+        (
+            "files.completeUploadExternal",
+            "channel_not_found file_not_found file_uploads_disabled file_uploads_except_images_disabled \
+             invalid_arguments missing_argument not_in_channel posting_to_general_channel_denied \
+             slack_connect_file_upload_sharing_blocked storage_limit_reached",
+        ),
         (
             "response_url",
             "action_prohibited channel_is_archived channel_not_found expired_url invalid_payload invalid_token \
@@ -317,10 +331,11 @@ mod tests {
             table += &format!("{sort}: {}\n", words.join(" "));
         }
         expect![[r#"
-            Final: block_mismatch bot_not_found bots_not_found cannot_reply_to_message cant_broadcast_message cant_update_message channel_is_archived channel_not_found edit_window_closed exchanged_trigger_id expired_trigger_id expired_url invalid_token invalid_trigger_id is_archived is_inactive message_not_found no_active_hooks no_dual_broadcast_content_update no_permission no_service no_service_id no_team not_in_channel posting_to_channel_denied posting_to_general_channel_denied restricted_action restricted_action_non_threadable_channel restricted_action_read_only_channel restricted_action_thread_locked restricted_action_thread_only_channel team_disabled team_not_found too_many_users used_url user_not_found user_not_in_channel user_not_visible
+            Final: block_mismatch bot_not_found bots_not_found cannot_reply_to_message cant_broadcast_message cant_update_message channel_is_archived channel_not_found edit_window_closed exchanged_trigger_id expired_trigger_id expired_url hash_conflict invalid_token invalid_trigger_id is_archived is_inactive message_not_found no_active_hooks no_dual_broadcast_content_update no_permission no_service no_service_id no_team not_in_channel posting_to_channel_denied posting_to_general_channel_denied restricted_action restricted_action_non_threadable_channel restricted_action_read_only_channel restricted_action_thread_locked restricted_action_thread_only_channel team_disabled team_not_found too_many_users used_url user_not_found user_not_in_channel user_not_visible
             Later(10s): streaming_state_conflict
             Later(300s): external_channel_migrating message_limit_exceeded org_login_required team_added_to_org
-            Operator(Admin): access_denied accesslimited action_prohibited blocked_file_type ekm_access_denied enterprise_is_restricted slack_connect_blocked_file_type slack_connect_canvas_sharing_blocked slack_connect_clip_sharing_blocked slack_connect_file_link_sharing_blocked slack_connect_file_upload_sharing_blocked slack_connect_lists_sharing_blocked two_factor_setup_required
+            Operator(Admin): access_denied accesslimited action_prohibited blocked_file_type ekm_access_denied enterprise_is_restricted file_uploads_disabled file_uploads_except_images_disabled slack_connect_blocked_file_type slack_connect_canvas_sharing_blocked slack_connect_clip_sharing_blocked slack_connect_file_link_sharing_blocked slack_connect_file_upload_sharing_blocked slack_connect_lists_sharing_blocked storage_limit_reached two_factor_setup_required
+            Operator(HomeTab): not_enabled
             Operator(Installation): team_access_not_granted
             Operator(MessagesTab): messages_tab_disabled
             Operator(Program): as_user_not_supported attachment_payload_limit_exceeded deprecated_endpoint draft_already_deleted draft_already_sent draft_has_conflict draft_not_found duplicate_channel_not_found duplicate_external_id duplicate_message_not_found file_deleted file_is_deleted file_not_found file_share_limit_reached invalid_arg_name invalid_arguments invalid_array_arg invalid_attachments invalid_blocks invalid_blocks_format invalid_charset invalid_cursor invalid_form_data invalid_metadata_format invalid_metadata_schema invalid_payload invalid_post_type markdown_text_conflict max_file_sharing_exceeded metadata_must_be_sent_from_app metadata_too_large method_deprecated missing_argument missing_file_data missing_post_type msg_blocks_too_long msg_too_long no_text too_many_attachments too_many_contact_cards unable_to_share_files view_too_large

@@ -3,6 +3,8 @@
 //! Owns which methods are called, and what an error of one means. Knows nothing of what is posted. The
 //! library's errors print whole bodies; here they are mapped to [`PostError`] at once.
 
+mod files;
+
 use std::sync::Arc;
 
 use reqwest::Client;
@@ -28,6 +30,7 @@ use crate::slack::respond::PostError;
 use crate::slack::rooms::{Rooms, Seen};
 use crate::slack::transport::{Connector, NOT_SENT, NOT_SLACK, judge, outcome};
 use crate::telemetry::{CallOutcome, Metrics, Operation};
+pub use files::File;
 
 /// The Web API under one bot token. Clones share the connections.
 #[derive(Clone)]
@@ -199,6 +202,28 @@ impl WebApi {
         self.call::<_, Value>(Call::to("views.open", ""), &Request { trigger_id, view }).await.map(drop)
     }
 
+    /// Shows a person the app's Home, in the place of what it showed. With a `hash`, only if it shows still
+    /// what was published under that. <https://docs.slack.dev/reference/methods/views.publish>
+    ///
+    /// # Errors
+    /// [`PostError`].
+    pub async fn publish_view(
+        &self,
+        user_id: &str,
+        view: &SlackView,
+        hash: Option<&str>,
+    ) -> Result<(), PostError> {
+        #[derive(Serialize)]
+        struct Request<'a> {
+            user_id: &'a str,
+            view: &'a SlackView,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            hash: Option<&'a str>,
+        }
+        let request = Request { user_id, view, hash };
+        self.call::<_, Value>(Call::to("views.publish", ""), &request).await.map(drop)
+    }
+
     /// Whether the bot is in a channel, by what came of posting there last.
     #[must_use]
     pub fn was_in(&self, channel: &str) -> Option<Seen> {
@@ -298,16 +323,22 @@ impl WebApi {
     }
 
     /// Calls a method that only reads; not all of those take JSON.
-    async fn read<A>(&self, method: &str, (name, value): (&str, &str)) -> Result<A, PostError>
+    async fn read<A>(&self, method: &str, parameter: (&str, &str)) -> Result<A, PostError>
     where
         A: for<'de> Deserialize<'de> + Send,
     {
-        let call = Call::reading(method);
+        self.get(Call::reading(method), &[parameter]).await
+    }
+
+    async fn get<A>(&self, call: Call<'_>, parameters: &[(&str, &str)]) -> Result<A, PostError>
+    where
+        A: for<'de> Deserialize<'de> + Send,
+    {
         self.may(call)?;
         let token = self.token.get();
         let session = self.client.open_session(&token);
-        let parameters = [(name, Some(value))];
-        self.note(call, session.http_session_api.http_get(method, &parameters, None).await)
+        let parameters: Vec<_> = parameters.iter().map(|&(name, value)| (name, Some(value))).collect();
+        self.note(call, session.http_session_api.http_get(call.method, &parameters, None).await)
     }
 
     async fn call<Q, A>(&self, call: Call<'_>, request: &Q) -> Result<A, PostError>

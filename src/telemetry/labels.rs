@@ -75,6 +75,14 @@ pub enum Operation {
     PostEphemeral,
     /// `views.open`
     OpenView,
+    /// `views.publish`
+    PublishView,
+    /// `files.getUploadURLExternal`
+    UploadUrl,
+    /// A file's bytes, to the address that Slack gave for them.
+    Upload,
+    /// `files.completeUploadExternal`
+    CompleteUpload,
     /// `auth.test`
     AuthTest,
     /// `bots.info`
@@ -109,6 +117,10 @@ impl Operation {
             | Self::Update
             | Self::PostEphemeral
             | Self::OpenView
+            | Self::PublishView
+            | Self::UploadUrl
+            | Self::Upload
+            | Self::CompleteUpload
             | Self::AuthTest
             | Self::BotInfo
             | Self::UserInfo
@@ -241,7 +253,8 @@ labels!(Party: Fivetran = "fivetran", Slack = "slack");
 labels!(Operation: Create = "create", Look = "look", List = "list", See = "see", Delete = "delete", Sync = "sync",
     Card = "card", Catalogue = "catalogue", Metadata = "metadata", Account = "account", Group = "group",
     Post = "chat.postMessage", Update = "chat.update", PostEphemeral = "chat.postEphemeral",
-    OpenView = "views.open", AuthTest = "auth.test", BotInfo = "bots.info", UserInfo = "users.info",
+    OpenView = "views.open", PublishView = "views.publish", UploadUrl = "files.getUploadURLExternal",
+    Upload = "upload", CompleteUpload = "files.completeUploadExternal", AuthTest = "auth.test", BotInfo = "bots.info", UserInfo = "users.info",
     GroupMembers = "usergroups.users.list", OpenSocket = "apps.connections.open", ResponseUrl = "response_url");
 labels!(CallOutcome: Ok = "ok", Refused = "refused", Limited = "limited", Failed = "failed",
     Unreachable = "unreachable", Timeout = "timeout");

@@ -233,12 +233,16 @@ async fn the_manifest_is_what_slack_takes() {
     assert!(!validator.is_valid(&broken), "the schema is in force");
 
     let scopes = &manifest["oauth_config"]["scopes"];
-    let optional = ["users:read", "usergroups:read"];
+    let optional = ["users:read", "usergroups:read", "files:write"];
     assert_eq!(scopes["bot_optional"], serde_json::json!(optional));
     // What is optional has to be among what is asked for.
-    let all = ["commands", "chat:write", optional[0], optional[1]];
+    let all = ["commands", "chat:write", optional[0], optional[1], optional[2]];
     assert_eq!(scopes["bot"], serde_json::json!(all));
     assert_eq!(manifest["features"]["app_home"]["messages_tab_enabled"], true);
+    assert_eq!(manifest["features"]["app_home"]["home_tab_enabled"], true);
+    let events = &manifest["settings"]["event_subscriptions"];
+    assert_eq!(events["request_url"], "https://bot.test/slack-bot/slack/events");
+    assert_eq!(events["bot_events"], serde_json::json!(["app_home_opened"]));
     assert_eq!(manifest["settings"]["token_rotation_enabled"], false);
     let command = &manifest["features"]["slash_commands"][0];
     assert_eq!(command["url"], "https://bot.test/slack-bot/slack/commands");

@@ -17,7 +17,7 @@ fn golden_folder() -> PathBuf {
 /// The limits that a payload breaks.
 fn faults(entry: &Entry) -> Vec<String> {
     match entry.kind {
-        Kind::Message | Kind::Modal => block_faults(&entry.payload),
+        Kind::Message | Kind::Modal | Kind::Home => block_faults(&entry.payload),
         // As the choices of a select, whose limits they share; none at all is allowed.
         Kind::Options if entry.payload["options"] == json!([]) => Vec::new(),
         Kind::Options => block_faults(&json!({ "blocks": [{ "type": "actions", "elements": [{
@@ -36,6 +36,7 @@ fn everything_keeps_slacks_limits() {
                 assert!(!text.is_empty() && text.chars().count() <= 3000, "{}", entry.name);
             }
             Kind::Modal => assert_eq!(entry.payload["type"], "modal", "{}", entry.name),
+            Kind::Home => assert_eq!(entry.payload["type"], "home", "{}", entry.name),
             Kind::Options => {}
         }
     }
@@ -110,6 +111,6 @@ async fn the_sandbox_prints_the_gallery() {
     for line in lines {
         let keys: Vec<_> = line.as_object().unwrap().keys().cloned().collect();
         assert_eq!(keys, ["kind", "name", "payload"]);
-        assert!(matches!(line["kind"].as_str(), Some("message" | "modal" | "options")), "{line}");
+        assert!(matches!(line["kind"].as_str(), Some("message" | "modal" | "home" | "options")), "{line}");
     }
 }

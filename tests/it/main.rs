@@ -29,6 +29,7 @@ mod gone;
 mod guarded;
 mod harness;
 mod herd;
+mod home;
 mod hostile;
 mod init;
 mod judgement;
