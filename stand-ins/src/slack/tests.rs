@@ -2,6 +2,7 @@
 
 mod app;
 mod broken_sockets;
+mod homes;
 mod sockets;
 
 use serde_json::json;
