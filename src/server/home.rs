@@ -85,8 +85,9 @@ impl Homes {
         let kept = view.as_ref().map(|view| view.private_metadata.as_str()).unwrap_or_default();
         let wish = Wish { direct: channel_id.filter(|id| id::is_of_two(id)), ..Wish::read(kept) };
         let hash = view.map(|view| view.hash).filter(|hash| !hash.is_empty());
-        // Where the person is from, an event does not say.
-        let person = Person { user_id, workspace, home: permission::Home::Told(None) };
+        // Where the person is from, an event does not say, and without a scope nobody does. A press says it: so
+        // whoever sees more than what is theirs has pressed for it.
+        let person = Person { user_id, workspace, home: permission::Home::Here };
         let homes = Arc::clone(self);
         tokio::spawn(async move { homes.show(&person, wish, None, hash.as_deref()).await });
     }

@@ -1,14 +1,17 @@
 //! The app's Home: who sees what in it, what can be done from there, and the file that it sends.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use connect_card::reply::ask::{CANCEL, RENEW_HERE, SYNC_NOW};
 use connect_card::reply::home::{BACK, EVERYBODYS, EXPORT, FILTERS, MINE, NEXT, REFRESH};
 use serde_json::{Value, json};
+use sqlx::{Connection as _, SqliteConnection};
 use stand_ins::fault::Fault;
 use stand_ins::slack::{APP_TOKEN, Delivery, Retry, Used, block_faults, render};
 
-use crate::harness::{CHANNEL, COLLEAGUE, GUEST, PRIVATE, Setup, TestBot, USER, objects, until};
+use crate::harness::{
+    CHANNEL, COLLEAGUE, GUEST, OUTSIDER, PRIVATE, Setup, TestBot, USER, objects, say, until,
+};
 
 impl TestBot {
     /// What somebody's Home shows, if it shows anything.
@@ -320,4 +323,73 @@ async fn over_a_socket_it_is_the_same() {
     assert!(said.contains("Making a new link"), "{said}");
     bot.settle().await;
     bot.finish().await;
+}
+
+#[tokio::test]
+async fn five_hundred_links_are_one_page_the_most_urgent_first_and_one_file() {
+    let bot = TestBot::start().await;
+    bot.types("google_ads acme").await;
+    let mut db = SqliteConnection::connect(&bot.database()).await.unwrap();
+    let copies = "CREATE TEMP TABLE copy AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 499) \
+                  SELECT connection.* FROM connection, n; \
+                  UPDATE copy SET name = 'n' || rowid, link = 'L' || rowid, urgency = rowid % 3, \
+                  state = CASE rowid % 3 WHEN 0 THEN 'broken' WHEN 1 THEN 'expired' ELSE 'waiting' END; \
+                  INSERT INTO connection SELECT * FROM copy";
+    sqlx::raw_sql(copies).execute(&mut db).await.unwrap();
+    db.close().await.unwrap();
+    let began = Instant::now();
+    let home = bot.opens_home(USER).await;
+    say(&format!("500 links in a Home after {} ms\n", began.elapsed().as_millis()));
+    let shown = render(&home);
+    assert!(shown.contains("500 links, most urgent first; showing 1 to 15"), "{shown}");
+    assert_eq!(shown.matches("needs to be connected again").count(), 15, "{shown}");
+    assert!(home["blocks"].as_array().unwrap().len() <= 100);
+    // One call shows it, whatever it has in it.
+    assert_eq!(bot.slack.calls_to("views.publish"), 1);
+    let said = render(&bot.presses_in_home(USER, EXPORT).await);
+    assert!(said.contains("a file with 500 links"), "{said}");
+    let content = bot.slack.files().pop().unwrap().content.unwrap();
+    assert_eq!(String::from_utf8(content).unwrap().matches("\r\n").count(), 501);
+    bot.stop().await;
+}
+
+#[tokio::test]
+async fn who_somebody_is_need_not_be_told_by_slack_for_a_home() {
+    let bot = TestBot::start().await;
+    // Whoever installs the app may leave this scope out.
+    bot.slack.set_scopes(&["commands", "chat:write"]);
+    bot.types("google_ads acme").await;
+    let home = bot.opens_home(USER).await;
+    assert_eq!((buttons(&home, RENEW_HERE), buttons(&home, EVERYBODYS)), (1, 1), "{}", render(&home));
+    bot.presses_in_home(USER, EVERYBODYS).await;
+    // From another company, as a press tells.
+    let home = bot.opens_home(OUTSIDER).await;
+    assert!(!render(&home).contains("acme"), "{}", render(&home));
+    let mut pressed = press(&bot, &home, OUTSIDER, EVERYBODYS, &json!("-"));
+    pressed["user"]["team_id"] = json!("T0OTHER");
+    bot.slack.interact(&bot.url, pressed).await.unwrap();
+    let home = bot.next_home(OUTSIDER, Some(&home)).await;
+    let shown = render(&home);
+    assert!(!shown.contains("acme") && buttons(&home, EVERYBODYS) == 0, "{shown}");
+    bot.finish().await;
+}
+
+#[tokio::test]
+async fn in_an_organisation_a_home_shows_what_was_asked_for_in_any_of_its_workspaces() {
+    for installed in [true, false] {
+        let setup = Setup::new().await;
+        if installed {
+            setup.slack.install_in_organisation();
+        } else {
+            setup.slack.join_organisation();
+        }
+        let bot = setup.start().await;
+        bot.types("google_ads acme").await;
+        let home = bot.opens_home(USER).await;
+        assert!(render(&home).contains("acme"), "{}", render(&home));
+        let said = render(&bot.presses_in_home(USER, RENEW_HERE).await);
+        assert!(said.contains("Making a new link"), "{said}");
+        bot.settle().await;
+        bot.finish().await;
+    }
 }

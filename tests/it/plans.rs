@@ -9,8 +9,9 @@ mod rows;
 use std::fmt::Write as _;
 
 use connect_card::clock::Clock;
+use connect_card::command::home::{Filter, MOST, PER_PAGE};
 use connect_card::journal::Progress;
-use connect_card::store::{Accepted, NewCommand, Store};
+use connect_card::store::{Accepted, NewCommand, Store, Wanted};
 use connect_card::work::Key;
 use jiff::SignedDuration;
 use secrecy::SecretString;
@@ -147,7 +148,7 @@ fn a_plan_that_reads_all_is_told_from_one_that_does_not() {
 }
 
 /// What is timed, in the order of [`times`].
-const TIMED: [&str; 8] = [
+const TIMED: [&str; 10] = [
     "acknowledgement",
     "claim of commands",
     "claim of messages",
@@ -156,6 +157,8 @@ const TIMED: [&str; 8] = [
     "page of a list",
     "status by name",
     "status by key",
+    "one's own Home",
+    "everybody's Home",
 ];
 /// How often each is timed; the middle one counts.
 const TIMES: usize = 60;
@@ -220,7 +223,17 @@ async fn times(store: &Store) -> Vec<f64> {
         })
         .await,
         median(async |_| assert!(store.connection(&key).await.unwrap().is_some())).await,
+        median(async |_| assert_ne!(home(store, Some("U")).await, 0)).await,
+        median(async |_| assert_ne!(home(store, None).await, 0)).await,
     ]
+}
+
+/// How many links are on the page that somebody's Home shows, or everybody's.
+async fn home(store: &Store, requester: Option<&str>) -> usize {
+    let requester = requester.map(str::to_owned);
+    let wanted = Wanted { team_id: "T".to_owned(), requester, urgencies: Filter::All.urgencies() };
+    assert_ne!(store.count_links_of_home(&wanted, MOST).await.unwrap(), 0);
+    store.links_of_home(&wanted, 0, PER_PAGE).await.unwrap().len()
 }
 
 async fn median(step: impl AsyncFn(usize)) -> f64 {
