@@ -285,7 +285,7 @@ async fn other_methods_and_paths_are_not_there() {
         ("/", 404),
         ("/metrics", 404),
         ("/slack/commands/", 404),
-        ("/slack/events", 404),
+        ("/slack/events", 405),
         ("/connected", 404),
         ("/connected/a/b", 404),
     ] {
