@@ -7,6 +7,7 @@
 mod list;
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use self::list::{Item, List};
 use super::connect::{self, Found};
@@ -143,12 +144,10 @@ impl Asked<'_, '_> {
 
     /// Leaves out what is there already.
     fn once_each(&mut self) {
-        let mut seen = Vec::new();
+        let mut seen = BTreeSet::new();
         self.items.retain(|item| {
             let id = item.found.as_ref().map_or_else(|| item.service.clone(), |it| it.service.id.to_string());
-            let is_new = !seen.contains(&id);
-            seen.push(id);
-            is_new
+            seen.insert(id)
         });
     }
 

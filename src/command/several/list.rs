@@ -9,6 +9,13 @@ use crate::fivetran::catalog::{Catalog, Resolution};
 
 /// What people put before the last of several.
 const AND: [&str; 2] = ["and", "&"];
+/// Parts of a list that are looked up, each of which takes a search of the catalogue: more than twice as many
+/// as one command takes. Of the others only their number counts.
+const LOOKED_UP: usize = 50;
+/// Words of a text that may be a service's name; the longest name in the built-in table has eight.
+const NAME_WORDS: usize = 15;
+/// Times `and` is taken for the one between two services, from the last one on: a name may have it too.
+const ANDS: usize = 3;
 
 /// One of the services, as it was typed.
 #[derive(Clone, Debug)]
@@ -37,8 +44,13 @@ pub(super) fn read<'a>(words: &[&'a str], catalog: &Catalog) -> Option<List<'a>>
         return None;
     }
     let parts = parts(words, catalog);
-    let mut items: Vec<_> = parts.iter().map(|part| Item::of(part, catalog)).collect();
-    if items.len() < 2 || !is_list(&items, catalog) {
+    if parts.len() < 2 {
+        return None;
+    }
+    let looked_up = parts.iter().take(LOOKED_UP).map(|part| Item::of(part, catalog));
+    let others = parts.iter().skip(LOOKED_UP).map(|part| Item::unknown(part));
+    let mut items: Vec<_> = looked_up.chain(others).collect();
+    if !is_list(&items, catalog) {
         return None;
     }
     let each_has_its_own = items.split_last().is_some_and(|(_, first)| first.iter().any(Item::says_more));
@@ -104,9 +116,11 @@ fn apart<'a, 'w>(
     if perhaps_more(words) {
         return None;
     }
-    (1..words.len()).rev().filter(|&at| words.get(at).is_some_and(|word| is_and(word))).find_map(|at| {
+    let ands = (1..words.len()).rev().filter(|&at| words.get(at).is_some_and(|word| is_and(word)));
+    ands.take(ANDS).find_map(|at| {
         let (left, right) = (words.get(..at)?, words.get(at + 1..)?);
-        let begins = || (1..=right.len()).any(|count| known(right.get(..count).unwrap_or_default()));
+        let begins =
+            || (1..=right.len().min(NAME_WORDS)).any(|count| known(right.get(..count).unwrap_or_default()));
         (!right.is_empty() && perhaps_more(left) && (!alone || begins())).then_some((left, right))
     })
 }
@@ -137,7 +151,7 @@ fn is_list(items: &[Item<'_>], catalog: &Catalog) -> bool {
 impl<'a> Item<'a> {
     /// The longest name wins: `Facebook Pages` before `Facebook`.
     fn of(words: &[&'a str], catalog: &Catalog) -> Self {
-        let known = (1..=words.len()).rev().find_map(|count| {
+        let known = (1..=words.len().min(NAME_WORDS)).rev().find_map(|count| {
             let service = first(words, count);
             found(&service, catalog).map(|found| (count, service, found))
         });
@@ -145,9 +159,13 @@ impl<'a> Item<'a> {
             Some((count, service, found)) => {
                 Self { service, found: Some(found), behind: words.iter().skip(count).copied().collect() }
             }
-            // Where its name ends, the others say.
-            None => Self { service: String::new(), found: None, behind: words.to_vec() },
+            None => Self::unknown(words),
         }
+    }
+
+    /// Where its name ends, the others say.
+    fn unknown(words: &[&'a str]) -> Self {
+        Self { service: String::new(), found: None, behind: words.to_vec() }
     }
 
     /// Whether anything stands behind a service that is known.

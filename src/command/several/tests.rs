@@ -419,6 +419,12 @@ fn more_than_fit_into_a_message_are_refused() {
     let typed = |count: usize| format!("{} acme", ids[..count].join(","));
     assert_eq!(error(&NO_DEFAULTS, &typed(21)), UsageError::TooMany { count: 21 });
     assert_eq!(several(&NO_DEFAULTS, &typed(20)).onboard.sources.len(), 20);
+    // Whatever most of it is.
+    let many: String = (0..5000).map(|n| format!(",x{n}")).collect();
+    assert_eq!(
+        error(&NO_DEFAULTS, &format!("stripe,hubspot{many} acme")),
+        UsageError::TooMany { count: 5002 }
+    );
 }
 
 #[test]
