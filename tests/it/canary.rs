@@ -4,9 +4,11 @@
 use std::time::Duration;
 
 use base64::Engine as _;
+use connect_card::reply::home::EXPORT;
+use serde_json::json;
 use stand_ins::fault::{Fault, Faults};
 use stand_ins::fivetran::{API_KEY, API_SECRET};
-use stand_ins::slack::{Ack, BOT_TOKEN, SIGNING_SECRET, SlackStandIn};
+use stand_ins::slack::{Ack, BOT_TOKEN, SIGNING_SECRET, SlackStandIn, Used};
 
 use crate::harness::{
     CHANNEL, Outside, PRIVATE, Process, Program, USER, accepted, client, free_port, link_of, post,
@@ -38,6 +40,9 @@ async fn look_for_secrets(token: &str) {
     let bot = program.start().await;
     let mut canaries = standing();
     canaries.extend(everything(&bot, &outside).await);
+    if !token.is_empty() {
+        canaries.extend(export(&bot, slack).await);
+    }
 
     // One stays open, so that the database holds what an open command needs.
     let route = if token.is_empty() { "response_url" } else { "chat.postMessage" };
@@ -89,6 +94,18 @@ fn standing() -> Vec<Canary> {
         ("the API secret", API_SECRET.to_owned()),
         ("the basic credentials", base64::engine::general_purpose::STANDARD.encode(basic)),
     ]
+}
+
+/// Everything that can come of a Home: it is shown, and its list sent as a file. Gives the address for that.
+async fn export(bot: &Process, slack: &SlackStandIn) -> Option<Canary> {
+    slack.open_home(&bot.url(), USER).await.unwrap();
+    let home = until("a Home", async || slack.homes().pop()).await.1;
+    let used = Used { action_id: EXPORT, ..Used::default() };
+    slack.use_in_view(&bot.url(), home["id"].as_str().unwrap(), used, json!({}), USER).await.unwrap();
+    let file = until("a file", async || slack.files().pop().filter(|file| file.channel.is_some())).await;
+    let content = String::from_utf8(file.content.unwrap()).unwrap();
+    assert!(content.contains("was_begun") && !content.contains("://"), "{content}");
+    Some(("a file's address", file.path.rsplit_once('/')?.1.to_owned()))
 }
 
 /// A response_url's own secret: the last part of its path.

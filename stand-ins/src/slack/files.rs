@@ -20,8 +20,9 @@ pub struct File {
     pub content: Option<Vec<u8>>,
     /// The conversation that it was shared in.
     pub channel: Option<String>,
+    /// Where its bytes go: a secret, as whoever knows it can send some.
+    pub path: String,
     length: usize,
-    path: String,
 }
 
 /// Every file, oldest first.
