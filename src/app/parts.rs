@@ -268,6 +268,7 @@ impl Parts {
             web_api: self.web_api.clone(),
             gate: Arc::clone(gate),
             intake: intake.clone(),
+            audience: self.audience,
             store: store.clone(),
             places: Places::default(),
         });

@@ -9,6 +9,7 @@ use slack_morphism::prelude::{
     SlackDividerBlock, SlackHomeView, SlackMessageContent, SlackView,
 };
 
+use super::Audience;
 use super::ask::{button, choices as buttons};
 use super::markup::{Mrkdwn, content, context, cut, local_time, plain_section, sentences};
 use super::state::{mark, state_words, when};
@@ -230,17 +231,18 @@ pub enum NotExported {
     Unclear,
 }
 
-/// A new link is being made for one in a Home.
+/// A new link is being made for one in a Home, for whom `audience` says.
 #[must_use]
-pub fn renewing(link: &Link) -> SlackMessageContent {
-    let name = &link.request.service_name;
-    let lead = format!("Making a new link for {name} now. It will appear ");
-    let otherwise = "; if it can't, I'll tell you in a direct message.";
-    let (shown, text) = if link.request.in_direct_message {
-        (Mrkdwn::default().text(&lead).raw("where it was asked for"), "where it was asked for")
-    } else {
-        let shown = Mrkdwn::default().text(&lead).raw("in <#").text(&link.channel_id).raw(">");
-        (shown, "in its channel")
-    };
-    content(&format!("{lead}{text}{otherwise}"), vec![shown.raw(otherwise).section()])
+pub fn renewing(link: &Link, audience: Audience) -> SlackMessageContent {
+    let lead = format!("Making a new link for {} now. ", link.request.service_name);
+    let elsewhere = "It will appear where it was asked for; if it can't, I'll tell you in a direct message.";
+    match audience {
+        Audience::Requester => sentences(&format!("{lead}I'll send it to you in a direct message.")),
+        Audience::Channel if link.request.in_direct_message => sentences(&format!("{lead}{elsewhere}")),
+        Audience::Channel => {
+            let shown = Mrkdwn::default().text(&lead).raw("It will appear in <#").text(&link.channel_id);
+            let shown = shown.raw(">; if it can't, I'll tell you in a direct message.");
+            content(&format!("{lead}{elsewhere}"), vec![shown.section()])
+        }
+    }
 }

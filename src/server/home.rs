@@ -2,7 +2,7 @@
 //!
 //! Owns who sees whose links in a Home, and what can be done from there. A press in a Home comes from no
 //! channel and has no response_url, so what there is to say to it stands at the top of the Home that is
-//! published next; what comes of a command reaches its channel, or the person by a direct message. Must not
+//! published next, or comes as a direct message if none can be; what comes of a command reaches its channel, or the person by a direct message. Must not
 //! call Slack before a press is acknowledged.
 
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use crate::reply::csv::csv;
 use crate::reply::home::{
     self as reply, BACK, EVERYBODYS, EXPORT, FILTERS, MINE, NEXT, NotExported, REFRESH,
 };
-use crate::reply::{self as replies, ask};
+use crate::reply::{self as replies, Audience, ask};
 use crate::slack::event::HomeOpened;
 use crate::slack::id;
 use crate::slack::interaction::Interaction;
@@ -50,6 +50,8 @@ pub struct Homes {
     pub gate: Arc<Gate>,
     /// Where commands come in.
     pub intake: Intake,
+    /// Who gets to see a link.
+    pub audience: Audience,
     /// The links.
     pub store: Store,
     /// Who may make one now.
@@ -194,7 +196,7 @@ impl Homes {
         };
         let answered = self.intake.accept(key, asked, &work, progress, deadline).await;
         let said = match (&answered, &work) {
-            (Answered::Accepted(_), Work::Renew { .. }) => reply::renewing(link),
+            (Answered::Accepted(_), Work::Renew { .. }) => reply::renewing(link, self.audience),
             _ => answered.told(&work),
         };
         Pressed { answer: answered.counts_as(), notice: Some(said) }
@@ -230,7 +232,17 @@ impl Homes {
             Ok(()) => {}
             // Somebody has opened it twice, or pressed something in it meanwhile.
             Err(PostError::Refused(word)) if word == CONFLICT => {}
-            Err(error) => tracing::info!(%error, "a Home could not be shown"),
+            Err(error) => {
+                tracing::info!(%error, "a Home could not be shown");
+                // What was pressed has an answer all the same.
+                let told = match notice {
+                    Some(notice) => web_api.post_message(&person.user_id, notice).await.map(drop),
+                    None => Ok(()),
+                };
+                if let Err(error) = told {
+                    tracing::warn!(%error, "a press could not be answered");
+                }
+            }
         }
     }
 

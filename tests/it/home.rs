@@ -195,6 +195,40 @@ async fn from_a_home_a_link_is_renewed_where_it_stands_and_cancelled() {
 }
 
 #[tokio::test]
+async fn a_press_is_answered_by_a_direct_message_where_no_home_can_be_shown() {
+    let bot = Setup::new().await.with("LINK_VISIBILITY", "requester").start().await;
+    bot.types("google_ads acme").await;
+    bot.opens_home(USER).await;
+    // Where only the person may see a link, it comes to them.
+    let said = render(&bot.presses_in_home(USER, RENEW_HERE).await);
+    assert!(said.contains("I'll send it to you in a direct message"), "{said}");
+    bot.settle().await;
+    let link = bot.private_message();
+    assert_eq!(Some(link.channel.clone()), bot.slack.direct_message(USER));
+    assert!(crate::harness::link_of(&link).is_some(), "{}", link.rendered());
+    let home = bot.home_of(USER).unwrap();
+    bot.slack.faults(|faults| {
+        let refusal = json!({ "ok": false, "error": "not_enabled" });
+        faults.fail_next("views.publish", Fault::Says(200, refusal), 1);
+    });
+    let before = bot.slack.messages().len();
+    let used = Used { action_id: CANCEL, ..Used::default() };
+    bot.slack.use_in_view(&bot.url, home["id"].as_str().unwrap(), used, json!({}), USER).await.unwrap();
+    let told = until("a direct message", async || {
+        bot.slack
+            .messages()
+            .into_iter()
+            .skip(before)
+            .map(|it| it.rendered())
+            .find(|it| it.contains("Cancelling"))
+    });
+    told.await;
+    assert_eq!(bot.home_of(USER), Some(home));
+    bot.settle().await;
+    bot.finish().await;
+}
+
+#[tokio::test]
 async fn a_button_of_a_home_is_judged_by_how_the_link_stands_now() {
     let bot = TestBot::start().await;
     bot.types("google_ads acme").await;

@@ -4,6 +4,7 @@ use super::{Gallery, Kind};
 use crate::command::home::{Filter, MOST, PER_PAGE, Page, Whose, Wish};
 use crate::life::{Link, State};
 use crate::permission::{Reason, Refused};
+use crate::reply::Audience;
 use crate::reply::home::{self, Home, NotExported};
 
 impl Gallery<'_> {
@@ -14,7 +15,7 @@ impl Gallery<'_> {
             (0..number).map(|n| sample.link(state(n))).collect()
         };
         let refused = Refused { reason: Reason::Guest, ask: vec![sample.user.clone(); 3] };
-        let said = home::renewing(&sample.link(State::Expired));
+        let said = home::renewing(&sample.link(State::Expired), Audience::Channel);
         let mine = Wish { direct: Some("D0ALICE".to_owned()), ..Wish::default() };
         let all = Wish { whose: Whose::All, ..mine.clone() };
         let waiting = Wish { filter: Filter::Waiting, ..mine.clone() };
@@ -38,8 +39,12 @@ impl Gallery<'_> {
         self.add("home-unavailable", Kind::Home, home::home(&of, sample.now));
         let mut direct = sample.link(State::Expired);
         direct.request.in_direct_message = true;
-        self.message("home-renewing", home::renewing(&sample.link(State::Expired)));
-        self.message("home-renewing-direct", home::renewing(&direct));
+        self.message("home-renewing", home::renewing(&sample.link(State::Expired), Audience::Channel));
+        self.message(
+            "home-renewing-private",
+            home::renewing(&sample.link(State::Expired), Audience::Requester),
+        );
+        self.message("home-renewing-direct", home::renewing(&direct, Audience::Channel));
         self.message("home-exported", home::exported(37, false));
         self.message("home-exported-most", home::exported(MOST, true));
         for (name, why) in [
