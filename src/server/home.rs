@@ -85,7 +85,8 @@ impl Homes {
     pub(super) fn opened(self: &Arc<Self>, opened: HomeOpened) {
         let HomeOpened { user_id, workspace, channel_id, view } = opened;
         let kept = view.as_ref().map(|view| view.private_metadata.as_str()).unwrap_or_default();
-        let wish = Wish { direct: channel_id.filter(|id| id::is_of_two(id)), ..Wish::read(kept) };
+        let mut wish = Wish::read(kept);
+        wish.direct = channel_id.filter(|id| id::is_of_two(id)).or(wish.direct);
         let hash = view.map(|view| view.hash).filter(|hash| !hash.is_empty());
         // Where the person is from, an event does not say, and without a scope nobody does. A press says it: so
         // whoever sees more than what is theirs has pressed for it.
