@@ -207,6 +207,22 @@ class SlackSdk(stand_ins.Case):
             self.refused("invalid_arguments", self.client.views_open,
                          trigger_id=self.tell("trigger_id"), view=view)
 
+    def test_a_home_is_published_over_the_one_that_its_hash_names(self):
+        home = {"type": "home", "blocks": [block.to_dict() for block in MODAL.blocks[:1]]}
+        first = self.client.views_publish(user_id="U0ALICE", view=home)["view"]
+        guarded = {"user_id": "U0ALICE", "view": home, "hash": first["hash"]}
+        self.assertEqual(self.client.views_publish(**guarded)["view"]["id"], first["id"])
+        self.refused("hash_conflict", self.client.views_publish, **guarded)
+        self.refused("invalid_arguments", self.client.views_publish, user_id="U0ALICE", view=MODAL)
+
+    def test_a_file_is_sent_by_its_three_steps(self):
+        direct = self.client.chat_postMessage(channel="U0ALICE", text="x")["channel"]
+        sent = self.client.files_upload_v2(filename="a.csv", content="a,b\r\n", channel=direct, initial_comment="x")
+        self.assertEqual(sent["files"][0]["title"], "a.csv")
+        step = self.client.files_getUploadURLExternal(filename="a.csv", length=3)
+        self.refused("file_not_found", self.client.files_completeUploadExternal,
+                     files=[{"id": step["file_id"]}], channel_id=direct)
+
     def test_a_response_url_takes_five_messages_within_half_an_hour(self):
         # slack.md, 1.5
         hook = WebhookClient(self.tell("response_url", channel="C0PRIVATE", user="U0ALICE"))
@@ -360,6 +376,11 @@ PLANTED = [
       "body": {"ok": True}}, "test_a_wrong_token_opens_nothing"),
     ({"partner": "slack", "route": "views.open", "status": 200,
       "body": {"ok": True, "view": {"id": "V1", "hash": "1"}}}, "test_a_view_opens_once_and_soon"),
+    ({"partner": "slack", "route": "views.publish", "status": 200,
+      "body": {"ok": True, "view": {"id": "V1", "hash": "1"}}},
+     "test_a_home_is_published_over_the_one_that_its_hash_names"),
+    ({"partner": "slack", "route": "files.completeUploadExternal", "status": 200,
+      "body": {"ok": True, "files": [{"id": "F1", "title": "a.csv"}]}}, "test_a_file_is_sent_by_its_three_steps"),
     ({"partner": "slack", "route": "users.info", "status": 200,
       "body": {"ok": False, "error": "fatal_error"}}, "test_people_and_channels_are_looked_up"),
     ({"partner": "slack", "route": "apps.connections.open", "status": 200,
