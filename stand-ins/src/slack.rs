@@ -303,6 +303,11 @@ impl SlackStandIn {
         self.state().directory.join(channel);
     }
 
+    /// Other organisations, by their ids, share a channel from now on, and others are invited to it.
+    pub fn share(&self, channel: &str, with: &[&str], invited: &[&str]) {
+        self.state().directory.share(channel, with, invited);
+    }
+
     /// The bot token is of this app. The sockets are of [`APP_ID`] all the same.
     pub fn set_bot_app(&self, app: &str) {
         app.clone_into(&mut self.state().bot_app);

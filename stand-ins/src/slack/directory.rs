@@ -67,7 +67,10 @@ pub(crate) struct Channel {
     pub(crate) is_im: bool,
     /// A direct message between more than two.
     pub(crate) is_mpim: bool,
-    pub(crate) is_shared: bool,
+    /// The other organisations that share it.
+    pub(crate) shared_with: Vec<String>,
+    /// Those that were asked to, and have not accepted yet.
+    pub(crate) invited: Vec<String>,
     pub(crate) has_bot: bool,
     pub(crate) is_archived: bool,
 }
@@ -92,16 +95,36 @@ impl Channel {
         }
     }
 
-    pub(crate) fn to_json(&self) -> Value {
-        json!({
+    pub(crate) fn is_shared(&self) -> bool {
+        !self.shared_with.is_empty()
+    }
+
+    /// As `conversations.info` tells it. Workspaces of the organisation, which all see every channel here,
+    /// are its own; to others the organisation is one party, with its own id:
+    /// docs.slack.dev, objects/conversation-object.
+    pub(crate) fn to_json(&self, organisation: Organisation) -> Value {
+        let (own, workspaces): (_, &[&str]) = match organisation {
+            Organisation::None => (TEAM_ID, &[TEAM_ID]),
+            Organisation::Joined | Organisation::Whole => (ENTERPRISE_ID, &[TEAM_ID, SIBLING_TEAM_ID]),
+        };
+        let in_organisation = organisation != Organisation::None && !self.is_im;
+        let mut channel = json!({
             "id": self.id, "name": self.name, "is_channel": !self.is_im, "is_group": false,
             "is_im": self.is_im, "is_mpim": self.is_mpim, "is_private": self.is_private,
             "is_archived": self.is_archived, "is_general": false, "is_member": self.has_bot,
-            "is_shared": self.is_shared, "is_ext_shared": self.is_shared, "is_org_shared": false,
-            "is_pending_ext_shared": false, "pending_connected_team_ids": [],
-            "shared_team_ids": if self.is_shared { vec![TEAM_ID, OTHER_TEAM_ID] } else { vec![TEAM_ID] },
+            "is_shared": in_organisation || self.is_shared(), "is_ext_shared": self.is_shared(),
+            "is_org_shared": in_organisation, "is_pending_ext_shared": !self.invited.is_empty(),
+            "pending_shared": self.invited, "pending_connected_team_ids": self.invited,
+            "shared_team_ids": workspaces, "internal_team_ids": workspaces,
             "context_team_id": TEAM_ID, "is_frozen": false,
-        })
+        });
+        if self.is_shared() {
+            // As in slack-go's sample: the host is among those that are connected.
+            let parties = std::iter::once(own).chain(self.shared_with.iter().map(String::as_str));
+            channel["connected_team_ids"] = parties.collect();
+            channel["conversation_host_id"] = json!(own);
+        }
+        channel
     }
 }
 
@@ -122,15 +145,17 @@ impl Directory {
             is_private: false,
             is_im: false,
             is_mpim: false,
-            is_shared: false,
+            shared_with: Vec::new(),
+            invited: Vec::new(),
             has_bot: true,
             is_archived: false,
         };
+        let shared = || vec![OTHER_TEAM_ID.to_owned()];
         let channels = [
             channel("C0CUSTOMER", "customer-acme"),
             Channel { is_private: true, has_bot: false, ..channel("C0PRIVATE", "leadership") },
-            Channel { is_shared: true, ..channel("C0SHARED", "shared-acme") },
-            Channel { is_shared: true, ..channel("C0GLOBEX", "ext-globex") },
+            Channel { shared_with: shared(), ..channel("C0SHARED", "shared-acme") },
+            Channel { shared_with: shared(), ..channel("C0GLOBEX", "ext-globex") },
             Channel { is_private: true, ..channel("C0AUDIT", "connect-card-audit") },
             Channel { is_private: true, is_im: true, has_bot: false, ..channel("D0PAIR", "") },
             Channel {
@@ -174,7 +199,8 @@ impl Directory {
                     is_private: true,
                     is_im: true,
                     is_mpim: false,
-                    is_shared: false,
+                    shared_with: Vec::new(),
+                    invited: Vec::new(),
                     has_bot: true,
                     is_archived: false,
                 });
@@ -197,12 +223,20 @@ impl Directory {
         }
     }
 
+    /// Other organisations come to share a channel, and others are asked to.
+    pub(crate) fn share(&mut self, channel: &str, with: &[&str], invited: &[&str]) {
+        let owned = |ids: &[&str]| ids.iter().map(|&id| id.to_owned()).collect();
+        if let Some(channel) = self.channels.get_mut(channel) {
+            (channel.shared_with, channel.invited) = (owned(with), owned(invited));
+        }
+    }
+
     /// Whether a person can see a channel; outsiders only see the shared one.
     pub(crate) fn sees(&self, user: &str, channel: &Channel) -> bool {
         let inside = |user: &User| match self.organisation {
             Organisation::None => !user.is_outside(),
             Organisation::Joined | Organisation::Whole => user.is_of_the_organisation(),
         };
-        self.user(user).is_some_and(|user| inside(user) || channel.is_shared)
+        self.user(user).is_some_and(|user| inside(user) || channel.is_shared())
     }
 }

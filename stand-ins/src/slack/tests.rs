@@ -2,6 +2,7 @@
 
 mod app;
 mod broken_sockets;
+mod conversations;
 mod homes;
 mod sockets;
 

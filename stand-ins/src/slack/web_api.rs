@@ -54,7 +54,7 @@ pub(crate) fn answer(
             }
             if error == "missing_scope" {
                 body["provided"] = json!(scopes);
-                body["needed"] = json!(scope(method));
+                body["needed"] = json!(needed(method, arguments.as_ref().ok(), state));
             }
             body
         }
@@ -109,6 +109,21 @@ fn scope(method: &str) -> &'static str {
         "users.info" | "bots.info" => "users:read",
         "usergroups.users.list" => "usergroups:read",
         _ => "",
+    }
+}
+
+/// The scopes by one of which a conversation of some kind can be read.
+const READ_SCOPES: [&str; 4] = ["channels:read", "groups:read", "im:read", "mpim:read"];
+
+/// What `missing_scope` says is needed. Of a conversation that depends on its kind, if it can be told.
+fn needed(method: &str, arguments: Option<&Value>, state: &State) -> String {
+    if method != "conversations.info" {
+        return scope(method).to_owned();
+    }
+    let channel = arguments.and_then(|arguments| state.directory.channel(text(arguments, "channel")));
+    match channel.filter(|_| READ_SCOPES.iter().any(|scope| granted(state, scope))) {
+        Some(channel) => channel.read_scope().to_owned(),
+        None => READ_SCOPES.join(","),
     }
 }
 
@@ -337,7 +352,11 @@ fn views_update(arguments: &Value, state: &mut State, now: Timestamp) -> Success
     Ok(json!({ "view": view }))
 }
 
+/// <https://docs.slack.dev/reference/methods/conversations.info>
 fn conversations_info(arguments: &Value, state: &State) -> Success {
+    if !READ_SCOPES.iter().any(|scope| granted(state, scope)) {
+        return Err("missing_scope".into());
+    }
     let channel = state.directory.channel(text(arguments, "channel"));
     let channel = channel.ok_or("channel_not_found")?;
     if channel.is_private && !channel.has_bot {
@@ -346,7 +365,7 @@ fn conversations_info(arguments: &Value, state: &State) -> Success {
     if !granted(state, channel.read_scope()) {
         return Err("missing_scope".into());
     }
-    Ok(json!({ "channel": channel.to_json() }))
+    Ok(json!({ "channel": channel.to_json(state.directory.organisation) }))
 }
 
 /// The id of the channel meant, when the bot may write there.
