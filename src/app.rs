@@ -182,7 +182,7 @@ impl App {
             let (gate, clock) = (Arc::clone(&parts.gate), parts.clock.clone());
             let stopping = parts.stopping.clone();
             async move {
-                gate.announce().await;
+                gate.announce(clock.now()).await;
                 stopping.run_until_cancelled(gate.introduce(|| clock.now())).await;
             }
         });

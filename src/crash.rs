@@ -5,10 +5,11 @@
 
 /// Every point, in the order in which a command passes them. Each lies on a boundary between a
 /// commit and an effect outside.
-pub const POINTS: [&str; 25] = [
+pub const POINTS: [&str; 27] = [
     "accept: before the commit",
     "accept: committed",
     "accept: acknowledging",
+    "company: answered",
     "create: before the call",
     "create: answered",
     "deliver: recorded",
@@ -26,6 +27,7 @@ pub const POINTS: [&str; 25] = [
     "tell: before the call",
     "tell: answered",
     "edit: before the call",
+    "onboard: company seen",
     "onboard: expanded",
     "onboard: before the post",
     "onboard: posted",

@@ -24,10 +24,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use crate::life::Purpose;
 use crate::work::Intent;
-pub use outcome::{Failure, Found, Outcome, PostFailure};
+pub use outcome::{Company, Failure, Found, Outcome, PostFailure};
 pub use pause::{CREATE_DEADLINE, RESPONSE_URL_DEADLINE, THROTTLE_LIMIT, WEB_API_DEADLINE};
 use pause::{POSTPONED_PAUSE, after};
-pub use problem::{MisfitKind, Notice, Origin, Problem};
+pub use problem::{MisfitKind, Notice, Origin, Others, Problem};
 pub use progress::{Ending, Progress, Stage};
 pub use turn::{Act, FIRST_FENCE, Message, Record, Resting, Step, Then, Turn};
 use wait::Waits;
@@ -47,6 +47,10 @@ const CONFLICT_LOOKS: u32 = 3;
 /// How long a card that could not be posted is still good to post: its link works for a day, and
 /// whoever gets it is to have nearly all of that.
 const CARD_KEPT: SignedDuration = SignedDuration::from_mins(15);
+/// How often Slack is asked who else is in a channel before a link goes there as if it could not be asked:
+/// with the backoff and what each may take, as long as a person waits without a word. Without an answer of
+/// Slack's the link itself cannot be posted either, so few go there unseen.
+pub const COMPANY_LOOKS: u32 = 3;
 /// How often a connection that vanishes between its creation and its card is made anew.
 const VANISH_LIMIT: u32 = 2;
 
@@ -59,6 +63,8 @@ pub struct Terms {
     pub web_api: bool,
     /// What is wanted.
     pub intent: Intent,
+    /// Whether it matters who else is in the channel, so that it is seen before anything is made.
+    pub for_few: bool,
     /// For how long what was sent without an answer may yet be done: [`GRACE`].
     pub grace: SignedDuration,
     /// Any number that differs between commands; spreads their retries.
@@ -90,6 +96,8 @@ pub struct Journal<C> {
     /// What a link is for, if the last look has shown that the connection had been set up.
     purpose: Option<Purpose>,
     due: Due,
+    /// How often it was asked in vain who else is in the channel; `None` once that matters no more.
+    unseen: Option<u32>,
     vanished: u32,
     /// How often in a row it failed for what mostly stays.
     doubts: u32,
@@ -100,6 +108,7 @@ pub struct Journal<C> {
 /// What is due in a stage that knows more than one action; the others ignore it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Due {
+    Company,
     Create,
     Look,
     Mint,
@@ -144,6 +153,7 @@ impl<C> Journal<C> {
             unanswered: false,
             purpose: None,
             due: Due::Look,
+            unseen: terms.for_few.then_some(0),
             vanished: 0,
             doubts: 0,
             waits: Waits::since(terms.accepted_at),
@@ -184,12 +194,7 @@ impl<C> Journal<C> {
             self.doubts = 0;
         }
         match outcome {
-            Outcome::Accepted => {
-                let creates = matches!(self.terms.intent, Intent::Connect | Intent::Print);
-                let due =
-                    if self.progress.stage == Stage::Create && creates { Due::Create } else { Due::Look };
-                self.begin(due, now)
-            }
+            Outcome::Accepted => self.begin(self.first(), now),
             Outcome::TakenOver => {
                 self.card = None;
                 self.maybe_sent = Some(now);
@@ -197,8 +202,9 @@ impl<C> Journal<C> {
                 let posts_of_links = self.progress.posts.saturating_sub(self.progress.noted.into());
                 self.maybe_posted = matches!(self.progress.stage, Stage::Deliver { .. })
                     && (self.terms.web_api || posts_of_links > 0);
-                self.begin(Due::Look, now)
+                self.begin(self.first(), now)
             }
+            Outcome::Company(company) => self.company(company, now),
             Outcome::Woken | Outcome::Noted => {
                 if let Some(next) = self.interrupted(now) {
                     return next;
@@ -242,6 +248,33 @@ impl<C> Journal<C> {
             Outcome::Failed(failure) => self.failed(failure, now),
             Outcome::PostFailed(failure) => self.post_failed(failure, now),
         }
+    }
+
+    /// What is due first. What stands in a later stage has been through this: who else is in the channel
+    /// was seen before anything was made.
+    fn first(&self) -> Due {
+        let creates = matches!(self.terms.intent, Intent::Connect | Intent::Print);
+        match self.progress.stage {
+            Stage::Create if self.unseen.is_some() => Due::Company,
+            Stage::Create if creates && self.maybe_sent.is_none() => Due::Create,
+            _ => Due::Look,
+        }
+    }
+
+    /// A person is asked before a link goes where several other organisations can use it. Where Slack does
+    /// not say, after a few looks, it goes there unasked: every command comes to its end.
+    fn company(&mut self, company: Company, now: Timestamp) -> Next {
+        match (company, self.unseen) {
+            (Company::Many(others), _) => return self.tell(Problem::Shared(others), now),
+            (Company::Untold, Some(looks)) if looks + 1 < COMPANY_LOOKS => {
+                self.unseen = Some(looks + 1);
+                return self.again(Due::Company, now);
+            }
+            (Company::Untold | Company::Few | Company::Hidden, _) => {}
+        }
+        self.unseen = None;
+        self.progress.tries = 0;
+        self.begin(self.first(), now)
     }
 
     fn found(&mut self, found: Found, now: Timestamp) -> Next {

@@ -11,9 +11,11 @@
 //! could, for want of a token or a scope, membership of a group is enough.
 
 mod cache;
+mod company;
 mod directory;
 mod standing;
 
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -21,6 +23,7 @@ use tokio::sync::watch;
 use tokio::time::{Instant, timeout_at};
 
 use crate::slack::web_api::{Identity, WebApi};
+pub use company::unguarded;
 use directory::Directory;
 pub use standing::{Home, Person};
 use standing::{Own, Standing, standing};
@@ -115,13 +118,15 @@ impl Unclear {
 pub struct Gate {
     permissions: Permissions,
     directory: Directory,
+    /// Whether the log knows that Slack does not tell who is in a channel.
+    untold: AtomicBool,
 }
 
 impl Gate {
     /// Without `web_api` nothing is known of people but their ids.
     #[must_use]
     pub fn new(permissions: Permissions, web_api: Option<WebApi>) -> Self {
-        Self { permissions, directory: Directory::new(web_api) }
+        Self { permissions, directory: Directory::new(web_api), untold: AtomicBool::default() }
     }
 
     /// The rule.
@@ -237,15 +242,12 @@ impl Gate {
     }
 
     /// Says in the log what cannot be known here.
-    pub async fn announce(&self) {
-        let scopes = match &self.directory.web_api {
-            None => None,
-            Some(web_api) => match web_api.scopes().await {
-                Ok(Some(scopes)) => Some(scopes),
-                // Slack is away, or does not list them; nothing is known to be amiss.
-                _ => return,
-            },
-        };
+    pub async fn announce(&self, now: Timestamp) {
+        let scopes = self.directory.scopes(now).await;
+        // Slack is away, or does not list them; nothing is known to be amiss.
+        if scopes.is_none() && self.directory.web_api.is_some() {
+            return;
+        }
         for gap in gaps(&self.permissions, scopes.as_deref()) {
             tracing::warn!("{}", gap.sentence);
         }

@@ -9,6 +9,7 @@
 
 pub mod caller;
 mod complaints;
+pub mod conversation;
 pub mod envelope;
 pub mod event;
 pub mod id;

@@ -34,6 +34,11 @@ pub struct Request {
     /// What the person has said, on being asked, to posting a link for what is there already.
     #[serde(default)]
     pub confirmed: Confirmed,
+    /// Whether the person has said, on being asked, that the link may go where people of several other
+    /// organisations can use it. Beside [`Self::confirmed`], since either may be asked first, and what was
+    /// said to one question is no answer to the other. Left out of the JSON if not, as below.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub for_all: bool,
     /// Whether its schema is the channel's and was not typed. Left out of the JSON if it was: so it reads as
     /// in the release before, which does not know this.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
@@ -98,6 +103,19 @@ impl Onboard {
         }
         let Kept::Onboard(onboard) = serde_json::from_str(json).ok()?;
         Some(onboard)
+    }
+
+    /// Whether nobody has said yet that people of several other organisations may get links by its message.
+    #[must_use]
+    pub fn is_for_few(&self) -> bool {
+        !self.sources.iter().all(|source| source.for_all)
+    }
+
+    /// The same, which somebody has said.
+    #[must_use]
+    pub fn for_all(mut self) -> Self {
+        self.sources.iter_mut().for_each(|source| source.for_all = true);
+        self
     }
 
     /// What no two open commands may be about: one customer's onboarding in a channel.
@@ -192,6 +210,16 @@ impl Work {
             Self::Renew { requester, .. } | Self::Open { requester, .. } => requester.as_deref(),
             _ => None,
         }
+    }
+
+    /// Whether nobody has said yet that its link may be seen by people of several other organisations. Of a
+    /// new link for an old one nobody is asked: it goes into the message, or at least the channel, in which
+    /// the old one stood, to those who had that one. Nor is it asked of a direct message, whose members were
+    /// chosen one by one, nor of a source that was asked for with others: of those it is asked together.
+    #[must_use]
+    pub fn is_for_few(&self) -> bool {
+        matches!(self, Self::Connect(request)
+            if !request.for_all && !request.in_direct_message && request.onboarding.is_none())
     }
 
     /// Its name in the log.

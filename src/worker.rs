@@ -27,6 +27,7 @@ use crate::clock::Clock;
 use crate::crash::{self, crash_point};
 use crate::fivetran::model::ConnectCard;
 use crate::journal::{self, Act, GRACE, Message, Notice, Record, Resting, Terms, Turn};
+use crate::permission::Gate;
 use crate::provision::Provision;
 use crate::store::{Claimed, Recorded, Store};
 use crate::telemetry::{Metrics, Party};
@@ -81,6 +82,8 @@ pub struct Parts {
     pub provision: Provision,
     /// Slack.
     pub links: Links,
+    /// Who knows who else is in a channel.
+    pub gate: Arc<Gate>,
     /// Set when the bot shuts down: nothing new is taken.
     pub stopping: CancellationToken,
     /// Set by the worker when a part of it has failed that the bot cannot do without.
@@ -281,6 +284,7 @@ impl Worker {
             accepted_at: claimed.accepted_at,
             web_api: self.parts.links.delivery.has_web_api(),
             intent: work.intent(),
+            for_few: work.is_for_few() && self.parts.links.delivery.shows_all(),
             grace: crash::create_grace().and_then(|it| it.try_into().ok()).unwrap_or(GRACE),
             spread: spread(&claimed.id),
         };
@@ -306,6 +310,14 @@ impl Worker {
                     };
                     crash_point(answered);
                     outcome
+                }
+                Act::Company => {
+                    if !self.record(&claimed, record, "wait: recorded").await {
+                        return;
+                    }
+                    let company = self.parts.gate.company(&claimed.channel_id, self.parts.clock.now()).await;
+                    crash_point("company: answered");
+                    Outcome::Company(company)
                 }
                 Act::Deliver(Message::Link { connection, existed, purpose, card }) => {
                     note.settle().await;

@@ -94,6 +94,7 @@ impl Parts {
                 outbox,
                 channels: Arc::clone(&self.channels),
             },
+            gate: Arc::clone(&self.gate),
             stopping: self.stopping.clone(),
             failed: self.failed.clone(),
         };
@@ -237,6 +238,7 @@ impl Parts {
             metrics: metrics.clone(),
             store: store.clone(),
             gate: Arc::clone(gate),
+            audience: self.audience,
             web_api: self.web_api.clone(),
             provision: self.provision.clone(),
             words: Arc::clone(&words),

@@ -34,9 +34,17 @@ use crate::store::{
 /// to spare.
 const SKEW_LIMIT_S: i64 = 60;
 /// Scopes that the bot works without, and what each is for.
-const OPTIONAL_SCOPES: [(&str, &str); 3] = [
+const OPTIONAL_SCOPES: [(&str, &str); 5] = [
     ("users:read", "telling members from guests and people from other workspaces"),
     ("usergroups:read", "ALLOWED_USER_GROUPS"),
+    (
+        "channels:read",
+        "asking before a link goes into a public channel that several other organisations share",
+    ),
+    (
+        "groups:read",
+        "asking before a link goes into a private channel that several other organisations share",
+    ),
     ("files:write", "sending the list in Home as a file"),
 ];
 /// An app that was asked for that scope has the rest, too. Whether one has it by hand, no call tells.
@@ -228,7 +236,7 @@ async fn sockets(report: &mut Report, config: &Config, http: &reqwest::Client) {
 
 async fn slack(report: &mut Report, config: &Config, http: reqwest::Client) {
     let Some(token) = &config.slack.bot_token else {
-        report.note("Slack token: none; links are posted through response_url and can't be updated later (set SLACK_BOT_TOKEN)");
+        report.note("Slack token: none; links are posted through response_url and can't be updated later, and nobody is asked before one goes into a channel that several other organisations share (set SLACK_BOT_TOKEN)");
         who_may(report, &config.permissions, None);
         return;
     };

@@ -23,7 +23,7 @@ use crate::command::status::View;
 use crate::command::surface::Surface;
 use crate::command::sync::NotSynced;
 use crate::fivetran::tasks::Cause;
-use crate::journal::{Problem, Waiting, WaitsFor};
+use crate::journal::{Others, Problem, Waiting, WaitsFor};
 use crate::life::{News, State};
 use crate::permission::Refused;
 use crate::reply::form::Preset;
@@ -182,6 +182,9 @@ impl Gallery<'_> {
             self.message(&format!("already-on-it-{name}"), reply::already_on_it(&work, &under_way));
         }
         self.message("accepted-several", onboarding::accepted(&sample.several.onboard, &sample.reference));
+        let others = Others { connected: 3, invited: 0 };
+        let sources = sample.several.onboard.sources.len();
+        self.message("several-shared", onboarding::for_all(others, sources, &sample.reference));
         for (name, several) in
             [("preview", &sample.several), ("preview-long-line", &sample.several_in_a_long_line)]
         {

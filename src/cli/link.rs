@@ -23,8 +23,8 @@ use crate::fivetran::catalog::Catalog;
 use crate::fivetran::live::fetch_catalog;
 use crate::fivetran::model::ConnectCard;
 use crate::journal::{
-    Act, Failure, GRACE, Journal, Message, Notice, Outcome, Problem, Progress, Step, Terms, Turn, Waiting,
-    WaitsFor,
+    Act, Company, Failure, GRACE, Journal, Message, Notice, Outcome, Problem, Progress, Step, Terms, Turn,
+    Waiting, WaitsFor,
 };
 use crate::outbound::{self, Obstacle};
 use crate::provision::{self, Provision};
@@ -130,7 +130,8 @@ async fn resolve(
 async fn make(request: &Request, provision: &Provision, clock: &Clock) -> Result<Made, Trouble> {
     let accepted_at = clock.now();
     let spread = accepted_at.as_nanosecond().unsigned_abs() as u64;
-    let terms = Terms { accepted_at, web_api: false, intent: Intent::Print, grace: GRACE, spread };
+    let terms =
+        Terms { accepted_at, web_api: false, intent: Intent::Print, for_few: false, grace: GRACE, spread };
     let mut journal = Journal::new(terms, Progress::default());
     let mut outcome = Outcome::Accepted;
     let (mut reached, began) = (false, Instant::now());
@@ -143,6 +144,8 @@ async fn make(request: &Request, provision: &Provision, clock: &Clock) -> Result
                 reached |= !matches!(outcome, Outcome::Failed(Failure::NotSent));
                 outcome
             }
+            // Whoever has the shell has the link, and nobody else.
+            Act::Company => Outcome::Company(Company::Few),
             Act::Note(waiting) => {
                 say_what_it_waits_for(&waiting);
                 Outcome::Noted

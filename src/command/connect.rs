@@ -230,6 +230,7 @@ pub(super) fn resolved(found: Found, target: Target, place: Place, vocabulary: &
         slash: vocabulary.slash.to_string(),
         in_direct_message: false,
         confirmed: Confirmed::No,
+        for_all: false,
         by_channel: false,
         customer: None,
         onboarding: None,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::{Origin, Problem};
+use super::{Origin, Others, Problem};
 
 /// What came of an action, or why the journal is asked at all. `C` is a Connect Card as whoever
 /// drives the journal holds it; the journal hands it on and keeps it out of everything stored.
@@ -18,6 +18,8 @@ pub enum Outcome<C> {
     Woken,
     /// The person was told that the command waits, or could not be.
     Noted,
+    /// Who else is in the channel.
+    Company(Company),
     /// The action must not be taken now: too much is being repeated, or the lease is too short.
     Postponed,
     /// The connection was created.
@@ -58,6 +60,19 @@ pub enum Outcome<C> {
     Failed(Failure),
     /// A message did not, or may not have, reached Slack.
     PostFailed(PostFailure),
+}
+
+/// Who is in a channel beside the bot's own people.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Company {
+    /// People of one other organisation at most.
+    Few,
+    /// People of more than one, now or soon.
+    Many(Others),
+    /// Slack does not show the bot this channel.
+    Hidden,
+    /// Slack gave no answer, and may yet give one.
+    Untold,
 }
 
 /// What a look at the destination showed.

@@ -56,6 +56,8 @@ pub enum Problem {
         /// Where.
         origin: Origin,
     },
+    /// The channel is shared with several other organisations, and nobody has said that the link may go there.
+    Shared(Others),
     /// Fivetran does not show the connection whose link is to be renewed, or that is to be cancelled.
     Gone,
     /// The connection is not cancelled, since it has been connected.
@@ -106,6 +108,7 @@ impl Problem {
             Self::NameTaken(_) => "name_taken",
             Self::AlreadyConnected { .. } => "already_connected",
             Self::Elsewhere { .. } => "elsewhere",
+            Self::Shared(_) => "shared",
             Self::Gone => "gone",
             Self::NotCancelled => "not_cancelled",
             Self::Paused => "paused",
@@ -168,6 +171,7 @@ impl Notice {
             Self::SyncBegun | Self::SyncRunning => Problem::NoAnswer,
             Self::Problem(
                 Problem::Blocked(_)
+                | Problem::Shared(_)
                 | Problem::TooLarge { .. }
                 | Problem::Paused
                 | Problem::Unfinished
@@ -242,6 +246,23 @@ pub struct Origin {
     pub user_id: String,
 }
 
+/// How many organisations besides the bot's own share a channel.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Others {
+    /// Whose people are in it.
+    pub connected: u32,
+    /// That have been invited to it.
+    pub invited: u32,
+}
+
+impl Others {
+    /// How many will be able to read what is posted there.
+    #[must_use]
+    pub fn all(self) -> u32 {
+        self.connected.saturating_add(self.invited)
+    }
+}
+
 /// [`Misfit`] as it is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -276,6 +297,7 @@ mod tests {
             Notice::Problem(Problem::Unconfirmed),
             Notice::Problem(Problem::Superseded),
             Notice::Problem(Problem::NoAnswer),
+            Notice::Problem(Problem::Shared(Others { connected: 2, invited: 1 })),
             Notice::Problem(Problem::SchemaTaken { service: "stripe".to_owned() }),
             Notice::Problem(Problem::Conflict(ApiMessage::default())),
             Notice::Problem(Problem::Blocked(Obstacle::Redirect { status: 302 })),
@@ -302,6 +324,10 @@ mod tests {
             (
                 Problem::Blocked(Obstacle::Redirect { status: 302 }).into(),
                 r#"{"exactly":{"obstacle":"redirect","problem":"blocked","status":302},"problem":"no_answer"}"#,
+            ),
+            (
+                Problem::Shared(Others { connected: 3, invited: 0 }).into(),
+                r#"{"exactly":{"connected":3,"invited":0,"problem":"shared"},"problem":"no_answer"}"#,
             ),
             (Problem::Paused.into(), r#"{"exactly":{"problem":"paused"},"problem":"no_answer"}"#),
             (

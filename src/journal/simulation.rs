@@ -8,6 +8,7 @@
 //! fails is replayed with its whole trace by `CONNECT_CARD_SEED=n cargo test simulation -- --nocapture`,
 //! and `CONNECT_CARD_SEEDS=n` lives through more of them.
 
+mod company;
 mod deliver;
 mod dice;
 mod fivetran;
@@ -78,6 +79,7 @@ static REQUESTS: LazyLock<Vec<Request>> = LazyLock::new(|| {
         slash: "/c".to_owned(),
         in_direct_message: false,
         confirmed: Confirmed::No,
+        for_all: false,
         by_channel: false,
         customer: None,
         onboarding: None,

@@ -1,5 +1,6 @@
 //! Each rule of the journal by itself.
 
+mod company;
 mod intents;
 mod lost;
 mod pauses;
@@ -19,7 +20,7 @@ fn start() -> Timestamp {
 }
 
 fn terms(web_api: bool) -> Terms {
-    Terms { accepted_at: start(), web_api, intent: Intent::Connect, grace: GRACE, spread: 7 }
+    Terms { accepted_at: start(), web_api, intent: Intent::Connect, for_few: false, grace: GRACE, spread: 7 }
 }
 
 /// A card says no more here than that it is one.
@@ -28,6 +29,7 @@ type Outcome = super::Outcome<&'static str>;
 /// An act without what it carries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Step {
+    Company,
     Create,
     Look,
     Mint,
@@ -47,6 +49,7 @@ impl From<Act<&'static str>> for Step {
             Act::Provision(super::Step::Mint { .. }) => Self::Mint,
             Act::Provision(super::Step::Cancel { .. }) => Self::Cancel,
             Act::Provision(super::Step::Sync { .. }) => Self::Sync,
+            Act::Company => Self::Company,
             Act::Deliver(Message::Link { .. }) => Self::Post,
             Act::Deliver(Message::Notice(_)) => Self::Tell,
             Act::Note(_) => unreachable!("it is answered at once"),

@@ -53,6 +53,8 @@ pub enum Then {
 pub enum Act<C> {
     /// Take a step at Fivetran.
     Provision(Step),
+    /// Ask Slack who else is in the channel; then report [`Outcome::Company`].
+    Company,
     /// Send a message to Slack.
     Deliver(Message<C>),
     /// Tell the person that the command waits, once and in a moment; then report [`Outcome::Noted`],
@@ -142,6 +144,7 @@ impl<C: Clone> Journal<C> {
     /// The action that is due, with what the stage knows.
     fn act(&self) -> Act<C> {
         Act::Provision(match &self.progress.stage {
+            Stage::Create if self.due == Due::Company => return Act::Company,
             Stage::Create if self.due == Due::Create => Step::Create,
             Stage::Create => Step::Look,
             Stage::Sync { connection } => Step::Sync { connection: connection.clone() },

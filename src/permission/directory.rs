@@ -1,4 +1,4 @@
-//! What Slack knows of people, asked seldom.
+//! What Slack knows of people and channels, asked seldom.
 //!
 //! Owns the calls, for how long each answer is believed, what a failed call means, and what was known
 //! before. Must not know who is allowed what.
@@ -10,24 +10,31 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use jiff::Timestamp;
 use tokio::sync::watch;
+use tokio::time::timeout;
 
 use super::Unclear;
 use super::cache::{Answer, Cache};
 use crate::slack::refusal::{self, Sort};
 use crate::slack::respond::PostError;
-use crate::slack::web_api::{Identity, NO_ANSWER, UserInfo, WebApi};
+use crate::slack::web_api::{Conversation, Identity, NO_ANSWER, UserInfo, WebApi};
 
 /// How long what Slack told of a person or a group is believed.
 const KEEP: Duration = Duration::from_secs(5 * 60);
 /// How long it is believed whose the token is. A workspace can move into an Enterprise organisation.
 /// <https://docs.slack.dev/enterprise/developing-for-enterprise-orgs>
 const KEEP_IDENTITY: Duration = Duration::from_secs(60 * 60);
+/// The same of the scopes that it was granted, which only change when the app is installed again.
+const KEEP_SCOPES: Duration = Duration::from_secs(60 * 60);
 /// How long it is believed that a scope or a group is missing: somebody may be mending it.
 const KEEP_REFUSAL: Duration = Duration::from_secs(60);
 /// How long Slack is left in peace after it did not answer.
 const KEEP_SILENCE: Duration = Duration::from_secs(10);
+/// Longest wait for what Slack knows of a channel, within that of whoever asks.
+const CHANNEL_PATIENCE: Duration = Duration::from_millis(1500);
 /// People of whom something is kept.
 const PEOPLE: usize = 10_000;
+/// Channels of which something is kept.
+const CHANNELS: usize = 10_000;
 /// User groups of which the members are kept.
 const GROUPS: usize = 1_000;
 
@@ -39,6 +46,8 @@ pub(super) struct Directory {
     own: Cache<Told<Identity>>,
     people: Cache<Told<UserInfo>>,
     groups: Cache<Told<Arc<HashSet<String>>>>,
+    channels: Cache<Told<Arc<Conversation>>>,
+    scopes: Cache<Option<Arc<[String]>>>,
     before: Arc<Before>,
 }
 
@@ -70,6 +79,8 @@ impl Directory {
             own: Cache::new(1),
             people: Cache::new(PEOPLE),
             groups: Cache::new(GROUPS),
+            channels: Cache::new(CHANNELS),
+            scopes: Cache::new(1),
             before: Arc::new(Before { own: watch::Sender::new(None), people: Mutex::default() }),
         }
     }
@@ -135,6 +146,38 @@ impl Directory {
             }
         };
         self.people.get(user_id, now, ask).await.unwrap_or(Err(Unclear::Silent))
+    }
+
+    /// The scopes that the token was granted, as far as Slack tells.
+    pub(super) async fn scopes(&self, now: Timestamp) -> Option<Arc<[String]>> {
+        let web_api = self.web_api.clone()?;
+        let ask = || async move {
+            match web_api.scopes().await {
+                Ok(scopes) => (scopes.map(Arc::from), KEEP_SCOPES),
+                Err(_) => (None, KEEP_SILENCE),
+            }
+        };
+        self.scopes.get("", now, ask).await.flatten()
+    }
+
+    /// A channel. What is not shown to the bot is not asked for again and again; a failure that passes by
+    /// itself is not kept at all, since somebody waits for the answer.
+    pub(super) async fn channel(&self, channel_id: &str, now: Timestamp) -> Told<Arc<Conversation>> {
+        let web_api = self.web_api.clone().ok_or(Unclear::NoToken)?;
+        let id = channel_id.to_owned();
+        let ask = || async move {
+            // One that hangs is given up, so that the next try is another call.
+            let asked = timeout(CHANNEL_PATIENCE, web_api.conversation(&id)).await;
+            match asked.unwrap_or_else(|_| Err(PostError::Unclear(NO_ANSWER.to_owned()))) {
+                Ok(channel) => (Ok(Arc::new(channel)), KEEP),
+                Err(error) => {
+                    let (told, _) = failed(error, "channels:read or groups:read");
+                    let passes = told.as_ref().is_err_and(Unclear::may_pass);
+                    (told, if passes { Duration::ZERO } else { KEEP })
+                }
+            }
+        };
+        self.channels.get(channel_id, now, ask).await.unwrap_or(Err(Unclear::Silent))
     }
 
     /// Whether a person is in one of the groups. A group that cannot be read matters only if the

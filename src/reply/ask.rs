@@ -20,6 +20,8 @@ use crate::work::Request;
 
 /// Posts a link in this channel though it was posted in another.
 pub const POST_HERE: &str = "post_here";
+/// Posts a link in a channel that several other organisations share.
+pub const POST_FOR_ALL: &str = "post_for_all";
 /// Posts a link for a connection that has been connected.
 pub const REAUTHORISE: &str = "reauthorise";
 /// Deletes an unfinished connection.
@@ -51,6 +53,7 @@ pub(super) fn about(problem: &Problem, reference: &str) -> Vec<SlackBlock> {
         Problem::Elsewhere { origin } => {
             vec![made_by(origin), actions(button(POST_HERE, "Post a fresh link here", reference), reference)]
         }
+        Problem::Shared(_) => vec![actions(button(POST_FOR_ALL, "Post it here", reference), reference)],
         _ => Vec::new(),
     }
 }

@@ -200,6 +200,9 @@ fn reason(said: Mrkdwn, problem: &Problem) -> Mrkdwn {
         Problem::NameTaken(_) => said.raw("the schema is taken by a connection that the key can't see"),
         Problem::AlreadyConnected { .. } => said.raw("it is connected already"),
         Problem::Elsewhere { origin } => channel(said.raw("it belongs to "), &origin.channel_id),
+        Problem::Shared(others) => {
+            said.raw(&format!("the channel is shared with {} other organisations", others.all()))
+        }
         Problem::Gone => said.raw("Fivetran doesn't show the connection"),
         Problem::NotCancelled => said.raw("it has been connected"),
         Problem::Paused => said.raw("it is paused"),

@@ -8,11 +8,13 @@ use slack_morphism::prelude::{
     SlackBlock, SlackBlockButtonElement, SlackBlockPlainText, SlackMessageContent, SlackSectionBlock,
 };
 
+use super::ask;
 use super::markup::{
     BUTTON_LIMIT, Mrkdwn, content, context, cut, local_time, plain_section, reference_line, sections,
 };
-use super::problem::notice_sentence;
+use super::problem::{notice_sentence, shared_with};
 use super::renamed;
+use crate::journal::{Others, Problem};
 use crate::life::{Link, State};
 use crate::onboarding::{Onboarding, Source};
 use crate::slack::refusal;
@@ -154,6 +156,20 @@ pub fn finished(onboarding: &Onboarding) -> SlackMessageContent {
     let text = done(onboarding, all);
     let shown = Mrkdwn::default().text(&text).raw(" (Requested by <@").text(&onboarding.requester).raw(">.)");
     content(&text, vec![shown.section()])
+}
+
+/// Asks before sources are set up where several other organisations could get links for them.
+#[must_use]
+pub fn for_all(others: Others, sources: usize, reference: &str) -> SlackMessageContent {
+    let text = format!(
+        "{}, and everyone in it could get links for these {sources} sources to sign in, so I didn't set any of them up. \
+         If they're for only one of them, type the command in a channel that you share with them alone.",
+        shared_with(others)
+    );
+    let mut blocks = vec![plain_section(&text)];
+    blocks.extend(ask::about(&Problem::Shared(others), reference));
+    blocks.push(reference_line(reference));
+    content(&text, blocks)
 }
 
 /// What was not set up, for the person alone who asked for it in this command; `None` if there is nothing to

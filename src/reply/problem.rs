@@ -13,7 +13,7 @@ use crate::command::proposal::Proposal;
 use crate::command::surface::Surface;
 use crate::fivetran::model::ApiMessage;
 use crate::fivetran::schema::Target;
-use crate::journal::{Notice, Problem};
+use crate::journal::{Notice, Others, Problem};
 use crate::outbound::Obstacle;
 use crate::slack::refusal;
 use crate::work::{Request, Work};
@@ -192,6 +192,11 @@ fn problem_sentence(problem: &Problem, work: &Work) -> String {
             "{name} for {schema} was already requested in another channel, so I didn't post a link here: it could \
              reach the wrong customer. If you meant another customer, choose another schema."
         ),
+        Problem::Shared(others) => format!(
+            "{}, and everyone in it could use a link for {name} to sign in, so I didn't post one. If it's for only \
+             one of them, type the command in a channel that you share with them alone.",
+            shared_with(*others)
+        ),
         Problem::Gone if matches!(work, Work::Cancel { .. }) => format!(
             "Fivetran doesn't show the connection for {name} into {schema}, so there was nothing to delete."
         ),
@@ -330,6 +335,19 @@ fn blocked(obstacle: Obstacle, work: &Work) -> String {
         in_the_log(work),
         again(work)
     )
+}
+
+/// With whom a channel is shared.
+pub(super) fn shared_with(Others { connected, invited }: Others) -> String {
+    let many = |count: u32| format!("{count} other organisation{}", if count == 1 { "" } else { "s" });
+    match (connected, invited) {
+        (connected, 0) => format!("This channel is shared with {}", many(connected)),
+        (0, invited) => format!("This channel is about to be shared with {}", many(invited)),
+        (connected, invited) => {
+            let are = if invited == 1 { "is" } else { "are" };
+            format!("This channel is shared with {}, {invited} more {are} invited", many(connected))
+        }
+    }
 }
 
 /// What has not come about.

@@ -13,7 +13,7 @@ use super::deadline::Deadline;
 use crate::clock::Clock;
 use crate::crash::crash_point;
 use crate::journal::Progress;
-use crate::reply::{self, UnderWay};
+use crate::reply::{self, UnderWay, onboarding};
 use crate::slack::{ResponseUrl, id};
 use crate::store::{Accepted, Before, Claimed, NewCommand, Store, StoreError, Twin};
 use crate::telemetry::Answer;
@@ -80,6 +80,18 @@ enum Committed {
     Yes,
     Before(Before),
     No(Option<Twin>),
+}
+
+impl Answered {
+    /// What is said to a command of several sources.
+    pub(super) fn told_several(&self, onboard: &Onboard) -> SlackMessageContent {
+        match self {
+            Self::Accepted(id) => onboarding::accepted(onboard, id),
+            Self::AlreadyOnIt(_) => onboarding::already(onboard.customer.as_deref()),
+            Self::NotAccepted => reply::not_accepted(),
+            Self::Unsure => reply::unsure(),
+        }
+    }
 }
 
 impl Intake {

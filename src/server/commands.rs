@@ -16,7 +16,7 @@ use serde_json::Value;
 use slack_morphism::prelude::{SlackCommandEventResponse, SlackMessageContent, SlackMessageResponseType};
 use tokio::time::timeout_at;
 
-use super::accept::{Answered, Asked, Intake};
+use super::accept::{Asked, Intake};
 use super::deadline::Deadline;
 use super::doctor::Doctor;
 use super::form::Forms;
@@ -279,13 +279,7 @@ impl Commands {
         let SlashCommand { team_id, channel_id, user_id, response_url, .. } = typed;
         let asked = Asked { team_id, channel_id, user_id, response_url };
         let answered = self.intake.accept_onboard(key, asked, onboard, deadline).await;
-        let told = match &answered {
-            Answered::Accepted(id) => onboarding::accepted(onboard, id),
-            Answered::AlreadyOnIt(_) => onboarding::already(onboard.customer.as_deref()),
-            Answered::NotAccepted => reply::not_accepted(),
-            Answered::Unsure => reply::unsure(),
-        };
-        (answered.counts_as(), told)
+        (answered.counts_as(), answered.told_several(onboard))
     }
 
     /// The links of the channel of the command.

@@ -14,8 +14,9 @@ use crate::clock::Clock;
 use crate::command::doctor::{Backlog, Configured, Findings, Fivetran, Listed, Missing, Presence, Slack};
 use crate::command::list::PER_PAGE;
 use crate::fivetran::error::Error;
-use crate::permission::{Gate, Permissions, gaps};
+use crate::permission::{Gate, Permissions, gaps, unguarded};
 use crate::provision::Provision;
+use crate::reply::Audience;
 use crate::slack::SlashCommand;
 use crate::slack::respond::PostError;
 use crate::slack::rooms::Seen;
@@ -42,6 +43,8 @@ pub struct Doctor {
     pub store: Store,
     /// Who may.
     pub gate: Arc<Gate>,
+    /// Who gets to see a link.
+    pub audience: Audience,
     /// Slack, with a bot token.
     pub web_api: Option<WebApi>,
     /// Fivetran.
@@ -135,7 +138,9 @@ impl Doctor {
             missing.push(POSTING);
         }
         let gaps = gaps(self.gate.permissions(), Some(&scopes));
-        missing.extend(gaps.iter().map(|gap| Missing { sentence: gap.sentence, is_needed: gap.shuts_out }));
+        let unguarded = unguarded(&scopes).filter(|_| self.audience == Audience::Channel);
+        let gaps = gaps.into_iter().chain(unguarded);
+        missing.extend(gaps.map(|gap| Missing { sentence: gap.sentence, is_needed: gap.shuts_out }));
         Slack::Works(Some(missing))
     }
 

@@ -6,6 +6,8 @@
 //! Or it is a line, which is judged as if the person had typed it here and now. Must not call Fivetran or
 //! Slack before the answer, which has to arrive within three seconds.
 
+mod answer;
+
 use std::sync::Arc;
 
 use axum::extract::{Request, State as Shared};
@@ -37,9 +39,10 @@ use crate::slack::caller::Caller;
 use crate::slack::id;
 use crate::slack::interaction::{Interaction, Unreadable, Workspace};
 use crate::slack::{ResponseUrl, SlashCommand};
-use crate::store::{CommandRow, Store, StoreError};
+use crate::store::{Store, StoreError};
 use crate::telemetry::{Answer, Metrics};
-use crate::work::{Confirmed, Work};
+use crate::work::Work;
+use answer::Yes;
 
 /// How long a private question can be answered; its buttons stay, but what they are about moves on.
 const QUESTION_LIFE: SignedDuration = SignedDuration::from_hours(24);
@@ -245,7 +248,7 @@ impl Press {
     /// of this person.
     async fn belongs_to(&self, route: &Interactivity) -> Result<Option<String>, StoreError> {
         let asked = match self.action.as_str() {
-            ask::POST_HERE | ask::REAUTHORISE => {
+            ask::POST_HERE | ask::POST_FOR_ALL | ask::REAUTHORISE => {
                 self.question(route).await?.map(|asked| (asked.user_id, asked.channel_id))
             }
             ask::RENEW_HERE | ask::CANCEL | ask::SYNC_NOW => {
@@ -262,8 +265,9 @@ impl Press {
     /// What only people do who may use the bot; `team_id` is what everything of theirs is kept under.
     async fn act(&self, route: &Interactivity, key: &[u8], team_id: &str) -> Result<Feedback, StoreError> {
         match self.action.as_str() {
-            ask::POST_HERE => self.confirm(route, key, team_id, Confirmed::PostHere).await,
-            ask::REAUTHORISE => self.confirm(route, key, team_id, Confirmed::Reauthorise).await,
+            ask::POST_HERE => self.confirm(route, key, team_id, Yes::PostHere).await,
+            ask::POST_FOR_ALL => self.confirm(route, key, team_id, Yes::PostForAll).await,
+            ask::REAUTHORISE => self.confirm(route, key, team_id, Yes::Reauthorise).await,
             ask::RENEW_HERE => self.renew_here(route, key, team_id).await,
             BACK | NEXT => self.turn(route, team_id).await,
             ask::CANCEL => self.cancel(route, key, team_id).await,
@@ -318,32 +322,6 @@ impl Press {
         link.message.as_ref().is_some_and(here)
     }
 
-    /// Only the person who was asked may answer, where they were asked.
-    async fn confirm(
-        &self,
-        route: &Interactivity,
-        key: &[u8],
-        team_id: &str,
-        confirmed: Confirmed,
-    ) -> Result<Feedback, StoreError> {
-        let asked = self.question(route).await?.filter(|asked| {
-            asked.user_id == self.user_id
-                && asked.channel_id == self.channel_id
-                && id::may_be_one(&asked.team_id, team_id)
-        });
-        let work = asked.as_ref().and_then(|asked| serde_json::from_str::<Work>(&asked.request).ok());
-        // A renewal asks the same question when its link has moved to another channel.
-        let (Some(asked), Some(Work::Connect(mut request) | Work::Renew { mut request, .. })) = (asked, work)
-        else {
-            return Ok(Feedback::ephemeral(ask::not_yours()));
-        };
-        if route.clock.now().duration_since(asked.accepted_at) > QUESTION_LIFE {
-            return Ok(Feedback::replace(ask::too_old()));
-        }
-        request.confirmed = confirmed;
-        self.carry_out(route, key, &asked.team_id, Work::Connect(request), Progress::default()).await
-    }
-
     /// Types the line that was proposed to this person, here: from there on it is as if they had.
     async fn types(&self, route: &Interactivity, key: &[u8], team_id: &str) -> Result<Feedback, StoreError> {
         let theirs = |it: &Proposal<'_>| it.user == self.user_id && it.channel == self.channel_id;
@@ -376,13 +354,6 @@ impl Press {
         let Self { pressed_in, user_id, value, .. } = self;
         let button = [pressed_in, user_id, ts, value].map(String::as_str).join("\n");
         digest(&SHA256, button.as_bytes()).as_ref().to_vec()
-    }
-
-    /// The command that asked a question.
-    async fn question(&self, route: &Interactivity) -> Result<Option<CommandRow>, StoreError> {
-        let (store, id) = (route.store.clone(), self.value.clone());
-        let asked = self.deadline.wait_for(async move { store.command(&id).await }).await;
-        asked.unwrap_or(Err(StoreError::Unanswered))
     }
 
     /// The link that a button is about.
@@ -482,13 +453,16 @@ impl Press {
         work: &Work,
         progress: Progress,
     ) -> Answered {
-        let asked = Asked {
+        route.intake.accept(key, self.asked(team_id), work, progress, self.deadline).await
+    }
+
+    fn asked(&self, team_id: &str) -> Asked {
+        Asked {
             team_id: team_id.to_owned(),
             channel_id: self.channel_id.clone(),
             user_id: self.user_id.clone(),
             response_url: self.response_url.clone(),
-        };
-        route.intake.accept(key, asked, work, progress, self.deadline).await
+        }
     }
 }
 

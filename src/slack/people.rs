@@ -109,7 +109,7 @@ impl TryFrom<Value> for UserInfo {
 }
 
 /// Whether a flag is set, however it is written: a guest must not pass for a member by a 1.
-fn is_yes(value: &Value) -> bool {
+pub(super) fn is_yes(value: &Value) -> bool {
     match value {
         Value::Bool(set) => *set,
         Value::String(text) => text == "true" || text == "1",
@@ -119,7 +119,7 @@ fn is_yes(value: &Value) -> bool {
 }
 
 /// A text that is not empty.
-fn text(value: &Value, path: &str) -> Option<String> {
+pub(super) fn text(value: &Value, path: &str) -> Option<String> {
     value.pointer(path)?.as_str().filter(|text| !text.is_empty()).map(str::to_owned)
 }
 

@@ -24,6 +24,7 @@ use crate::outbound;
 use crate::slack::Place;
 use crate::slack::caller::Caller;
 use crate::slack::complaints::Complaints;
+pub use crate::slack::conversation::Conversation;
 use crate::slack::pauses::Pauses;
 pub use crate::slack::people::{Identity, UserInfo};
 use crate::slack::respond::PostError;
@@ -257,6 +258,20 @@ impl WebApi {
         }
         let answer: Answer = self.read("users.info", ("user", user)).await?;
         Ok(answer.user)
+    }
+
+    /// Looks a channel up. Needs the scope `channels:read`, or `groups:read` for a private one, which is only
+    /// shown to its members. <https://docs.slack.dev/reference/methods/conversations.info>
+    ///
+    /// # Errors
+    /// [`PostError`].
+    pub async fn conversation(&self, channel: &str) -> Result<Conversation, PostError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            channel: Conversation,
+        }
+        let answer: Answer = self.read("conversations.info", ("channel", channel)).await?;
+        Ok(answer.channel)
     }
 
     /// The app that the token is of, if Slack tells. Needs the scope `users:read`.

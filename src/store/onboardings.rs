@@ -72,6 +72,17 @@ impl Store {
         expanding.await.unwrap_or_else(|_| Err(StoreError::Database("the expansion has ended".to_owned())))
     }
 
+    /// Whether a command of several sources has become one for each.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn is_expanded(&self, id: &str) -> Result<bool, StoreError> {
+        on!(&self.0.pool, db => {
+            let query = sqlx::query(self.0.sql.connections.onboardings.expanded).bind(id);
+            Ok(query.fetch_optional(db).await?.is_some())
+        })
+    }
+
     async fn expand_all(
         &self,
         claimed: &Claimed,

@@ -89,6 +89,8 @@ pub enum Operation {
     BotInfo,
     /// `users.info`
     UserInfo,
+    /// `conversations.info`
+    ConversationInfo,
     /// `usergroups.users.list`
     GroupMembers,
     /// `apps.connections.open`
@@ -124,6 +126,7 @@ impl Operation {
             | Self::AuthTest
             | Self::BotInfo
             | Self::UserInfo
+            | Self::ConversationInfo
             | Self::GroupMembers
             | Self::OpenSocket
             | Self::ResponseUrl => Party::Slack,
@@ -255,6 +258,7 @@ labels!(Operation: Create = "create", Look = "look", List = "list", See = "see",
     Post = "chat.postMessage", Update = "chat.update", PostEphemeral = "chat.postEphemeral",
     OpenView = "views.open", PublishView = "views.publish", UploadUrl = "files.getUploadURLExternal",
     Upload = "upload", CompleteUpload = "files.completeUploadExternal", AuthTest = "auth.test", BotInfo = "bots.info", UserInfo = "users.info",
+    ConversationInfo = "conversations.info",
     GroupMembers = "usergroups.users.list", OpenSocket = "apps.connections.open", ResponseUrl = "response_url");
 labels!(CallOutcome: Ok = "ok", Refused = "refused", Limited = "limited", Failed = "failed",
     Unreachable = "unreachable", Timeout = "timeout");

@@ -94,6 +94,11 @@ impl Delivery {
         self.web_api.is_some()
     }
 
+    /// Whether a link is shown to a whole channel by a token with which can be asked who that is.
+    pub(super) fn shows_all(&self) -> bool {
+        self.audience == Audience::Channel && self.has_web_api()
+    }
+
     /// Posts by the Web API, else by the response_url, after which the message cannot be edited.
     pub(super) async fn post(
         &self,

@@ -4,6 +4,8 @@
 //! next is [`crate::onboarding`]'s decision, and everything it goes by is in the database, so that whoever
 //! takes the command over goes on from there. Must not call Fivetran.
 
+mod company;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,7 +16,7 @@ use super::deliver::Job;
 use super::link::{Landed, Source};
 use super::{Outcome, Worker};
 use crate::crash::crash_point;
-use crate::journal::{Ending, Progress, Then, WEB_API_DEADLINE};
+use crate::journal::{Ending, Progress, Stage, Then, WEB_API_DEADLINE};
 use crate::life;
 use crate::onboarding::{Next, Onboarding};
 use crate::reply;
@@ -68,6 +70,9 @@ impl Posting {
 impl Worker {
     /// Carries a command of several sources until it has ended, or is somebody else's.
     pub(super) async fn onboard(self: &Arc<Self>, claimed: &Claimed, onboard: &Onboard) {
+        if !self.may_be_seen(claimed, onboard).await {
+            return;
+        }
         let Some(Expanded { onboarding, commands }) = self.expanded(claimed, onboard).await else { return };
         crash_point("onboard: expanded");
         for command in commands {
@@ -208,8 +213,12 @@ impl Worker {
         if let Err(error) = self.shown_anew(&seen.message_id).await {
             tracing::warn!(command = claimed.id, %error, "could not have a message brought up to date");
         }
-        let mut progress = Progress::default();
-        progress.stage = progress.stage.over(ending);
+        self.close_onboarding(claimed, Stage::default().over(ending), ending).await;
+    }
+
+    /// Puts the end of a command of several sources on disk.
+    async fn close_onboarding(&self, claimed: &Claimed, stage: Stage, ending: Ending) {
+        let progress = Progress::of(stage);
         let then = Then::End(self.parts.clock.now());
         if self.parts.store.record_with(claimed, &progress, then, None).await == Recorded::Committed {
             crash_point("end: recorded");

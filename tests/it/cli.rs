@@ -233,10 +233,10 @@ async fn the_manifest_is_what_slack_takes() {
     assert!(!validator.is_valid(&broken), "the schema is in force");
 
     let scopes = &manifest["oauth_config"]["scopes"];
-    let optional = ["users:read", "usergroups:read", "files:write"];
+    let optional = ["users:read", "usergroups:read", "files:write", "channels:read", "groups:read"];
     assert_eq!(scopes["bot_optional"], serde_json::json!(optional));
     // What is optional has to be among what is asked for.
-    let all = ["commands", "chat:write", optional[0], optional[1], optional[2]];
+    let all = [&["commands", "chat:write"], &optional[..]].concat();
     assert_eq!(scopes["bot"], serde_json::json!(all));
     assert_eq!(manifest["features"]["app_home"]["messages_tab_enabled"], true);
     assert_eq!(manifest["features"]["app_home"]["home_tab_enabled"], true);

@@ -17,6 +17,7 @@ mod channels;
 mod chaos;
 mod check;
 mod cli;
+mod company;
 mod connect;
 mod crash_points;
 mod crossing;

@@ -134,6 +134,7 @@ fn long_request(table: bool) -> Request {
         slash: format!("/{}", "c".repeat(31)),
         in_direct_message: false,
         confirmed: Confirmed::No,
+        for_all: false,
         by_channel: false,
         customer: None,
         onboarding: None,

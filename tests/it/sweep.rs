@@ -278,6 +278,7 @@ fn request(group: &str, schema: &str) -> Request {
         slash: "/connect-card".to_owned(),
         in_direct_message: false,
         confirmed: Confirmed::No,
+        for_all: false,
         by_channel: false,
         customer: None,
         onboarding: None,

@@ -19,7 +19,7 @@ use crate::fivetran::catalog::{Service, ServiceId, ServiceStatus};
 use crate::fivetran::model::{ApiMessage, ConnectCard, Task};
 use crate::fivetran::schema::{SchemaKind, Target};
 use crate::fivetran::tasks::Cause;
-use crate::journal::{MisfitKind, Notice, Origin, Problem};
+use crate::journal::{MisfitKind, Notice, Origin, Others, Problem};
 use crate::life::{Connection, Link, Place, Posting, Reminded, State};
 use crate::outbound;
 use crate::permission::{Reason, Unclear};
@@ -97,6 +97,7 @@ impl Sample {
             slash: slash.clone(),
             in_direct_message: false,
             confirmed: Confirmed::No,
+            for_all: false,
             by_channel: false,
             customer: None,
             onboarding: None,
@@ -340,6 +341,17 @@ fn problems(long: &Lengths, channel: &str, user: &str) -> Vec<(&'static str, &'s
         ("gone-cancel", "cancel", Problem::Gone.into()),
         ("superseded", "renew", Problem::Superseded.into()),
         ("elsewhere", "connect", Problem::Elsewhere { origin: origin() }.into()),
+        ("shared", "connect", Problem::Shared(Others { connected: 3, invited: 0 }).into()),
+        ("shared-soon", "connect", Problem::Shared(Others { connected: 0, invited: 2 }).into()),
+        (
+            "shared-and-invited",
+            "connect",
+            Problem::Shared(Others {
+                connected: if long.longest { u32::MAX } else { 1 },
+                invited: if long.longest { u32::MAX } else { 1 },
+            })
+            .into(),
+        ),
         ("cancelled", "cancel", Notice::Cancelled),
         ("sync-begun", "sync", Notice::SyncBegun),
         ("sync-running", "sync", Notice::SyncRunning),

@@ -7,13 +7,19 @@ use super::world::Command;
 use super::{CHANNELS, REQUESTS, TEAM};
 use crate::journal::{Progress, Stage};
 use crate::life::{Link, State};
-use crate::work::{Confirmed, Work};
+use crate::work::{Confirmed, Request, Work};
 
 impl Bot {
     /// `/connect-card SERVICE SCHEMA`, or the button under a question.
-    pub(super) async fn connect(self, name: usize, channel: usize, user: usize, confirmed: Confirmed) {
-        let mut request = REQUESTS[name].clone();
-        request.confirmed = confirmed;
+    pub(super) async fn connect(
+        self,
+        name: usize,
+        channel: usize,
+        user: usize,
+        confirmed: Confirmed,
+        for_all: bool,
+    ) {
+        let request = Request { confirmed, for_all, ..REQUESTS[name].clone() };
         self.accept(name, channel, user, Work::Connect(request), Progress::default()).await;
     }
 

@@ -251,7 +251,7 @@ impl Bot {
         self.call(fate, move |world| work(world, sent)).await?
     }
 
-    async fn call<T: 'static, F>(
+    pub(super) async fn call<T: 'static, F>(
         &self,
         fate: Fate<F>,
         work: impl FnOnce(&mut World) -> T + 'static,

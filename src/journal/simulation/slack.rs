@@ -67,6 +67,10 @@ pub(super) struct Slack {
     /// Where the bot is.
     pub(super) member: [bool; CHANNELS.len()],
     pub(super) archived: [bool; CHANNELS.len()],
+    /// Which are shared with several other organisations.
+    pub(super) crowded: [bool; CHANNELS.len()],
+    /// Whether the bot has the scopes to see that.
+    pub(super) shows_company: bool,
     /// Response_urls are dead from the start.
     pub(super) dead: bool,
     /// Per command: since when the response_url exists, and how often it was used.
@@ -84,6 +88,8 @@ impl Slack {
             private: dice.one_in(8),
             member: [!dice.one_in(5), !dice.one_in(5)],
             archived: [false; 2],
+            crowded: [dice.one_in(6), dice.one_in(6)],
+            shows_company: !dice.one_in(6),
             dead: dice.one_in(if web_api { 10 } else { 32 }),
             urls: Vec::new(),
             messages: Vec::new(),
@@ -94,6 +100,11 @@ impl Slack {
     /// Whether messages of links can be edited so that the channel sees the link.
     pub(super) fn edits(&self) -> bool {
         self.web_api && !self.private
+    }
+
+    /// Whether anybody is asked before a link goes where several other organisations see it.
+    pub(super) fn asks_company(&self) -> bool {
+        self.edits() && self.shows_company
     }
 
     pub(super) fn open_url(&mut self, now: i64) {

@@ -39,7 +39,7 @@ statistics! {
     runs, events, commands, crashes, standstills, clock_steps, leases_lost, lost_database_answers, database_failures,
     delivered, told, undeliverable, undeliverable_early, adopted, links_shown_again, unclear_links, cut_off_links,
     posts_after_the_end, twins, voided, late_inserts, connected, posted_here, reauthorised, renewed_in_place,
-    renewed_anew, cancelled, not_cancelled, synced, sent_elsewhere, conflicts, taken_back, waited_for_a_take_back,
+    renewed_anew, cancelled, not_cancelled, synced, sent_elsewhere, asked_in_company, posted_for_all, went_unseen, conflicts, taken_back, waited_for_a_take_back,
     intents_taken_back, maybe_posted, left_messages, late_posts, late_edits, messages_lost, made_good, edits,
     edits_refused, customers_asked, told_threads, told_alone, overtaken_news, landings, looks, sweeps, ticks, questions, denials, seen_gone,
     came_back, shown_connected, shown_expired, shown_lapsed, shown_broken, shown_cancelled, shown_gone,

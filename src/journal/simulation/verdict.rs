@@ -9,7 +9,7 @@ use super::{MINUTE, Outcome};
 use crate::fivetran::tasks::Cause;
 use crate::journal::{Ending, Notice, PostFailure, Problem, RESPONSE_URL_DEADLINE, Stage, WEB_API_DEADLINE};
 use crate::life::State;
-use crate::work::Intent;
+use crate::work::{Intent, Work};
 
 /// Largest difference of two replicas' clocks, and what the last calls may take.
 const SLACKNESS: i64 = 15 * MINUTE + 4 * MINUTE;
@@ -104,6 +104,11 @@ impl World {
         match ending {
             Ending::Delivered => {
                 sum.delivered += 1;
+                let new = &self.commands[id].new;
+                let crowded = self.slack.crowded.get(new.channel) == Some(&true) && self.slack.asks_company();
+                let is_new = matches!(new.work, Work::Connect(_));
+                sum.posted_for_all += u64::from(crowded && is_new && !new.work.is_for_few());
+                sum.went_unseen += u64::from(crowded && new.work.is_for_few());
                 must(known_links == 1, "delivered, but not by one known post")?;
                 *match row.work.intent() {
                     Intent::PostHere => &mut sum.posted_here,
@@ -143,6 +148,7 @@ impl World {
                     Some(Notice::SyncBegun) => sum.synced += 1,
                     Some(Notice::Problem(Problem::NotCancelled)) => sum.not_cancelled += 1,
                     Some(Notice::Problem(Problem::Elsewhere { .. })) => sum.sent_elsewhere += 1,
+                    Some(Notice::Problem(Problem::Shared(_))) => sum.asked_in_company += 1,
                     _ => {}
                 }
             }
@@ -179,6 +185,7 @@ impl World {
             && self.slack.weather.is_fair()
             && !self.slack.dead
             && self.slack.archived == [false; 2]
+            && self.slack.crowded == [false; 2]
             && self.lost_time == 0
             && self.database_until == 0
             // "Taken" that is neither said nor seen is not known.

@@ -27,6 +27,7 @@ impl World {
         let Content::Link { card, .. } = self.slack.messages[message].content else { return };
         let id = self.fivetran.cards[card].connection;
         self.witness_channel(message, id);
+        self.witness_company(message);
         let counts = |message: &&super::slack::Message| {
             let (made, shown) = (&self.slack.posts[message.post], &self.slack.posts[message.shown_by]);
             let known = (made.heard && made.written) || (made.clear && self.has_its_command(made));
@@ -44,6 +45,19 @@ impl World {
     fn has_its_command(&self, post: &super::slack::Post) -> bool {
         let hand = &self.hands[post.hand];
         hand.at_work && self.store.row(hand.command).fence == hand.fence
+    }
+
+    /// What several other organisations see, somebody has said they may, or Slack did not say that they do.
+    fn witness_company(&mut self, message: usize) {
+        let message = &self.slack.messages[message];
+        let id = self.slack.posts[message.shown_by].command;
+        let command = &self.commands[id];
+        let crowded = self.slack.crowded.get(message.place) == Some(&true) && self.slack.asks_company();
+        if crowded && command.new.work.is_for_few() && command.unseen == 0 && !command.prior {
+            self.violate(|| {
+                format!("several organisations see the link of command {id}, and nobody was asked")
+            });
+        }
     }
 
     /// A second channel gets a link only if somebody said so there.
@@ -231,6 +245,12 @@ impl World {
         let cancelled = *notice == Notice::Cancelled;
         if *notice == Notice::SyncBegun && !late && !self.was_synced(command) {
             self.violate(|| format!("the person of command {command} is told of a sync that nobody began"));
+        }
+        let crowded = self.slack.crowded.get(self.commands[command].new.channel) == Some(&true);
+        if matches!(notice, Notice::Problem(Problem::Shared(_))) && !crowded {
+            self.violate(|| {
+                format!("the person of command {command} is asked about organisations that are not there")
+            });
         }
         let none = matches!(notice, Notice::Problem(Problem::CannotPost { .. }));
         if none && !late && self.shows_link_of(command) {

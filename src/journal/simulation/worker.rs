@@ -78,6 +78,12 @@ impl Bot {
                     }
                     Box::pin(self.provision_aloud(&job, &mut journal, step, again, &mut note)).await
                 }
+                Act::Company => {
+                    if !self.record(&job, record).await {
+                        return;
+                    }
+                    Outcome::Company(Box::pin(self.company(&job)).await)
+                }
                 Act::Deliver(Message::Link { connection, purpose, card, .. }) => {
                     self.settle_note(&mut note).await;
                     let tried = (journal.is_unanswered(), journal.progress().tries);
@@ -141,6 +147,7 @@ impl Bot {
             accepted_at: stamp(row.accepted_at),
             web_api: world.slack.web_api,
             intent: job.work.intent(),
+            for_few: job.work.is_for_few() && world.slack.edits(),
             grace: GRACE,
             spread: crate::journal::pause::mix(job.command as u64 + 1),
         };

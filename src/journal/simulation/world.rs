@@ -136,6 +136,8 @@ pub(super) struct Command {
     pub(super) notes: u32,
     /// Hands that died or lost the lease.
     pub(super) cut_offs: u32,
+    /// How often Slack did not say who else is in its channel.
+    pub(super) unseen: u32,
     pub(super) idle_waits: u32,
     /// From before the run: its link was there already.
     pub(super) prior: bool,
@@ -429,6 +431,7 @@ impl Command {
             url_notes: 0,
             notes: 0,
             cut_offs: 0,
+            unseen: 0,
             idle_waits: 0,
             prior: false,
         }

@@ -57,6 +57,7 @@ impl Wish {
             slash: "/connect-card".to_owned(),
             in_direct_message: false,
             confirmed: Confirmed::No,
+            for_all: false,
             by_channel: false,
             customer: None,
             onboarding: None,
@@ -95,8 +96,14 @@ impl Life<'_> {
     pub(super) async fn read(&self, wish: Wish, schema: &str) -> Vec<String> {
         let work = wish.work(schema);
         let began = Timestamp::UNIX_EPOCH;
-        let terms =
-            Terms { accepted_at: began, web_api: true, intent: work.intent(), grace: GRACE, spread: 7 };
+        let terms = Terms {
+            accepted_at: began,
+            web_api: true,
+            intent: work.intent(),
+            for_few: false,
+            grace: GRACE,
+            spread: 7,
+        };
         let known = match wish {
             Wish::Create | Wish::CreateUnknown => None,
             Wish::Renew | Wish::Cancel => {
@@ -125,6 +132,7 @@ impl Life<'_> {
                     }
                     taken
                 }
+                Act::Company => unreachable!("nobody is to be asked"),
                 Act::Note(waiting) => {
                     lines.push(waits(waiting.waits_for));
                     Outcome::Noted

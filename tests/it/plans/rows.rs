@@ -113,6 +113,7 @@ pub(super) fn request() -> Request {
         slash: "/connect-card".to_owned(),
         in_direct_message: false,
         confirmed: Confirmed::No,
+        for_all: false,
         by_channel: false,
         customer: None,
         onboarding: None,

@@ -7,7 +7,7 @@ use crate::journal::simulation::slack::Content;
 use crate::journal::simulation::{CHANNELS, MINUTE, SECOND};
 use crate::journal::{Notice, Problem};
 use crate::life::State;
-use crate::work::Confirmed;
+use crate::work::{Confirmed, Work};
 
 /// What somebody does at some moment.
 #[derive(Clone, Copy, Debug)]
@@ -17,15 +17,13 @@ pub(super) enum Action {
         channel: usize,
         user: usize,
     },
-    PostHere {
+    /// Somebody says yes, to a question or unasked.
+    Confirm {
         name: usize,
         channel: usize,
         user: usize,
-    },
-    Reauthorise {
-        name: usize,
-        channel: usize,
-        user: usize,
+        confirmed: Confirmed,
+        for_all: bool,
     },
     RenewTyped {
         name: usize,
@@ -82,13 +80,10 @@ impl World {
         self.trace(|| format!("{action:?}"));
         match action {
             Action::Connect { name, channel, user } => {
-                self.served(move |bot| bot.connect(name, channel, user, Confirmed::No));
+                self.served(move |bot| bot.connect(name, channel, user, Confirmed::No, false));
             }
-            Action::PostHere { name, channel, user } => {
-                self.served(move |bot| bot.connect(name, channel, user, Confirmed::PostHere));
-            }
-            Action::Reauthorise { name, channel, user } => {
-                self.served(move |bot| bot.connect(name, channel, user, Confirmed::Reauthorise));
+            Action::Confirm { name, channel, user, confirmed, for_all } => {
+                self.served(move |bot| bot.connect(name, channel, user, confirmed, for_all));
             }
             Action::RenewTyped { name, channel, user } => {
                 self.served(move |bot| bot.renew_typed(name, channel, user));
@@ -168,18 +163,26 @@ impl World {
 
     /// Whoever is told something may press the button that comes with it.
     pub(in crate::journal::simulation) fn may_answer(&mut self, command: usize, notice: &Notice) {
-        let (name, channel, user) = {
+        let (name, channel, user, work) = {
             let new = &self.commands[command].new;
-            (new.name, new.channel, new.user)
+            (new.name, new.channel, new.user, &new.work)
         };
-        if channel >= CHANNELS.len() || self.dice.one_in(3) {
+        // `server::interactivity`: an answer stands beside what was said to the questions before.
+        let (confirmed, for_all) = match work {
+            Work::Connect(request) => (request.confirmed, request.for_all),
+            _ => (Confirmed::No, false),
+        };
+        // Only where Fivetran keeps names unique can two commands have one name.
+        if channel >= CHANNELS.len() || !self.fivetran.names_are_unique || self.dice.one_in(3) {
             return;
         }
-        let action = match notice {
-            Notice::Problem(Problem::Elsewhere { .. }) => Action::PostHere { name, channel, user },
-            Notice::Problem(Problem::AlreadyConnected { .. }) => Action::Reauthorise { name, channel, user },
+        let (confirmed, for_all) = match notice {
+            Notice::Problem(Problem::Elsewhere { .. }) => (Confirmed::PostHere, for_all),
+            Notice::Problem(Problem::AlreadyConnected { .. }) => (Confirmed::Reauthorise, for_all),
+            Notice::Problem(Problem::Shared(_)) => (confirmed, true),
             _ => return,
         };
+        let action = Action::Confirm { name, channel, user, confirmed, for_all };
         let at = self.now + SECOND + self.dice.below(MINUTE);
         self.plan_action(at, action);
     }

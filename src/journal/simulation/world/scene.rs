@@ -13,7 +13,7 @@ use crate::journal::simulation::store::{MessageWrite, NewCommand, Store, Write};
 use crate::journal::simulation::{CHANNELS, MINUTE, PEOPLE, REQUESTS, SECOND, TEAM, stamp};
 use crate::journal::{Progress, Resting};
 use crate::life::{self, Ask, Change, Intention, Place};
-use crate::work::{Intent, Work};
+use crate::work::{Confirmed, Intent, Work};
 
 /// Enough connections for so many to be missing that none is believed to be gone.
 const MANY: usize = 7;
@@ -146,7 +146,10 @@ impl World {
             28 | 29 => Action::Archive { channel },
             30 => Action::DeleteMessage,
             31..34 => Action::Sync { name, channel, user },
-            _ => Action::Reauthorise { name, channel, user },
+            _ => {
+                let confirmed = Confirmed::Reauthorise;
+                Action::Confirm { name, channel, user, confirmed, for_all: false }
+            }
         }
     }
 
