@@ -24,7 +24,7 @@ use crate::fivetran::Fivetran;
 use crate::fivetran::live::CurrentCatalog;
 use crate::outbox::{self, Outbox};
 use crate::permission::Gate;
-use crate::provision::Provision;
+use crate::provision::{Proofs, Provision};
 use crate::seal::{Purpose, Sealer};
 use crate::server::accept::Intake;
 use crate::server::health::Reached;
@@ -136,6 +136,7 @@ impl App {
             tokio::spawn(identity.keep(gate.identities(), clock.clone()));
         }
         let services = Current::new(config.services);
+        let visits = Sealer::new(secrets, Purpose::Visit);
         let parts = Parts {
             caller: Caller::new(http, metrics.clone(), clock.clone()),
             verifier: Current::new(Verifier::new(&config.slack.signing_secrets)),
@@ -147,7 +148,10 @@ impl App {
             web_api,
             response_url_origins: config.slack.response_url_origins.into(),
             audience: config.visibility,
-            provision: Provision::new(fivetran.clone(), config.landing).with_defaults(services.clone()),
+            provision: Provision::new(fivetran.clone(), config.landing)
+                .with_defaults(services.clone())
+                .with_proofs(Proofs::new(visits.clone())),
+            visits,
             catalog: Arc::new(CurrentCatalog::kept(kept.as_deref())),
             channels: Arc::new(config.channels),
             bundles: Arc::new(config.bundles),
@@ -193,11 +197,12 @@ impl App {
             by_sockets: opener.is_some().then(|| open.clone()),
             socket_mode: opener.as_ref().map(Opener::switch).unwrap_or_default(),
         };
-        let state = parts.routes(config.destinations, intake, &watcher, reached);
+        let public_url = config.server.public_url.as_deref();
+        let state = parts.routes(public_url, config.destinations, intake, &watcher, reached);
         let renewal = Renewal {
             clock: parts.clock.clone(),
             verifier: parts.verifier.clone(),
-            sealers: vec![parts.store.sealer(), parts.drafts.clone()],
+            sealers: vec![parts.store.sealer(), parts.drafts.clone(), parts.visits.clone()],
             opener: opener.clone(),
             web_api: parts.web_api.clone(),
             kept: kept_identity,

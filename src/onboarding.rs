@@ -64,6 +64,17 @@ pub enum Next {
     End,
 }
 
+/// What follows for a customer who has just finished a source.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Following<'a> {
+    /// This one, which waits for its customer.
+    Next(&'a Link),
+    /// None that they could do something about yet: others are still being made.
+    Later,
+    /// Nothing.
+    Done,
+}
+
 impl Source {
     /// Whether its customer has signed in.
     #[must_use]
@@ -97,6 +108,25 @@ impl Onboarding {
     pub fn is_done(&self) -> bool {
         let (connected, all) = self.progress();
         connected == all && all > 0
+    }
+
+    /// What follows for a customer who has finished the source with this link: of those that wait for their
+    /// customer the first one after it, in the order of the message, or else the first. Whoever began in the
+    /// middle has passed the ones before over.
+    #[must_use]
+    pub fn following(&self, finished: &str) -> Following<'_> {
+        let links = || self.shown().filter_map(|source| source.link.as_ref());
+        let asks = |link: &&Link| {
+            let is_open = matches!(link.state, State::Waiting | State::Expired) || link.asks_customer();
+            is_open && link.onboarding.as_ref() == Some(&self.id)
+        };
+        let mut after = links().skip_while(|link| link.id != finished).filter(asks);
+        let next = after.find(|link| link.id != finished).or_else(|| links().find(asks));
+        match next {
+            Some(link) => Following::Next(link),
+            None if self.is_done() => Following::Done,
+            None => Following::Later,
+        }
     }
 
     /// The sources that were asked for in this command.
@@ -163,5 +193,42 @@ mod tests {
         }
         let other = Source { parents: vec!["Q".to_owned()], ..source(true) };
         assert_eq!(onboarding(vec![source(false), other], true).next("P", soon), Next::End);
+    }
+
+    fn linked(id: &str, state: &str) -> Source {
+        let request = serde_json::json!({
+            "service": "stripe", "service_name": "Stripe", "target": { "schema": "acme_stripe", "table": null },
+            "group_id": "g", "slash": "/connect-card",
+        });
+        let link = serde_json::json!({
+            "id": id, "connection_id": id, "team_id": "T", "channel_id": "C", "requester": "U", "request": request,
+            "message_id": "P-0", "state": state, "detail": null, "posted_at": Timestamp::UNIX_EPOCH,
+            "expires_at": Timestamp::UNIX_EPOCH, "changed_at": Timestamp::UNIX_EPOCH,
+            "reminded": { "before": false, "after": false }, "purpose": null, "landed_at": null, "onboarding": "P",
+        });
+        Source { link: Some(serde_json::from_value(link).unwrap()), ..source(false) }
+    }
+
+    #[test]
+    fn what_waits_after_the_one_that_was_finished_is_next_and_then_what_was_passed_over() {
+        let following = |sources: Vec<Source>| {
+            let onboarding = onboarding(sources, true);
+            match onboarding.following("b") {
+                Following::Next(link) => link.id.clone(),
+                other => format!("{other:?}"),
+            }
+        };
+        let b = || linked("b", "connected");
+        for (sources, next) in [
+            (vec![linked("a", "waiting"), b(), linked("c", "cancelled"), linked("d", "expired")], "d"),
+            (vec![linked("a", "waiting"), b(), linked("c", "connected"), source(true)], "a"),
+            // It asks its customer: nothing is known of what is wrong.
+            (vec![linked("a", "gone"), b(), linked("c", "broken")], "c"),
+            (vec![linked("a", "lapsed"), b(), source(true)], "Later"),
+            (vec![linked("a", "replaced"), b(), source(false)], "Done"),
+            (vec![b()], "Done"),
+        ] {
+            assert_eq!(following(sources), next);
+        }
     }
 }

@@ -19,7 +19,7 @@ use crate::fivetran::schema::SchemaKind;
 use crate::fivetran::{Fivetran, Named, NewConnection};
 use crate::journal::{self, Failure, Found, Problem};
 use crate::work::Request;
-pub use landing::Landing;
+pub use landing::{Landing, Proofs};
 pub use sweep::List;
 
 /// What came of a step at Fivetran, with the card itself if it gave one.
@@ -30,6 +30,7 @@ pub type Outcome = journal::Outcome<ConnectCard>;
 pub struct Provision {
     fivetran: Fivetran,
     landing: Landing,
+    proofs: Option<Proofs>,
     services: Current<ServiceDefaults>,
 }
 
@@ -37,7 +38,13 @@ impl Provision {
     /// Steps at this Fivetran, whose customers land there afterwards.
     #[must_use]
     pub fn new(fivetran: Fivetran, landing: Landing) -> Self {
-        Self { fivetran, landing, services: Current::new(ServiceDefaults::default()) }
+        Self { fivetran, landing, proofs: None, services: Current::new(ServiceDefaults::default()) }
+    }
+
+    /// The same, by whose cards a source's customer is known again.
+    #[must_use]
+    pub fn with_proofs(self, proofs: Proofs) -> Self {
+        Self { proofs: Some(proofs), ..self }
     }
 
     /// The same, by which connections are made with these.
@@ -149,6 +156,19 @@ impl Provision {
             Err(Error::Gone(_)) => Outcome::Vanished,
             Err(error) => Outcome::Failed(failure(error)),
         }
+    }
+
+    /// The same for a source of an onboarding, by its link's reference: where its customer lands, they are led
+    /// on to the next.
+    pub async fn mint_for_source(
+        &self,
+        request: &Request,
+        connection: &str,
+        link: &str,
+        now: Timestamp,
+    ) -> Outcome {
+        let landing = self.proofs.as_ref().map(|proofs| proofs.landing(link, now));
+        self.mint(request, connection, landing.as_deref().unwrap_or(link)).await
     }
 
     /// Deletes a connection unless it has been connected: what it has loaded, and whoever relies on

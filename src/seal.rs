@@ -1,8 +1,9 @@
 //! Sealing: how a secret is kept where others can read, so that reading is not enough to use it. A
-//! response_url in the database, and the draft behind a form that Slack keeps for us.
+//! response_url in the database, the draft behind a form that Slack keeps for us, and what a customer's browser
+//! keeps of its visit.
 //!
 //! Owns the key derivation and the sealed form. A seal is bound to what it belongs to (a command's
-//! id, a form and its person), so that it cannot be moved to another. Authenticated encryption is
+//! id, a form and its person, a link), so that it cannot be moved to another. Authenticated encryption is
 //! ChaCha20-Poly1305 (RFC 8439) under a key that HKDF-SHA256 (RFC 5869) derives from Slack's signing
 //! secret, or without one from the app-level token, for each purpose another; what is known of a token, from
 //! that token.
@@ -30,6 +31,8 @@ pub enum Purpose {
     Draft,
     /// Whose a token is, by that token.
     Identity,
+    /// That a browser has come from a Connect Card, under the link whose card that was.
+    Visit,
 }
 
 impl Purpose {
@@ -39,6 +42,7 @@ impl Purpose {
             Self::ResponseUrl => b"connect-card response_url v1",
             Self::Draft => b"connect-card draft v1",
             Self::Identity => b"connect-card identity v1",
+            Self::Visit => b"connect-card visit v1",
         }
     }
 }

@@ -1,10 +1,12 @@
 //! The watcher: knows how connections stand, for as long as it matters.
 //!
-//! Owns asking Fivetran: whole groups by their lists, one connection alone when something hints at it.
+//! Owns asking Fivetran: whole groups by their lists, one connection alone when something hints at it, and
+//! for a customer's browser that waits (`watch/browser.rs`).
 //! What an answer means, and when to ask again, is [`crate::life`]'s decision; what changed is
 //! brought to Slack by the [`crate::outbox`]. The rows say what is due, so that replicas share the
 //! work and a restart loses none. Must not call Slack.
 
+mod browser;
 mod pace;
 mod sweep;
 mod vouch;
@@ -19,13 +21,14 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::command::places::Channels;
 use crate::fivetran::error::Error;
-use crate::life::{self, Connection, Event, FEW, Link, Seen, State};
+use crate::life::{self, Connection, Event, FEW, Link, Seen};
 use crate::provision::Provision;
 use crate::side_by_side::SideBySide;
 use crate::store::{MessageWrite, Store, StoreError, Stored, Write, Written};
 use crate::telemetry::Metrics;
 use crate::trail::Entry;
 use crate::work::Key;
+pub use browser::Landing;
 use pace::Pace;
 pub use pace::USUAL_LIMIT;
 use sweep::GROUPS;
@@ -46,10 +49,6 @@ const THROTTLED_PAUSE: Duration = Duration::from_secs(60);
 /// Longest pause that is believed: Fivetran counts by the hour.
 /// <https://fivetran.com/docs/rest-api/rate-limiting>
 const PAUSE_LIMIT: SignedDuration = SignedDuration::from_hours(1);
-/// How often a landing is noted anew when something else happens to its connection meanwhile.
-const JUDGEMENTS: u32 = 16;
-/// Longest that a customer's browser is kept waiting for Fivetran.
-const BROWSER_LIMIT: Duration = Duration::from_millis(2500);
 /// How long looks in flight may take at a shutdown before they are abandoned.
 const FINISH_LIMIT: Duration = Duration::from_secs(12);
 /// How often the operator is told that too many connections are missing.
@@ -88,17 +87,6 @@ pub struct Watcher {
 pub struct Handle {
     watching: JoinHandle<()>,
     abandon: CancellationToken,
-}
-
-/// How a link stands, for the customer's browser.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Landing {
-    /// Its state.
-    pub state: State,
-    /// Whether the customer can do something about a broken one.
-    pub asks_customer: bool,
-    /// How long ago the browser came back, if Fivetran may yet confirm that the customer has finished.
-    pub open_for: Option<SignedDuration>,
 }
 
 /// Starts watching. `failed` is set if that ends before the bot stops: messages would become untrue.
@@ -300,51 +288,6 @@ impl Watcher {
         }
     }
 
-    /// The customer's browser has just come back from a link: a hint, which Fivetran has to confirm.
-    /// Returns how the link stands as far as is known in the time that a browser waits.
-    pub async fn landed(self: &Arc<Self>, stored: Stored) -> Landing {
-        // A task of its own: neither the end of a browser's patience nor a closed tab may cut off a look.
-        let looking = tokio::spawn(Arc::clone(self).look_for_browser(stored.clone()));
-        let waited = tokio::time::timeout(BROWSER_LIMIT, looking).await;
-        let stands = match waited {
-            Ok(Ok(Some(stands))) => stands,
-            _ => stored.connection.link,
-        };
-        self.landing(&stands)
-    }
-
-    /// How a link stands, for a page that asks again.
-    #[must_use]
-    pub fn landing(&self, link: &Link) -> Landing {
-        let now = self.parts.clock.now();
-        let state = link.state_at(now);
-        let landed = match state {
-            State::Waiting | State::Broken => link.landed_at,
-            State::Expired | State::Lapsed => link.landed_at.filter(|_| link.may_be_confirmed(now)),
-            _ => None,
-        };
-        let open_for = landed.map(|landed| now.duration_since(landed));
-        Landing { state, asks_customer: link.asks_customer(), open_for }
-    }
-
-    async fn look_for_browser(self: Arc<Self>, mut stored: Stored) -> Option<Link> {
-        let Parts { clock, store, .. } = &self.parts;
-        let key = stored.connection.key.clone();
-        // Others may be at work on it: whatever they find, the browser was here.
-        for _ in 0..JUDGEMENTS {
-            if self.happens(&stored, Event::Landed).await.is_some() {
-                break;
-            }
-            stored = store.connection(&key).await.ok()??;
-        }
-        // A statement of its own: no lock is held over a look.
-        let may_look = lock(&self.hasty_pace).urge(self.limit(), clock.now());
-        if may_look {
-            self.look(&key).await;
-        }
-        Some(store.connection(&key).await.ok()??.connection.link)
-    }
-
     /// Requests an hour that Fivetran grants the account.
     fn limit(&self) -> u64 {
         self.parts.provision.hourly_limit().unwrap_or(USUAL_LIMIT)
@@ -404,16 +347,20 @@ impl Watcher {
         }
     }
 
-    /// What is left of the account's limit is for commands.
     fn rest_if_throttled(&self, error: &Error) {
         if let Error::Throttled(pause) = error {
-            let pause = SignedDuration::try_from(pause.unwrap_or(THROTTLED_PAUSE))
-                .unwrap_or(PAUSE_LIMIT)
-                .min(PAUSE_LIMIT);
-            let until = self.parts.clock.now().saturating_add(pause).unwrap_or(Timestamp::MAX);
-            lock(&self.pace).pause(until);
-            lock(&self.hasty_pace).pause(until);
+            self.rest(*pause);
         }
+    }
+
+    /// What is left of the account's limit is for commands.
+    fn rest(&self, pause: Option<Duration>) {
+        let pause = SignedDuration::try_from(pause.unwrap_or(THROTTLED_PAUSE))
+            .unwrap_or(PAUSE_LIMIT)
+            .min(PAUSE_LIMIT);
+        let until = self.parts.clock.now().saturating_add(pause).unwrap_or(Timestamp::MAX);
+        lock(&self.pace).pause(until);
+        lock(&self.hasty_pace).pause(until);
     }
 }
 

@@ -21,12 +21,14 @@ use crate::fivetran::expiry::{self, Expiry};
 use crate::fivetran::live::CurrentCatalog;
 use crate::outbox::Outbox;
 use crate::permission::Gate;
-use crate::provision::Provision;
+use crate::provision::{Proofs, Provision};
 use crate::reply::Audience;
 use crate::seal::Sealer;
 use crate::server::accept::Intake;
 use crate::server::commands::Commands;
 use crate::server::connected::Connected;
+use crate::server::connected::lead::Presses;
+use crate::server::connected::visit::Visits;
 use crate::server::doctor::Doctor;
 use crate::server::events::Events;
 use crate::server::form::Forms;
@@ -49,6 +51,7 @@ use crate::worker::{self, Delivery, Hints, Links};
 pub(super) struct Parts {
     pub(super) verifier: Current<Verifier>,
     pub(super) drafts: Sealer,
+    pub(super) visits: Sealer,
     pub(super) clock: Clock,
     pub(super) metrics: Metrics,
     pub(super) store: Store,
@@ -203,6 +206,7 @@ impl Parts {
 
     pub(super) fn routes(
         &self,
+        public_url: Option<&str>,
         destinations: Destinations,
         intake: Intake,
         watcher: &Arc<Watcher>,
@@ -294,7 +298,14 @@ impl Parts {
                 commands,
                 homes,
             }),
-            connected: Arc::new(Connected { store: store.clone(), watcher: Arc::clone(watcher) }),
+            connected: Arc::new(Connected {
+                clock: clock.clone(),
+                store: store.clone(),
+                watcher: Arc::clone(watcher),
+                proofs: Proofs::new(self.visits.clone()),
+                visits: Visits::new(public_url, self.visits.clone()),
+                presses: Presses::default(),
+            }),
             health: Arc::new(Health {
                 clock: clock.clone(),
                 metrics: metrics.clone(),

@@ -2,30 +2,55 @@
 //!
 //! Owns the page and its headers. The visit is a hint, which Fivetran has to confirm; the page
 //! tells the customer what came of it, and nothing else: nothing of the request is echoed, and
-//! whoever makes an address up learns nothing by it.
+//! whoever makes an address up learns nothing by it. Where the source is one of several, the page leads on
+//! to the next (`connected/lead.rs`).
 
+pub mod lead;
+pub mod visit;
+
+use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
 use axum::extract::{Path, RawQuery, State};
-use axum::http::{Extensions, HeaderName, header};
-use axum::response::{Html, IntoResponse};
+use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, header};
+use axum::response::{Html, IntoResponse, Response};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use jiff::SignedDuration;
 use ring::digest;
+use serde::Deserialize;
 use tokio::time::timeout_at;
 
 use super::deadline::{Deadline, Over};
+use crate::clock::Clock;
 use crate::life;
+use crate::provision::Proofs;
 use crate::store::{Store, Stored};
 use crate::watch::{Landing, Watcher};
+use lead::Presses;
+use visit::{Visit, Visits};
 
-/// What the route uses.
+/// What the routes use. No `Debug`: it holds keys.
 pub struct Connected {
+    /// The time.
+    pub clock: Clock,
     /// The links, to look at.
     pub store: Store,
     /// Who asks Fivetran.
     pub watcher: Arc<Watcher>,
+    /// What tells a browser that comes from a Connect Card.
+    pub proofs: Proofs,
+    /// What such a browser keeps.
+    pub visits: Visits,
+    /// How often the button was pressed.
+    pub presses: Presses,
+}
+
+/// What stands behind `/connected/` in an address: the link's reference, and what only its cards have.
+#[derive(Debug, Deserialize)]
+pub struct Address {
+    link: String,
+    proof: Option<String>,
 }
 
 /// What makes the page look like something, and what keeps it up to date.
@@ -36,11 +61,12 @@ const SCRIPT: &str = include_str!("connected.js");
 static FRAME: LazyLock<String> =
     LazyLock::new(|| include_str!("connected.html").replace("{style}", STYLE).replace("{script}", SCRIPT));
 
-/// The page may do what its own style and script do, which is to ask the bot again, and nothing else.
+/// The page may do what its own style and script do, which is to ask the bot again, and what its button does,
+/// which is that too, and nothing else.
 static POLICY: LazyLock<String> = LazyLock::new(|| {
     format!(
         "default-src 'none'; script-src '{}'; style-src '{}'; img-src data:; connect-src 'self'; \
-         form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
+         form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
         source(SCRIPT),
         source(STYLE)
     )
@@ -64,7 +90,9 @@ fn source(text: &str) -> String {
 struct Page {
     mark: Mark,
     title: String,
-    text: &'static str,
+    text: Cow<'static, str>,
+    /// What its button says, if it has one.
+    press: Option<String>,
     /// After how many seconds it asks again by itself, if it does.
     asks_again: Option<u32>,
     /// Whether that is the same request once more: this one has come to nothing.
@@ -119,6 +147,11 @@ impl Mark {
 }
 
 impl Page {
+    /// One that says no more than this.
+    fn of(mark: Mark, title: String) -> Self {
+        Self { mark, title, text: Cow::Borrowed(""), press: None, asks_again: None, anew: false }
+    }
+
     /// What the script asks for; empty if that is what it asked for before.
     fn next(&self) -> String {
         if self.anew { String::new() } else { format!("?{AGAIN}") }
@@ -133,28 +166,43 @@ impl Page {
         self.asks_again.map(tag).unwrap_or_default()
     }
 
+    /// The button; its form leads to the page's own address.
+    fn form(&self) -> String {
+        let form =
+            |says: &String| format!("<form method=\"post\"><button>{}</button></form>\n", escape(says));
+        self.press.as_ref().map(form).unwrap_or_default()
+    }
+
     fn html(&self) -> String {
-        // The title comes last: it is the only part that is not ours.
         FRAME
             .replace("{refresh}", &self.refresh())
             .replace("{icon}", &self.mark.icon())
             .replace("{mark}", self.mark.class())
             .replace("{asks}", &self.asks_again.unwrap_or(0).to_string())
             .replace("{next}", &self.next())
-            .replace("{text}", self.text)
+            .replace("{text}", &escape(&self.text))
+            .replace("{form}", &self.form())
             .replace("{title}", &escape(&self.title))
+    }
+}
+
+impl IntoResponse for Page {
+    fn into_response(self) -> Response {
+        (HEADERS, [(header::CONTENT_SECURITY_POLICY, POLICY.as_str())], Html(self.html())).into_response()
     }
 }
 
 /// The page for one link.
 pub async fn handle(
     State(connected): State<Arc<Connected>>,
-    Path(id): Path<String>,
+    Path(at): Path<Address>,
     RawQuery(query): RawQuery,
+    headers: HeaderMap,
     extensions: Extensions,
 ) -> impl IntoResponse {
-    let page = connected.page(&id, query.as_deref() == Some(AGAIN), Deadline::of(&extensions)).await;
-    (HEADERS, [(header::CONTENT_SECURITY_POLICY, POLICY.as_str())], Html(page.html()))
+    let (again, deadline) = (query.as_deref() == Some(AGAIN), Deadline::of(&extensions));
+    let (page, cookie) = connected.page(&at, again, &headers, deadline).await;
+    (cookie.map(|cookie| [(header::SET_COOKIE, cookie)]), page)
 }
 
 impl Connected {
@@ -169,92 +217,124 @@ impl Connected {
         Ok(found.ok().flatten())
     }
 
-    async fn page(&self, id: &str, again: bool, deadline: Deadline) -> Page {
-        let unknown = Page {
-            mark: Mark::Done,
-            title: "Thank you".to_owned(),
-            text: "If you've finished signing in, there's nothing more to do. You can close this window.",
-            asks_again: None,
-            anew: false,
-        };
-        let stored = match self.stored(id, deadline).await {
+    /// The page as it stands, and what the browser is to keep of its visit.
+    async fn page(
+        &self,
+        at: &Address,
+        again: bool,
+        headers: &HeaderMap,
+        deadline: Deadline,
+    ) -> (Page, Option<HeaderValue>) {
+        let stored = match self.stored(&at.link, deadline).await {
             Ok(Some(stored)) => stored,
-            Ok(None) => return unknown,
+            Ok(None) => return (unknown(), None),
             // Said of any address while the database is slow.
-            Err(Over) => return Page { anew: true, ..checking("your connection".to_owned(), 10) },
+            Err(Over) => return (Page { anew: true, ..checking("your connection".to_owned(), 10) }, None),
         };
         let link = stored.connection.link.clone();
-        let name = link.request.service_name.clone();
+        let mut visit = self.visits.shown(headers, &link.id, self.clock.now());
+        let mut cookie = None;
         let landing = match link.state {
             state if state == life::State::Connected || state.is_over() => {
-                Landing { state, asks_customer: false, open_for: None }
+                Landing { state, asks_customer: false, open_for: None, landed_at: link.landed_at }
             }
             // The quick looks that the landing began go on by themselves.
             _ if again => self.watcher.landing(&link),
             // The look goes on in a task of its own, whoever waits for it.
             _ => match timeout_at(deadline.end(), self.watcher.landed(stored)).await {
-                Ok(landing) => landing,
-                Err(_) => return checking(name, 2),
+                Ok(landing) => {
+                    if let Some(made) = self.visit(at, &link, &landing) {
+                        cookie = self.visits.cookie(&link.id, &made);
+                        visit = Some(made);
+                    }
+                    landing
+                }
+                Err(_) => return (checking(link.request.service_name, 2), None),
             },
         };
-        if landing.open_for.is_some_and(|open| open < NOTICING) {
-            return checking(name, 2);
-        }
-        let asks_again = landing.open_for.map(|open| if open < WAITING { 10 } else { 30 });
-        let (mark, title, text) = match landing.state {
-            life::State::Lapsed => (
-                Mark::Done,
-                format!("{name} is connected"),
-                "Your link has expired, and everything works as before. If you meant to sign in again, ask whoever sent you the link for a new one.",
-            ),
-            life::State::Connected => (
-                Mark::Done,
-                format!("{name} is connected"),
-                "Your sign-in is complete, and there's nothing more to do. You can close this window and go back to where you found the link.",
-            ),
-            life::State::Waiting => (
-                Mark::Open,
-                format!("{name} isn't connected yet"),
-                "Go back to your link and finish signing in there; this page updates when you're done.",
-            ),
-            life::State::Expired => (
-                Mark::Over,
-                format!("{name} isn't connected"),
-                "Your link has expired. Ask whoever sent it to you for a new one.",
-            ),
-            life::State::Broken if !landing.asks_customer => (
-                Mark::Done,
-                format!("{name} is set up"),
-                "Your sign-in was saved, and there's nothing more for you to do. You can close this window.",
-            ),
-            life::State::Broken => (
-                Mark::Look,
-                format!("{name} needs another look"),
-                "Your sign-in was saved, but something isn't working yet. Go back to your link and try again.",
-            ),
-            life::State::Cancelled | life::State::Gone => (
-                Mark::Over,
-                "This link no longer works".to_owned(),
-                "The request was cancelled, or the connection was removed. If you didn't expect that, ask whoever sent you the link.",
-            ),
-            life::State::Replaced | life::State::Unposted => return unknown,
+        let finished = |visit: &Visit| lead::has_finished(visit, &link, landing.state, landing.landed_at);
+        let lead = match visit.is_some_and(|visit| finished(&visit)) {
+            true => self.lead(&link, deadline).await,
+            false => None,
         };
-        Page { mark, title, text, asks_again, anew: false }
+        (lead.unwrap_or_else(|| stands(link.request.service_name, landing)), cookie)
     }
+
+    /// What a browser that has come from a Connect Card of an onboarding has made by this.
+    fn visit(&self, at: &Address, link: &life::Link, landing: &Landing) -> Option<Visit> {
+        let (onboarding, landed_at) = (link.onboarding.as_deref()?, landing.landed_at?);
+        let proven =
+            at.proof.as_ref().is_some_and(|proof| self.proofs.hold(proof, &link.id, self.clock.now()));
+        proven.then(|| Visit::new(onboarding, landed_at))
+    }
+}
+
+/// What whoever makes an address up is told.
+fn unknown() -> Page {
+    Page {
+        text: "If you've finished signing in, there's nothing more to do. You can close this window.".into(),
+        ..Page::of(Mark::Done, "Thank you".to_owned())
+    }
+}
+
+/// How a link stands whose service has this name.
+fn stands(name: String, landing: Landing) -> Page {
+    if landing.open_for.is_some_and(|open| open < NOTICING) {
+        return checking(name, 2);
+    }
+    let asks_again = landing.open_for.map(|open| if open < WAITING { 10 } else { 30 });
+    let (mark, title, text) = match landing.state {
+        life::State::Lapsed => (
+            Mark::Done,
+            format!("{name} is connected"),
+            "Your link has expired, and everything works as before. If you meant to sign in again, ask whoever sent you the link for a new one.",
+        ),
+        life::State::Connected => (
+            Mark::Done,
+            format!("{name} is connected"),
+            "Your sign-in is complete, and there's nothing more to do. You can close this window and go back to where you found the link.",
+        ),
+        life::State::Waiting => (
+            Mark::Open,
+            format!("{name} isn't connected yet"),
+            "Go back to your link and finish signing in there; this page updates when you're done.",
+        ),
+        life::State::Expired => (
+            Mark::Over,
+            format!("{name} isn't connected"),
+            "Your link has expired. Ask whoever sent it to you for a new one.",
+        ),
+        life::State::Broken if !landing.asks_customer => (
+            Mark::Done,
+            format!("{name} is set up"),
+            "Your sign-in was saved, and there's nothing more for you to do. You can close this window.",
+        ),
+        life::State::Broken => (
+            Mark::Look,
+            format!("{name} needs another look"),
+            "Your sign-in was saved, but something isn't working yet. Go back to your link and try again.",
+        ),
+        life::State::Cancelled | life::State::Gone => (
+            Mark::Over,
+            "This link no longer works".to_owned(),
+            "The request was cancelled, or the connection was removed. If you didn't expect that, ask whoever sent you the link.",
+        ),
+        life::State::Replaced | life::State::Unposted => return unknown(),
+    };
+    Page { text: text.into(), asks_again, ..Page::of(mark, title) }
 }
 
 /// A page that asks again after so many seconds.
 fn checking(what: String, seconds: u32) -> Page {
     Page {
-        mark: Mark::Open,
-        title: format!("Checking {what}"),
-        text: "This takes a moment, and the page updates by itself. If you've finished signing in, you can also close it.",
+        text: "This takes a moment, and the page updates by itself. If you've finished signing in, you can also close it.".into(),
         asks_again: Some(seconds),
-        anew: false,
+        ..Page::of(Mark::Open, format!("Checking {what}"))
     }
 }
 
-/// A service's name in HTML.
+/// A text with a service's name in HTML. What it has of a brace is no place of ours to be filled.
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;");
+    text.replace('{', "&#123;")
 }

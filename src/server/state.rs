@@ -22,7 +22,7 @@ pub struct RouteState {
     pub interactivity: Arc<Interactivity>,
     /// `POST /slack/events`.
     pub events: Arc<Events>,
-    /// `GET /connected/{link}`.
+    /// `GET` and `POST /connected/…`.
     pub connected: Arc<Connected>,
     /// `GET /readyz`.
     pub health: Arc<Health>,

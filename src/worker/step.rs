@@ -75,7 +75,7 @@ impl Worker {
         let request = job.work.request();
         // A renewed link brings its customer back to where the first one would have.
         let landing = match job.work {
-            Work::Renew { link, .. } | Work::Open { link, .. } => link,
+            Work::Renew { link, .. } => link,
             _ => &job.claimed.id,
         };
         let outcome = match step {
@@ -86,7 +86,12 @@ impl Worker {
                 Err(failure) => Outcome::Failed(failure),
             },
             Step::Look => provision.look(request).await.map_or_else(Outcome::Failed, Outcome::Found),
-            Step::Mint { connection } => provision.mint(request, connection, landing).await,
+            Step::Mint { connection } => match job.work {
+                Work::Open { link, .. } => {
+                    provision.mint_for_source(request, connection, link, self.parts.clock.now()).await
+                }
+                _ => provision.mint(request, connection, landing).await,
+            },
             Step::Cancel { connection } => provision.cancel(connection).await,
             Step::Sync { connection } => provision.sync(connection).await,
         };

@@ -46,7 +46,7 @@ async fn the_page_may_use_the_style_and_the_script_that_it_carries_and_ask_the_b
     };
     let expected = format!(
         "default-src 'none'; script-src {}; style-src {}; img-src data:; connect-src 'self'; \
-         form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
+         form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
         hash("script"),
         hash("style"),
     );

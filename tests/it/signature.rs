@@ -287,7 +287,7 @@ async fn other_methods_and_paths_are_not_there() {
         ("/slack/commands/", 404),
         ("/slack/events", 405),
         ("/connected", 404),
-        ("/connected/a/b", 404),
+        ("/connected/a/b/c", 404),
     ] {
         let answer = client.get(format!("{}{path}", bot.url)).send().await.unwrap();
         assert_eq!(answer.status().as_u16(), status, "{path}");
