@@ -28,10 +28,11 @@ mod verbs;
 
 use crate::fivetran::catalog::Catalog;
 use crate::fivetran::schema::Target;
-use crate::work::{Onboard, Request};
+use crate::work::Request;
 use bundle::Bundles;
 pub use error::{Doubt, UsageError};
 use places::{ChannelDefaults, Destinations};
+use several::{Read, Several};
 use surface::Surface;
 
 /// A verb's line in help.
@@ -53,8 +54,9 @@ impl Verb {
 }
 
 /// Everything that can be typed, in the order of help.
-pub const VERBS: [Verb; 8] = [
+pub const VERBS: [Verb; 9] = [
     connect::VERB,
+    several::VERB,
     status::VERB,
     list::VERB,
     renew::VERB,
@@ -64,13 +66,16 @@ pub const VERBS: [Verb; 8] = [
     help::VERB,
 ];
 
+/// How many of them, the first ones, have no word of their own.
+pub const WORDLESS: usize = 2;
+
 /// A command that can be carried out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Make a connection and post its link.
     Connect(Request),
     /// Make several connections of one customer, in one message.
-    Onboard(Onboard),
+    Onboard(Several),
     /// Put a new link in the place of the one for a schema.
     Renew(Target),
     /// Delete the connection for a schema, if nobody has finished it.
@@ -142,14 +147,44 @@ pub fn parse(typed: &str, vocabulary: &Vocabulary<'_>) -> Result<Command, UsageE
     if let Some([bare, quoted]) = target.and_then(|target| typed::italic(typed, target)) {
         return Err(UsageError::Italic { bare, quoted });
     }
-    if let Command::Connect(request) = &command
-        && !request.by_channel
-        && let Some((word, what)) = doubt(request, vocabulary.catalog)
+    match &command {
+        Command::Connect(request) => is_meant(typed, request, vocabulary.catalog)?,
+        Command::Onboard(several) => all_are_meant(typed, several, vocabulary.catalog)?,
+        _ => {}
+    }
+    Ok(command)
+}
+
+/// # Errors
+/// [`UsageError::Doubtful`], if a request's schema was typed and is rather something else.
+fn is_meant(typed: &str, request: &Request, catalog: &Catalog) -> Result<(), UsageError> {
+    if !request.by_channel
+        && let Some((word, what)) = doubt(request, catalog)
         && let Some(quoted) = typed::in_quotes(typed, &request.target.connection_name())
     {
         return Err(UsageError::Doubtful { word, what, quoted });
     }
-    Ok(command)
+    Ok(())
+}
+
+/// The same of several, and of italics.
+fn all_are_meant(typed: &str, several: &Several, catalog: &Catalog) -> Result<(), UsageError> {
+    // A comma is no part of the word before it.
+    let apart = typed.replace(',', " , ");
+    let joined = |line: String| line.replace(" , ", ", ");
+    for source in several.onboard.sources.iter().filter(|source| !source.by_channel) {
+        if let Some(lines) = typed::italic(&apart, &source.target) {
+            let [bare, quoted] = lines.map(joined);
+            return Err(UsageError::Italic { bare, quoted });
+        }
+        is_meant(&apart, source, catalog).map_err(|error| match error {
+            UsageError::Doubtful { word, what, quoted } => {
+                UsageError::Doubtful { word, what, quoted: joined(quoted) }
+            }
+            other => other,
+        })?;
+    }
+    Ok(())
 }
 
 /// What a request's schema is besides a schema.
@@ -196,9 +231,15 @@ fn parse_text(text: &str, vocabulary: &Vocabulary<'_>) -> Result<Command, UsageE
         [verb, rest @ ..] if verb.eq_ignore_ascii_case("services") => {
             Ok(Command::Services(searched(rest).join(" ")))
         }
-        words => match verbs::misspelt(words, vocabulary) {
-            Some(error) => Err(error),
-            None => connect::parse(words, vocabulary).map(Command::Connect),
+        words => match several::parse(words, vocabulary) {
+            Some(read) => read.map(|read| match read {
+                Read::One(request) => Command::Connect(request),
+                Read::Several(several) => Command::Onboard(several),
+            }),
+            None => match verbs::misspelt(words, vocabulary) {
+                Some(error) => Err(error),
+                None => connect::parse(words, vocabulary).map(Command::Connect),
+            },
         },
     }
 }
@@ -211,13 +252,11 @@ pub fn hangs_on_the_catalogue(typed: &str, read: &Result<Command, UsageError>, c
     match read {
         // No name has an underscore, so whatever is behind an id with one is no part of a name: but in
         // `google ads manager` the last word is a schema only where no service is called that.
-        Ok(Command::Connect(request)) => {
-            let id = request.service.as_str();
-            let is_typed = text.split(' ').any(|word| word.eq_ignore_ascii_case(id));
-            request.retired.is_some() || !is_typed || !id.contains('_')
+        Ok(Command::Connect(request)) => may_be_another(request, &text),
+        // A bundle's name too, of which no service's id is typed.
+        Ok(Command::Onboard(several)) => {
+            several.onboard.sources.iter().any(|source| may_be_another(source, &text))
         }
-        // Each of its words may be a service that is new.
-        Ok(Command::Onboard(_)) => true,
         Ok(Command::Services(words)) => !services::is_known(words, catalog),
         // `help scout`.
         Ok(Command::Help) => text.contains(' '),
@@ -227,6 +266,13 @@ pub fn hangs_on_the_catalogue(typed: &str, read: &Result<Command, UsageError>, c
         Err(UsageError::SchemaWanted { .. } | UsageError::NotASchema { .. }) => false,
         Err(_) => !text.is_empty(),
     }
+}
+
+/// Whether the words for a service may name one that is new.
+fn may_be_another(request: &Request, text: &str) -> bool {
+    let id = request.service.as_str();
+    let is_typed = text.split([' ', ',']).any(|word| word.trim_matches(is_quote).eq_ignore_ascii_case(id));
+    request.retired.is_some() || !is_typed || !id.contains('_')
 }
 
 /// Whether a text asks for help and nothing else, which everybody may.
@@ -252,8 +298,13 @@ fn repeated(rest: &[&str], vocabulary: &Vocabulary<'_>) -> Result<Command, Usage
     // All of them at once: a line may be nothing else.
     let first = rest.iter().position(|word| !is_the_command(word, vocabulary.slash));
     let line = first.and_then(|first| rest.get(first..)).unwrap_or_default().join(" ");
-    parse_text(&line, vocabulary)?;
-    Err(UsageError::Repeated { instead: line.chars().take(LINE_LIMIT).collect() })
+    Err(UsageError::Repeated {
+        instead: match parse_text(&line, vocabulary)? {
+            // It may be longer, and half of it is another list.
+            Command::Onboard(several) => several.line,
+            _ => line.chars().take(LINE_LIMIT).collect(),
+        },
+    })
 }
 
 /// Whether people put this word before a schema or a destination, so that it is neither.

@@ -3,7 +3,7 @@
 //! Owns which words are left out and when nothing is proposed: a schema stays for good, so a line that
 //! one press sends must not make one of half a sentence. Pure.
 
-use super::{ASKING, FILLERS, TO, VERBS, Vocabulary, is_little_word, is_the_command};
+use super::{ASKING, FILLERS, TO, VERBS, Vocabulary, WORDLESS, is_little_word, is_the_command};
 use crate::fivetran::catalog::{Catalog, Resolution, Service, ServiceId};
 use crate::fivetran::schema::{SchemaKind, TableName, Target};
 
@@ -141,7 +141,7 @@ fn is_the_word(word: &str) -> bool {
 
 /// Whether a word is one of the commands.
 pub(super) fn is_verb(word: &str) -> bool {
-    VERBS.iter().skip(1).any(|verb| word.eq_ignore_ascii_case(verb.word()))
+    VERBS.iter().skip(WORDLESS).any(|verb| word.eq_ignore_ascii_case(verb.word()))
 }
 
 /// Whether these words end in a place that there is not: the word before its name says that it is one.

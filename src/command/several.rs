@@ -12,9 +12,16 @@ use std::collections::BTreeSet;
 use self::list::{Item, List};
 use super::connect::{self, Found};
 use super::naming::{Customer, Schema, Template, Unfilled, Words};
-use super::{UsageError, Vocabulary, echo, help, is_little_word, meant, verbs};
+use super::{UsageError, Verb, Vocabulary, echo, help, is_little_word, meant, verbs};
 use crate::fivetran::catalog::{Catalog, Service, ServiceId};
 use crate::work::{MOST_SOURCES, Onboard, Request};
+
+/// Its line in help.
+pub const VERB: Verb = Verb {
+    usage: "SERVICE, SERVICE CUSTOMER",
+    does: "posts one message with a link for each SERVICE, into schemas named after CUSTOMER; a bundle's name stands for its services",
+    example: "google_ads, facebook_ads, hubspot acme",
+};
 
 /// What stands in a line for a customer whom the person has to name.
 const CUSTOMER: &str = "CUSTOMER";

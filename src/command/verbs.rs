@@ -4,8 +4,8 @@
 //! makes a connection must not be proposed to somebody who wants one cancelled. Pure.
 
 use super::{
-    LINE_LIMIT, UsageError, VERBS, Verb, Vocabulary, cancel, connect, doctor, echo, list, meant, renew,
-    services, status,
+    LINE_LIMIT, UsageError, VERBS, Verb, Vocabulary, WORDLESS, cancel, connect, doctor, echo, list, meant,
+    renew, services, status,
 };
 
 /// Other words for the verbs.
@@ -79,8 +79,7 @@ fn slips(word: &str) -> usize {
 pub(super) fn near(word: &str) -> Option<Verb> {
     let synonym = SYNONYMS.iter().find(|(other, _)| *other == word).map(|(_, verb)| *verb);
     let slips = slips(word);
-    // The first one is no word to type.
     let distance = |verb: &&Verb| strsim::osa_distance(word, verb.word());
-    let nearest = || VERBS.iter().skip(1).min_by_key(distance).filter(|verb| distance(verb) <= slips);
+    let nearest = || VERBS.iter().skip(WORDLESS).min_by_key(distance).filter(|verb| distance(verb) <= slips);
     synonym.or_else(|| nearest().copied())
 }

@@ -1,5 +1,5 @@
-//! The file that `CONFIG` names: destinations by name, what holds in which channel, and what connections
-//! of a service are made with.
+//! The file that `CONFIG` names: destinations by name, what holds in which channel, services that have
+//! a name together, and what connections of a service are made with.
 //!
 //! Owns its keys, their shapes and remedies (`channels` has those of a channel), and finds every fault at
 //! once. A fault names the file and the key; it never repeats a value. Must not know which services or
@@ -75,7 +75,11 @@ impl Walk<'_> {
     }
 
     fn file(&mut self, table: &Table) -> File {
-        self.known(table, "", &["schema", "default_destination", "destinations", "channels", "services"]);
+        self.known(
+            table,
+            "",
+            &["schema", "default_destination", "destinations", "channels", "bundles", "services"],
+        );
         let names = self.section(table, "destinations");
         let mut file = File::default();
         for (name, value) in names.into_iter().flatten() {

@@ -41,6 +41,12 @@ pub const MAKE: &str = "make_several";
 /// Does nothing.
 pub const DISMISS: &str = "dismiss";
 
+/// Whether a button types a line for the person.
+#[must_use]
+pub fn types(action: &str) -> bool {
+    action == MAKE || TYPE.contains(&action)
+}
+
 /// The blocks that ask about a problem that a person can decide: where and by whom the connection
 /// was made, and the buttons. `reference` is the command's.
 pub(super) fn about(problem: &Problem, reference: &str) -> Vec<SlackBlock> {

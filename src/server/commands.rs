@@ -25,6 +25,7 @@ use super::list::page as page_of;
 use super::signed::{self, Signed};
 use super::words::Words;
 use crate::clock::Clock;
+use crate::command::several::Several;
 use crate::command::status::View;
 use crate::command::surface::Surface;
 use crate::command::{self, Command, UsageError, cancel, renew, services, status};
@@ -36,13 +37,13 @@ use crate::provision::{self, Provision};
 use crate::reply::onboarding::{self, Alone};
 use crate::reply::{
     self, Audience, ask, doctor as doctor_reply, list as list_reply, services as services_reply,
-    status as status_reply,
+    several as several_reply, status as status_reply,
 };
 use crate::slack::interaction::Workspace;
 use crate::slack::{self, NotACommand, SlashCommand};
 use crate::store::{MessageWrite, Store, StoreError, Stored, Write};
 use crate::telemetry::{Answer, Metrics};
-use crate::work::{Onboard, Work};
+use crate::work::Work;
 
 /// What the route uses. No `Debug`: it holds secrets.
 pub struct Commands {
@@ -163,7 +164,7 @@ impl Commands {
             Ok(team_id) => typed.team_id = team_id,
             Err(refused) => return (Answer::Replied, Some(reply::refused(&refused))),
         }
-        self.read(key, typed, deadline).await
+        self.read(key, typed, false, deadline).await
     }
 
     async fn asks_for_help(&self, text: &str, deadline: Deadline) -> bool {
@@ -173,11 +174,13 @@ impl Commands {
                 || command::asks_for_help(text, &*self.words.newest(deadline).await))
     }
 
-    /// From the words of somebody who may use the bot here to what there is to say.
+    /// From the words of somebody who may use the bot here to what there is to say. `sure`: they have seen
+    /// what would be made of these words, and agreed.
     pub(super) async fn read(
         &self,
         key: &[u8],
         typed: SlashCommand,
+        sure: bool,
         deadline: Deadline,
     ) -> (Answer, Option<SlackMessageContent>) {
         let catalog = self.words.catalog.current();
@@ -189,7 +192,10 @@ impl Commands {
             read = command::parse(&typed.text, &vocabulary);
         }
         match read {
-            Ok(command) => {
+            Ok(mut command) => {
+                if sure && let Command::Onboard(several) = &mut command {
+                    several.asks = false;
+                }
                 let (answer, content) = self.answer(key, typed, command, deadline).await;
                 (answer, Some(content))
             }
@@ -235,7 +241,7 @@ impl Commands {
                 request.in_direct_message = typed.is_direct;
                 (Work::Connect(request), Progress::default())
             }
-            Command::Onboard(onboard) => return self.onboard(key, typed, &onboard, deadline).await,
+            Command::Onboard(several) => return self.onboard(key, typed, &several, deadline).await,
             Command::Renew(target) => match self.link(&typed, &target, deadline, reply::not_accepted).await {
                 Ok(link) => match renew::work(&link) {
                     Ok(renewal) => renewal,
@@ -264,9 +270,10 @@ impl Commands {
         &self,
         key: &[u8],
         typed: SlashCommand,
-        onboard: &Onboard,
+        several: &Several,
         deadline: Deadline,
     ) -> (Answer, SlackMessageContent) {
+        let Several { onboard, asks, .. } = several;
         let alone = match self.audience {
             _ if self.forms.web_api.is_none() => Some(Alone::NoToken),
             _ if typed.is_direct => Some(Alone::Direct),
@@ -275,6 +282,10 @@ impl Commands {
         };
         if let Some(why) = alone {
             return (Answer::Replied, onboarding::one_at_a_time(why));
+        }
+        if *asks {
+            let SlashCommand { command, user_id, channel_id, .. } = &typed;
+            return (Answer::Replied, several_reply::preview(several, command, user_id, channel_id));
         }
         let SlashCommand { team_id, channel_id, user_id, response_url, .. } = typed;
         let asked = Asked { team_id, channel_id, user_id, response_url };

@@ -254,7 +254,7 @@ impl Press {
             ask::RENEW_HERE | ask::CANCEL | ask::SYNC_NOW => {
                 self.look_up(route).await?.map(|link| (link.requester, link.channel_id))
             }
-            action if ask::TYPE.contains(&action) => Proposal::parse(&self.value)
+            action if ask::types(action) => Proposal::parse(&self.value)
                 .map(|proposal| (proposal.user.to_owned(), proposal.channel.to_owned())),
             _ => return Ok(Some(self.pressed_in.clone())),
         };
@@ -272,7 +272,7 @@ impl Press {
             BACK | NEXT => self.turn(route, team_id).await,
             ask::CANCEL => self.cancel(route, key, team_id).await,
             ask::SYNC_NOW => self.sync(route, key, team_id).await,
-            action if ask::TYPE.contains(&action) => self.types(route, key, team_id).await,
+            action if ask::types(action) => self.types(route, key, team_id).await,
             _ => {
                 tracing::warn!("a press of a button that this version does not have");
                 Ok(Feedback::ephemeral(ask::unknown()))
@@ -341,7 +341,8 @@ impl Press {
             response_url: self.response_url.clone(),
             trigger_id: None,
         };
-        let (answer, content) = route.commands.read(&self.once(key), typed, self.deadline).await;
+        let (answer, content) =
+            route.commands.read(&self.once(key), typed, self.action == ask::MAKE, self.deadline).await;
         let elsewhere = answer == Answer::Accepted && self.channel_id != self.pressed_in;
         let content = if elsewhere { Some(reply::accepted_in(&self.channel_id)) } else { content };
         Ok(content.map_or_else(Feedback::none, Feedback::replace).counting_as(answer))

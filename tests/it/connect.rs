@@ -408,6 +408,8 @@ async fn words_that_are_no_command_are_answered_in_the_acknowledgement_alone() {
               *What you can type*
               • `/connect-card SERVICE SCHEMA`  posts a link for your customer to connect SERVICE; its data
               goes to SCHEMA
+              • `/connect-card SERVICE, SERVICE CUSTOMER`  posts one message with a link for each SERVICE,
+              into schemas named after CUSTOMER; a bundle's name stands for its services
               • `/connect-card status SCHEMA`  shows you, and only you, the status of the link for SCHEMA
               • `/connect-card list`  lists this channel's links, most urgent first
               • `/connect-card renew SCHEMA`  replaces this channel's link for SCHEMA with a new one
@@ -419,6 +421,7 @@ async fn words_that_are_no_command_are_answered_in_the_acknowledgement_alone() {
 
               *For example*
               • `/connect-card google_ads customer_schema`
+              • `/connect-card google_ads, facebook_ads, hubspot acme`
               • `/connect-card status customer_schema`
               • `/connect-card renew customer_schema`
               • `/connect-card cancel customer_schema`

@@ -62,6 +62,7 @@ mod replicas;
 mod sandbox;
 mod serve;
 mod sessions;
+mod several;
 mod signature;
 mod sockets;
 mod sweep;

@@ -88,6 +88,8 @@ async fn guests_and_outsiders_are_refused_unless_they_ask_for_help() {
               *What you can type*
               • `/connect-card SERVICE SCHEMA`  posts a link for your customer to connect SERVICE; its data
               goes to SCHEMA
+              • `/connect-card SERVICE, SERVICE CUSTOMER`  posts one message with a link for each SERVICE,
+              into schemas named after CUSTOMER; a bundle's name stands for its services
               • `/connect-card status SCHEMA`  shows you, and only you, the status of the link for SCHEMA
               • `/connect-card list`  lists this channel's links, most urgent first
               • `/connect-card renew SCHEMA`  replaces this channel's link for SCHEMA with a new one
@@ -99,6 +101,7 @@ async fn guests_and_outsiders_are_refused_unless_they_ask_for_help() {
 
               *For example*
               • `/connect-card google_ads customer_schema`
+              • `/connect-card google_ads, facebook_ads, hubspot acme`
               • `/connect-card status customer_schema`
               • `/connect-card renew customer_schema`
               • `/connect-card cancel customer_schema`

@@ -283,7 +283,7 @@ impl<'a> Terminal<'a> {
 }
 
 /// Whether a slash command is one after which no link can come: it is answered in its acknowledgement, as
-/// `doctor` is, or by a form.
+/// `doctor` is, by a question or by a form.
 fn only_looks(typed: &str) -> bool {
     let (slash, words) = typed.split_once(char::is_whitespace).unwrap_or((typed, ""));
     let (catalog, destinations) = (Catalog::built_in(), Destinations::default());
@@ -296,10 +296,14 @@ fn only_looks(typed: &str) -> bool {
         bundles: &NO_BUNDLES,
     };
     words.trim().is_empty()
-        || matches!(
-            command::parse(words, &vocabulary),
-            Ok(Command::Doctor | Command::Help | Command::List | Command::Services(_) | Command::Status(_))
-        )
+        || match command::parse(words, &vocabulary) {
+            Ok(
+                Command::Doctor | Command::Help | Command::List | Command::Services(_) | Command::Status(_),
+            ) => true,
+            // Its names are shown first.
+            Ok(Command::Onboard(several)) => several.asks,
+            _ => false,
+        }
 }
 
 /// When this process is to end: Ctrl-C, a polite kill, or the end of its terminal.

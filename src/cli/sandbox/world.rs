@@ -8,7 +8,7 @@ use stand_ins::slack::BOT_USER_ID;
 
 use super::faults::SWITCHES;
 use super::stage::{Fivetran, Stage};
-use crate::command::VERBS;
+use crate::command::{VERBS, WORDLESS};
 
 /// Somebody to be.
 struct Person {
@@ -40,9 +40,10 @@ const CHANNELS: [(&str, &str, &str, bool); 2] = [
 /// All of it.
 pub(super) fn world(stage: &Stage) -> Value {
     let real = matches!(stage.fivetran, Fivetran::Real(_));
-    let [first, words @ ..] = &VERBS;
-    let words: Vec<Value> = words
+    let [first, ..] = &VERBS;
+    let words: Vec<Value> = VERBS
         .iter()
+        .skip(WORDLESS)
         .map(|verb| {
             let (word, hint) = verb.usage.split_once(' ').unwrap_or((verb.usage, ""));
             json!({ "text": word, "hint": hint, "about": verb.does })

@@ -291,3 +291,49 @@ fn what_a_pattern_cannot_name_is_said_with_what_to_type() {
         }
     }
 }
+
+#[test]
+fn a_mistake_in_a_list_names_the_one_and_proposes_the_whole_line() {
+    let slash = Surface::of("/connect-card");
+    let (catalog, destinations) = (
+        Catalog::built_in(),
+        Destinations { default_group: Some("default_group".to_owned()), ..Destinations::default() },
+    );
+    let vocabulary = Vocabulary {
+        slash,
+        catalog: &catalog,
+        destinations: &destinations,
+        channel: &NO_DEFAULTS,
+        bundles: &NO_BUNDLES,
+    };
+    for (typed, said, labels) in [
+        (
+            "google_ads, hubspt acme",
+            "I don't know a service called “hubspt”. Did you mean hubspot (HubSpot)? Try: /connect-card google_ads, hubspot acme",
+            vec!["hubspot"],
+        ),
+        (
+            "stripe acme_pay, google_ads Acme-Ads, hubspot acme_crm",
+            "“Acme-Ads” isn't a valid schema: it has capital letters and “-” (use a–z, 0–9 and _). Try: /connect-card stripe acme_pay, google_ads acme_ads, hubspot acme_crm",
+            vec!["stripe acme_pay, google_ads acme_ads, hubspot acme_crm"],
+        ),
+        (
+            "stripe acme_pay, google_sheets acme",
+            "Google Sheets fills one table, so it needs SCHEMA.TABLE: add the name of the table. Try: /connect-card stripe acme_pay, google_sheets acme.google_sheets",
+            vec!["stripe acme_pay, google_sheets acme.google_sheets"],
+        ),
+        (
+            "stripe, hubspot Acme",
+            "“Acme” can't begin the names of schemas, as a customer's name does here: it has capital letters (use a–z, 0–9 and _). Try: /connect-card stripe, hubspot acme",
+            vec!["stripe, hubspot acme"],
+        ),
+    ] {
+        let error = parse(typed, &vocabulary).unwrap_err();
+        assert_eq!(usage_sentence(&error, slash), said, "{typed}");
+        let lines = lines(&error);
+        assert_eq!(lines.iter().map(|line| label(&error, line)).collect::<Vec<_>>(), labels, "{typed}");
+        for line in lines {
+            assert!(parse(&line, &vocabulary).is_ok(), "{line}");
+        }
+    }
+}
