@@ -3,9 +3,10 @@ CREATE TABLE onboarding (
     id         TEXT PRIMARY KEY,        -- its reference: that of the command which began it
     team_id    TEXT NOT NULL,
     channel_id TEXT NOT NULL,
-    customer   TEXT NOT NULL,           -- empty where the channel's names do without
+    customer   TEXT NOT NULL,           -- where nobody named one, `#` and the reference: then nothing is added to it
     requester  TEXT NOT NULL,
     opened_at  BIGINT NOT NULL,
+    told       BIGINT NOT NULL DEFAULT 0, -- 1: the thread of its message has heard that it is done
     done_at    BIGINT                   -- when nothing in it was left to do; what is asked for from then on begins another
 );
 
@@ -28,8 +29,6 @@ CREATE TABLE source (
 CREATE INDEX source_onboarding ON source (onboarding, at, place);
 CREATE INDEX source_parent ON source (parent);
 
--- Part of which onboarding a connection is: no link of it stands anywhere.
-ALTER TABLE connection ADD COLUMN onboarding TEXT;
--- Which onboarding a message shows.
+-- Which onboarding a message shows: no link of its connections stands anywhere.
 ALTER TABLE message ADD COLUMN onboarding TEXT;
 CREATE INDEX message_onboarding ON message (onboarding) WHERE onboarding IS NOT NULL;

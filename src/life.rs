@@ -21,7 +21,7 @@ use serde::{Deserialize, Serialize};
 pub use crate::slack::Place;
 use crate::work::{Key, Request};
 pub use intend::{Ask, At, Intention, Post, Refusal, intend};
-pub use join::{Onboarding, join};
+pub use join::{Onboarding, join, offer};
 pub use news::News;
 pub use seen::{FEW, Seen};
 pub use trouble::Trouble;

@@ -26,6 +26,8 @@ pub struct Onboarding {
     pub requester: String,
     /// When.
     pub opened_at: Timestamp,
+    /// Whether the thread of its message has heard of that.
+    pub is_told: bool,
     /// When nothing was left to do.
     pub done_at: Option<Timestamp>,
     /// Its message, by its id in the database.
@@ -76,17 +78,21 @@ pub enum Following<'a> {
 }
 
 impl Source {
-    /// Whether its customer has signed in.
+    /// Whether its customer has nothing left to do for it.
     #[must_use]
     pub fn is_connected(&self) -> bool {
-        let state = self.link.as_ref().map(|link| link.state);
-        matches!(state, Some(State::Connected | State::Broken | State::Lapsed))
+        self.link.as_ref().is_some_and(|link| match link.state {
+            State::Connected | State::Lapsed => true,
+            State::Broken => !link.asks_customer(),
+            _ => false,
+        })
     }
 
     /// Whether it is one of those that the customer is asked for, or was.
     #[must_use]
     pub fn counts(&self) -> bool {
-        self.link.as_ref().map_or(self.under_way, |link| !link.state.is_over())
+        let is_over = |state| matches!(state, State::Cancelled | State::Gone | State::Unposted);
+        self.link.as_ref().map_or(self.under_way, |link| !is_over(link.state))
     }
 }
 
@@ -107,7 +113,7 @@ impl Onboarding {
     #[must_use]
     pub fn is_done(&self) -> bool {
         let (connected, all) = self.progress();
-        connected == all && all > 0
+        connected == all
     }
 
     /// What follows for a customer who has finished the source with this link: of those that wait for their
@@ -171,6 +177,7 @@ mod tests {
             customer: None,
             requester: "U".to_owned(),
             opened_at: Timestamp::UNIX_EPOCH,
+            is_told: false,
             done_at: None,
             message_id: "P-0".to_owned(),
             message: stands.then(|| Place { channel: "C".to_owned(), ts: "1".to_owned() }),

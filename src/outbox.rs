@@ -226,7 +226,7 @@ impl Outbox {
         let Some(web_api) = &self.web_api else { return Ok((self.again(message, None), None)) };
         let onboarding = self.onboarding(message).await?;
         let content = match &onboarding {
-            Some(shows) => Some(onboarding::message(&shows.onboarding)),
+            Some(onboarding) => Some(onboarding::message(onboarding)),
             None => {
                 let connections = self.store.connections_of(message).await?;
                 shown_by(message, &connections).map(|link| live::settled(&link))
@@ -255,9 +255,12 @@ impl Outbox {
             }
         }
         let told = self.tell(message, Some(place), web_api).await?;
-        if let (Brought::Shown, Some(onboarding)) = (told, onboarding.filter(|it| it.finished)) {
-            self.tell_finished(&onboarding.onboarding, place, web_api).await;
-        }
+        let told = match (told, onboarding) {
+            (Brought::Shown, Some(onboarding)) => {
+                self.tell_done(message, &onboarding, place, web_api).await?
+            }
+            (told, _) => told,
+        };
         Ok((told, None))
     }
 
@@ -407,6 +410,10 @@ impl Outbox {
     async fn try_to_make_good(&self, message: &ClaimedMessage) -> Result<(), StoreError> {
         let now = self.clock.now();
         self.store.disturb_message(&message.id, now).await?;
+        // No link is on show there: drawn again, it is true.
+        if message.onboarding.is_some() {
+            return Ok(());
+        }
         for stored in self.store.connections_of(message).await? {
             let mut stored = stored;
             while stored.connection.link.message_id == message.id {

@@ -72,6 +72,8 @@ pub enum What {
 pub enum End {
     /// Its link was posted.
     Posted,
+    /// Its connection is part of an onboarding's message.
+    Added,
     /// Its link was posted in the place of another channel's.
     Moved {
         /// Which, if a link of it stood there.
@@ -150,6 +152,17 @@ impl Entry {
         let untold = *ending == Ending::Undeliverable;
         let what = What::Ended { by: by.to_owned(), end, untold };
         Some(Self::about(work.request(), reference, channel_id, what, at))
+    }
+
+    /// The same of one whose link was not posted: its connection is in an onboarding's message.
+    #[must_use]
+    pub fn added(mut self) -> Self {
+        if let What::Ended { end, .. } = &mut self.what
+            && *end == End::Posted
+        {
+            *end = End::Added;
+        }
+        self
     }
 
     /// What is kept of the end of a command that no version could read in time; `request`: what it asks for,

@@ -118,10 +118,13 @@ impl Onboard {
         self
     }
 
-    /// What no two open commands may be about: one customer's onboarding in a channel.
+    /// What no two open commands may be about: one customer's onboarding in a channel, or the same sources
+    /// where nobody is named.
     #[must_use]
     pub fn subject(&self, channel_id: &str) -> String {
-        format!("onboarding {channel_id} {}", self.customer.as_deref().unwrap_or_default())
+        let names =
+            || self.sources.iter().map(|it| it.target.connection_name()).collect::<Vec<_>>().join(",");
+        format!("onboarding {channel_id} {}", self.customer.clone().unwrap_or_else(names))
     }
 }
 

@@ -325,13 +325,7 @@ impl Worker {
                         if !self.record(&claimed, record, "deliver: recorded").await {
                             return;
                         }
-                        outcome = joined.map_or_else(
-                            |instead| instead,
-                            |source| {
-                                posted = Some(Arrived::InMessage(source));
-                                Outcome::Posted
-                            },
-                        );
+                        (outcome, posted) = self.joined(job, joined).await;
                         continue;
                     }
                     let tried = Tried { unclear: journal.is_unanswered(), tries: journal.progress().tries };
@@ -439,13 +433,7 @@ impl Worker {
         let links = &self.parts.links;
         let ours = match (posted, job.work) {
             (Some(Arrived::Link(landed)), _) => links.settle(job, *landed, &record).await,
-            (Some(Arrived::InMessage(source)), _) => {
-                let ours = links.join(job, &source, &record).await;
-                if ours && !is_part(job.work) {
-                    self.say_where(job).await;
-                }
-                ours
-            }
+            (Some(Arrived::InMessage(source)), _) => links.join(job, &source, &record).await,
             (None, Work::Cancel { .. } | Work::Sync { .. } | Work::Open { .. }) => {
                 let Record { progress, then } = &record;
                 let entry = ended::entry(job, progress, *then, None);

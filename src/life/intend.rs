@@ -100,7 +100,8 @@ pub fn intend(connection: Option<&Connection>, behind: bool, ask: &Ask<'_>, now:
         return Intention::Refused(refusal);
     }
     let in_place = ask.renews.is_some() && ask.edits && link.message.is_some();
-    if link.message.is_some() && !in_place && ask.takes_back {
+    // In an onboarding's message no link is on show.
+    if link.message.is_some() && !in_place && ask.takes_back && link.onboarding.is_none() {
         // One that has expired by the clock still shows its button.
         if link.state == State::Waiting {
             let mut change = Change { connection: connection.clone(), show: Vec::new(), news: None };

@@ -6,7 +6,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::intend::{Ask, Refusal, post, refuse};
-use super::{Change, Connection, later};
+use super::{Change, Connection, State, later};
 
 /// How long a customer is expected to finish a source; then its line says that nobody has, and it is watched
 /// for a week more.
@@ -19,6 +19,28 @@ pub struct Onboarding {
     pub id: String,
     /// The message of it, by its id in the database.
     pub message_id: String,
+}
+
+/// What remains of that time when it begins anew: a link works for a day, and whoever has got one is looked
+/// after for long enough.
+const RENEWED: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// How a source stands once a link for it is shown to somebody; `None`: as it did.
+#[must_use]
+pub fn offer(connection: &Connection, now: Timestamp) -> Option<Change> {
+    let link = &connection.link;
+    let expired = link.state_at(now) == State::Expired;
+    let soon = link.state == State::Waiting && link.expires_at < later(now, RENEWED);
+    if link.onboarding.is_none() || !(expired || soon) {
+        return None;
+    }
+    let mut change = Change { connection: connection.clone(), show: Vec::new(), news: None };
+    change.connection.link.expires_at = later(now, EXPECTED);
+    if link.state != State::Waiting {
+        change.becomes(State::Waiting, now);
+        change.connection.seen = None;
+    }
+    Some(change)
 }
 
 /// How a connection stands as a part of an onboarding; `connection` is how it stood, if it is known.
@@ -50,7 +72,7 @@ pub fn join(
 mod tests {
     use super::*;
     use crate::life::intend::tests::{asked, becomes, intended};
-    use crate::life::{Event, Intention, State, intend, next};
+    use crate::life::{Event, Intention, intend, next};
     use crate::work::Intent;
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
@@ -70,6 +92,10 @@ mod tests {
             let late = later(NOW, SignedDuration::from_hours(31 * 24));
             let passed = next(&change.connection, Event::Passed, true, late);
             assert_eq!((passed.connection.link.state, passed.news), (State::Expired, None));
+            let offered = offer(&passed.connection, late).unwrap();
+            assert_eq!((offered.connection.link.state, offered.show.len()), (State::Waiting, 1));
+            assert_eq!(offered.connection.link.expires_at, later(late, EXPECTED));
+            assert_eq!(offer(&change.connection, NOW), None, "there is time enough");
             assert_eq!(passed.show, ["m"]);
             let before = later(NOW, SignedDuration::from_hours(30 * 24 - 1));
             assert_eq!(

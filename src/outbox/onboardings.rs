@@ -1,41 +1,57 @@
 //! The messages of onboardings.
 //!
-//! Owns that it is noted, once, when nothing in one is left to do, and that its thread hears of it. What the
+//! Owns that it is noted when nothing in one is left to do, and that its thread hears of it. What the
 //! message shows is [`crate::reply::onboarding`]'s.
 
 use super::Outbox;
 use crate::life::Place;
 use crate::onboarding::Onboarding;
 use crate::reply::onboarding;
+use crate::slack::respond::PostError;
 use crate::slack::web_api::WebApi;
-use crate::store::{ClaimedMessage, StoreError};
-
-/// What the message of an onboarding shows.
-pub(super) struct Shows {
-    pub(super) onboarding: Onboarding,
-    /// Whether it was noted just now that nothing is left to do.
-    pub(super) finished: bool,
-}
+use crate::store::{Brought, ClaimedMessage, StoreError};
 
 impl Outbox {
     /// The onboarding that a message shows, if it is of one. Once nothing in it is left to do, that is noted.
-    pub(super) async fn onboarding(&self, message: &ClaimedMessage) -> Result<Option<Shows>, StoreError> {
+    pub(super) async fn onboarding(
+        &self,
+        message: &ClaimedMessage,
+    ) -> Result<Option<Onboarding>, StoreError> {
         let Some(id) = &message.onboarding else { return Ok(None) };
         let Some(mut onboarding) = self.store.onboarding(id).await? else { return Ok(None) };
         let now = self.clock.now();
-        let finished = onboarding.done_at.is_none()
+        if onboarding.done_at.is_none()
             && onboarding.is_done()
-            && self.store.finish_onboarding(&onboarding, now).await?;
-        if finished {
+            && self.store.finish_onboarding(&onboarding, now).await?
+        {
             onboarding.done_at = Some(now);
         }
-        Ok(Some(Shows { onboarding, finished }))
+        Ok(Some(onboarding))
     }
 
-    /// Tells the thread that nothing is left to do. Once: the message says it in any case.
-    pub(super) async fn tell_finished(&self, onboarding: &Onboarding, place: &Place, web_api: &WebApi) {
-        if let Err(error) = web_api.post_in_thread(place, onboarding::finished(onboarding)).await {
-            tracing::info!(message = onboarding.message_id, %error, "the thread cannot be told");
+    /// Tells the thread, once, that nothing is left to do. Whether it was heard where Slack did not answer,
+    /// the message says in any case.
+    pub(super) async fn tell_done(
+        &self,
+        message: &ClaimedMessage,
+        onboarding: &Onboarding,
+        place: &Place,
+        web_api: &WebApi,
+    ) -> Result<Brought, StoreError> {
+        let (_, all) = onboarding.progress();
+        if onboarding.is_told || onboarding.done_at.is_none() || !onboarding.is_done() || all == 0 {
+            return Ok(Brought::Shown);
         }
+        match web_api.post_in_thread(place, onboarding::finished(onboarding)).await {
+            Err(error @ (PostError::Throttled(_) | PostError::NotSent(_) | PostError::Later { .. })) => {
+                return Ok(self.again(message, Some(error.pause())));
+            }
+            Err(error) => {
+                tracing::info!(message = message.id, %error, "the thread of an onboarding may not have heard its end");
+            }
+            Ok(_) => {}
+        }
+        self.store.told_onboarding(&onboarding.id).await?;
+        Ok(Brought::Shown)
     }
 }

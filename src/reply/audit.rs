@@ -104,7 +104,9 @@ fn mark(what: &What) -> &'static str {
     match what {
         What::Ended { untold: true, .. } => ":rotating_light:",
         What::Ended { end, .. } => match end {
-            End::Posted | End::Moved { .. } | End::Renewed | End::Shown | End::Reauthorised => ":link:",
+            End::Posted | End::Added | End::Moved { .. } | End::Renewed | End::Shown | End::Reauthorised => {
+                ":link:"
+            }
             End::Cancelled => ":no_entry_sign:",
             End::SyncBegun | End::SyncRunning => ":arrow_forward:",
             End::Failed { .. } | End::Unreadable => ":x:",
@@ -121,6 +123,7 @@ fn title(entry: &Entry) -> &'static str {
     match &entry.what {
         What::Ended { end, .. } => match end {
             End::Posted => "Link posted",
+            End::Added => "Source added",
             End::Moved { .. } => "Link moved here",
             End::Renewed => "Link renewed",
             End::Shown => "Link shown",

@@ -14,7 +14,7 @@ use super::markup::{
 };
 use super::problem::{notice_sentence, shared_with};
 use super::renamed;
-use crate::journal::{Others, Problem};
+use crate::journal::{Notice, Others, Problem};
 use crate::life::{Link, State};
 use crate::onboarding::{Onboarding, Source};
 use crate::slack::refusal;
@@ -23,6 +23,9 @@ use crate::work::{Onboard, Request};
 /// The id of the button that has a link for a source shown; its value is the source's reference.
 pub const CONNECT: &str = "connect_source";
 
+/// Lines of one message: with the rest of it they stay within the 50 blocks that Slack takes.
+/// <https://docs.slack.dev/reference/block-kit/blocks>
+const LINES: usize = 45;
 /// Longest name of a service in a line, in characters.
 const NAME_LIMIT: usize = 100;
 /// Longest sentence about what could not be set up, in characters: twenty of them fit into a message.
@@ -33,11 +36,29 @@ const WHY_LIMIT: usize = 600;
 pub fn message(onboarding: &Onboarding) -> SlackMessageContent {
     let (lead, text) = lead(onboarding);
     let mut blocks = vec![lead.section()];
-    blocks.extend(onboarding.shown().map(line));
+    blocks.extend(lines(onboarding));
     let who = Mrkdwn::default().raw("Requested by <@").text(&onboarding.requester).raw(">");
     let reference = Mrkdwn::default().raw("Ref ").code(&onboarding.id);
     blocks.push(context(vec![who.object().into(), reference.object().into()]));
     content(&text, blocks)
+}
+
+/// A line for each source, as far as there is room: those that are connected give way first.
+fn lines(onboarding: &Onboarding) -> Vec<SlackBlock> {
+    let rest = onboarding.shown().count().saturating_sub(LINES);
+    let (mut more, mut shown) = (rest, onboarding.shown().collect::<Vec<_>>());
+    for connected in [true, false] {
+        shown.retain(|source| {
+            let goes = more > 0 && source.is_connected() == connected;
+            more -= usize::from(goes);
+            !goes
+        });
+    }
+    let mut lines: Vec<_> = shown.into_iter().map(line).collect();
+    if rest > 0 {
+        lines.push(Mrkdwn::default().raw(&format!("… and {rest} more.")).section());
+    }
+    lines
 }
 
 /// What the customer is asked for, or that it is done.
@@ -98,7 +119,10 @@ fn line(source: &Source) -> SlackBlock {
         return said.raw(":hourglass_flowing_sand: ").bold(&name).raw(" is being set up …").section();
     };
     let (said, label) = match link.state {
-        State::Waiting => (said.raw(":white_circle: ").bold(&name), Some("Connect")),
+        // One that was to get a link of its own, which never came, is where it was.
+        State::Waiting | State::Replaced | State::Unposted => {
+            (said.raw(":white_circle: ").bold(&name), Some("Connect"))
+        }
         State::Expired => {
             (said.raw(":white_circle: ").bold(&name).raw(" is still waiting for you"), Some("Connect"))
         }
@@ -121,9 +145,6 @@ fn line(source: &Source) -> SlackBlock {
         }
         State::Cancelled => (said.raw(":no_entry_sign: ").bold(&name).raw(" was cancelled"), None),
         State::Gone => (said.raw(":no_entry_sign: ").bold(&name).raw(" was removed"), None),
-        State::Replaced | State::Unposted => {
-            (said.raw(":leftwards_arrow_with_hook: ").bold(&name).raw(" gets a message of its own"), None)
-        }
     };
     let section = SlackSectionBlock::new().with_text(said.raw(".").add(fills(link)).object().into());
     // By this, a press tells one button from the others.
@@ -172,38 +193,42 @@ pub fn for_all(others: Others, sources: usize, reference: &str) -> SlackMessageC
     content(&text, blocks)
 }
 
-/// What was not set up, for the person alone who asked for it in this command; `None` if there is nothing to
-/// tell. `slack_says`: the word in which Slack refuses the message.
+/// Why the message of an onboarding is not where it should be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unposted {
+    /// Slack refuses it, in this word.
+    Refused(String),
+    /// Slack never said whether it took it.
+    Unclear,
+    /// Slack was out of reach for as long as was tried.
+    Silent,
+}
+
+/// What whoever asked has to know besides the message, alone: which of the sources of this command are not
+/// in it, that it is not there, or that it is an older one; `None` if there is nothing to tell.
 #[must_use]
 pub fn report(
     onboarding: &Onboarding,
     parent: &str,
-    slack_says: Option<&str>,
+    unposted: Option<&Unposted>,
 ) -> Option<SlackMessageContent> {
-    let refused: Vec<&Source> = onboarding.of(parent).filter(|source| source.link.is_none()).collect();
-    if refused.is_empty() && slack_says.is_none() {
-        return None;
-    }
+    let missing: Vec<&Source> = onboarding.of(parent).filter(|source| source.link.is_none()).collect();
     let all = onboarding.of(parent).count();
-    let mut blocks = Vec::new();
-    let mut text = String::new();
-    if let Some(word) = slack_says {
-        text = unposted(all - refused.len(), word);
-        blocks.push(plain_section(&text));
+    let mut said = Vec::new();
+    if let Some(why) = unposted {
+        said.push(no_message(all - missing.len(), why));
+    } else if onboarding.id != parent && missing.len() < all {
+        said.push("The message above that this customer has in the channel shows them too.".to_owned());
     }
-    if !refused.is_empty() {
-        let lead = match refused.len() {
-            1 if all == 1 => "It couldn't be set up:".to_owned(),
-            count if count == all => format!("None of the {all} sources could be set up:"),
-            1 => format!("One of the {all} sources couldn't be set up:"),
-            count => format!("{count} of the {all} sources couldn't be set up:"),
-        };
-        blocks.push(plain_section(&lead));
-        if text.is_empty() {
-            text = lead.replace(':', ". Open this message in Slack to see why.");
-        }
-    }
-    for source in refused {
+    said.extend(match missing.len() {
+        0 => None,
+        count if count == all => Some(format!("None of the {all} sources could be added:")),
+        1 => Some(format!("One of the {all} sources isn't in the message:")),
+        count => Some(format!("{count} of the {all} sources aren't in the message:")),
+    });
+    let text = said.first()?.replace(':', ". Open this in Slack to see why.");
+    let mut blocks: Vec<_> = said.iter().map(|said| plain_section(said)).collect();
+    for source in missing {
         let said = Mrkdwn::default().bold(&cut(&source.service_name, NAME_LIMIT));
         let said = said.raw(" into ").code(&source.key.name).raw(": ").text(&why(source));
         blocks.push(said.section());
@@ -212,30 +237,49 @@ pub fn report(
     Some(content(&text, blocks))
 }
 
-/// Why a source was not set up, and what to do.
+/// Why a source is not in the message, and what to do.
 fn why(source: &Source) -> String {
-    match &source.refused {
-        Some((notice, work)) => cut(&notice_sentence(notice, work), WHY_LIMIT),
-        None => "another request for it was being worked on at that moment. If you don't see what came of it, ask for \
-                 it by itself."
-            .to_owned(),
+    let Some((notice, work)) = &source.refused else {
+        return "another request for it was being worked on at that moment. If you don't see what came of it, ask for \
+                it by itself."
+            .to_owned();
+    };
+    let said = cut(&notice_sentence(notice, work), WHY_LIMIT);
+    match notice {
+        // By itself it is a question with a button.
+        Notice::Problem(Problem::AlreadyConnected { .. } | Problem::Elsewhere { .. }) => {
+            let Request { service, target, slash, .. } = work.request();
+            let line = format!("{slash} {service} {}", target.connection_name());
+            format!("{said} To post a link for it all the same, type {line}")
+        }
+        _ => said,
     }
 }
 
-/// That the message could not be posted.
-fn unposted(ready: usize, word: &str) -> String {
+/// That there is no message, or may be none.
+fn no_message(ready: usize, why: &Unposted) -> String {
     let ready = match ready {
         1 => "1 source is ready".to_owned(),
         ready => format!("{ready} sources are ready"),
     };
-    let remedy = match refusal::is_about_membership(word) {
-        true => "/invite me to this channel",
-        false => "ask whoever runs this bot to look into it",
-    };
-    format!(
-        "{ready}, but Slack doesn't let me post their message here ({word}). To get it, {remedy}; then type the same \
-         command again. Nothing is made twice."
-    )
+    let again = "type the same command again. Nothing is made twice.";
+    match why {
+        Unposted::Refused(word) => {
+            let remedy = match refusal::is_about_membership(word) {
+                true => "/invite me to this channel",
+                false => "ask whoever runs this bot to look into it",
+            };
+            format!(
+                "{ready}, but Slack doesn't let me post their message here ({word}). To get it, {remedy}; then {again}"
+            )
+        }
+        Unposted::Unclear => format!(
+            "{ready}, but Slack never confirmed their message. It may already be in the channel; if it isn't, {again}"
+        ),
+        Unposted::Silent => {
+            format!("{ready}, but I couldn't reach Slack to post their message. To get it, {again}")
+        }
+    }
 }
 
 /// That a source which was asked for by itself is in the message of its customer's others.
@@ -299,7 +343,8 @@ pub fn one_at_a_time(why: Alone) -> SlackMessageContent {
 pub fn already(customer: Option<&str>) -> SlackMessageContent {
     let whose = customer.map(|customer| format!(" for {customer}")).unwrap_or_default();
     super::markup::sentences(&format!(
-        "I'm still setting up sources{whose} in this channel. Please type the command again when they're there."
+        "I'm setting up sources{whose} in this channel already, or just have. If you don't see them in a minute, please \
+         type the command again."
     ))
 }
 

@@ -181,7 +181,7 @@ fn problem_sentence(problem: &Problem, work: &Work) -> String {
              schema.",
             quoted(said)
         ),
-        Problem::AlreadyConnected { .. } if matches!(work, Work::Renew { .. }) => {
+        Problem::AlreadyConnected { .. } if matches!(work, Work::Renew { .. } | Work::Open { .. }) => {
             format!("{name} is already connected, so it doesn't need a new link.")
         }
         Problem::AlreadyConnected { .. } => format!(
@@ -213,6 +213,9 @@ fn problem_sentence(problem: &Problem, work: &Work) -> String {
             "Fivetran doesn't show the connection for {name}, so there can't be a new link. If it was removed, ask \
              whoever requested it to start over; if not, try again in a few minutes."
         ),
+        Problem::Superseded if matches!(work, Work::Open { .. }) => {
+            format!("{name} isn't part of this message any more, so there's no link for it here.")
+        }
         Problem::Superseded => {
             format!("A newer link for {name} has been posted in this channel; use that one.")
         }

@@ -21,6 +21,7 @@ pub(super) fn state_words(link: &Link) -> &'static str {
     match link.state {
         State::Broken if link.asks_customer() => "needs to be connected again",
         State::Broken => "not getting new data; your customer isn't asked to do anything",
+        State::Expired if link.onboarding.is_some() => "still waiting for your customer",
         State::Expired => "the link expired before the setup was finished",
         State::Waiting => "waiting for your customer",
         State::Connected => "connected",
@@ -36,6 +37,8 @@ pub(super) fn state_words(link: &Link) -> &'static str {
 pub(super) fn when(line: Mrkdwn, link: &Link) -> Mrkdwn {
     let moment = |words: &str, moment: Timestamp| format!(" · {words} {}", local_time(moment));
     line.raw(&match link.state {
+        // No link of it stands anywhere.
+        State::Waiting | State::Expired if link.onboarding.is_some() => moment("asked for", link.posted_at),
         State::Waiting => moment("works until", link.expires_at),
         State::Expired => moment("worked until", link.expires_at),
         State::Connected

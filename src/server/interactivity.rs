@@ -7,6 +7,7 @@
 //! Slack before the answer, which has to arrive within three seconds.
 
 mod answer;
+mod in_message;
 
 use std::sync::Arc;
 
@@ -30,7 +31,7 @@ use crate::clock::Clock;
 use crate::command::proposal::Proposal;
 use crate::command::{cancel, renew, sync};
 use crate::journal::Progress;
-use crate::life::{Link, Place, State};
+use crate::life::Link;
 use crate::permission::{Gate, Home, Person, Reason, Refused};
 use crate::reply::list::{BACK, NEXT};
 use crate::reply::live::{OPEN_CARD, RENEW};
@@ -289,37 +290,6 @@ impl Press {
         };
         let (now, limit) = (route.clock.now(), self.deadline.early());
         route.gate.authorize(&person, &self.channel_id, now, limit).await
-    }
-
-    /// Anyone who sees a link's own message may ask for a new link in it, people of the customer's
-    /// workspace too: the new one appears where the old one was.
-    async fn renew(&self, route: &Interactivity, key: &[u8]) -> Result<Feedback, StoreError> {
-        let link = self.look_up(route).await?;
-        let Some(link) = link.filter(|link| self.is_in_message_of(link)) else {
-            return Ok(Feedback::ephemeral(ask::not_yours_outside()));
-        };
-        if link.onboarding.is_none() && link.state == State::Waiting && route.clock.now() < link.expires_at {
-            // Pressed in a client that does not show the new link yet.
-            return Ok(Feedback::ephemeral(ask::renewed_already()));
-        }
-        Ok(match renew::pressed(&link, &self.user_id) {
-            Ok((work, progress)) => {
-                let answered = self.accept(route, key, &link.team_id, &work, progress).await;
-                let said = match &answered {
-                    Answered::Accepted(_) => Feedback::none(),
-                    another => Feedback::ephemeral(another.told(&work)),
-                };
-                said.counting_as(answered.counts_as())
-            }
-            Err(why) => Feedback::ephemeral(ask::not_renewable(why, &link)),
-        })
-    }
-
-    /// Whether the press came from the very message of the link. No other message is in the same place,
-    /// whatever Slack tells of the workspace.
-    fn is_in_message_of(&self, link: &Link) -> bool {
-        let here = |it: &Place| it.channel == self.pressed_in && Some(&it.ts) == self.message_ts.as_ref();
-        link.message.as_ref().is_some_and(here)
     }
 
     /// Types the line that was proposed to this person, here: from there on it is as if they had.

@@ -122,7 +122,8 @@ fields! {
     hasten_sweeps sweep_pages
     oldest_sweep listed record_sweep release_sweeps claim_messages hasten_messages claim_message news forget_news record_message disturb_message backlog
     release_messages purge_messages purge_news links_left links_taken;
-    hold expanded begin open begin_message new_sources onboarding sources finish purge_sources purge_onboardings
+    hold expanded begin open open_shown begin_message new_sources onboarding sources hold_onboarding finish told purge_sources
+    purge_onboardings
 }
 
 /// The statement of that name.

@@ -4,6 +4,7 @@
 //! its message shows is [`crate::onboarding`]'s.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -48,6 +49,14 @@ struct Asked {
     under_way: bool,
 }
 
+/// What begins the key of an onboarding whose customer nobody named. No customer is called so.
+const NOBODY: char = '#';
+
+/// By what an onboarding is found while it is open: nothing is added to one without a customer.
+fn key_of(customer: Option<&str>, id: &str) -> String {
+    customer.map_or_else(|| format!("{NOBODY}{id}"), str::to_owned)
+}
+
 /// The message of an onboarding.
 fn message_of(id: &str) -> String {
     format!("{id}-0")
@@ -90,34 +99,34 @@ impl Store {
         now: Timestamp,
     ) -> Result<Option<Expanded>, StoreError> {
         let (sql, accept) = (&self.0.sql.connections.onboardings, self.0.sql.accept);
-        let customer = onboard.customer.as_deref().unwrap_or_default();
-        // Before they can be there: until they are handed on, nobody of this process takes them.
-        let guards: Vec<_> = (0..onboard.sources.len())
-            .map(|place| {
-                self.0.leases.guard(&command_of(&claimed.id, place), FIRST_FENCE, self.0.leases.now_ms())
-            })
-            .collect();
+        let customer = key_of(onboard.customer.as_deref(), &claimed.id);
+        let mut guards = Vec::new();
         let expanded = on!(&self.0.pool, db => {
             sqlx::query("BEGIN").execute(&mut *db).await?;
             let done = async {
                 let hold = sqlx::query(sql.hold).bind(&claimed.id).bind(claimed.fence);
                 if hold.execute(&mut *db).await?.rows_affected() != 1 {
+                    sqlx::query("ROLLBACK").execute(&mut *db).await?;
                     return Ok(None);
                 }
                 let before = sqlx::query(sql.expanded).bind(&claimed.id).fetch_optional(&mut *db).await?;
                 if let Some(row) = before {
+                    sqlx::query("ROLLBACK").execute(&mut *db).await?;
                     return Ok(Some((row.try_get::<String, _>("onboarding")?, Vec::new())));
                 }
                 let begin = sqlx::query(sql.begin).bind(&claimed.id).bind(&claimed.team_id).bind(&claimed.channel_id);
-                let begin = begin.bind(customer).bind(&claimed.user_id).bind(now.as_millisecond());
+                let begin = begin.bind(&customer).bind(&claimed.user_id).bind(now.as_millisecond());
                 begin.execute(&mut *db).await?;
-                let open = sqlx::query(sql.open).bind(&claimed.channel_id).bind(customer);
+                let open = sqlx::query(sql.open).bind(&claimed.channel_id).bind(&customer);
                 let id: String = open.fetch_one(&mut *db).await?.try_get("id")?;
                 let message = sqlx::query(sql.begin_message).bind(message_of(&id)).bind(&id);
                 message.bind(&claimed.user_id).bind(now.as_millisecond()).execute(&mut *db).await?;
                 let rows = rows_of(claimed, onboard, &id, now)?;
                 let sources = json(&sources_of(claimed, onboard, &id, &rows, now))?;
                 sqlx::query(sql.new_sources).bind(sources).execute(&mut *db).await?;
+                // Before they can be there: until they are handed on, nobody of this process takes them.
+                let began = self.0.leases.now_ms();
+                guards.extend(rows.iter().map(|row| self.0.leases.guard(&row.id, FIRST_FENCE, began)));
                 let query = sqlx::query(accept).bind(json(&rows)?).bind(&self.0.owner).bind(millis(self.0.lease));
                 let accepted = query.fetch_all(&mut *db).await?;
                 let accepted: Result<HashSet<String>, StoreError> =
@@ -126,24 +135,24 @@ impl Store {
                 // Its message has lines to come.
                 let disturb = sqlx::query(self.0.sql.connections.disturb_message).bind(message_of(&id));
                 disturb.bind(now.as_millisecond()).execute(&mut *db).await?;
+                sqlx::query("COMMIT").execute(&mut *db).await?;
                 Ok(Some((id, rows.into_iter().filter(|row| accepted.contains(&row.id)).collect())))
             };
             let done: Result<Option<(String, Vec<NewRow>)>, StoreError> = done.await;
-            let end = if matches!(done, Ok(Some(_))) { "COMMIT" } else { "ROLLBACK" };
-            let ended = sqlx::query(end).execute(&mut *db).await;
-            if done.is_ok() {
-                ended?;
+            if done.is_err() {
+                // Where there is nothing left to undo, it is refused.
+                let _ = sqlx::query("ROLLBACK").execute(&mut *db).await;
             }
             done
         })?;
         let Some((id, rows)) = expanded else { return Ok(None) };
         self.0.behind.notify_one();
-        let commands = rows.into_iter().map(|row| self.fresh(row, &guards, claimed)).collect();
+        let commands = rows.into_iter().map(|row| self.fresh(row, &guards, now)).collect();
         Ok(Some(Expanded { onboarding: life::Onboarding { message_id: message_of(&id), id }, commands }))
     }
 
     /// A command that was made in this process, and is in its hands.
-    fn fresh(&self, row: NewRow, guards: &[std::sync::Arc<LeaseGuard>], parent: &Claimed) -> Claimed {
+    fn fresh(&self, row: NewRow, guards: &[Arc<LeaseGuard>], accepted_at: Timestamp) -> Claimed {
         let guard = guards.iter().find(|guard| guard.key().0 == row.id).cloned();
         Claimed {
             lease: guard.unwrap_or_else(|| self.0.leases.guard(&row.id, FIRST_FENCE, self.0.leases.now_ms())),
@@ -155,7 +164,7 @@ impl Store {
             request: row.request,
             response_url: None,
             progress: Progress::default(),
-            accepted_at: parent.accepted_at,
+            accepted_at,
         }
     }
 
@@ -192,9 +201,10 @@ impl Store {
             Ok(Some(Onboarding {
                 id: row.try_get("id")?,
                 channel_id: row.try_get("channel_id")?,
-                customer: Some(customer).filter(|customer| !customer.is_empty()),
+                customer: Some(customer).filter(|customer| !customer.starts_with(NOBODY)),
                 requester: row.try_get("requester")?,
                 opened_at: time(row.try_get("opened_at")?)?,
+                is_told: row.try_get::<i64, _>("told")? == 1,
                 done_at: row.try_get::<Option<i64>, _>("done_at")?.map(time).transpose()?,
                 message_id,
                 message: channel.zip(ts).map(|(channel, ts)| Place { channel, ts }),
@@ -203,7 +213,7 @@ impl Store {
         })
     }
 
-    /// The onboarding that is open for a customer in a channel.
+    /// The onboarding that is open for a customer in a channel and whose message stands there.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -213,7 +223,7 @@ impl Store {
         customer: &str,
     ) -> Result<Option<life::Onboarding>, StoreError> {
         on!(&self.0.pool, db => {
-            let query = sqlx::query(self.0.sql.connections.onboardings.open).bind(channel_id).bind(customer);
+            let query = sqlx::query(self.0.sql.connections.onboardings.open_shown).bind(channel_id).bind(customer);
             let row = query.fetch_optional(db).await?;
             row.map(|row| {
                 let id: String = row.try_get("id")?;
@@ -223,19 +233,50 @@ impl Store {
         })
     }
 
-    /// Notes that nothing in an onboarding is left to do. True if it was not done before, and is.
+    /// Notes that nothing in an onboarding is left to do, if that is so. True if it was not done before, and
+    /// is.
     ///
     /// # Errors
-    /// [`StoreError`].
+    /// [`StoreError`]; it may have been done all the same.
     pub async fn finish_onboarding(
         &self,
         onboarding: &Onboarding,
         now: Timestamp,
     ) -> Result<bool, StoreError> {
+        let (store, id, message) = (self.clone(), onboarding.id.clone(), onboarding.message_id.clone());
+        // A task of its own: a transaction that is dropped half-way leaves its session in disorder.
+        let finishing = tokio::spawn(async move { store.finish(&id, &message, now).await });
+        finishing.await.unwrap_or_else(|_| Err(StoreError::Database("the end has ended".to_owned())))
+    }
+
+    async fn finish(&self, id: &str, message: &str, now: Timestamp) -> Result<bool, StoreError> {
+        let sql = &self.0.sql.connections.onboardings;
         on!(&self.0.pool, db => {
-            let query = sqlx::query(self.0.sql.connections.onboardings.finish).bind(&onboarding.id);
-            let query = query.bind(&onboarding.message_id).bind(now.as_millisecond());
-            Ok(query.execute(db).await?.rows_affected() == 1)
+            sqlx::query("BEGIN").execute(&mut *db).await?;
+            let done = async {
+                // What is added from here on waits, and what was added before is seen by the next statement.
+                sqlx::query(sql.hold_onboarding).bind(id).execute(&mut *db).await?;
+                let finish = sqlx::query(sql.finish).bind(id).bind(message).bind(now.as_millisecond());
+                let finished = finish.execute(&mut *db).await?.rows_affected() == 1;
+                sqlx::query("COMMIT").execute(&mut *db).await?;
+                Ok::<_, StoreError>(finished)
+            };
+            let done = done.await;
+            if done.is_err() {
+                let _ = sqlx::query("ROLLBACK").execute(&mut *db).await;
+            }
+            done
+        })
+    }
+
+    /// Notes that the thread of an onboarding's message has heard that nothing is left to do.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn told_onboarding(&self, id: &str) -> Result<(), StoreError> {
+        on!(&self.0.pool, db => {
+            sqlx::query(self.0.sql.connections.onboardings.told).bind(id).execute(db).await?;
+            Ok(())
         })
     }
 }

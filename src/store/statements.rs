@@ -1,8 +1,8 @@
-//! The SQL, each operation one statement that commits by itself.
+//! The SQL, nearly each operation one statement that commits by itself.
 //!
 //! Owns the text for both engines from one source: they differ in how they tell the time, how
 //! they read a list of rows from one JSON parameter, and how a row that somebody else is claiming
-//! is passed over. No statement needs a transaction around it.
+//! is passed over. Those that need a transaction around them say so.
 
 mod connections;
 mod onboardings;

@@ -12,27 +12,30 @@ use std::time::Duration;
 use jiff::SignedDuration;
 use slack_morphism::prelude::SlackMessageContent;
 
-use super::deliver::Job;
+use super::deliver::{Job, failed};
 use super::link::{Landed, Source};
-use super::{Outcome, Worker};
+use super::{Outcome, Worker, ended};
 use crate::crash::crash_point;
 use crate::journal::{Ending, Progress, Stage, Then, WEB_API_DEADLINE};
 use crate::life;
 use crate::onboarding::{Next, Onboarding};
-use crate::reply;
+use crate::reply::{self, Audience, onboarding::Unposted};
 use crate::slack::respond::PostError;
 use crate::store::{Brought, Claimed, Expanded, Recorded, StoreError};
-use crate::work::{Onboard, Request, Work};
+use crate::work::{Intent, Onboard, Request, Work};
 
 /// How often the sources that are being made are looked at.
-const GLANCE: Duration = Duration::from_millis(100);
+const GLANCE: Duration = Duration::from_millis(200);
 /// The same once that takes long.
 const LATE_GLANCE: Duration = Duration::from_secs(1);
 /// From when on it does.
-const LONG: SignedDuration = SignedDuration::from_secs(10);
+const LONG: SignedDuration = SignedDuration::from_secs(5);
 /// First pause before something that failed is tried again.
 const PAUSE: Duration = Duration::from_millis(200);
-/// Longest of those pauses.
+/// Pauses before a message is posted once more that Slack may have taken: each may make a copy of it.
+const UNCLEAR_PAUSES: [Duration; 3] =
+    [Duration::from_secs(2), Duration::from_secs(30), Duration::from_secs(300)];
+/// Longest pause before something that failed is tried again.
 const PAUSE_LIMIT: Duration = Duration::from_secs(15);
 
 /// What has come of a link.
@@ -51,12 +54,14 @@ pub(super) fn is_part(work: &Work) -> bool {
 /// What is known of the message besides its row.
 #[derive(Default)]
 struct Posting {
-    /// The word in which Slack has refused it.
-    refused: Option<String>,
-    /// Whether it stands where it cannot be edited.
+    /// Why it is not tried any more.
+    given_up: Option<Unposted>,
+    /// Whether it stands where it cannot be edited, until somebody presses one of its buttons.
     nowhere: bool,
     /// Tries that failed.
     tries: u32,
+    /// Those of them of which nothing was heard.
+    unheard: usize,
 }
 
 impl Posting {
@@ -86,14 +91,14 @@ impl Worker {
             let age = self.parts.clock.now().duration_since(claimed.accepted_at);
             let pause = match self.parts.store.onboarding(&onboarding.id).await {
                 Ok(Some(seen)) => match seen.next(&claimed.id, age) {
-                    Next::Post if posting.refused.is_none() && !posting.nowhere => {
+                    Next::Post if posting.given_up.is_none() && !posting.nowhere => {
                         match self.post_onboarding(claimed, &seen, &mut posting).await {
                             Some(pause) => pause,
                             None => continue,
                         }
                     }
                     Next::Post | Next::End if !seen.of(&claimed.id).any(|source| source.under_way) => {
-                        return self.end_onboarding(claimed, &seen, &posting).await;
+                        return self.end_onboarding(claimed, onboard, &seen, &posting).await;
                     }
                     _ if age < LONG => GLANCE,
                     _ => LATE_GLANCE,
@@ -138,22 +143,23 @@ impl Worker {
         seen: &Onboarding,
         posting: &mut Posting,
     ) -> Option<Duration> {
-        let (store, now) = (&self.parts.store, self.parts.clock.now());
+        let store = &self.parts.store;
+        // Never closed, so always granted; before the message's lease, since the wait may be a long one.
+        let _call = self.slack_calls.acquire().await.ok();
         let held = match store.claim_message(&seen.message_id).await {
             Ok(Some(held)) => held,
             // Whoever has it posts it.
-            Ok(None) => return Some(PAUSE),
+            Ok(None) => return Some(GLANCE),
             Err(error) => {
                 tracing::warn!(command = claimed.id, %error, "could not take the message of an onboarding");
                 return Some(posting.pause(Duration::ZERO));
             }
         };
+        let now = self.parts.clock.now();
         let stands = held.place.is_some();
         let sent = match stands {
             true => Ok(None),
             false => {
-                // Never closed, so always granted.
-                let _call = self.slack_calls.acquire().await.ok();
                 crash_point("onboard: before the post");
                 let content = reply::onboarding::message(seen);
                 self.parts.links.delivery.post_for_all(claimed, content).await
@@ -174,22 +180,33 @@ impl Worker {
                 posting.nowhere = !stands;
                 None
             }
-            Err(PostError::Refused(word)) => {
-                tracing::info!(
-                    command = claimed.id,
-                    slack_says = word,
-                    "the message of an onboarding was refused"
-                );
-                posting.refused = Some(word);
-                None
-            }
             Err(error) => {
                 tracing::info!(command = claimed.id, %error, "the message of an onboarding did not reach Slack");
-                let since = now.duration_since(claimed.accepted_at);
-                if since > WEB_API_DEADLINE {
-                    posting.refused = Some("no answer".to_owned());
+                let late = now.duration_since(claimed.accepted_at) > WEB_API_DEADLINE;
+                match error {
+                    PostError::Refused(word) => {
+                        posting.given_up = Some(Unposted::Refused(word));
+                        None
+                    }
+                    PostError::Unconfirmed(_) => {
+                        posting.given_up = Some(Unposted::Unclear);
+                        None
+                    }
+                    PostError::Unclear(_) => {
+                        let pause = UNCLEAR_PAUSES.get(posting.unheard).copied();
+                        posting.unheard += 1;
+                        if pause.is_none() {
+                            posting.given_up = Some(Unposted::Unclear);
+                        }
+                        pause
+                    }
+                    _ if late => {
+                        let unheard = posting.unheard > 0;
+                        posting.given_up = Some(if unheard { Unposted::Unclear } else { Unposted::Silent });
+                        None
+                    }
+                    error => Some(posting.pause(error.pause())),
                 }
-                Some(posting.pause(error.pause()))
             }
         };
         if let Err(error) = store.record_message(&held, Brought::Again(now), now).await {
@@ -199,8 +216,14 @@ impl Worker {
     }
 
     /// Tells whoever asked what was not set up, and ends the command.
-    async fn end_onboarding(&self, claimed: &Claimed, seen: &Onboarding, posting: &Posting) {
-        let report = reply::onboarding::report(seen, &claimed.id, posting.refused.as_deref());
+    async fn end_onboarding(
+        &self,
+        claimed: &Claimed,
+        onboard: &Onboard,
+        seen: &Onboarding,
+        posting: &Posting,
+    ) {
+        let report = reply::onboarding::report(seen, &claimed.id, posting.given_up.as_ref());
         let ending = match &report {
             None => Ending::Delivered,
             Some(report) => match self.reported(claimed, report).await {
@@ -213,14 +236,28 @@ impl Worker {
         if let Err(error) = self.shown_anew(&seen.message_id).await {
             tracing::warn!(command = claimed.id, %error, "could not have a message brought up to date");
         }
-        self.close_onboarding(claimed, Stage::default().over(ending), ending).await;
+        let now = self.parts.clock.now();
+        // Of one in which nothing came to be, no message is ever drawn.
+        if seen.message.is_none()
+            && seen.shown().next().is_none()
+            && let Err(error) = self.parts.store.finish_onboarding(seen, now).await
+        {
+            tracing::warn!(command = claimed.id, %error, "could not note the end of an onboarding");
+        }
+        self.close_onboarding(claimed, onboard, Stage::default().over(ending), ending).await;
     }
 
     /// Puts the end of a command of several sources on disk.
-    async fn close_onboarding(&self, claimed: &Claimed, stage: Stage, ending: Ending) {
+    async fn close_onboarding(&self, claimed: &Claimed, onboard: &Onboard, stage: Stage, ending: Ending) {
         let progress = Progress::of(stage);
         let then = Then::End(self.parts.clock.now());
-        if self.parts.store.record_with(claimed, &progress, then, None).await == Recorded::Committed {
+        let untold = onboard.sources.first().filter(|_| ending == Ending::Undeliverable);
+        let entry = untold.and_then(|first| {
+            let work = Work::Connect(first.clone());
+            ended::entry(Job { claimed, work: &work }, &progress, then, None)
+        });
+        let recorded = self.parts.store.record_with(claimed, &progress, then, entry.as_ref());
+        if recorded.await == Recorded::Committed {
             crash_point("end: recorded");
             self.ended(claimed, Some("onboard"), None, ending, &progress.stage);
         } else {
@@ -265,7 +302,7 @@ impl Worker {
     /// instead. `None`: it gets a message of its own.
     pub(super) async fn joining(&self, job: Job<'_>, connection: &str) -> Option<Result<Source, Outcome>> {
         let Work::Connect(request) = job.work else { return None };
-        match self.onboarding_of(job.claimed, request).await {
+        match self.onboarding_of(job, request).await {
             Ok(onboarding) => Some(self.parts.links.may_join(job, connection, onboarding?).await),
             Err(error) => {
                 tracing::warn!(command = job.claimed.id, %error, "could not look an onboarding up");
@@ -274,20 +311,46 @@ impl Worker {
         }
     }
 
-    /// Says where a source is that was asked for by itself. Once: the message shows it.
-    pub(super) async fn say_where(&self, job: Job<'_>) {
+    /// What a connection that may become part of an onboarding comes to.
+    pub(super) async fn joined(
+        &self,
+        job: Job<'_>,
+        joined: Result<Source, Outcome>,
+    ) -> (Outcome, Option<Arrived>) {
+        match joined {
+            Err(instead) => (instead, None),
+            Ok(source) => match self.say_where(job).await {
+                Some(later) => (later, None),
+                None => (Outcome::Posted, Some(Arrived::InMessage(source))),
+            },
+        }
+    }
+
+    /// Says where a source is that was asked for by itself, before it is so for good: whoever goes on after a
+    /// crash says it again. What it comes to if Slack takes it later.
+    async fn say_where(&self, job: Job<'_>) -> Option<Outcome> {
+        // Those that were asked for together are reported together.
+        if is_part(job.work) {
+            return None;
+        }
         let said = reply::onboarding::added(&job.work.request().service_name, &job.claimed.id);
         // Never closed, so always granted.
         let _call = self.slack_calls.acquire().await.ok();
-        if let Err(error) = self.parts.links.delivery.whisper(job.claimed, &said).await {
-            tracing::info!(command = job.claimed.id, %error, "could not say where a source is");
+        let error = self.parts.links.delivery.whisper(job.claimed, &said).await.err()?;
+        tracing::info!(command = job.claimed.id, %error, "could not say where a source is");
+        match error {
+            PostError::Throttled(_) | PostError::NotSent(_) | PostError::Later { .. } => {
+                Some(failed(job.claimed, error))
+            }
+            // The message shows it.
+            _ => None,
         }
     }
 
     /// The onboarding that a request's connection becomes part of.
     async fn onboarding_of(
         &self,
-        claimed: &Claimed,
+        job: Job<'_>,
         request: &Request,
     ) -> Result<Option<life::Onboarding>, StoreError> {
         match (&request.onboarding, &request.customer) {
@@ -295,8 +358,13 @@ impl Worker {
                 let seen = self.parts.store.onboarding(id).await?;
                 Ok(seen.map(|it| life::Onboarding { id: it.id, message_id: it.message_id }))
             }
-            (None, Some(customer)) if self.parts.links.delivery.has_web_api() => {
-                self.parts.store.open_onboarding(&claimed.channel_id, customer).await
+            // Whoever was asked about a link wants that link, and where links are private, no message is shared.
+            (None, Some(customer))
+                if job.work.intent() == Intent::Connect
+                    && self.parts.links.delivery.has_web_api()
+                    && self.parts.links.delivery.audience == Audience::Channel =>
+            {
+                self.parts.store.open_onboarding(&job.claimed.channel_id, customer).await
             }
             _ => Ok(None),
         }

@@ -47,6 +47,8 @@ mod messages;
 mod metrics;
 mod modal;
 mod network;
+mod onboarding;
+mod onboarding_kills;
 mod organisation;
 mod payloads;
 mod permission;

@@ -467,6 +467,7 @@ pub(super) const UNTRIED: &[(&str, &str, &str)] = &[
     ),
     ("sweep_groups", "ON CONFLICT (group_id)", "the same, for the second link of a group"),
     ("keep_lines", "ON CONFLICT (id)", "without it a record that is tried again never ends"),
+    ("hold_onboarding", "id = $1", "it writes what is there, and holds more than it must without it"),
     ("new_sources", "ON CONFLICT (command)", "whoever is second finds it expanded"),
     ("release_messages", "lease_until > 0", "for the index: it would write the 0 that is there"),
 ];

@@ -28,6 +28,11 @@ pub(super) const CHANGES: Changes = &[
             ("open", "channel_id = $1", "$1 = $1"),
             ("open", "customer = $2", "$2 = $2"),
             ("open", "done_at IS NULL", "true"),
+            ("open_shown", "m.onboarding = o.id", "true"),
+            ("open_shown", "o.channel_id = $1", "$1 = $1"),
+            ("open_shown", "o.customer = $2", "$2 = $2"),
+            ("open_shown", "o.done_at IS NULL", "true"),
+            ("open_shown", "m.place_ts IS NOT NULL", "true"),
             ("onboarding", "o.id = $1", "$1 = $1"),
             ("onboarding", "m.onboarding = o.id", "m.onboarding <> o.id"),
             ("sources", "s.onboarding = $1", "$1 = $1"),
@@ -45,6 +50,7 @@ pub(super) const CHANGES: Changes = &[
             ("finish", "c.message = $2", "$2 = $2"),
             ("finish", "c.state IN", "'' NOT IN"),
             ("finish", "c.state IN", "'' IN"),
+            ("told", "id = $1", "$1 = $1"),
             ("finish", "k.id = s.command", "true"),
             ("finish", "s.onboarding = $1", "$1 = $1"),
             ("finish", "AND k.ended_at IS NULL", ""),
@@ -111,9 +117,20 @@ pub(super) async fn several_sources_are_made_once_and_by_their_holder(scene: &Sc
 }
 
 pub(super) async fn what_is_added_goes_to_what_is_open_for_the_same_customer(scene: &Scene) -> Outcome {
+    // The same customer's in another channel.
+    scene
+        .run(
+            "INSERT INTO onboarding (id, team_id, channel_id, customer, requester, opened_at) \
+             VALUES ('away', 'T', 'E', 'acme', 'U', 1)",
+        )
+        .await?;
     expand(&scene.a, "x", &onboard("acme", &["one"]), 1000).await?;
     expand(&scene.a, "other", &onboard("beta", &["two"]), 2000).await?;
     let open = |it: Option<crate::life::Onboarding>| it.map(|it| it.id);
+    same!(open(scene.a.open_onboarding("C", "acme").await?), None);
+    scene.run("UPDATE message SET place_channel = 'C', place_ts = '1' WHERE id = 'other-0'").await?;
+    same!(open(scene.a.open_onboarding("C", "acme").await?), None);
+    scene.run("UPDATE message SET place_channel = 'C', place_ts = '2' WHERE id = 'x-0'").await?;
     same!(open(scene.a.open_onboarding("C", "acme").await?).as_deref(), Some("x"));
     same!(open(scene.a.open_onboarding("C", "beta").await?).as_deref(), Some("other"));
     same!(open(scene.a.open_onboarding("D", "acme").await?), None);
@@ -131,7 +148,16 @@ pub(super) async fn what_is_added_goes_to_what_is_open_for_the_same_customer(sce
     scene.run("UPDATE onboarding SET done_at = 5 WHERE id = 'x'").await?;
     same!(open(scene.a.open_onboarding("C", "acme").await?), None);
     expand(&scene.b, "z", &onboard("acme", &["late"]), 4000).await?;
+    scene.run("UPDATE message SET place_channel = 'C', place_ts = '3' WHERE id = 'z-0'").await?;
     same!(open(scene.a.open_onboarding("C", "acme").await?).as_deref(), Some("z"));
+    // Where nobody named a customer, nothing is added.
+    let nobody = Onboard { customer: None, sources: vec![source("alone")] };
+    for id in ["n", "m"] {
+        let claimed = accept(&scene.a, id).await?;
+        let expanded = scene.a.expand(&claimed, &nobody, at(5000)).await?.ok_or("somebody else's")?;
+        same!(expanded.onboarding.id, id);
+    }
+    same!(scene.a.onboarding("n").await?.ok_or("none")?.customer, None);
     Ok(())
 }
 
@@ -152,6 +178,8 @@ pub(super) async fn an_onboarding_is_done_once_and_when_nothing_is_left(scene: &
     Judged::by(&one, 1).write(&scene.a).await?;
     same!(scene.a.finish_onboarding(&seen, at(3000)).await?, true);
     same!(scene.b.finish_onboarding(&seen, at(4000)).await?, false);
+    scene.a.told_onboarding("x").await?;
+    same!(scene.ask("SELECT id || ' ' || told FROM onboarding ORDER BY 1").await?, "other 0,x 1");
     same!(
         scene.ask("SELECT id || ' ' || coalesce(done_at, 0) FROM onboarding ORDER BY 1").await?,
         "other 0,x 3000"

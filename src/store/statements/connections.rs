@@ -118,7 +118,7 @@ macro_rules! columns {
     () => {
         "SELECT c.group_id, c.name, c.connection_id, c.team_id, c.channel_id, c.requester, c.request, c.link, \
          c.generation, c.message, c.posting, c.state, c.purpose, c.detail, c.trouble, c.posted_at, c.expires_at, c.changed_at, \
-         c.reminded, c.landed_at, c.looks, c.look_at, c.missing_since, c.seen, c.onboarding, c.version, \
+         c.reminded, c.landed_at, c.looks, c.look_at, c.missing_since, c.seen, c.version, m.onboarding, \
          m.place_channel, m.place_ts, \
          CASE WHEN m.place_ts IS NOT NULL AND m.wanted > m.shown THEN 1 ELSE 0 END AS behind \
          FROM connection AS c LEFT JOIN message AS m ON m.id = c.message "
@@ -146,10 +146,10 @@ macro_rules! connection_statements {
             change: concat!(
                 "INSERT INTO connection (group_id, name, connection_id, team_id, channel_id, requester, request, link, \
                  generation, message, posting, state, purpose, detail, trouble, posted_at, expires_at, changed_at, reminded, \
-                 landed_at, looks, look_at, missing_since, seen, onboarding, tick_at, watch_until, urgency, version) \
+                 landed_at, looks, look_at, missing_since, seen, tick_at, watch_until, urgency, version) \
                  SELECT v.group_id, v.name, v.connection_id, v.team_id, v.channel_id, v.requester, v.request, v.link, \
                  v.generation, v.message, v.posting, v.state, v.purpose, v.detail, v.trouble, v.posted_at, v.expires_at, \
-                 v.changed_at, v.reminded, v.landed_at, v.looks, v.look_at, v.missing_since, v.seen, v.onboarding, v.tick_at, \
+                 v.changed_at, v.reminded, v.landed_at, v.looks, v.look_at, v.missing_since, v.seen, v.tick_at, \
                  v.watch_until, v.urgency, v.expected + 1 FROM ", $changes,
                 " WHERE (v.expected = 0 OR EXISTS (SELECT 1 FROM connection AS o WHERE o.group_id = v.group_id \
                  AND o.name = v.name)) \
@@ -162,7 +162,7 @@ macro_rules! connection_statements {
                  purpose = excluded.purpose, detail = excluded.detail, trouble = excluded.trouble, posted_at = excluded.posted_at, \
                  expires_at = excluded.expires_at, changed_at = excluded.changed_at, reminded = excluded.reminded, \
                  landed_at = excluded.landed_at, looks = excluded.looks, look_at = excluded.look_at, \
-                 missing_since = excluded.missing_since, seen = excluded.seen, onboarding = excluded.onboarding, tick_at = excluded.tick_at, \
+                 missing_since = excluded.missing_since, seen = excluded.seen, tick_at = excluded.tick_at, \
                  watch_until = excluded.watch_until, urgency = excluded.urgency, version = excluded.version \
                  WHERE connection.version = excluded.version - 1 RETURNING group_id, name"
             ),
@@ -341,7 +341,7 @@ pub(super) const SQLITE: ConnectionStatements = connection_statements! {
               value ->> 'purpose' AS purpose, value ->> 'detail' AS detail, value ->> 'trouble' AS trouble, value ->> 'posted_at' AS posted_at, \
               value ->> 'expires_at' AS expires_at, value ->> 'changed_at' AS changed_at, value ->> 'reminded' AS reminded, \
               value ->> 'landed_at' AS landed_at, value ->> 'looks' AS looks, value ->> 'look_at' AS look_at, \
-              value ->> 'missing_since' AS missing_since, value ->> 'seen' AS seen, value ->> 'onboarding' AS onboarding, value ->> 'tick_at' AS tick_at, \
+              value ->> 'missing_since' AS missing_since, value ->> 'seen' AS seen, value ->> 'tick_at' AS tick_at, \
               value ->> 'watch_until' AS watch_until, value ->> 'urgency' AS urgency, value ->> 'expected' AS expected, \
               value ->> 'command' AS command, value ->> 'fence' AS fence FROM json_each($1)) AS v",
     new: "(SELECT value ->> 'id' AS id, value ->> 'group_id' AS group_id, value ->> 'name' AS name, \
@@ -371,7 +371,7 @@ pub(super) const POSTGRES: ConnectionStatements = connection_statements! {
     changes: "json_to_recordset($1::json) AS v(group_id text, name text, connection_id text, team_id text, channel_id text, \
               requester text, request text, link text, generation bigint, message text, posting text, state text, \
               purpose text, detail text, trouble text, posted_at bigint, expires_at bigint, changed_at bigint, reminded bigint, \
-              landed_at bigint, looks bigint, look_at bigint, missing_since bigint, seen text, onboarding text, tick_at bigint, \
+              landed_at bigint, looks bigint, look_at bigint, missing_since bigint, seen text, tick_at bigint, \
               watch_until bigint, urgency bigint, expected bigint, command text, fence bigint)",
     new: "json_to_recordset($1::json) AS v(id text, group_id text, name text, link text, requester text, wanted bigint, due bigint, \
           posted_at bigint, left_at bigint, place_channel text, place_ts text)",

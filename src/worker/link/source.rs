@@ -3,13 +3,14 @@
 //! Owns the order of both. Nothing is posted for the first, and nothing stands anywhere after the second:
 //! so neither has an intent that would have to be on disk before Slack hears of it.
 
-use super::{Links, PAUSE, Posting};
+use super::{JUDGEMENTS, Links, PAUSE, Posting};
 use crate::crash::crash_point;
 use crate::journal::{Found, Origin, Record};
 use crate::life::{self, Ask, Change, Refusal};
 use crate::reply::Audience;
 use crate::reply::live::{self, Note, Waiting};
-use crate::store::{MessageWrite, Recorded, StoreError, Stored, Written};
+use crate::store::{MessageWrite, Recorded, StoreError, Stored, Write, Written};
+use crate::trail::Entry;
 use crate::worker::Outcome;
 use crate::worker::deliver::{Job, failed};
 
@@ -77,7 +78,7 @@ impl Links {
     /// Puts on disk that a connection is part of an onboarding and that its command has ended. False if the
     /// command is somebody else's by now.
     pub(in crate::worker) async fn join(&self, job: Job<'_>, source: &Source, record: &Record) -> bool {
-        let entry = crate::worker::ended::entry(job, &record.progress, record.then, None);
+        let entry = crate::worker::ended::entry(job, &record.progress, record.then, None).map(Entry::added);
         let mut pause = PAUSE;
         loop {
             crash_point("join: before the commit");
@@ -99,7 +100,7 @@ impl Links {
         job: Job<'_>,
         source: &Source,
         record: &Record,
-        entry: Option<&crate::trail::Entry>,
+        entry: Option<&Entry>,
     ) -> Result<Written, StoreError> {
         let stored = self.store.connection(&job.work.request().key()).await?;
         let progress = Some((&record.progress, record.then));
@@ -120,6 +121,28 @@ impl Links {
         }
     }
 
+    /// Sees to it that whoever gets a link for a source now is looked after for as long as it takes. False if
+    /// that is not on disk.
+    async fn offered(&self, stored: &Stored) -> bool {
+        let (mut stored, now) = (stored.clone(), self.delivery.clock.now());
+        for _ in 0..JUDGEMENTS {
+            let Some(change) = life::offer(&stored.connection, now) else { return true };
+            let (version, message) = (stored.version, MessageWrite::None);
+            let (held, progress, trail, reminders) = (None, None, None, false);
+            let write = Write { change: &change, version, held, progress, message, trail, reminders, now };
+            match self.store.write(write).await {
+                Ok(Written::Committed) => return true,
+                Ok(Written::Conflict | Written::LeaseLost) => {}
+                Err(_) => return false,
+            }
+            match self.store.connection(&stored.connection.key).await {
+                Ok(Some(again)) => stored = again,
+                Ok(None) | Err(_) => return false,
+            }
+        }
+        false
+    }
+
     /// Shows a link for a source to whoever asked for it, alone.
     pub(in crate::worker) async fn show(&self, job: Job<'_>, link: &str, posting: &Posting<'_>) -> Outcome {
         let stored = match self.store.connection(&job.work.request().key()).await {
@@ -135,6 +158,9 @@ impl Links {
             it.id == link && it.onboarding.is_some()
         };
         let Some(stored) = stored.as_ref().filter(is_there) else { return Outcome::Superseded };
+        if !self.offered(stored).await {
+            return Outcome::Postponed;
+        }
         let source = &stored.connection.link;
         let note = match posting.purpose {
             Some(_) => Note::Reauthorise,

@@ -59,6 +59,6 @@ impl Worker {
         let Some(ending) = self.reported(claimed, &question).await else { return };
         crash_point("onboard: reported");
         let stage = Stage::Tell { notice: Problem::Shared(others).into(), connection: None };
-        self.close_onboarding(claimed, stage.over(ending), ending).await;
+        self.close_onboarding(claimed, onboard, stage.over(ending), ending).await;
     }
 }
