@@ -83,6 +83,26 @@ class Story(Stage):
         expect(words).to_contain_text("Globex")
         expect(viewer.page.get_by_role("heading", name=f"#{GLOBEX}")).to_be_visible()
 
+    def test_a_customer_is_led_through_all_their_sources(self):
+        alice, grace = self.viewer("Alice"), self.viewer("Grace")
+        alice.say("/connect-card google_ads ads, hubspot crm, stripe pay")
+        grace.messages.get_by_role("button", name="Connect Google Ads").click()
+        page = grace.open_card("Google Ads")
+        for service, following in [("Google Ads", "HubSpot"), ("HubSpot", "Stripe")]:
+            page.get_by_role("button", name="Sign in").click()
+            expect(page).to_have_title(f"{service} is connected")
+            expect(page.get_by_text(f"Next: {following}.")).to_be_visible()
+            # One page leads to the next, and back.
+            page.get_by_role("button", name=f"Connect {following}").click()
+            expect(page.get_by_role("heading", name=f"Connect {following}")).to_be_visible()
+            page.go_back()
+            expect(page).to_have_title(f"{service} is connected")
+            page.get_by_role("button", name=f"Connect {following}").click()
+            expect(page.get_by_role("heading", name=f"Connect {following}")).to_be_visible()
+        page.get_by_role("button", name="Sign in").click()
+        expect(page).to_have_title("All 3 are connected")
+        expect(alice.message("All 3 are connected.").first).to_be_visible()
+
 
 def return_address(card):
     """Where the card leads to after a sign-in, from its own address."""

@@ -38,6 +38,7 @@ mod keys;
 mod kills;
 mod landings;
 mod last_words;
+mod leads;
 mod life;
 mod life_kills;
 mod listing;
