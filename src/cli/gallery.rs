@@ -6,6 +6,7 @@
 //! links lead nowhere. Must not know how a sentence is made: it calls what `reply` offers everybody.
 
 mod homes;
+mod onboardings;
 mod samples;
 
 use jiff::{SignedDuration, Timestamp};
@@ -89,6 +90,7 @@ pub fn entries() -> Vec<Entry> {
         gallery.status();
         gallery.form();
         gallery.homes();
+        gallery.onboardings();
         gallery.audit();
     }
     entries.0
