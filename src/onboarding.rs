@@ -116,6 +116,13 @@ impl Onboarding {
         connected == all
     }
 
+    /// Whether all of it is surely for one customer: whoever has signed in to one source may go on to the next.
+    #[must_use]
+    pub fn is_of_one_customer(&self) -> bool {
+        let named = |source: &Source| source.link.as_ref().is_none_or(|link| link.request.by_channel);
+        self.customer.is_some() || self.sources.iter().all(named)
+    }
+
     /// What follows for a customer who has finished the source with this link: of those that wait for their
     /// customer the first one after it, in the order of the message, or else the first. Whoever began in the
     /// middle has passed the ones before over.
@@ -123,7 +130,8 @@ impl Onboarding {
     pub fn following(&self, finished: &str) -> Following<'_> {
         let links = || self.shown().filter_map(|source| source.link.as_ref());
         let asks = |link: &&Link| {
-            let is_open = matches!(link.state, State::Waiting | State::Expired) || link.asks_customer();
+            let waits = matches!(link.state, State::Waiting | State::Expired | State::Replaced);
+            let is_open = waits || link.asks_customer();
             is_open && link.onboarding.as_ref() == Some(&self.id)
         };
         let mut after = links().skip_while(|link| link.id != finished).filter(asks);
@@ -232,7 +240,7 @@ mod tests {
             // It asks its customer: nothing is known of what is wrong.
             (vec![linked("a", "gone"), b(), linked("c", "broken")], "c"),
             (vec![linked("a", "lapsed"), b(), source(true)], "Later"),
-            (vec![linked("a", "replaced"), b(), source(false)], "Done"),
+            (vec![linked("a", "replaced"), b(), source(false)], "a"),
             (vec![b()], "Done"),
         ] {
             assert_eq!(following(sources), next);

@@ -173,7 +173,8 @@ impl Directory {
                 Err(error) => {
                     let (told, _) = failed(error, "channels:read or groups:read");
                     let passes = told.as_ref().is_err_and(Unclear::may_pass);
-                    (told, if passes { Duration::ZERO } else { KEEP })
+                    // Whoever is told to invite the bot may do so at once, and is to be asked then.
+                    (told, if passes { Duration::ZERO } else { KEEP_SILENCE })
                 }
             }
         };

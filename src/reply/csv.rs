@@ -38,7 +38,9 @@ pub fn csv(entries: &[Entry]) -> String {
 
 fn cells(link: &Link) -> [String; 11] {
     let request = &link.request;
-    let expires = matches!(link.state, State::Waiting | State::Expired).then(|| time(link.expires_at));
+    // Of a source of an onboarding no link stands anywhere.
+    let stands = matches!(link.state, State::Waiting | State::Expired) && link.onboarding.is_none();
+    let expires = stands.then(|| time(link.expires_at));
     [
         request.service_name.clone(),
         request.service.to_string(),

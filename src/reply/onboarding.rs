@@ -73,7 +73,7 @@ fn lead(onboarding: &Onboarding) -> (Mrkdwn, String) {
         let text = done(onboarding, all);
         return (said.raw(":tada: ").bold(&text), text);
     }
-    let how = " Press its button, and a link appears that only you can see; then sign in on the page that it opens. \
+    let how = " Press a button below, and a link appears that only you can see; then sign in on the page that it opens. \
                Your password stays on that page; neither we nor anyone in this channel can see it.";
     if connected == 0 {
         let text = match all {
@@ -163,6 +163,10 @@ fn line(source: &Source) -> SlackBlock {
 
 /// Where its data goes.
 fn fills(link: &Link) -> Mrkdwn {
+    // There is none of what was cancelled.
+    if matches!(link.state, State::Cancelled | State::Gone) {
+        return Mrkdwn::default();
+    }
     let said = Mrkdwn::default().raw(" The data goes to ").code(&link.request.target.connection_name());
     match &link.request.destination {
         Some(destination) => said.raw(" in ").text(destination).raw("."),
@@ -258,9 +262,9 @@ fn why(source: &Source) -> String {
 
 /// That there is no message, or may be none.
 fn no_message(ready: usize, why: &Unposted) -> String {
-    let ready = match ready {
-        1 => "1 source is ready".to_owned(),
-        ready => format!("{ready} sources are ready"),
+    let (ready, their) = match ready {
+        1 => ("1 source is ready".to_owned(), "its"),
+        ready => (format!("{ready} sources are ready"), "their"),
     };
     let again = "type the same command again. Nothing is made twice.";
     match why {
@@ -270,14 +274,14 @@ fn no_message(ready: usize, why: &Unposted) -> String {
                 false => "ask whoever runs this bot to look into it",
             };
             format!(
-                "{ready}, but Slack doesn't let me post their message here ({word}). To get it, {remedy}; then {again}"
+                "{ready}, but Slack doesn't let me post {their} message here ({word}). To get it, {remedy}; then {again}"
             )
         }
         Unposted::Unclear => format!(
-            "{ready}, but Slack never confirmed their message. It may already be in the channel; if it isn't, {again}"
+            "{ready}, but Slack never confirmed {their} message. It may already be in the channel; if it isn't, {again}"
         ),
         Unposted::Silent => {
-            format!("{ready}, but I couldn't reach Slack to post their message. To get it, {again}")
+            format!("{ready}, but I couldn't reach Slack to post {their} message. To get it, {again}")
         }
     }
 }

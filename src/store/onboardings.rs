@@ -12,7 +12,7 @@ use sqlx::Row as _;
 
 use super::connections::{Stored, connection};
 use super::row::{NewRow, json};
-use super::{Claimed, LeaseGuard, Pool, Store, StoreError, millis, on};
+use super::{Claimed, LeaseGuard, MessageWrite, Pool, Store, StoreError, Write, Written, millis, on};
 use crate::journal::{FIRST_FENCE, Notice, Progress, Stage};
 use crate::life::{self, Place};
 use crate::onboarding::{Onboarding, Source};
@@ -48,6 +48,9 @@ struct Asked {
     problem: Option<String>,
     under_way: bool,
 }
+
+/// How often a source is offered anew when something else happens to its connection meanwhile.
+const OFFERS: u32 = 16;
 
 /// What begins the key of an onboarding whose customer nobody named. No customer is called so.
 const NOBODY: char = '#';
@@ -231,6 +234,26 @@ impl Store {
             })
             .transpose()
         })
+    }
+
+    /// Sees to it that whoever gets a link for a source now is looked after for as long as it takes. False if
+    /// that is not on disk.
+    pub async fn offer(&self, key: &Key, now: Timestamp) -> bool {
+        for _ in 0..OFFERS {
+            let Ok(Some(Stored { connection, version, .. })) = self.connection(key).await else {
+                return false;
+            };
+            let Some(change) = life::offer(&connection, now) else { return true };
+            let (held, progress, message) = (None, None, MessageWrite::None);
+            let (trail, reminders) = (None, false);
+            let write = Write { change: &change, version, held, progress, message, trail, reminders, now };
+            match self.write(write).await {
+                Ok(Written::Committed) => return true,
+                Ok(Written::Conflict | Written::LeaseLost) => {}
+                Err(_) => return false,
+            }
+        }
+        false
     }
 
     /// Notes that nothing in an onboarding is left to do, if that is so. True if it was not done before, and

@@ -92,6 +92,13 @@ impl Watcher {
             return None;
         }
         let (provision, now) = (&self.parts.provision, self.parts.clock.now());
+        if !self.parts.store.offer(&link.request.key(), now).await {
+            tracing::info!(
+                link = link.id,
+                "no card to lead a customer on with: its source could not be offered anew"
+            );
+            return None;
+        }
         let minting = provision.mint_for_source(&link.request, &link.connection_id, &link.id, now);
         // Whatever is made when nobody waits any more is of no use to anybody, and does no harm.
         match timeout(CARD_LIMIT, minting).await {

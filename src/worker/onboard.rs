@@ -56,8 +56,10 @@ pub(super) fn is_part(work: &Work) -> bool {
 struct Posting {
     /// Why it is not tried any more.
     given_up: Option<Unposted>,
-    /// Whether it stands where it cannot be edited, until somebody presses one of its buttons.
-    nowhere: bool,
+    /// Whether it was posted: nobody does so twice, wherever it stands by now.
+    posted: bool,
+    /// Whether it was drawn after everything had ended.
+    drawn: bool,
     /// Tries that failed.
     tries: u32,
     /// Those of them of which nothing was heard.
@@ -91,10 +93,26 @@ impl Worker {
             let age = self.parts.clock.now().duration_since(claimed.accepted_at);
             let pause = match self.parts.store.onboarding(&onboarding.id).await {
                 Ok(Some(seen)) => match seen.next(&claimed.id, age) {
-                    Next::Post if posting.given_up.is_none() && !posting.nowhere => {
+                    Next::Post if posting.given_up.is_none() && !posting.posted => {
                         match self.post_onboarding(claimed, &seen, &mut posting).await {
                             Some(pause) => pause,
                             None => continue,
+                        }
+                    }
+                    // Lines of what was not set up go, whoever has drawn them; and whether the message is
+                    // still there is known before anybody is told so.
+                    Next::Post | Next::End
+                        if !posting.drawn && !seen.of(&claimed.id).any(|source| source.under_way) =>
+                    {
+                        match self.drawn_anew(&seen.message_id).await {
+                            Ok(()) => {
+                                posting.drawn = true;
+                                continue;
+                            }
+                            Err(error) => {
+                                tracing::warn!(command = claimed.id, %error, "could not have a message drawn");
+                                posting.pause(Duration::ZERO)
+                            }
                         }
                     }
                     Next::Post | Next::End if !seen.of(&claimed.id).any(|source| source.under_way) => {
@@ -168,6 +186,7 @@ impl Worker {
         crash_point("onboard: posted");
         let pause = match sent {
             Ok(Some(place)) => {
+                posting.posted = true;
                 // Whatever has changed since it was read is shown by whoever edits it next.
                 let mut pauses = Posting::default();
                 while let Err(error) = store.found_message(&seen.message_id, &place, None, now).await {
@@ -177,7 +196,7 @@ impl Worker {
                 None
             }
             Ok(None) => {
-                posting.nowhere = !stands;
+                posting.posted = !stands;
                 None
             }
             Err(error) => {
@@ -232,10 +251,6 @@ impl Worker {
             },
         };
         crash_point("onboard: reported");
-        // Lines of what was not set up go, whoever has drawn them.
-        if let Err(error) = self.shown_anew(&seen.message_id).await {
-            tracing::warn!(command = claimed.id, %error, "could not have a message brought up to date");
-        }
         let now = self.parts.clock.now();
         // Of one in which nothing came to be, no message is ever drawn.
         if seen.message.is_none()
@@ -293,9 +308,11 @@ impl Worker {
         }
     }
 
-    /// Has a message drawn again, wherever it stands.
-    pub(super) async fn shown_anew(&self, message: &str) -> Result<(), StoreError> {
-        self.parts.store.disturb_message(message, self.parts.clock.now()).await
+    /// Has a message drawn as it is now, if it stands anywhere.
+    async fn drawn_anew(&self, message: &str) -> Result<(), StoreError> {
+        self.parts.store.disturb_message(message, self.parts.clock.now()).await?;
+        self.parts.links.outbox.show_now(message).await;
+        Ok(())
     }
 
     /// Whether a connection that is ready becomes part of an onboarding; and if it may not, what it comes to

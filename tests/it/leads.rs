@@ -361,7 +361,7 @@ async fn a_visit_is_known_again_however_late_fivetran_is() {
 
 /// A customer is led through three sources by turns at these. Gives the links that they were led to.
 async fn led_through(slack: &SlackStandIn, programs: [&Program; 2]) -> Vec<String> {
-    let typed = "/connect-card google_ads acme_ads, hubspot acme_crm, stripe acme_pay";
+    let typed = "/connect-card google_ads, hubspot, stripe";
     let ack = slack.command(&programs[0].url(), typed, CHANNEL, USER).await.unwrap();
     assert_eq!(ack.status, 200);
     let sources = until("three buttons", async || {
@@ -388,7 +388,8 @@ async fn led_through(slack: &SlackStandIn, programs: [&Program; 2]) -> Vec<Strin
 async fn either_of_two_replicas_leads_on() {
     let Some(server) = postgres::shared() else { return };
     let outside = Outside::start().await;
-    let program = Program::against(&outside).with("DATABASE_URL", &server.database());
+    let (_folder, config) = crate::onboarding::config();
+    let program = Program::against(&outside).with("DATABASE_URL", &server.database()).with("CONFIG", &config);
     let programs = [program.clone(), program.on_another_port()];
     let processes = [programs[0].start().await, programs[1].start().await];
     let cards = led_through(&outside.slack, [&programs[0], &programs[1]]).await;
@@ -400,14 +401,18 @@ async fn either_of_two_replicas_leads_on() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_link_is_in_no_log_and_not_in_the_database() {
+    let (_folder, config) = crate::onboarding::config();
     let outside = Outside::start().await;
-    let program = Program::against(&outside).with("RUST_LOG", "trace").with("LOG_FORMAT", "json");
+    let program = Program::against(&outside)
+        .with("CONFIG", &config)
+        .with("RUST_LOG", "trace")
+        .with("LOG_FORMAT", "json");
     let process = program.start().await;
     let cards = led_through(&outside.slack, [&program, &program]).await;
     let mut kept = process.stop().await;
     assert!(kept.contains("led a customer on"), "{kept}");
     kept.push_str(&String::from_utf8_lossy(&std::fs::read(program.database()).unwrap()));
-    assert!(kept.contains("acme_crm"));
+    assert!(kept.contains("acme_hubspot"));
     for card in cards {
         let token = token_of(&card);
         assert!(token.len() > 50 && !kept.contains(&token));

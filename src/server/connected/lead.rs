@@ -122,10 +122,12 @@ impl Connected {
         })
     }
 
-    /// The onboarding that a link's source is part of, unless the database does not say in time.
+    /// The onboarding of one customer that a link's source is part of, unless the database does not say in
+    /// time. Sources that somebody has put together without a customer may be different ones'.
     async fn onboarding(&self, link: &Link, deadline: Deadline) -> Option<Onboarding> {
         let (store, id) = (self.store.clone(), link.onboarding.clone()?);
-        deadline.wait_for(async move { store.onboarding(&id).await }).await.ok()?.ok()?
+        let onboarding = deadline.wait_for(async move { store.onboarding(&id).await }).await.ok()?.ok()??;
+        onboarding.is_of_one_customer().then_some(onboarding)
     }
 }
 

@@ -3,13 +3,13 @@
 //! Owns the order of both. Nothing is posted for the first, and nothing stands anywhere after the second:
 //! so neither has an intent that would have to be on disk before Slack hears of it.
 
-use super::{JUDGEMENTS, Links, PAUSE, Posting};
+use super::{Links, PAUSE, Posting};
 use crate::crash::crash_point;
 use crate::journal::{Found, Origin, Record};
 use crate::life::{self, Ask, Change, Refusal};
 use crate::reply::Audience;
 use crate::reply::live::{self, Note, Waiting};
-use crate::store::{MessageWrite, Recorded, StoreError, Stored, Write, Written};
+use crate::store::{MessageWrite, Recorded, StoreError, Stored, Written};
 use crate::trail::Entry;
 use crate::worker::Outcome;
 use crate::worker::deliver::{Job, failed};
@@ -121,28 +121,6 @@ impl Links {
         }
     }
 
-    /// Sees to it that whoever gets a link for a source now is looked after for as long as it takes. False if
-    /// that is not on disk.
-    async fn offered(&self, stored: &Stored) -> bool {
-        let (mut stored, now) = (stored.clone(), self.delivery.clock.now());
-        for _ in 0..JUDGEMENTS {
-            let Some(change) = life::offer(&stored.connection, now) else { return true };
-            let (version, message) = (stored.version, MessageWrite::None);
-            let (held, progress, trail, reminders) = (None, None, None, false);
-            let write = Write { change: &change, version, held, progress, message, trail, reminders, now };
-            match self.store.write(write).await {
-                Ok(Written::Committed) => return true,
-                Ok(Written::Conflict | Written::LeaseLost) => {}
-                Err(_) => return false,
-            }
-            match self.store.connection(&stored.connection.key).await {
-                Ok(Some(again)) => stored = again,
-                Ok(None) | Err(_) => return false,
-            }
-        }
-        false
-    }
-
     /// Shows a link for a source to whoever asked for it, alone.
     pub(in crate::worker) async fn show(&self, job: Job<'_>, link: &str, posting: &Posting<'_>) -> Outcome {
         let stored = match self.store.connection(&job.work.request().key()).await {
@@ -158,7 +136,7 @@ impl Links {
             it.id == link && it.onboarding.is_some()
         };
         let Some(stored) = stored.as_ref().filter(is_there) else { return Outcome::Superseded };
-        if !self.offered(stored).await {
+        if !self.store.offer(&stored.connection.key, self.delivery.clock.now()).await {
             return Outcome::Postponed;
         }
         let source = &stored.connection.link;

@@ -40,6 +40,7 @@ const EMOJI = {
   wastebasket: "🗑️",
   wave: "👋",
   white_check_mark: "✅",
+  white_circle: "⚪",
   wrench: "🔧",
   x: "❌",
   zap: "⚡",
