@@ -8,7 +8,7 @@ use stand_ins::fault::Fault;
 use stand_ins::slack::{Message, Used, Visibility};
 use tempfile::TempDir;
 
-use crate::harness::{CHANNEL, COLLEAGUE, OUTSIDER, Setup, TestBot, USER, accepted, link_of, until};
+use crate::harness::{CHANNEL, COLLEAGUE, OUTSIDER, Setup, TestBot, USER, accepted, link_of, say, until};
 
 /// A channel of acme's, whose connections are named by a pattern.
 pub(crate) fn config() -> (TempDir, String) {
@@ -271,4 +271,29 @@ async fn without_a_message_that_can_be_kept_true_sources_are_asked_for_one_by_on
     assert!(ack.text().contains("Links are only shown to the person who asks"), "{}", ack.text());
     bot.finish().await;
     drop(folder);
+}
+
+/// As many as one command may ask for: all that the stand-in offers.
+const TWENTY: &str = "google_ads, facebook_ads, bingads, linkedin_ads, google_analytics_4, hubspot, mailchimp, \
+                      salesforce, shopify, stripe, zendesk, jira, google_sheets, s3, sftp, postgres, mysql, mongo, \
+                      snowflake_db, bigquery_db";
+
+#[tokio::test]
+async fn twenty_sources_take_a_call_each_and_one_message() {
+    let (bot, _folder) = bot().await;
+    bot.fivetran.set_latency(Duration::from_millis(100));
+    let began = tokio::time::Instant::now();
+    let ack = bot.send(TWENTY).await;
+    assert!(ack.text().contains("Setting up 20 sources"), "{}", ack.text());
+    let buttons = |it: &Message| lines(it).iter().filter(|(_, button)| button.is_some()).count();
+    until("the whole message", async || messages(&bot).iter().any(|it| buttons(it) == 20).then_some(()))
+        .await;
+    let took = began.elapsed();
+    bot.until_all_ended().await;
+    let calls = bot.api_calls().into_iter().filter(|call| call.route != "list_page").count();
+    say(&format!("20 sources: the whole message after {took:?}, {calls} calls of Fivetran's"));
+    // No more than Fivetran creates in a minute, and nothing else is asked for.
+    assert_eq!((bot.created(), calls), (20, 20));
+    assert_eq!(messages(&bot).len(), 1);
+    bot.finish().await;
 }
