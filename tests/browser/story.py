@@ -83,9 +83,12 @@ class Story(Stage):
         expect(words).to_contain_text("Globex")
         expect(viewer.page.get_by_role("heading", name=f"#{GLOBEX}")).to_be_visible()
 
+
+class Sources(Stage):
     def test_a_customer_is_led_through_all_their_sources(self):
         alice, grace = self.viewer("Alice"), self.viewer("Grace")
-        alice.say("/connect-card google_ads ads, hubspot crm, stripe pay")
+        alice.say("/connect-card google_ads, hubspot, stripe led")
+        alice.page.get_by_role("button", name="Make these 3").click()
         grace.messages.get_by_role("button", name="Connect Google Ads").click()
         page = grace.open_card("Google Ads")
         for service, following in [("Google Ads", "HubSpot"), ("HubSpot", "Stripe")]:
