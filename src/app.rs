@@ -20,6 +20,7 @@ use crate::audit;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::current::Current;
+use crate::digest;
 use crate::fivetran::Fivetran;
 use crate::fivetran::live::CurrentCatalog;
 use crate::outbox::{self, Outbox};
@@ -88,6 +89,7 @@ pub struct App {
     watching: watch::Handle,
     editing: outbox::Handle,
     telling: Option<audit::Handle>,
+    digests: Option<digest::Handle>,
     close_listeners: CancellationToken,
     renewal: Renewal,
 }
@@ -172,6 +174,7 @@ impl App {
             0 => {}
             links => tracing::info!(links, "took over the links of the release before"),
         }
+        let digests = config.digest.and_then(|plan| parts.digests(plan, config.slack.audit_channel.clone()));
         let telling = config.slack.audit_channel.and_then(|channel| parts.tell(channel));
         let outbox = parts.outbox();
         let worker = parts.start_worker(Arc::clone(&outbox), fresh);
@@ -238,6 +241,7 @@ impl App {
             watching,
             editing,
             telling,
+            digests,
             close_listeners,
             renewal,
         })
@@ -276,7 +280,12 @@ impl App {
                 telling.stop().await;
             }
         };
-        tokio::join!(self.worker.stop(), self.watching.stop(), self.editing.stop(), told);
+        let digested = async {
+            if let Some(digests) = self.digests {
+                digests.stop().await;
+            }
+        };
+        tokio::join!(self.worker.stop(), self.watching.stop(), self.editing.stop(), told, digested);
         match tokio::time::timeout(RELEASE_LIMIT, self.store.release()).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::warn!(%error, "could not give up the leases; they end by themselves"),

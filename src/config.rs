@@ -30,6 +30,7 @@ use std::time::Duration;
 
 use crate::command::bundle::Bundles;
 use crate::command::places::{Channels, Destinations};
+use crate::digest::Plan;
 use crate::fivetran::FivetranConfig;
 use crate::fivetran::defaults::ServiceDefaults;
 use crate::outbound::Network;
@@ -252,6 +253,8 @@ pub struct Config {
     pub bundles: Bundles,
     /// What connections of a service are made with.
     pub services: ServiceDefaults,
+    /// When what is unfinished is brought up, if it is.
+    pub digest: Option<Plan>,
     /// Who may use the bot.
     pub permissions: Permissions,
     /// Who gets to see a link.
@@ -319,6 +322,8 @@ pub fn serve(vars: &Vars) -> Result<Config, Faults> {
     let landing = reader.landing(public_url).unwrap_or_else(plain_page);
     let lease = reader.lease();
     let network = reader.network();
+    let has_audit_channel = vars.is_set("AUDIT_CHANNEL");
+    reader.digest(places.as_ref(), visibility, has_audit_channel);
     reader.log_format();
     reader.spoilt();
     reader.slips();
@@ -326,7 +331,7 @@ pub fn serve(vars: &Vars) -> Result<Config, Faults> {
         (Some(server), Some(slack), Some(fivetran), Some(places), Some(database))
             if reader.faults.0.is_empty() =>
         {
-            let Places { destinations, channels, bundles, services } = places;
+            let Places { destinations, channels, bundles, services, digest } = places;
             Ok(Config {
                 server,
                 slack,
@@ -335,6 +340,7 @@ pub fn serve(vars: &Vars) -> Result<Config, Faults> {
                 channels,
                 bundles,
                 services,
+                digest,
                 permissions,
                 visibility,
                 landing,

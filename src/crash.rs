@@ -5,7 +5,7 @@
 
 /// Every point, in the order in which a command passes them. Each lies on a boundary between a
 /// commit and an effect outside.
-pub const POINTS: [&str; 27] = [
+pub const POINTS: [&str; 29] = [
     "accept: before the commit",
     "accept: committed",
     "accept: acknowledging",
@@ -33,6 +33,8 @@ pub const POINTS: [&str; 27] = [
     "onboard: posted",
     "onboard: reported",
     "join: before the commit",
+    "digest: taken",
+    "digest: posted",
 ];
 
 /// Stops a process, and ends once it has been stopped and goes on: a signal may take its time, and not

@@ -18,6 +18,7 @@ pub mod watch;
 pub mod worker;
 
 pub mod audit;
+pub mod digest;
 pub mod outbox;
 
 pub mod reply;

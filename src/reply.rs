@@ -11,6 +11,7 @@
 pub mod ask;
 pub mod audit;
 pub mod csv;
+pub mod digest;
 pub mod doctor;
 pub mod form;
 pub mod home;

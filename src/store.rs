@@ -15,6 +15,7 @@ mod commands;
 #[cfg(test)]
 mod conditions;
 mod connections;
+mod digests;
 mod failure;
 mod homes;
 mod lease;

@@ -2,7 +2,7 @@
 //!
 //! Owns who gets what, and no more than it uses. The order in which they start is `app`'s.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use tokio::sync::mpsc;
@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::command::bundle::Bundles;
 use crate::command::places::{Channels, Destinations};
 use crate::current::Current;
+use crate::digest::{self, Digests};
 use crate::fivetran::Fivetran;
 use crate::fivetran::catalog::Catalog;
 use crate::fivetran::defaults::ServiceDefaults;
@@ -121,6 +122,24 @@ impl Parts {
         let (clock, store, stopping) = (self.clock.clone(), self.store.clone(), self.stopping.clone());
         store.keep_trail();
         Some(audit::start(Arc::new(Audit::new(clock, store, web_api, channel, stopping))))
+    }
+
+    /// Posts digests by this plan.
+    pub(super) fn digests(
+        &self,
+        plan: digest::Plan,
+        audit_channel: Option<String>,
+    ) -> Option<digest::Handle> {
+        Some(digest::start(Arc::new(Digests {
+            clock: self.clock.clone(),
+            store: self.store.clone(),
+            web_api: self.web_api.clone()?,
+            channels: Arc::clone(&self.channels),
+            plan,
+            audit_channel,
+            stopping: self.stopping.clone(),
+            told: Mutex::default(),
+        })))
     }
 
     pub(super) fn outbox(&self) -> Arc<Outbox> {

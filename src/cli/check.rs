@@ -120,7 +120,7 @@ pub(super) async fn look(vars: &Vars, clock: &Clock) -> Exit {
     for remark in &config.remarks {
         report.note(&format!("configuration: {remark}"));
     }
-    names::tell(&report, &config);
+    names::tell(&report, &config, clock.now());
     if let Some(url) = &config.server.public_url {
         report.note(&format!("PUBLIC_URL: not tried; from another machine, run: curl {url}/readyz"));
     }

@@ -5,6 +5,7 @@
 //! them to Slack's limits and a reviewer sees each change of words. What is in it is made up; its
 //! links lead nowhere. Must not know how a sentence is made: it calls what `reply` offers everybody.
 
+mod digests;
 mod homes;
 mod onboardings;
 mod samples;
@@ -91,6 +92,7 @@ pub fn entries() -> Vec<Entry> {
         gallery.form();
         gallery.homes();
         gallery.onboardings();
+        gallery.digests();
         gallery.audit();
     }
     entries.0

@@ -73,6 +73,8 @@ pub struct ChannelDefaults {
     pub services: Vec<ServiceId>,
     /// Whether an unfinished link is brought up again.
     pub reminders: bool,
+    /// Whether it has a digest of its own, if that was said.
+    pub digest: Option<bool>,
 }
 
 /// Of a channel that is not configured.
@@ -82,6 +84,7 @@ pub static NO_DEFAULTS: ChannelDefaults = ChannelDefaults {
     destination: None,
     services: Vec::new(),
     reminders: false,
+    digest: None,
 };
 
 impl ChannelDefaults {

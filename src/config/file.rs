@@ -1,5 +1,5 @@
 //! The file that `CONFIG` names: destinations by name, what holds in which channel, services that have
-//! a name together, and what connections of a service are made with.
+//! a name together, what connections of a service are made with, and when digests are posted.
 //!
 //! Owns its keys, their shapes and remedies (`channels` has those of a channel), and finds every fault at
 //! once. A fault names the file and the key; it never repeats a value. Must not know which services or
@@ -7,6 +7,7 @@
 
 mod bundles;
 mod channels;
+mod digest;
 mod services;
 
 use std::collections::BTreeMap;
@@ -17,6 +18,7 @@ use super::Fault;
 use crate::command::bundle::Bundles;
 use crate::command::naming::Schema;
 use crate::command::places::Channels;
+use crate::digest::Plan;
 use crate::fivetran::defaults::ServiceDefaults;
 use crate::fivetran::model;
 
@@ -36,6 +38,8 @@ pub(super) struct File {
     pub(super) bundles: Bundles,
     /// `[services.ID]`.
     pub(super) services: ServiceDefaults,
+    /// `[digest]`.
+    pub(super) digest: Option<Plan>,
 }
 
 /// Reads the text of the file. What is faulty is left out, so that the rest can be read on.
@@ -78,10 +82,10 @@ impl Walk<'_> {
         self.known(
             table,
             "",
-            &["schema", "default_destination", "destinations", "channels", "bundles", "services"],
+            &["schema", "default_destination", "destinations", "channels", "bundles", "services", "digest"],
         );
         let names = self.section(table, "destinations");
-        let mut file = File::default();
+        let mut file = File { digest: self.digest(table), ..File::default() };
         for (name, value) in names.into_iter().flatten() {
             if let Some(group_id) = self.destination(name, value) {
                 file.destinations.insert(name.clone(), group_id);
@@ -93,7 +97,9 @@ impl Walk<'_> {
         }
         let pattern = table.get("schema").and_then(|value| self.pattern_for_all(value, names));
         for (id, value) in self.section(table, "channels").into_iter().flatten() {
-            if let Some(defaults) = self.channel(id, value, names, pattern.as_ref()) {
+            if let Some(defaults) =
+                self.channel(id, value, names, pattern.as_ref(), table.contains_key("digest"))
+            {
                 file.channels.by_id.insert(id.clone(), defaults);
             }
         }

@@ -15,6 +15,7 @@ use super::file::{self, File};
 use super::{Fault, Faults, Misspelt, Vars, halves, text};
 use crate::command::bundle::Bundles;
 use crate::command::places::{Channels, Destinations};
+use crate::digest::{Plan, To};
 use crate::fivetran::defaults::ServiceDefaults;
 use crate::fivetran::model;
 use crate::outbound::proxies::{self, NoProxy, Proxies};
@@ -45,6 +46,7 @@ pub(super) struct Places {
     pub(super) channels: Channels,
     pub(super) bundles: Bundles,
     pub(super) services: ServiceDefaults,
+    pub(super) digest: Option<Plan>,
 }
 
 impl<'a> Reader<'a> {
@@ -202,11 +204,32 @@ impl Reader<'_> {
             );
             return None;
         }
-        let File { destinations: named, default_group, channels, bundles, services } = file;
+        let File { destinations: named, default_group, channels, bundles, services, digest } = file;
         let only = named.values().next().filter(|_| named.len() == 1).cloned();
         let default_group = group.or(default_group).or(only);
         let destinations = Destinations { default_group, named };
-        Some(Places { destinations, channels, bundles, services })
+        Some(Places { destinations, channels, bundles, services, digest })
+    }
+
+    /// A digest goes by the Web API, and to where those are who may know of what is in it.
+    pub(super) fn digest(&mut self, places: Option<&Places>, visibility: Audience, has_audit_channel: bool) {
+        let Some(Places { digest: Some(Plan { to, .. }), channels, .. }) = places else { return };
+        let name = |key: &str| format!("{}: {key}", self.vars.get("CONFIG").unwrap_or("CONFIG"));
+        let (digest, to_key) = (name("digest"), name("digest.to"));
+        if !self.has_secret("SLACK_BOT_TOKEN") {
+            self.fault(&digest, "is there, but SLACK_BOT_TOKEN isn't", "set the token, or remove the table");
+        }
+        if *to == To::Audit && !has_audit_channel {
+            self.fault(&to_key, "is audit, but AUDIT_CHANNEL isn't set", "set it, or write \"channels\"");
+        }
+        let some = *to == To::Channels || channels.by_id.values().any(|channel| channel.digest == Some(true));
+        if some && visibility == Audience::Requester {
+            self.fault(
+                &digest,
+                "goes to channels, but LINK_VISIBILITY is requester, so they know of no links",
+                "write to = \"audit\", and digest = true in no channel; or unset LINK_VISIBILITY",
+            );
+        }
     }
 
     fn file(&mut self) -> File {

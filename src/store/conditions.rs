@@ -8,6 +8,7 @@
 mod changes;
 mod commands;
 mod connections;
+mod digests;
 mod homes;
 mod messages;
 mod onboardings;
@@ -68,6 +69,11 @@ scenarios! {
         a_group_knows_when_it_was_listed_last
         what_is_over_is_forgotten_and_nothing_else
         a_link_that_is_taken_over_stays_so_until_it_is_touched;
+    digests:
+        a_channels_digest_of_a_week_is_taken_once
+        weeks_long_before_are_forgotten_however_the_clock_went
+        a_plan_counts_from_when_it_came_into_force
+        what_is_unfinished_is_listed_by_channel_most_urgent_first;
     homes:
         a_home_lists_ones_own_or_everybodys_most_urgent_first;
     messages:
@@ -116,9 +122,10 @@ macro_rules! fields {
 fields! {
     accept bury void alive twin record claim renew release hasten_commands purge census open_stages undeliverable probe keep_catalogue kept_catalogue
     keep_identity kept_identity command keep_lines take_turn lines forget_lines record_turn hurry_turn release_turn
-    oldest_line line_behind line_before void_lines purge_lines;
+    oldest_line line_behind line_before void_lines purge_lines plan_digests digests_since take_digest give_digest_back
+    digests_told digests_behind forget_digests;
     change new_messages place_messages show_messages leave_messages tell sweep_groups by_key by_link by_schema of_channel
-    count_of_channel of_requester count_of_requester of_house count_of_house of_message watched claim_looks hasten_looks ticked missing purge_connections claim_sweeps
+    count_of_channel of_requester count_of_requester of_house count_of_house next_channel unfinished_here unfinished of_message watched claim_looks hasten_looks ticked missing purge_connections claim_sweeps
     hasten_sweeps sweep_pages
     oldest_sweep listed record_sweep release_sweeps claim_messages hasten_messages claim_message news forget_news record_message disturb_message backlog
     release_messages purge_messages purge_news links_left links_taken;
@@ -134,7 +141,7 @@ fn named<'a>(statements: &'a mut Statements, name: &str) -> &'a mut &'static str
 
 /// All changes, by the scenario that has to fail.
 fn all_changes() -> impl Iterator<Item = &'static (&'static str, &'static [Change])> {
-    let own = homes::CHANGES.iter().chain(onboardings::CHANGES);
+    let own = digests::CHANGES.iter().chain(homes::CHANGES).chain(onboardings::CHANGES);
     CHANGES.iter().chain(own).chain(set_back::CHANGES).chain(trail::CHANGES)
 }
 

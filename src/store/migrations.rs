@@ -42,6 +42,7 @@ const LATER_ON_SQLITE: &[Step] = &[
     step!("0011_audit.sql"),
     step!("0012_onboarding.sql"),
     step!("0013_home.sql"),
+    step!("0014_digest.sql"),
 ];
 
 const LATER_ON_POSTGRES: &[Step] = &[
@@ -55,6 +56,7 @@ const LATER_ON_POSTGRES: &[Step] = &[
     step!("0011_audit.sql"),
     step!("0012_onboarding.sql"),
     step!("0013_home.sql"),
+    step!("0014_digest.sql"),
 ];
 
 /// Where it is written which of the later steps were taken.
@@ -142,7 +144,7 @@ mod tests {
     }
 
     /// Those of the later steps, which are the same for both engines.
-    const LATER: [&str; 10] = [
+    const LATER: [&str; 11] = [
         "5301c40e88b132b2afa94b4f1f5c65061262c299633f0b9be62f7af782b6cfb2abb2580fc1b7e793a79d422a91b9aae6",
         "f5568437bc15543446b51085d568332f6334532115a062abf1f1648523d38998ea7f9209393d9ad8dbd8b90ac72fa7c0",
         "d6e50add0eee3a9274593392d02e7f0b5d6b38340ded3853e50816ae2cae2428c289a985c68a2e7ce54b5600e9f4570c",
@@ -153,6 +155,7 @@ mod tests {
         "907cb4fa28e2bb2598e4c33ee9284be59a38383f96a2dbbb6b729177e3ff543ea5f53498b85de5f2e7963422eaf45f97",
         "2f27c0804a61d7105c0e99824cef3dd587b53f2d3ae63ddf9a216a4500e8e4266b66416c8742ad3539c464667555ece8",
         "542da1463faf68216d6e5cd789627dfd1143f4d86c655a8cdfbc08eb79eada4ca396c4d8b68748dfe589a9e47210e6bf",
+        "b08e91e321d822bc6fc6b5a983072db4b2d0f980bb29218bdf17d0df04924a392f36050bb7d32ab04264c38ec71b7097",
     ];
 
     #[test]

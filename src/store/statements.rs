@@ -109,6 +109,21 @@ pub(super) struct Statements {
     pub(super) void_lines: &'static str,
     /// Deletes lines that were given up, at most `$1`.
     pub(super) purge_lines: &'static str,
+    /// Notes since when digests are posted by a plan, unless that is known, or is still to come. `$1` the
+    /// plan, `$2` now.
+    pub(super) plan_digests: &'static str,
+    /// Reads that.
+    pub(super) digests_since: &'static str,
+    /// Takes a channel's digest of a week, unless somebody has. `$1` week, `$2` channel, `$3` now.
+    pub(super) take_digest: &'static str,
+    /// Gives it back, since it surely was not posted. `$1` week, `$2` channel.
+    pub(super) give_digest_back: &'static str,
+    /// Whether every channel has had its turn in a week. `$1` week.
+    pub(super) digests_told: &'static str,
+    /// The week before the newest `$1` in which every channel has had its turn.
+    pub(super) digests_behind: &'static str,
+    /// Forgets the weeks until `$1`.
+    pub(super) forget_digests: &'static str,
 } and {
     /// Those of connections and messages.
     connections: ConnectionStatements,
@@ -214,6 +229,15 @@ macro_rules! statements {
                 "DELETE FROM audit_line WHERE id", $one_of, "SELECT id FROM audit_line \
                  WHERE seq <= (SELECT dropped_to FROM audit_turn) ORDER BY seq LIMIT $1", $end
             ),
+            plan_digests: "INSERT INTO digest_plan (name, plan, since) VALUES ('weekly', $1, $2) \
+                           ON CONFLICT (name) DO UPDATE SET plan = $1, since = $2 \
+                           WHERE digest_plan.plan <> $1 OR digest_plan.since > $2",
+            digests_since: "SELECT since FROM digest_plan WHERE name = 'weekly'",
+            take_digest: "INSERT INTO digest (week, channel_id, at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+            give_digest_back: "DELETE FROM digest WHERE week = $1 AND channel_id = $2",
+            digests_told: "SELECT at FROM digest WHERE week = $1 AND channel_id = ''",
+            digests_behind: "SELECT week FROM digest WHERE channel_id = '' ORDER BY week DESC LIMIT 1 OFFSET $1",
+            forget_digests: "DELETE FROM digest WHERE week <= $1",
             connections: $connections,
         }
     };

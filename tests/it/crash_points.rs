@@ -66,9 +66,12 @@ fn arrange(outside: &Outside, point: &str, schema: &str) -> bool {
 }
 
 async fn every_point(engine: Engine, by: By) {
-    let points = POINTS
-        .into_iter()
-        .filter(|point| !is_of_a_cancellation(point) && !is_of_an_edit(point) && !is_of_an_onboarding(point));
+    let points = POINTS.into_iter().filter(|point| {
+        !is_of_a_cancellation(point)
+            && !is_of_an_edit(point)
+            && !is_of_an_onboarding(point)
+            && !is_of_a_digest(point)
+    });
     each(points, async |point| survives(engine, by, point).await).await;
 }
 
@@ -122,6 +125,11 @@ async fn survives(engine: Engine, by: By, point: &'static str) {
 /// These are come by with several sources alone.
 fn is_of_an_onboarding(point: &str) -> bool {
     point.starts_with("onboard") || point.starts_with("join")
+}
+
+/// These are come by once a week.
+fn is_of_a_digest(point: &str) -> bool {
+    point.starts_with("digest")
 }
 
 /// These are come by after a press on a button, not after a command that is typed.

@@ -26,12 +26,13 @@ const ROWS: usize = 20_000;
 const GROWING: [&str; 5] = ["command", "connection", "message", "news", "link"];
 /// Indexes of what is at work, due or new, and of nothing else: to read one of them whole is to read
 /// what is wanted.
-const SMALL: [&str; 10] = [
+const SMALL: [&str; 11] = [
     "audit_line_seq",
     "command_open",
     "command_owner",
     "command_oldest",
     "connection_look",
+    "digest_round",
     "connection_missing",
     "message_due",
     "message_owner",

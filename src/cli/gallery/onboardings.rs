@@ -63,7 +63,7 @@ impl Gallery<'_> {
     }
 
     /// One of so many sources, which are in these states in turn; one without a state is being made.
-    fn onboarding(&self, states: &[Option<State>], count: usize) -> Onboarding {
+    pub(super) fn onboarding(&self, states: &[Option<State>], count: usize) -> Onboarding {
         let sample = self.sample;
         let source = |(place, (request, state)): (usize, (&Request, &Option<State>))| {
             let link = state.map(|state| {

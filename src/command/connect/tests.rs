@@ -148,6 +148,7 @@ fn acme() -> ChannelDefaults {
         destination: Some("staging".to_owned()),
         services: ["google_ads", "google_sheets", "brand_new"].map(|id| ServiceId::parse(id).unwrap()).into(),
         reminders: false,
+        digest: None,
     }
 }
 

@@ -19,6 +19,7 @@ impl Walk<'_> {
         value: &Value,
         names: Option<&Table>,
         for_all: Option<&Template>,
+        there_are_digests: bool,
     ) -> Option<ChannelDefaults> {
         let at = path(&["channels", id]);
         if !Kind::Channel.has(id) {
@@ -32,7 +33,7 @@ impl Walk<'_> {
             self.fault(&at, "is not a table", "write [channels.ID] with the keys below it");
             return None;
         };
-        self.known(table, &at, &["schema", "customer", "destination", "services", "reminders"]);
+        self.known(table, &at, &["schema", "customer", "destination", "services", "reminders", "digest"]);
         let customer =
             table.get("customer").and_then(|value| self.customer(&format!("{at}.customer"), value));
         let schema = match table.get("schema") {
@@ -69,7 +70,8 @@ impl Walk<'_> {
                 false
             }
         };
-        Some(ChannelDefaults { schema, customer, destination, services, reminders })
+        let digest = self.own_digest(&at, table, there_are_digests);
+        Some(ChannelDefaults { schema, customer, destination, services, reminders, digest })
     }
 
     fn schema(&mut self, at: &str, value: &Value) -> Option<Schema> {

@@ -72,6 +72,8 @@ impl Scene {
             "identity",
             "audit_line",
             "audit_turn",
+            "digest",
+            "digest_plan",
             "onboarding",
             "source",
         ] {

@@ -48,6 +48,13 @@ pub(in crate::store) struct ConnectionStatements {
     pub(in crate::store) of_house: &'static str,
     /// How many those are, up to `$4`.
     pub(in crate::store) count_of_house: &'static str,
+    /// The first channel after `$1` that connections belong to.
+    pub(in crate::store) next_channel: &'static str,
+    /// Connections of a channel that are more urgent than `$2`, the most urgent first, `$3` at the most. `$1`
+    /// channel.
+    pub(in crate::store) unfinished_here: &'static str,
+    /// The same of all channels. `$1` the urgency, `$2` how many.
+    pub(in crate::store) unfinished: &'static str,
     /// The connections that a message is about. `$1` its id, `$2` and `$3` the group and name in its row.
     pub(in crate::store) of_message: &'static str,
     /// The watched ones of a group, in short. `$1` group, `$2` and `$3` after which time and name, `$4`
@@ -242,6 +249,15 @@ macro_rules! connection_statements {
             count_of_house: concat!(
                 "SELECT count(*) AS n FROM (SELECT 1 FROM connection WHERE urgency >= $2 AND urgency < $3 AND ",
                 one_house!(""), " LIMIT $4) AS counted"
+            ),
+            next_channel: "SELECT min(channel_id) AS channel_id FROM connection WHERE channel_id > $1",
+            unfinished_here: concat!(
+                columns!(),
+                "WHERE c.channel_id = $1 AND c.urgency < $2 ORDER BY c.urgency, c.expires_at, c.name LIMIT $3"
+            ),
+            unfinished: concat!(
+                columns!(),
+                "WHERE c.urgency < $1 ORDER BY c.urgency, c.expires_at, c.name LIMIT $2"
             ),
             of_message: concat!(
                 columns!(),

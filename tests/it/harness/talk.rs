@@ -231,7 +231,8 @@ impl TestBot {
         private(channel, USER, self.clock.now(), ack)
     }
 
-    async fn count(&self, sql: &str) -> i64 {
+    /// What its database counts.
+    pub(crate) async fn count(&self, sql: &str) -> i64 {
         let mut db = SqliteConnection::connect(&self.database()).await.unwrap();
         let counted =
             sqlx::query_scalar(sqlx::AssertSqlSafe(sql.to_owned())).fetch_one(&mut db).await.unwrap();

@@ -1,0 +1,185 @@
+//! The weekly digest: what is still unfinished, in a customer's channel or for those who run the bot.
+//!
+//! There is no link in it and no button: it is as true as the moment at which it was posted, and what can
+//! be done stands in the messages that it is about. In a channel it says no more than those do.
+
+use jiff::Timestamp;
+use slack_morphism::prelude::SlackMessageContent;
+
+use super::markup::{Mrkdwn, content, context, cut, local_time, sections};
+use super::state::{mark, state_words, when};
+use crate::life::{Link, State};
+use crate::onboarding::{Onboarding, Source};
+use crate::slack::id;
+
+/// Most lines of one message.
+pub const LINES: usize = 20;
+/// Longest name that is shown whole, in characters.
+const NAME_LIMIT: usize = 100;
+/// The same where several stand in one line: with every character escaped they stay within a text's limit.
+const SHORT_LIMIT: usize = 40;
+/// Names of one kind in one line.
+const NAMES: usize = 5;
+
+/// One thing that is unfinished.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Item {
+    /// A link, in its state of now.
+    Link(Box<Link>),
+    /// Sources that share a message.
+    Onboarding(Box<Onboarding>),
+}
+
+impl Item {
+    fn channel_id(&self) -> &str {
+        match self {
+            Self::Link(link) => &link.channel_id,
+            Self::Onboarding(onboarding) => &onboarding.channel_id,
+        }
+    }
+}
+
+/// How many are not shown.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct More {
+    /// So many.
+    pub count: usize,
+    /// And perhaps others, which nobody has counted.
+    pub at_least: bool,
+}
+
+/// The digest of a customer's channel, the most urgent first.
+#[must_use]
+pub fn for_channel(items: &[Item], more: More) -> SlackMessageContent {
+    let text = "What's still to be connected here";
+    let lines = items.iter().map(|item| match item {
+        Item::Link(link) => link_line(link),
+        Item::Onboarding(onboarding) => onboarding_line(onboarding),
+    });
+    let head = Mrkdwn::default().bold(text);
+    let mut blocks = sections(std::iter::once(head).chain(lines).chain(rest(more)));
+    let why = "This comes once a week, and only while something is left to do.";
+    blocks.push(context(vec![Mrkdwn::default().raw(why).object().into()]));
+    content(&format!("{text}. Open this in Slack to see it."), blocks)
+}
+
+/// What a customer can do about a link.
+fn link_line(link: &Link) -> Mrkdwn {
+    let name = cut(&link.request.service_name, NAME_LIMIT);
+    let said = Mrkdwn::default().raw(mark(link.state)).raw(" ").bold(&name);
+    let press = |said: Mrkdwn, button: &str| match message_of(link) {
+        Some(at) => said.raw(&format!(" Press “{button}” in its message of ")).raw(&local_time(at)).raw("."),
+        None => said.raw(" Please ask the person who posted its link for a new one."),
+    };
+    match link.state {
+        State::Broken => press(said.raw(": its access has stopped working."), "Get a link to fix it"),
+        State::Expired => press(said.raw(": its link has expired."), "Get a new link"),
+        _ => {
+            let said = said.raw(" is waiting to be connected.");
+            let said = match message_of(link) {
+                Some(at) => said.raw(" Its link is in the message of ").raw(&local_time(at)).raw(" and"),
+                None => said.raw(" Its link"),
+            };
+            said.raw(" works until ").raw(&local_time(link.expires_at)).raw(".")
+        }
+    }
+}
+
+/// When the message that shows a link was posted, if it can be edited: another may still show what was.
+fn message_of(link: &Link) -> Option<Timestamp> {
+    let seconds = id::posted_at(&link.message.as_ref()?.ts)?;
+    Timestamp::from_second(seconds).ok()
+}
+
+/// What a customer can do about the sources of one message.
+fn onboarding_line(onboarding: &Onboarding) -> Mrkdwn {
+    let said = progress(Mrkdwn::default().raw(":clipboard: "), onboarding);
+    let posted = onboarding.message.as_ref().and_then(|place| id::posted_at(&place.ts));
+    let at = posted.and_then(|at| Timestamp::from_second(at).ok()).unwrap_or(onboarding.opened_at);
+    let buttons = if left(onboarding).count() == 1 { "Its button is" } else { "Their buttons are" };
+    said.raw(&format!(" {buttons} in the message of ")).raw(&local_time(at)).raw(".")
+}
+
+/// "3 of 5 connected; still waiting: HubSpot and Stripe."
+fn progress(said: Mrkdwn, onboarding: &Onboarding) -> Mrkdwn {
+    let (connected, all) = onboarding.progress();
+    let mut said = said.bold(&format!("{connected} of {all} connected"));
+    let is_broken = |source: &&Source| source.link.as_ref().is_some_and(|link| link.state == State::Broken);
+    let (broken, waiting): (Vec<_>, Vec<_>) = left(onboarding).partition(is_broken);
+    for (words, sources) in [("still waiting", waiting), ("to be connected again", broken)] {
+        if !sources.is_empty() {
+            said = names(said.raw("; ").raw(words).raw(": "), &sources);
+        }
+    }
+    said.raw(".")
+}
+
+/// The sources for which their customer has something left to do.
+fn left(onboarding: &Onboarding) -> impl Iterator<Item = &Source> {
+    onboarding.sources.iter().filter(|source| source.counts() && !source.is_connected())
+}
+
+fn names(mut said: Mrkdwn, sources: &[&Source]) -> Mrkdwn {
+    for (place, source) in sources.iter().take(NAMES).enumerate() {
+        said = if place == 0 { said } else { said.raw(", ") };
+        said = said.bold(&cut(&source.service_name, SHORT_LIMIT));
+    }
+    match sources.len().saturating_sub(NAMES) {
+        0 => said,
+        more => said.raw(&format!(" and {more} more")),
+    }
+}
+
+fn rest(more: More) -> Option<Mrkdwn> {
+    let line = match more {
+        More { count: 0, at_least: false } => return None,
+        More { count, at_least: false } => format!("… and {count} more."),
+        More { count, at_least: true } => format!("… and more than {count} more."),
+    };
+    Some(Mrkdwn::default().raw(&line))
+}
+
+/// The digest for those who run the bot: everything, channel by channel, that with the most urgent first.
+#[must_use]
+pub fn for_us(items: &[Item], more: More) -> SlackMessageContent {
+    let mut channels: Vec<&str> = Vec::new();
+    for item in items {
+        if !channels.contains(&item.channel_id()) {
+            channels.push(item.channel_id());
+        }
+    }
+    let text = "What's still unfinished this week";
+    let mut lines = vec![Mrkdwn::default().bold(text)];
+    for channel in channels {
+        lines.push(match id::is_of_two(channel) {
+            true => Mrkdwn::default().raw("In a direct message:"),
+            false => Mrkdwn::default().raw("In <#").text(channel).raw(">:"),
+        });
+        lines.extend(items.iter().filter(|item| item.channel_id() == channel).map(line_for_us));
+    }
+    lines.extend(rest(more));
+    let mut blocks = sections(lines.into_iter());
+    let what = "My Home tab has all of it, with what can be done.";
+    blocks.push(context(vec![Mrkdwn::default().raw(what).object().into()]));
+    content(&format!("{text}. Open this in Slack to see it."), blocks)
+}
+
+fn line_for_us(item: &Item) -> Mrkdwn {
+    match item {
+        Item::Link(link) => {
+            let said = Mrkdwn::default().raw(mark(link.state)).raw(" ");
+            let said = said.bold(&cut(&link.request.service_name, NAME_LIMIT)).raw(" into ");
+            let said = said.code(&link.request.target.connection_name()).raw(": ").raw(state_words(link));
+            when(said, link).raw(" · by ").code(&link.requester).raw(" · Ref ").code(&link.id)
+        }
+        Item::Onboarding(onboarding) => {
+            let said = Mrkdwn::default().raw(":clipboard: ");
+            let said = match &onboarding.customer {
+                Some(customer) => said.text(customer).raw(": "),
+                None => said,
+            };
+            let said = progress(said, onboarding).raw(" Asked for ").raw(&local_time(onboarding.opened_at));
+            said.raw(" · by ").code(&onboarding.requester).raw(" · Ref ").code(&onboarding.id)
+        }
+    }
+}
