@@ -23,7 +23,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
 use self::card::Signer;
@@ -106,6 +106,7 @@ struct Inner {
     faults: Mutex<Faults>,
     latency: Mutex<Duration>,
     limit: Mutex<Limit>,
+    creations: Mutex<Limit>,
     keys: Mutex<Keys>,
     tape: OnceLock<Tape>,
 }
@@ -132,6 +133,7 @@ impl FivetranStandIn {
             faults: Mutex::default(),
             latency: Mutex::default(),
             limit: Mutex::default(),
+            creations: Mutex::default(),
             keys: Mutex::new(Keys::new(API_KEY, API_SECRET)),
             tape: OnceLock::new(),
         });
@@ -299,6 +301,13 @@ impl FivetranStandIn {
         lock(&self.0.limit).set(requests);
     }
 
+    /// From now on a creation is refused with 429 if so many connections were asked for in the time before
+    /// it, by the stand-in's clock, as Fivetran does with more than 20 a minute. Until then none is refused.
+    pub fn set_creation_limit(&self, creations: u64, within: Duration) {
+        let within = SignedDuration::try_from(within).unwrap_or(SignedDuration::MAX);
+        lock(&self.0.creations).set_within(creations, within);
+    }
+
     /// Somebody else makes so many requests with the same account.
     pub fn spend(&self, requests: usize) {
         lock(&self.0.limit).spend(requests, self.0.clock.now());
@@ -413,9 +422,16 @@ async fn handle(inner: Arc<Inner>, request: Request) -> Outcome {
     let access = lock(&inner.keys).access(request.header("authorization"), now);
     let authorized = access.is_some();
     let verdict = request.path.starts_with("/v1/").then(|| lock(&inner.limit).ask(now));
+    let is_creation = request.method == "POST" && request.path == "/v1/connections";
     let answer = fault::work_unless(fault.as_ref(), routes::refusal_body, || {
         if let Some(refused) = verdict.as_ref().and_then(limit::Verdict::refusal) {
             return refused;
+        }
+        if is_creation {
+            let creations = lock(&inner.creations).ask(now);
+            if creations.retry_after.is_some() {
+                return limit::too_many_creations(creations.limit);
+            }
         }
         let context = Context {
             state: &mut lock(&inner.state),

@@ -1,6 +1,6 @@
-//! How many requests an account may make in an hour, and what a caller is told of it.
+//! How many requests an account may make in a while, and what a caller is told of it.
 //!
-//! Owns the rolling hour and the refusal. Must not know what is requested; the time is handed in.
+//! Owns the rolling window and the refusal. Must not know what is requested; the time is handed in.
 
 use std::collections::VecDeque;
 
@@ -9,13 +9,15 @@ use serde_json::json;
 
 use crate::wire::Answer;
 
+/// By what all requests are counted.
 const HOUR: SignedDuration = SignedDuration::from_hours(1);
 /// What a paying account has. <https://fivetran.com/docs/rest-api/rate-limiting>
 const USUAL: u64 = 20_000;
 
-/// The requests of the last hour.
+/// The requests of the last while.
 pub(crate) struct Limit {
-    an_hour: u64,
+    most: u64,
+    window: SignedDuration,
     /// Whether a request too many is refused.
     holds: bool,
     granted: VecDeque<Timestamp>,
@@ -39,16 +41,28 @@ impl Verdict {
     }
 }
 
+/// The answer to a creation too many. Nobody has told whether it says when there is room again.
+/// <https://github.com/fivetran/terraform-provider-fivetran/issues/80>
+pub(crate) fn too_many_creations(most: u64) -> Answer {
+    let message = format!("No more than {most} connectors can be created in one-minute  time period");
+    Answer::json(429, &json!({ "code": "TooManyRequests", "message": message }))
+}
+
 impl Default for Limit {
     fn default() -> Self {
-        Self { an_hour: USUAL, holds: false, granted: VecDeque::new() }
+        Self { most: USUAL, window: HOUR, holds: false, granted: VecDeque::new() }
     }
 }
 
 impl Limit {
-    /// From now on this limit holds.
+    /// From now on so many an hour are granted.
     pub(crate) fn set(&mut self, an_hour: u64) {
-        (self.an_hour, self.holds) = (an_hour, true);
+        self.set_within(an_hour, HOUR);
+    }
+
+    /// From now on so many are granted within a window of time.
+    pub(crate) fn set_within(&mut self, most: u64, window: SignedDuration) {
+        (self.most, self.window, self.holds) = (most, window, true);
     }
 
     /// Judges a request. One that is refused uses nothing up.
@@ -58,7 +72,8 @@ impl Limit {
             self.granted.push_back(now);
         }
         let used = u64::try_from(self.granted.len()).unwrap_or(u64::MAX);
-        Verdict { limit: self.an_hour, remaining: self.an_hour.saturating_sub(used), retry_after }
+        let remaining = self.most.saturating_sub(used);
+        Verdict { limit: self.most, remaining, retry_after }
     }
 
     /// Somebody else has just made so many requests with the same account.
@@ -66,9 +81,10 @@ impl Limit {
         self.granted.extend(std::iter::repeat_n(now, requests));
     }
 
-    /// The requests of the hour before now.
+    /// The requests of the window before now.
     pub(crate) fn spent(&mut self, now: Timestamp) -> usize {
-        let over = |at: &Timestamp| now.duration_since(*at) >= HOUR;
+        let window = self.window;
+        let over = |at: &Timestamp| now.duration_since(*at) >= window;
         while self.granted.front().is_some_and(over) {
             self.granted.pop_front();
         }
@@ -78,10 +94,12 @@ impl Limit {
     /// The seconds until there is room, or `None` when there is.
     fn wait(&mut self, now: Timestamp) -> Option<u64> {
         let spent = self.spent(now);
-        let over = spent.checked_sub(usize::try_from(self.an_hour).unwrap_or(usize::MAX))?;
+        let over = spent.checked_sub(usize::try_from(self.most).unwrap_or(usize::MAX))?;
         // The account is granted one more when so many have become too old to count.
-        let Some(last) = self.granted.get(over) else { return Some(3600) };
-        let left = HOUR.saturating_sub(now.duration_since(*last)).as_millis();
+        let Some(last) = self.granted.get(over) else {
+            return Some(u64::try_from(self.window.as_secs()).unwrap_or(0));
+        };
+        let left = self.window.saturating_sub(now.duration_since(*last)).as_millis();
         Some(u64::try_from(left).unwrap_or(0).div_ceil(1000).max(1))
     }
 }

@@ -326,3 +326,22 @@ async fn a_post_says_that_its_body_is_json() {
     }
     fivetran.shutdown();
 }
+
+#[tokio::test]
+async fn creations_have_a_limit_of_their_own() {
+    let fivetran = FivetranStandIn::start(now).await.unwrap();
+    fivetran.set_creation_limit(2, Duration::from_secs(60));
+    let create =
+        async |schema: &str| send(&fivetran, Method::POST, "/v1/connections", shell(schema)).await.unwrap();
+    for schema in ["one", "two"] {
+        assert_eq!(create(schema).await.status, 201, "{schema}");
+    }
+    let refused = create("three").await;
+    assert_eq!((refused.status, refused.json()["code"].as_str()), (429, Some("TooManyRequests")));
+    // It is about nothing else, and over in a minute.
+    assert_eq!(send(&fivetran, Method::GET, "/v1/account/info", None).await.unwrap().status, 200);
+    fivetran.advance(Duration::from_secs(60));
+    let third = create("three").await;
+    assert_eq!(third.status, 201, "{}", third.text);
+    fivetran.shutdown();
+}
