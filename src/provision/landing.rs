@@ -55,13 +55,13 @@ impl Proofs {
         }
     }
 
-    /// Whether a browser with this in its address has come from a card of this link, that worked not long ago.
+    /// When the card of this link was made from which a browser with this in its address has come, if that
+    /// worked not long ago.
     #[must_use]
-    pub fn hold(&self, proof: &str, link: &str, now: Timestamp) -> bool {
-        let opened = self.0.open(&proof.replace('-', "+").replace('_', "/"), &bound_to(link));
-        let made_at =
-            opened.and_then(|ms| Timestamp::from_millisecond(ms.expose_secret().parse().ok()?).ok());
-        made_at.is_some_and(|made_at| now.duration_since(made_at) < LINK_LIFE + SIGN_IN)
+    pub fn made_at(&self, proof: &str, link: &str, now: Timestamp) -> Option<Timestamp> {
+        let opened = self.0.open(&proof.replace('-', "+").replace('_', "/"), &bound_to(link))?;
+        let made_at = Timestamp::from_millisecond(opened.expose_secret().parse().ok()?).ok()?;
+        (now.duration_since(made_at) < LINK_LIFE + SIGN_IN).then_some(made_at)
     }
 }
 
@@ -87,11 +87,16 @@ mod tests {
         assert!(!landing.contains(['?', '&', '#', '+', '%']), "{landing}");
         let (link, proof) = landing.split_once('/').unwrap();
         assert!(!proof.contains('/'), "{landing}");
-        assert!(proofs("one").hold(proof, link, now));
-        assert!(proofs("one").hold(proof, link, now + SignedDuration::from_hours(25)));
-        assert!(!proofs("one").hold(proof, link, now + SignedDuration::from_hours(26)));
-        assert!(!proofs("one").hold(proof, "0123456789-2", now));
-        assert!(!proofs("two").hold(proof, link, now));
-        assert!(!proofs("one").hold("", link, now));
+        for (secret, proof, link, hours, made_at) in [
+            ("one", proof, link, 0, Some(now)),
+            ("one", proof, link, 25, Some(now)),
+            ("one", proof, link, 26, None),
+            ("one", proof, "0123456789-2", 0, None),
+            ("two", proof, link, 0, None),
+            ("one", "", link, 0, None),
+        ] {
+            let then = now + SignedDuration::from_hours(hours);
+            assert_eq!(proofs(secret).made_at(proof, link, then), made_at, "{secret} {proof} {link} {hours}");
+        }
     }
 }

@@ -16,7 +16,7 @@ use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, header};
 use axum::response::{Html, IntoResponse, Response};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use ring::digest;
 use serde::Deserialize;
 use tokio::time::timeout_at;
@@ -104,6 +104,9 @@ const AGAIN: &str = "again";
 /// How long Fivetran is given to notice what the customer has done, before the page says that they
 /// have not finished.
 const NOTICING: SignedDuration = SignedDuration::from_secs(30);
+/// How long after a source was connected its customer may still come back for the first time: Fivetran's page
+/// says that all is well before it sends them, and a list of Fivetran's can be quicker than they are.
+const COMING_BACK: SignedDuration = SignedDuration::from_mins(15);
 /// From when on nobody waits at the page, and it asks less often.
 const WAITING: SignedDuration = SignedDuration::from_mins(5);
 
@@ -235,7 +238,10 @@ impl Connected {
         let mut visit = self.visits.shown(headers, &link.id, self.clock.now());
         let mut cookie = None;
         let landing = match link.state {
-            state if state == life::State::Connected || state.is_over() => {
+            state
+                if state.is_over()
+                    || (state == life::State::Connected && !self.comes_back_late(at, &link)) =>
+            {
                 Landing { state, asks_customer: false, open_for: None, landed_at: link.landed_at }
             }
             // The quick looks that the landing began go on by themselves.
@@ -263,9 +269,25 @@ impl Connected {
     /// What a browser that has come from a Connect Card of an onboarding has made by this.
     fn visit(&self, at: &Address, link: &life::Link, landing: &Landing) -> Option<Visit> {
         let (onboarding, landed_at) = (link.onboarding.as_deref()?, landing.landed_at?);
-        let proven =
-            at.proof.as_ref().is_some_and(|proof| self.proofs.hold(proof, &link.id, self.clock.now()));
-        proven.then(|| Visit::new(onboarding, landed_at))
+        self.card_made_at(at, link).map(|_| Visit::new(onboarding, landed_at))
+    }
+
+    /// When the Connect Card was made that the browser at this address has come from.
+    fn card_made_at(&self, at: &Address, link: &life::Link) -> Option<Timestamp> {
+        self.proofs.made_at(at.proof.as_ref()?, &link.id, self.clock.now())
+    }
+
+    /// Whether a source is known to be connected before its customer was back, and this is the browser that it
+    /// was connected with: it comes soon, from a card that was made before, and no other came since.
+    fn comes_back_late(&self, at: &Address, link: &life::Link) -> bool {
+        let (now, connected_at) = (self.clock.now(), link.changed_at);
+        // A visit just before is what Fivetran was asked after, and it has confirmed that one.
+        let is_first =
+            link.landed_at.is_none_or(|landed| landed < connected_at) && !link.may_be_confirmed(connected_at);
+        link.onboarding.is_some()
+            && is_first
+            && now.duration_since(connected_at) < COMING_BACK
+            && self.card_made_at(at, link).is_some_and(|made_at| made_at <= connected_at)
     }
 }
 

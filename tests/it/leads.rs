@@ -288,6 +288,37 @@ async fn a_visit_that_fivetran_did_not_confirm_leads_nowhere() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_customer_who_is_back_after_a_list_said_so_is_led_on_too() {
+    let (bot, sources) = with_sources("google_ads, hubspot, stripe acme").await;
+    let mut customer = Browser::default();
+    let card = bot.opens(&sources[0]).await;
+    let landing = customer.signs_in(&card).await;
+    bot.passes(Duration::from_secs(60)).await;
+    let told = "1 of 3 connected";
+    until(told, async || message_of(&bot.slack).filter(|it| it.rendered().contains(told))).await;
+    // Whoever has the reference alone is told that all is well.
+    let mut other = Browser::default();
+    let page = other.get(&format!("{}/connected/{}", bot.url, sources[0])).await;
+    assert_eq!((page.said()[0], page.button()), ("Google Ads is connected", None));
+    let page = customer.get(&landing).await;
+    assert_eq!((page.said()[0], page.button()), ("Google Ads is connected", Some("Connect HubSpot")));
+    let card = customer.presses(&landing).await.leads_to().unwrap();
+    // The address leads whoever comes later nowhere: it has led its customer.
+    bot.passes(Duration::from_secs(301)).await;
+    let page = other.get(&landing).await;
+    assert_eq!((page.said()[0], page.button(), other.cookies.len()), ("Google Ads is connected", None, 0));
+    // Nor does it lead a customer who comes back much later.
+    let landing = customer.signs_in(&card).await;
+    bot.passes(Duration::from_secs(60)).await;
+    let told = "2 of 3 connected";
+    until(told, async || message_of(&bot.slack).filter(|it| it.rendered().contains(told))).await;
+    bot.passes(Duration::from_secs(15 * 60)).await;
+    let page = customer.get(&landing).await;
+    assert_eq!((page.said()[0], page.button()), ("HubSpot is connected", None));
+    bot.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_connected_or_cancelled_meanwhile_is_passed_over_and_what_was_passed_over_comes_last() {
     let (bot, sources) = with_sources("google_ads, hubspot, stripe, facebook_ads acme").await;
     let mut customer = Browser::default();
