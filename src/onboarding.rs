@@ -3,11 +3,16 @@
 //! Owns what an onboarding comes to: which sources its message shows, how many of them are connected, and
 //! what its command does next. Pure: must not know a clock, a database, Slack or a sentence.
 
+mod posting;
+mod sources;
+
 use jiff::{SignedDuration, Timestamp};
 
 use crate::journal::Notice;
 use crate::life::{Link, Place, State};
 use crate::work::{Key, Work};
+pub use posting::{GLANCE, LATE_GLANCE, Posting, Step, Unposted};
+pub use sources::{Asked, together};
 
 /// How long the message is held back for sources that are still being made: most take half a second, and
 /// nobody is to see them come one by one. After that it says of each how it stands.
@@ -146,6 +151,11 @@ impl Onboarding {
     /// The sources that were asked for in this command.
     pub fn of<'a>(&'a self, parent: &'a str) -> impl Iterator<Item = &'a Source> {
         self.sources.iter().filter(move |source| source.parents.iter().any(|it| it == parent))
+    }
+
+    /// Those of them that its message does not show.
+    pub fn missing<'a>(&'a self, parent: &'a str) -> impl Iterator<Item = &'a Source> {
+        self.of(parent).filter(|source| source.link.is_none())
     }
 
     /// What this command of it does next; `age`: how long ago it was accepted.

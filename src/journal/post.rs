@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use super::pause::{CREATE_DEADLINE, after};
 use super::{Due, Ending, Journal, Next, Notice, PostFailure, Problem, RESPONSE_URL_POSTS, Stage};
+use crate::work::Intent;
 
 /// Slack's word where it asks for a pause to the end.
 const RATE_LIMITED: &str = "ratelimited";
@@ -22,8 +23,9 @@ impl<C> Journal<C> {
             PostFailure::Refused(_) if telling => self.end(Ending::Undeliverable),
             PostFailure::Refused(slack_says) => {
                 // Of the tries of another process, whoever posts knows from the connection's row that none
-                // may be there.
-                self.maybe_posted = self.unanswered;
+                // may be there. Of a link that is shown to one person alone no row knows.
+                let unknown = self.maybe_posted && self.terms.intent == Intent::Open;
+                self.maybe_posted = self.unanswered || unknown;
                 self.tell(Problem::CannotPost { slack_says }, now)
             }
             PostFailure::Unconfirmed if telling => self.end(Ending::Undeliverable),

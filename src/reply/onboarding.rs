@@ -16,7 +16,7 @@ use super::problem::{notice_sentence, shared_with};
 use super::renamed;
 use crate::journal::{Notice, Others, Problem};
 use crate::life::{Link, State};
-use crate::onboarding::{Onboarding, Source};
+use crate::onboarding::{Onboarding, Source, Unposted};
 use crate::slack::refusal;
 use crate::work::{Onboard, Request};
 
@@ -197,17 +197,6 @@ pub fn for_all(others: Others, sources: usize, reference: &str) -> SlackMessageC
     content(&text, blocks)
 }
 
-/// Why the message of an onboarding is not where it should be.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unposted {
-    /// Slack refuses it, in this word.
-    Refused(String),
-    /// Slack never said whether it took it.
-    Unclear,
-    /// Slack was out of reach for as long as was tried.
-    Silent,
-}
-
 /// What whoever asked has to know besides the message, alone: which of the sources of this command are not
 /// in it, that it is not there, or that it is an older one; `None` if there is nothing to tell.
 #[must_use]
@@ -216,7 +205,7 @@ pub fn report(
     parent: &str,
     unposted: Option<&Unposted>,
 ) -> Option<SlackMessageContent> {
-    let missing: Vec<&Source> = onboarding.of(parent).filter(|source| source.link.is_none()).collect();
+    let missing: Vec<&Source> = onboarding.missing(parent).collect();
     let all = onboarding.of(parent).count();
     let mut said = Vec::new();
     if let Some(why) = unposted {

@@ -15,7 +15,7 @@ use super::row::{NewRow, json};
 use super::{Claimed, LeaseGuard, MessageWrite, Pool, Store, StoreError, Write, Written, millis, on};
 use crate::journal::{FIRST_FENCE, Notice, Progress, Stage};
 use crate::life::{self, Place};
-use crate::onboarding::{Onboarding, Source};
+use crate::onboarding::{Asked, Onboarding, together};
 use crate::work::{Key, Onboard, Work};
 
 /// What a command of several sources was made of.
@@ -37,16 +37,6 @@ struct NewSource<'a> {
     service_name: &'a str,
     group_id: &'a str,
     name: String,
-}
-
-/// A source as it was asked for.
-struct Asked {
-    parent: String,
-    service_name: String,
-    key: Key,
-    request: Option<String>,
-    problem: Option<String>,
-    under_way: bool,
 }
 
 /// How often a source is offered anew when something else happens to its connection meanwhile.
@@ -184,12 +174,14 @@ impl Store {
             // Before the connections: what ends meanwhile is there, and does not seem to be neither.
             let mut asked = Vec::new();
             for row in sqlx::query(sql.onboardings.sources).bind(id).fetch_all(&mut *db).await? {
+                let request: Option<String> = row.try_get("request")?;
+                let problem: Option<String> = row.try_get("problem")?;
+                let work = request.and_then(|json| serde_json::from_str(&json).ok());
                 asked.push(Asked {
                     parent: row.try_get("parent")?,
                     service_name: row.try_get("service_name")?,
                     key: Key { group_id: row.try_get("group_id")?, name: row.try_get("name")? },
-                    request: row.try_get("request")?,
-                    problem: row.try_get("problem")?,
+                    refused: problem.as_deref().and_then(Notice::from_json).zip(work),
                     under_way: row.try_get::<i64, _>("open")? == 1,
                 });
             }
@@ -197,6 +189,7 @@ impl Store {
             let query = sqlx::query(sql.of_message).bind(&message_id).bind("").bind("");
             let rows = query.fetch_all(&mut *db).await?;
             let connections: Result<Vec<Stored>, StoreError> = rows.iter().map(|row| connection!(row)).collect();
+            let connections = connections?.into_iter().map(|stored| stored.connection).collect();
             let time = |ms: i64| Timestamp::from_millisecond(ms).map_err(|_| StoreError::Unreadable(id.to_owned()));
             let customer: String = row.try_get("customer")?;
             let (channel, ts): (Option<String>, Option<String>) =
@@ -211,7 +204,7 @@ impl Store {
                 done_at: row.try_get::<Option<i64>, _>("done_at")?.map(time).transpose()?,
                 message_id,
                 message: channel.zip(ts).map(|(channel, ts)| Place { channel, ts }),
-                sources: together(asked, connections?),
+                sources: together(asked, connections),
             }))
         })
     }
@@ -358,41 +351,4 @@ fn sources_of<'a>(
         name: source.target.connection_name(),
     };
     sources.map(source).collect()
-}
-
-/// What was asked for, each connection once, with how it stands. Those that were put into the message by
-/// themselves follow.
-fn together(asked: Vec<Asked>, connections: Vec<Stored>) -> Vec<Source> {
-    let mut sources: Vec<Source> = Vec::new();
-    for Asked { parent, service_name, key, request, problem, under_way } in asked {
-        let work = request.and_then(|json| serde_json::from_str(&json).ok());
-        let refused = problem.as_deref().and_then(Notice::from_json).zip(work);
-        match sources.iter_mut().find(|source| source.key == key) {
-            Some(source) => {
-                source.parents.push(parent);
-                source.under_way |= under_way;
-                source.refused = refused;
-            }
-            None => {
-                let parents = vec![parent];
-                sources.push(Source { service_name, key, parents, under_way, refused, link: None });
-            }
-        }
-    }
-    let mut connections: Vec<_> = connections.into_iter().map(|stored| stored.connection).collect();
-    connections.sort_by_key(|connection| connection.link.posted_at);
-    for connection in connections {
-        match sources.iter_mut().find(|source| source.key == connection.key) {
-            Some(source) => source.link = Some(connection.link),
-            None => sources.push(Source {
-                service_name: connection.link.request.service_name.clone(),
-                key: connection.key,
-                parents: Vec::new(),
-                under_way: false,
-                refused: None,
-                link: Some(connection.link),
-            }),
-        }
-    }
-    sources
 }

@@ -360,14 +360,19 @@ fn nobody_to_ask(error: PostError) -> PostError {
 
 pub(super) fn failed(claimed: &Claimed, error: PostError) -> Outcome {
     tracing::debug!(command = claimed.id, %error, "a message did not reach Slack");
-    Outcome::PostFailed(match error {
+    Outcome::PostFailed(failure(error))
+}
+
+/// How a post has failed, as far as what follows goes by it.
+pub(super) fn failure(error: PostError) -> PostFailure {
+    match error {
         PostError::Refused(word) => PostFailure::Refused(word),
         PostError::Later { word, pause } => PostFailure::Later { slack_says: word, pause },
         PostError::Unconfirmed(_) => PostFailure::Unconfirmed,
         PostError::Throttled(pause) => PostFailure::Throttled(pause),
         PostError::NotSent(_) => PostFailure::NotSent,
         PostError::Unclear(_) => PostFailure::Unclear,
-    })
+    }
 }
 
 /// What a post that did not arrive means for the command: an earlier one may have.

@@ -9,34 +9,19 @@ mod company;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::SignedDuration;
 use slack_morphism::prelude::SlackMessageContent;
 
-use super::deliver::{Job, failed};
+use super::deliver::{Job, failed, failure};
 use super::link::{Landed, Source};
 use super::{Outcome, Worker, ended};
 use crate::crash::crash_point;
 use crate::journal::{Ending, Progress, Stage, Then, WEB_API_DEADLINE};
 use crate::life;
-use crate::onboarding::{Next, Onboarding};
-use crate::reply::{self, Audience, onboarding::Unposted};
+use crate::onboarding::{GLANCE, LATE_GLANCE, Onboarding, Posting, Step};
+use crate::reply::{self, Audience};
 use crate::slack::respond::PostError;
 use crate::store::{Brought, Claimed, Expanded, Recorded, StoreError};
 use crate::work::{Intent, Onboard, Request, Work};
-
-/// How often the sources that are being made are looked at.
-const GLANCE: Duration = Duration::from_millis(200);
-/// The same once that takes long.
-const LATE_GLANCE: Duration = Duration::from_secs(1);
-/// From when on it does.
-const LONG: SignedDuration = SignedDuration::from_secs(5);
-/// First pause before something that failed is tried again.
-const PAUSE: Duration = Duration::from_millis(200);
-/// Pauses before a message is posted once more that Slack may have taken: each may make a copy of it.
-const UNCLEAR_PAUSES: [Duration; 3] =
-    [Duration::from_secs(2), Duration::from_secs(30), Duration::from_secs(300)];
-/// Longest pause before something that failed is tried again.
-const PAUSE_LIMIT: Duration = Duration::from_secs(15);
 
 /// What has come of a link.
 pub(super) enum Arrived {
@@ -49,29 +34,6 @@ pub(super) enum Arrived {
 /// Whether a command is part of one of several sources, which tells what comes of all of them.
 pub(super) fn is_part(work: &Work) -> bool {
     matches!(work, Work::Connect(request) if request.onboarding.is_some())
-}
-
-/// What is known of the message besides its row.
-#[derive(Default)]
-struct Posting {
-    /// Why it is not tried any more.
-    given_up: Option<Unposted>,
-    /// Whether it was posted: nobody does so twice, wherever it stands by now.
-    posted: bool,
-    /// Whether it was drawn after everything had ended.
-    drawn: bool,
-    /// Tries that failed.
-    tries: u32,
-    /// Those of them of which nothing was heard.
-    unheard: usize,
-}
-
-impl Posting {
-    fn pause(&mut self, asked: Duration) -> Duration {
-        let doubled = PAUSE * (1 << self.tries.min(8));
-        self.tries = self.tries.saturating_add(1);
-        doubled.max(asked).min(PAUSE_LIMIT.max(asked))
-    }
 }
 
 impl Worker {
@@ -92,34 +54,23 @@ impl Worker {
             }
             let age = self.parts.clock.now().duration_since(claimed.accepted_at);
             let pause = match self.parts.store.onboarding(&onboarding.id).await {
-                Ok(Some(seen)) => match seen.next(&claimed.id, age) {
-                    Next::Post if posting.given_up.is_none() && !posting.posted => {
-                        match self.post_onboarding(claimed, &seen, &mut posting).await {
-                            Some(pause) => pause,
-                            None => continue,
+                Ok(Some(seen)) => match posting.next(&seen, &claimed.id, age) {
+                    Step::Post => match self.post_onboarding(claimed, &seen, &mut posting).await {
+                        Some(pause) => pause,
+                        None => continue,
+                    },
+                    Step::Draw => match self.drawn_anew(&seen.message_id).await {
+                        Ok(()) => {
+                            posting.drawn = true;
+                            continue;
                         }
-                    }
-                    // Lines of what was not set up go, whoever has drawn them; and whether the message is
-                    // still there is known before anybody is told so.
-                    Next::Post | Next::End
-                        if !posting.drawn && !seen.of(&claimed.id).any(|source| source.under_way) =>
-                    {
-                        match self.drawn_anew(&seen.message_id).await {
-                            Ok(()) => {
-                                posting.drawn = true;
-                                continue;
-                            }
-                            Err(error) => {
-                                tracing::warn!(command = claimed.id, %error, "could not have a message drawn");
-                                posting.pause(Duration::ZERO)
-                            }
+                        Err(error) => {
+                            tracing::warn!(command = claimed.id, %error, "could not have a message drawn");
+                            posting.pause(Duration::ZERO)
                         }
-                    }
-                    Next::Post | Next::End if !seen.of(&claimed.id).any(|source| source.under_way) => {
-                        return self.end_onboarding(claimed, onboard, &seen, &posting).await;
-                    }
-                    _ if age < LONG => GLANCE,
-                    _ => LATE_GLANCE,
+                    },
+                    Step::End => return self.end_onboarding(claimed, onboard, &seen, &posting).await,
+                    Step::Wait(pause) => pause,
                 },
                 // Nobody deletes one whose command is open.
                 Ok(None) => LATE_GLANCE,
@@ -201,31 +152,7 @@ impl Worker {
             }
             Err(error) => {
                 tracing::info!(command = claimed.id, %error, "the message of an onboarding did not reach Slack");
-                let late = now.duration_since(claimed.accepted_at) > WEB_API_DEADLINE;
-                match error {
-                    PostError::Refused(word) => {
-                        posting.given_up = Some(Unposted::Refused(word));
-                        None
-                    }
-                    PostError::Unconfirmed(_) => {
-                        posting.given_up = Some(Unposted::Unclear);
-                        None
-                    }
-                    PostError::Unclear(_) => {
-                        let pause = UNCLEAR_PAUSES.get(posting.unheard).copied();
-                        posting.unheard += 1;
-                        if pause.is_none() {
-                            posting.given_up = Some(Unposted::Unclear);
-                        }
-                        pause
-                    }
-                    _ if late => {
-                        let unheard = posting.unheard > 0;
-                        posting.given_up = Some(if unheard { Unposted::Unclear } else { Unposted::Silent });
-                        None
-                    }
-                    error => Some(posting.pause(error.pause())),
-                }
+                posting.failed(failure(error), now.duration_since(claimed.accepted_at))
             }
         };
         if let Err(error) = store.record_message(&held, Brought::Again(now), now).await {

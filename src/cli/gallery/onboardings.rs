@@ -4,8 +4,8 @@ use super::Gallery;
 use crate::fivetran::model::ApiMessage;
 use crate::journal::{Notice, Problem};
 use crate::life::State;
-use crate::onboarding::{Onboarding, Source};
-use crate::reply::onboarding::{self, Alone, Unposted};
+use crate::onboarding::{Onboarding, Source, Unposted};
+use crate::reply::onboarding::{self, Alone};
 use crate::work::{Request, Work};
 
 /// Sources that are more than a message has lines for.

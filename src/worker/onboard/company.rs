@@ -5,9 +5,9 @@
 
 use std::time::Duration;
 
-use super::Posting;
 use crate::crash::crash_point;
 use crate::journal::{COMPANY_LOOKS, Company, Others, Problem, Stage};
+use crate::onboarding::Posting;
 use crate::reply;
 use crate::store::Claimed;
 use crate::work::Onboard;
