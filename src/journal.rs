@@ -25,6 +25,8 @@ use jiff::{SignedDuration, Timestamp};
 use crate::life::Purpose;
 use crate::work::Intent;
 pub use outcome::{Company, Failure, Found, Outcome, PostFailure};
+#[cfg(test)]
+pub(crate) use pause::mix;
 pub use pause::{CREATE_DEADLINE, RESPONSE_URL_DEADLINE, THROTTLE_LIMIT, WEB_API_DEADLINE};
 use pause::{POSTPONED_PAUSE, after};
 pub use problem::{MisfitKind, Notice, Origin, Others, Problem};
@@ -442,7 +444,5 @@ impl<C> Journal<C> {
     }
 }
 
-#[cfg(test)]
-mod simulation;
 #[cfg(test)]
 mod tests;

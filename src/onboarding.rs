@@ -4,6 +4,8 @@
 //! what its command does next. Pure: must not know a clock, a database, Slack or a sentence.
 
 mod posting;
+#[cfg(test)]
+mod simulation;
 mod sources;
 
 use jiff::{SignedDuration, Timestamp};

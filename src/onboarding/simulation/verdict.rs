@@ -18,7 +18,7 @@ const CALLS: u32 = 400;
 /// How soon a landing is answered: the looks of the first minute, and an edit.
 const SOON: i64 = 20_000;
 
-fn must(holds: bool, what: &str) -> Result<(), String> {
+pub(super) fn must(holds: bool, what: &str) -> Result<(), String> {
     if holds { Ok(()) } else { Err(what.to_owned()) }
 }
 
@@ -46,6 +46,7 @@ impl World {
         for (id, message) in self.slack.messages.iter().enumerate() {
             self.judge_message(message).map_err(|violation| format!("message {id}: {violation}"))?;
         }
+        self.judge_onboardings(&mut sum)?;
         self.judge_live_links()?;
         self.judge_landings()?;
         let told = !self.slack.web_api || self.store.news_are_looked_at();
@@ -70,6 +71,12 @@ impl World {
         row: &Row,
         sum: &mut Statistics,
     ) -> Result<(), String> {
+        if row.several.is_some() {
+            return self.judge_several(id, command, row, sum);
+        }
+        if super::sources::is_part(&row.work) {
+            return self.judge_part(id, row, sum);
+        }
         sum.commands += 1;
         let Some(ended_at) = row.ended_at else { return Err("it never ends".to_owned()) };
         let ends = command.ends.iter().filter(|(fence, _)| *fence == row.fence);
@@ -80,6 +87,15 @@ impl World {
         let life = i64::try_from(life.as_millis()).unwrap();
         must(ended.at <= command.accepted_at + life + SLACKNESS + self.lost_time, "it ends too late")?;
         must(row.progress.stage == ended.stage, "the store knows another end")?;
+        if self.store.joins().iter().any(|join| join.command == id) {
+            sum.singles_joined += 1;
+            let over = matches!(ended.stage, Stage::Over { ending: Ending::Delivered, .. });
+            must(
+                over && !self.posts(id).any(|post| post.card.is_some() && self.is_known(post)),
+                "it joins, and shows a link besides",
+            )?;
+            return self.judge_calls(command, sum);
+        }
         self.judge_end(id, row, ended, sum)?;
         self.judge_links(id, command, ended, sum)?;
         self.judge_calls(command, sum)
@@ -114,6 +130,7 @@ impl World {
                     Intent::PostHere => &mut sum.posted_here,
                     Intent::Reauthorise => &mut sum.reauthorised,
                     Intent::Renew => &mut sum.renewed_anew,
+                    Intent::Open => &mut sum.opened,
                     _ => &mut sum.connected,
                 } += 1;
             }
@@ -242,7 +259,7 @@ impl World {
     }
 
     /// Whether the bot can know where a message stands and may edit it.
-    fn is_in_reach(&self, message: &Message) -> bool {
+    pub(super) fn is_in_reach(&self, message: &Message) -> bool {
         let post = &self.slack.posts[message.post];
         // An edit that came too late is found out by whoever made it, unless they die before.
         let unheard = message.late_by.is_some_and(|by| self.replicas.iter().all(|one| one.life != Some(by)));
@@ -255,8 +272,8 @@ impl World {
         if !self.is_in_reach(message) {
             return Ok(());
         }
-        match message.content {
-            Content::Link { card, .. } => {
+        match &message.content {
+            &Content::Link { card, .. } => {
                 let card = &self.fivetran.cards[card];
                 let connection = &self.fivetran.connections[card.connection];
                 let expired = card.expires_at + self.bound() < self.now;
@@ -275,7 +292,9 @@ impl World {
                 };
                 must(!told, "it shows a link although the customer has finished")
             }
-            Content::Settled { state, connection, asks, .. } => {
+            // Judged with the rows of their onboarding.
+            Content::Sources(_) => Ok(()),
+            &Content::Settled { state, connection, asks, .. } => {
                 self.judge_settled(message, state, connection)?;
                 let connection = &self.fivetran.connections[connection];
                 let lost = connection.cause() == Cause::Access;
@@ -288,7 +307,7 @@ impl World {
         }
     }
 
-    fn judge_settled(&self, message: &Message, state: State, id: usize) -> Result<(), String> {
+    pub(super) fn judge_settled(&self, message: &Message, state: State, id: usize) -> Result<(), String> {
         let connection = &self.fivetran.connections[id];
         let is = connection.is();
         let set_up = connection.was(Is::Connected, i64::MIN) || connection.was(Is::Broken, i64::MIN);
@@ -311,7 +330,7 @@ impl World {
     }
 
     /// Whether more of ours are gone than are believed to be at once.
-    fn many_are_gone(&self) -> bool {
+    pub(super) fn many_are_gone(&self) -> bool {
         self.fivetran.connections.iter().filter(|one| one.is_deleted()).count() as u64 > crate::life::FEW
     }
 

@@ -9,6 +9,7 @@ use futures_util::future::{Either, select};
 use super::deliver::{Way, leaves_other_ways};
 use super::job::Job;
 use super::process::Bot;
+use super::sources::is_part;
 use super::{CALL_TIMEOUT, Outcome, millis};
 use crate::journal::{Journal, PostFailure, Step, WaitsFor};
 
@@ -42,7 +43,9 @@ impl Bot {
         let begun = Cell::new(false);
         let step = pin!(self.provision(job, step, again));
         let noting = pin!(async {
-            let Some(due) = journal.note_due() else { return std::future::pending().await };
+            let Some(due) = journal.note_due().filter(|_| !is_part(&job.work)) else {
+                return std::future::pending().await;
+            };
             let left = millis(due) - self.clock();
             if left > 0 {
                 self.sleep(left).await;

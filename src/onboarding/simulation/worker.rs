@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use super::fivetran::{Call, Instead, Is};
 use super::job::Job;
-use super::link::{Delivered, Landed, Posting};
+use super::link::{Delivered, Posting};
 use super::note::OnItsWay;
+use super::onboarding::Arrived;
 use super::process::Bot;
+use super::sources::is_part;
 use super::statistics::Ended;
 use super::world::{Chore, Hand};
 use super::{CREATE_TIMEOUT, LEASE, Outcome, TEAM, span, stamp};
@@ -55,7 +57,8 @@ impl Bot {
             }
             world.commands[command].began = world.commands[command].began.min(hand);
             let (name, channel, user, work) = (row.name, row.channel, row.user, Rc::new(row.work));
-            Job { hand, command, fence, name, channel, user, work }
+            let several = row.several;
+            Job { hand, command, fence, name, channel, user, work, several }
         };
         self.trace(|| format!("takes command {command} with fence {fence} as hand {}", job.hand));
         self.spawn(|bot| async move { bot.take_turns(job).await });
@@ -63,6 +66,9 @@ impl Bot {
 
     /// `worker::take_turns`.
     async fn take_turns(self, job: Job) {
+        if let Some(onboard) = &job.several {
+            return Box::pin(self.onboard(&job, Rc::clone(onboard))).await;
+        }
         let (mut journal, mut outcome) = self.take_up(&job);
         let (mut posted, mut note) = (None, OnItsWay::default());
         loop {
@@ -86,12 +92,26 @@ impl Bot {
                 }
                 Act::Deliver(Message::Link { connection, purpose, card, .. }) => {
                     self.settle_note(&mut note).await;
+                    if let Some(joining) = Box::pin(self.joining(&job, &connection)).await {
+                        if !self.record(&job, record).await {
+                            return;
+                        }
+                        (outcome, posted) = Box::pin(self.arrives(&job, joining)).await;
+                        continue;
+                    }
                     let tried = (journal.is_unanswered(), journal.progress().tries);
                     let posting = Posting { connection, purpose, card, tried };
                     self.permit().await;
+                    if let Work::Open { link, .. } = &*job.work {
+                        if !self.record(&job, record).await {
+                            return;
+                        }
+                        outcome = Box::pin(self.show(&job, link, &posting)).await;
+                        continue;
+                    }
                     match Box::pin(self.post_link(&job, &posting, record)).await {
                         Delivered::Posted(landed) => {
-                            posted = Some(landed);
+                            posted = Some(Arrived::Link(landed));
                             Outcome::Posted
                         }
                         Delivered::Not(outcome) => outcome,
@@ -102,6 +122,10 @@ impl Bot {
                     self.settle_note(&mut note).await;
                     if !self.record(&job, record).await {
                         return;
+                    }
+                    if is_part(&job.work) {
+                        outcome = Outcome::Told;
+                        continue;
                     }
                     Box::pin(self.tell(&job, &notice)).await
                 }
@@ -116,7 +140,9 @@ impl Bot {
                     if !self.record(&job, record).await {
                         return;
                     }
-                    Box::pin(self.send_note(&job, waiting.waits_for)).await;
+                    if !is_part(&job.work) {
+                        Box::pin(self.send_note(&job, waiting.waits_for)).await;
+                    }
                     Outcome::Noted
                 }
                 Act::Rest(_) => {
@@ -149,7 +175,7 @@ impl Bot {
             intent: job.work.intent(),
             for_few: job.work.is_for_few() && world.slack.edits(),
             grace: GRACE,
-            spread: crate::journal::pause::mix(job.command as u64 + 1),
+            spread: crate::journal::mix(job.command as u64 + 1),
         };
         let progress = row.progress.clone();
         assert!(progress.stage.fits(terms.intent), "{:?} does not fit {:?}", progress.stage, terms.intent);
@@ -161,7 +187,7 @@ impl Bot {
     }
 
     /// Waits for a permit to call: others may have them all.
-    async fn permit(&self) {
+    pub(super) async fn permit(&self) {
         let waits = {
             let mut world = self.world();
             if world.dice.one_in(64) { world.dice.between(0, 40_000) } else { 0 }
@@ -200,7 +226,7 @@ impl Bot {
     }
 
     /// `worker::lost`.
-    fn lost(&self, job: &Job) {
+    pub(super) fn lost(&self, job: &Job) {
         self.trace(|| format!("hand {} has lost command {}", job.hand, job.command));
         let mut world = self.world();
         world.replicas[self.replica].resting.forget(&job.id());
@@ -211,11 +237,12 @@ impl Bot {
     }
 
     /// `worker::end`.
-    async fn end(&self, job: &Job, posted: Option<Box<Landed>>, record: Option<Record>) -> bool {
+    async fn end(&self, job: &Job, posted: Option<Arrived>, record: Option<Record>) -> bool {
         let Some(record) = record else { return true };
         let ours = match (posted, &*job.work) {
-            (Some(landed), _) => self.settle(job, *landed, &record).await,
-            (None, Work::Cancel { .. } | Work::Sync { .. }) => {
+            (Some(Arrived::Link(landed)), _) => self.settle(job, *landed, &record).await,
+            (Some(Arrived::InMessage(joining)), _) => self.join(job, &joining, &record).await,
+            (None, Work::Cancel { .. } | Work::Sync { .. } | Work::Open { .. }) => {
                 self.record_progress(job, &record.progress, record.then).await
             }
             (None, _) => self.give_up(job, &record.progress, record.then).await,

@@ -410,7 +410,7 @@ impl Bot {
     }
 
     /// `Links::write`.
-    async fn write_for(
+    pub(super) async fn write_for(
         &self,
         job: &Job,
         change: &Change,

@@ -2,11 +2,11 @@
 
 use super::{Event, Hand, NO_PLAN, World};
 use crate::journal::Resting;
-use crate::journal::simulation::{LEASE, MINUTE};
+use crate::onboarding::simulation::{LEASE, MINUTE};
 
 impl World {
     /// Whether a process dies between two of its effects.
-    pub(in crate::journal::simulation) fn dies(&mut self, replica: usize, times: i64) -> bool {
+    pub(in crate::onboarding::simulation) fn dies(&mut self, replica: usize, times: i64) -> bool {
         let dies = self.crashes_left > 0
             && self.now < self.faults_until
             && self.dice.one_in(self.crash_rate.saturating_mul(times));
@@ -17,7 +17,7 @@ impl World {
     }
 
     /// Whether a process stands still now, one time in so many, and until when.
-    pub(in crate::journal::simulation) fn stops(&mut self, replica: usize, times: i64) -> Option<i64> {
+    pub(in crate::onboarding::simulation) fn stops(&mut self, replica: usize, times: i64) -> Option<i64> {
         if self.stills_left == 0 || self.now > self.faults_until || !self.dice.one_in(times) {
             return None;
         }
@@ -120,7 +120,7 @@ impl World {
     }
 
     /// `Store::lease_left`.
-    pub(in crate::journal::simulation) fn lease_left(&self, replica: usize) -> i64 {
+    pub(in crate::onboarding::simulation) fn lease_left(&self, replica: usize) -> i64 {
         match self.replicas[replica].renewed_at {
             Some(at) => (at + LEASE - self.now).max(0),
             None => LEASE * 2 / 3,
@@ -128,7 +128,7 @@ impl World {
     }
 
     /// A process is not at work on a command any more; `cut`: without having said how it stands.
-    pub(in crate::journal::simulation) fn drop_hand(&mut self, id: usize, cut: bool) {
+    pub(in crate::onboarding::simulation) fn drop_hand(&mut self, id: usize, cut: bool) {
         let left = self.dice.between(LEASE * 2 / 3, LEASE);
         let at = self.now + left;
         let hand = &mut self.hands[id];
@@ -145,7 +145,7 @@ impl World {
 
 impl World {
     /// A process may die while a call of its is under way.
-    pub(in crate::journal::simulation) fn dies_during(&mut self, replica: usize, until: i64) -> bool {
+    pub(in crate::onboarding::simulation) fn dies_during(&mut self, replica: usize, until: i64) -> bool {
         let dies = self.crashes_left > 0
             && self.now < self.faults_until
             && self.dice.one_in(self.crash_rate.saturating_mul(2));

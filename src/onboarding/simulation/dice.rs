@@ -5,12 +5,12 @@ pub(super) struct Dice(u64);
 impl Dice {
     pub(super) fn new(seed: u64) -> Self {
         // Mixed first, or each seed would throw what the one before it throws, one throw later.
-        Self(crate::journal::pause::mix(seed.wrapping_add(1)))
+        Self(crate::journal::mix(seed.wrapping_add(1)))
     }
 
     fn roll(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        crate::journal::pause::mix(self.0)
+        crate::journal::mix(self.0)
     }
 
     pub(super) fn below(&mut self, limit: i64) -> i64 {

@@ -11,6 +11,7 @@ pub(super) struct Row {
     name: usize,
     link: String,
     requester: String,
+    pub(super) onboarding: Option<String>,
     pub(super) place: Option<Place>,
     pub(super) wanted: i64,
     pub(super) shown: i64,
@@ -30,38 +31,39 @@ pub(super) struct News {
 
 /// A message of which a process holds the lease.
 #[derive(Clone)]
-pub(in crate::journal::simulation) struct ClaimedMessage {
-    pub(in crate::journal::simulation) id: String,
-    pub(in crate::journal::simulation) name: usize,
-    pub(in crate::journal::simulation) link: String,
-    pub(in crate::journal::simulation) requester: String,
-    pub(in crate::journal::simulation) place: Option<Place>,
-    pub(in crate::journal::simulation) wanted: i64,
-    pub(in crate::journal::simulation) shown: i64,
-    pub(in crate::journal::simulation) tries: u32,
-    pub(in crate::journal::simulation) fence: i64,
+pub(in crate::onboarding::simulation) struct ClaimedMessage {
+    pub(in crate::onboarding::simulation) id: String,
+    pub(in crate::onboarding::simulation) name: usize,
+    pub(in crate::onboarding::simulation) link: String,
+    pub(in crate::onboarding::simulation) requester: String,
+    pub(in crate::onboarding::simulation) onboarding: Option<String>,
+    pub(in crate::onboarding::simulation) place: Option<Place>,
+    pub(in crate::onboarding::simulation) wanted: i64,
+    pub(in crate::onboarding::simulation) shown: i64,
+    pub(in crate::onboarding::simulation) tries: u32,
+    pub(in crate::onboarding::simulation) fence: i64,
     due: Option<i64>,
-    pub(in crate::journal::simulation) until: i64,
+    pub(in crate::onboarding::simulation) until: i64,
 }
 
 /// Something that a thread is still to be told.
 #[derive(Clone)]
-pub(in crate::journal::simulation) struct PendingNews {
-    pub(in crate::journal::simulation) id: usize,
-    pub(in crate::journal::simulation) name: usize,
-    pub(in crate::journal::simulation) news: Told,
+pub(in crate::onboarding::simulation) struct PendingNews {
+    pub(in crate::onboarding::simulation) id: usize,
+    pub(in crate::onboarding::simulation) name: usize,
+    pub(in crate::onboarding::simulation) news: Told,
 }
 
 /// `store::messages::Brought`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::journal::simulation) enum Brought {
+pub(in crate::onboarding::simulation) enum Brought {
     Shown,
     OutOfReach,
     Again(i64),
 }
 
 /// `store::change::MessageWrite`.
-pub(in crate::journal::simulation) enum MessageWrite<'a> {
+pub(in crate::onboarding::simulation) enum MessageWrite<'a> {
     None,
     New,
     Placed(Option<&'a Place>),
@@ -81,6 +83,7 @@ impl Store {
                         name,
                         link: link.id.clone(),
                         requester: link.requester.clone(),
+                        onboarding: None,
                         place: None,
                         wanted: 1,
                         shown: 1,
@@ -138,7 +141,7 @@ impl Store {
     }
 
     /// `claim_messages`.
-    pub(in crate::journal::simulation) fn claim_messages(
+    pub(in crate::onboarding::simulation) fn claim_messages(
         &mut self,
         owner: usize,
         clock: i64,
@@ -150,7 +153,7 @@ impl Store {
     }
 
     /// `claim_message`.
-    pub(in crate::journal::simulation) fn claim_message(
+    pub(in crate::onboarding::simulation) fn claim_message(
         &mut self,
         id: &str,
         owner: usize,
@@ -162,7 +165,7 @@ impl Store {
     }
 
     /// `record_message`.
-    pub(in crate::journal::simulation) fn record_message(
+    pub(in crate::onboarding::simulation) fn record_message(
         &mut self,
         message: &ClaimedMessage,
         brought: Brought,
@@ -190,7 +193,7 @@ impl Store {
     }
 
     /// `disturb_message`.
-    pub(in crate::journal::simulation) fn disturb_message(&mut self, id: &str, clock: i64) {
+    pub(in crate::onboarding::simulation) fn disturb_message(&mut self, id: &str, clock: i64) {
         self.changed = true;
         if let Some(row) = self.messages.iter_mut().find(|row| row.id == id && row.place.is_some()) {
             row.wanted += 1;
@@ -198,36 +201,63 @@ impl Store {
         }
     }
 
+    /// `begin_message`.
+    pub(super) fn begin_message(&mut self, id: &str, onboarding: &str, requester: &str) {
+        if self.messages.iter().any(|row| row.id == id) {
+            return;
+        }
+        self.messages.push(Row {
+            id: id.to_owned(),
+            // No connection is called so.
+            name: usize::MAX,
+            link: onboarding.to_owned(),
+            requester: requester.to_owned(),
+            onboarding: Some(onboarding.to_owned()),
+            place: None,
+            wanted: 1,
+            shown: 1,
+            due: None,
+            tries: 0,
+            fence: 0,
+            owner: 0,
+            lease_until: 0,
+        });
+    }
+
     /// `found_message`.
-    pub(in crate::journal::simulation) fn found_message(&mut self, id: &str, place: &Place, clock: i64) {
+    pub(in crate::onboarding::simulation) fn found_message(&mut self, id: &str, place: &Place, clock: i64) {
         self.changed = true;
-        self.place_message(id, None, Some(place), Some(0), clock);
+        let Some(row) = self.messages.iter_mut().find(|row| row.id == id) else { return };
+        // Whoever has its lease keeps it, and what they note down does not undo this.
+        row.place = Some(place.clone());
+        row.wanted += 1;
+        row.due = Some(clock);
     }
 
     /// `news`.
-    pub(in crate::journal::simulation) fn news_of(&self, message: &str) -> Vec<PendingNews> {
+    pub(in crate::onboarding::simulation) fn news_of(&self, message: &str) -> Vec<PendingNews> {
         let of_message = self.news.iter().filter(|news| news.message == message);
         of_message.map(|news| PendingNews { id: news.id, name: news.name, news: news.news }).collect()
     }
 
     /// `forget_news`.
-    pub(in crate::journal::simulation) fn forget_news(&mut self, id: usize) {
+    pub(in crate::onboarding::simulation) fn forget_news(&mut self, id: usize) {
         self.news.retain(|news| news.id != id);
     }
 
     /// Whether somebody will look at the news of every message that they can be told in.
-    pub(in crate::journal::simulation) fn news_are_looked_at(&self) -> bool {
+    pub(in crate::onboarding::simulation) fn news_are_looked_at(&self) -> bool {
         let waits = |row: &Row| row.place.is_some() && row.due.is_none();
         !self.news.iter().any(|news| self.messages.iter().any(|row| row.id == news.message && waits(row)))
     }
 
-    pub(in crate::journal::simulation) fn message_due(&self, ahead: i64) -> i64 {
+    pub(in crate::onboarding::simulation) fn message_due(&self, ahead: i64) -> i64 {
         let due = |row: &Row| row.due.map(|due| row.lease_until.max(due - ahead));
         self.messages.iter().filter_map(due).min().unwrap_or(i64::MAX)
     }
 
     /// Whether the fence is the message's last one.
-    pub(in crate::journal::simulation) fn holds_message(&self, message: &ClaimedMessage) -> bool {
+    pub(in crate::onboarding::simulation) fn holds_message(&self, message: &ClaimedMessage) -> bool {
         self.messages.iter().any(|row| row.id == message.id && row.fence == message.fence)
     }
 }
@@ -242,6 +272,7 @@ impl Row {
             name: self.name,
             link: self.link.clone(),
             requester: self.requester.clone(),
+            onboarding: self.onboarding.clone(),
             place: self.place.clone(),
             wanted: self.wanted,
             shown: self.shown,
@@ -255,7 +286,7 @@ impl Row {
 
 impl ClaimedMessage {
     /// What it is surely ours for counts from when it was asked for.
-    pub(in crate::journal::simulation) fn counted_from(mut self, asked: i64) -> Self {
+    pub(in crate::onboarding::simulation) fn counted_from(mut self, asked: i64) -> Self {
         self.until = asked + MESSAGE_LEASE;
         self
     }

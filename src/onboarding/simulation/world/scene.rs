@@ -5,16 +5,19 @@ use std::rc::Rc;
 
 use super::people::Action;
 use super::{Command, Event, NO_PLAN, Replica, World};
-use crate::journal::simulation::dice::Dice;
-use crate::journal::simulation::fivetran::{Fivetran, Is};
-use crate::journal::simulation::slack::{Content, Message, Post, Slack};
-use crate::journal::simulation::statistics::Statistics;
-use crate::journal::simulation::store::{MessageWrite, NewCommand, Store, Write};
-use crate::journal::simulation::{CHANNELS, MINUTE, PEOPLE, REQUESTS, SECOND, TEAM, stamp};
 use crate::journal::{Progress, Resting};
 use crate::life::{self, Ask, Change, Intention, Place};
+use crate::onboarding::simulation::dice::Dice;
+use crate::onboarding::simulation::fivetran::{Fivetran, Is};
+use crate::onboarding::simulation::slack::{Content, Message, Post, Slack};
+use crate::onboarding::simulation::sources::SOURCES;
+use crate::onboarding::simulation::statistics::Statistics;
+use crate::onboarding::simulation::store::{MessageWrite, NewCommand, Store, Write};
+use crate::onboarding::simulation::{CHANNELS, MINUTE, PEOPLE, REQUESTS, SECOND, TEAM, stamp};
 use crate::work::{Confirmed, Intent, Work};
 
+/// In one world of so many people ask for several sources at once.
+const SHARE: i64 = 6;
 /// Enough connections for so many to be missing that none is believed to be gone.
 const MANY: usize = 7;
 
@@ -35,7 +38,13 @@ impl World {
                 paused_until: 0,
             })
             .collect::<Vec<_>>();
-        let (fivetran, slack) = (Fivetran::new(skew >= MINUTE, &mut dice), Slack::new(&mut dice));
+        let (mut fivetran, mut slack) = (Fivetran::new(skew >= MINUTE, &mut dice), Slack::new(&mut dice));
+        // An onboarding needs a message that everybody sees and that can be edited.
+        let several = dice.one_in(SHARE);
+        if several {
+            fivetran.names_are_unique = true;
+            (slack.web_api, slack.private) = (true, false);
+        }
         let calm_from = fivetran.weather.ends().max(slack.weather.ends());
         let world = Rc::new_cyclic(|me| {
             RefCell::new(Self {
@@ -62,6 +71,7 @@ impl World {
                 hands: Vec::new(),
                 commands: Vec::new(),
                 reminders: dice.one_in(4),
+                several,
                 landings: Vec::new(),
                 statistics: Statistics::default(),
                 lost_time: 0,
@@ -78,15 +88,17 @@ impl World {
 
     fn populate(&mut self) {
         let unique = self.fivetran.names_are_unique;
+        let several = self.several;
         let names = if unique { self.dice.pick(&[1, 1, 1, 2, 2, 3]) } else { 1 };
-        let names = if unique && self.dice.one_in(24) { MANY } else { names };
+        let names = if several { SOURCES } else { names };
+        let names = if !several && unique && self.dice.one_in(24) { MANY } else { names };
         if unique && self.dice.one_in(6) {
             let (ours, is) =
                 (!self.dice.one_in(3), self.dice.pick(&[Is::Incomplete, Is::Connected, Is::Broken]));
             self.fivetran.seed(0, ours, is);
         } else if unique {
             for name in 0..names {
-                if names == MANY || self.dice.one_in(2) {
+                if names == MANY || self.dice.one_in(if several { 6 } else { 2 }) {
                     self.link_from_before(name);
                 }
             }
@@ -102,9 +114,14 @@ impl World {
             self.is_troubled(until);
         }
         let hurried = self.dice.one_in(2);
-        for _ in 0..self.dice.between(1, 6) {
+        if several {
+            self.plan_several();
+        }
+        let most = if several { 3 } else { 6 };
+        for _ in 0..self.dice.between(1, most) {
             let at = if hurried { self.dice.below(30 * SECOND) } else { self.dice.below(12 * MINUTE) };
-            let action = self.some_action(names, unique);
+            let action =
+                if several { self.some_action_with_several() } else { self.some_action(names, unique) };
             self.plan_action(at, action);
         }
         if self.skew >= MINUTE && self.dice.one_in(2) {
@@ -153,7 +170,7 @@ impl World {
         }
     }
 
-    pub(in crate::journal::simulation) fn one_of(&mut self, many: usize) -> usize {
+    pub(in crate::onboarding::simulation) fn one_of(&mut self, many: usize) -> usize {
         usize::try_from(self.dice.below(many as i64)).unwrap()
     }
 
@@ -200,6 +217,7 @@ impl World {
         self.put_down(&posted, 1, MessageWrite::Placed(editable.then_some(&place)), at);
         let new = NewCommand {
             work: Work::Connect(request),
+            several: None,
             name,
             channel,
             user,

@@ -38,7 +38,7 @@ pub(super) fn leaves_other_ways(failure: &PostFailure) -> bool {
 }
 
 /// `PostError::or`.
-fn or(first: PostFailure, second: PostFailure) -> PostFailure {
+pub(super) fn or(first: PostFailure, second: PostFailure) -> PostFailure {
     let others = match (&first, &second) {
         (PostFailure::Refused(word), PostFailure::Refused(others)) => {
             refusal::closes_the_place(others) && !refusal::closes_the_place(word)
@@ -296,7 +296,7 @@ impl World {
         }
     }
 
-    fn posted(
+    pub(super) fn posted(
         &mut self,
         command: usize,
         card: Option<usize>,
@@ -324,7 +324,7 @@ impl World {
         self.slack.posts.len() - 1
     }
 
-    fn shows(&mut self, message: usize, content: Content) {
+    pub(super) fn shows(&mut self, message: usize, content: Content) {
         self.trace(|| format!("    Slack's message {message} shows {content:?}"));
         let now = self.now;
         let message = &mut self.slack.messages[message];

@@ -2,9 +2,9 @@
 
 use super::Store;
 use super::messages::MessageWrite;
-use crate::journal::simulation::{millis, name_of, number, stamp};
 use crate::journal::{Progress, Then};
 use crate::life::{Change, Connection, State};
+use crate::onboarding::simulation::{millis, name_of, number, stamp};
 
 pub(super) struct Row {
     pub(super) name: usize,
@@ -16,47 +16,47 @@ pub(super) struct Row {
 
 /// A connection as it stands, with its version, and whether its message is behind.
 #[derive(Clone)]
-pub(in crate::journal::simulation) struct Stored {
-    pub(in crate::journal::simulation) connection: Connection,
-    pub(in crate::journal::simulation) version: i64,
-    pub(in crate::journal::simulation) behind: bool,
+pub(in crate::onboarding::simulation) struct Stored {
+    pub(in crate::onboarding::simulation) connection: Connection,
+    pub(in crate::onboarding::simulation) version: i64,
+    pub(in crate::onboarding::simulation) behind: bool,
 }
 
 /// A watched connection in short.
-pub(in crate::journal::simulation) struct Watched {
-    pub(in crate::journal::simulation) name: usize,
-    pub(in crate::journal::simulation) connection: usize,
-    pub(in crate::journal::simulation) version: i64,
-    pub(in crate::journal::simulation) seen: Option<String>,
-    pub(in crate::journal::simulation) tick_at: Option<i64>,
+pub(in crate::onboarding::simulation) struct Watched {
+    pub(in crate::onboarding::simulation) name: usize,
+    pub(in crate::onboarding::simulation) connection: usize,
+    pub(in crate::onboarding::simulation) version: i64,
+    pub(in crate::onboarding::simulation) seen: Option<String>,
+    pub(in crate::onboarding::simulation) tick_at: Option<i64>,
 }
 
 /// `store::change::Write`.
-pub(in crate::journal::simulation) struct Write<'a> {
-    pub(in crate::journal::simulation) change: &'a Change,
-    pub(in crate::journal::simulation) version: i64,
-    pub(in crate::journal::simulation) held: Option<(usize, i64)>,
-    pub(in crate::journal::simulation) progress: Option<(&'a Progress, Then)>,
-    pub(in crate::journal::simulation) message: MessageWrite<'a>,
-    pub(in crate::journal::simulation) reminders: bool,
+pub(in crate::onboarding::simulation) struct Write<'a> {
+    pub(in crate::onboarding::simulation) change: &'a Change,
+    pub(in crate::onboarding::simulation) version: i64,
+    pub(in crate::onboarding::simulation) held: Option<(usize, i64)>,
+    pub(in crate::onboarding::simulation) progress: Option<(&'a Progress, Then)>,
+    pub(in crate::onboarding::simulation) message: MessageWrite<'a>,
+    pub(in crate::onboarding::simulation) reminders: bool,
     /// By the clock of who writes.
-    pub(in crate::journal::simulation) now: i64,
+    pub(in crate::onboarding::simulation) now: i64,
 }
 
 impl Store {
     /// `by_key`.
-    pub(in crate::journal::simulation) fn connection(&self, name: usize) -> Option<Stored> {
+    pub(in crate::onboarding::simulation) fn connection(&self, name: usize) -> Option<Stored> {
         self.connections.iter().find(|row| row.name == name).map(|row| self.stored(row))
     }
 
     /// `by_link`.
-    pub(in crate::journal::simulation) fn connection_of_link(&self, link: &str) -> Option<Stored> {
+    pub(in crate::onboarding::simulation) fn connection_of_link(&self, link: &str) -> Option<Stored> {
         let of_link = self.connections.iter().filter(|row| row.connection.link.id == link);
         of_link.max_by_key(|row| row.connection.link.posted_at).map(|row| self.stored(row))
     }
 
     /// `by_schema`.
-    pub(in crate::journal::simulation) fn connection_of_schema(
+    pub(in crate::onboarding::simulation) fn connection_of_schema(
         &self,
         channel: &str,
         name: usize,
@@ -68,7 +68,11 @@ impl Store {
     }
 
     /// `of_message`.
-    pub(in crate::journal::simulation) fn connections_of(&self, message: &str, name: usize) -> Vec<Stored> {
+    pub(in crate::onboarding::simulation) fn connections_of(
+        &self,
+        message: &str,
+        name: usize,
+    ) -> Vec<Stored> {
         let about = |row: &&Row| row.connection.link.message_id == message || row.name == name;
         self.connections.iter().filter(about).map(|row| self.stored(row)).collect()
     }
@@ -77,13 +81,14 @@ impl Store {
         let mut connection = row.connection.clone();
         let message = self.messages.iter().find(|message| message.id == connection.link.message_id);
         connection.link.message = message.and_then(|message| message.place.clone());
+        connection.link.onboarding = message.and_then(|message| message.onboarding.clone());
         let behind = message.is_some_and(|message| message.place.is_some() && message.wanted > message.shown);
         Stored { connection, version: row.version, behind }
     }
 
     /// The commit of `store::change`: whether the connection changed, and whether the command's
     /// progress was recorded.
-    pub(in crate::journal::simulation) fn write(&mut self, write: &Write<'_>) -> (bool, bool) {
+    pub(in crate::onboarding::simulation) fn write(&mut self, write: &Write<'_>) -> (bool, bool) {
         self.changed = true;
         let Write { change, version, held, progress, ref message, reminders, now } = *write;
         let name = name_of(&change.connection.key);
@@ -124,8 +129,13 @@ impl Store {
             }
             self.keep_news(&link.message_id, name, news);
         }
-        if version == 0 || change.connection.posting.is_some() {
+        let watched = change.connection.watch_until().is_some();
+        let begins = version == 0 || change.connection.posting.is_some();
+        if begins || (!change.show.is_empty() && watched) {
             self.sweep_group(number(&change.connection.key.group_id), now);
+        }
+        if let (Some((command, _)), Some(_), Some(id)) = (held, progress, &link.onboarding) {
+            self.note_join(command, name, id);
         }
         let recorded = match (held, progress) {
             (Some((command, fence)), Some((progress, then))) => self.record(command, fence, progress, then),
@@ -135,7 +145,7 @@ impl Store {
     }
 
     /// `watched`.
-    pub(in crate::journal::simulation) fn watched(&self, group: usize, clock: i64) -> Vec<Watched> {
+    pub(in crate::onboarding::simulation) fn watched(&self, group: usize, clock: i64) -> Vec<Watched> {
         let of_group = |row: &&Row| number(&row.connection.key.group_id) == group && row.watch_until > clock;
         let short = |row: &Row| Watched {
             name: row.name,
@@ -148,7 +158,7 @@ impl Store {
     }
 
     /// `claim_looks`.
-    pub(in crate::journal::simulation) fn claim_looks(&mut self, clock: i64, again: i64) -> Vec<usize> {
+    pub(in crate::onboarding::simulation) fn claim_looks(&mut self, clock: i64, again: i64) -> Vec<usize> {
         self.changed = true;
         let due = |row: &&mut Row| row.connection.look_at.is_some_and(|at| millis(at) <= clock);
         self.connections
@@ -162,24 +172,24 @@ impl Store {
     }
 
     /// `ticked`.
-    pub(in crate::journal::simulation) fn ticked(&self, before: i64) -> Vec<usize> {
+    pub(in crate::onboarding::simulation) fn ticked(&self, before: i64) -> Vec<usize> {
         let ticked = |row: &&Row| row.tick_at.is_some_and(|at| at <= before);
         self.connections.iter().filter(ticked).map(|row| row.name).collect()
     }
 
     /// `missing`.
-    pub(in crate::journal::simulation) fn missing(&self, most: u64) -> u64 {
+    pub(in crate::onboarding::simulation) fn missing(&self, most: u64) -> u64 {
         let missing =
             |row: &&Row| row.connection.missing_since.is_some() && row.connection.link.state != State::Gone;
         most.min(self.connections.iter().filter(missing).count() as u64)
     }
 
-    pub(in crate::journal::simulation) fn look_due(&self, ahead: i64) -> i64 {
+    pub(in crate::onboarding::simulation) fn look_due(&self, ahead: i64) -> i64 {
         let due = |row: &Row| row.connection.look_at.map(|at| millis(at) - ahead);
         self.connections.iter().filter_map(due).min().unwrap_or(i64::MAX)
     }
 
-    pub(in crate::journal::simulation) fn tick_due(&self, ahead: i64) -> i64 {
+    pub(in crate::onboarding::simulation) fn tick_due(&self, ahead: i64) -> i64 {
         let due = |row: &Row| row.tick_at.map(|at| at - ahead);
         self.connections.iter().filter_map(due).min().unwrap_or(i64::MAX)
     }

@@ -1,13 +1,16 @@
 //! Mirrors `server::accept`, `server::commands` and `server::interactivity`, as far as they decide what
 //! becomes a command.
 
+use std::rc::Rc;
+
 use super::process::Bot;
+use super::sources::Several;
 use super::store::NewCommand;
-use super::world::Command;
+use super::world::{Command, World};
 use super::{CHANNELS, REQUESTS, TEAM};
 use crate::journal::{Progress, Stage};
 use crate::life::{Link, State};
-use crate::work::{Confirmed, Request, Work};
+use crate::work::{Confirmed, Onboard, Request, Work};
 
 impl Bot {
     /// `/connect-card SERVICE SCHEMA`, or the button under a question.
@@ -36,7 +39,9 @@ impl Bot {
         let Ok(Some(stored)) = self.db(|store, _| store.connection_of_link(&id)).await else { return };
         let link = &stored.connection.link;
         let here = link.message.as_ref().is_some_and(|place| place.ts == message.to_string());
-        if !here || link.team_id != TEAM || (link.state == State::Waiting && self.now() < link.expires_at) {
+        let alone = link.onboarding.is_some();
+        let stands = !alone && link.state == State::Waiting && self.now() < link.expires_at;
+        if !here || link.team_id != TEAM || stands {
             return;
         }
         let channel = self.world().slack.messages[message].place;
@@ -48,7 +53,11 @@ impl Bot {
         if matches!(link.state, State::Unposted | State::Connected | State::Cancelled | State::Gone) {
             return;
         }
-        let work = Work::Renew { link: link.id.clone(), requester: None, request: link.request.clone() };
+        let (id, requester, request) = (link.id.clone(), None, link.request.clone());
+        let work = match link.onboarding {
+            Some(_) => Work::Open { link: id, requester, request },
+            None => Work::Renew { link: id, requester, request },
+        };
         let stage = Stage::Deliver { connection: link.connection_id.clone(), existed: true };
         self.accept(name, channel, user, work, Progress::of(stage)).await;
     }
@@ -81,8 +90,20 @@ impl Bot {
 
     /// `Intake::accept`, with the writer that voids what was not promised in time.
     async fn accept(&self, name: usize, channel: usize, user: usize, work: Work, progress: Progress) {
+        self.accept_several(name, (channel, user), work, None, progress).await;
+    }
+
+    /// The same, of one source or several: the numbers that follow are for those.
+    pub(super) async fn accept_several(
+        &self,
+        name: usize,
+        (channel, user): (usize, usize),
+        work: Work,
+        several: Option<Rc<Onboard>>,
+        progress: Progress,
+    ) {
         let (life, accepted_at) = (self.life, self.clock());
-        let new = NewCommand { work, name, channel, user, progress, accepted_at };
+        let new = NewCommand { work, several, name, channel, user, progress, accepted_at };
         let (command, slow) = {
             let mut world = self.world();
             let now = world.now;
@@ -90,6 +111,7 @@ impl Bot {
             let command = world.commands.len() - 1;
             world.store.room(command);
             world.slack.open_url(now);
+            world.make_room_for_parts(command);
             (command, world.database_trouble < i64::MAX && world.dice.one_in(8))
         };
         self.trace(|| format!("command {command}: {:?} of {name} in {channel}", new.work.intent()));
@@ -139,5 +161,41 @@ impl Bot {
         world.statistics.voided += 1;
         // One that another process has taken meanwhile is at work, and ends as any.
         world.commands[command].refused = world.store.rows[command].as_ref().is_none_or(|row| row.fence == 1);
+    }
+}
+
+impl World {
+    /// The commands of the sources of one of several: nothing, until it is expanded.
+    fn make_room_for_parts(&mut self, parent: usize) {
+        let new = self.commands[parent].new.clone();
+        let Some(onboard) = &new.several else { return };
+        for source in &onboard.sources {
+            let mut request = source.clone();
+            request.onboarding = Some(format!("c{parent}"));
+            let name = super::number(&request.target.connection_name());
+            let part = NewCommand { work: Work::Connect(request), several: None, name, ..new.clone() };
+            self.commands.push(Command::new(part, self.now));
+            self.store.room(self.commands.len() - 1);
+            self.slack.no_url();
+        }
+    }
+}
+
+impl Bot {
+    /// `/connect-card SERVICE, SERVICE CUSTOMER`.
+    pub(super) async fn ask_for_all_of(self, asked: Several) {
+        let onboard = asked.onboard();
+        let Some(first) = onboard.sources.first().cloned() else { return };
+        let name = asked.first;
+        let (work, several) = (Work::Connect(first), Some(Rc::new(onboard)));
+        self.accept_several(name, (asked.channel, asked.user), work, several, Progress::default()).await;
+    }
+
+    /// `/connect-card SERVICE CUSTOMER`.
+    pub(super) async fn ask_for_single(self, name: usize, channel: usize, user: usize, customer: usize) {
+        let request = Several::request(name, Some(customer), false);
+        let work = Work::Connect(request);
+        let progress = Progress::of(Stage::default());
+        self.accept_several(name, (channel, user), work, None, progress).await;
     }
 }

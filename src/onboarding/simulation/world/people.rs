@@ -2,16 +2,34 @@
 //! at Fivetran or in Slack by themselves.
 
 use super::World;
-use crate::journal::simulation::fivetran::Is;
-use crate::journal::simulation::slack::Content;
-use crate::journal::simulation::{CHANNELS, MINUTE, SECOND};
 use crate::journal::{Notice, Problem};
 use crate::life::State;
+use crate::onboarding::simulation::fivetran::Is;
+use crate::onboarding::simulation::slack::Content;
+use crate::onboarding::simulation::sources::Several;
+use crate::onboarding::simulation::{CHANNELS, MINUTE, SECOND};
 use crate::work::{Confirmed, Work};
 
 /// What somebody does at some moment.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Action {
+    /// Somebody asks for several sources at once.
+    Several(Several),
+    /// Somebody asks for one source of a customer.
+    Single {
+        name: usize,
+        channel: usize,
+        user: usize,
+        customer: usize,
+    },
+    PressSource {
+        name: usize,
+        user: usize,
+    },
+    /// A customer goes through all sources, one after another.
+    WalkThrough {
+        user: usize,
+    },
     Connect {
         name: usize,
         channel: usize,
@@ -79,6 +97,12 @@ impl World {
         let action = self.actions[action];
         self.trace(|| format!("{action:?}"));
         match action {
+            Action::Several(asked) => self.served(move |bot| bot.ask_for_all_of(asked)),
+            Action::Single { name, channel, user, customer } => {
+                self.served(move |bot| bot.ask_for_single(name, channel, user, customer));
+            }
+            Action::PressSource { name, user } => self.press_source(name, user),
+            Action::WalkThrough { user } => self.walk_through(user),
             Action::Connect { name, channel, user } => {
                 self.served(move |bot| bot.connect(name, channel, user, Confirmed::No, false));
             }
@@ -162,7 +186,7 @@ impl World {
     }
 
     /// Whoever is told something may press the button that comes with it.
-    pub(in crate::journal::simulation) fn may_answer(&mut self, command: usize, notice: &Notice) {
+    pub(in crate::onboarding::simulation) fn may_answer(&mut self, command: usize, notice: &Notice) {
         let (name, channel, user, work) = {
             let new = &self.commands[command].new;
             (new.name, new.channel, new.user, &new.work)

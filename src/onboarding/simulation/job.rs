@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::{CHANNELS, PEOPLE};
-use crate::work::Work;
+use crate::work::{Onboard, Work};
 
 /// A command in hand: `worker::deliver::Job`.
 #[derive(Clone)]
@@ -15,6 +15,8 @@ pub(super) struct Job {
     pub(super) channel: usize,
     pub(super) user: usize,
     pub(super) work: Rc<Work>,
+    /// What a command of several sources asks for.
+    pub(super) several: Option<Rc<Onboard>>,
 }
 
 impl Job {

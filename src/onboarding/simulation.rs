@@ -2,7 +2,7 @@
 //! and look at connections, a store, Fivetran and Slack as models under one virtual clock, with
 //! crashes and standstills between any two effects.
 //!
-//! The machines are the real ones: [`super::Journal`] and [`crate::life`]. What stands between them and
+//! The machines are the real ones: [`crate::journal::Journal`] and [`crate::life`]. What stands between them and
 //! the world in the worker, the outbox and the watcher is mirrored here line by line, and each mirror
 //! names what it mirrors. What must hold is read from the models' logs, never from a row. A seed that
 //! fails is replayed with its whole trace by `CONNECT_CARD_SEED=n cargo test simulation -- --nocapture`,
@@ -16,9 +16,11 @@ mod intake;
 mod job;
 mod link;
 mod note;
+mod onboarding;
 mod outbox;
 mod process;
 mod slack;
+mod sources;
 mod statistics;
 mod store;
 mod verdict;
@@ -59,7 +61,7 @@ const HOUR: i64 = 60 * MINUTE;
 const UNLISTED: i64 = 90 * SECOND;
 
 /// A card is its number at Fivetran.
-type Outcome = super::Outcome<usize>;
+type Outcome = crate::journal::Outcome<usize>;
 
 /// The workspace.
 const TEAM: &str = "T";

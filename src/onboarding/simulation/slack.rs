@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::dice::Dice;
+use super::sources::Sources;
 use super::{CALL_TIMEOUT, CHANNELS, Fate, MINUTE, Weather};
 use crate::journal::PostFailure;
 use crate::life::State;
@@ -19,6 +20,8 @@ pub(super) enum Content {
     Link { card: usize, link: usize },
     /// How a link stands, and whether its customer is asked to do something about it.
     Settled { state: State, link: usize, connection: usize, asks: bool },
+    /// How the sources of one customer stand; never a link.
+    Sources(Sources),
 }
 
 pub(super) struct Message {
@@ -109,6 +112,11 @@ impl Slack {
 
     pub(super) fn open_url(&mut self, now: i64) {
         self.urls.push((now, 0));
+    }
+
+    /// A command that has none.
+    pub(super) fn no_url(&mut self) {
+        self.urls.push((i64::MIN / 2, USES));
     }
 
     pub(super) fn fate(&self, now: i64, dice: &mut Dice) -> Fate<PostFailure> {

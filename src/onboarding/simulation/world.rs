@@ -4,6 +4,7 @@
 mod faults;
 mod people;
 mod scene;
+mod several;
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
@@ -141,6 +142,12 @@ pub(super) struct Command {
     pub(super) idle_waits: u32,
     /// From before the run: its link was there already.
     pub(super) prior: bool,
+    /// Whether its connection has become part of an onboarding.
+    pub(super) joined: bool,
+    /// The sources of it that its person was told are not in the message.
+    pub(super) reported: Vec<usize>,
+    /// How often a thread has surely heard of the end of the onboarding that it began.
+    pub(super) ends_told: u32,
 }
 
 pub(super) struct World {
@@ -171,6 +178,8 @@ pub(super) struct World {
     pub(super) hands: Vec<Hand>,
     pub(super) commands: Vec<Command>,
     pub(super) reminders: bool,
+    /// Whether people ask for several sources at once.
+    pub(super) several: bool,
     pub(super) landings: Vec<(usize, i64)>,
     pub(super) statistics: Statistics,
     /// For how long processes were down or stood still.
@@ -434,6 +443,9 @@ impl Command {
             unseen: 0,
             idle_waits: 0,
             prior: false,
+            joined: false,
+            reported: Vec::new(),
+            ends_told: 0,
         }
     }
 }

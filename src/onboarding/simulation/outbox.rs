@@ -87,14 +87,19 @@ impl Bot {
             return Ok(Brought::Shown);
         }
         let Some(place) = place else { return self.tell_thread(message, None).await };
+        let onboarding = self.onboarding_shown(message).await?;
         let connections = self.connections_of(message).await?;
-        if message.wanted > message.shown
-            && let Some(link) = shown_by(message, &connections)
-        {
+        let link = if onboarding.is_none() { shown_by(message, &connections) } else { None };
+        if message.wanted > message.shown && (link.is_some() || onboarding.is_some()) {
             if self.lease_left(message) < CALL_TIMEOUT {
                 return Ok(self.again(message, None));
             }
-            if let Err(error) = self.put_settled(place, message, &link).await {
+            let put = match (&onboarding, &link) {
+                (Some(onboarding), _) => self.put_sources(place, message, onboarding).await,
+                (None, Some(link)) => self.put_settled(place, message, link).await,
+                (None, None) => Ok(()),
+            };
+            if let Err(error) = put {
                 let brought = self.failed(message, &error);
                 if let Brought::Again(_) = brought {
                     return Ok(brought);
@@ -103,7 +108,14 @@ impl Bot {
                 return Ok(if let Brought::Again(_) = told { told } else { brought });
             }
         }
-        self.tell_thread(message, Some(place)).await
+        let told = self.tell_thread(message, Some(place)).await?;
+        match (told, onboarding) {
+            (Brought::Shown, Some(onboarding)) => Ok(match self.tell_done(&onboarding, place).await? {
+                Ok(()) => Brought::Shown,
+                Err(pause) => self.again(message, Some(pause)),
+            }),
+            (told, _) => Ok(told),
+        }
     }
 
     async fn connections_of(&self, message: &ClaimedMessage) -> Result<Vec<Stored>, StoreError> {
@@ -222,6 +234,9 @@ impl Bot {
     async fn try_to_make_good(&self, message: &ClaimedMessage) -> Result<(), StoreError> {
         let clock = self.clock();
         self.db(|store, _| store.disturb_message(&message.id, clock)).await?;
+        if message.onboarding.is_some() {
+            return Ok(());
+        }
         for mut stored in self.connections_of(message).await? {
             while stored.connection.link.message_id == message.id {
                 let change = life::next(&stored.connection, Event::Hidden, false, self.now());

@@ -3,13 +3,17 @@
 
 mod connections;
 mod messages;
+mod onboardings;
 
-use super::LEASE;
-use crate::journal::simulation::millis;
+use std::rc::Rc;
+
+use super::{CHANNELS, LEASE};
 use crate::journal::{Progress, Then};
-use crate::work::Work;
+use crate::onboarding::simulation::millis;
+use crate::work::{Onboard, Work};
 pub(super) use connections::{Stored, Watched, Write};
 pub(super) use messages::{Brought, ClaimedMessage, MessageWrite, PendingNews};
+pub(super) use onboardings::message_of;
 
 /// The lease of a process that keeps prolonging it.
 const RENEWED: i64 = i64::MAX;
@@ -17,6 +21,8 @@ const RENEWED: i64 = i64::MAX;
 #[derive(Clone)]
 pub(super) struct Row {
     pub(super) work: Work,
+    /// What a command of several sources asks for; its `work` is the first of them.
+    pub(super) several: Option<Rc<Onboard>>,
     pub(super) name: usize,
     pub(super) channel: usize,
     pub(super) user: usize,
@@ -45,9 +51,31 @@ pub(super) struct Store {
     connections: Vec<connections::Row>,
     messages: Vec<messages::Row>,
     news: Vec<messages::News>,
+    several: onboardings::Rows,
     sweeps: Vec<Sweep>,
     /// Something has changed since the last look at what is due.
     pub(super) changed: bool,
+}
+
+/// `Intake::accept`: what no two open commands may be about.
+fn subject(work: &Work, several: Option<&Onboard>, channel: usize, user: usize) -> String {
+    match (several, work) {
+        (Some(onboard), _) => onboard.subject(CHANNELS[channel]),
+        (None, Work::Open { link, .. }) => format!("open {link} {user}"),
+        (None, work) => work.subject(),
+    }
+}
+
+impl Row {
+    fn subject(&self) -> String {
+        subject(&self.work, self.several.as_deref(), self.channel, self.user)
+    }
+}
+
+impl NewCommand {
+    fn subject(&self) -> String {
+        subject(&self.work, self.several.as_deref(), self.channel, self.user)
+    }
 }
 
 impl Store {
@@ -65,12 +93,13 @@ impl Store {
 
     /// `accept`: false if it has a twin, or was voided before.
     pub(super) fn accept(&mut self, command: usize, new: &NewCommand, owner: usize, now: i64) -> bool {
-        let twin = |row: &Row| row.ended_at.is_none() && row.work.subject() == new.work.subject();
+        let twin = |row: &Row| row.ended_at.is_none() && row.subject() == new.subject();
         if self.rows.iter().flatten().any(twin) || self.room(command).is_some() {
             return false;
         }
         *self.room(command) = Some(Row {
             work: new.work.clone(),
+            several: new.several.clone(),
             name: new.name,
             channel: new.channel,
             user: new.user,
@@ -99,6 +128,7 @@ impl Store {
     fn accept_tombstone(&mut self, command: usize, new: &NewCommand, owner: usize, now: i64) {
         *self.room(command) = Some(Row {
             work: new.work.clone(),
+            several: new.several.clone(),
             name: new.name,
             channel: new.channel,
             user: new.user,
@@ -255,6 +285,8 @@ const SWEEP_LEASE: i64 = 120_000;
 #[derive(Clone)]
 pub(super) struct NewCommand {
     pub(super) work: Work,
+    /// What a command of several sources asks for; its `work` is the first of them.
+    pub(super) several: Option<Rc<Onboard>>,
     pub(super) name: usize,
     pub(super) channel: usize,
     pub(super) user: usize,

@@ -63,6 +63,11 @@ impl World {
     /// A second channel gets a link only if somebody said so there.
     fn witness_channel(&mut self, message: usize, id: usize) {
         let post = &self.slack.posts[self.slack.messages[message].shown_by];
+        // What somebody sees alone is in no channel.
+        let alone = |command: usize| self.commands[command].new.work.intent() == Intent::Open;
+        if alone(post.command) {
+            return;
+        }
         let confirmed = |command: usize| {
             let intent = self.commands[command].new.work.intent();
             matches!(intent, Intent::PostHere | Intent::Reauthorise)
@@ -73,6 +78,7 @@ impl World {
             .slack
             .posts
             .iter()
+            .filter(|other| !alone(other.command))
             .filter(|other| other.card.is_some_and(|card| self.fivetran.cards[card].connection == id));
         for other in of_same {
             let (first, second) = if began(other) < began(post) { (other, post) } else { (post, other) };
@@ -103,11 +109,19 @@ impl World {
         let Content::Settled { state, connection, asks, .. } = self.slack.messages[message].content else {
             return;
         };
-        let now = self.now;
+        if !late && !self.is_so(message, state, connection, asks) {
+            self.violate(|| {
+                format!("message {message} shows {state:?}, which connection {connection} never was")
+            });
+        }
+    }
+
+    /// Whether a connection was lately how a message says it is.
+    pub(super) fn is_so(&self, message: usize, state: State, connection: usize, asks: bool) -> bool {
         let one = &self.fivetran.connections[connection];
         // What a look has shown may be this old when its edit arrives.
-        let old = now - 10 * MINUTE - self.skew - self.lost_time;
-        let so = match state {
+        let old = self.now - 10 * MINUTE - self.skew - self.lost_time;
+        match state {
             State::Connected => one.was(Is::Connected, old),
             // One that nobody could look at is judged by what the command was for.
             State::Lapsed => one.was(Is::Connected, old) || !self.was_seen(message, connection),
@@ -123,11 +137,6 @@ impl World {
             }
             State::Cancelled => one.was(Is::Deleted, old),
             _ => true,
-        };
-        if !so && !late {
-            self.violate(|| {
-                format!("message {message} shows {state:?}, which connection {connection} never was")
-            });
         }
     }
 
@@ -139,8 +148,10 @@ impl World {
             let last = one.denied.last().copied().unwrap_or(i64::MIN);
             let first =
                 one.denied.iter().copied().find(|&at| one.seen.iter().all(|&seen| seen < at || seen > last));
-            let shown_gone = self.slack.messages.iter().any(|message| {
-                matches!(message.content, Content::Settled { state: State::Gone, connection, .. } if connection == *id)
+            let shown_gone = self.slack.messages.iter().any(|message| match &message.content {
+                Content::Settled { state, connection, .. } => *state == State::Gone && connection == id,
+                Content::Sources(sources) => sources.shows_gone(*id),
+                Content::Link { .. } => false,
             });
             *id != connection
                 && !one.is_deleted()
@@ -174,7 +185,9 @@ impl World {
         let old = self.now - 10 * MINUTE - self.skew - self.lost_time;
         let one = &self.fivetran.connections[connection];
         let is = if news == News::Broken { Is::Broken } else { Is::Connected };
-        if !one.was(is, old) {
+        // Between two lists a connection can have been otherwise, unseen.
+        let heard = one.seen.last().is_some_and(|&at| one.was(is, at));
+        if !one.was(is, old) && !heard {
             self.violate(|| format!("somebody is told {news:?} of connection {connection}, which is not so"));
         }
     }
@@ -212,7 +225,7 @@ impl World {
     fn works_for(&self, message: usize) -> i64 {
         match self.slack.messages[message].content {
             Content::Link { card, .. } => self.fivetran.cards[card].expires_at - self.now,
-            Content::Settled { .. } => 0,
+            Content::Settled { .. } | Content::Sources(_) => 0,
         }
     }
 

@@ -1,0 +1,384 @@
+//! Mirrors `worker::onboard`: a command of several sources, from its expansion to its end. What it does next
+//! is the real [`crate::onboarding`]'s decision.
+
+mod source;
+mod verdict;
+
+use std::rc::Rc;
+use std::time::Duration;
+
+use super::deliver::Way;
+use super::job::{Job, place_name};
+use super::process::{Bot, StoreError};
+use super::slack::{Content, Message};
+use super::sources::Sources;
+use super::statistics::Ended;
+use super::store::{Brought, ClaimedMessage};
+use super::{CALL_TIMEOUT, CHANNELS, Outcome, span};
+use crate::journal::{
+    COMPANY_LOOKS, Company, Ending, FIRST_FENCE, Notice, PostFailure, Problem, Progress, Stage, Then,
+    WEB_API_DEADLINE,
+};
+use crate::life::{self, Place};
+use crate::onboarding::{GLANCE, LATE_GLANCE, Onboarding, Posting, Step, Unposted};
+use crate::work::Onboard;
+pub(super) use source::Arrived;
+
+/// What is told alone of a command of several sources.
+#[derive(Clone, Debug)]
+pub(super) enum Report {
+    /// Which sources are not in the message, and whether that is not there.
+    Missing(Vec<usize>, Option<Unposted>),
+    /// Whether several organisations may see it.
+    Question,
+}
+
+impl Bot {
+    /// `Worker::onboard`.
+    pub(super) async fn onboard(&self, job: &Job, onboard: Rc<Onboard>) {
+        if !self.may_be_seen(job, &onboard).await {
+            return;
+        }
+        let Some((onboarding, commands)) = self.expanded(job).await else { return };
+        for command in commands {
+            self.carry(command, FIRST_FENCE);
+        }
+        let mut posting = Posting::default();
+        loop {
+            if !self.is_held(job) {
+                return self.lost(job);
+            }
+            let seen = self.db(|store, _| store.onboarding(&onboarding.id)).await;
+            let pause = match seen {
+                Ok(Some(seen)) => match posting.next(&seen, &job.id(), self.age(job)) {
+                    Step::Post => match self.post_onboarding(job, &seen, &mut posting).await {
+                        Some(pause) => pause,
+                        None => continue,
+                    },
+                    Step::Draw => match self.draw_anew(&seen.message_id).await {
+                        Ok(()) => {
+                            posting.drawn = true;
+                            continue;
+                        }
+                        Err(StoreError) => posting.pause(Duration::ZERO),
+                    },
+                    Step::End => return self.end_onboarding(job, &seen, &posting).await,
+                    Step::Wait(pause) => pause,
+                },
+                Ok(None) => LATE_GLANCE,
+                Err(StoreError) => posting.pause(Duration::ZERO),
+            };
+            self.sleep(span(pause)).await;
+        }
+    }
+
+    /// `LeaseGuard::is_held`.
+    fn is_held(&self, job: &Job) -> bool {
+        let world = self.world();
+        !world.hands[job.hand].lost && world.lease_left(self.replica) > 0
+    }
+
+    fn age(&self, job: &Job) -> jiff::SignedDuration {
+        let accepted_at = self.world().store.row(job.command).accepted_at;
+        jiff::SignedDuration::from_millis(self.clock() - accepted_at)
+    }
+
+    /// `Worker::may_be_seen`.
+    async fn may_be_seen(&self, job: &Job, onboard: &Onboard) -> bool {
+        if !onboard.is_for_few() || !self.world().slack.edits() {
+            return true;
+        }
+        let mut pauses = Posting::default();
+        loop {
+            match self.db(|store, _| store.is_expanded(job.command)).await {
+                Ok(true) => return true,
+                Ok(false) => break,
+                Err(StoreError) => self.sleep(span(pauses.pause(Duration::ZERO))).await,
+            }
+        }
+        for look in 1..=COMPANY_LOOKS {
+            match self.company(job).await {
+                Company::Few | Company::Hidden => break,
+                Company::Many(others) => {
+                    if let Some(ending) = self.reported(job, &Report::Question).await {
+                        let notice = Notice::from(Problem::Shared(others));
+                        let stage = Stage::Tell { notice, connection: None };
+                        self.close_onboarding(job, stage.over(ending)).await;
+                    }
+                    return false;
+                }
+                Company::Untold if look == COMPANY_LOOKS => {}
+                Company::Untold => self.sleep(span(pauses.pause(Duration::ZERO))).await,
+            }
+        }
+        true
+    }
+
+    /// `Worker::expanded`.
+    async fn expanded(&self, job: &Job) -> Option<(life::Onboarding, Vec<usize>)> {
+        let mut pauses = Posting::default();
+        loop {
+            let (life, clock) = (self.life, self.clock());
+            let (command, fence) = (job.command, job.fence);
+            match self.db(|store, now| store.expand(command, fence, life, clock, now)).await {
+                Ok(Some(expanded)) => {
+                    let mut world = self.world();
+                    world.statistics.expansions += u64::from(!expanded.1.is_empty());
+                    world.statistics.added_to_open += u64::from(expanded.0.id != job.id());
+                    return Some(expanded);
+                }
+                Ok(None) => {
+                    self.lost(job);
+                    return None;
+                }
+                Err(StoreError) => self.sleep(span(pauses.pause(Duration::ZERO))).await,
+            }
+        }
+    }
+
+    /// `Worker::post_onboarding`.
+    async fn post_onboarding(&self, job: &Job, seen: &Onboarding, posting: &mut Posting) -> Option<Duration> {
+        self.permit().await;
+        let held = match self.claim_message(&seen.message_id).await {
+            Ok(Some(held)) => held,
+            Ok(None) => return Some(GLANCE),
+            Err(StoreError) => return Some(posting.pause(Duration::ZERO)),
+        };
+        let (now, age) = (self.clock(), self.age(job));
+        let pause = match &held.place {
+            Some(_) => None,
+            None => match self.put_onboarding(job, seen).await {
+                Ok((post, place)) => {
+                    posting.posted = true;
+                    let mut pauses = Posting::default();
+                    while self.db(|store, _| store.found_message(&held.id, &place, now)).await.is_err() {
+                        self.sleep(span(pauses.pause(Duration::ZERO))).await;
+                    }
+                    // Who stood still until somebody else had the command may have made a copy.
+                    let left = !self.world().store.holds(job.command, job.fence);
+                    self.world().wrote_down(post, left);
+                    None
+                }
+                Err(failure) => {
+                    self.world().statistics.onboardings_unposted += 1;
+                    posting.failed(failure, age)
+                }
+            },
+        };
+        let _ = self.db(|store, _| store.record_message(&held, Brought::Again(now), now)).await;
+        pause
+    }
+
+    /// `Delivery::post_for_all`, of the message of an onboarding.
+    async fn put_onboarding(&self, job: &Job, seen: &Onboarding) -> Result<(usize, Place), PostFailure> {
+        if !self.holds_for(job.hand, CALL_TIMEOUT) {
+            return Err(PostFailure::NotSent);
+        }
+        self.world().commands[job.command].posts += 1;
+        let (command, hand, channel) = (job.command, job.hand, job.channel);
+        let content = Content::Sources(Sources::of(seen));
+        let sent = self.slack(Some(job), None, move |world, sent| {
+            world.reaches(Way::WebApi(channel), command)?;
+            let post = world.posted(command, None, channel, hand, sent);
+            world.slack.messages.push(Message {
+                place: channel,
+                content,
+                since: world.now,
+                settled_at: i64::MAX,
+                editable: true,
+                deleted: false,
+                post,
+                shown_by: post,
+                late_by: None,
+            });
+            let message = world.slack.messages.len() - 1;
+            world.statistics.onboardings_posted += 1;
+            world.witness_onboarding(message, sent.late);
+            Ok((post, message))
+        });
+        let (post, message) = sent.await?;
+        self.world().slack.posts[post].heard = true;
+        Ok((post, Place { channel: place_name(channel), ts: message.to_string() }))
+    }
+
+    /// `Worker::drawn_anew`.
+    async fn draw_anew(&self, message: &str) -> Result<(), StoreError> {
+        let clock = self.clock();
+        self.db(|store, _| store.disturb_message(message, clock)).await?;
+        self.show_now(message).await;
+        Ok(())
+    }
+
+    /// `Worker::end_onboarding`, and of `reply::onboarding::report` whether there is anything to tell.
+    async fn end_onboarding(&self, job: &Job, seen: &Onboarding, posting: &Posting) {
+        let id = job.id();
+        let missing: Vec<_> = seen.missing(&id).map(|source| super::name_of(&source.key)).collect();
+        let is_elsewhere = seen.id != id && missing.len() < seen.of(&id).count();
+        let ending = match missing.is_empty() && posting.given_up.is_none() && !is_elsewhere {
+            true => Ending::Delivered,
+            false => {
+                let report = Report::Missing(missing, posting.given_up.clone());
+                let Some(ending) = self.reported(job, &report).await else { return };
+                ending
+            }
+        };
+        if seen.message.is_none() && seen.shown().next().is_none() {
+            self.finish(seen).await.ok();
+        }
+        self.close_onboarding(job, Stage::default().over(ending)).await;
+    }
+
+    /// `Worker::close_onboarding`.
+    async fn close_onboarding(&self, job: &Job, stage: Stage) {
+        let progress = Progress::of(stage.clone());
+        let then = Then::End(self.now());
+        {
+            let at = self.moment();
+            let ended = Ended { stage, at, past_deadline: false, last: Outcome::Told };
+            self.world().commands[job.command].ends.push((job.fence, ended));
+        }
+        if self.record_progress(job, &progress, then).await {
+            self.trace(|| format!("command {} of several has ended", job.command));
+            self.world().drop_hand(job.hand, false);
+        } else {
+            self.lost(job);
+        }
+    }
+
+    /// `Worker::reported`.
+    async fn reported(&self, job: &Job, report: &Report) -> Option<Ending> {
+        let mut pauses = Posting::default();
+        loop {
+            self.permit().await;
+            let report = report.clone();
+            let command = job.command;
+            let told = self
+                .whisper_to(job, move |world| {
+                    world.statistics.reports += 1;
+                    match &report {
+                        Report::Missing(missing, unposted) => {
+                            world.witness_report(command, missing, unposted.as_ref());
+                        }
+                        Report::Question => {
+                            world.statistics.onboardings_asked += 1;
+                            world.may_answer_for_all(command);
+                        }
+                    }
+                })
+                .await;
+            let failure = match told {
+                Ok(()) => return Some(Ending::Told),
+                Err(failure) => failure,
+            };
+            if !self.is_held(job) {
+                self.lost(job);
+                return None;
+            }
+            let late = self.age(job) > WEB_API_DEADLINE;
+            if late || matches!(failure, PostFailure::Refused(_)) {
+                return Some(Ending::Undeliverable);
+            }
+            let asked = match failure {
+                PostFailure::Later { pause, .. } => pause,
+                PostFailure::Throttled(pause) => pause.unwrap_or_default(),
+                _ => Duration::ZERO,
+            };
+            self.sleep(span(pauses.pause(asked))).await;
+        }
+    }
+
+    /// `Delivery::whisper`: `seen` by the person once Slack shows it.
+    pub(super) async fn whisper_to(
+        &self,
+        job: &Job,
+        seen: impl Fn(&mut super::world::World) + Clone + 'static,
+    ) -> Result<(), PostFailure> {
+        let person = CHANNELS.len() + job.user;
+        let mut failure = PostFailure::Refused("the response_url is dead".to_owned());
+        for way in [Way::Url, Way::WebApi(job.channel), Way::WebApi(person)] {
+            if !self.holds_for(job.hand, CALL_TIMEOUT) {
+                return Err(PostFailure::NotSent);
+            }
+            let (command, hand, seen) = (job.command, job.hand, seen.clone());
+            let sent = self.slack(Some(job), None, move |world, sent| {
+                world.reaches(way, command)?;
+                world.posted(command, None, person, hand, sent);
+                seen(world);
+                Ok(())
+            });
+            match sent.await {
+                Ok(()) => return Ok(()),
+                Err(error) => failure = super::deliver::or(failure, error),
+            }
+        }
+        Err(failure)
+    }
+
+    /// `Store::finish_onboarding`.
+    async fn finish(&self, onboarding: &Onboarding) -> Result<bool, StoreError> {
+        let (id, clock) = (onboarding.id.clone(), self.clock());
+        let done = self.db(|store, _| store.finish_onboarding(&id, clock)).await?;
+        self.world().statistics.onboardings_done += u64::from(done);
+        Ok(done)
+    }
+
+    /// `Outbox::onboarding`.
+    pub(super) async fn onboarding_shown(
+        &self,
+        message: &ClaimedMessage,
+    ) -> Result<Option<Onboarding>, StoreError> {
+        let Some(id) = &message.onboarding else { return Ok(None) };
+        let Some(mut seen) = self.db(|store, _| store.onboarding(id)).await? else { return Ok(None) };
+        let now = self.now();
+        if seen.done_at.is_none() && seen.is_done() && self.finish(&seen).await? {
+            seen.done_at = Some(now);
+        }
+        Ok(Some(seen))
+    }
+
+    /// `Outbox::tell_done`: whether it was said, or needs not be; otherwise for how long Slack asks it to wait.
+    pub(super) async fn tell_done(
+        &self,
+        onboarding: &Onboarding,
+        place: &Place,
+    ) -> Result<Result<(), Duration>, StoreError> {
+        let (_, all) = onboarding.progress();
+        if onboarding.is_told || onboarding.done_at.is_none() || !onboarding.is_done() || all == 0 {
+            return Ok(Ok(()));
+        }
+        let (message, id) = (super::deliver::edited(place), onboarding.id.clone());
+        let told = self.slack(None, None, move |world, sent| {
+            world.slack.update(message)?;
+            world.witness_done(message, &id, sent.clear);
+            Ok(())
+        });
+        match told.await {
+            Err(PostFailure::Later { pause, .. }) => return Ok(Err(pause)),
+            Err(PostFailure::Throttled(pause)) => return Ok(Err(pause.unwrap_or_default())),
+            Err(PostFailure::NotSent) => return Ok(Err(Duration::ZERO)),
+            _ => {}
+        }
+        self.db(|store, _| store.told_onboarding(&onboarding.id)).await?;
+        Ok(Ok(()))
+    }
+
+    /// `WebApi::update`, of the message of an onboarding.
+    pub(super) async fn put_sources(
+        &self,
+        place: &Place,
+        held: &ClaimedMessage,
+        onboarding: &Onboarding,
+    ) -> Result<(), PostFailure> {
+        let (message, life) = (super::deliver::edited(place), self.life);
+        let content = Content::Sources(Sources::of(onboarding));
+        self.slack(None, Some(held), move |world, sent| {
+            world.slack.update(message)?;
+            world.statistics.onboardings_drawn += 1;
+            world.shows(message, content);
+            world.slack.messages[message].late_by = sent.late.then_some(life);
+            world.witness_onboarding(message, sent.late);
+            Ok(())
+        })
+        .await
+    }
+}
