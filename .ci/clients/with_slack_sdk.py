@@ -17,7 +17,7 @@ import stand_ins
 from slack_sdk import WebClient
 from slack_sdk.errors import SlackApiError
 from slack_sdk.models.blocks import (
-    ActionsBlock, Block, ButtonElement, DividerBlock, InputBlock, Option, PlainTextInputElement, SectionBlock,
+    ActionsBlock, Block, ButtonElement, DividerBlock, InputBlock, Option, OptionGroup, PlainTextInputElement, SectionBlock,
 )
 from slack_sdk.models.views import View
 from slack_sdk.signature import SignatureVerifier
@@ -356,6 +356,9 @@ def refusals(shown):
                 again = View(**shown).to_dict()
             elif "options" in shown:
                 again = {"options": [Option(**option).to_dict() for option in shown["options"]]}
+            elif "option_groups" in shown:
+                groups = [OptionGroup(**group).to_dict() for group in shown["option_groups"]]
+                again = {"option_groups": groups}
             else:
                 parsed = Block.parse_all(shown.get("blocks", []))
                 again = {**shown, "blocks": [block.to_dict() for block in parsed]} if parsed else shown

@@ -32,7 +32,7 @@ use crate::server::connected::lead::Presses;
 use crate::server::connected::visit::Visits;
 use crate::server::doctor::Doctor;
 use crate::server::events::Events;
-use crate::server::form::Forms;
+use crate::server::form::{Changes, Forms};
 use crate::server::health::{Health, Reached};
 use crate::server::home::{Homes, Places};
 use crate::server::interactivity::Interactivity;
@@ -254,6 +254,7 @@ impl Parts {
             audience: self.audience,
             words: Arc::clone(&words),
             intake: intake.clone(),
+            changes: Changes::default(),
         });
         let doctor = Doctor {
             clock: clock.clone(),

@@ -6,6 +6,7 @@
 //! links lead nowhere. Must not know how a sentence is made: it calls what `reply` offers everybody.
 
 mod digests;
+mod forms;
 mod homes;
 mod onboardings;
 mod samples;
@@ -28,11 +29,10 @@ use crate::fivetran::tasks::Cause;
 use crate::journal::{Others, Problem, Waiting, WaitsFor};
 use crate::life::{News, State};
 use crate::permission::Refused;
-use crate::reply::form::Preset;
 use crate::reply::live::{self, Note};
 use crate::reply::{
-    self, Audience, UnderWay, ask, audit, doctor, form, list as list_reply, onboarding,
-    services as services_reply, several, status as status_reply, trouble,
+    self, Audience, UnderWay, ask, audit, doctor, list as list_reply, onboarding, services as services_reply,
+    several, status as status_reply, trouble,
 };
 use crate::trail::{self, End, Line, What};
 use crate::work::{Request, Work};
@@ -431,39 +431,6 @@ impl Gallery<'_> {
         self.message("status-broken-untested", sample.status(State::Broken, sample.failed_login()));
         self.message("status-unfinished-again", sample.status(State::Connected, sample.view(State::Waiting)));
         self.message("status-untold", sample.status(State::Waiting, sample.untold()));
-    }
-
-    fn form(&mut self) {
-        let sample = self.sample;
-        let target = sample.request.target.connection_name();
-        let schema = Preset::Schema(sample.request.target.schema.as_str());
-        for (name, audience, schema, destinations) in [
-            ("form", Audience::Channel, Preset::None, [].as_slice()),
-            ("form-private", Audience::Requester, Preset::None, [].as_slice()),
-            ("form-prefilled", Audience::Channel, schema, sample.choices.as_slice()),
-            ("form-named", Audience::Channel, Preset::Pattern(Some(&target)), [].as_slice()),
-        ] {
-            let form = form::Form {
-                channel_id: &sample.channel,
-                audience,
-                schema,
-                destinations,
-                sealed: sample.sealed.clone(),
-            };
-            self.add(name, Kind::Modal, form::form(form));
-        }
-        self.add("form-too-old", Kind::Modal, form::too_old(&sample.slash));
-        self.add("form-not-yours", Kind::Modal, form::not_yours());
-        self.add("form-unreadable", Kind::Modal, form::unreadable());
-        if let Some((_, reason)) = sample.refusals.first() {
-            let refused = Refused { reason: reason.clone(), ask: vec![sample.user.clone()] };
-            self.add("form-refused", Kind::Modal, form::refused(&refused));
-        }
-        self.message("form-not-opened", form::not_opened(&sample.slash, false));
-        self.message("form-perhaps-not-opened", form::not_opened(&sample.slash, true));
-        let found = Found { how: How::Matching, services: sample.services.clone(), more: 0 };
-        self.add("form-services", Kind::Options, form::options(&found));
-        self.add("form-no-services", Kind::Options, form::no_options());
     }
 }
 

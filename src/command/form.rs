@@ -3,6 +3,8 @@
 //! Owns what its fields mean and where a fault belongs. Pure: how it is opened and what it brings
 //! back is [`crate::server`]'s, the words are [`crate::reply::form`]'s.
 
+pub mod several;
+
 use crate::command::connect;
 use crate::command::places::{ChannelDefaults, Destinations};
 use crate::command::{UsageError, Vocabulary, echo, plain};
@@ -27,14 +29,13 @@ pub enum Field {
     Schema,
     /// The table, typed; most services want none.
     Table,
+    /// Who several services are for, typed; there only where several are chosen.
+    Customer,
     /// The destination, chosen; there only where there are several.
     Destination,
 }
 
 impl Field {
-    /// Every field, in order.
-    pub const ALL: [Self; 4] = [Self::Service, Self::Schema, Self::Table, Self::Destination];
-
     /// Its id in the form.
     #[must_use]
     pub fn id(self) -> &'static str {
@@ -42,6 +43,7 @@ impl Field {
             Self::Service => "service",
             Self::Schema => "schema",
             Self::Table => "table",
+            Self::Customer => "customer",
             Self::Destination => "destination",
         }
     }

@@ -119,6 +119,12 @@ impl ChannelDefaults {
         }
     }
 
+    /// Whether several services asked for at once are named after a customer.
+    #[must_use]
+    pub fn takes_customer(&self) -> bool {
+        !matches!(&self.schema, Some(Schema::Template(it)) if !it.wants_customer())
+    }
+
     /// What a connection is called here when nothing is typed; `None`: it must be typed.
     #[must_use]
     pub fn name(&self, service: &Service, destination: Option<&str>) -> Option<Result<Target, Unfilled>> {

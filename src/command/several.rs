@@ -82,6 +82,24 @@ pub fn parse(words: &[&str], vocabulary: &Vocabulary<'_>) -> Option<Result<Read,
     Some(Asked { bundle, items, customer, destination, vocabulary }.read())
 }
 
+/// The same of services that were chosen by their ids and not typed, and of a customer who was typed, or nobody.
+///
+/// # Errors
+/// [`UsageError`].
+pub(super) fn of_ids(
+    ids: &[String],
+    customer: &str,
+    destination: Option<&str>,
+    vocabulary: &Vocabulary<'_>,
+) -> Result<Read, UsageError> {
+    let items = ids.iter().map(|id| {
+        let found = connect::found(id, vocabulary.catalog);
+        Item { service: id.clone(), found, behind: Vec::new() }
+    });
+    let (items, customer) = (items.collect(), customer.split_whitespace().collect());
+    Asked { bundle: None, items, customer, destination, vocabulary }.read()
+}
+
 /// The services that a text names, and the bundle by whose name it does.
 fn services<'a>(words: &[&'a str], vocabulary: &Vocabulary<'a>) -> Option<(Option<&'a str>, List<'a>)> {
     let (first, customer) = words.split_first()?;

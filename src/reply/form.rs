@@ -1,18 +1,22 @@
 //! The form of `/connect-card` alone: its fields, its lists of choices, and what it says of faults.
 
+mod several;
+
 use std::collections::HashMap;
 
 use slack_morphism::prelude::{
-    SlackBlock, SlackBlockChoiceItem, SlackBlockExternalSelectElement, SlackBlockPlainText,
-    SlackBlockPlainTextInputElement, SlackBlockPlainTextOnly, SlackBlockStaticSelectElement,
-    SlackBlockSuggestionOptions, SlackInputBlock, SlackInputBlockElement, SlackMessageContent,
-    SlackModalView, SlackView, SlackViewSubmissionClearResponse, SlackViewSubmissionErrorsResponse,
-    SlackViewSubmissionResponse, SlackViewSubmissionUpdateResponse,
+    SlackBlock, SlackBlockChoiceItem, SlackBlockExternalSelectElement, SlackBlockMultiExternalSelectElement,
+    SlackBlockPlainText, SlackBlockPlainTextInputElement, SlackBlockPlainTextOnly,
+    SlackBlockStaticSelectElement, SlackBlockSuggestionOptions, SlackBlockSuggestionResponse,
+    SlackInputBlock, SlackInputBlockElement, SlackMessageContent, SlackModalView, SlackView,
+    SlackViewSubmissionClearResponse, SlackViewSubmissionErrorsResponse, SlackViewSubmissionResponse,
+    SlackViewSubmissionUpdateResponse,
 };
 
 use super::markup::{Mrkdwn, cut, plain_section, sentences};
 use super::usage::unnamed;
 use super::{Audience, NOT_ACCEPTED, UNSURE, UnderWay, already_on_it_sentence, services, usage_sentence};
+use crate::command::form::several::Offer;
 use crate::command::form::{Choice, Fault, Field};
 use crate::command::services::Found;
 use crate::command::surface::Surface;
@@ -20,7 +24,9 @@ use crate::command::{UsageError, VERBS};
 use crate::fivetran::catalog::Service;
 use crate::fivetran::schema::{Misfit, SchemaKind};
 use crate::permission::Refused;
-use crate::work::Work;
+use crate::work::{MOST_SOURCES, Work};
+
+pub use self::several::{Customer, Several, Shown, options_with, several_under_way, several_unwanted};
 
 /// Identifies the form among views.
 pub const CALLBACK: &str = "connect_form";
@@ -45,6 +51,12 @@ pub struct Form<'a> {
     pub schema: Preset<'a>,
     /// The destinations; there is a field for them if there are several.
     pub destinations: &'a [Choice],
+    /// Whether more than one service can be chosen.
+    pub takes_several: bool,
+    /// What is chosen already.
+    pub chosen: &'a [Offer],
+    /// What takes the place of schema and table where more than one service is chosen.
+    pub several: Option<Several<'a>>,
     /// What the form brings back, sealed.
     pub sealed: String,
 }
@@ -62,22 +74,25 @@ pub enum Preset<'a> {
 
 /// The form.
 #[must_use]
-pub fn form(form: Form<'_>) -> SlackView {
-    let Form { channel_id, audience, schema, destinations, sealed } = form;
+pub fn form(form: Form<'_>, slash: &str) -> SlackView {
+    let Form { channel_id, audience, schema, destinations, takes_several, chosen, several, sealed } = form;
     let lead = Mrkdwn::default().raw("The link will appear in <#").text(channel_id).raw(match audience {
         Audience::Channel => ">, for your customer.",
         Audience::Requester => ">, where only you can see it; then send it to your customer.",
     });
-    let service = SlackBlockExternalSelectElement::new()
-        .with_action_id(Field::Service.id().into())
-        .with_placeholder(text("Type part of a name"))
-        .with_min_query_length(0);
     let typed = |field: Field, placeholder: &str| {
         SlackBlockPlainTextInputElement::new()
             .with_action_id(field.id().into())
             .with_placeholder(text(placeholder))
             .with_max_length(TYPED_LIMIT)
     };
+    let mut blocks = vec![lead.section(), service(takes_several, chosen).into()];
+    if let Some(several) = &several {
+        blocks.extend(several.customer.as_ref().map(|it| it.field(typed(Field::Customer, "acme")).into()));
+        blocks.extend(destination_field(destinations, several.destination, true));
+        blocks.extend(several.shown.blocks(slash));
+        return finished(blocks, sealed);
+    }
     let (initial, hint) = match schema {
         Preset::None => (None, SCHEMA_HINT.to_owned()),
         Preset::Schema(schema) => (Some(schema.to_owned()), SCHEMA_HINT.to_owned()),
@@ -88,29 +103,25 @@ pub fn form(form: Form<'_>) -> SlackView {
     };
     let by_pattern = matches!(schema, Preset::Pattern(_));
     let schema = typed(Field::Schema, "customer_schema").opt_initial_value(initial);
-    let mut blocks = vec![
-        lead.section(),
-        input(Field::Service, "Service", SlackInputBlockElement::ExternalSelect(service)).into(),
+    blocks.push(
         input(Field::Schema, "Schema", SlackInputBlockElement::PlainTextInput(schema))
             .with_hint(text(&format!("{hint} It can't be changed later.")))
             .opt_optional(by_pattern.then_some(true))
             .into(),
+    );
+    blocks.push(
         input(Field::Table, "Table", SlackInputBlockElement::PlainTextInput(typed(Field::Table, "my_table")))
             .with_hint(text(
                 "Only for services that fill a single table or table group, such as Google Sheets or Amazon S3.",
             ))
             .with_optional(true)
             .into(),
-    ];
-    if destinations.len() > 1 {
-        let options: Vec<_> = destinations.iter().take(CHOICES).map(destination).collect();
-        let select = SlackBlockStaticSelectElement::new()
-            .with_action_id(Field::Destination.id().into())
-            .opt_initial_option(options.first().cloned())
-            .with_options(options);
-        let element = SlackInputBlockElement::StaticSelect(select);
-        blocks.push(input(Field::Destination, "Destination", element).into());
-    }
+    );
+    blocks.extend(destination_field(destinations, None, false));
+    finished(blocks, sealed)
+}
+
+fn finished(blocks: Vec<SlackBlock>, sealed: String) -> SlackView {
     let form = modal(blocks)
         .with_submit(text("Post the link"))
         .with_close(text("Never mind"))
@@ -119,27 +130,66 @@ pub fn form(form: Form<'_>) -> SlackView {
     SlackView::Modal(form)
 }
 
+/// The field of the service. Where it takes several, each change of it is told, so that the form can go by
+/// how many there are.
+fn service(takes_several: bool, chosen: &[Offer]) -> SlackInputBlock {
+    let (id, placeholder) = (Field::Service.id(), text("Type part of a name"));
+    if !takes_several {
+        let select = SlackBlockExternalSelectElement::new()
+            .with_action_id(id.into())
+            .with_placeholder(placeholder)
+            .with_min_query_length(0);
+        return input(Field::Service, "Service", SlackInputBlockElement::ExternalSelect(select));
+    }
+    let initial: Vec<_> = chosen.iter().filter_map(several::choice).collect();
+    let select = SlackBlockMultiExternalSelectElement::new()
+        .with_action_id(id.into())
+        .with_placeholder(placeholder)
+        .with_min_query_length(0)
+        .with_max_selected_items(MOST_SOURCES as u64)
+        .opt_initial_options(Some(initial).filter(|initial| !initial.is_empty()));
+    input(Field::Service, "Service", SlackInputBlockElement::MultiExternalSelect(select))
+        .with_dispatch_action(true)
+}
+
+/// The field of the destination, if there are several. `speaks`: what the form shows hangs on it.
+fn destination_field(destinations: &[Choice], chosen: Option<&str>, speaks: bool) -> Option<SlackBlock> {
+    if destinations.len() < 2 {
+        return None;
+    }
+    let options: Vec<_> = destinations.iter().take(CHOICES).map(destination).collect();
+    let initial = options.iter().find(|option| Some(option.value.as_str()) == chosen);
+    let select = SlackBlockStaticSelectElement::new()
+        .with_action_id(Field::Destination.id().into())
+        .opt_initial_option(initial.or(options.first()).cloned())
+        .with_options(options);
+    let element = SlackInputBlockElement::StaticSelect(select);
+    let block = input(Field::Destination, "Destination", element);
+    Some(block.opt_dispatch_action(speaks.then_some(true)).into())
+}
+
 /// The choices for what was typed into the field of the service.
 #[must_use]
 pub fn options(found: &Found) -> SlackBlockSuggestionOptions {
     let fits = |service: &&Service| service.id.as_str().len() <= CHOICE_LIMIT;
-    let options = found.services.iter().filter(fits).take(CHOICES).map(|service| {
-        let id = service.id.as_str();
-        let mark = services::mark(service).map_or_else(String::new, |mark| format!(", {}", mark.short));
-        let rest = format!(" ({id}{mark})");
-        // The name gives way to the id, by which people tell namesakes apart.
-        let room = CHOICE_LIMIT.saturating_sub(rest.chars().count());
-        let label =
-            if room < 10 { cut(id, CHOICE_LIMIT) } else { format!("{}{rest}", cut(&service.name, room)) };
-        SlackBlockChoiceItem::new(text(&label), id.to_owned())
-    });
+    let options = found.services.iter().filter(fits).take(CHOICES).map(option);
     SlackBlockSuggestionOptions::new(options.collect())
+}
+
+fn option(service: &Service) -> SlackBlockChoiceItem<SlackBlockPlainTextOnly> {
+    let id = service.id.as_str();
+    let mark = services::mark(service).map_or_else(String::new, |mark| format!(", {}", mark.short));
+    let rest = format!(" ({id}{mark})");
+    // The name gives way to the id, by which people tell namesakes apart.
+    let room = CHOICE_LIMIT.saturating_sub(rest.chars().count());
+    let label = if room < 10 { cut(id, CHOICE_LIMIT) } else { format!("{}{rest}", cut(&service.name, room)) };
+    SlackBlockChoiceItem::new(text(&label), id.to_owned())
 }
 
 /// No choices: somebody is typing into a field that is not ours.
 #[must_use]
-pub fn no_options() -> SlackBlockSuggestionOptions {
-    SlackBlockSuggestionOptions::new(Vec::new())
+pub fn no_options() -> SlackBlockSuggestionResponse {
+    SlackBlockSuggestionResponse::Options(SlackBlockSuggestionOptions::new(Vec::new()))
 }
 
 /// Every fault at its field.
@@ -178,30 +228,32 @@ fn fault_sentence(Fault { field, error }: &Fault, slash: &str) -> String {
              default one has no name. Choose another, or enter a schema."
                 .to_owned()
         }
-        error => cut(&usage_sentence(error, Surface::of(slash)), 500),
+        error => {
+            several::fault(error).unwrap_or_else(|| cut(&usage_sentence(error, Surface::of(slash)), 500))
+        }
     }
 }
 
 /// Something is under way for the same connection.
 #[must_use]
 pub fn already_on_it(work: &Work, under_way: &UnderWay) -> SlackViewSubmissionResponse {
-    at_schema(already_on_it_sentence(work, under_way))
+    at(Field::Schema, already_on_it_sentence(work, under_way))
 }
 
 /// The database did not take it, and never will.
 #[must_use]
-pub fn not_accepted() -> SlackViewSubmissionResponse {
-    at_schema(NOT_ACCEPTED.to_owned())
+pub fn not_accepted(field: Field) -> SlackViewSubmissionResponse {
+    at(field, NOT_ACCEPTED.to_owned())
 }
 
 /// The database may have taken it.
 #[must_use]
-pub fn unsure() -> SlackViewSubmissionResponse {
-    at_schema(UNSURE.to_owned())
+pub fn unsure(field: Field) -> SlackViewSubmissionResponse {
+    at(field, UNSURE.to_owned())
 }
 
-fn at_schema(sentence: String) -> SlackViewSubmissionResponse {
-    errors(HashMap::from([(Field::Schema.id().to_owned(), sentence)]))
+fn at(field: Field, sentence: String) -> SlackViewSubmissionResponse {
+    errors(HashMap::from([(field.id().to_owned(), sentence)]))
 }
 
 fn errors(errors: HashMap<String, String>) -> SlackViewSubmissionResponse {

@@ -337,7 +337,7 @@ pub(super) fn unnamed(service: &Service, name: &BadName) -> String {
 }
 
 /// Why a name that was made is none.
-fn unfit(name: &BadName) -> String {
+pub(super) fn unfit(name: &BadName) -> String {
     match name.why {
         Why::TooLong => format!("is longer than {MAX_NAME_LEN} characters"),
         _ => "isn't a valid schema".to_owned(),

@@ -237,7 +237,7 @@ fn under_way(work: &Work, here: (&str, &str), twin: Option<Twin>) -> UnderWay {
     }
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::with_capacity(64), |mut text, byte| {
         let _ = std::fmt::Write::write_fmt(&mut text, format_args!("{byte:02x}"));
         text

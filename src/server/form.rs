@@ -5,22 +5,28 @@
 //! form was opened nor where to answer, so both travel in it as a draft, sealed for the one person
 //! it was opened for: nobody can write one, read one, or submit another's.
 
+mod changes;
+
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
+use ring::digest::{SHA256, digest};
 use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 use slack_morphism::prelude::{
-    SlackBlockSuggestionOptions, SlackMessageContent, SlackViewSubmissionResponse,
+    SlackBlockSuggestionResponse, SlackMessageContent, SlackView, SlackViewSubmissionResponse,
 };
 use tokio::time::timeout_at;
 
-use super::accept::{Answered, Asked, Intake};
+use super::accept::{Answered, Asked, Intake, hex};
 use super::deadline::Deadline;
 use super::words::Words;
 use crate::clock::Clock;
-use crate::command::form::{self, Field, Values};
-use crate::command::services;
+use crate::command::form::several::{self, Offer, Picked};
+use crate::command::form::{self, Fault, Field, Values};
+use crate::command::several::Read;
+use crate::command::{Vocabulary, services};
+use crate::fivetran::catalog::Catalog;
 use crate::fivetran::schema::Target;
 use crate::journal::Progress;
 use crate::permission::{Gate, Home, Person};
@@ -32,7 +38,8 @@ use crate::slack::respond::PostError;
 use crate::slack::web_api::WebApi;
 use crate::slack::{ResponseUrl, SlashCommand};
 use crate::telemetry::Answer;
-use crate::work::{Request, Work};
+use crate::work::{Onboard, Request, Work};
+pub use changes::Changes;
 
 /// What the form uses. No `Debug`: it holds secrets.
 pub struct Forms {
@@ -52,6 +59,8 @@ pub struct Forms {
     pub words: Arc<Words>,
     /// Where commands come in.
     pub intake: Intake,
+    /// What was changed last in which form.
+    pub changes: Changes,
 }
 
 /// How long a form may stay open. Its response_url lives 30 minutes, and the command needs some.
@@ -59,11 +68,14 @@ const LIFE: SignedDuration = SignedDuration::from_mins(25);
 /// What Slack says of a trigger that has opened something already: it has two ways to write it.
 /// <https://docs.slack.dev/reference/methods/views.open>
 const TRIGGER_USED: [&str; 2] = ["exchanged_trigger_id", "trigger_exchanged"];
+/// What Slack says where a view was changed since.
+/// <https://docs.slack.dev/reference/methods/views.update>
+const CONFLICT: &str = "hash_conflict";
 /// Slack's limit for what a view brings back, in characters.
 const METADATA_LIMIT: usize = 3000;
 
 /// What the form brings back. No `Debug`: it holds the response_url.
-#[derive(Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize)]
 struct Draft {
     response_url: Option<String>,
     channel_id: String,
@@ -75,6 +87,43 @@ struct Draft {
     is_direct: bool,
     slash: String,
     issued_at: Timestamp,
+    /// Where the form asks for several services, what it shows of them, see [`shown`]; `None` where it asks for
+    /// one.
+    #[serde(default)]
+    shown: Option<String>,
+}
+
+/// What was put into the form.
+#[derive(Default)]
+struct FilledIn<'a> {
+    chosen: Vec<&'a str>,
+    customer: Option<&'a str>,
+    destination: Option<&'a str>,
+}
+
+impl<'a> FilledIn<'a> {
+    fn of(view: &'a View) -> Self {
+        Self {
+            chosen: view.chosen(Field::Service.id()),
+            customer: view.input(Field::Customer.id()),
+            destination: view.input(Field::Destination.id()),
+        }
+    }
+
+    fn is_several(&self) -> bool {
+        several::is_several(&self.chosen)
+    }
+
+    fn read(&self, vocabulary: &Vocabulary<'_>) -> Result<Read, Fault> {
+        let Self { chosen, customer, destination } = self;
+        several::read(Picked { chosen, customer: *customer, destination: *destination }, vocabulary)
+    }
+}
+
+/// What a form asks for.
+enum Wanted {
+    One(Box<Work>),
+    Several(Onboard),
 }
 
 impl Forms {
@@ -104,23 +153,11 @@ impl Forms {
             is_direct: typed.is_direct,
             slash: typed.command.clone(),
             issued_at: self.clock.now(),
+            shown: None,
         };
-        let sealed = self.seal(&draft).ok_or_else(failed)?;
-        let channel = self.words.channels.of(&typed.channel_id);
-        let schema = channel.one_schema().map(Target::connection_name);
-        let example = channel.example(&self.words.catalog.current(), &self.words.destinations);
-        let preset = match &schema {
-            Some(schema) => reply::Preset::Schema(schema),
-            None if channel.names_schemas() => reply::Preset::Pattern(example.as_deref()),
-            None => reply::Preset::None,
-        };
-        let view = reply::form(reply::Form {
-            channel_id: &typed.channel_id,
-            audience: self.audience,
-            schema: preset,
-            destinations: &form::choices(&self.words.destinations, channel),
-            sealed,
-        });
+        let catalog = self.words.catalog.current();
+        let vocabulary = self.words.in_channel(&catalog, &typed.command, &typed.channel_id);
+        let view = self.view(draft, &FilledIn::default(), &vocabulary, false).ok_or_else(failed)?;
         match timeout_at(deadline.early(), web_api.open_view(trigger, &view)).await {
             Ok(Ok(())) => Ok(()),
             // The request has come twice: what it can open was opened the first time.
@@ -134,6 +171,100 @@ impl Forms {
                 Err(reply::not_opened(&typed.command, true))
             }
         }
+    }
+
+    /// The form for what was put into it so far. `asks`: it was submitted before its person had seen what it
+    /// shows now.
+    fn view(
+        &self,
+        draft: Draft,
+        filled_in: &FilledIn<'_>,
+        vocabulary: &Vocabulary<'_>,
+        asks: bool,
+    ) -> Option<SlackView> {
+        let channel = vocabulary.channel;
+        let schema = channel.one_schema().map(Target::connection_name);
+        let example = channel.example(vocabulary.catalog, vocabulary.destinations);
+        let preset = match &schema {
+            Some(schema) => reply::Preset::Schema(schema),
+            None if channel.names_schemas() => reply::Preset::Pattern(example.as_deref()),
+            None => reply::Preset::None,
+        };
+        let takes_several = self.takes_several(draft.is_direct);
+        let read = (takes_several && filled_in.is_several()).then(|| filled_in.read(vocabulary));
+        let sources = match &read {
+            Some(Ok(Read::One(request))) => std::slice::from_ref(request),
+            Some(Ok(Read::Several(several))) => several.onboard.sources.as_slice(),
+            _ => &[],
+        };
+        let typed = filled_in.customer.map(str::to_owned);
+        let customer = typed.or_else(|| channel.customer.as_ref().map(ToString::to_string));
+        let several = read.as_ref().map(|read| reply::Several {
+            customer: channel.takes_customer().then_some(reply::Customer {
+                initial: customer.as_deref(),
+                optional: channel.pattern().is_some(),
+            }),
+            destination: filled_in.destination,
+            shown: match read {
+                Ok(_) => reply::Shown::Names { sources, asks },
+                Err(fault) => reply::Shown::Fault(fault),
+            },
+        });
+        let offers = filled_in.chosen.iter().filter_map(|value| Offer::of(value, vocabulary));
+        let offers: Vec<_> = offers.collect();
+        let sealed = self.seal(&Draft { shown: read.is_some().then(|| shown(sources)), ..draft.clone() })?;
+        let form = reply::Form {
+            channel_id: &draft.channel_id,
+            audience: self.audience,
+            schema: preset,
+            destinations: &form::choices(vocabulary.destinations, channel),
+            takes_several,
+            chosen: &offers,
+            several,
+            sealed,
+        };
+        Some(reply::form(form, &draft.slash))
+    }
+
+    /// Whether one message can be kept true for several sources.
+    fn takes_several(&self, is_direct: bool) -> bool {
+        self.web_api.is_some() && !is_direct && self.audience == Audience::Channel
+    }
+
+    /// Shows what becomes of what was just put into a form. Nobody waits for it, and whatever it shows, a
+    /// submission is judged by itself.
+    pub(super) fn changed(self: &Arc<Self>, interaction: &Interaction) {
+        let (Some(view), Some(user_id)) = (&interaction.view, interaction.user_id.as_deref()) else { return };
+        let (Some(web_api), Some(draft)) = (self.web_api.clone(), self.draft(user_id, interaction, view))
+        else {
+            return;
+        };
+        let filled_in = FilledIn::of(view);
+        if !filled_in.is_several() && draft.shown.is_none() {
+            return;
+        }
+        let catalog = self.words.catalog.current();
+        let (slash, channel_id) = (draft.slash.clone(), draft.channel_id.clone());
+        let vocabulary = self.words.in_channel(&catalog, &slash, &channel_id);
+        let Some(new) = self.view(draft, &filled_in, &vocabulary, false) else { return };
+        let (id, hash) = (view.id.clone(), view.hash.clone());
+        let ts = interaction.action.as_ref().map(|action| action.ts.clone()).unwrap_or_default();
+        self.changes.note(&id, &ts);
+        let forms = Arc::clone(self);
+        tokio::spawn(async move {
+            let mut updated = web_api
+                .update_view(&id, &new, Some(&hash).filter(|it| !it.is_empty()).map(String::as_str))
+                .await;
+            // What was chosen before has got there first.
+            if matches!(&updated, Err(PostError::Refused(word)) if word == CONFLICT)
+                && forms.changes.is_newest(&id, &ts)
+            {
+                updated = web_api.update_view(&id, &new, None).await;
+            }
+            if let Err(error) = updated {
+                tracing::info!(%error, "a form could not show what was chosen");
+            }
+        });
     }
 
     fn seal(&self, draft: &Draft) -> Option<String> {
@@ -163,13 +294,23 @@ impl Forms {
         deadline: Deadline,
     ) -> (Answer, Option<SlackViewSubmissionResponse>) {
         match self.wanted(interaction, deadline).await {
-            Ok((asked, work)) => {
+            Ok((asked, Wanted::One(work))) => {
                 let answered = self.intake.accept(key, asked, &work, Progress::default(), deadline).await;
                 let response = match &answered {
                     Answered::Accepted(_) => reply::close(),
                     Answered::AlreadyOnIt(under_way) => reply::already_on_it(&work, under_way),
-                    Answered::NotAccepted => reply::not_accepted(),
-                    Answered::Unsure => reply::unsure(),
+                    Answered::NotAccepted => reply::not_accepted(Field::Schema),
+                    Answered::Unsure => reply::unsure(Field::Schema),
+                };
+                (answered.counts_as(), Some(response))
+            }
+            Ok((asked, Wanted::Several(onboard))) => {
+                let answered = self.intake.accept_onboard(key, asked, &onboard, deadline).await;
+                let response = match &answered {
+                    Answered::Accepted(_) => reply::close(),
+                    Answered::AlreadyOnIt(_) => reply::several_under_way(onboard.customer.as_deref()),
+                    Answered::NotAccepted => reply::not_accepted(Field::Service),
+                    Answered::Unsure => reply::unsure(Field::Service),
                 };
                 (answered.counts_as(), Some(response))
             }
@@ -185,7 +326,7 @@ impl Forms {
         &self,
         interaction: &Interaction,
         deadline: Deadline,
-    ) -> Result<(Asked, Work), Option<SlackViewSubmissionResponse>> {
+    ) -> Result<(Asked, Wanted), Option<SlackViewSubmissionResponse>> {
         let instead = |sentence| Some(reply::instead(sentence));
         let view = interaction.view.as_ref().filter(|view| !view.callback_id.is_empty());
         let (Some(view), Some(user_id)) = (view, interaction.user_id.as_deref()) else {
@@ -206,12 +347,7 @@ impl Forms {
         }
         let url = draft.response_url.as_deref();
         let response_url = url.and_then(|url| ResponseUrl::parse(url, &self.response_url_origins));
-        let values = Values {
-            service: view.input(Field::Service.id()),
-            schema: view.input(Field::Schema.id()),
-            table: view.input(Field::Table.id()),
-            destination: view.input(Field::Destination.id()),
-        };
+        let filled_in = FilledIn::of(view);
         // Whoever submits it has typed the command that opened it.
         let person = Person {
             user_id: draft.user_id.clone(),
@@ -224,16 +360,49 @@ impl Forms {
             Err(refused) => return Err(instead(reply::refused(&refused))),
         };
         let mut catalog = self.words.catalog.current();
-        if values.service.is_some_and(|id| catalog.get(id).is_none()) {
+        let is_new = |value: &&str| Offer::of(value, &self.words.in_channel(&catalog, "", "")).is_none();
+        if filled_in.chosen.iter().any(is_new) {
             catalog = self.words.newest(deadline).await;
         }
-        let vocabulary = self.words.in_channel(&catalog, &draft.slash, &draft.channel_id);
-        let request = match form::read(values, &vocabulary) {
-            Ok(request) => Request { in_direct_message: draft.is_direct, ..request },
-            Err(faults) => return Err(Some(reply::faults(&faults, &draft.slash))),
+        let (slash, channel_id) = (draft.slash.clone(), draft.channel_id.clone());
+        let vocabulary = self.words.in_channel(&catalog, &slash, &channel_id);
+        let is_several = filled_in.is_several();
+        if is_several && !self.takes_several(draft.is_direct) {
+            return Err(Some(reply::several_unwanted()));
+        }
+        // It was sent before it could be changed to what is chosen now.
+        if is_several != draft.shown.is_some() {
+            return Err(self.view(draft, &filled_in, &vocabulary, true).map(reply::instead));
+        }
+        let wanted = if is_several {
+            match filled_in.read(&vocabulary) {
+                Ok(Read::One(request)) => Wanted::One(Box::new(Work::Connect(request))),
+                // Their names were made of a customer who was typed, and are others than were shown.
+                Ok(Read::Several(several))
+                    if several.asks && draft.shown != Some(shown(&several.onboard.sources)) =>
+                {
+                    return Err(self.view(draft, &filled_in, &vocabulary, true).map(reply::instead));
+                }
+                Ok(Read::Several(several)) => Wanted::Several(several.onboard),
+                Err(fault) => return Err(Some(reply::faults(&[fault], &slash))),
+            }
+        } else {
+            let values = Values {
+                service: filled_in.chosen.first().copied(),
+                schema: view.input(Field::Schema.id()),
+                table: view.input(Field::Table.id()),
+                destination: filled_in.destination,
+            };
+            match form::read(values, &vocabulary) {
+                Ok(request) => Wanted::One(Box::new(Work::Connect(Request {
+                    in_direct_message: draft.is_direct,
+                    ..request
+                }))),
+                Err(faults) => return Err(Some(reply::faults(&faults, &slash))),
+            }
         };
         let Draft { channel_id, user_id, .. } = draft;
-        Ok((Asked { team_id, channel_id, user_id, response_url }, Work::Connect(request)))
+        Ok((Asked { team_id, channel_id, user_id, response_url }, wanted))
     }
 
     /// The choices for what somebody has typed into a select so far.
@@ -241,7 +410,7 @@ impl Forms {
         &self,
         interaction: &Interaction,
         deadline: Deadline,
-    ) -> SlackBlockSuggestionOptions {
+    ) -> SlackBlockSuggestionResponse {
         if interaction.typed_into.as_deref() != Some(Field::Service.id()) {
             tracing::warn!("choices are asked for, for a field that is none of ours");
             return reply::no_options();
@@ -250,8 +419,28 @@ impl Forms {
         if !services::is_known(&interaction.typed, &catalog) {
             catalog = self.words.newest(deadline).await;
         }
-        reply::options(&services::find(&interaction.typed, &catalog, reply::CHOICES))
+        let found = services::find(&interaction.typed, &catalog, reply::CHOICES);
+        reply::options_with(&self.bundles(interaction, &catalog), &found)
     }
+
+    /// The bundles for it, in a form that takes several.
+    fn bundles(&self, interaction: &Interaction, catalog: &Catalog) -> Vec<Offer> {
+        let view = interaction.view.as_ref().zip(interaction.user_id.as_deref());
+        let draft = view.and_then(|(view, user_id)| self.draft(user_id, interaction, view));
+        let Some(draft) = draft.filter(|draft| self.takes_several(draft.is_direct)) else {
+            return Vec::new();
+        };
+        let vocabulary = self.words.in_channel(catalog, &draft.slash, &draft.channel_id);
+        several::bundles(&interaction.typed, &vocabulary)
+    }
+}
+
+/// What a form shows of several sources, in brief: the form brings it back, so that what is made is what its
+/// person has seen.
+fn shown(sources: &[Request]) -> String {
+    let keys: Vec<_> =
+        sources.iter().map(|source| source.key()).map(|it| format!("{} {}", it.group_id, it.name)).collect();
+    hex(digest(&SHA256, keys.join("\n").as_bytes()).as_ref())
 }
 
 /// What a draft is sealed for: this form, and one person.

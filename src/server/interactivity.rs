@@ -145,6 +145,12 @@ async fn respond(
         "block_actions" if interaction.home().is_some() => {
             (route.homes.pressed(key, &interaction, deadline).await, None)
         }
+        "block_actions"
+            if interaction.view.as_ref().is_some_and(|view| view.callback_id == form::CALLBACK) =>
+        {
+            route.forms.changed(&interaction);
+            replied(None)
+        }
         "block_actions" => match Press::of(route, &interaction, deadline) {
             Ok(press) => {
                 let said = press.answer(route, key).await;

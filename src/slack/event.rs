@@ -31,7 +31,7 @@ pub struct HomeOpened {
     /// The direct message between the person and the app.
     pub channel_id: Option<String>,
     /// What the Home shows, if one was published before.
-    pub view: Option<View>,
+    pub view: Option<Box<View>>,
 }
 
 impl Event {
@@ -64,7 +64,7 @@ impl Event {
                     user_id,
                     workspace: Workspace::new(installed.or_else(|| text("/team_id")), enterprise),
                     channel_id: text("/event/channel").filter(|it| id::is_id(it)),
-                    view: view.map(View::read),
+                    view: view.map(View::read).map(Box::new),
                 })
             }
             _ => Self::Another(word(if inner.is_empty() { &kind } else { &inner }).to_owned()),

@@ -96,6 +96,8 @@ pub struct Action {
     pub id: String,
     /// What it is about.
     pub value: Option<String>,
+    /// When it was pressed, as Slack has it: what was pressed later has a greater one.
+    pub ts: String,
 }
 
 /// A view, and what was put into its inputs.
@@ -103,6 +105,8 @@ pub struct Action {
 /// <https://docs.slack.dev/reference/interaction-payloads/view-interactions-payload>
 #[derive(Default)]
 pub struct View {
+    /// By which it can be changed.
+    pub id: String,
     /// Which of ours; empty if it is none.
     pub callback_id: String,
     /// What we gave it to bring back.
@@ -112,7 +116,7 @@ pub struct View {
     /// Which publication of it this is: Slack puts another in its place only where that is asked for.
     pub hash: String,
     /// By the id of each input's block.
-    inputs: BTreeMap<String, String>,
+    inputs: BTreeMap<String, Vec<String>>,
 }
 
 impl View {
@@ -120,7 +124,13 @@ impl View {
     /// not there.
     #[must_use]
     pub fn input(&self, block_id: &str) -> Option<&str> {
-        self.inputs.get(block_id).map(String::as_str)
+        self.inputs.get(block_id)?.first().map(String::as_str)
+    }
+
+    /// The same of an input in which several can be chosen.
+    #[must_use]
+    pub fn chosen(&self, block_id: &str) -> Vec<&str> {
+        self.inputs.get(block_id).into_iter().flatten().map(String::as_str).collect()
     }
 
     pub(super) fn read(view: &Value) -> Self {
@@ -128,10 +138,15 @@ impl View {
         let inputs = values.into_iter().flatten().filter_map(|(block, inputs)| {
             // One block has one input, under an id of its own.
             let input = entries(inputs).next()?;
-            let value = text(input, "/value").or_else(|| text(input, "/selected_option/value"))?;
-            (!value.trim().is_empty()).then(|| (block.clone(), value))
+            let one = text(input, "/value").or_else(|| text(input, "/selected_option/value"));
+            let several = input.get("selected_options").into_iter().flat_map(entries);
+            let mut held: Vec<_> =
+                one.into_iter().chain(several.filter_map(|it| text(it, "/value"))).collect();
+            held.retain(|value| !value.trim().is_empty());
+            (!held.is_empty()).then(|| (block.clone(), held))
         });
         Self {
+            id: text(view, "/id").unwrap_or_default(),
             callback_id: text(view, "/callback_id").unwrap_or_default(),
             private_metadata: text(view, "/private_metadata").unwrap_or_default(),
             kind: text(view, "/type").unwrap_or_default(),
@@ -204,7 +219,11 @@ impl Interaction {
 
 impl Action {
     fn read(action: &Value) -> Self {
-        Self { id: text(action, "/action_id").unwrap_or_default(), value: text(action, "/value") }
+        Self {
+            id: text(action, "/action_id").unwrap_or_default(),
+            value: text(action, "/value"),
+            ts: text(action, "/action_ts").unwrap_or_default(),
+        }
     }
 }
 

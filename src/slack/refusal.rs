@@ -161,6 +161,7 @@ pub fn sort(word: &str) -> Sort {
         | "trigger_exchanged"
         // The view that another was published for meanwhile.
         | "hash_conflict"
+        | "not_found"
         // The response_url.
         | "expired_url" | "used_url" | "no_active_hooks" | "no_service" | "no_service_id" | "no_team"
         | "team_disabled" | "invalid_token" => Sort::Final,
@@ -247,7 +248,7 @@ mod tests {
         ratelimited request_timeout service_unavailable team_access_not_granted team_added_to_org \
         token_expired token_revoked two_factor_setup_required";
     /// What each of the methods that the bot calls may answer besides, by its page.
-    const METHODS: [(&str, &str); 12] = [
+    const METHODS: [(&str, &str); 13] = [
         ("auth.test", ""),
         ("bots.info", "bot_not_found bots_not_found missing_argument team_not_found"),
         (
@@ -289,6 +290,7 @@ mod tests {
             "views.open",
             "duplicate_external_id exchanged_trigger_id expired_trigger_id invalid_trigger_id view_too_large",
         ),
+        ("views.update", "duplicate_external_id hash_conflict not_found view_too_large"),
         ("views.publish", "duplicate_external_id hash_conflict not_enabled user_not_found view_too_large"),
         (
             "files.completeUploadExternal",
@@ -332,7 +334,7 @@ mod tests {
             table += &format!("{sort}: {}\n", words.join(" "));
         }
         expect![[r#"
-            Final: block_mismatch bot_not_found bots_not_found cannot_reply_to_message cant_broadcast_message cant_update_message channel_is_archived channel_is_limited_access channel_not_found edit_window_closed exchanged_trigger_id expired_trigger_id expired_url hash_conflict invalid_token invalid_trigger_id is_archived is_inactive message_not_found no_active_hooks no_dual_broadcast_content_update no_permission no_service no_service_id no_team not_in_channel posting_to_channel_denied posting_to_general_channel_denied restricted_action restricted_action_non_threadable_channel restricted_action_read_only_channel restricted_action_thread_locked restricted_action_thread_only_channel team_disabled team_not_found too_many_users used_url user_not_found user_not_in_channel user_not_visible
+            Final: block_mismatch bot_not_found bots_not_found cannot_reply_to_message cant_broadcast_message cant_update_message channel_is_archived channel_is_limited_access channel_not_found edit_window_closed exchanged_trigger_id expired_trigger_id expired_url hash_conflict invalid_token invalid_trigger_id is_archived is_inactive message_not_found no_active_hooks no_dual_broadcast_content_update no_permission no_service no_service_id no_team not_found not_in_channel posting_to_channel_denied posting_to_general_channel_denied restricted_action restricted_action_non_threadable_channel restricted_action_read_only_channel restricted_action_thread_locked restricted_action_thread_only_channel team_disabled team_not_found too_many_users used_url user_not_found user_not_in_channel user_not_visible
             Later(10s): streaming_state_conflict
             Later(300s): external_channel_migrating message_limit_exceeded org_login_required team_added_to_org
             Operator(Admin): access_denied accesslimited action_prohibited blocked_file_type ekm_access_denied enterprise_is_restricted file_uploads_disabled file_uploads_except_images_disabled slack_connect_blocked_file_type slack_connect_canvas_sharing_blocked slack_connect_clip_sharing_blocked slack_connect_file_link_sharing_blocked slack_connect_file_upload_sharing_blocked slack_connect_lists_sharing_blocked storage_limit_reached two_factor_setup_required

@@ -203,6 +203,29 @@ impl WebApi {
         self.call::<_, Value>(Call::to("views.open", ""), &Request { trigger_id, view }).await.map(drop)
     }
 
+    /// Puts another view in the place of one that is open. With a `hash`, only if it is still the one that had
+    /// that. What people have put into an input stays where its block and its element keep their ids.
+    /// <https://docs.slack.dev/reference/methods/views.update>
+    ///
+    /// # Errors
+    /// [`PostError`].
+    pub async fn update_view(
+        &self,
+        view_id: &str,
+        view: &SlackView,
+        hash: Option<&str>,
+    ) -> Result<(), PostError> {
+        #[derive(Serialize)]
+        struct Request<'a> {
+            view_id: &'a str,
+            view: &'a SlackView,
+            #[serde(skip_serializing_if = "Option::is_none")]
+            hash: Option<&'a str>,
+        }
+        let request = Request { view_id, view, hash };
+        self.call::<_, Value>(Call::to("views.update", ""), &request).await.map(drop)
+    }
+
     /// Shows a person the app's Home, in the place of what it showed. With a `hash`, only if it shows still
     /// what was published under that. <https://docs.slack.dev/reference/methods/views.publish>
     ///

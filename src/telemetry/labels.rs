@@ -75,6 +75,8 @@ pub enum Operation {
     PostEphemeral,
     /// `views.open`
     OpenView,
+    /// `views.update`
+    UpdateView,
     /// `views.publish`
     PublishView,
     /// `files.getUploadURLExternal`
@@ -119,6 +121,7 @@ impl Operation {
             | Self::Update
             | Self::PostEphemeral
             | Self::OpenView
+            | Self::UpdateView
             | Self::PublishView
             | Self::UploadUrl
             | Self::Upload
@@ -256,7 +259,7 @@ labels!(Party: Fivetran = "fivetran", Slack = "slack");
 labels!(Operation: Create = "create", Look = "look", List = "list", See = "see", Delete = "delete", Sync = "sync",
     Card = "card", Catalogue = "catalogue", Metadata = "metadata", Account = "account", Group = "group",
     Post = "chat.postMessage", Update = "chat.update", PostEphemeral = "chat.postEphemeral",
-    OpenView = "views.open", PublishView = "views.publish", UploadUrl = "files.getUploadURLExternal",
+    OpenView = "views.open", UpdateView = "views.update", PublishView = "views.publish", UploadUrl = "files.getUploadURLExternal",
     Upload = "upload", CompleteUpload = "files.completeUploadExternal", AuthTest = "auth.test", BotInfo = "bots.info", UserInfo = "users.info",
     ConversationInfo = "conversations.info",
     GroupMembers = "usergroups.users.list", OpenSocket = "apps.connections.open", ResponseUrl = "response_url");

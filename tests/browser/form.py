@@ -23,14 +23,14 @@ class Form(Stage):
         expect(options).to_contain_text("HubSpot")
         service.press("ArrowDown")
         service.press("Enter")
-        expect(service).to_have_value("HubSpot (hubspot)")
+        expect(form.locator(".chip")).to_contain_text("HubSpot (hubspot)")
 
         schema.fill("Bad Name")
         form.get_by_role("button", name="Post the link").click()
         expect(schema).to_have_attribute("aria-invalid", "true")
         expect(schema).to_have_accessible_description("Use only a–z, 0–9 and _, at most 63 characters, not starting with a digit. Try: bad_name Where the data goes. Use a–z, 0–9 and _, not starting with a digit. It can't be changed later.")
         expect(schema).to_be_focused()
-        expect(form.get_by_role("combobox", name="Service")).to_have_value("HubSpot (hubspot)")
+        expect(form.locator(".chip")).to_contain_text("HubSpot (hubspot)")
         expect(alice.link("HubSpot")).to_have_count(0)
 
         schema.fill("from_the_form")
@@ -38,6 +38,30 @@ class Form(Stage):
         expect(form).to_be_hidden()
         expect(alice.link("HubSpot")).to_be_visible()
         expect(alice.message("The data goes to from_the_form")).to_be_visible()
+
+    def test_a_form_shows_the_schemas_of_several_services(self):
+        alice = self.viewer("Alice")
+        alice.say("/connect-card")
+        form = alice.page.get_by_role("dialog", name="Connect a source")
+        service = form.get_by_role("combobox", name="Service")
+        for letters, name in [("hub", "HubSpot"), ("stripe", "Stripe")]:
+            service.press_sequentially(letters)
+            options = form.get_by_role("listbox").get_by_role("option")
+            expect(options).to_have_count(1)
+            service.press("Enter")
+            expect(form.locator(".chip").filter(has_text=name)).to_be_visible()
+            service.fill("")
+        customer = form.get_by_role("textbox", name="Customer")
+        expect(customer).to_be_visible()
+        expect(form.get_by_role("textbox", name="Schema")).to_have_count(0)
+        customer.fill("from_the_form")
+        customer.press("Enter")
+        expect(form).to_contain_text("from_the_form_hubspot")
+        expect(form).to_contain_text("from_the_form_stripe")
+        expect(form.locator(".chip")).to_have_count(2)
+        form.get_by_role("button", name="Post the link").click()
+        expect(form).to_be_hidden()
+        expect(alice.message("Stripe").filter(has_text="HubSpot")).to_be_visible()
 
     def test_a_form_is_one_persons(self):
         alice, bob = self.viewer("Alice"), self.viewer("Bob")

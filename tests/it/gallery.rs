@@ -20,9 +20,11 @@ fn faults(entry: &Entry) -> Vec<String> {
         Kind::Message | Kind::Modal | Kind::Home => block_faults(&entry.payload),
         // As the choices of a select, whose limits they share; none at all is allowed.
         Kind::Options if entry.payload["options"] == json!([]) => Vec::new(),
-        Kind::Options => block_faults(&json!({ "blocks": [{ "type": "actions", "elements": [{
-            "type": "static_select", "action_id": "any", "options": entry.payload["options"],
-        }] }] })),
+        Kind::Options => {
+            let mut select = entry.payload.clone();
+            (select["type"], select["action_id"]) = (json!("static_select"), json!("any"));
+            block_faults(&json!({ "blocks": [{ "type": "actions", "elements": [select] }] }))
+        }
     }
 }
 

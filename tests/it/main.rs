@@ -48,6 +48,7 @@ mod lost_answers;
 mod messages;
 mod metrics;
 mod modal;
+mod modal_several;
 mod network;
 mod onboarding;
 mod onboarding_kills;

@@ -9,7 +9,7 @@ use tempfile::TempDir;
 use crate::harness::{CHANNEL, COLLEAGUE, Setup, TestBot, USER};
 
 /// A bot whose file names a bundle and, for one channel, a customer.
-async fn bot(customer: &str) -> (TestBot, TempDir) {
+pub(crate) async fn bot(customer: &str) -> (TestBot, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("customers.toml");
     let text = format!(
@@ -21,7 +21,7 @@ async fn bot(customer: &str) -> (TestBot, TempDir) {
     (setup.start().await, folder)
 }
 
-fn schemas(bot: &TestBot) -> Vec<String> {
+pub(crate) fn schemas(bot: &TestBot) -> Vec<String> {
     let mut schemas: Vec<_> =
         bot.fivetran.connections().iter().map(|it| it["schema"].as_str().unwrap().to_owned()).collect();
     schemas.sort();

@@ -191,6 +191,19 @@ impl Check {
             "overflow" => self.options(element, 5, at),
             "radio_buttons" | "checkboxes" => self.options(element, 10, at),
             "static_select" | "multi_static_select" => self.static_select(element, at),
+            "multi_external_select" => {
+                let initial = list(&element["initial_options"]);
+                for (n, option) in initial.iter().enumerate() {
+                    self.option(option, kind, &format!("{at}.initial_options[{n}]"));
+                }
+                if !element["initial_options"].is_null() && initial.is_empty() {
+                    self.fault(at, "initial_options wants 1 or more entries");
+                }
+                let most = element["max_selected_items"].as_u64();
+                if most.is_some_and(|most| most == 0 || initial.len() as u64 > most) {
+                    self.fault(at, "max_selected_items is 0, or less than the initial options");
+                }
+            }
             "plain_text_input" => {
                 self.longest(element, "initial_value", 3000, at);
                 if element["min_length"].as_u64().is_some_and(|least| least > 3000) {

@@ -48,6 +48,11 @@ impl Used<'_> {
             if self.block_id.is_some_and(|wanted| wanted != id) {
                 return None;
             }
+            // docs.slack.dev, reference/block-kit/blocks/input-block: "A boolean that indicates whether or not the
+            // use of elements in this block should dispatch a block_actions payload. Defaults to false."
+            if block["type"] == "input" && block["dispatch_action"] != true {
+                return None;
+            }
             let elements = block["elements"].as_array().into_iter().flatten();
             let mut all = elements.chain([&block["accessory"], &block["element"]]);
             Some((id, all.find(|element| element["action_id"] == self.action_id)?))
@@ -78,6 +83,11 @@ mod tests {
         let action = |used: Used<'_>| used.action(&surface, "1.0").unwrap();
         assert_eq!((&action(used("a"))["block_id"], &action(used("a"))["value"]), (&json!("x"), &json!("1")));
         assert_eq!(action(used("b"))["block_id"], "b0");
+        // An input tells nobody what is put into it, unless it says so.
+        assert!(used("c").action(&surface, "1.0").is_err());
+        let mut telling = surface.clone();
+        telling["blocks"][2]["dispatch_action"] = json!(true);
+        assert_eq!(used("c").action(&telling, "1.0").unwrap()["block_id"], "b2");
         assert!(used("d").action(&surface, "1.0").is_err());
         assert!(Used { block_id: Some("b0"), ..used("a") }.action(&surface, "1.0").is_err());
     }

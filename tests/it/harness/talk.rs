@@ -269,8 +269,8 @@ impl TestBot {
 pub(crate) fn values([service, schema, table]: [&str; 3]) -> Value {
     let table = Some(table).filter(|table| !table.is_empty());
     json!({
-        "service": { "service": { "type": "external_select", "selected_option": {
-            "text": { "type": "plain_text", "text": "whatever" }, "value": service } } },
+        "service": { "service": { "type": "multi_external_select", "selected_options": [{
+            "text": { "type": "plain_text", "text": "whatever" }, "value": service }] } },
         "schema": { "schema": { "type": "plain_text_input", "value": schema } },
         "table": { "table": { "type": "plain_text_input", "value": table } },
     })

@@ -64,7 +64,7 @@ async function load(name) {
 // What a picture says, for the search: its name and every word on it.
 function wordsOf({ name, kind, payload, differs = [] }) {
   const words = kind === "options"
-    ? payload.options.map((option) => option.text.text).join(" ")
+    ? (payload.option_groups ?? [payload]).flatMap(({ options }) => options).map((option) => option.text.text).join(" ")
     : [payload.title?.text, payload.submit?.text, payload.close?.text, plain(payload, env)].join(" ");
   return `${name} ${words} ${differs.join(" ")}`.toLowerCase();
 }
