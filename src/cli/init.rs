@@ -31,11 +31,11 @@ use self::trial::Verdict;
 use self::words::Place;
 use super::{Exit, check, plain, remark};
 use crate::clock::Clock;
+use crate::command::naming::Customer;
 use crate::config::env_file::EnvFile;
 use crate::config::{self, Faults, Vars, single};
 use crate::fivetran::Fivetran;
 use crate::fivetran::model::Group;
-use crate::fivetran::schema::Target;
 use crate::outbound;
 use crate::slack::id::Kind;
 use crate::slack::manifest::{self, Reached};
@@ -426,12 +426,12 @@ impl Dialogue {
             }
             self.terminal.say(words::CHANNEL_ID);
         };
-        let schema = loop {
-            let typed = self.terminal.line("Its schema, such as acme (Enter: none):").await?;
-            if typed.is_empty() || Target::parse(&typed).is_ok() {
+        let customer = loop {
+            let typed = self.terminal.line("Its customer, such as acme (Enter: none):").await?;
+            if typed.is_empty() || Customer::parse(&typed).is_ok() {
                 break Some(typed).filter(|typed| !typed.is_empty());
             }
-            self.terminal.say(words::SCHEMA);
+            self.terminal.say(words::CUSTOMER);
         };
         let question = format!("Another destination than {}?", usual.name);
         let group = if groups.len() > 1 && self.terminal.yes(&question, false).await? {
@@ -441,7 +441,7 @@ impl Dialogue {
         };
         let reminders =
             self.terminal.yes("Remind people there of links that nobody has finished?", false).await?;
-        Ok(Some(Channel { id, schema, group, reminders }))
+        Ok(Some(Channel { id, customer, group, reminders }))
     }
 
     /// What is set, with answers that are not kept yet.

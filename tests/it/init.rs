@@ -279,7 +279,7 @@ async fn channels_can_be_given_defaults_in_a_file_of_their_own() {
     assert_eq!(env_file(&program), format!("{}CONFIG=connect-card.toml\n", complete()));
     let file = std::fs::read_to_string(program.folder().join("connect-card.toml")).unwrap();
     assert!(file.ends_with(
-        "[destinations.sandbox-warehouse]\ngroup_id = \"sandbox_group\"\n\n[destinations.eu-lake]\ngroup_id = \"calm_delta\"\n\n[channels.C0123ABC]\nschema = \"acme\"\ndestination = \"eu-lake\"\nreminders = true\n"
+        "[destinations.sandbox-warehouse]\ngroup_id = \"sandbox_group\"\n\n[destinations.eu-lake]\ngroup_id = \"calm_delta\"\n\n[channels.C0123ABC]\ncustomer = \"acme\"\ndestination = \"eu-lake\"\nreminders = true\n"
     ), "{file}");
     assert!(screen.contains("EU Lake") && screen.contains("Destination: Sandbox Warehouse"), "{screen}");
 }

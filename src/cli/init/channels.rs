@@ -13,8 +13,8 @@ use crate::fivetran::model::Group;
 pub(super) struct Channel {
     /// Its id.
     pub(super) id: String,
-    /// The schema, or schema and table.
-    pub(super) schema: Option<String>,
+    /// Whose it is: connections that are asked for in it are named after them.
+    pub(super) customer: Option<String>,
     /// The group id of its destination, if that is not the usual one.
     pub(super) group: Option<String>,
     /// Whether its threads are reminded.
@@ -41,10 +41,10 @@ pub(super) fn text(usual: &Group, others: &[Group], channels: &[Channel]) -> Str
         let _ = write!(text, "\n[destinations.{name}]\ngroup_id = \"{}\"\n", group.id);
         names.insert(&group.id, name);
     }
-    for Channel { id, schema, group, reminders } in channels {
+    for Channel { id, customer, group, reminders } in channels {
         let _ = write!(text, "\n[channels.{id}]\n");
-        if let Some(schema) = schema {
-            let _ = writeln!(text, "schema = \"{schema}\"");
+        if let Some(customer) = customer {
+            let _ = writeln!(text, "customer = \"{customer}\"");
         }
         if let Some(name) = group.as_deref().and_then(|group| names.get(group)) {
             let _ = writeln!(text, "destination = \"{name}\"");
@@ -67,15 +67,15 @@ mod tests {
         let group = |id: &str, name: &str| Group { id: id.to_owned(), name: name.to_owned() };
         let usual = group("projected_sickle", "Warehouse");
         let others = [usual.clone(), group("calm_delta", "Warehouse"), group("unused", "Lake")];
-        let channel = |id: &str, schema: Option<&str>, group: Option<&str>, reminders| Channel {
+        let channel = |id: &str, customer: Option<&str>, group: Option<&str>, reminders| Channel {
             id: id.to_owned(),
-            schema: schema.map(str::to_owned),
+            customer: customer.map(str::to_owned),
             group: group.map(str::to_owned),
             reminders,
         };
         let channels = [
             channel("C0123ABC", Some("acme"), Some("calm_delta"), true),
-            channel("C0456DEF", Some("globex.budget"), None, false),
+            channel("C0456DEF", Some("globex"), None, false),
             channel("C0789GHI", None, Some("projected_sickle"), false),
         ];
         expect![[r#"
@@ -88,12 +88,12 @@ mod tests {
             group_id = "calm_delta"
 
             [channels.C0123ABC]
-            schema = "acme"
+            customer = "acme"
             destination = "warehouse-2"
             reminders = true
 
             [channels.C0456DEF]
-            schema = "globex.budget"
+            customer = "globex"
 
             [channels.C0789GHI]
             destination = "warehouse"

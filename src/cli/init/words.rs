@@ -39,8 +39,9 @@ that it may use without seeing it.";
 pub(super) const CHOOSE: &str = "Type a number of the list, a part of a name, or a whole id.";
 
 pub(super) const CHANNELS: &str = "
-If each customer has a channel, its schema and its destination can be set once: then people type only the
-service. This can wait; docs/channels.md shows how to do it later.";
+If each customer has a channel, the customer and the destination can be set once: then people type only the
+service, and google_ads of acme goes to the schema acme_google_ads. This can wait; docs/channels.md shows
+how to do it later.";
 
 pub(super) const CHANNELS_BY_HAND: &str = "connect-card.toml is there already, or no destination is set yet: docs/channels.md shows how to write it by hand.";
 
@@ -50,8 +51,8 @@ pub(super) const CHANNELS_IN_CONTAINER: &str =
 pub(super) const CHANNEL_ID: &str =
     "An id looks like C0123ABC. It stands at the bottom of the channel's details in Slack.";
 
-pub(super) const SCHEMA: &str =
-    "A schema, or schema.table: a-z, 0-9 and _, not beginning with a digit, at most 63 characters each.";
+pub(super) const CUSTOMER: &str =
+    "Its schemas begin with it, so use a-z, 0-9 and _, not beginning with a digit, such as acme.";
 
 /// Where `.env` was written, which decides how the bot is started.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
