@@ -160,10 +160,16 @@ impl Onboarding {
         self.of(parent).filter(|source| source.link.is_none())
     }
 
+    /// Whether some of them are still being made.
+    #[must_use]
+    pub fn waits(&self, parent: &str) -> bool {
+        self.of(parent).any(|source| source.under_way)
+    }
+
     /// What this command of it does next; `age`: how long ago it was accepted.
     #[must_use]
     pub fn next(&self, parent: &str, age: SignedDuration) -> Next {
-        let waits = self.of(parent).any(|source| source.under_way);
+        let waits = self.waits(parent);
         let has_something = self.shown().next().is_some();
         if self.message.is_none() && has_something && (!waits || age >= HELD_BACK) {
             Next::Post

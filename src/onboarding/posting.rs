@@ -68,7 +68,7 @@ impl Posting {
     /// What comes next; `age`: how long ago the command was accepted.
     #[must_use]
     pub fn next(&self, onboarding: &Onboarding, parent: &str, age: SignedDuration) -> Step {
-        let waits = onboarding.of(parent).any(|source| source.under_way);
+        let waits = onboarding.waits(parent);
         match onboarding.next(parent, age) {
             Next::Post if self.given_up.is_none() && !self.posted => Step::Post,
             Next::Post | Next::End if !waits && self.drawn => Step::End,

@@ -14,7 +14,8 @@ use super::markup::{
 };
 use super::problem::{notice_sentence, shared_with};
 use super::renamed;
-use crate::journal::{Notice, Others, Problem};
+use super::waits_for;
+use crate::journal::{Notice, Others, Problem, WaitsFor};
 use crate::life::{Link, State};
 use crate::onboarding::{Onboarding, Source, Unposted};
 use crate::slack::refusal;
@@ -195,6 +196,23 @@ pub fn for_all(others: Others, sources: usize, reference: &str) -> SlackMessageC
     blocks.extend(ask::about(&Problem::Shared(others), reference));
     blocks.push(reference_line(reference));
     content(&text, blocks)
+}
+
+/// What whoever asked is told while some of it takes long, alone.
+#[must_use]
+pub fn waits(onboarding: &Onboarding, parent: &str, why: WaitsFor) -> SlackMessageContent {
+    let under_way = onboarding.of(parent).filter(|source| source.under_way).count();
+    let (all, why) = (onboarding.of(parent).count(), waits_for(why));
+    let (count, rest) = match under_way {
+        1 => ("one".to_owned(), "it"),
+        count => (count.to_string(), "they"),
+    };
+    let verb = if under_way == 1 { "appears" } else { "appear" };
+    let text = format!(
+        "Still setting up {count} of the {all} sources: {why}. I'll keep trying: {rest} {verb} in the message, or \
+         I'll tell you why not. You don't need to do anything, or to type it again."
+    );
+    content(&text, vec![plain_section(&text), reference_line(parent)])
 }
 
 /// What whoever asked has to know besides the message, alone: which of the sources of this command are not

@@ -15,7 +15,7 @@ use super::deliver::{Job, failed, failure};
 use super::link::{Landed, Source};
 use super::{Outcome, Worker, ended};
 use crate::crash::crash_point;
-use crate::journal::{Ending, Progress, Stage, Then, WEB_API_DEADLINE};
+use crate::journal::{Ending, PATIENCE, Progress, Stage, Then, WEB_API_DEADLINE, WaitsFor};
 use crate::life;
 use crate::onboarding::{GLANCE, LATE_GLANCE, Onboarding, Posting, Step};
 use crate::reply::{self, Audience};
@@ -47,13 +47,20 @@ impl Worker {
         for command in commands {
             self.carry(command);
         }
-        let mut posting = Posting::default();
+        let (mut posting, mut noted) = (Posting::default(), claimed.progress.noted);
         loop {
             if !claimed.lease.is_held() {
                 return self.lost(claimed);
             }
             let age = self.parts.clock.now().duration_since(claimed.accepted_at);
             let pause = match self.parts.store.onboarding(&onboarding.id).await {
+                Ok(Some(seen)) if !noted && age >= PATIENCE && seen.waits(&claimed.id) => {
+                    noted = true;
+                    if !self.note_wait(claimed, &seen).await {
+                        return self.lost(claimed);
+                    }
+                    continue;
+                }
                 Ok(Some(seen)) => match posting.next(&seen, &claimed.id, age) {
                     Step::Post => match self.post_onboarding(claimed, &seen, &mut posting).await {
                         Some(pause) => pause,
@@ -103,6 +110,24 @@ impl Worker {
                 }
             }
         }
+    }
+
+    /// Tells whoever asked that some of it still waits; once, so that this is on disk before. False: the command
+    /// is somebody else's.
+    async fn note_wait(&self, claimed: &Claimed, seen: &Onboarding) -> bool {
+        let progress = Progress { noted: true, ..claimed.progress.clone() };
+        if self.parts.store.record(claimed, &progress, Then::GoOn).await != Recorded::Committed {
+            return false;
+        }
+        let why = if self.fivetran.is_paused() { WaitsFor::Limit } else { WaitsFor::Unknown };
+        let note = reply::onboarding::waits(seen, &claimed.id, why);
+        // Never closed, so always granted.
+        let _note = self.notes.acquire().await.ok();
+        match self.parts.links.delivery.whisper(claimed, &note).await {
+            Ok(()) => tracing::info!(command = claimed.id, waits_for = ?why, "told that sources wait"),
+            Err(error) => tracing::info!(command = claimed.id, %error, "could not tell that sources wait"),
+        }
+        true
     }
 
     /// Posts the message of an onboarding; a pause before it is looked at again, if one is due.

@@ -297,3 +297,32 @@ async fn twenty_sources_take_a_call_each_and_one_message() {
     assert_eq!(messages(&bot).len(), 1);
     bot.finish().await;
 }
+
+#[tokio::test]
+async fn more_than_fivetran_makes_in_a_minute_follow_by_themselves_and_that_is_said() {
+    let (bot, _folder) = bot().await;
+    bot.fivetran.set_creation_limit(2, Duration::from_secs(60));
+    bot.send("google_ads, facebook_ads, hubspot, stripe, linkedin_ads").await;
+    until("what Fivetran makes at once", async || (bot.created() == 2).then_some(())).await;
+    bot.advance(Duration::from_secs(10));
+    let note = until("a word on it", async || {
+        bot.slack
+            .messages()
+            .into_iter()
+            .find(|it| it.rendered().contains("Still setting up 3 of the 5 sources"))
+    })
+    .await;
+    assert_eq!((note.visibility, note.user.as_deref()), (Visibility::Ephemeral, Some(USER)));
+    assert_eq!(until_it_says(&bot, "is being set up").await.ts, the_message(&bot).ts);
+    for made in [4, 5] {
+        bot.fivetran.advance(Duration::from_secs(60));
+        bot.advance(Duration::from_secs(60));
+        until("the next ones", async || (bot.created() == made).then_some(())).await;
+    }
+    bot.until_all_ended().await;
+    let message = until_it_says(&bot, "Please connect these 5 sources.").await;
+    assert_eq!(lines(&message).iter().filter(|(_, button)| button.is_some()).count(), 5);
+    let said = |it: &&Message| it.visibility == Visibility::Ephemeral;
+    assert_eq!(bot.slack.messages().iter().filter(said).count(), 1, "once, and nothing else had to be said");
+    bot.finish().await;
+}

@@ -2,7 +2,7 @@
 
 use super::Gallery;
 use crate::fivetran::model::ApiMessage;
-use crate::journal::{Notice, Problem};
+use crate::journal::{Notice, Problem, WaitsFor};
 use crate::life::State;
 use crate::onboarding::{Onboarding, Source, Unposted};
 use crate::reply::onboarding::{self, Alone};
@@ -33,6 +33,9 @@ impl Gallery<'_> {
 
         let reference = self.sample.reference.clone();
         let (partly, none) = (self.onboarding(&[None, Some(Waiting)], all), self.onboarding(&[None], all));
+        for (name, seen, why) in [("limit", &none, WaitsFor::Limit), ("some", &partly, WaitsFor::Unknown)] {
+            self.message(&format!("onboarding-waits-{name}"), onboarding::waits(seen, &reference, why));
+        }
         let [partly, none] = [partly, none].map(|it| self.ended(it));
         for (name, seen, unposted) in [
             ("partly", &partly, None),
