@@ -109,7 +109,8 @@ fn apart<'a, 'w>(
     alone: bool,
     catalog: &Catalog,
 ) -> Option<(&'w [&'a str], &'w [&'a str])> {
-    let known = |words: &[&str]| found(&words.join(" "), catalog).is_some();
+    // A catalogue passes over an `and` at the end, as over other little words.
+    let known = |words: &[&str]| !ends_in_and(words) && found(&words.join(" "), catalog).is_some();
     let perhaps_more = |words: &[&str]| {
         known(words) || words.split_last().is_some_and(|(_, service)| !service.is_empty() && known(service))
     };
@@ -127,6 +128,10 @@ fn apart<'a, 'w>(
 
 fn is_and(word: &str) -> bool {
     AND.iter().any(|and| word.eq_ignore_ascii_case(and))
+}
+
+fn ends_in_and(words: &[&str]) -> bool {
+    words.last().is_some_and(|word| is_and(word))
 }
 
 /// Whether these are services rather than one with something behind it that has a comma in it.

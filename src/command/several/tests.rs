@@ -88,6 +88,14 @@ fn a_list_is_understood_however_people_write_it() {
         assert!(asks, "{typed}");
     }
     assert_eq!(names(&NO_DEFAULTS, "Google Ads and HubSpot acme").1, ["acme_google_ads", "acme_hubspot"]);
+    // Without a customer, what follows `and` is a service all the same.
+    for typed in
+        ["Google Ads, Facebook Ads and HubSpot", "google_ads, facebook_ads & hubspot", "stripe and hubspot"]
+    {
+        let (_, names, asks) = names(&by("{customer}_{service}"), typed);
+        assert_eq!(names.last().map(String::as_str), Some("acme_hubspot"), "{typed}");
+        assert!(!asks, "{typed}");
+    }
     // A name with `&` in it is one service.
     let (_, names, _) = names(&NO_DEFAULTS, "Google Display & Video 360, stripe acme");
     assert_eq!(names.len(), 2);
