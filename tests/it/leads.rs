@@ -167,7 +167,7 @@ async fn whoever_connects_one_is_led_on_until_all_are_connected() {
     let card = bot.opens(&sources[0]).await;
     let minted = bot.fivetran.calls_to("connect_card");
     let (landing, page) = customer.connects(&card).await;
-    let next = "Next: HubSpot. 1 of 3 are connected, and you can go on later with the buttons in Slack.";
+    let next = "Next: HubSpot. 1 of 3 is connected, and you can go on later with the buttons in Slack.";
     assert_eq!(page.said(), ["Google Ads is connected", next]);
     assert_eq!(page.button(), Some("Connect HubSpot"));
     assert!(page.text.contains(r#"<form method="post"><button>"#) && page.text.contains(r#"data-asks="0""#));

@@ -88,20 +88,21 @@ impl Connected {
         let onboarding = self.onboarding(link, deadline).await?;
         let name = &link.request.service_name;
         let (connected, all) = onboarding.progress();
+        let is = if connected == 1 { "is" } else { "are" };
         let page = Page::of(Mark::Done, format!("{name} is connected"));
         Some(match onboarding.following(&link.id) {
             Following::Next(next) => {
                 let next_name = &next.request.service_name;
                 let what = if next.state == life::State::Broken { "Fix" } else { "Connect" };
                 let text = format!(
-                    "Next: {next_name}. {connected} of {all} are connected, and you can go on later with the \
+                    "Next: {next_name}. {connected} of {all} {is} connected, and you can go on later with the \
                      buttons in Slack."
                 );
                 Page { text: text.into(), press: Some(format!("{what} {next_name}")), ..page }
             }
             Following::Later => {
                 let text = format!(
-                    "{connected} of {all} are connected. The rest is still being set up: its buttons will appear \
+                    "{connected} of {all} {is} connected. The rest is still being set up: its buttons will appear \
                      in Slack, and here."
                 );
                 Page { text: text.into(), asks_again: Some(10), ..page }
