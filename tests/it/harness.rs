@@ -5,6 +5,7 @@
 //! need; that something comes before something else is a matter of order, never of milliseconds.
 
 mod bot;
+mod browser;
 mod chance;
 mod look;
 pub(crate) mod needs;
@@ -26,6 +27,7 @@ use tokio::net::TcpSocket;
 use tokio::time::Instant;
 
 pub(crate) use bot::{Setup, TestBot};
+pub(crate) use browser::{Browser, Page};
 pub(crate) use chance::{Random, kills, number, seed};
 pub(crate) use look::{
     accepted, button_of, channels_with_a_link, is_note, landing_of, link_of, most_links_on_show, objects,
@@ -33,8 +35,9 @@ pub(crate) use look::{
 };
 pub(crate) use outside::Outside;
 pub(crate) use program::{Engine, Output, Process, Program};
-pub(crate) use talk::values;
+pub(crate) use talk::{label_of, values};
 pub(crate) use terminal::Terminal;
+pub(crate) use transcript::{Masks, wrapped};
 pub(crate) use wire::{Trick, Wire};
 
 /// A public channel with the bot in it.

@@ -31,7 +31,7 @@ impl TestBot {
     }
 
     /// Somebody opens their Home.
-    async fn opens_home(&self, user: &str) -> Value {
+    pub(crate) async fn opens_home(&self, user: &str) -> Value {
         let before = self.home_of(user);
         let ack = self.slack.open_home(&self.url, user).await.unwrap();
         assert_eq!((ack.status, ack.text().as_str()), (200, ""));
@@ -39,7 +39,7 @@ impl TestBot {
     }
 
     /// Somebody presses the first button of that name in their Home.
-    async fn presses_in_home(&self, user: &str, action: &str) -> Value {
+    pub(crate) async fn presses_in_home(&self, user: &str, action: &str) -> Value {
         let home = self.home_of(user).expect("a Home");
         let used = Used { action_id: action, ..Used::default() };
         let id = home["id"].as_str().unwrap();

@@ -78,4 +78,5 @@ mod unhurried;
 mod verbs;
 mod waiting;
 mod ways;
+mod week;
 mod zombies;

@@ -277,7 +277,7 @@ pub(crate) fn values([service, schema, table]: [&str; 3]) -> Value {
 }
 
 /// What stands on a message's button.
-fn label_of(message: &Message, action: &str) -> String {
+pub(crate) fn label_of(message: &Message, action: &str) -> String {
     let objects = super::objects(&message.payload);
     let button = objects.into_iter().find(|object| object["action_id"] == json!(action)).expect("a button");
     button["text"]["text"].as_str().unwrap().to_owned()

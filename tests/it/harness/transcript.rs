@@ -37,7 +37,6 @@ pub(crate) fn name(id: &str) -> &str {
 
 /// A conversation so far.
 pub(crate) struct Transcript {
-    began: Timestamp,
     entries: Vec<Entry>,
     /// Calls to Slack that have been looked at, and those that are not to be.
     heard: usize,
@@ -63,13 +62,12 @@ struct Entry {
 impl Transcript {
     pub(crate) fn new(began: Timestamp) -> Self {
         Self {
-            began,
             entries: Vec::new(),
             heard: 0,
             left_out: HashSet::new(),
             posted: HashSet::new(),
             edits: HashMap::new(),
-            masks: Masks::default(),
+            masks: Masks::new(began, &NAMES, since),
         }
     }
 
@@ -77,7 +75,7 @@ impl Transcript {
     pub(crate) fn begin(&mut self, slack: &SlackStandIn) {
         self.catch_up(slack);
         self.entries.clear();
-        self.masks = Masks::default();
+        self.masks = Masks::new(self.masks.began, &NAMES, since);
     }
 
     /// Somebody typed something, and saw the acknowledgement.
@@ -107,14 +105,15 @@ impl Transcript {
 
     /// What one person alone sees in a channel.
     pub(crate) fn private(&mut self, channel: &str, user: &str, payload: &Value) {
-        let seen = self.shown(payload);
+        let seen = self.masks.shown(payload);
         let how = if payload["replace_original"] == true { " sees instead:" } else { " sees:" };
         self.note(Some(channel), format!("  only {}{how}", name(user)), None, &seen);
     }
 
     /// A form that somebody sees.
     pub(crate) fn form(&mut self, head: &str, view: &Value) {
-        let seen = format!("{}\n{}", view["title"]["text"].as_str().unwrap_or_default(), self.shown(view));
+        let seen =
+            format!("{}\n{}", view["title"]["text"].as_str().unwrap_or_default(), self.masks.shown(view));
         self.note(None, head.to_owned(), None, &seen);
     }
 
@@ -160,7 +159,7 @@ impl Transcript {
     }
 
     fn posted(&mut self, messages: &[Message], message: &Message, body: &Value) {
-        let seen = self.shown(body);
+        let seen = self.masks.shown(body);
         let channel = Some(message.channel.as_str());
         let parent = messages.iter().find(|parent| Some(&parent.ts) == message.thread_ts.as_ref());
         match (message.visibility, parent) {
@@ -190,7 +189,7 @@ impl Transcript {
         let is_next = message.edits.get(*edits).is_some_and(|edit| edit["blocks"] == body["blocks"]);
         if is_next {
             *edits += 1;
-            let seen = self.shown(body);
+            let seen = self.masks.shown(body);
             self.note(Some(&message.channel), "bot edits message {}:".to_owned(), Some(message.id), &seen);
         }
     }
@@ -203,44 +202,6 @@ impl Transcript {
             refers: about.is_some(),
             seen: seen.to_owned(),
         });
-    }
-
-    /// What a payload looks like, without what chance or the clock had a hand in.
-    fn shown(&mut self, payload: &Value) -> String {
-        let payload = self.without_moments(payload.clone());
-        let blocks = payload["blocks"].as_array().filter(|blocks| !blocks.is_empty());
-        let shown = match blocks {
-            None => render(&payload),
-            Some(blocks) => blocks.iter().map(block).collect::<Vec<_>>().join("\n"),
-        };
-        self.masks.apply(&shown)
-    }
-
-    /// Replaces `<!date^seconds^…>` by the time since the start.
-    fn without_moments(&self, payload: Value) -> Value {
-        match payload {
-            Value::String(text) => Value::String(self.without_moments_in(&text)),
-            Value::Array(items) => items.into_iter().map(|item| self.without_moments(item)).collect(),
-            Value::Object(fields) => {
-                fields.into_iter().map(|(name, field)| (name, self.without_moments(field))).collect()
-            }
-            other => other,
-        }
-    }
-
-    fn without_moments_in(&self, text: &str) -> String {
-        let Some((before, rest)) = text.split_once("<!date^") else { return text.to_owned() };
-        let (date, rest) = rest.split_once('>').expect("a date has an end");
-        let seconds: i64 = date.split('^').next().and_then(|it| it.parse().ok()).expect("a date is a number");
-        let since = seconds - self.began.as_second();
-        let minutes = (since + ROUNDING_S / 2).div_euclid(ROUNDING_S) * ROUNDING_S / 60;
-        let moment = match (minutes / 60, minutes % 60) {
-            (0, 0) => "T".to_owned(),
-            (0, minutes) => format!("T+{minutes}min"),
-            (hours, 0) => format!("T+{hours}h"),
-            (hours, minutes) => format!("T+{hours}h{minutes}min"),
-        };
-        format!("{before}{moment}{}", self.without_moments_in(rest))
     }
 }
 
@@ -286,7 +247,7 @@ fn block(block: &Value) -> String {
 }
 
 /// A line in pieces of a width that can be read.
-fn wrapped(line: &str) -> Vec<String> {
+pub(crate) fn wrapped(line: &str) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in line.split(' ') {
         let last = lines.last_mut().expect("there is one");
@@ -300,14 +261,69 @@ fn wrapped(line: &str) -> Vec<String> {
     lines
 }
 
-/// What is called by its number instead of by itself.
-#[derive(Default)]
-struct Masks {
+/// The minutes since the start.
+fn since(minutes: i64) -> String {
+    match (minutes / 60, minutes % 60) {
+        (0, 0) => "T".to_owned(),
+        (0, minutes) => format!("T+{minutes}min"),
+        (hours, 0) => format!("T+{hours}h"),
+        (hours, minutes) => format!("T+{hours}h{minutes}min"),
+    }
+}
+
+/// What chance or the clock has a hand in, and what it is called instead.
+pub(crate) struct Masks {
+    began: Timestamp,
+    /// Names of people and channels, behind their ids.
+    names: &'static [(&'static str, &'static str)],
+    /// What a moment is called that is so many minutes after the beginning.
+    moment: fn(i64) -> String,
     references: Vec<String>,
     cards: Vec<String>,
 }
 
 impl Masks {
+    pub(crate) fn new(
+        began: Timestamp,
+        names: &'static [(&'static str, &'static str)],
+        moment: fn(i64) -> String,
+    ) -> Self {
+        Self { began, names, moment, references: Vec::new(), cards: Vec::new() }
+    }
+
+    /// What a payload looks like, without what chance or the clock had a hand in.
+    pub(crate) fn shown(&mut self, payload: &Value) -> String {
+        let payload = self.without_moments(payload.clone());
+        let blocks = payload["blocks"].as_array().filter(|blocks| !blocks.is_empty());
+        let shown = match blocks {
+            None => render(&payload),
+            Some(blocks) => blocks.iter().map(block).collect::<Vec<_>>().join("\n"),
+        };
+        self.apply(&shown)
+    }
+
+    /// Replaces `<!date^seconds^…>` by the time since the start.
+    fn without_moments(&self, payload: Value) -> Value {
+        match payload {
+            Value::String(text) => Value::String(self.without_moments_in(&text)),
+            Value::Array(items) => items.into_iter().map(|item| self.without_moments(item)).collect(),
+            Value::Object(fields) => {
+                fields.into_iter().map(|(name, field)| (name, self.without_moments(field))).collect()
+            }
+            other => other,
+        }
+    }
+
+    fn without_moments_in(&self, text: &str) -> String {
+        let Some((before, rest)) = text.split_once("<!date^") else { return text.to_owned() };
+        let (date, rest) = rest.split_once('>').expect("a date has an end");
+        let seconds: i64 = date.split('^').next().and_then(|it| it.parse().ok()).expect("a date is a number");
+        let minutes =
+            (seconds - self.began.as_second() + ROUNDING_S / 2).div_euclid(ROUNDING_S) * ROUNDING_S / 60;
+        let moment = (self.moment)(minutes);
+        format!("{before}{moment}{}", self.without_moments_in(rest))
+    }
+
     fn apply(&mut self, shown: &str) -> String {
         let mut lines: Vec<String> = Vec::new();
         for line in shown.lines() {
@@ -325,16 +341,41 @@ impl Masks {
                 None => {
                     let button = line.strip_prefix("[ ").and_then(|rest| rest.strip_suffix(" ]"));
                     let line = button.map_or_else(|| line.to_owned(), |label| format!("[{label}]"));
-                    lines.push(self.without_references(&line));
+                    let line = self.without_references(&line);
+                    lines.push(self.without_utc(&line).unwrap_or(line));
                 }
             }
         }
         let mut shown = lines.join("\n");
-        for (id, name) in NAMES {
+        for (id, name) in self.names {
             shown = shown.replace(&format!("@{id}"), &format!("@{name}"));
             shown = shown.replace(&format!("#{id}"), &format!("#{name}"));
         }
         shown
+    }
+
+    /// Replaces the first `2026-11-27 08:00 UTC`, if there is one.
+    fn without_utc(&self, line: &str) -> Option<String> {
+        let (before, after) = line.split_once(" UTC")?;
+        let (before, said) = before.split_at_checked(before.len().checked_sub("2026-11-27 08:00".len())?)?;
+        let moment: Timestamp = format!("{}:00Z", said.replace(' ', "T")).parse().ok()?;
+        Some(self.without_moments_in(&format!("{before}<!date^{}>{after}", moment.as_second())))
+    }
+
+    /// A row of the file that a Home sends: its last cell is a reference.
+    pub(crate) fn row(&mut self, row: &str) -> String {
+        let cells: Vec<_> = row.split(',').map(str::to_owned).collect();
+        let last = cells.len() - 1;
+        let shown = cells.into_iter().enumerate().map(|(at, cell)| match cell.parse::<Timestamp>() {
+            Ok(moment) => self.without_moments_in(&format!("<!date^{}>", moment.as_second())),
+            Err(_) if at == last && cell != "reference" => {
+                format!("R{}", numbered(&mut self.references, cell))
+            }
+            Err(_) => {
+                self.names.iter().find(|(id, _)| *id == cell).map_or(cell, |(_, name)| (*name).to_owned())
+            }
+        });
+        shown.collect::<Vec<_>>().join(",")
     }
 
     fn without_references(&mut self, line: &str) -> String {
