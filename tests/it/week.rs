@@ -212,7 +212,7 @@ async fn three_customers_and_eight_sources_read_as_in_the_golden_file() {
     week.presses(OUTSIDER, &expired, RENEW).await;
     week.homes().await;
 
-    week.comes(2, 10, "Wednesday, 10:00").await;
+    week.comes(2, 9, "Wednesday, 09:00").await;
     week.types(USER, ACME, "stripe").await;
     let question = week.types(USER, GLOBEX, "cancel globex_mailchimp").await;
     week.presses(USER, &question, CANCEL).await;
