@@ -6,7 +6,7 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::intend::{Ask, Refusal, post, refuse};
-use super::{Change, Connection, State, later};
+use super::{Change, Connection, News, State, later};
 
 /// How long a customer is expected to finish a source; then its line says that nobody has, and it is watched
 /// for a week more.
@@ -65,7 +65,14 @@ pub fn join(
     // Where a link of its own stood, that message says by this that another has taken its place.
     change.show.retain(|message| *message != onboarding.message_id);
     change.show.push(onboarding.message_id.clone());
+    // Nobody is told by Slack that a message was edited. What its own command asked for is in it from the start.
+    change.news = (!is_begun_by(&onboarding.id, ask.command)).then_some(News::Added);
     Ok(change)
+}
+
+/// Whether a source's command is of the command that began the onboarding, whose reference begins with it.
+fn is_begun_by(onboarding: &str, command: &str) -> bool {
+    command.strip_prefix(onboarding).is_some_and(|place| place.starts_with('-'))
 }
 
 #[cfg(test)]
@@ -104,6 +111,17 @@ mod tests {
                 "nobody is reminded"
             );
             assert_eq!(change.connection.tick_at(true), Some(link.expires_at));
+        });
+    }
+
+    #[test]
+    fn the_thread_hears_of_a_source_that_came_later() {
+        asked(|ask| {
+            let news = |command: &str| join(None, &Ask { command, ..ask }, &onboarding(), NOW).unwrap().news;
+            assert_eq!(
+                ["o-1", "o-12", "p-1", "oo-1", "p"].map(news),
+                [None, None, Some(News::Added), Some(News::Added), Some(News::Added)]
+            );
         });
     }
 

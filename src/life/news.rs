@@ -32,6 +32,8 @@ pub enum News {
     ReminderBefore,
     /// It expired a while ago.
     ReminderAfter,
+    /// It is one more source in a message that stood before.
+    Added,
 }
 
 impl News {
@@ -45,6 +47,7 @@ impl News {
             Self::Broken => link.state == State::Broken,
             Self::Gone => link.state == State::Gone,
             Self::ReminderBefore => link.state == State::Waiting,
+            Self::Added => link.state == State::Waiting && link.onboarding.is_some(),
         }
     }
 

@@ -211,6 +211,7 @@ pub fn news(news: News, link: &Link) -> SlackMessageContent {
         )),
         News::Fixed | News::Recovered => say(&format!("{name} is working again.")),
         News::Gone => say(&format!("{name} was removed.")),
+        News::Added => say(&format!("{name} was added. Its button is in the message above.")),
         News::ReminderBefore => {
             say(&format!("Reminder: the link for {name} expires soon, and the setup isn't finished yet."))
         }

@@ -208,7 +208,7 @@ impl World {
                 let fresh = self.slack.posts[shown.shown_by].clear && !self.slack.posts[shown.shown_by].late;
                 !(fresh && self.shows_live(shown).is_some() && self.works_for(message) > self.skew)
             }
-            News::ReminderBefore => true,
+            News::ReminderBefore | News::Added => true,
         };
         if !so {
             self.violate(|| format!("the thread of message {message} is told {news:?}, which is not so"));
