@@ -114,8 +114,13 @@ pub fn choices(destinations: &Destinations, channel: &ChannelDefaults) -> Vec<Ch
 /// # Errors
 /// Every [`Fault`], at most one for each field.
 pub fn read(values: Values<'_>, vocabulary: &Vocabulary<'_>) -> Result<Request, Vec<Fault>> {
-    let schema = plain(values.schema.unwrap_or_default());
+    let mut schema = plain(values.schema.unwrap_or_default());
     let table = plain(values.table.unwrap_or_default());
+    // The field needs a text, and held this one at first. In a form that was changed while it was open,
+    // Slack forgets what nobody touched: <https://github.com/slackapi/bolt-js/issues/1073>
+    if let Some(preset) = vocabulary.channel.one_schema().filter(|_| schema.is_empty()) {
+        schema = preset.connection_name();
+    }
     let by_pattern = schema.is_empty() && vocabulary.channel.pattern().is_some();
     // People know the dotted form from the command.
     let dotted = schema.split_once('.').filter(|_| table.is_empty());
@@ -338,6 +343,8 @@ mod tests {
         ] {
             assert_eq!(read(&usual, filled_in), Ok((name.to_owned(), by_channel)), "{filled_in:?}");
         }
+        // What stood in the field at first.
+        assert_eq!(read(&by("acme"), ["stripe", "", ""]), Ok(("acme".to_owned(), false)));
         for (channel, filled_in, field) in [
             (&usual, ["stripe", "", "budget"], Field::Table),
             (&usual, ["google_sheets", "", "1"], Field::Table),
@@ -345,8 +352,8 @@ mod tests {
             (&usual, ["no_such", "", ""], Field::Service),
             (&by("{service}"), ["15five", "", ""], Field::Schema),
             (&by("{destination}"), ["stripe", "", ""], Field::Schema),
-            // Only a pattern makes the field one that can be left empty.
-            (&by("acme"), ["stripe", "", ""], Field::Schema),
+            (&NO_DEFAULTS, ["stripe", "", ""], Field::Schema),
+            (&by("acme"), ["google_sheets", "", ""], Field::Table),
         ] {
             assert_eq!(read(channel, filled_in), Err(vec![field]), "{filled_in:?}");
         }

@@ -26,7 +26,9 @@ use crate::fivetran::schema::{Misfit, SchemaKind};
 use crate::permission::Refused;
 use crate::work::{MOST_SOURCES, Work};
 
-pub use self::several::{Customer, Several, Shown, options_with, several_under_way, several_unwanted};
+pub use self::several::{
+    Customer, Several, Shown, options_with, several_fault, several_under_way, several_unwanted,
+};
 
 /// Identifies the form among views.
 pub const CALLBACK: &str = "connect_form";
@@ -51,6 +53,8 @@ pub struct Form<'a> {
     pub schema: Preset<'a>,
     /// The destinations; there is a field for them if there are several.
     pub destinations: &'a [Choice],
+    /// The value of the one that is chosen.
+    pub destination: Option<&'a str>,
     /// Whether more than one service can be chosen.
     pub takes_several: bool,
     /// What is chosen already.
@@ -75,7 +79,8 @@ pub enum Preset<'a> {
 /// The form.
 #[must_use]
 pub fn form(form: Form<'_>, slash: &str) -> SlackView {
-    let Form { channel_id, audience, schema, destinations, takes_several, chosen, several, sealed } = form;
+    let Form { channel_id, audience, schema, takes_several, chosen, several, sealed, .. } = form;
+    let destination = destination_field(form.destinations, form.destination, several.is_some());
     let lead = Mrkdwn::default().raw("The link will appear in <#").text(channel_id).raw(match audience {
         Audience::Channel => ">, for your customer.",
         Audience::Requester => ">, where only you can see it; then send it to your customer.",
@@ -89,7 +94,7 @@ pub fn form(form: Form<'_>, slash: &str) -> SlackView {
     let mut blocks = vec![lead.section(), service(takes_several, chosen).into()];
     if let Some(several) = &several {
         blocks.extend(several.customer.as_ref().map(|it| it.field(typed(Field::Customer, "acme")).into()));
-        blocks.extend(destination_field(destinations, several.destination, true));
+        blocks.extend(destination);
         blocks.extend(several.shown.blocks(slash));
         return finished(blocks, sealed);
     }
@@ -117,7 +122,7 @@ pub fn form(form: Form<'_>, slash: &str) -> SlackView {
             .with_optional(true)
             .into(),
     );
-    blocks.extend(destination_field(destinations, None, false));
+    blocks.extend(destination);
     finished(blocks, sealed)
 }
 
@@ -228,16 +233,14 @@ fn fault_sentence(Fault { field, error }: &Fault, slash: &str) -> String {
              default one has no name. Choose another, or enter a schema."
                 .to_owned()
         }
-        error => {
-            several::fault(error).unwrap_or_else(|| cut(&usage_sentence(error, Surface::of(slash)), 500))
-        }
+        error => cut(&usage_sentence(error, Surface::of(slash)), 500),
     }
 }
 
 /// Something is under way for the same connection.
 #[must_use]
-pub fn already_on_it(work: &Work, under_way: &UnderWay) -> SlackViewSubmissionResponse {
-    at(Field::Schema, already_on_it_sentence(work, under_way))
+pub fn already_on_it(field: Field, work: &Work, under_way: &UnderWay) -> SlackViewSubmissionResponse {
+    at(field, already_on_it_sentence(work, under_way))
 }
 
 /// The database did not take it, and never will.

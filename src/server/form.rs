@@ -39,6 +39,7 @@ use crate::slack::web_api::WebApi;
 use crate::slack::{ResponseUrl, SlashCommand};
 use crate::telemetry::Answer;
 use crate::work::{Onboard, Request, Work};
+use changes::Change;
 pub use changes::Changes;
 
 /// What the form uses. No `Debug`: it holds secrets.
@@ -122,7 +123,8 @@ impl<'a> FilledIn<'a> {
 
 /// What a form asks for.
 enum Wanted {
-    One(Box<Work>),
+    /// One connection, and the field at which there is room for what is said of it.
+    One(Box<Work>, Field),
     Several(Onboard),
 }
 
@@ -192,19 +194,16 @@ impl Forms {
         };
         let takes_several = self.takes_several(draft.is_direct);
         let read = (takes_several && filled_in.is_several()).then(|| filled_in.read(vocabulary));
-        let sources = match &read {
-            Some(Ok(Read::One(request))) => std::slice::from_ref(request),
-            Some(Ok(Read::Several(several))) => several.onboard.sources.as_slice(),
-            _ => &[],
-        };
+        let sources = read.as_ref().and_then(|read| read.as_ref().ok()).map(sources_of).unwrap_or_default();
+        // Where no pattern names what is made here, a customer counts only if one is typed.
+        let channels = channel.pattern().and(channel.customer.as_ref());
         let typed = filled_in.customer.map(str::to_owned);
-        let customer = typed.or_else(|| channel.customer.as_ref().map(ToString::to_string));
+        let customer = typed.or_else(|| channels.map(ToString::to_string));
         let several = read.as_ref().map(|read| reply::Several {
             customer: channel.takes_customer().then_some(reply::Customer {
                 initial: customer.as_deref(),
                 optional: channel.pattern().is_some(),
             }),
-            destination: filled_in.destination,
             shown: match read {
                 Ok(_) => reply::Shown::Names { sources, asks },
                 Err(fault) => reply::Shown::Fault(fault),
@@ -218,6 +217,7 @@ impl Forms {
             audience: self.audience,
             schema: preset,
             destinations: &form::choices(vocabulary.destinations, channel),
+            destination: filled_in.destination,
             takes_several,
             chosen: &offers,
             several,
@@ -239,25 +239,25 @@ impl Forms {
         else {
             return;
         };
+        let Some(action) = interaction.action.as_ref().filter(|_| !self.is_too_old(&draft)) else { return };
         let filled_in = FilledIn::of(view);
-        if !filled_in.is_several() && draft.shown.is_none() {
+        let shows = filled_in.is_several() || draft.shown.is_some();
+        let change = Change { ts: action.ts.clone(), hash: view.hash.clone() };
+        if !self.changes.note(&view.id, &change, shows) {
             return;
         }
         let catalog = self.words.catalog.current();
         let (slash, channel_id) = (draft.slash.clone(), draft.channel_id.clone());
         let vocabulary = self.words.in_channel(&catalog, &slash, &channel_id);
         let Some(new) = self.view(draft, &filled_in, &vocabulary, false) else { return };
-        let (id, hash) = (view.id.clone(), view.hash.clone());
-        let ts = interaction.action.as_ref().map(|action| action.ts.clone()).unwrap_or_default();
-        self.changes.note(&id, &ts);
+        let id = view.id.clone();
         let forms = Arc::clone(self);
         tokio::spawn(async move {
-            let mut updated = web_api
-                .update_view(&id, &new, Some(&hash).filter(|it| !it.is_empty()).map(String::as_str))
-                .await;
+            let hash = Some(change.hash.as_str()).filter(|hash| !hash.is_empty());
+            let mut updated = web_api.update_view(&id, &new, hash).await;
             // What was chosen before has got there first.
             if matches!(&updated, Err(PostError::Refused(word)) if word == CONFLICT)
-                && forms.changes.is_newest(&id, &ts)
+                && forms.changes.is_newest(&id, &change)
             {
                 updated = web_api.update_view(&id, &new, None).await;
             }
@@ -265,6 +265,10 @@ impl Forms {
                 tracing::info!(%error, "a form could not show what was chosen");
             }
         });
+    }
+
+    fn is_too_old(&self, draft: &Draft) -> bool {
+        self.clock.now().duration_since(draft.issued_at) > LIFE
     }
 
     fn seal(&self, draft: &Draft) -> Option<String> {
@@ -293,14 +297,27 @@ impl Forms {
         interaction: &Interaction,
         deadline: Deadline,
     ) -> (Answer, Option<SlackViewSubmissionResponse>) {
+        let (answer, response) = self.taken(key, interaction, deadline).await;
+        if let (Some(SlackViewSubmissionResponse::Update(_)), Some(view)) = (&response, &interaction.view) {
+            self.changes.replaced(&view.id, &view.hash);
+        }
+        (answer, response)
+    }
+
+    async fn taken(
+        &self,
+        key: &[u8],
+        interaction: &Interaction,
+        deadline: Deadline,
+    ) -> (Answer, Option<SlackViewSubmissionResponse>) {
         match self.wanted(interaction, deadline).await {
-            Ok((asked, Wanted::One(work))) => {
+            Ok((asked, Wanted::One(work, field))) => {
                 let answered = self.intake.accept(key, asked, &work, Progress::default(), deadline).await;
                 let response = match &answered {
                     Answered::Accepted(_) => reply::close(),
-                    Answered::AlreadyOnIt(under_way) => reply::already_on_it(&work, under_way),
-                    Answered::NotAccepted => reply::not_accepted(Field::Schema),
-                    Answered::Unsure => reply::unsure(Field::Schema),
+                    Answered::AlreadyOnIt(under_way) => reply::already_on_it(field, &work, under_way),
+                    Answered::NotAccepted => reply::not_accepted(field),
+                    Answered::Unsure => reply::unsure(field),
                 };
                 (answered.counts_as(), Some(response))
             }
@@ -342,7 +359,7 @@ impl Forms {
             );
             return Err(instead(reply::not_yours()));
         };
-        if self.clock.now().duration_since(draft.issued_at) > LIFE {
+        if self.is_too_old(&draft) {
             return Err(instead(reply::too_old(&draft.slash)));
         }
         let url = draft.response_url.as_deref();
@@ -359,12 +376,13 @@ impl Forms {
             Ok(team_id) => team_id,
             Err(refused) => return Err(instead(reply::refused(&refused))),
         };
+        let (slash, channel_id) = (draft.slash.clone(), draft.channel_id.clone());
         let mut catalog = self.words.catalog.current();
-        let is_new = |value: &&str| Offer::of(value, &self.words.in_channel(&catalog, "", "")).is_none();
+        let is_new =
+            |value: &&str| Offer::of(value, &self.words.in_channel(&catalog, &slash, &channel_id)).is_none();
         if filled_in.chosen.iter().any(is_new) {
             catalog = self.words.newest(deadline).await;
         }
-        let (slash, channel_id) = (draft.slash.clone(), draft.channel_id.clone());
         let vocabulary = self.words.in_channel(&catalog, &slash, &channel_id);
         let is_several = filled_in.is_several();
         if is_several && !self.takes_several(draft.is_direct) {
@@ -376,15 +394,13 @@ impl Forms {
         }
         let wanted = if is_several {
             match filled_in.read(&vocabulary) {
-                Ok(Read::One(request)) => Wanted::One(Box::new(Work::Connect(request))),
-                // Their names were made of a customer who was typed, and are others than were shown.
-                Ok(Read::Several(several))
-                    if several.asks && draft.shown != Some(shown(&several.onboard.sources)) =>
-                {
+                // Its person has not seen these names, or saw others.
+                Ok(read) if draft.shown != Some(shown(sources_of(&read))) => {
                     return Err(self.view(draft, &filled_in, &vocabulary, true).map(reply::instead));
                 }
+                Ok(Read::One(request)) => Wanted::One(Box::new(Work::Connect(request)), Field::Service),
                 Ok(Read::Several(several)) => Wanted::Several(several.onboard),
-                Err(fault) => return Err(Some(reply::faults(&[fault], &slash))),
+                Err(fault) => return Err(Some(reply::several_fault(&fault, &slash))),
             }
         } else {
             let values = Values {
@@ -394,10 +410,10 @@ impl Forms {
                 destination: filled_in.destination,
             };
             match form::read(values, &vocabulary) {
-                Ok(request) => Wanted::One(Box::new(Work::Connect(Request {
-                    in_direct_message: draft.is_direct,
-                    ..request
-                }))),
+                Ok(request) => {
+                    let request = Request { in_direct_message: draft.is_direct, ..request };
+                    Wanted::One(Box::new(Work::Connect(request)), Field::Schema)
+                }
                 Err(faults) => return Err(Some(reply::faults(&faults, &slash))),
             }
         };
@@ -432,6 +448,14 @@ impl Forms {
         };
         let vocabulary = self.words.in_channel(catalog, &draft.slash, &draft.channel_id);
         several::bundles(&interaction.typed, &vocabulary)
+    }
+}
+
+/// Each that is asked for.
+fn sources_of(read: &Read) -> &[Request] {
+    match read {
+        Read::One(request) => std::slice::from_ref(request),
+        Read::Several(several) => &several.onboard.sources,
     }
 }
 

@@ -1,11 +1,13 @@
 //! The form with several services: what it shows of them before anything is made, and what a submission makes.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 use stand_ins::fault::Fault;
 use stand_ins::slack::{TEAM_ID, Used, block_faults};
 
-use crate::harness::{CHANNEL, TestBot, USER, post, until};
-use crate::several::{bot, schemas};
+use crate::harness::{CHANNEL, Setup, TestBot, Trick, USER, Wire, post, until};
+use crate::several::{bot, schemas, set_up};
 
 /// The state of the form's inputs, as Slack tells it.
 fn values(chosen: &[&str], customer: &str) -> Value {
@@ -155,9 +157,9 @@ async fn faults_are_shown_in_the_form_and_at_their_fields() {
         (&["stripe", "bundle:gone"], "acme", "service", "Choose a service from the list."),
     ] {
         view = shows(&bot, &view, "service", chosen, customer).await;
-        if !customer.is_empty() {
-            says(&view, words);
-        }
+        let last = view["blocks"].as_array().unwrap().last().unwrap().to_string();
+        let words_there = if customer.is_empty() { "The schemas will be shown here." } else { words };
+        assert!(last.contains(words_there), "{words_there}: {last}");
         let answer = submits(&bot, &view, chosen, customer).await;
         let said = answer["errors"][field].as_str().unwrap_or_else(|| panic!("{answer}"));
         assert!(said.contains(words), "{said}");
@@ -224,16 +226,46 @@ async fn bundles_are_offered_first_where_all_of_them_can_be_asked_for() {
     }
 }
 
+/// What the form holds in the end.
+fn now(bot: &TestBot, view: &Value) -> Value {
+    bot.slack.views().into_iter().find(|it| it["id"] == view["id"]).unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn the_newest_change_is_what_the_form_shows_in_the_end() {
+async fn a_change_that_slack_answers_late_does_not_undo_a_newer_one() {
+    for newer in [&["stripe", "hubspot", "google_ads"][..], &["stripe"]] {
+        let setup = Setup::new().await;
+        let wire = Wire::to(setup.slack.addr(), "/views.update").await;
+        let (setup, _folder) = set_up(setup, "");
+        let bot = setup.with("SLACK_API_URL", &format!("{}/api/", wire.url())).start().await;
+        let view = bot.opens_form().await;
+        let conflict = json!({ "ok": false, "error": "hash_conflict" });
+        bot.slack.faults(|faults| faults.fail_next("views.update", Fault::Says(200, conflict), 1));
+        wire.arm(Trick::Hold);
+        changes(&bot, &view, "service", &["stripe", "hubspot"], "acme").await;
+        until("the first", async || (bot.slack.calls_to("views.update") == 1).then_some(())).await;
+        let shown = shows(&bot, &view, "service", newer, "acme").await;
+        assert_eq!(fields(&shown).contains(&"schema"), newer.len() == 1, "{newer:?}");
+        // The first hears only now that something was there before it.
+        wire.release();
+        shows(&bot, &shown, "service", &["stripe", "hubspot"], "globex").await;
+        assert_eq!(bot.slack.calls_to("views.update"), 3, "{newer:?}");
+        says(&now(&bot, &view), "globex_hubspot");
+        assert!(bot.finish().await.is_empty());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_is_shown_over_an_older_one_that_got_there_first() {
     let (bot, _folder) = bot("").await;
     let view = bot.opens_form().await;
     let conflict = json!({ "ok": false, "error": "hash_conflict" });
-    // An earlier change got there first.
     bot.slack.faults(|faults| faults.fail_next("views.update", Fault::Says(200, conflict.clone()), 1));
-    let view = shows(&bot, &view, "service", &["stripe", "hubspot"], "acme").await;
-    says(&view, "acme_hubspot");
-    until("both calls", async || (bot.slack.calls_to("views.update") == 2).then_some(())).await;
+    let shown = shows(&bot, &view, "service", &["stripe", "hubspot"], "acme").await;
+    says(&shown, "acme_hubspot");
+    let calls = bot.slack.calls().into_iter().filter(|(route, _)| route == "views.update");
+    let hashes: Vec<_> = calls.map(|(_, arguments)| arguments["hash"].clone()).collect();
+    assert_eq!(hashes, [view["hash"].clone(), Value::Null]);
     // Any other refusal leaves the form as it was; what is sent is shown all the same.
     let refusal = json!({ "ok": false, "error": "view_too_large" });
     bot.slack.faults(|faults| faults.fail_next("views.update", Fault::Says(200, refusal.clone()), 1));
@@ -242,5 +274,109 @@ async fn the_newest_change_is_what_the_form_shows_in_the_end() {
     until("the call", async || (bot.slack.calls_to("views.update") == 3).then_some(())).await;
     let answer = submits(&bot, &view, &chosen, "acme").await;
     says(&answer["view"], "acme_google_ads");
+    assert!(bot.finish().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_change_that_is_told_twice_or_in_a_form_that_is_too_old_asks_nothing_of_slack() {
+    let (bot, _folder) = bot("").await;
+    let view = bot.opens_form().await;
+    let mut changed = view.clone();
+    changed["state"] = json!({ "values": values(&["stripe", "hubspot"], "acme") });
+    let payload = json!({ "type": "block_actions", "view": changed, "team": { "id": TEAM_ID },
+        "user": { "id": USER, "team_id": TEAM_ID }, "actions": [{ "action_id": "service",
+        "block_id": "service", "type": "multi_external_select", "action_ts": "1000000000.000001" }] });
+    let body = bot.slack.interaction_request(&payload).body;
+    let headers = bot.slack.signed_request(body.as_bytes());
+    let url = format!("{}/slack/interactivity", bot.url);
+    for _ in 0..3 {
+        assert_eq!(post(&url, &headers, body.clone().into_bytes()).await.unwrap().status, 200);
+    }
+    until("the call", async || (bot.slack.calls_to("views.update") > 0).then_some(())).await;
+    shows(&bot, &view, "service", &["stripe", "hubspot"], "globex").await;
+    assert_eq!(bot.slack.calls_to("views.update"), 2);
+    bot.advance(Duration::from_secs(26 * 60));
+    changes(&bot, &view, "service", &["stripe", "hubspot"], "initech").await;
+    let answer = submits(&bot, &view, &["stripe", "hubspot"], "initech").await;
+    says(&answer["view"], "open for too long");
+    assert_eq!(bot.slack.calls_to("views.update"), 2);
+    assert!(bot.finish().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_service_of_a_bundle_is_shown_before_it_is_made_like_several() {
+    let setup = Setup::new().await;
+    let wire = Wire::to(setup.fivetran.addr(), "POST /v1/connections").await;
+    let (setup, _folder) = set_up(setup, "[bundles.one]\nservices = [\"stripe\"]\n");
+    let bot = setup.with("FIVETRAN_API_URL", &wire.url()).start().await;
+    let view = bot.opens_form().await;
+    let chosen = ["bundle:one"];
+    let view = shows(&bot, &view, "service", &chosen, "acme").await;
+    says(&view, "acme_stripe");
+    let answer = submits(&bot, &view, &chosen, "globex").await;
+    assert_eq!(answer["response_action"], "update", "{answer}");
+    says(&answer["view"], "globex_stripe");
+    assert!(schemas(&bot).is_empty());
+    wire.arm(Trick::Hold);
+    assert_eq!(submits(&bot, &view, &chosen, "acme").await["response_action"], "clear");
+    // While that is under way: there is no field for a schema at which to say so.
+    let answer = submits(&bot, &view, &chosen, "acme").await;
+    assert!(answer["errors"]["service"].is_string(), "{answer}");
+    wire.release();
+    bot.until_all_ended().await;
+    assert_eq!(schemas(&bot), ["acme_stripe"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_channels_customer_names_nothing_where_one_schema_does() {
+    let (bot, _folder) =
+        bot(&format!("[channels.{CHANNEL}]\nschema = \"acme\"\ncustomer = \"acme\"\n")).await;
+    let view = bot.opens_form().await;
+    let chosen = ["stripe", "hubspot"];
+    let view = shows(&bot, &view, "service", &chosen, "").await;
+    assert_eq!(view["blocks"][2]["element"]["initial_value"], Value::Null);
+    let answer = submits(&bot, &view, &chosen, "").await;
+    assert!(answer["errors"]["customer"].is_string(), "{answer}");
+    // Back at one, Slack tells nothing of a schema that nobody touched.
+    let view = shows(&bot, &view, "service", &["stripe"], "").await;
+    assert_eq!(view["blocks"][2]["element"]["initial_value"], "acme");
+    assert_eq!(submits(&bot, &view, &["stripe"], "").await["response_action"], "clear");
+    bot.until_all_ended().await;
+    assert_eq!(schemas(&bot), ["acme"]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_destination_that_was_chosen_stays_and_another_one_is_shown_first() {
+    let (bot, _folder) = bot(&format!(
+        "[destinations.eu]\ngroup_id = \"elsewhere\"\n[channels.{CHANNEL}]\ncustomer = \"acme\"\n\
+         destination = \"prod\"\n"
+    ))
+    .await;
+    let chosen = |view: &Value| {
+        let blocks = view["blocks"].as_array().unwrap().iter();
+        let mut found = blocks.filter(|block| block["block_id"] == "destination");
+        found.next().unwrap()["element"]["initial_option"]["value"].clone()
+    };
+    let view = bot.opens_form().await;
+    let mut state = values(&["stripe", "hubspot"], "");
+    let eu = json!({ "value": "=eu", "text": { "type": "plain_text", "text": "eu" } });
+    state["destination"] =
+        json!({ "destination": { "type": "static_select", "selected_option": eu.clone() } });
+    let change = async |state: &Value| {
+        let used = Used { block_id: Some("service"), action_id: "service", choice: json!({}) };
+        let calls = bot.slack.calls_to("views.update");
+        let before = now(&bot, &view)["hash"].clone();
+        bot.slack.use_in_view(&bot.url, id(&view), used, state.clone(), USER).await.unwrap();
+        until("the form to change", async || (bot.slack.calls_to("views.update") > calls).then_some(()))
+            .await;
+        until("it", async || (now(&bot, &view)["hash"] != before).then(|| now(&bot, &view))).await
+    };
+    assert_eq!(chosen(&change(&state).await), "=eu");
+    let elsewhere = values(&["stripe", "hubspot"], "");
+    let answer = bot.slack.submit_view(&bot.url, id(&view), elsewhere, USER).await.unwrap().json();
+    assert_eq!(answer["response_action"], "update", "{answer}");
+    assert!(bot.fivetran.connections().is_empty());
+    state["service"] = values(&["stripe"], "")["service"].clone();
+    assert_eq!(chosen(&change(&state).await), "=eu");
     assert!(bot.finish().await.is_empty());
 }

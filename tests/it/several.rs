@@ -10,6 +10,11 @@ use crate::harness::{CHANNEL, COLLEAGUE, Setup, TestBot, USER};
 
 /// A bot whose file names a bundle and, for one channel, a customer.
 pub(crate) async fn bot(customer: &str) -> (TestBot, TempDir) {
+    let (setup, folder) = set_up(Setup::new().await, customer);
+    (setup.start().await, folder)
+}
+
+pub(crate) fn set_up(setup: Setup, customer: &str) -> (Setup, TempDir) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("customers.toml");
     let text = format!(
@@ -17,8 +22,7 @@ pub(crate) async fn bot(customer: &str) -> (TestBot, TempDir) {
          [bundles.onboarding]\nservices = [\"google_ads\", \"stripe\", \"hubspot\"]\n{customer}"
     );
     std::fs::write(&path, text).unwrap();
-    let setup = Setup::new().await.with("CONFIG", path.to_str().unwrap()).with("FIVETRAN_GROUP_ID", "");
-    (setup.start().await, folder)
+    (setup.with("CONFIG", path.to_str().unwrap()).with("FIVETRAN_GROUP_ID", ""), folder)
 }
 
 pub(crate) fn schemas(bot: &TestBot) -> Vec<String> {

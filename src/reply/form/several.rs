@@ -26,8 +26,6 @@ const NAME_LIMIT: usize = 60;
 pub struct Several<'a> {
     /// Who they are for; `None` where no name is made of that.
     pub customer: Option<Customer<'a>>,
-    /// The value of the destination that is chosen.
-    pub destination: Option<&'a str>,
     /// What is shown of them.
     pub shown: Shown<'a>,
 }
@@ -70,7 +68,7 @@ impl Shown<'_> {
             Self::Fault(Fault { error: UsageError::CustomerMissing { .. }, .. }) => {
                 vec![note("The schemas will be shown here.")]
             }
-            Self::Fault(fault) => vec![plain_section(&fault_sentence(fault, slash))],
+            Self::Fault(fault) => vec![plain_section(&sentence(fault, slash))],
             Self::Names { sources, asks } => {
                 let title = if *asks {
                     "Nothing has been made yet. If these schemas are right, press “Post the link” again:"
@@ -91,9 +89,22 @@ impl Shown<'_> {
     }
 }
 
-/// What is wrong with several; `None` where the same words do as for one.
-pub(super) fn fault(error: &UsageError) -> Option<String> {
-    Some(match error {
+/// What is wrong with several, at its field.
+#[must_use]
+pub fn several_fault(fault: &Fault, slash: &str) -> SlackViewSubmissionResponse {
+    at(fault.field, sentence(fault, slash))
+}
+
+fn sentence(fault: &Fault, slash: &str) -> String {
+    match &fault.error {
+        // There is no field for a schema.
+        UsageError::DestinationUnnamed { .. } => {
+            let why = "The schemas are named after the destination, and the default one has no name.";
+            match fault.field {
+                Field::Destination => format!("{why} Choose another."),
+                _ => format!("{why} Choose one service, and enter a schema for it."),
+            }
+        }
         UsageError::CustomerMissing { .. } => {
             "Enter the customer: each schema gets a name made of it.".to_owned()
         }
@@ -131,8 +142,9 @@ pub(super) fn fault(error: &UsageError) -> Option<String> {
             };
             format!("{service} would go to “{made}”, which {why}. {remedy}")
         }
-        _ => return None,
-    })
+        // The same words do as for one.
+        _ => fault_sentence(fault, slash),
+    }
 }
 
 /// The bundles, then the services, for what was typed into the field of the service.
