@@ -179,7 +179,7 @@ impl App {
         let outbox = parts.outbox();
         let worker = parts.start_worker(Arc::clone(&outbox), fresh);
         let editing = outbox::start(Arc::clone(&outbox), parts.failed.clone());
-        let watcher = parts.watcher();
+        let watcher = parts.watcher(&config.destinations);
         let watching = watch::start(Arc::clone(&watcher), parts.failed.clone());
         parts.mind_the_writers();
         parts.mind_the_key(fivetran.clone());

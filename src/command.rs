@@ -15,6 +15,7 @@ pub mod home;
 pub mod list;
 pub mod meant;
 pub mod naming;
+pub mod owner;
 pub mod places;
 pub mod proposal;
 pub mod renew;

@@ -5,7 +5,7 @@
 
 /// Every point, in the order in which a command passes them. Each lies on a boundary between a
 /// commit and an effect outside.
-pub const POINTS: [&str; 29] = [
+pub const POINTS: [&str; 32] = [
     "accept: before the commit",
     "accept: committed",
     "accept: acknowledging",
@@ -35,6 +35,9 @@ pub const POINTS: [&str; 29] = [
     "join: before the commit",
     "digest: taken",
     "digest: posted",
+    "bring up: recorded",
+    "bring up: before the post",
+    "bring up: posted",
 ];
 
 /// Stops a process, and ends once it has been stopped and goes on: a signal may take its time, and not

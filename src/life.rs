@@ -8,6 +8,7 @@
 //! connection, and a connection stays in the channel that it belongs to. Whatever has been sent to
 //! Slack without an answer may be there, and nothing that one odd answer says is for good.
 
+mod adopt;
 mod intend;
 mod join;
 mod news;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 // The database keeps a link's place with it, and must not know Slack.
 pub use crate::slack::Place;
 use crate::work::{Key, Request};
+pub use adopt::{Foundling, adopt};
 pub use intend::{Ask, At, Intention, Post, Refusal, intend};
 pub use join::{Onboarding, join, offer};
 pub use news::News;
@@ -172,8 +174,8 @@ pub struct Link {
     pub team_id: String,
     /// The channel that the connection belongs to: the one in which the link was asked for.
     pub channel_id: String,
-    /// Who asked.
-    pub requester: String,
+    /// Who asked; nobody of what was found broken at Fivetran and nobody has asked for since.
+    pub requester: Option<String>,
     /// What was asked for.
     pub request: Request,
     /// The message that shows it, by its id in the database.

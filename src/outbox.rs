@@ -4,6 +4,7 @@
 //! which messages are behind, so that nothing is forgotten, and edits need no answer of Fivetran's.
 //! Must not call Fivetran, and never shows a link: that only the command can that made it.
 
+mod bring_up;
 mod onboardings;
 
 use std::sync::Arc;
@@ -221,7 +222,13 @@ impl Outbox {
     /// Edits a message and tells its thread; with the word of Slack's that forbids the edit until
     /// somebody does something about it.
     async fn edit(&self, message: &ClaimedMessage) -> Result<(Brought, Option<String>), StoreError> {
-        let Some(place) = &message.place else { return Ok((self.tell_alone(message).await?, None)) };
+        let Some(place) = &message.place else {
+            let brought = match &message.post_in {
+                Some(channel) => self.bring_up(message, channel).await?,
+                None => self.tell_alone(message).await?,
+            };
+            return Ok((brought, None));
+        };
         // Started without a token, for once: the next start may have one.
         let Some(web_api) = &self.web_api else { return Ok((self.again(message, None), None)) };
         let onboarding = self.onboarding(message).await?;
@@ -468,7 +475,11 @@ async fn tell_one(web_api: &WebApi, place: Option<&Place>, news: News, link: &Li
             }
         }
     };
-    web_api.tell_alone(&link.requester, &link.channel_id, &content).await
+    match &link.requester {
+        Some(requester) => web_api.tell_alone(requester, &link.channel_id, &content).await,
+        // Nobody asked for it; whoever looks is told by `status`.
+        None => Ok(()),
+    }
 }
 
 /// What a message should show; `None` if that is a link, which stands there already.

@@ -144,6 +144,15 @@ impl Gate {
         }
     }
 
+    /// The id under which everything of the bot's workspace or organisation is kept, if Slack has ever said.
+    pub async fn own_id(&self, now: Timestamp) -> Option<String> {
+        let identity = match self.directory.identity_before() {
+            Some(identity) => identity,
+            None => self.directory.identity(now).await.ok()?,
+        };
+        Own::told(&identity).id().map(str::to_owned)
+    }
+
     /// Whose the token is, whenever Slack says so for the first time or otherwise than before.
     #[must_use]
     pub fn identities(&self) -> watch::Receiver<Option<Identity>> {

@@ -66,6 +66,17 @@ struct Key {
 #[error("the system gives no random numbers")]
 pub struct NoRandomness;
 
+/// A new reference: ten characters that can be read out on the phone, and that nobody guesses. `None`
+/// when the system has no random numbers.
+#[must_use]
+pub fn reference() -> Option<String> {
+    // Crockford's base 32: no I, L, O and U.
+    const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+    let mut bytes = [0_u8; 10];
+    SystemRandom::new().fill(&mut bytes).ok()?;
+    bytes.iter().map(|byte| DIGITS.get(usize::from(byte % 32)).map(|&digit| char::from(digit))).collect()
+}
+
 impl Sealer {
     /// Derives the keys. Seals with the first secret, opens with any.
     #[must_use]

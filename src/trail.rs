@@ -58,6 +58,8 @@ pub enum What {
         /// Whether its customer is asked to do something.
         asks_customer: bool,
     },
+    /// One that was made elsewhere has lost its access and is brought up in its customer's channel.
+    BroughtUp,
     /// It works again.
     Fixed,
     /// One that was gone is there again, unfinished.
@@ -214,6 +216,12 @@ impl Entry {
             State::Unposted | State::Waiting | State::Cancelled | State::Replaced => return None,
         };
         Some(Self::about(&after.request, &after.id, &after.channel_id, what, at))
+    }
+
+    /// What is kept of one that was made elsewhere and is brought up by this link.
+    #[must_use]
+    pub fn of_brought_up(link: &Link, at: Timestamp) -> Self {
+        Self::about(&link.request, &link.id, &link.channel_id, What::BroughtUp, at)
     }
 
     fn about(request: &Request, reference: &str, channel_id: &str, what: What, at: Timestamp) -> Self {

@@ -4,9 +4,11 @@
 //! for a customer's browser that waits (`watch/browser.rs`).
 //! What an answer means, and when to ask again, is [`crate::life`]'s decision; what changed is
 //! brought to Slack by the [`crate::outbox`]. The rows say what is due, so that replicas share the
-//! work and a restart loses none. Must not call Slack.
+//! work and a restart loses none. Must not call Slack; who else is in a channel, it asks
+//! [`crate::permission`].
 
 mod browser;
+mod foreign;
 mod pace;
 mod sweep;
 mod vouch;
@@ -29,6 +31,7 @@ use crate::telemetry::Metrics;
 use crate::trail::Entry;
 use crate::work::Key;
 pub use browser::Landing;
+pub use foreign::Foreign;
 use pace::Pace;
 pub use pace::USUAL_LIMIT;
 use sweep::GROUPS;
@@ -66,6 +69,8 @@ pub struct Parts {
     pub provision: Provision,
     /// What holds in which channel.
     pub channels: Arc<Channels>,
+    /// What is watched that the bot did not make, if anything is.
+    pub foreign: Option<Foreign>,
     /// Set when the bot shuts down.
     pub stopping: CancellationToken,
 }
@@ -374,7 +379,7 @@ fn audit(link: &Link) {
         link = link.id,
         team = link.team_id,
         channel = link.channel_id,
-        user = link.requester,
+        user = link.requester.as_deref(),
         service = link.request.service.as_str(),
         schema = link.request.target.connection_name(),
         connection = link.connection_id,

@@ -45,7 +45,7 @@ use crate::slack::signature::Verifier;
 use crate::slack::web_api::WebApi;
 use crate::store::{Claimed, Store};
 use crate::telemetry::Metrics;
-use crate::watch::{self, Watcher};
+use crate::watch::{self, Foreign, Watcher};
 use crate::worker::{self, Delivery, Hints, Links};
 
 /// What the parts are made of while they are put together; each takes what it uses.
@@ -105,13 +105,27 @@ impl Parts {
         worker::start(parts, fresh)
     }
 
-    pub(super) fn watcher(&self) -> Arc<Watcher> {
+    /// Only where a message that stands in a channel can be changed later, and its link may be seen there.
+    fn foreign(&self, destinations: &Destinations) -> Option<Foreign> {
+        let (catalog, gate) = (Arc::clone(&self.catalog), Arc::clone(&self.gate));
+        let foreign = Foreign::of(destinations, catalog, gate)?;
+        if self.web_api.is_none() || self.audience != Audience::Channel {
+            tracing::warn!(
+                "CONFIG: watch = true does nothing without SLACK_BOT_TOKEN, nor where links are private"
+            );
+            return None;
+        }
+        Some(foreign)
+    }
+
+    pub(super) fn watcher(&self, destinations: &Destinations) -> Arc<Watcher> {
         Arc::new(Watcher::new(watch::Parts {
             clock: self.clock.clone(),
             metrics: self.metrics.clone(),
             store: self.store.clone(),
             provision: self.provision.clone(),
             channels: Arc::clone(&self.channels),
+            foreign: self.foreign(destinations),
             stopping: self.stopping.clone(),
         }))
     }

@@ -121,6 +121,7 @@ pub(super) async fn look(vars: &Vars, clock: &Clock) -> Exit {
         report.note(&format!("configuration: {remark}"));
     }
     names::tell(&report, &config, clock.now());
+    names::watched(&report, &config);
     if let Some(url) = &config.server.public_url {
         report.note(&format!("PUBLIC_URL: not tried; from another machine, run: curl {url}/readyz"));
     }

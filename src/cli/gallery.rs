@@ -27,7 +27,7 @@ use crate::command::surface::Surface;
 use crate::command::sync::NotSynced;
 use crate::fivetran::tasks::Cause;
 use crate::journal::{Others, Problem, Waiting, WaitsFor};
-use crate::life::{News, State};
+use crate::life::{Link, News, State};
 use crate::permission::Refused;
 use crate::reply::live::{self, Note};
 use crate::reply::{
@@ -286,7 +286,7 @@ impl Gallery<'_> {
         ] {
             let waiting = live::Waiting {
                 request: &sample.request,
-                requester: &sample.user,
+                requester: Some(&sample.user),
                 card: &sample.card,
                 note,
                 audience,
@@ -297,6 +297,11 @@ impl Gallery<'_> {
         for state in State::ALL {
             let name = format!("link-{}", if state == State::Waiting { "unfinished" } else { state.name() });
             self.message(&name, live::settled(&sample.link(state)));
+        }
+        // Nobody has asked for these: they were made elsewhere.
+        for state in [State::Broken, State::Connected] {
+            let link = Link { requester: None, ..sample.link(state) };
+            self.message(&format!("brought-up-{}", state.name()), live::settled(&link));
         }
         for (name, cause) in causes() {
             let link = sample.broken_by(cause);

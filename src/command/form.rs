@@ -264,7 +264,7 @@ mod tests {
 
     fn destinations(default: Option<&str>, named: &[(&str, &str)]) -> Destinations {
         let named = named.iter().map(|&(name, id)| (name.to_owned(), id.to_owned())).collect();
-        Destinations { default_group: default.map(str::to_owned), named }
+        Destinations { default_group: default.map(str::to_owned), named, ..Destinations::default() }
     }
 
     fn read_in(

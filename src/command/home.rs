@@ -114,7 +114,7 @@ impl Entry {
 /// an onboarding has its button in that message, which shows a link to whoever presses it there, alone.
 #[must_use]
 pub fn choices(link: &Link, user: &str) -> Choices {
-    if link.requester != user {
+    if link.requester.as_deref() != Some(user) {
         return Choices::default();
     }
     let choices = Choices::of(link);

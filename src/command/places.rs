@@ -3,7 +3,7 @@
 //! Owns these types, their lookups, and what to say of a service that Fivetran does not have and of names
 //! that will not do. Must not know how they are read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::naming::{Customer, Schema, Template, Unfilled, Words};
 use crate::fivetran::catalog::{Catalog, Service, ServiceId};
@@ -21,6 +21,8 @@ pub struct Destinations {
     pub default_group: Option<String>,
     /// Names that a person may type after `to`, with their group ids.
     pub named: BTreeMap<String, String>,
+    /// The group ids of those in which what the bot did not make is watched too.
+    pub watched: BTreeSet<String>,
 }
 
 impl Destinations {
@@ -50,6 +52,11 @@ impl Destinations {
     #[must_use]
     pub fn name_of(&self, group_id: &str) -> Option<&str> {
         self.named.iter().find(|(_, id)| *id == group_id).map(|(name, _)| name.as_str())
+    }
+
+    /// All names of the destination with this group id.
+    pub fn names_of(&self, group_id: &str) -> impl Iterator<Item = &str> {
+        self.named.iter().filter(move |(_, id)| *id == group_id).map(|(name, _)| name.as_str())
     }
 
     /// Every group id once, each with the name to show for it.

@@ -52,9 +52,9 @@ pub fn work(link: &Link) -> Result<(Work, Progress), NotRenewable> {
 pub fn pressed(link: &Link, user: &str) -> Result<(Work, Progress), NotRenewable> {
     let (mut work, progress) = work(link)?;
     if let Work::Renew { requester, .. } | Work::Open { requester, .. } = &mut work
-        && link.requester != user
+        && link.requester.as_deref() != Some(user)
     {
-        *requester = Some(link.requester.clone());
+        requester.clone_from(&link.requester);
     }
     Ok((work, progress))
 }

@@ -10,7 +10,7 @@ mod channels;
 mod digest;
 mod services;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use toml::{Table, Value};
 
@@ -30,6 +30,8 @@ const NAME_LIMIT: usize = 50;
 pub(super) struct File {
     /// `[destinations.NAME]`: the group id of each.
     pub(super) destinations: BTreeMap<String, String>,
+    /// The group ids of those with `watch = true`.
+    pub(super) watched: BTreeSet<String>,
     /// The group id of `default_destination`.
     pub(super) default_group: Option<String>,
     /// `[channels.ID]`, and what the top of the file says for all others.
@@ -87,7 +89,10 @@ impl Walk<'_> {
         let names = self.section(table, "destinations");
         let mut file = File { digest: self.digest(table), ..File::default() };
         for (name, value) in names.into_iter().flatten() {
-            if let Some(group_id) = self.destination(name, value) {
+            if let Some((group_id, watch)) = self.destination(name, value) {
+                if watch {
+                    file.watched.insert(group_id.clone());
+                }
                 file.destinations.insert(name.clone(), group_id);
             }
         }
@@ -109,7 +114,8 @@ impl Walk<'_> {
         file
     }
 
-    fn destination(&mut self, name: &str, value: &Value) -> Option<String> {
+    /// The group id of a destination, and whether all in it is watched.
+    fn destination(&mut self, name: &str, value: &Value) -> Option<(String, bool)> {
         let at = path(&["destinations", name]);
         if !is_name(name) {
             self.fault(
@@ -122,9 +128,19 @@ impl Walk<'_> {
             self.fault(&at, "has no group_id", "write [destinations.NAME] and group_id = \"…\" below it");
             return None;
         };
-        self.known(table, &at, &["group_id"]);
+        self.known(table, &at, &["group_id", "watch"]);
+        let watch = table.get("watch").is_some_and(|value| {
+            if value.as_bool().is_none() {
+                self.fault(
+                    &format!("{at}.watch"),
+                    "is not true or false",
+                    "write true or false without quotes",
+                );
+            }
+            value.as_bool() == Some(true)
+        });
         match table.get("group_id").map(Value::as_str) {
-            Some(Some(id)) if model::is_id(id) => Some(id.to_owned()),
+            Some(Some(id)) if model::is_id(id) => Some((id.to_owned(), watch)),
             Some(_) => {
                 self.fault(
                     &format!("{at}.group_id"),
@@ -216,6 +232,7 @@ mod tests {
             group_id = "projected_sickle"
             [destinations.eu-2]
             group_id = "eu_group"
+            watch = true
             [channels.C0123ABC]
             schema = "acme"
             destination = "eu-2"
@@ -228,6 +245,7 @@ mod tests {
         assert_eq!(faults, Vec::new());
         assert_eq!(file.default_group.as_deref(), Some("projected_sickle"));
         assert_eq!(file.destinations.get("eu-2").map(String::as_str), Some("eu_group"));
+        assert_eq!(file.watched, ["eu_group".to_owned()].into());
         let acme = file.channels.of("C0123ABC");
         assert_eq!(acme.one_schema().map(Target::connection_name).as_deref(), Some("acme"));
         assert_eq!((acme.destination.as_deref(), acme.reminders), (Some("eu-2"), true));
@@ -256,6 +274,7 @@ mod tests {
             [destinations.eu]
             group_id = "fine"
             region = "canary"
+            watch = "canary"
             [channels.general]
             schema = "fine"
             [channels.C1]
@@ -288,6 +307,7 @@ mod tests {
             "destinations.Prod",
             "destinations.empty",
             "destinations.eu.region",
+            "destinations.eu.watch",
             "channels.general",
             "channels.C1.shema",
             "channels.C1.schema",
@@ -307,10 +327,10 @@ mod tests {
         ] {
             assert!(found.contains(&format!("customers.toml: {key}")), "{key}: {found:#?}");
         }
-        assert_eq!(found.len(), 23, "{found:#?}");
+        assert_eq!(found.len(), 24, "{found:#?}");
         let told = super::super::Faults(read("customers.toml", text).1).to_string();
         assert!(!told.to_lowercase().contains("canary"), "{told}");
-        assert_eq!(told.lines().count(), 23, "{told}");
+        assert_eq!(told.lines().count(), 24, "{told}");
     }
 
     #[test]

@@ -204,10 +204,10 @@ impl Reader<'_> {
             );
             return None;
         }
-        let File { destinations: named, default_group, channels, bundles, services, digest } = file;
+        let File { destinations: named, watched, default_group, channels, bundles, services, digest } = file;
         let only = named.values().next().filter(|_| named.len() == 1).cloned();
         let default_group = group.or(default_group).or(only);
-        let destinations = Destinations { default_group, named };
+        let destinations = Destinations { default_group, named, watched };
         Some(Places { destinations, channels, bundles, services, digest })
     }
 

@@ -47,6 +47,8 @@ pub struct Listed {
     pub service: String,
     /// How it stands.
     pub status: Status,
+    /// Whether somebody has switched its syncs off.
+    pub paused: bool,
     /// The tests of its setup, if the list has them.
     pub setup_tests: Option<Vec<SetupTest>>,
 }
@@ -100,13 +102,22 @@ struct Fields {
     #[serde(default)]
     status: Value,
     #[serde(default)]
+    paused: Value,
+    #[serde(default)]
     setup_tests: Value,
 }
 
 impl Item {
     fn judge(self, group_id: &str) -> Judged {
-        let Self(Fields { id: Value::String(id), group_id: group, schema, service, status, setup_tests }) =
-            self
+        let Self(Fields {
+            id: Value::String(id),
+            group_id: group,
+            schema,
+            service,
+            status,
+            paused,
+            setup_tests,
+        }) = self
         else {
             return Judged::Stray;
         };
@@ -126,6 +137,7 @@ impl Item {
                 schema: text(schema),
                 service: text(service),
                 status: status.unwrap_or_default(),
+                paused: paused == Value::Bool(true),
                 setup_tests: tasks::tests_in(setup_tests),
             }),
             Err(_) => Judged::Unreadable(id),

@@ -242,8 +242,8 @@ impl From<Problem> for Notice {
 pub struct Origin {
     /// The channel.
     pub channel_id: String,
-    /// The person.
-    pub user_id: String,
+    /// The person, if one asked.
+    pub user_id: Option<String>,
 }
 
 /// How many organisations besides the bot's own share a channel.

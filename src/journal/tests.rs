@@ -467,7 +467,7 @@ fn a_problem_is_called_the_same_in_the_log_and_in_the_database() {
         Problem::SchemaTaken { service: "s".to_owned() },
         Problem::NameTaken(said()),
         Problem::AlreadyConnected { origin: None },
-        Problem::Elsewhere { origin: Origin { channel_id: "C".to_owned(), user_id: "U".to_owned() } },
+        Problem::Elsewhere { origin: Origin { channel_id: "C".to_owned(), user_id: Some("U".to_owned()) } },
         Problem::Gone,
         Problem::NotCancelled,
         Problem::Misfit(MisfitKind::TableMissing),

@@ -81,8 +81,8 @@ pub enum Refusal {
     Elsewhere {
         /// Which.
         channel_id: String,
-        /// Who asked for it there.
-        user_id: String,
+        /// Who asked for it there, if anybody did.
+        user_id: Option<String>,
     },
     /// The link that was to be renewed has made way for a newer one.
     Superseded,
@@ -177,7 +177,7 @@ pub(super) fn post(before: Option<&Connection>, ask: &Ask<'_>, now: Timestamp) -
         // Whoever asks for a new link in the old one's place does not move the connection.
         team_id: renewed.map_or(ask.team_id, |old| &old.team_id).to_owned(),
         channel_id: renewed.map_or(ask.channel_id, |old| &old.channel_id).to_owned(),
-        requester: renewed.map_or(ask.requester, |old| &old.requester).to_owned(),
+        requester: renewed.map_or_else(|| Some(ask.requester.to_owned()), |old| old.requester.clone()),
         request: renewed.map_or(ask.request, |old| &old.request).clone(),
         message_id,
         message: place.clone(),

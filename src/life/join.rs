@@ -143,7 +143,7 @@ mod tests {
             let refused = join(Some(&there), &here, &onboarding(), NOW);
             assert_eq!(
                 refused,
-                Err(Refusal::Elsewhere { channel_id: "C".to_owned(), user_id: "U".to_owned() })
+                Err(Refusal::Elsewhere { channel_id: "C".to_owned(), user_id: Some("U".to_owned()) })
             );
             // Somebody who was asked may take it along.
             let moved = join(Some(&there), &Ask { intent: Intent::PostHere, ..here }, &onboarding(), NOW);

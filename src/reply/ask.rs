@@ -66,13 +66,15 @@ pub(super) fn about(problem: &Problem, reference: &str) -> Vec<SlackBlock> {
 
 fn made_by(origin: &Origin) -> SlackBlock {
     let Origin { channel_id, user_id } = origin;
-    Mrkdwn::default()
-        .raw("It was requested in <#")
-        .text(channel_id)
-        .raw("> by <@")
-        .text(user_id)
-        .raw(">.")
-        .section()
+    let said = Mrkdwn::default();
+    match user_id {
+        Some(user_id) => {
+            said.raw("It was requested in <#").text(channel_id).raw("> by <@").text(user_id).raw(">.")
+        }
+        // It was made at Fivetran, and found broken there.
+        None => said.raw("It belongs to <#").text(channel_id).raw(">."),
+    }
+    .section()
 }
 
 pub(super) fn button(action: &str, label: &str, value: &str) -> SlackBlockButtonElement {

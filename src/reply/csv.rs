@@ -51,7 +51,7 @@ fn cells(link: &Link) -> [String; 11] {
         time(link.posted_at),
         expires.unwrap_or_default(),
         link.channel_id.clone(),
-        link.requester.clone(),
+        link.requester.clone().unwrap_or_default(),
         link.id.clone(),
     ]
 }

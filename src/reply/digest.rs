@@ -170,7 +170,12 @@ fn line_for_us(item: &Item) -> Mrkdwn {
             let said = Mrkdwn::default().raw(mark(link.state)).raw(" ");
             let said = said.bold(&cut(&link.request.service_name, NAME_LIMIT)).raw(" into ");
             let said = said.code(&link.request.target.connection_name()).raw(": ").raw(state_words(link));
-            when(said, link).raw(" · by ").code(&link.requester).raw(" · Ref ").code(&link.id)
+            let said = when(said, link);
+            let said = match &link.requester {
+                Some(requester) => said.raw(" · by ").code(requester),
+                None => said.raw(" · not requested here"),
+            };
+            said.raw(" · Ref ").code(&link.id)
         }
         Item::Onboarding(onboarding) => {
             let said = Mrkdwn::default().raw(":clipboard: ");

@@ -12,7 +12,7 @@ use slack_morphism::prelude::{
 use super::Audience;
 use super::ask::{button, choices as buttons};
 use super::markup::{Mrkdwn, content, context, cut, local_time, plain_section, sentences};
-use super::state::{mark, state_words, when};
+use super::state::{asked_by, mark, state_words, when};
 use crate::command::home::{Entry, Filter, MOST, PER_PAGE, Page, Whose, Wish, choices};
 use crate::life::Link;
 use crate::permission::Refused;
@@ -157,7 +157,7 @@ fn line(link: &Link, whose: Whose) -> SlackBlock {
     };
     match whose {
         Whose::Mine => line,
-        Whose::All => line.raw(" · requested by <@").text(&link.requester).raw(">"),
+        Whose::All => asked_by(line, link),
     }
     .section()
 }

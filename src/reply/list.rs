@@ -4,7 +4,7 @@ use slack_morphism::prelude::{SlackActionBlockElement, SlackActionsBlock, SlackB
 
 use super::ask::button;
 use super::markup::{Mrkdwn, content, context, cut, plain_section, sentences};
-use super::state::{mark, state_words, when};
+use super::state::{asked_by, mark, state_words, when};
 use crate::command::VERBS;
 use crate::command::list::{PER_PAGE, Page};
 use crate::life::Link;
@@ -45,7 +45,7 @@ fn row(link: &Link) -> SlackBlock {
     let schema = link.request.target.connection_name();
     let line = Mrkdwn::default().raw(mark(link.state)).raw(" ").bold(&cut(&link.request.service_name, 100));
     let line = line.raw(" into ").code(&schema).raw("\n").raw(state_words(link));
-    when(line, link).raw(" · requested by <@").text(&link.requester).raw(">").section()
+    asked_by(when(line, link), link).section()
 }
 
 fn commands(slash: &str) -> SlackBlock {

@@ -26,8 +26,8 @@ pub const RENEW: &str = "renew_link";
 pub struct Waiting<'a> {
     /// What was asked for.
     pub request: &'a Request,
-    /// The Slack id of who asked.
-    pub requester: &'a str,
+    /// The Slack id of who asked, if anybody did.
+    pub requester: Option<&'a str>,
     /// The card behind the button.
     pub card: &'a ConnectCard,
     /// What there is to say of the link besides.
@@ -102,9 +102,9 @@ pub fn waiting(waiting: &Waiting<'_>, now: Timestamp) -> SlackMessageContent {
         Audience::Channel => "Everyone here can see this link, and anyone who has it can use it",
         Audience::Requester => "Only you can see this link; anyone you share it with can use it",
     });
-    let mut facts = facts(request, requester, reference);
-    facts.insert(2, until);
-    facts.insert(3, who);
+    let mut facts = facts(request, *requester, reference);
+    let before_reference = facts.len().saturating_sub(1);
+    facts.splice(before_reference..before_reference, [until, who]);
     let text = format!(
         "Please connect {name}. Open this message in Slack for the link; it works until {}.",
         utc(expires)
@@ -176,7 +176,7 @@ pub fn settled(link: &Link) -> SlackMessageContent {
     };
     let mut blocks = vec![lead.section()];
     blocks.extend(button.map(actions));
-    blocks.push(line(facts(&link.request, &link.requester, &link.id)));
+    blocks.push(line(facts(&link.request, link.requester.as_deref(), &link.id)));
     content(&text, blocks)
 }
 
@@ -185,7 +185,6 @@ pub fn settled(link: &Link) -> SlackMessageContent {
 #[must_use]
 pub fn news(news: News, link: &Link) -> SlackMessageContent {
     let name = link.request.service_name.as_str();
-    let requester = link.requester.as_str();
     let mut lead = Mrkdwn::default();
     let mut text = String::new();
     let mut say = |sentence: &str| {
@@ -219,7 +218,7 @@ pub fn news(news: News, link: &Link) -> SlackMessageContent {
             "Reminder: the link for {name} has expired, and the setup isn't finished yet. Use the button above to get a new one. This is the last reminder."
         )),
     }
-    if matches!(news, News::Connected { .. } | News::Broken) {
+    if let (News::Connected { .. } | News::Broken, Some(requester)) = (news, &link.requester) {
         lead = lead.raw(" (Requested by <@").text(requester).raw(">.)");
     }
     content(&text, vec![lead.section()])
@@ -233,7 +232,12 @@ pub fn renewed_by(user: &str) -> SlackMessageContent {
     content("There's a new link in the message above.", vec![lead.section()])
 }
 
-fn facts(request: &Request, requester: &str, reference: &str) -> Vec<Mrkdwn> {
+/// Who asked for a link.
+pub(super) fn requested_by(requester: &str) -> Mrkdwn {
+    Mrkdwn::default().raw("Requested by <@").text(requester).raw(">")
+}
+
+fn facts(request: &Request, requester: Option<&str>, reference: &str) -> Vec<Mrkdwn> {
     let schema = request.target.schema.as_str();
     let mut fills = Mrkdwn::default().raw("The data goes to ");
     fills = match (&request.target.table, request.kind) {
@@ -250,11 +254,9 @@ fn facts(request: &Request, requester: &str, reference: &str) -> Vec<Mrkdwn> {
     if let Some(destination) = &request.destination {
         fills = fills.raw(" in ").text(destination);
     }
-    vec![
-        Mrkdwn::default().raw("Requested by <@").text(requester).raw(">"),
-        fills,
-        Mrkdwn::default().raw("Ref ").code(reference),
-    ]
+    let mut facts: Vec<_> = requester.map(requested_by).into_iter().collect();
+    facts.extend([fills, Mrkdwn::default().raw("Ref ").code(reference)]);
+    facts
 }
 
 fn line(facts: Vec<Mrkdwn>) -> SlackBlock {

@@ -33,6 +33,14 @@ pub(super) fn state_words(link: &Link) -> &'static str {
     }
 }
 
+/// Who asked for a link, where several people's are listed.
+pub(super) fn asked_by(line: Mrkdwn, link: &Link) -> Mrkdwn {
+    match &link.requester {
+        Some(requester) => line.raw(" · requested by <@").text(requester).raw(">"),
+        None => line.raw(" · not requested here"),
+    }
+}
+
 /// What the clock says about a link.
 pub(super) fn when(line: Mrkdwn, link: &Link) -> Mrkdwn {
     let moment = |words: &str, moment: Timestamp| format!(" · {words} {}", local_time(moment));

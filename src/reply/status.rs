@@ -2,6 +2,7 @@
 
 use slack_morphism::prelude::{SlackBlock, SlackMessageContent};
 
+use super::live::requested_by;
 use super::markup::{Mrkdwn, content, context, cut, local_time, plain_section, sentences};
 use super::state::{mark, state_words, when};
 use super::unseen::unseen;
@@ -43,9 +44,12 @@ pub fn unavailable() -> SlackMessageContent {
 
 fn facts(link: &Link) -> SlackBlock {
     let posted = link.posted_at.as_second();
-    let asked = Mrkdwn::default().raw("Requested by <@").text(&link.requester).raw(">");
+    let asked = match &link.requester {
+        Some(requester) => requested_by(requester),
+        None => Mrkdwn::default().raw("Not requested here"),
+    };
     let age = Mrkdwn::default()
-        .raw("Link created ")
+        .raw(if link.requester.is_some() { "Link created " } else { "Posted " })
         .raw(&local_time(link.posted_at))
         .raw(&format!(", <!date^{posted}^{{ago}}|earlier>"));
     let mut facts = vec![asked, age];

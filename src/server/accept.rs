@@ -4,7 +4,6 @@
 //! call Fivetran or Slack.
 
 use jiff::SignedDuration;
-use ring::rand::{SecureRandom as _, SystemRandom};
 use secrecy::SecretString;
 use slack_morphism::prelude::SlackMessageContent;
 use tokio::sync::mpsc;
@@ -14,6 +13,7 @@ use crate::clock::Clock;
 use crate::crash::crash_point;
 use crate::journal::Progress;
 use crate::reply::{self, UnderWay, onboarding};
+use crate::seal;
 use crate::slack::{ResponseUrl, id};
 use crate::store::{Accepted, Before, Claimed, NewCommand, Store, StoreError, Twin};
 use crate::telemetry::Answer;
@@ -30,7 +30,6 @@ pub struct Intake {
     store: Store,
     /// To the worker, which holds the lease of each from its commit on.
     accepted: mpsc::UnboundedSender<Claimed>,
-    random: SystemRandom,
 }
 
 /// Who wants something, where, and how they can be answered.
@@ -98,7 +97,7 @@ impl Intake {
     /// Commits to `store` and hands on to whoever receives from `accepted`.
     #[must_use]
     pub fn new(clock: Clock, store: Store, accepted: mpsc::UnboundedSender<Claimed>) -> Self {
-        Self { clock, store, accepted, random: SystemRandom::new() }
+        Self { clock, store, accepted }
     }
 
     /// Commits a command and hands it to the worker, until the deadline. `key` names the request, so
@@ -149,7 +148,7 @@ impl Intake {
         progress: Progress,
         deadline: Deadline,
     ) -> Result<Answered, Option<Twin>> {
-        let (Some(json), Some(id)) = (json, self.reference()) else {
+        let (Some(json), Some(id)) = (json, seal::reference()) else {
             return Ok(Answered::NotAccepted);
         };
         let Asked { team_id, channel_id, user_id, response_url } = asked;
@@ -206,16 +205,6 @@ impl Intake {
             Accepted::Before(before) => Ok(Committed::Before(before)),
             Accepted::Twin(twin) => Ok(Committed::No(twin)),
         }
-    }
-
-    /// A reference for a new command: ten characters that can be read out on the phone. `None`
-    /// when the system has no random numbers.
-    fn reference(&self) -> Option<String> {
-        // Crockford's base 32: no I, L, O and U.
-        const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
-        let mut bytes = [0_u8; 10];
-        self.random.fill(&mut bytes).ok()?;
-        bytes.iter().map(|byte| DIGITS.get(usize::from(byte % 32)).map(|&digit| char::from(digit))).collect()
     }
 }
 

@@ -155,7 +155,7 @@ impl Homes {
         let (store, reference) = (self.store.clone(), value.to_owned());
         let stored = deadline.wait_for(async move { store.connection_of_link(&reference).await }).await;
         let link = stored.unwrap_or(Err(StoreError::Unanswered))?.map(|stored| stored.connection.link);
-        let Some(link) = link.filter(|link| link.requester == person.user_id) else {
+        let Some(link) = link.filter(|link| link.requester.as_ref() == Some(&person.user_id)) else {
             return Ok(ask::not_yours().into());
         };
         let (now, limit) = (self.clock.now(), deadline.early());

@@ -259,7 +259,7 @@ impl Press {
                 self.question(route).await?.map(|asked| (asked.user_id, asked.channel_id))
             }
             ask::RENEW_HERE | ask::CANCEL | ask::SYNC_NOW => {
-                self.look_up(route).await?.map(|link| (link.requester, link.channel_id))
+                self.look_up(route).await?.map(|link| (link.requester.unwrap_or_default(), link.channel_id))
             }
             action if ask::types(action) => Proposal::parse(&self.value)
                 .map(|proposal| (proposal.user.to_owned(), proposal.channel.to_owned())),

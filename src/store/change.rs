@@ -68,6 +68,8 @@ pub enum MessageWrite<'a> {
     None,
     /// It may come to stand somewhere.
     New,
+    /// It is still to be posted in the channel of its connection.
+    Due,
     /// It stands there, or nowhere where it could be edited.
     Placed(Option<&'a Place>),
     /// The message of which we hold the lease shows the link.

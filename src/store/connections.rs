@@ -3,12 +3,13 @@
 //! Owns how a row is read. Every write of one goes through [`super::change`] and names the version
 //! that it was judged by. What a state means is [`crate::life`]'s.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use sqlx::Row as _;
 
-use super::row::reminded;
+use super::row::{NOBODY, reminded};
 use super::{KEEP, Pool, Recorded, Store, StoreError, millis, on};
 use crate::life::{Connection, Link, Place, Posting, Purpose, State, Trouble};
 use crate::work::{Key, Work};
@@ -171,7 +172,7 @@ impl Columns {
             connection_id: self.connection_id,
             team_id: self.team_id,
             channel_id: self.channel_id,
-            requester: self.requester,
+            requester: Some(self.requester).filter(|it| it != NOBODY),
             message_id: self.message_id,
             message: self.message,
             detail: self.detail,
@@ -378,6 +379,22 @@ impl Store {
             let row = sqlx::query(self.0.sql.connections.missing).bind(most).fetch_one(db).await?;
             let count: i64 = row.try_get("n")?;
             Ok(u64::try_from(count).unwrap_or_default())
+        })
+    }
+
+    /// Makes sure that groups are listed, whether or not anything in them is watched. When one is due that is
+    /// listed anyhow stays as it is.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn want_lists(&self, groups: &BTreeSet<String>, now: Timestamp) -> Result<(), StoreError> {
+        let now = now.as_millisecond();
+        let rows: Vec<_> =
+            groups.iter().map(|id| serde_json::json!({ "group_id": id, "next_at": now })).collect();
+        let rows = serde_json::Value::Array(rows).to_string();
+        on!(&self.0.pool, db => {
+            sqlx::query(self.0.sql.connections.sweep_groups).bind(&rows).execute(db).await?;
+            Ok(())
         })
     }
 

@@ -11,6 +11,7 @@ use sqlx::Row as _;
 use tokio::time::Instant;
 
 use super::connections::{Stored, connection};
+use super::row::{NOBODY, place_of};
 use super::{Pool, Recorded, Store, StoreError, millis, on};
 use crate::life::{News, Place};
 use crate::work::Key;
@@ -28,12 +29,14 @@ pub struct ClaimedMessage {
     pub key: Key,
     /// The link that it was posted with, by its reference.
     pub link: String,
-    /// Who asked for that.
-    pub requester: String,
+    /// Who asked for that, if anybody did.
+    pub requester: Option<String>,
     /// The onboarding that it shows, by its reference, if it is of one: then it is posted for no connection.
     pub onboarding: Option<String>,
     /// Where it stands, if that is known and it can be edited.
     pub place: Option<Place>,
+    /// The channel in which it is still to be posted.
+    pub post_in: Option<String>,
     /// How often what it should show has changed.
     pub wanted: i64,
     /// Which of those it shows.
@@ -95,8 +98,9 @@ macro_rules! message {
             id: row.try_get("id")?,
             key: Key { group_id: row.try_get("group_id")?, name: row.try_get("name")? },
             link: row.try_get("link")?,
-            requester: row.try_get("requester")?,
+            requester: Some(row.try_get::<String, _>("requester")?).filter(|it| it != NOBODY),
             onboarding: row.try_get("onboarding")?,
+            post_in: channel.clone().filter(|_| ts.is_none()),
             place: channel.zip(ts).map(|(channel, ts)| Place { channel, ts }),
             wanted: row.try_get("wanted")?,
             shown: row.try_get("shown")?,
@@ -244,6 +248,29 @@ impl Store {
     pub async fn disturb_message(&self, id: &str, now: Timestamp) -> Result<(), StoreError> {
         on!(&self.0.pool, db => {
             let query = sqlx::query(self.0.sql.connections.disturb_message).bind(id).bind(now.as_millisecond());
+            query.execute(db).await?;
+            Ok(())
+        })
+    }
+
+    /// Notes that a message of which we had the lease was posted, and where, if Slack said: it is not posted
+    /// again.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn posted_message(
+        &self,
+        message: &ClaimedMessage,
+        place: Option<&Place>,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let (channel, ts) = place_of(place);
+        let row = serde_json::json!([{
+            "id": message.id, "fence": null, "place_channel": channel, "place_ts": ts,
+            "shown": message.wanted, "found": 0, "at": now.as_millisecond(),
+        }]);
+        on!(&self.0.pool, db => {
+            let query = sqlx::query(self.0.sql.connections.place_messages).bind(row.to_string());
             query.execute(db).await?;
             Ok(())
         })

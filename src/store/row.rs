@@ -9,6 +9,9 @@ use super::StoreError;
 use crate::journal::{Notice, Progress, Then};
 use crate::life::{Place, Reminded};
 
+/// What stands in the column of whoever asked where nobody did.
+pub(super) const NOBODY: &str = "";
+
 /// A new row, as the statement reads it.
 #[derive(Clone, Serialize)]
 pub(super) struct NewRow {

@@ -80,7 +80,7 @@ impl Store {
                         connection_id: row.try_get("connection_id")?,
                         team_id: row.try_get("team_id")?,
                         channel_id: row.try_get("channel_id")?,
-                        requester: row.try_get("requester")?,
+                        requester: Some(row.try_get("requester")?),
                         request,
                         message_id: id.clone(),
                         message: channel.zip(ts).map(|(channel, ts)| Place { channel, ts }),

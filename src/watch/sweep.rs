@@ -8,6 +8,7 @@ use std::collections::HashMap;
 use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 
+use super::foreign::{SELDOM, is_paused};
 use super::{Parts, Watcher, lock, pace};
 use crate::fivetran::error::Error;
 use crate::life::{Event, Seen};
@@ -33,6 +34,16 @@ enum Failed {
     Store(StoreError),
 }
 
+/// What came of the list of a group.
+enum Read {
+    /// It was read to its end.
+    Whole,
+    /// Nothing in it is ours, and it was read not long ago.
+    NotYet,
+    /// Nothing in it is watched any more.
+    Unwatched,
+}
+
 impl From<Error> for Failed {
     fn from(error: Error) -> Self {
         Self::Fivetran(error)
@@ -50,6 +61,7 @@ impl Watcher {
     pub(super) async fn take_groups(&self, room: usize) -> Vec<Sweep> {
         let Parts { clock, store, .. } = &self.parts;
         let now = clock.now();
+        self.assure_lists(now).await;
         let room = i64::try_from(room).unwrap_or(i64::MAX);
         let allowed = lock(&self.pace).take(room, self.limit(), now);
         if allowed <= 0 {
@@ -73,17 +85,17 @@ impl Watcher {
         let listed = self.list(&mut group).await;
         self.count(&listed, began.elapsed().as_secs_f64());
         group.listed_at = match &listed {
-            Ok(true) => Some(clock.now()),
-            Ok(false) => None,
+            Ok(Read::Whole) => Some(clock.now()),
+            Ok(Read::Unwatched) => None,
             // It was not listed.
-            Err(_) => group.listed_at,
+            Ok(Read::NotYet) | Err(_) => group.listed_at,
         };
         let pause = match listed {
-            Ok(true) => {
+            Ok(Read::Whole | Read::NotYet) => {
                 let pages = store.sweep_pages().await.unwrap_or(group.pages).max(group.pages);
                 Some(pace::tick(pages, self.limit()))
             }
-            Ok(false) => None,
+            Ok(Read::Unwatched) => None,
             Err(Failed::Fivetran(error)) => {
                 self.rest_if_throttled(&error);
                 Some(match &error {
@@ -110,23 +122,30 @@ impl Watcher {
     }
 
     /// Counts a list that was read; where nothing is watched, none was.
-    fn count(&self, listed: &Result<bool, Failed>, seconds: f64) {
+    fn count(&self, listed: &Result<Read, Failed>, seconds: f64) {
         let outcome = match listed {
-            Ok(true) => SweepOutcome::Ok,
-            Ok(false) => return,
+            Ok(Read::Whole) => SweepOutcome::Ok,
+            Ok(Read::Unwatched | Read::NotYet) => return,
             Err(Failed::Fivetran(Error::Throttled(_))) => SweepOutcome::Limited,
             Err(_) => SweepOutcome::Failed,
         };
         self.parts.metrics.swept(outcome, seconds);
     }
 
-    /// Reads the list of a group. False if nothing in it is watched any more.
-    async fn list(&self, group: &mut Sweep) -> Result<bool, Failed> {
+    /// Reads the list of a group, if it is time.
+    async fn list(&self, group: &mut Sweep) -> Result<Read, Failed> {
         let now = self.parts.clock.now();
         // Read before Fivetran is asked: a row that changes meanwhile knows better than the list.
         let mut unlisted = self.watched_in(&group.group_id, now).await?;
+        let watches_all = self.watches(&group.group_id);
         if unlisted.is_empty() {
-            return Ok(false);
+            if !watches_all {
+                return Ok(Read::Unwatched);
+            }
+            if group.listed_at.is_some_and(|at| now.duration_since(at).abs() < SELDOM) {
+                lock(&self.pace).give_back(1);
+                return Ok(Read::NotYet);
+            }
         }
         let watched = unlisted.len();
         let mut list = self.parts.provision.list(&group.group_id);
@@ -138,19 +157,22 @@ impl Watcher {
                 lock(&self.pace).spend(1);
             }
             whole &= !page.hides();
-            let mut changed = Vec::new();
-            for item in &page.items {
+            let (mut changed, mut strangers) = (Vec::new(), Vec::new());
+            for item in page.items {
                 if let Some(row) = unlisted.remove(&item.id) {
-                    let seen = Seen::from(item);
+                    let seen = Seen::from(&item);
                     if is_worth_a_thought(&row, &seen, now) {
                         changed.push((row, seen));
                     }
+                } else if watches_all && Seen::from(&item).asks_customer() && !is_paused(&item) {
+                    strangers.push(item);
                 }
             }
             for id in &page.unreadable {
                 unlisted.remove(id);
             }
             self.think_about(group, changed).await;
+            self.bring_up(group, strangers).await;
         }
         group.pages = pages;
         if whole {
@@ -158,7 +180,7 @@ impl Watcher {
             let absent = unlisted.keys().cloned();
             let vouched = lock(&self.vouched).note(&group.group_id, found, absent, self.parts.clock.now());
             if unlisted.is_empty() {
-                return Ok(true);
+                return Ok(Read::Whole);
             }
             let others = self.missing(vouched).await?;
             let missing = |row: Watched| (row, Seen::Missing { others });
@@ -166,7 +188,7 @@ impl Watcher {
             let new = new.into_iter().filter(|(row, seen)| is_worth_a_thought(row, seen, now)).collect();
             self.think_about(group, new).await;
         }
-        Ok(true)
+        Ok(Read::Whole)
     }
 
     async fn watched_in(

@@ -175,7 +175,7 @@ impl Links {
         let stays = before.is_some_and(|before| before.message.is_none()) && link.message.is_none();
         let waiting = Waiting {
             request: &link.request,
-            requester: &link.requester,
+            requester: link.requester.as_deref(),
             card: posting.card,
             note: Note::of(job.work, posting.existed, stays),
             audience: self.delivery.audience,

@@ -137,9 +137,9 @@ fn is_of_a_cancellation(point: &str) -> bool {
     point.starts_with("cancel")
 }
 
-/// Come by when a message is edited, which no command waits for.
+/// Come by when a message is edited, or one is brought up, which no command waits for.
 fn is_of_an_edit(point: &str) -> bool {
-    point.starts_with("edit")
+    point.starts_with("edit") || point.starts_with("bring up")
 }
 
 async fn every_point_of_a_cancellation(engine: Engine) {

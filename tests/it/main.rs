@@ -22,6 +22,7 @@ mod connect;
 mod crash_points;
 mod crossing;
 mod defaults;
+mod destinations_watched;
 mod digest;
 mod disk;
 mod doctor;

@@ -165,7 +165,7 @@ fn every_reply_keeps_slacks_limits_with_the_longest_of_everything() {
                 let (card, requester) = (card(length), "U".repeat(64));
                 let waiting = live::Waiting {
                     request: &request,
-                    requester: &requester,
+                    requester: Some(&requester),
                     card: &card,
                     note,
                     audience: Audience::Channel,
@@ -187,7 +187,7 @@ fn every_reply_keeps_slacks_limits_with_the_longest_of_everything() {
                 assert_fits(reply::already_on_it(&work, &under_way), "already on it");
             }
         }
-        let origin = || Origin { channel_id: "C".repeat(64), user_id: "U".repeat(64) };
+        let origin = || Origin { channel_id: "C".repeat(64), user_id: Some("U".repeat(64)) };
         for problem in [
             Problem::KeyRejected,
             Problem::Forbidden(said()),
@@ -231,7 +231,7 @@ fn every_usage_error_keeps_slacks_limits() {
     }))
     .unwrap();
     let named = (0..200).map(|n| (format!("destination_{n}"), "group".to_owned())).collect();
-    let destinations = Destinations { default_group: None, named };
+    let destinations = Destinations { named, ..Destinations::default() };
     let services = (0..200).map(|n| ServiceId::parse(&format!("s{n}_{}", "x".repeat(90))).unwrap()).collect();
     let narrow = ChannelDefaults { services, ..ChannelDefaults::default() };
     let slash = format!("/{}", "c".repeat(31));

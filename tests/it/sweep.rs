@@ -232,7 +232,7 @@ async fn keep(bot: &TestBot, group: usize, n: usize, connection_id: &str) {
             connection_id: connection_id.to_owned(),
             team_id: "T0SANDBOX".to_owned(),
             channel_id: CHANNEL.to_owned(),
-            requester: USER.to_owned(),
+            requester: Some(USER.to_owned()),
             request,
             message: None,
             state: State::Waiting,

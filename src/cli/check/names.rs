@@ -1,6 +1,7 @@
 //! What the file `CONFIG` makes of names and days, told before anybody asks for a connection.
 //!
-//! Owns how many lines there are of it. Must not know how a name is made, nor what is wrong with one.
+//! Owns how many lines there are of it, and what is said of watched destinations. Must not know how a name is
+//! made, nor what is wrong with one.
 
 use jiff::Timestamp;
 
@@ -8,9 +9,40 @@ use super::Report;
 use crate::config::Config;
 use crate::digest::{Plan, To};
 use crate::fivetran::catalog::Catalog;
+use crate::reply::Audience;
 
 /// Lines of one kind. What is said of one channel is mostly so of all.
 const SHOWN: usize = 5;
+
+/// Which destinations are watched, and whether anything of theirs can be brought up.
+pub(super) fn watched(report: &Report, config: &Config) {
+    let (destinations, watched) = (&config.destinations, &config.destinations.watched);
+    if watched.is_empty() {
+        return;
+    }
+    let names: Vec<_> = watched.iter().filter_map(|group| destinations.name_of(group)).collect();
+    let names = names.join(", ");
+    let known = config.channels.customers().count();
+    if config.slack.bot_token.is_none() || config.visibility != Audience::Channel {
+        report.note(&format!(
+            "CONFIG: watch = true for {names} does nothing: it takes SLACK_BOT_TOKEN, and LINK_VISIBILITY=channel"
+        ));
+    } else if known == 0 {
+        report.note(&format!(
+            "CONFIG: watch = true for {names}, but nothing can be brought up: no channel has a customer or a schema of \
+             its own; add customer = \"…\" to [channels.ID]"
+        ));
+    } else {
+        let channels = if known == 1 {
+            "one channel's customer is".to_owned()
+        } else {
+            format!("{known} channels' customers are")
+        };
+        report.good(&format!(
+            "CONFIG: watches {names} for connections that were not requested here; {channels} known"
+        ));
+    }
+}
 
 /// How each channel names its schemas, where that leaves room for one source only, and when the next digest
 /// is.

@@ -153,7 +153,7 @@ impl Sample {
             connection_id: self.connection.clone(),
             team_id: "T0SANDBOX".to_owned(),
             channel_id: self.channel.clone(),
-            requester: self.user.clone(),
+            requester: Some(self.user.clone()),
             request: self.request.clone(),
             message: Some(Place { channel: self.channel.clone(), ts: "1790000000.000100".to_owned() }),
             state,
@@ -310,7 +310,7 @@ fn problems(long: &Lengths, channel: &str, user: &str) -> Vec<(&'static str, &'s
         code: long.text("Forbidden", "C", 500),
         message: long.text("You do not have access.", "<!channel> & ", 500),
     };
-    let origin = || Origin { channel_id: channel.to_owned(), user_id: user.to_owned() };
+    let origin = || Origin { channel_id: channel.to_owned(), user_id: Some(user.to_owned()) };
     let cannot_post = |word: &str| Problem::CannotPost { slack_says: word.to_owned() }.into();
     vec![
         ("key-rejected", "connect", Problem::KeyRejected.into()),

@@ -14,6 +14,7 @@ fn destinations() -> Destinations {
     Destinations {
         default_group: Some("default_group".to_owned()),
         named: [("staging".to_owned(), "staging_group".to_owned())].into(),
+        ..Destinations::default()
     }
 }
 
@@ -268,6 +269,7 @@ fn a_destination_may_be_called_by_a_little_word() {
     let destinations = Destinations {
         default_group: Some("default_group".to_owned()),
         named: [("at".to_owned(), "austria".to_owned()), ("in".to_owned(), "india".to_owned())].into(),
+        ..Destinations::default()
     };
     let catalog = Catalog::built_in();
     let vocabulary = Vocabulary {

@@ -145,8 +145,11 @@ mod tests {
         ];
         let bundles =
             Bundles { by_name: by_name.map(|(name, services)| (name.to_owned(), ids(services))).into() };
-        let destinations =
-            Destinations { default_group: Some("g".to_owned()), named: [("eu".into(), "e".into())].into() };
+        let destinations = Destinations {
+            default_group: Some("g".to_owned()),
+            named: [("eu".into(), "e".into())].into(),
+            watched: [].into(),
+        };
         look(&Vocabulary {
             slash: Surface::of("/connect-card"),
             catalog: &Catalog::built_in(),

@@ -11,6 +11,7 @@ fn destinations() -> Destinations {
     Destinations {
         default_group: Some("default_group".to_owned()),
         named: [("staging".to_owned(), "staging_group".to_owned())].into(),
+        ..Destinations::default()
     }
 }
 

@@ -225,8 +225,11 @@ mod tests {
         let (file, faults) =
             read("customers.toml", &format!("{pattern}[destinations.eu-2]\ngroup_id = \"g\"\n"));
         assert_eq!(faults, Vec::new());
-        let destinations =
-            Destinations { default_group: Some("g".to_owned()), named: file.destinations.clone() };
+        let destinations = Destinations {
+            default_group: Some("g".to_owned()),
+            named: file.destinations.clone(),
+            ..Destinations::default()
+        };
         let example = file.channels.of("C1").example(&Catalog::built_in(), &destinations);
         assert_eq!(example.as_deref(), Some("eu_2_google_ads"));
     }

@@ -275,6 +275,6 @@ fn shown_by(message: &ClaimedMessage, connections: &[Stored]) -> Option<Link> {
     let mut left = links.clone().next()?.clone();
     left.state = State::Replaced;
     left.id.clone_from(&message.link);
-    left.requester.clone_from(&message.requester);
+    left.requester = Some(message.requester.clone());
     Some(left)
 }

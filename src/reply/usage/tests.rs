@@ -14,6 +14,7 @@ fn words_in_the_wrong_place_are_put_right() {
     let destinations = Destinations {
         default_group: Some("default_group".to_owned()),
         named: [("staging".to_owned(), "staging_group".to_owned())].into(),
+        ..Destinations::default()
     };
     let vocabulary = Vocabulary {
         slash,
@@ -242,6 +243,7 @@ fn what_a_pattern_cannot_name_is_said_with_what_to_type() {
     let destinations = Destinations {
         default_group: Some("default_group".to_owned()),
         named: ["eu", "staging"].map(|name| (name.to_owned(), format!("{name}_group"))).into(),
+        ..Destinations::default()
     };
     let long = format!("{}_{{service}}", "x".repeat(60));
     for (pattern, typed, answer, line) in [

@@ -22,7 +22,9 @@ impl Press {
         };
         if link.onboarding.is_some() {
             // Since it was posted, links may have become private.
-            if route.commands.audience == Audience::Requester && link.requester != self.user_id {
+            if route.commands.audience == Audience::Requester
+                && link.requester.as_ref().is_some_and(|it| *it != self.user_id)
+            {
                 return Ok(Feedback::ephemeral(ask::not_yours_outside()));
             }
             self.note_place(route, &link);

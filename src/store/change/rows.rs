@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{MessageWrite, Write};
 use crate::life::{Purpose, State};
-use crate::store::row::{bits, place_of};
+use crate::store::row::{NOBODY, bits, place_of};
 use crate::work::Key;
 
 /// The rows of one change.
@@ -135,7 +135,7 @@ impl Rows {
             connection_id: link.connection_id.clone(),
             team_id: link.team_id.clone(),
             channel_id: link.channel_id.clone(),
-            requester: link.requester.clone(),
+            requester: link.requester.clone().unwrap_or_else(|| NOBODY.to_owned()),
             request: serde_json::to_string(&link.request).ok()?,
             link: link.id.clone(),
             generation: connection.generation,
@@ -181,22 +181,24 @@ impl Rows {
                 body: serde_json::to_string(&News::of(&connection.key, news)).ok()?,
             })
         });
+        let is_due = matches!(message, MessageWrite::Due);
         // A group is listed from its first link on, and again when something is to be watched in it.
         let begins = version == 0 || connection.posting.is_some();
         let group = (begins || (!change.show.is_empty() && watch_until.is_some()))
             .then(|| GroupRow { group_id: row.group_id.clone(), next_at: now_ms + FIRST_SWEEP_MS });
         Some(Self {
-            new: matches!(message, MessageWrite::New).then(|| NewMessage {
+            new: matches!(message, MessageWrite::New | MessageWrite::Due).then(|| NewMessage {
                 id: link.message_id.clone(),
                 group_id: row.group_id.clone(),
                 name: row.name.clone(),
                 link: link.id.clone(),
-                requester: link.requester.clone(),
-                wanted: 1,
-                due: None,
+                requester: row.requester.clone(),
+                // What it shows so far is nothing.
+                wanted: if is_due { 2 } else { 1 },
+                due: is_due.then_some(now_ms),
                 posted_at: now_ms,
                 left_at: None,
-                place_channel: None,
+                place_channel: is_due.then(|| row.channel_id.clone()),
                 place_ts: None,
             }),
             placed: PlacedMessage::of(message, &link.message_id, now_ms),
@@ -242,7 +244,7 @@ impl<'a> News<'a> {
 impl PlacedMessage {
     fn of(message: &MessageWrite<'_>, id: &str, at: i64) -> Option<Self> {
         let (fence, place, shown) = match message {
-            MessageWrite::None | MessageWrite::New => return None,
+            MessageWrite::None | MessageWrite::New | MessageWrite::Due => return None,
             MessageWrite::Placed(place) => (None, *place, None),
             MessageWrite::Shown(held) => (Some(held.fence), held.place.as_ref(), Some(held.wanted)),
             MessageWrite::Untouched(held) => (Some(held.fence), held.place.as_ref(), None),

@@ -340,7 +340,7 @@ pub(super) const CHANGES: Changes = &[
             ("place_messages", "OR (SELECT count(*) FROM news WHERE news.message = v.id) > 0", ""),
             ("place_messages", "WHERE news.message = v.id)", "WHERE v.id = v.id)"),
             ("place_messages", "message.id = v.id", "true"),
-            ("show_messages", "WHEN message.place_ts IS NULL", "WHEN false"),
+            ("show_messages", "WHEN message.place_channel IS NULL", "WHEN false"),
         ],
     ),
     (
@@ -420,7 +420,7 @@ pub(super) const CHANGES: Changes = &[
         "a_thread_is_told_what_is_its_own_in_order",
         &[
             ("show_messages", "+ v.changed", "+ 1"),
-            ("show_messages", "WHEN message.place_ts IS NULL", "WHEN true"),
+            ("show_messages", "WHEN message.place_channel IS NULL", "WHEN true"),
             ("show_messages", "AND v.private = 0", ""),
             ("show_messages", "THEN message.due WHEN", "THEN NULL WHEN"),
             ("show_messages", "message.id = v.id", "true"),

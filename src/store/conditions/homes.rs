@@ -48,7 +48,7 @@ pub(super) const CHANGES: Changes = &[(
 pub(super) async fn a_home_lists_ones_own_or_everybodys_most_urgent_first(scene: &Scene) -> Outcome {
     let mine = |name, state, ms| {
         but(in_state("g", name, state), |it| {
-            it.link.requester = "M".to_owned();
+            it.link.requester = Some("M".to_owned());
             it.link.expires_at = at(ms);
         })
     };

@@ -205,7 +205,7 @@ pub(super) fn connection(group_id: &str, name: &str) -> Connection {
             connection_id: format!("conn_{id}"),
             team_id: "T".to_owned(),
             channel_id: "C".to_owned(),
-            requester: "U".to_owned(),
+            requester: Some("U".to_owned()),
             request: serde_json::from_value(request).unwrap(),
             message_id: id,
             message: None,

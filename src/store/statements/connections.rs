@@ -18,7 +18,8 @@ pub(in crate::store) struct ConnectionStatements {
     /// since, becomes due whatever they show there: who came last is not known.
     pub(in crate::store) place_messages: &'static str,
     /// Makes messages due. `$1` rows, `$2` now. One that stands nowhere shows nothing that could be
-    /// untrue: it is behind from the moment on at which there is something to do for it.
+    /// untrue: it is behind from the moment on at which there is something to do for it. One that has a
+    /// channel and no time is still to be posted there.
     pub(in crate::store) show_messages: &'static str,
     /// Notes since when messages show no link of their connection's, and that others do again. `$1`
     /// rows, `$2` now.
@@ -198,7 +199,7 @@ macro_rules! connection_statements {
                 "UPDATE message SET wanted = message.wanted + v.changed, \
                  behind_since = CASE WHEN message.place_ts IS NOT NULL AND message.wanted > message.shown \
                  THEN coalesce(message.behind_since, CAST($2 AS BIGINT)) ELSE CAST($2 AS BIGINT) END, \
-                 due = CASE WHEN message.place_ts IS NULL AND v.private = 0 THEN message.due \
+                 due = CASE WHEN message.place_channel IS NULL AND v.private = 0 THEN message.due \
                  WHEN message.due = $2 THEN message.due + 1 ELSE CAST($2 AS BIGINT) END \
                  FROM ", $shown, " WHERE message.id = v.id", $picked
             ),

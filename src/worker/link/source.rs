@@ -146,7 +146,7 @@ impl Links {
         };
         let waiting = Waiting {
             request: &source.request,
-            requester: &source.requester,
+            requester: source.requester.as_deref(),
             card: posting.card,
             note,
             audience: Audience::Requester,

@@ -82,7 +82,7 @@ impl Store {
                         id: link.message_id.clone(),
                         name,
                         link: link.id.clone(),
-                        requester: link.requester.clone(),
+                        requester: link.requester.clone().unwrap_or_default(),
                         onboarding: None,
                         place: None,
                         wanted: 1,
