@@ -58,7 +58,7 @@ pub enum What {
         /// Whether its customer is asked to do something.
         asks_customer: bool,
     },
-    /// One that was made elsewhere has lost its access and is brought up in its customer's channel.
+    /// One that was made elsewhere has lost its access and is to be brought up in its customer's channel.
     BroughtUp,
     /// It works again.
     Fixed,

@@ -246,6 +246,12 @@ impl Worker {
                 Ok(links) => tracing::info!(links, "took over links of the release before"),
                 Err(error) => tracing::warn!(%error, "could not take over links of the release before"),
             }
+            // It takes a message that is still to be posted for one that can't be edited.
+            match self.parts.store.rearm_messages(now).await {
+                Ok(0) => {}
+                Ok(messages) => tracing::debug!(messages, "posts what the release before has passed over"),
+                Err(error) => tracing::warn!(%error, "could not make due what is still to be posted"),
+            }
             tokio::time::sleep(HOUSEKEEPING).await;
         }
     }

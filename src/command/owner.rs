@@ -3,8 +3,7 @@
 //! Owns how names are read backwards: each channel names the connection as it would on command, and what
 //! comes out is compared. Pure. Must not know what is done with a connection.
 
-use std::collections::BTreeMap;
-
+use super::naming::Template;
 use super::places::{ChannelDefaults, Channels, Destinations};
 use crate::fivetran::catalog::Service;
 use crate::fivetran::schema::{SchemaKind, Target};
@@ -32,50 +31,57 @@ pub struct Named<'a> {
 }
 
 impl Channels {
-    /// Whose a connection is. Of several channels that would call it so, only those count to whose usual
-    /// destination it belongs: one customer may have a channel for each.
+    /// Whose a connection is: the one channel's that would have called it so, there. Any other that would,
+    /// be it one that the file does not name, leaves it open.
     #[must_use]
     pub fn owner_of(&self, named: Named<'_>, destinations: &Destinations) -> Owner<'_> {
-        let names = |(_, channel): &(&str, &ChannelDefaults)| {
+        let mut would = self.each().filter(|(_, channel)| {
             channel.allows(&named.service.id) && channel.would_call(named, destinations)
-        };
-        let mut owners: Vec<_> = self.customers().filter(names).collect();
-        if owners.len() > 1 {
-            owners.retain(|(_, channel)| channel.usual_group(destinations) == Some(named.group_id));
-        }
-        match owners.as_slice() {
-            [] => Owner::Nobody,
-            [(channel_id, _)] => Owner::Channel(channel_id),
-            _ => Owner::Several,
+        });
+        match (would.next(), would.next()) {
+            (Some(_), Some(_)) => Owner::Several,
+            (Some((Some(channel_id), channel)), None) if self.tells_customer(channel) => {
+                Owner::Channel(channel_id)
+            }
+            _ => Owner::Nobody,
         }
     }
 
     /// The channels of which can be told whose a connection is by its name, with their ids.
     pub fn customers(&self) -> impl Iterator<Item = (&str, &ChannelDefaults)> {
-        let by_id: &BTreeMap<_, _> = &self.by_id;
-        let all = by_id.iter().map(|(id, channel)| (id.as_str(), channel));
-        all.filter(|(_, channel)| channel.one_schema().is_some() || channel.names_by_customer())
+        let all = self.by_id.iter().map(|(id, channel)| (id.as_str(), channel));
+        all.filter(|(_, channel)| self.tells_customer(channel))
+    }
+
+    /// Whether a channel's names are its customer's alone: the pattern has the customer in it, or there is one
+    /// schema that is not what every channel has in the same place.
+    fn tells_customer(&self, channel: &ChannelDefaults) -> bool {
+        let ChannelDefaults { schema, destination, .. } = &self.others;
+        let own = || channel.schema != *schema || channel.destination != *destination;
+        match channel.one_schema() {
+            Some(_) => own(),
+            None => channel.pattern().is_some_and(Template::wants_customer),
+        }
     }
 }
 
 impl ChannelDefaults {
-    /// Whether its pattern says whose a connection is, or it has a customer to whom the pattern belongs.
-    fn names_by_customer(&self) -> bool {
-        self.customer.is_some() && self.pattern().is_some()
-    }
-
+    /// Whether a connection in that group would be called so where nothing is typed, but perhaps the
+    /// destination of a pattern that has it in the name.
     fn would_call(&self, named: Named<'_>, destinations: &Destinations) -> bool {
         let Named { service, target, group_id } = named;
+        let is_usual = self.usual_group(destinations) == Some(group_id);
         if let Some(plain) = self.one_schema() {
-            return plain.schema == target.schema && plain_table_fits(plain, service, target);
+            return is_usual && plain.schema == target.schema && plain_table_fits(plain, service, target);
         }
-        let wanted = self.pattern().is_some_and(|pattern| pattern.wants_destination());
-        let mut places: Vec<_> = match wanted {
-            true => destinations.names_of(group_id).map(Some).collect(),
-            false => vec![None],
-        };
-        places.dedup();
-        places.into_iter().any(|place| self.name(service, place).is_some_and(|it| it.as_ref() == Ok(target)))
+        let is_called = |place| self.name(service, place).is_some_and(|it| it.as_ref() == Ok(target));
+        match self.pattern() {
+            Some(pattern) if pattern.wants_destination() => {
+                destinations.names_of(group_id).any(|name| is_called(Some(name)))
+            }
+            Some(_) => is_usual && is_called(None),
+            None => false,
+        }
     }
 
     /// The group of the destination when none is typed.
@@ -186,8 +192,60 @@ mod tests {
         assert_eq!(owner(&twice, "stripe", "acme_stripe", "h"), "C2");
         assert_eq!(owner(&twice, "stripe", "acme_stripe", "other"), "nobody");
         assert_eq!(owner(&["C1 acme", "C2 acme"], "stripe", "acme", "g"), "several");
-        // The only one that would call it so, though it would put it elsewhere.
-        assert_eq!(owner(&["C1 acme"], "stripe", "acme", "h"), "C1");
+        // The only one that would call it so would put it elsewhere.
+        assert_eq!(owner(&["C1 acme"], "stripe", "acme", "h"), "nobody");
+        assert_eq!(owner(&["C1 acme {customer}_{service}"], "stripe", "acme_stripe", "h"), "nobody");
+    }
+
+    #[test]
+    fn one_schema_for_all_is_each_ones_in_its_own_destination() {
+        let apart = ["C1 acme raw @eu-2", "C2 globex raw @prod"];
+        assert_eq!(owner(&apart, "stripe", "raw", "h"), "C1");
+        assert_eq!(owner(&apart, "stripe", "raw", "g"), "C2");
+        assert_eq!(owner(&apart, "stripe", "raw", "third"), "nobody");
+        assert_eq!(owner(&apart[..1], "stripe", "raw", "g"), "nobody");
+    }
+
+    /// With `schema` at the top of the file too, which channels without one have taken over.
+    fn owner_beside(top: &str, lines: &[&str], name: &str, group_id: &str) -> String {
+        let mut channels = channels(lines);
+        channels.others.schema = Schema::parse(top).ok();
+        let (catalog, target) = (Catalog::built_in(), Target::parse(name).unwrap());
+        let named = Named { service: catalog.get("stripe").unwrap(), target: &target, group_id };
+        match channels.owner_of(named, &destinations()) {
+            Owner::Channel(id) => id.to_owned(),
+            Owner::Nobody => "nobody".to_owned(),
+            Owner::Several => "several".to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_every_channel_would_call_so_is_no_customers() {
+        for (top, line, name, group_id, expected) in [
+            // One customer, and everybody else's too.
+            ("{service}", "C1 acme {service}", "stripe", "g", "several"),
+            ("raw", "C1 acme raw", "raw", "g", "several"),
+            // Nobody else's there, but a service says nothing of a customer.
+            ("{service}", "C1 acme {service} @eu-2", "stripe", "h", "nobody"),
+            ("raw", "C1 acme raw @eu-2", "raw", "h", "C1"),
+            ("raw", "C1 acme raw @eu-2", "raw", "g", "nobody"),
+            ("{customer}_{service}", "C1 acme {customer}_{service}", "acme_stripe", "g", "C1"),
+            // Others would make the customer's name by another pattern.
+            ("acme_{service}", "C1 acme {customer}_{service}", "acme_stripe", "g", "several"),
+        ] {
+            assert_eq!(
+                owner_beside(top, &[line], name, group_id),
+                expected,
+                "{top}, {line}: {name} {group_id}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_channel_without_a_customer_that_would_call_it_so_keeps_it_silent() {
+        let rival = ["C1 acme {customer}_{service}", "C2 acme_{service}"];
+        assert_eq!(owner(&rival, "stripe", "acme_stripe", "g"), "several");
+        assert_eq!(owner(&rival[1..], "stripe", "acme_stripe", "g"), "nobody");
     }
 
     #[test]

@@ -284,7 +284,7 @@ impl Channels {
     }
 
     /// Every channel of the file, and at last what holds in the others.
-    fn each(&self) -> impl Iterator<Item = (Option<&str>, &ChannelDefaults)> {
+    pub(super) fn each(&self) -> impl Iterator<Item = (Option<&str>, &ChannelDefaults)> {
         let named = self.by_id.iter().map(|(id, channel)| (Some(id.as_str()), channel));
         named.chain([(None, &self.others)])
     }

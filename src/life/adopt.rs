@@ -33,11 +33,11 @@ impl Seen {
 }
 
 impl Connection {
-    /// Whether what is known by a name stands in nobody's way any more: it was deleted, or its link never
-    /// stood anywhere.
+    /// Whether what is known by a name stands in the way of this connection no more: it was deleted, or its
+    /// link never stood anywhere. One that is gone may come back, but only as itself.
     #[must_use]
-    pub fn makes_way(&self) -> bool {
-        self.posting.is_none() && !self.link.has_home() && self.link.state != State::Gone
+    pub fn makes_way(&self, connection_id: &str) -> bool {
+        self.posting.is_none() && !self.link.is_home_of(connection_id)
     }
 }
 
@@ -52,7 +52,7 @@ pub fn adopt(
     now: Timestamp,
 ) -> Option<Change> {
     let Seen::Setup { trouble, .. } = seen else { return None };
-    if !seen.asks_customer() || before.is_some_and(|before| !before.makes_way()) {
+    if !seen.asks_customer() || before.is_some_and(|before| !before.makes_way(found.connection_id)) {
         return None;
     }
     let Foundling { reference, connection_id, team_id, channel_id, request } = found;
@@ -138,10 +138,13 @@ mod tests {
             for state in State::ALL {
                 let mut before = posted.clone();
                 before.link.state = state;
-                let over = matches!(state, State::Unposted | State::Cancelled);
+                let over = matches!(state, State::Unposted | State::Cancelled | State::Gone);
                 assert_eq!(adopted(&before).is_some(), over, "{state:?}");
             }
             let mut before = posted;
+            before.link.state = State::Gone;
+            before.link.connection_id = "found".to_owned();
+            assert_eq!(adopted(&before), None, "it has come back");
             before.link.state = State::Cancelled;
             assert_eq!(adopted(&before).map(|change| change.connection.generation), Some(2));
         });

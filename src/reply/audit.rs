@@ -143,7 +143,7 @@ fn title(entry: &Entry) -> &'static str {
         What::Expired => "Link expired",
         What::Lapsed => "Link to sign in again expired",
         What::Broken { .. } => "Needs attention",
-        What::BroughtUp => "Brought up",
+        What::BroughtUp => "Access lost",
         What::Fixed => "Working again",
         What::Back => "Back in Fivetran",
         What::Gone => "Gone from Fivetran",
@@ -163,7 +163,7 @@ fn details(said: Mrkdwn, what: &What) -> Mrkdwn {
             };
             if *untold { said.raw(" · *nobody could be told*") } else { said }
         }
-        What::BroughtUp => said.raw(" · not requested here; the customer is asked to sign in again"),
+        What::BroughtUp => said.raw(" · not requested here; the customer is to be asked to sign in again"),
         What::Broken { asks_customer: true, .. } => said.raw(" · the customer is asked to sign in again"),
         What::Broken { cause, .. } => said.raw(" · ").raw(at_fault(*cause)),
         What::Expired => said.raw(" · the setup wasn't finished"),

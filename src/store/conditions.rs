@@ -66,6 +66,7 @@ scenarios! {
         a_moment_that_has_passed_is_seen
         the_missing_are_those_not_believed_to_be_gone
         a_group_is_listed_by_one_process_at_a_time
+        a_group_that_is_watched_whole_is_listed_and_waits_no_shorter
         a_group_knows_when_it_was_listed_last
         what_is_over_is_forgotten_and_nothing_else
         a_link_that_is_taken_over_stays_so_until_it_is_touched;
@@ -85,6 +86,7 @@ scenarios! {
         a_message_knows_since_when_it_shows_no_link
         a_message_knows_since_when_it_is_behind
         a_disturbed_message_is_due_where_it_stands
+        what_the_release_before_has_passed_over_is_due_again
         a_thread_is_told_what_is_its_own_in_order
         who_stops_gives_up_only_its_messages
         a_message_is_about_those_that_it_shows_and_its_own;
@@ -124,10 +126,10 @@ fields! {
     keep_identity kept_identity command keep_lines take_turn lines forget_lines record_turn hurry_turn release_turn
     oldest_line line_behind line_before void_lines purge_lines plan_digests digests_since take_digest give_digest_back
     digests_told digests_behind forget_digests;
-    change new_messages place_messages show_messages leave_messages tell sweep_groups by_key by_link by_schema of_channel
+    change new_messages place_messages show_messages leave_messages tell sweep_groups want_sweeps by_key by_link by_schema of_channel
     count_of_channel of_requester count_of_requester of_house count_of_house next_channel unfinished_here unfinished of_message watched claim_looks hasten_looks ticked missing purge_connections claim_sweeps
     hasten_sweeps sweep_pages
-    oldest_sweep listed record_sweep release_sweeps claim_messages hasten_messages claim_message news forget_news record_message disturb_message backlog
+    oldest_sweep listed record_sweep release_sweeps claim_messages hasten_messages claim_message news forget_news record_message rearm_messages disturb_message backlog
     release_messages purge_messages purge_news links_left links_taken;
     hold expanded begin open open_shown begin_message new_sources onboarding sources hold_onboarding finish told purge_sources
     purge_onboardings

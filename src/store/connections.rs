@@ -393,7 +393,7 @@ impl Store {
             groups.iter().map(|id| serde_json::json!({ "group_id": id, "next_at": now })).collect();
         let rows = serde_json::Value::Array(rows).to_string();
         on!(&self.0.pool, db => {
-            sqlx::query(self.0.sql.connections.sweep_groups).bind(&rows).execute(db).await?;
+            sqlx::query(self.0.sql.connections.want_sweeps).bind(&rows).execute(db).await?;
             Ok(())
         })
     }

@@ -253,6 +253,19 @@ impl Store {
         })
     }
 
+    /// Makes due what is still to be posted and was passed over by the release before, which has no word for
+    /// it; at most a portion. Returns how many rows.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn rearm_messages(&self, now: Timestamp) -> Result<u64, StoreError> {
+        const PORTION: i64 = 200;
+        on!(&self.0.pool, db => {
+            let query = sqlx::query(self.0.sql.connections.rearm_messages);
+            Ok(query.bind(now.as_millisecond()).bind(PORTION).execute(db).await?.rows_affected())
+        })
+    }
+
     /// Notes that a message of which we had the lease was posted, and where, if Slack said: it is not posted
     /// again.
     ///

@@ -43,6 +43,7 @@ const LATER_ON_SQLITE: &[Step] = &[
     step!("0012_onboarding.sql"),
     step!("0013_home.sql"),
     step!("0014_digest.sql"),
+    step!("0015_unposted.sql"),
 ];
 
 const LATER_ON_POSTGRES: &[Step] = &[
@@ -57,6 +58,7 @@ const LATER_ON_POSTGRES: &[Step] = &[
     step!("0012_onboarding.sql"),
     step!("0013_home.sql"),
     step!("0014_digest.sql"),
+    step!("0015_unposted.sql"),
 ];
 
 /// Where it is written which of the later steps were taken.
@@ -144,7 +146,7 @@ mod tests {
     }
 
     /// Those of the later steps, which are the same for both engines.
-    const LATER: [&str; 11] = [
+    const LATER: [&str; 12] = [
         "5301c40e88b132b2afa94b4f1f5c65061262c299633f0b9be62f7af782b6cfb2abb2580fc1b7e793a79d422a91b9aae6",
         "f5568437bc15543446b51085d568332f6334532115a062abf1f1648523d38998ea7f9209393d9ad8dbd8b90ac72fa7c0",
         "d6e50add0eee3a9274593392d02e7f0b5d6b38340ded3853e50816ae2cae2428c289a985c68a2e7ce54b5600e9f4570c",
@@ -156,6 +158,7 @@ mod tests {
         "2f27c0804a61d7105c0e99824cef3dd587b53f2d3ae63ddf9a216a4500e8e4266b66416c8742ad3539c464667555ece8",
         "542da1463faf68216d6e5cd789627dfd1143f4d86c655a8cdfbc08eb79eada4ca396c4d8b68748dfe589a9e47210e6bf",
         "b08e91e321d822bc6fc6b5a983072db4b2d0f980bb29218bdf17d0df04924a392f36050bb7d32ab04264c38ec71b7097",
+        "37a53c872a91664401b8e29811cd9e67e940a68d6e1e28493ba9c54b8293badd3a05bec97e038e70eca3e3c6e7bdd25f",
     ];
 
     #[test]

@@ -4,7 +4,7 @@
 //! channel that would have given it its name. Everything else is silent here. The message is posted by the
 //! [`crate::outbox`]; whose a name is, [`crate::command::owner`] knows.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
@@ -29,6 +29,11 @@ use crate::work::{Confirmed, Key, Request};
 /// How often a destination is listed in which nothing of ours is watched. Half a minute, as for a customer
 /// who is at work, would take a quarter of a trial account's calls for nothing.
 pub(super) const SELDOM: SignedDuration = SignedDuration::from_mins(5);
+/// How many connections are brought up after one list, and of how many Slack may be asked for that: a list
+/// has to end within its lease, also while Slack is slow. The next list goes on with the others.
+const AT_A_TIME: usize = 20;
+/// How many of them in one channel: whoever switches `watch` on may have a year's worth of them.
+const IN_A_CHANNEL: usize = 3;
 /// How often is seen to it that they are listed at all.
 const ASSURE: SignedDuration = SignedDuration::from_mins(1);
 /// The command in the examples of replies: nobody has typed one. It is the manifest's.
@@ -50,6 +55,21 @@ pub struct Foreign {
     assured: Mutex<Option<Timestamp>>,
     /// What the log has been told.
     told: Mutex<HashSet<(String, &'static str)>>,
+    /// By group, of which connections Slack was asked after its last lists, since there were more than could
+    /// be taken: the next list begins with the others.
+    tried: Mutex<HashMap<String, HashSet<String>>>,
+}
+
+/// What is done after one list.
+pub(super) struct Round {
+    /// Of which connections Slack was asked.
+    tried: HashSet<String>,
+    /// Of how many.
+    asked: usize,
+    /// How many are brought up in each channel.
+    posts: HashMap<String, usize>,
+    /// Whether it is the next list's turn.
+    is_over: bool,
 }
 
 /// Why nothing is said of a connection.
@@ -58,6 +78,8 @@ enum Silent {
     Because(&'static str),
     /// It may be otherwise the next time.
     ForNow,
+    /// It is the next list's turn.
+    NextTime,
     /// It could not be read or written.
     Store(StoreError),
 }
@@ -79,7 +101,21 @@ impl Foreign {
             gate,
             assured: Mutex::default(),
             told: Mutex::default(),
+            tried: Mutex::default(),
         })
+    }
+
+    /// Begins with those of a list that is read next.
+    pub(super) fn begin(&self, group_id: &str) -> Round {
+        let tried = lock(&self.tried).remove(group_id).unwrap_or_default();
+        Round { tried, asked: 0, posts: HashMap::new(), is_over: false }
+    }
+
+    /// Ends that. Where all had their turn, the next list begins anew.
+    pub(super) fn end(&self, group_id: &str, round: Round) {
+        if round.is_over {
+            lock(&self.tried).insert(group_id.to_owned(), round.tried);
+        }
     }
 
     fn watches(&self, group_id: &str) -> bool {
@@ -133,11 +169,15 @@ impl Watcher {
     }
 
     /// Brings up those of a list that are not ours and that have lost their access.
-    pub(super) async fn bring_up(&self, group: &Sweep, strangers: Vec<Listed>) {
+    pub(super) async fn bring_up(&self, group: &Sweep, strangers: Vec<Listed>, round: &mut Round) {
         let Some(foreign) = &self.parts.foreign else { return };
         for item in strangers {
-            match self.try_to_bring_up(foreign, group, &item).await {
+            if round.is_over {
+                return;
+            }
+            match self.try_to_bring_up(foreign, group, &item, round).await {
                 Ok(()) | Err(Silent::ForNow) => {}
+                Err(Silent::NextTime) => round.is_over = true,
                 Err(Silent::Because(why)) if foreign.is_first(&item.id, why) => {
                     tracing::info!(
                         connection = item.id,
@@ -156,20 +196,33 @@ impl Watcher {
         }
     }
 
-    async fn try_to_bring_up(&self, foreign: &Foreign, group: &Sweep, item: &Listed) -> Result<(), Silent> {
+    async fn try_to_bring_up(
+        &self,
+        foreign: &Foreign,
+        group: &Sweep,
+        item: &Listed,
+        round: &mut Round,
+    ) -> Result<(), Silent> {
         let (store, channels) = (&self.parts.store, &self.parts.channels);
         let key = Key { group_id: group.group_id.clone(), name: item.schema.clone() };
-        let seen = Seen::from(item);
+        let (seen, now) = (Seen::from(item), self.parts.clock.now());
         let stored = store.connection(&key).await?;
         if let Some(ours) = stored.as_ref().filter(|stored| is_ours(stored, item)) {
-            // It has a message: it was watched for as long as usual, and goes on being watched here.
-            if ours.connection.seen.as_deref() != Some(seen.digest().as_str()) {
+            // It has a message: it was watched for as long as usual, and goes on being watched here. Before that,
+            // it is the sweep's: this list may have been read before the row was written.
+            let is_over = ours.connection.watch_until().is_none_or(|until| until <= now);
+            if is_over && ours.connection.seen.as_deref() != Some(seen.digest().as_str()) {
                 self.happens(ours, Event::Seen(seen)).await;
             }
             return Ok(());
         }
-        if stored.as_ref().is_some_and(|stored| !stored.connection.makes_way()) {
-            return Err(Silent::ForNow);
+        if let Some(Stored { connection, .. }) =
+            stored.as_ref().filter(|it| !it.connection.makes_way(&item.id))
+        {
+            return Err(match connection.posting {
+                Some(_) => Silent::ForNow,
+                None => Silent::Because("a link that was requested here has its name"),
+            });
         }
         let service = foreign.service(&item.service).ok_or(Silent::Because("its service is unknown"))?;
         let target =
@@ -180,9 +233,8 @@ impl Watcher {
             Owner::Nobody => return Err(Silent::Because("no channel's schema is called so")),
             Owner::Several => return Err(Silent::Because("several channels' schemas are called so")),
         };
-        let now = self.parts.clock.now();
-        foreign.may_post_in(channel_id, now).await?;
-        let team_id = foreign.gate.own_id(now).await.ok_or(Silent::ForNow)?;
+        foreign.may_post_in(channel_id, &item.id, round, now).await?;
+        let team_id = foreign.gate.own_id(now).await.ok_or(Silent::NextTime)?;
         let reference = seal::reference().ok_or(Silent::ForNow)?;
         let request = Request {
             service: service.id,
@@ -223,6 +275,7 @@ impl Watcher {
         };
         if store.write(write).await? == Written::Committed {
             crash_point("bring up: recorded");
+            *round.posts.entry(channel_id.to_owned()).or_default() += 1;
             super::audit(link);
         }
         Ok(())
@@ -244,19 +297,34 @@ pub(super) fn is_paused(item: &Listed) -> bool {
 }
 
 impl Foreign {
-    /// Whether the bot may say something in a channel unasked. Where a command would be asked first, nothing
-    /// is said.
-    async fn may_post_in(&self, channel_id: &str, now: Timestamp) -> Result<(), Silent> {
+    /// Whether the bot may say something of a connection in a channel unasked. Where a command would be asked
+    /// first, nothing is said.
+    async fn may_post_in(
+        &self,
+        channel_id: &str,
+        connection_id: &str,
+        round: &mut Round,
+        now: Timestamp,
+    ) -> Result<(), Silent> {
         let allowed = &self.gate.permissions().channels;
         if !(allowed.is_empty() || allowed.iter().any(|id| id == channel_id)) {
             return Err(Silent::Because("its channel is not among ALLOWED_CHANNELS"));
         }
+        if round.tried.contains(connection_id) || round.posts.get(channel_id) >= Some(&IN_A_CHANNEL) {
+            return Err(Silent::ForNow);
+        }
+        if round.asked >= AT_A_TIME {
+            return Err(Silent::NextTime);
+        }
+        round.asked += 1;
+        round.tried.insert(connection_id.to_owned());
         match self.gate.company(channel_id, now).await {
             Company::Few | Company::Hidden => Ok(()),
             Company::Many(_) => {
                 Err(Silent::Because("its channel is shared with more than one other organisation"))
             }
-            Company::Untold => Err(Silent::ForNow),
+            // So it will be of the others, each after a while.
+            Company::Untold => Err(Silent::NextTime),
         }
     }
 }

@@ -147,6 +147,7 @@ impl Watcher {
                 return Ok(Read::NotYet);
             }
         }
+        let mut round = self.parts.foreign.as_ref().map(|foreign| foreign.begin(&group.group_id));
         let watched = unlisted.len();
         let mut list = self.parts.provision.list(&group.group_id);
         let (mut pages, mut whole) = (0_u64, true);
@@ -172,7 +173,12 @@ impl Watcher {
                 unlisted.remove(id);
             }
             self.think_about(group, changed).await;
-            self.bring_up(group, strangers).await;
+            if let Some(round) = &mut round {
+                self.bring_up(group, strangers, round).await;
+            }
+        }
+        if let Some((foreign, round)) = self.parts.foreign.as_ref().zip(round) {
+            foreign.end(&group.group_id, round);
         }
         group.pages = pages;
         if whole {

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use connect_card::reply::live::RENEW;
 use expect_test::expect;
+use sqlx::{Connection as _, SqliteConnection};
 use stand_ins::fault::Fault;
 use stand_ins::fivetran::GROUP_ID;
 use stand_ins::slack::{BOT_TOKEN, Message};
@@ -205,6 +206,97 @@ async fn nothing_is_said_where_a_command_would_be_asked_first() {
     bot.slack.share(CHANNEL, &["T0OTHER"], &[]);
     bot.passes(A_WHILE * 2).await;
     assert_eq!(posted(&bot).len(), 1, "with one customer it is said");
+    bot.finish().await;
+}
+
+#[tokio::test]
+async fn of_many_a_few_are_brought_up_at_a_time_in_each_channel() {
+    let bot = bot(&acme()).await;
+    for service in ["stripe", "hubspot", "google_ads", "facebook_ads", "github"] {
+        let id = bot.fivetran.seed_connection(service, &format!("acme_{service}"), "connected");
+        bot.fivetran.break_with(&id, ["reconnect", "Reconnect", ""]);
+    }
+    let lists = bot.fivetran.calls_to(LISTS);
+    bot.passes(A_WHILE).await;
+    let lists = bot.fivetran.calls_to(LISTS) - lists;
+    assert_eq!(posted(&bot).len(), (lists * 3).min(5), "after {lists} lists");
+    bot.passes(A_WHILE).await;
+    bot.passes(A_WHILE).await;
+    assert_eq!(posted(&bot).len(), 5);
+    bot.finish().await;
+}
+
+#[tokio::test]
+async fn slack_that_says_nothing_of_one_channel_is_asked_of_no_other_until_the_next_list() {
+    let globex = format!("[channels.{PRIVATE}]\ncustomer = \"globex\"\n");
+    let bot = bot(&(acme() + &globex)).await;
+    for customer in ["acme", "globex"] {
+        for service in ["stripe", "hubspot"] {
+            let id = bot.fivetran.seed_connection(service, &format!("{customer}_{service}"), "connected");
+            bot.fivetran.break_with(&id, ["reconnect", "Reconnect", ""]);
+        }
+    }
+    bot.slack.faults(|faults| faults.fail_always(INFO, Fault::Status(503)));
+    let lists = bot.fivetran.calls_to(LISTS);
+    bot.passes(A_WHILE).await;
+    bot.passes(A_WHILE).await;
+    let lists = bot.fivetran.calls_to(LISTS) - lists;
+    assert!(lists >= 2, "{lists}");
+    assert!((1..=lists).contains(&bot.slack.calls_to(INFO)), "{} of {lists}", bot.slack.calls_to(INFO));
+    assert_eq!(posted(&bot).len(), 0);
+    bot.slack.faults(|faults| faults.heal());
+    for _ in 0..3 {
+        bot.passes(A_WHILE).await;
+    }
+    // The bot is not in the other channel.
+    assert_eq!(posted(&bot).len(), 2);
+    bot.finish().await;
+}
+
+#[tokio::test]
+async fn what_the_release_before_has_passed_over_is_posted() {
+    let bot = bot(&acme()).await;
+    made_elsewhere(&bot, "acme_stripe");
+    bot.slack.faults(|faults| {
+        faults.fail_always(
+            POST,
+            Fault::Says(200, serde_json::json!({ "ok": false, "error": "not_in_channel" })),
+        )
+    });
+    bot.connection_breaks("acme_stripe", "");
+    bot.passes(A_WHILE).await;
+    bot.slack.faults(|faults| faults.heal());
+    let mut db = SqliteConnection::connect(&bot.database()).await.unwrap();
+    let passed_over = "UPDATE message SET shown = wanted, due = NULL, lease_until = 0 WHERE due IS NOT NULL";
+    assert_eq!(sqlx::query(passed_over).execute(&mut db).await.unwrap().rows_affected(), 1);
+    db.close().await.unwrap();
+    let outside = bot.outside();
+    let folder = bot.stop().await;
+    let next = bot_of(Setup::beside(outside).after(folder), true, &acme()).await;
+    until("the message", async || (posted(&next).len() == 1).then_some(())).await;
+    next.finish().await;
+}
+
+#[tokio::test]
+async fn one_made_again_under_the_name_of_one_that_is_gone_is_brought_up() {
+    let bot = bot(&acme()).await;
+    bot.types("stripe").await;
+    bot.customer_finishes("acme_stripe");
+    bot.passes(A_WHILE).await;
+    let first = bot.fivetran.connections()[0]["id"].as_str().unwrap().to_owned();
+    bot.fivetran.delete(&first);
+    for _ in 0..6 {
+        bot.passes(A_WHILE).await;
+    }
+    let gone = posted(&bot)[0].rendered();
+    made_elsewhere(&bot, "acme_stripe");
+    bot.connection_breaks("acme_stripe", "");
+    bot.passes(A_WHILE).await;
+    bot.passes(A_WHILE).await;
+    let messages = posted(&bot);
+    let brought_up = messages.iter().filter(|it| it.rendered().contains("stopped working")).count();
+    assert_eq!(brought_up, 1, "{messages:?}");
+    assert_eq!(messages[0].rendered(), gone);
     bot.finish().await;
 }
 

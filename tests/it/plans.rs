@@ -26,7 +26,7 @@ const ROWS: usize = 20_000;
 const GROWING: [&str; 5] = ["command", "connection", "message", "news", "link"];
 /// Indexes of what is at work, due or new, and of nothing else: to read one of them whole is to read
 /// what is wanted.
-const SMALL: [&str; 11] = [
+const SMALL: [&str; 12] = [
     "audit_line_seq",
     "command_open",
     "command_owner",
@@ -36,6 +36,7 @@ const SMALL: [&str; 11] = [
     "connection_missing",
     "message_due",
     "message_owner",
+    "message_unposted",
     "link_left",
     "sweep_due",
 ];

@@ -440,6 +440,26 @@ pub(super) const CHANGES: Changes = &[
         ],
     ),
     (
+        "a_group_that_is_watched_whole_is_listed_and_waits_no_shorter",
+        &[
+            ("want_sweeps", "sweep.next_at IS NULL", "true"),
+            ("want_sweeps", "sweep.next_at IS NULL", "false"),
+        ],
+    ),
+    (
+        "what_the_release_before_has_passed_over_is_due_again",
+        &[
+            ("rearm_messages", "m.place_channel IS NOT NULL", "true"),
+            ("rearm_messages", "m.place_ts IS NULL", "true"),
+            ("rearm_messages", "m.due IS NULL", "true"),
+            ("rearm_messages", "c.message = m.id", "true"),
+            ("rearm_messages", "c.state = 'broken'", "true"),
+            ("rearm_messages", ") > 0", ") >= 0"),
+            ("rearm_messages", "LIMIT $2", "LIMIT 1"),
+            ("rearm_messages", "WHERE id", "WHERE true OR id"),
+        ],
+    ),
+    (
         "a_message_is_about_those_that_it_shows_and_its_own",
         &[
             ("of_message", "c.message = $1 OR", ""),
@@ -466,6 +486,7 @@ pub(super) const UNTRIED: &[(&str, &str, &str)] = &[
         "it takes no short needle; without it the key refuses version 2",
     ),
     ("sweep_groups", "ON CONFLICT (group_id)", "the same, for the second link of a group"),
+    ("want_sweeps", "ON CONFLICT (group_id)", "the same, for a group that waits for its list"),
     ("keep_lines", "ON CONFLICT (id)", "without it a record that is tried again never ends"),
     ("hold_onboarding", "id = $1", "it writes what is there, and holds more than it must without it"),
     ("new_sources", "ON CONFLICT (command)", "whoever is second finds it expanded"),

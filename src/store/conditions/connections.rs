@@ -243,6 +243,20 @@ pub(super) async fn a_group_is_listed_by_one_process_at_a_time(scene: &Scene) ->
     Ok(())
 }
 
+pub(super) async fn a_group_that_is_watched_whole_is_listed_and_waits_no_shorter(scene: &Scene) -> Outcome {
+    const ROWS: &str =
+        "SELECT group_id || ' ' || coalesce(next_at, '-') || ' ' || posted_at FROM sweep ORDER BY 1";
+    keep(scene, &connection("g", "n")).await?;
+    same!(scene.ask(ROWS).await?, "g 21000 21000");
+    let groups = ["g", "h"].map(str::to_owned).into();
+    scene.a.want_lists(&groups, at(50_000)).await?;
+    same!(scene.ask(ROWS).await?, "g 21000 21000,h 50000 50000");
+    scene.run("UPDATE sweep SET next_at = NULL").await?;
+    scene.b.want_lists(&groups, at(60_000)).await?;
+    same!(scene.ask(ROWS).await?, "g 60000 60000,h 60000 60000");
+    Ok(())
+}
+
 pub(super) async fn a_group_knows_when_it_was_listed_last(scene: &Scene) -> Outcome {
     keep(scene, &connection("g", "n")).await?;
     let before = async || -> Outcome<Option<i64>> {

@@ -4,7 +4,7 @@
 
 use super::super::{Brought, ClaimedMessage, MessageWrite, Recorded, Store, Written};
 use super::scene::{Judged, Outcome, Scene, at, connection, intend, keep, place, post, same};
-use crate::life::News;
+use crate::life::{News, State};
 
 async fn due(store: &Store, now: i64) -> Outcome<Vec<ClaimedMessage>> {
     Ok(store.claim_messages(at(now), 9).await?)
@@ -273,6 +273,36 @@ pub(super) async fn a_disturbed_message_is_due_where_it_stands(scene: &Scene) ->
         scene.messages().await?,
         "g_n C/1.1 1 of 2 due 2000 tries 0,g_nowhere -/- 1 of 1 due - tries 0,g_other C/1.2 1 of 1 due - tries 0"
     );
+    Ok(())
+}
+
+pub(super) async fn what_the_release_before_has_passed_over_is_due_again(scene: &Scene) -> Outcome {
+    const DUE: &str = "SELECT id || ' ' || coalesce(due, '-') FROM message ORDER BY id";
+    let there = place("1.1");
+    for (name, state, place) in [
+        ("healed", State::Connected, None),
+        ("more", State::Broken, None),
+        ("n", State::Broken, None),
+        ("stands", State::Broken, Some(&there)),
+        ("waits", State::Broken, None),
+    ] {
+        let mut it = connection("g", name);
+        it.link.state = state;
+        let due = Judged { message: MessageWrite::Due, ..Judged::by(&it, 0) };
+        same!(due.write(&scene.a).await?, Written::Committed);
+        if place.is_some() {
+            let stands = Judged { message: MessageWrite::Placed(place), ..Judged::by(&it, 1) };
+            same!(stands.write(&scene.a).await?, Written::Committed);
+        }
+    }
+    // A command's, which may have been posted nowhere.
+    let mut nowhere = connection("g", "nowhere");
+    nowhere.link.state = State::Broken;
+    intend(scene, &nowhere).await?;
+    scene.run("UPDATE message SET due = NULL, shown = wanted").await?;
+    scene.run("UPDATE message SET due = 9000 WHERE id = 'g_waits'").await?;
+    same!(scene.a.rearm_messages(at(5000)).await?, 2);
+    same!(scene.ask(DUE).await?, "g_healed -,g_more 5000,g_n 5000,g_nowhere -,g_stands -,g_waits 9000");
     Ok(())
 }
 

@@ -28,6 +28,8 @@ pub(in crate::store) struct ConnectionStatements {
     pub(in crate::store) tell: &'static str,
     /// Makes sure that groups are listed. `$1` rows.
     pub(in crate::store) sweep_groups: &'static str,
+    /// The same though no link is posted in them: one that waits for its list stays as it is. `$1` rows.
+    pub(in crate::store) want_sweeps: &'static str,
     /// One connection. `$1` group, `$2` name.
     pub(in crate::store) by_key: &'static str,
     /// The connection of a link. `$1` its reference.
@@ -101,6 +103,9 @@ pub(in crate::store) struct ConnectionStatements {
     /// Stores what a message shows and gives it back. `$1` id, `$2` fence, `$3` shown, `$4` when it is
     /// due again if nothing else is wanted, `$5` 1 if it is out of reach, `$6` tries, `$7` now.
     pub(in crate::store) record_message: &'static str,
+    /// Makes due at `$1` what is still to be posted for a connection that is broken, and that nobody is to come
+    /// by again, `$2` at the most: the release before takes it for one that can't be edited.
+    pub(in crate::store) rearm_messages: &'static str,
     /// Makes a message due whatever it shows. `$1` id, `$2` now.
     pub(in crate::store) disturb_message: &'static str,
     /// Counts the messages that do not show what they should, and finds since when one of them does not.
@@ -217,6 +222,11 @@ macro_rules! connection_statements {
                 " WHERE true ORDER BY v.group_id ON CONFLICT (group_id) DO UPDATE SET posted_at = excluded.posted_at, \
                  next_at = coalesce(sweep.next_at, excluded.next_at)"
             ),
+            want_sweeps: concat!(
+                "INSERT INTO sweep (group_id, next_at, posted_at) SELECT v.group_id, v.next_at, v.next_at FROM ", $groups,
+                " WHERE true ORDER BY v.group_id ON CONFLICT (group_id) DO UPDATE SET posted_at = excluded.posted_at, \
+                 next_at = excluded.next_at WHERE sweep.next_at IS NULL"
+            ),
             by_key: concat!(columns!(), "WHERE c.group_id = $1 AND c.name = $2"),
             by_link: concat!(columns!(), "WHERE c.link = $1 ORDER BY c.posted_at DESC LIMIT 1"),
             by_schema: concat!(
@@ -319,6 +329,13 @@ macro_rules! connection_statements {
                              THEN due WHEN $5 = 1 THEN NULL WHEN wanted > $3 AND CAST($4 AS BIGINT) IS NULL \
                              THEN CAST($7 AS BIGINT) ELSE $4 END \
                              WHERE id = $1 AND fence = $2",
+            // Counted for each one: as a join it might read all connections.
+            rearm_messages: concat!(
+                "UPDATE message SET due = $1 WHERE id", $one_of, "SELECT m.id FROM message AS m \
+                 WHERE m.place_channel IS NOT NULL AND m.place_ts IS NULL AND m.due IS NULL \
+                 AND (SELECT count(*) FROM connection AS c WHERE c.message = m.id AND c.state = 'broken') > 0 \
+                 LIMIT $2", $end
+            ),
             disturb_message: "UPDATE message SET wanted = wanted + 1, due = $2, \
                               behind_since = CASE WHEN wanted > shown THEN behind_since END WHERE id = $1 AND place_ts IS NOT NULL",
             backlog: "SELECT count(*) AS n, min(coalesce(behind_since, due)) AS since FROM message \
