@@ -174,6 +174,9 @@ impl App {
             0 => {}
             links => tracing::info!(links, "took over the links of the release before"),
         }
+        if config.digest.is_none() {
+            parts.store.unplan_digests().await.map_err(OpenError::Unreachable)?;
+        }
         let digests = config.digest.and_then(|plan| parts.digests(plan, config.slack.audit_channel.clone()));
         let telling = config.slack.audit_channel.and_then(|channel| parts.tell(channel));
         let outbox = parts.outbox();

@@ -5,7 +5,7 @@
 
 /// Every point, in the order in which a command passes them. Each lies on a boundary between a
 /// commit and an effect outside.
-pub const POINTS: [&str; 32] = [
+pub const POINTS: [&str; 34] = [
     "accept: before the commit",
     "accept: committed",
     "accept: acknowledging",
@@ -33,6 +33,8 @@ pub const POINTS: [&str; 32] = [
     "onboard: posted",
     "onboard: reported",
     "join: before the commit",
+    "digest: none due",
+    "digest: all told",
     "digest: taken",
     "digest: posted",
     "bring up: recorded",

@@ -18,7 +18,7 @@ use crate::clock::Clock;
 use crate::command::places::Channels;
 use crate::crash::crash_point;
 use crate::life::{Link, State};
-use crate::reply::digest::{Item, LINES, More, for_channel, for_us};
+use crate::reply::digest::{Item, LINES, More, for_channel, for_us, is_left};
 use crate::slack::id;
 use crate::slack::refusal::{self, Fix, Sort};
 use crate::slack::respond::PostError;
@@ -49,6 +49,17 @@ pub struct Plan {
     pub schedule: Schedule,
     /// Where.
     pub to: To,
+}
+
+impl Plan {
+    /// The same plan has the same text, and every other one another.
+    fn text(&self) -> String {
+        let to = match self.to {
+            To::Channels => "channels",
+            To::Audit => "audit",
+        };
+        format!("{} to {to}", self.schedule.text())
+    }
 }
 
 /// Where digests go.
@@ -94,8 +105,8 @@ enum Came {
     Posted,
     /// It was not, and never will be for this week.
     Never,
-    /// It was not, and this channel comes again later.
-    Later,
+    /// It was not, and this channel comes again after about so long.
+    Later(Duration),
     /// It was not, and no channel may be told before this pause is over.
     Paused(Duration),
 }
@@ -144,56 +155,74 @@ impl Handle {
 impl Digests {
     /// Until the bot stops.
     async fn run(&self) {
-        let Some(since) = self.since().await else { return };
-        let mut done = None;
+        self.begin().await;
+        // The week in which channels are to come again. Whoever else notes that all have had their turn may
+        // have seen as taken what was given back since.
+        let mut again = None;
         while !self.stopping.is_cancelled() {
-            let moment = self.plan.schedule.due(since, self.clock.now());
-            let rest = match moment.filter(|moment| done != Some(moment.week)) {
-                None => POLL,
-                Some(moment) => match self.tell_all(moment).await {
-                    Ok(None) => {
-                        done = Some(moment.week);
-                        POLL
-                    }
-                    Ok(Some(pause)) => pause.min(PAUSE_LIMIT),
-                    Err(error) => {
-                        tracing::warn!(%error, "could not look up what digests there are to post");
-                        PAUSE
-                    }
-                },
+            let rest = match self.look(&mut again).await {
+                Ok(rest) => rest.min(PAUSE_LIMIT),
+                Err(error) => {
+                    tracing::warn!(%error, "could not look up what digests there are to post");
+                    PAUSE
+                }
             };
             self.rest(rest).await;
         }
+    }
+
+    /// Posts what is due. Gives the rest before the next look.
+    async fn look(&self, again: &mut Option<i64>) -> Result<Duration, StoreError> {
+        let Some(moment) = self.due().await? else {
+            crash_point("digest: none due");
+            return Ok(POLL);
+        };
+        if *again != Some(moment.week) && self.store.are_digests_told(moment.week).await? {
+            crash_point("digest: all told");
+            return Ok(POLL);
+        }
+        *again = Some(moment.week);
+        let pause = self.tell_all(moment).await?;
+        if pause.is_none() {
+            *again = None;
+        }
+        Ok(pause.unwrap_or(POLL))
+    }
+
+    /// The moment whose digests are to be posted now. The database is only asked where it may matter.
+    async fn due(&self) -> Result<Option<Moment>, StoreError> {
+        let now = self.clock.now();
+        if self.plan.schedule.due(Timestamp::MIN, now).is_none() {
+            return Ok(None);
+        }
+        let since = self.store.digests_since(&self.plan.text(), now).await?;
+        Ok(since.and_then(|since| self.plan.schedule.due(since, now)))
     }
 
     async fn rest(&self, pause: Duration) {
         let _ = self.stopping.run_until_cancelled(tokio::time::sleep(pause)).await;
     }
 
-    /// Since when the plan is in force: what it names before that moment is over.
-    async fn since(&self) -> Option<Timestamp> {
-        let plan = self.plan.schedule.text();
+    /// Puts the plan in force: what it names before this moment is over.
+    async fn begin(&self) {
+        let plan = self.plan.text();
         while !self.stopping.is_cancelled() {
             match self.store.plan_digests(&plan, self.clock.now()).await {
-                Ok(since) => return Some(since),
+                Ok(_) => return,
                 Err(error) => tracing::warn!(%error, "could not note when digests are to be posted"),
             }
             self.rest(POLL).await;
         }
-        None
     }
 
     /// Goes through the channels once. `None`: each has had its turn; else the pause after which those come
     /// again that have not.
     async fn tell_all(&self, moment: Moment) -> Result<Option<Duration>, StoreError> {
-        if self.store.are_digests_told(moment.week).await? {
-            return Ok(None);
-        }
-        let mut again = false;
+        let mut again: Option<Duration> = None;
         if let (To::Audit, Some(channel)) = (self.plan.to, &self.audit_channel) {
             match self.tell(Whose::Audit(channel), moment).await? {
                 Came::Paused(pause) => return Ok(Some(pause)),
-                Came::Later => again = true,
+                Came::Later(pause) => again = Some(pause),
                 Came::Nothing | Came::Posted | Came::Never => {}
             }
         }
@@ -206,14 +235,14 @@ impl Digests {
                 match self.tell(Whose::Channel(&next), moment).await? {
                     Came::Nothing => {}
                     Came::Posted | Came::Never => self.rest(REST).await,
-                    Came::Later => again = true,
+                    Came::Later(pause) => again = Some(again.map_or(pause, |other| other.min(pause))),
                     Came::Paused(pause) => return Ok(Some(pause)),
                 }
             }
             channel = next;
         }
-        if again {
-            return Ok(Some(PAUSE));
+        if again.is_some() {
+            return Ok(again);
         }
         self.store.digests_told(moment.week, self.clock.now()).await?;
         Ok(None)
@@ -242,28 +271,54 @@ impl Digests {
             Whose::Channel(channel) => (channel, Some(channel)),
             Whose::Audit(channel) => (channel, None),
         };
-        let links = self.store.unfinished(only, READ + 1).await?;
+        if self.store.is_digest_taken(moment.week, channel).await? {
+            return Ok(Came::Nothing);
+        }
         let now = self.clock.now();
-        let (items, more) = self.items(links, whose, now).await?;
+        let (links, at_least) = self.store.unfinished(only, READ, now).await?;
+        let (items, count) = self.items(links, whose, now).await?;
         if items.is_empty() || !self.store.take_digest(moment.week, channel, now).await? {
             return Ok(Came::Nothing);
         }
         crash_point("digest: taken");
-        // Whoever was stopped meanwhile must not bring up what nobody expects any more.
-        if self.plan.schedule.due(moment.at, self.clock.now()) != Some(moment) {
-            return Ok(Came::Never);
-        }
-        let content = match whose {
-            Whose::Channel(_) => for_channel(&items, more),
-            Whose::Audit(_) => for_us(&items, more),
+        let later = self.clock.now();
+        let came = if later < moment.at {
+            // The clock has been set back.
+            Came::Paused(PAUSE)
+        } else if self.plan.schedule.due(moment.at, later) == Some(moment) {
+            self.post(whose, &items, More { count, at_least }, now).await
+        } else {
+            // Whoever was stopped meanwhile must not bring up what nobody expects any more.
+            Came::Never
         };
-        let posted = self.web_api.post_message(channel, content).await;
-        crash_point("digest: posted");
-        let came = self.judge(channel, posted.map(drop));
-        if matches!(came, Came::Later | Came::Paused(_)) {
+        if matches!(came, Came::Later(_) | Came::Paused(_)) {
             self.store.give_digest_back(moment.week, channel).await?;
         }
         Ok(came)
+    }
+
+    /// Posts a digest, and half of it where Slack does not take all.
+    async fn post(&self, whose: Whose<'_>, items: &[Item], more: More, now: Timestamp) -> Came {
+        let (Whose::Channel(channel) | Whose::Audit(channel)) = whose;
+        let post = async |items: &[Item], more| {
+            let content = match whose {
+                Whose::Channel(_) => for_channel(items, more, now),
+                Whose::Audit(_) => for_us(items, more, now),
+            };
+            let posted = self.web_api.post_message(channel, content).await;
+            crash_point("digest: posted");
+            posted.map(drop)
+        };
+        let mut posted = post(items, more).await;
+        let (half, left_out) = items.split_at(items.len().div_ceil(2));
+        if let Err(PostError::Refused(word)) = &posted
+            && refusal::is_about_the_content(word)
+            && !left_out.is_empty()
+        {
+            tracing::warn!(channel, slack_says = word, "Slack does not take a digest; half of it is posted");
+            posted = post(half, More { count: more.count + left_out.len(), ..more }).await;
+        }
+        self.judge(channel, posted)
     }
 
     /// What there is to tell, the most urgent first, and how much more there is.
@@ -272,9 +327,8 @@ impl Digests {
         links: Vec<Link>,
         whose: Whose<'_>,
         now: Timestamp,
-    ) -> Result<(Vec<Item>, More), StoreError> {
-        let at_least = links.len() > READ;
-        let links = links.into_iter().take(READ).map(|link| Link { state: link.state_at(now), ..link });
+    ) -> Result<(Vec<Item>, usize), StoreError> {
+        let links = links.into_iter().map(|link| Link { state: link.state_at(now), ..link });
         let mut links: Vec<_> = links.filter(|link| concerns(link, whose)).collect();
         links.sort_by_key(|link| (link.state.urgency(), link.expires_at));
         let (mut items, mut seen, mut count) = (Vec::new(), BTreeSet::new(), 0);
@@ -284,19 +338,23 @@ impl Digests {
             if !is_new {
                 continue;
             }
-            if items.len() == LINES {
-                count += 1;
-                continue;
-            }
-            items.push(match together {
+            let item = match together {
                 None => Item::Link(Box::new(link)),
                 Some(id) => match self.store.onboarding(&id).await? {
                     Some(onboarding) => Item::Onboarding(Box::new(onboarding)),
                     None => continue,
                 },
-            });
+            };
+            if !stands(&item, whose) || !is_left(&item, now) {
+                continue;
+            }
+            if items.len() == LINES {
+                count += 1;
+            } else {
+                items.push(item);
+            }
         }
-        Ok((items, More { count, at_least }))
+        Ok((items, count))
     }
 
     fn judge(&self, channel: &str, posted: Result<(), PostError>) -> Came {
@@ -305,11 +363,18 @@ impl Digests {
             return Came::Posted;
         };
         match &error {
-            PostError::Throttled(pause) => Came::Paused(pause.unwrap_or(PAUSE)),
+            // Slack may speak of this channel alone.
+            PostError::Throttled(pause) => match self.web_api.posting_rests() {
+                Some(rest) => Came::Paused(rest),
+                None => Came::Later(pause.unwrap_or(PAUSE)),
+            },
             PostError::NotSent(_) => Came::Paused(PAUSE),
-            PostError::Later { .. } => Came::Later,
+            PostError::Later { pause, .. } => Came::Later((*pause).max(PAUSE)),
             // Every channel meets the same, until somebody does something; what, Slack's client has told.
             PostError::Refused(word) if concerns_all(word) => Came::Paused(PAUSE_LIMIT),
+            PostError::Refused(word) if refusal::sort(word) == Sort::Operator(Fix::Installation) => {
+                Came::Later(PAUSE_LIMIT)
+            }
             PostError::Refused(word) => {
                 // What somebody has to do about the others, Slack's client has told.
                 if refusal::sort(word) == Sort::Final
@@ -335,9 +400,9 @@ impl Digests {
     }
 }
 
-/// Whether every channel is refused in the same word.
+/// Whether every channel is refused in the same word. The app may be installed where others are.
 fn concerns_all(word: &str) -> bool {
-    matches!(refusal::sort(word), Sort::Operator(fix) if fix == Fix::Scope || fix.concerns_the_token())
+    matches!(refusal::sort(word), Sort::Operator(Fix::Scope | Fix::Token | Fix::Rotation))
 }
 
 /// Whether its customer has something left to do.
@@ -350,6 +415,21 @@ fn concerns(link: &Link, whose: Whose<'_>) -> bool {
     let unfinished = matches!(link.state, State::Waiting | State::Expired | State::Broken);
     match whose {
         Whose::Audit(_) => unfinished,
-        Whose::Channel(_) => is_for_the_customer(link) && !link.request.in_direct_message,
+        Whose::Channel(_) => {
+            is_for_the_customer(link) && !link.is_only_to_reauthorise() && !link.request.in_direct_message
+        }
+    }
+}
+
+/// Whether a digest is to tell of it where it stands: to a channel, of what it can see. What was posted for
+/// one person alone, or in a way that leaves no trace, is nothing to the others.
+fn stands(item: &Item, whose: Whose<'_>) -> bool {
+    let place = match item {
+        Item::Link(link) => &link.message,
+        Item::Onboarding(onboarding) => &onboarding.message,
+    };
+    match whose {
+        Whose::Audit(_) => true,
+        Whose::Channel(channel) => place.as_ref().is_some_and(|place| place.channel == channel),
     }
 }

@@ -222,6 +222,24 @@ impl Link {
         }
     }
 
+    /// Until when the lists of its group are searched for its connection; `None`: not at all.
+    #[must_use]
+    pub fn watch_until(&self) -> Option<Timestamp> {
+        match self.state {
+            State::Unposted | State::Cancelled | State::Replaced => None,
+            State::Waiting | State::Expired => Some(later(self.expires_at, AFTER_EXPIRY)),
+            State::Connected | State::Lapsed => Some(later(self.changed_at, AFTER_CONNECTED)),
+            State::Broken => Some(later(self.changed_at, AFTER_BROKEN)),
+            State::Gone => Some(later(self.changed_at, AFTER_GONE)),
+        }
+    }
+
+    /// Whether it is to authorise a connection again that works all the while.
+    #[must_use]
+    pub fn is_only_to_reauthorise(&self) -> bool {
+        self.state == State::Waiting && self.purpose == Some(Purpose::Reauthorise)
+    }
+
     /// Whether a broken one asks its customer to do something. One of which no more is known than that
     /// it was broken asks as it always has, until the next look.
     #[must_use]
@@ -431,7 +449,7 @@ impl Connection {
 
     /// One look, now, at what is still watched.
     fn look_soon(&mut self, now: Timestamp) {
-        if self.watch_until().is_some_and(|until| until > now) {
+        if self.link.watch_until().is_some_and(|until| until > now) {
             self.look_at = Some(self.look_at.map_or(now, |at| at.min(now)));
         }
     }
@@ -442,19 +460,6 @@ impl Connection {
         let quick = self.link.may_be_confirmed(now) && self.link.state.is_open();
         self.looks = self.looks.saturating_add(1);
         self.look_at = pause.filter(|_| quick).map(|pause| later(now, SignedDuration::from_secs(pause)));
-    }
-
-    /// Until when the lists of its group are searched for it; `None`: not at all.
-    #[must_use]
-    pub fn watch_until(&self) -> Option<Timestamp> {
-        let Link { state, expires_at, changed_at, .. } = self.link;
-        match state {
-            State::Unposted | State::Cancelled | State::Replaced => None,
-            State::Waiting | State::Expired => Some(later(expires_at, AFTER_EXPIRY)),
-            State::Connected | State::Lapsed => Some(later(changed_at, AFTER_CONNECTED)),
-            State::Broken => Some(later(changed_at, AFTER_BROKEN)),
-            State::Gone => Some(later(changed_at, AFTER_GONE)),
-        }
     }
 
     /// The next moment at which something is due without Fivetran having done anything.

@@ -37,6 +37,16 @@ impl Item {
             Self::Onboarding(onboarding) => &onboarding.channel_id,
         }
     }
+
+    fn is_in_direct_message(&self) -> bool {
+        match self {
+            Self::Link(link) => link.request.in_direct_message,
+            Self::Onboarding(onboarding) => {
+                let mut links = onboarding.sources.iter().filter_map(|source| source.link.as_ref());
+                links.any(|link| link.request.in_direct_message)
+            }
+        }
+    }
 }
 
 /// How many are not shown.
@@ -50,11 +60,11 @@ pub struct More {
 
 /// The digest of a customer's channel, the most urgent first.
 #[must_use]
-pub fn for_channel(items: &[Item], more: More) -> SlackMessageContent {
+pub fn for_channel(items: &[Item], more: More, now: Timestamp) -> SlackMessageContent {
     let text = "What's still to be connected here";
     let lines = items.iter().map(|item| match item {
         Item::Link(link) => link_line(link),
-        Item::Onboarding(onboarding) => onboarding_line(onboarding),
+        Item::Onboarding(onboarding) => onboarding_line(onboarding, now),
     });
     let head = Mrkdwn::default().bold(text);
     let mut blocks = sections(std::iter::once(head).chain(lines).chain(rest(more)));
@@ -67,45 +77,41 @@ pub fn for_channel(items: &[Item], more: More) -> SlackMessageContent {
 fn link_line(link: &Link) -> Mrkdwn {
     let name = cut(&link.request.service_name, NAME_LIMIT);
     let said = Mrkdwn::default().raw(mark(link.state)).raw(" ").bold(&name);
-    let press = |said: Mrkdwn, button: &str| match message_of(link) {
-        Some(at) => said.raw(&format!(" Press “{button}” in its message of ")).raw(&local_time(at)).raw("."),
-        None => said.raw(" Please ask the person who posted its link for a new one."),
-    };
+    let of = local_time(message_of(link).unwrap_or(link.posted_at));
+    let press = |said: Mrkdwn, button: &str| said.raw(&format!(" Press “{button}” in its message of {of}."));
     match link.state {
         State::Broken => press(said.raw(": its access has stopped working."), "Get a link to fix it"),
         State::Expired => press(said.raw(": its link has expired."), "Get a new link"),
         _ => {
-            let said = said.raw(" is waiting to be connected.");
-            let said = match message_of(link) {
-                Some(at) => said.raw(" Its link is in the message of ").raw(&local_time(at)).raw(" and"),
-                None => said.raw(" Its link"),
-            };
-            said.raw(" works until ").raw(&local_time(link.expires_at)).raw(".")
+            let until = local_time(link.expires_at);
+            said.raw(&format!(
+                " is waiting to be connected. Its link is in the message of {of} and works until {until}."
+            ))
         }
     }
 }
 
-/// When the message that shows a link was posted, if it can be edited: another may still show what was.
+/// When the message that shows a link was posted.
 fn message_of(link: &Link) -> Option<Timestamp> {
     let seconds = id::posted_at(&link.message.as_ref()?.ts)?;
     Timestamp::from_second(seconds).ok()
 }
 
 /// What a customer can do about the sources of one message.
-fn onboarding_line(onboarding: &Onboarding) -> Mrkdwn {
-    let said = progress(Mrkdwn::default().raw(":clipboard: "), onboarding);
+fn onboarding_line(onboarding: &Onboarding, now: Timestamp) -> Mrkdwn {
+    let said = progress(Mrkdwn::default().raw(":clipboard: "), onboarding, now);
     let posted = onboarding.message.as_ref().and_then(|place| id::posted_at(&place.ts));
     let at = posted.and_then(|at| Timestamp::from_second(at).ok()).unwrap_or(onboarding.opened_at);
-    let buttons = if left(onboarding).count() == 1 { "Its button is" } else { "Their buttons are" };
+    let buttons = if left(onboarding, now).count() == 1 { "Its button is" } else { "Their buttons are" };
     said.raw(&format!(" {buttons} in the message of ")).raw(&local_time(at)).raw(".")
 }
 
 /// "3 of 5 connected; still waiting: HubSpot and Stripe."
-fn progress(said: Mrkdwn, onboarding: &Onboarding) -> Mrkdwn {
+fn progress(said: Mrkdwn, onboarding: &Onboarding, now: Timestamp) -> Mrkdwn {
     let (connected, all) = onboarding.progress();
     let mut said = said.bold(&format!("{connected} of {all} connected"));
     let is_broken = |source: &&Source| source.link.as_ref().is_some_and(|link| link.state == State::Broken);
-    let (broken, waiting): (Vec<_>, Vec<_>) = left(onboarding).partition(is_broken);
+    let (broken, waiting): (Vec<_>, Vec<_>) = left(onboarding, now).partition(is_broken);
     for (words, sources) in [("still waiting", waiting), ("to be connected again", broken)] {
         if !sources.is_empty() {
             said = names(said.raw("; ").raw(words).raw(": "), &sources);
@@ -114,9 +120,23 @@ fn progress(said: Mrkdwn, onboarding: &Onboarding) -> Mrkdwn {
     said.raw(".")
 }
 
-/// The sources for which their customer has something left to do.
-fn left(onboarding: &Onboarding) -> impl Iterator<Item = &Source> {
-    onboarding.sources.iter().filter(|source| source.counts() && !source.is_connected())
+/// Whether an item has something left to do.
+#[must_use]
+pub fn is_left(item: &Item, now: Timestamp) -> bool {
+    match item {
+        Item::Link(_) => true,
+        Item::Onboarding(onboarding) => left(onboarding, now).next().is_some(),
+    }
+}
+
+/// The sources for which their customer has something left to do, as far as that is known: of one that
+/// nobody watches any more it is not.
+fn left(onboarding: &Onboarding, now: Timestamp) -> impl Iterator<Item = &Source> {
+    let is_open = move |link: &Link| {
+        link.watch_until().is_some_and(|until| until > now) && !link.is_only_to_reauthorise()
+    };
+    let sources = onboarding.sources.iter().filter(|source| source.counts() && !source.is_connected());
+    sources.filter(move |source| source.link.as_ref().is_none_or(is_open))
 }
 
 fn names(mut said: Mrkdwn, sources: &[&Source]) -> Mrkdwn {
@@ -133,6 +153,7 @@ fn names(mut said: Mrkdwn, sources: &[&Source]) -> Mrkdwn {
 fn rest(more: More) -> Option<Mrkdwn> {
     let line = match more {
         More { count: 0, at_least: false } => return None,
+        More { count: 0, at_least: true } => "… and more.".to_owned(),
         More { count, at_least: false } => format!("… and {count} more."),
         More { count, at_least: true } => format!("… and more than {count} more."),
     };
@@ -141,7 +162,7 @@ fn rest(more: More) -> Option<Mrkdwn> {
 
 /// The digest for those who run the bot: everything, channel by channel, that with the most urgent first.
 #[must_use]
-pub fn for_us(items: &[Item], more: More) -> SlackMessageContent {
+pub fn for_us(items: &[Item], more: More, now: Timestamp) -> SlackMessageContent {
     let mut channels: Vec<&str> = Vec::new();
     for item in items {
         if !channels.contains(&item.channel_id()) {
@@ -151,11 +172,12 @@ pub fn for_us(items: &[Item], more: More) -> SlackMessageContent {
     let text = "What's still unfinished this week";
     let mut lines = vec![Mrkdwn::default().bold(text)];
     for channel in channels {
-        lines.push(match id::is_of_two(channel) {
+        let mut here = items.iter().filter(|item| item.channel_id() == channel);
+        lines.push(match id::is_of_two(channel) || here.clone().any(Item::is_in_direct_message) {
             true => Mrkdwn::default().raw("In a direct message:"),
             false => Mrkdwn::default().raw("In <#").text(channel).raw(">:"),
         });
-        lines.extend(items.iter().filter(|item| item.channel_id() == channel).map(line_for_us));
+        lines.extend(here.by_ref().map(|item| line_for_us(item, now)));
     }
     lines.extend(rest(more));
     let mut blocks = sections(lines.into_iter());
@@ -164,12 +186,16 @@ pub fn for_us(items: &[Item], more: More) -> SlackMessageContent {
     content(&format!("{text}. Open this in Slack to see it."), blocks)
 }
 
-fn line_for_us(item: &Item) -> Mrkdwn {
+fn line_for_us(item: &Item, now: Timestamp) -> Mrkdwn {
     match item {
         Item::Link(link) => {
             let said = Mrkdwn::default().raw(mark(link.state)).raw(" ");
             let said = said.bold(&cut(&link.request.service_name, NAME_LIMIT)).raw(" into ");
-            let said = said.code(&link.request.target.connection_name()).raw(": ").raw(state_words(link));
+            let said = said.code(&link.request.target.connection_name()).raw(": ");
+            let said = match link.is_only_to_reauthorise() {
+                true => said.raw("connected; the link to sign in again is waiting for your customer"),
+                false => said.raw(state_words(link)),
+            };
             let said = when(said, link);
             let said = match &link.requester {
                 Some(requester) => said.raw(" · by ").code(requester),
@@ -183,7 +209,12 @@ fn line_for_us(item: &Item) -> Mrkdwn {
                 Some(customer) => said.text(customer).raw(": "),
                 None => said,
             };
-            let said = progress(said, onboarding).raw(" Asked for ").raw(&local_time(onboarding.opened_at));
+            let said = progress(said, onboarding, now);
+            let said = match onboarding.message {
+                Some(_) => said,
+                None => said.raw(" I know of no message that shows it."),
+            };
+            let said = said.raw(" Asked for ").raw(&local_time(onboarding.opened_at));
             said.raw(" · by ").code(&onboarding.requester).raw(" · Ref ").code(&onboarding.id)
         }
     }

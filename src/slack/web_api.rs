@@ -6,6 +6,7 @@
 mod files;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use reqwest::Client;
 use secrecy::{ExposeSecret, SecretString};
@@ -388,6 +389,12 @@ impl WebApi {
         let token = self.token.get();
         let session = self.client.open_session(&token);
         self.note(call, session.http_session_api.http_post(call.method, &request, None).await)
+    }
+
+    /// How long no message may be posted anywhere; `None`: where not, it is for that channel alone.
+    #[must_use]
+    pub fn posting_rests(&self) -> Option<Duration> {
+        self.pauses.left("chat.postMessage", "")
     }
 
     /// Whether Slack has not asked for a pause that is still going on.

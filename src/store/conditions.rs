@@ -124,8 +124,8 @@ macro_rules! fields {
 fields! {
     accept bury void alive twin record claim renew release hasten_commands purge census open_stages undeliverable probe keep_catalogue kept_catalogue
     keep_identity kept_identity command keep_lines take_turn lines forget_lines record_turn hurry_turn release_turn
-    oldest_line line_behind line_before void_lines purge_lines plan_digests digests_since take_digest give_digest_back
-    digests_told digests_behind forget_digests;
+    oldest_line line_behind line_before void_lines purge_lines plan_digests digests_since unplan_digests take_digest give_digest_back
+    digest_taken digests_behind forget_digests;
     change new_messages place_messages show_messages leave_messages tell sweep_groups want_sweeps by_key by_link by_schema of_channel
     count_of_channel of_requester count_of_requester of_house count_of_house next_channel unfinished_here unfinished of_message watched claim_looks hasten_looks ticked missing purge_connections claim_sweeps
     hasten_sweeps sweep_pages

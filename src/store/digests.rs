@@ -12,8 +12,8 @@ use crate::life::{Link, State};
 
 /// In the place of a channel: each has had its turn.
 const ALL: &str = "";
-/// Weeks that are remembered. Counted, and not by how long ago they were: a clock that was a year ahead for
-/// a day must not have it forgotten that this week's digests were posted.
+/// Weeks that are remembered, besides this one and the last. Counted, and not by how long ago they were: a
+/// clock that was a year ahead for a day must not have it forgotten that this week's digests were posted.
 const REMEMBERED: i64 = 8;
 
 /// The first urgency at which nothing is unfinished.
@@ -42,6 +42,34 @@ impl Store {
         })
     }
 
+    /// The same while the bot runs: `None` if another plan has come into force since, whose process posts.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn digests_since(&self, plan: &str, now: Timestamp) -> Result<Option<Timestamp>, StoreError> {
+        let known: Option<(String, i64)> = on!(&self.0.pool, db => {
+            let row = sqlx::query(self.0.sql.digests_since).fetch_optional(db).await?;
+            row.map(|row| Ok::<_, StoreError>((row.try_get("plan")?, row.try_get("since")?))).transpose()
+        })?;
+        match known {
+            Some((other, _)) if other != plan => Ok(None),
+            Some((_, since)) if since <= now.as_millisecond() => Ok(Timestamp::from_millisecond(since).ok()),
+            // It was forgotten, or the clock has been set back since.
+            _ => self.plan_digests(plan, now).await.map(Some),
+        }
+    }
+
+    /// Forgets the plan: one that is made later counts from then on.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn unplan_digests(&self) -> Result<(), StoreError> {
+        on!(&self.0.pool, db => {
+            sqlx::query(self.0.sql.unplan_digests).execute(db).await?;
+            Ok(())
+        })
+    }
+
     /// Takes a channel's digest of a week; false if somebody has.
     ///
     /// # Errors
@@ -53,7 +81,8 @@ impl Store {
         })
     }
 
-    /// Gives it back. Only whoever has taken it may, and only if it surely was not posted.
+    /// Gives it back. Only whoever has taken it may, and only if it surely was not posted. Somebody else may
+    /// have noted meanwhile that every channel has had its turn: that is not so any more.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -69,8 +98,17 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub async fn are_digests_told(&self, week: i64) -> Result<bool, StoreError> {
+        self.is_digest_taken(week, ALL).await
+    }
+
+    /// Whether a channel has had its turn in a week.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn is_digest_taken(&self, week: i64, channel_id: &str) -> Result<bool, StoreError> {
         on!(&self.0.pool, db => {
-            Ok(sqlx::query(self.0.sql.digests_told).bind(week).fetch_optional(db).await?.is_some())
+            let query = sqlx::query(self.0.sql.digest_taken).bind(week).bind(channel_id);
+            Ok(query.fetch_optional(db).await?.is_some())
         })
     }
 
@@ -83,8 +121,8 @@ impl Store {
         on!(&self.0.pool, db => {
             let behind = sqlx::query(self.0.sql.digests_behind).bind(REMEMBERED).fetch_optional(&mut *db).await?;
             if let Some(row) = behind {
-                let week: i64 = row.try_get("week")?;
-                sqlx::query(self.0.sql.forget_digests).bind(week).execute(&mut *db).await?;
+                let behind: i64 = row.try_get("week")?;
+                sqlx::query(self.0.sql.forget_digests).bind(behind).bind(week - 1).execute(&mut *db).await?;
             }
             Ok(())
         })
@@ -102,20 +140,28 @@ impl Store {
     }
 
     /// Links of a channel, or of all, whose customer has not finished or that need to be fixed, the most
-    /// urgent first: `limit` of them at the most.
+    /// urgent first: `limit` of them at the most, and whether there are others. Those that nobody watches
+    /// any more are none of them: whether they are finished is not known.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn unfinished(&self, channel_id: Option<&str>, limit: usize) -> Result<Vec<Link>, StoreError> {
+    pub async fn unfinished(
+        &self,
+        channel_id: Option<&str>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Result<(Vec<Link>, bool), StoreError> {
         let sql = &self.0.sql.connections;
-        let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+        let (most, now) = (i64::try_from(limit).unwrap_or(i64::MAX), now.as_millisecond());
         on!(&self.0.pool, db => {
             let query = match channel_id {
                 Some(channel) => sqlx::query(sql.unfinished_here).bind(channel),
                 None => sqlx::query(sql.unfinished),
             };
-            let rows = query.bind(finished()).bind(limit).fetch_all(db).await?;
-            Ok(links(rows.iter().map(|row| -> Result<Stored, StoreError> { connection!(row) })))
+            let query = query.bind(finished()).bind(now).bind(most.saturating_add(1));
+            let rows = query.fetch_all(db).await?;
+            let read = rows.iter().take(limit).map(|row| -> Result<Stored, StoreError> { connection!(row) });
+            Ok((links(read), rows.len() > limit))
         })
     }
 }

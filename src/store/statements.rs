@@ -114,15 +114,18 @@ pub(super) struct Statements {
     pub(super) plan_digests: &'static str,
     /// Reads that.
     pub(super) digests_since: &'static str,
+    /// Forgets that, since there are no digests.
+    pub(super) unplan_digests: &'static str,
     /// Takes a channel's digest of a week, unless somebody has. `$1` week, `$2` channel, `$3` now.
     pub(super) take_digest: &'static str,
-    /// Gives it back, since it surely was not posted. `$1` week, `$2` channel.
+    /// Gives it back, since it surely was not posted; so not every channel has had its turn. `$1` week, `$2`
+    /// channel.
     pub(super) give_digest_back: &'static str,
-    /// Whether every channel has had its turn in a week. `$1` week.
-    pub(super) digests_told: &'static str,
+    /// Whether a channel has had its turn in a week. `$1` week, `$2` channel; empty: whether every one has.
+    pub(super) digest_taken: &'static str,
     /// The week before the newest `$1` in which every channel has had its turn.
     pub(super) digests_behind: &'static str,
-    /// Forgets the weeks until `$1`.
+    /// Forgets the weeks until `$1` of those that are before `$2`.
     pub(super) forget_digests: &'static str,
 } and {
     /// Those of connections and messages.
@@ -232,12 +235,13 @@ macro_rules! statements {
             plan_digests: "INSERT INTO digest_plan (name, plan, since) VALUES ('weekly', $1, $2) \
                            ON CONFLICT (name) DO UPDATE SET plan = $1, since = $2 \
                            WHERE digest_plan.plan <> $1 OR digest_plan.since > $2",
-            digests_since: "SELECT since FROM digest_plan WHERE name = 'weekly'",
+            digests_since: "SELECT plan, since FROM digest_plan WHERE name = 'weekly'",
+            unplan_digests: "DELETE FROM digest_plan",
             take_digest: "INSERT INTO digest (week, channel_id, at) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-            give_digest_back: "DELETE FROM digest WHERE week = $1 AND channel_id = $2",
-            digests_told: "SELECT at FROM digest WHERE week = $1 AND channel_id = ''",
+            give_digest_back: "DELETE FROM digest WHERE week = $1 AND channel_id IN ($2, '')",
+            digest_taken: "SELECT at FROM digest WHERE week = $1 AND channel_id = $2",
             digests_behind: "SELECT week FROM digest WHERE channel_id = '' ORDER BY week DESC LIMIT 1 OFFSET $1",
-            forget_digests: "DELETE FROM digest WHERE week <= $1",
+            forget_digests: "DELETE FROM digest WHERE week <= $1 AND week < $2",
             connections: $connections,
         }
     };

@@ -210,7 +210,7 @@ impl Watcher {
         if let Some(ours) = stored.as_ref().filter(|stored| is_ours(stored, item)) {
             // It has a message: it was watched for as long as usual, and goes on being watched here. Before that,
             // it is the sweep's: this list may have been read before the row was written.
-            let is_over = ours.connection.watch_until().is_none_or(|until| until <= now);
+            let is_over = ours.connection.link.watch_until().is_none_or(|until| until <= now);
             if is_over && ours.connection.seen.as_deref() != Some(seen.digest().as_str()) {
                 self.happens(ours, Event::Seen(seen)).await;
             }

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use connect_card::clock::Clock;
+use connect_card::reply::ask::REAUTHORISE;
 use jiff::tz::TimeZone;
 use serde_json::json;
 use stand_ins::fault::Fault;
@@ -59,8 +60,8 @@ async fn each_channel_is_told_what_is_unfinished_in_it_once_a_week() {
     bot.types("google_ads acme").await;
     bot.types("stripe done").await;
     bot.customer_finishes("done");
+    // The bot sees that one is finished before the digest is due.
     bot.passes(HOUR).await;
-    assert!(digests(&bot.slack).is_empty(), "it is not due yet");
     bot.passes(HOUR * 2).await;
     until_told(&bot, 1).await;
     let told = digests_in(&bot.slack, CHANNEL);
@@ -69,14 +70,129 @@ async fn each_channel_is_told_what_is_unfinished_in_it_once_a_week() {
     assert!(text.contains("Google Ads") && text.contains("waiting to be connected"), "{text}");
     assert!(!text.contains("Stripe") && !text.contains("acme") && link_of(&told[0]).is_none(), "{text}");
     assert!(digests_in(&bot.slack, AUDIT).is_empty());
-    // Hours later it is not told again; in a week it is, and the link has expired by then.
-    bot.passes(DAY * 3).await;
-    bot.passes(DAY * 4).await;
+    // In a week it is told again, and the link has expired by then.
+    bot.passes(DAY * 7).await;
     until_told(&bot, 2).await;
     let told = digests_in(&bot.slack, CHANNEL);
     assert_eq!(told.len(), 2);
     let text = told[1].rendered();
     assert!(text.contains("its link has expired. Press “Get a new link”"), "{text}");
+    // In another one nobody watches it any more: it may be finished by now, and is not brought up.
+    bot.passes(DAY * 7).await;
+    until_told(&bot, 3).await;
+    assert_eq!(digests(&bot.slack).len(), 2);
+    bot.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_that_its_channel_cannot_see_or_need_not_use_is_no_matter_of_the_channels() {
+    let (bot, _folder) = bot("to = \"channels\"\n[channels.C0SHARED]\ndigest = false\n").await;
+    // One works and may be signed in to again; of another nobody knows where its message stands.
+    bot.types("google_ads acme").await;
+    bot.customer_finishes("acme");
+    bot.passes(HOUR / 2).await;
+    bot.types("google_ads acme").await;
+    bot.presses(USER, &bot.private_message(), REAUTHORISE).await;
+    bot.types("stripe hidden").await;
+    bot.types("hubspot elsewhere").await;
+    bot.types("google_sheets seen.tab").await;
+    let database = sqlx::SqlitePool::connect(&bot.database()).await.unwrap();
+    for sql in [
+        "UPDATE message SET place_channel = NULL, place_ts = NULL WHERE name = 'hidden'",
+        "UPDATE message SET place_channel = 'D0ALICE' WHERE name = 'elsewhere'",
+    ] {
+        assert_eq!(sqlx::query(sql).execute(&database).await.unwrap().rows_affected(), 1, "{sql}");
+    }
+    database.close().await;
+    bot.passes(HOUR * 2).await;
+    until_told(&bot, 1).await;
+    let told = digests(&bot.slack);
+    assert_eq!(told.len(), 1);
+    let text = told[0].rendered();
+    assert!(text.contains("Google Sheets"), "{text}");
+    for name in ["Google Ads", "Stripe", "HubSpot"] {
+        assert!(!text.contains(name), "{name}: {text}");
+    }
+    bot.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sources_whose_message_stands_nowhere_are_told_to_nobody_but_us() {
+    let text = format!("to = \"audit\"\n[channels.{CHANNEL}]\ncustomer = \"acme\"\ndigest = true\n");
+    let (bot, _folder) = bot(&text).await;
+    bot.types("google_ads, stripe").await;
+    let database = sqlx::SqlitePool::connect(&bot.database()).await.unwrap();
+    let sql = "UPDATE message SET place_channel = NULL, place_ts = NULL";
+    sqlx::query(sql).execute(&database).await.unwrap();
+    database.close().await;
+    bot.passes(HOUR * 3).await;
+    until_told(&bot, 1).await;
+    let told = digests(&bot.slack);
+    assert_eq!((told.len(), told[0].channel.as_str()), (1, AUDIT));
+    let text = told[0].rendered();
+    assert!(
+        text.contains("*0 of 2 connected*") && text.contains("I know of no message that shows it."),
+        "{text}"
+    );
+    bot.finish().await;
+}
+
+/// Runs the program until it comes to a point, and nothing is done that was not before.
+async fn comes_to(program: &Program, point: &str) {
+    // It may be there before anybody could ask whether it is ready.
+    let mut process = program.clone().with("CRASH_AT", point).with("CRASH_BY", "kill").spawn();
+    process.wait().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_posted_before_it_is_due_nor_by_a_plan_that_was_put_back_nor_twice() {
+    let outside = Outside::start().await;
+    let (_folder, early) = config(2, "to = \"channels\"\n");
+    let (_folder_too, due) = config(-1, "to = \"channels\"\n");
+    let program = Program::against(&outside).with("LEASE_SECONDS", "1");
+    let process = program.start().await;
+    process.send_in(&outside.slack, CHANNEL, "google_ads acme").await;
+    until("the link", async || outside.slack.messages().iter().any(|it| link_of(it).is_some()).then_some(()))
+        .await;
+    process.stop().await;
+    comes_to(&program.clone().with("CONFIG", &early), "digest: none due").await;
+    let program_with = program.clone().with("CONFIG", &due);
+    comes_to(&program_with, "digest: none due").await;
+    assert!(digests(&outside.slack).is_empty());
+    // The table is taken away and put back: what was due meanwhile is over.
+    program.sql("UPDATE digest_plan SET since = 0").await;
+    program.start().await.stop().await;
+    comes_to(&program_with, "digest: none due").await;
+    assert!(digests(&outside.slack).is_empty());
+    // The control: by the same plan it is posted, and then not again.
+    program.sql("UPDATE digest_plan SET since = 0").await;
+    comes_to(&program_with, "digest: all told").await;
+    assert_eq!(digests(&outside.slack).len(), 1);
+    comes_to(&program_with, "digest: all told").await;
+    assert_eq!(digests(&outside.slack).len(), 1);
+    outside.shutdown();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn half_of_a_digest_is_posted_where_slack_does_not_take_all() {
+    // Without an audit channel, whose lines go the same way.
+    let (_folder, path) = config(2, "to = \"channels\"\n");
+    let bot = Setup::new().await.with("CONFIG", &path).start().await;
+    for service in ["google_ads", "stripe", "hubspot"] {
+        bot.types(&format!("{service} {service}")).await;
+    }
+    bot.slack.faults(|faults| {
+        faults.fail_next(
+            "chat.postMessage",
+            Fault::Says(200, json!({ "ok": false, "error": "msg_too_long" })),
+            1,
+        );
+    });
+    bot.passes(HOUR * 3).await;
+    until_told(&bot, 1).await;
+    let told = digests(&bot.slack);
+    assert_eq!(told.len(), 1);
+    assert!(told[0].rendered().contains("… and 1 more."), "{}", told[0].rendered());
     bot.finish().await;
 }
 
@@ -86,7 +202,8 @@ async fn sources_that_share_a_message_are_one_line_that_says_how_far_they_are() 
     let (bot, _folder) = bot(&format!("to = \"channels\"\n{acme}")).await;
     bot.types("google_ads, hubspot, stripe").await;
     bot.customer_finishes("acme_google_ads");
-    bot.passes(HOUR * 3).await;
+    bot.passes(HOUR).await;
+    bot.passes(HOUR * 2).await;
     until_told(&bot, 1).await;
     let told = digests_in(&bot.slack, CHANNEL);
     assert_eq!(told.len(), 1);
@@ -96,6 +213,7 @@ async fn sources_that_share_a_message_are_one_line_that_says_how_far_they_are() 
     // Once nothing is left to do, nothing is posted.
     bot.customer_finishes("acme_hubspot");
     bot.customer_finishes("acme_stripe");
+    bot.passes(HOUR).await;
     bot.passes(DAY * 7).await;
     until_told(&bot, 2).await;
     assert_eq!(digests(&bot.slack).len(), 1);
@@ -108,7 +226,8 @@ async fn where_nothing_is_unfinished_nothing_is_posted() {
     bot.types("google_ads acme").await;
     bot.customer_finishes("acme");
     bot.types_as(USER, SHARED, "google_ads globex").await;
-    bot.passes(HOUR * 3).await;
+    bot.passes(HOUR).await;
+    bot.passes(HOUR * 2).await;
     until_told(&bot, 1).await;
     assert!(digests(&bot.slack).is_empty(), "one is connected, and the other's channel wants none");
     bot.finish().await;
@@ -151,6 +270,9 @@ async fn what_slack_puts_off_is_posted_later_and_what_it_refuses_is_not_and_told
     .await;
     process.stop().await;
     program.sql("UPDATE digest_plan SET since = 0").await;
+    // As if it had been, and somebody had put it out since.
+    let placed = format!("place_channel = '{PRIVATE}', place_ts = '1700000000.000100'");
+    program.sql(&format!("UPDATE message SET {placed} WHERE name = 'globex'")).await;
     let throttled = Fault::Throttled { retry_after: Some("1".to_owned()) };
     outside.slack.faults(|faults| faults.fail_next("chat.postMessage", throttled, 1));
     let process = program.start().await;
@@ -158,20 +280,15 @@ async fn what_slack_puts_off_is_posted_later_and_what_it_refuses_is_not_and_told
     let said = || process.log().matches("Slack takes no digest for this channel").count();
     until("the refusal", async || (said() > 0).then_some(())).await;
     assert_eq!((said(), digests_in(&outside.slack, CHANNEL).len()), (1, 1), "{}", process.log());
-    // The week is over for both.
+    // The week is over for both, once all have had their turn.
     process.stop().await;
+    comes_to(&program, "digest: all told").await;
     let refused = || {
         let to = |(_, body): &(_, serde_json::Value)| body["channel"] == json!(PRIVATE);
         outside.slack.calls().iter().filter(|call| to(call)).count()
     };
     let before = refused();
-    let process = program.start().await;
-    process.send_in(&outside.slack, CHANNEL, "google_ads third").await;
-    until("the third link", async || {
-        (outside.slack.messages().iter().filter(|it| link_of(it).is_some()).count() == 3).then_some(())
-    })
-    .await;
-    process.stop().await;
+    comes_to(&program, "digest: all told").await;
     assert_eq!((refused(), digests(&outside.slack).len()), (before, 1));
     outside.shutdown();
 }
@@ -200,13 +317,7 @@ async fn dies(engine: Engine, point: &str, posted: usize) {
         .await;
     process.stop().await;
     // Nothing is posted that was, nor what was lost.
-    let process = program.start().await;
-    process.send_in(&outside.slack, CHANNEL, "google_ads third").await;
-    until("the third link", async || {
-        (outside.slack.messages().iter().filter(|it| link_of(it).is_some()).count() == 3).then_some(())
-    })
-    .await;
-    process.stop().await;
+    comes_to(&program, "digest: all told").await;
     assert_eq!(digests(&outside.slack).len(), posted + 1, "{engine}: {point}");
     outside.shutdown();
 }

@@ -63,7 +63,7 @@ pub(super) fn tell(report: &Report, config: &Config, now: Timestamp) {
         };
         let at = next.at.to_zoned(schedule.zone.clone()).strftime("%Y-%m-%d %H:%M").to_string();
         let zone = schedule.zone_name();
-        report.good(&format!("CONFIG: the next digest goes to {whom} on {at} ({zone})"));
+        report.good(&format!("CONFIG: the next digest goes to {whom} on {at} ({zone}); a channel that has had one in that week gets none"));
     }
 }
 

@@ -1,7 +1,8 @@
 //! The gallery's digests.
 
 use super::Gallery;
-use crate::life::State;
+use crate::life::{Purpose, State};
+use crate::onboarding::Onboarding;
 use crate::reply::digest::{self, Item, LINES, More};
 
 impl Gallery<'_> {
@@ -11,28 +12,34 @@ impl Gallery<'_> {
         let link = |state| Item::Link(Box::new(sample.link(state)));
         let sources = |states: &[Option<State>]| {
             let all = sample.several.onboard.sources.len();
-            Item::Onboarding(Box::new(self.onboarding(states, all)))
+            let message = sample.link(Waiting).message;
+            Item::Onboarding(Box::new(Onboarding { message, ..self.onboarding(states, all) }))
         };
-        let mut nowhere = sample.link(Expired);
-        nowhere.message = None;
         let mixed = vec![
             link(Broken),
             link(Expired),
-            Item::Link(Box::new(nowhere)),
             sources(&[Some(Connected), Some(Waiting), Some(Broken)]),
             link(Waiting),
         ];
         let many = vec![sources(&[Some(Waiting), Some(Broken)]); LINES];
         let (none, counted, others) =
             (More::default(), More { count: 12, at_least: false }, More { count: 270, at_least: true });
+        let mut again = sample.link(Waiting);
+        again.purpose = Some(Purpose::Reauthorise);
+        let mut nowhere =
+            self.onboarding(&[Some(Connected), Some(Waiting)], sample.several.onboard.sources.len());
+        nowhere.message = None;
+        let for_us = [Item::Link(Box::new(again)), Item::Onboarding(Box::new(nowhere))];
+        let uncounted = More { count: 0, at_least: true };
+        self.message("digest-for-us-only", digest::for_us(&for_us, uncounted, sample.now));
         for (name, items, more) in [
             ("one", &vec![link(Waiting)], none),
             ("mixed", &mixed, none),
             ("more", &mixed, counted),
             ("many", &many, others),
         ] {
-            self.message(&format!("digest-{name}"), digest::for_channel(items, more));
-            self.message(&format!("digest-for-us-{name}"), digest::for_us(items, more));
+            self.message(&format!("digest-{name}"), digest::for_channel(items, more, sample.now));
+            self.message(&format!("digest-for-us-{name}"), digest::for_us(items, more, sample.now));
         }
     }
 }

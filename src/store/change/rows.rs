@@ -127,7 +127,7 @@ impl Rows {
         let (connection, link) = (&change.connection, &change.connection.link);
         let ms = |moment: Timestamp| moment.as_millisecond();
         let now_ms = ms(now);
-        let watch_until = connection.watch_until();
+        let watch_until = connection.link.watch_until();
         let posting = connection.posting.as_ref().map(serde_json::to_string).transpose().ok()?;
         let row = ConnectionRow {
             group_id: connection.key.group_id.clone(),

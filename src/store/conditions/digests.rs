@@ -15,9 +15,11 @@ pub(super) const CHANGES: Changes = &[
         &[
             ("take_digest", "ON CONFLICT DO NOTHING", "ON CONFLICT (week, channel_id) DO UPDATE SET at = $3"),
             ("give_digest_back", "week = $1", "$1 = $1"),
-            ("give_digest_back", "channel_id = $2", "$2 = $2"),
-            ("digests_told", "week = $1", "$1 = $1"),
-            ("digests_told", "channel_id = ''", "true"),
+            ("give_digest_back", "channel_id IN ($2, '')", "$2 = $2"),
+            ("give_digest_back", "channel_id IN ($2, '')", "channel_id = $2"),
+            ("give_digest_back", "channel_id IN ($2, '')", "$2 = $2 AND channel_id = ''"),
+            ("digest_taken", "week = $1", "$1 = $1"),
+            ("digest_taken", "channel_id = $2", "$2 = $2"),
         ],
     ),
     (
@@ -27,6 +29,7 @@ pub(super) const CHANGES: Changes = &[
             ("digests_behind", "week DESC", "week"),
             ("digests_behind", "OFFSET $1", "OFFSET 0 * $1"),
             ("forget_digests", "week <= $1", "$1 = $1"),
+            ("forget_digests", "week < $2", "$2 = $2"),
         ],
     ),
     (
@@ -52,11 +55,13 @@ pub(super) const CHANGES: Changes = &[
             ("unfinished_here", "c.urgency < $2", "$2 = $2"),
             ("unfinished_here", "ORDER BY c.urgency, ", "ORDER BY "),
             ("unfinished_here", "c.expires_at, c.name LIMIT", "c.name LIMIT"),
-            ("unfinished_here", "LIMIT $3", "LIMIT 100"),
+            ("unfinished_here", "c.watch_until > $3", "$3 = $3"),
+            ("unfinished_here", "LIMIT $4", "LIMIT $4 - 1"),
             ("unfinished", "c.urgency < $1", "$1 = $1"),
             ("unfinished", "ORDER BY c.urgency, ", "ORDER BY "),
             ("unfinished", "c.expires_at, c.name LIMIT", "c.name LIMIT"),
-            ("unfinished", "LIMIT $2", "LIMIT 100"),
+            ("unfinished", "c.watch_until > $2", "$2 = $2"),
+            ("unfinished", "LIMIT $3", "LIMIT $3 - 1"),
         ],
     ),
 ];
@@ -72,8 +77,15 @@ pub(super) async fn a_channels_digest_of_a_week_is_taken_once(scene: &Scene) -> 
     same!(scene.a.take_digest(8, "C", now).await?, false);
     same!(scene.b.are_digests_told(7).await?, false);
     same!(scene.b.take_digest(7, "C", now).await?, true);
+    same!((scene.a.is_digest_taken(7, "C").await?, scene.a.is_digest_taken(7, "E").await?), (true, false));
+    same!((scene.a.is_digest_taken(9, "C").await?, scene.b.are_digests_told(7).await?), (false, false));
     scene.a.digests_told(7, now).await?;
     same!((scene.b.are_digests_told(7).await?, scene.b.are_digests_told(8).await?), (true, false));
+    // Who gives one back has not told, whatever somebody else has noted meanwhile.
+    scene.b.digests_told(8, now).await?;
+    scene.b.give_digest_back(7, "C").await?;
+    same!((scene.a.are_digests_told(7).await?, scene.a.are_digests_told(8).await?), (false, true));
+    same!((scene.a.is_digest_taken(7, "C").await?, scene.a.is_digest_taken(7, "D").await?), (false, true));
     Ok(())
 }
 
@@ -91,6 +103,16 @@ pub(super) async fn weeks_long_before_are_forgotten_however_the_clock_went(scene
     for week in (2..=8).chain([21]) {
         same!(scene.a.take_digest(week, "C", at(0)).await?, false);
     }
+    // Nor do many of them, once it is right again: this week and the one before stay.
+    for week in 901..=907 {
+        scene.a.digests_told(week, at(0)).await?;
+    }
+    for week in [19, 20, 21] {
+        scene.a.take_digest(week, "D", at(0)).await?;
+    }
+    scene.a.digests_told(21, at(0)).await?;
+    same!(scene.a.is_digest_taken(19, "D").await?, false);
+    same!((scene.a.is_digest_taken(20, "D").await?, scene.a.is_digest_taken(21, "C").await?), (true, true));
     Ok(())
 }
 
@@ -105,6 +127,14 @@ pub(super) async fn a_plan_counts_from_when_it_came_into_force(scene: &Scene) ->
     same!(since(&scene.a, "tuesday", 400).await?, at(300));
     // The clock has been set back since.
     same!(since(&scene.a, "tuesday", 50).await?, at(50));
+    // While a process runs, another plan may come into force, the clock be set back, or the plan forgotten.
+    same!(scene.b.digests_since("monday", at(60)).await?, None);
+    same!(scene.b.digests_since("tuesday", at(60)).await?, Some(at(50)));
+    same!(scene.b.digests_since("tuesday", at(40)).await?, Some(at(40)));
+    scene.a.unplan_digests().await?;
+    same!(scene.b.digests_since("tuesday", at(70)).await?, Some(at(70)));
+    scene.a.unplan_digests().await?;
+    same!(since(&scene.a, "tuesday", 80).await?, at(80));
     Ok(())
 }
 
@@ -125,16 +155,23 @@ pub(super) async fn what_is_unfinished_is_listed_by_channel_most_urgent_first(sc
     ] {
         keep(scene, &it).await?;
     }
-    let list = async |channel: Option<&str>, limit| -> Outcome<Vec<String>> {
-        let links = scene.a.unfinished(channel, limit).await?;
-        Ok(links.into_iter().map(|link| link.id).collect())
+    let list = async |channel: Option<&str>, limit, days: i64| -> Outcome<(String, bool)> {
+        let (links, more) = scene.a.unfinished(channel, limit, at(days * 24 * 60 * 60 * 1000)).await?;
+        Ok((links.into_iter().map(|link| link.id).collect::<Vec<_>>().join(" "), more))
     };
-    same!(list(Some("C"), 9).await?, ["g_z_broken", "g_c_waiting", "g_b_waiting"]);
-    same!(list(Some("C"), 2).await?, ["g_z_broken", "g_c_waiting"]);
-    same!(list(Some("D"), 9).await?, ["g_expired"]);
-    same!(list(Some("E"), 9).await?, [""; 0]);
-    same!(list(None, 9).await?, ["g_z_broken", "g_expired", "g_c_waiting", "g_b_waiting"]);
-    same!(list(None, 1).await?, ["g_z_broken"]);
+    let all = |ids: &str| (ids.to_owned(), false);
+    let some = |ids: &str| (ids.to_owned(), true);
+    same!(list(Some("C"), 3, 0).await?, all("g_z_broken g_c_waiting g_b_waiting"));
+    same!(list(Some("C"), 2, 0).await?, some("g_z_broken g_c_waiting"));
+    same!(list(Some("C"), 1, 0).await?, some("g_z_broken"));
+    same!(list(Some("D"), 9, 0).await?, all("g_expired"));
+    same!(list(Some("E"), 9, 0).await?, all(""));
+    same!(list(None, 9, 0).await?, all("g_z_broken g_expired g_c_waiting g_b_waiting"));
+    same!(list(None, 1, 0).await?, some("g_z_broken"));
+    // A week after links have expired nobody knows what became of them; what is broken is watched for longer.
+    same!(list(Some("C"), 9, 8).await?, all("g_z_broken"));
+    same!(list(Some("D"), 9, 8).await?, all(""));
+    same!(list(None, 9, 8).await?, all("g_z_broken"));
     same!(scene.a.channel_after("").await?.as_deref(), Some("C"));
     same!(scene.a.channel_after("C").await?.as_deref(), Some("D"));
     same!(scene.a.channel_after("E").await?, None);

@@ -53,10 +53,10 @@ pub(in crate::store) struct ConnectionStatements {
     pub(in crate::store) count_of_house: &'static str,
     /// The first channel after `$1` that connections belong to.
     pub(in crate::store) next_channel: &'static str,
-    /// Connections of a channel that are more urgent than `$2`, the most urgent first, `$3` at the most. `$1`
-    /// channel.
+    /// Connections of a channel that are more urgent than `$2` and watched after `$3`, the most urgent first,
+    /// `$4` at the most. `$1` channel.
     pub(in crate::store) unfinished_here: &'static str,
-    /// The same of all channels. `$1` the urgency, `$2` how many.
+    /// The same of all channels. `$1` the urgency, `$2` watched after when, `$3` how many.
     pub(in crate::store) unfinished: &'static str,
     /// The connections that a message is about. `$1` its id, `$2` and `$3` the group and name in its row.
     pub(in crate::store) of_message: &'static str,
@@ -264,11 +264,12 @@ macro_rules! connection_statements {
             next_channel: "SELECT min(channel_id) AS channel_id FROM connection WHERE channel_id > $1",
             unfinished_here: concat!(
                 columns!(),
-                "WHERE c.channel_id = $1 AND c.urgency < $2 ORDER BY c.urgency, c.expires_at, c.name LIMIT $3"
+                "WHERE c.channel_id = $1 AND c.urgency < $2 AND c.watch_until > $3 \
+                 ORDER BY c.urgency, c.expires_at, c.name LIMIT $4"
             ),
             unfinished: concat!(
                 columns!(),
-                "WHERE c.urgency < $1 ORDER BY c.urgency, c.expires_at, c.name LIMIT $2"
+                "WHERE c.urgency < $1 AND c.watch_until > $2 ORDER BY c.urgency, c.expires_at, c.name LIMIT $3"
             ),
             of_message: concat!(
                 columns!(),

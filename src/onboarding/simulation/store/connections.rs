@@ -109,7 +109,7 @@ impl Store {
             name,
             version: version + 1,
             tick_at: connection.tick_at(reminders).map(millis),
-            watch_until: connection.watch_until().map_or(0, millis),
+            watch_until: connection.link.watch_until().map_or(0, millis),
             connection,
         };
         match stands {
@@ -129,7 +129,7 @@ impl Store {
             }
             self.keep_news(&link.message_id, name, news);
         }
-        let watched = change.connection.watch_until().is_some();
+        let watched = change.connection.link.watch_until().is_some();
         let begins = version == 0 || change.connection.posting.is_some();
         if begins || (!change.show.is_empty() && watched) {
             self.sweep_group(number(&change.connection.key.group_id), now);
