@@ -7,6 +7,7 @@ mod deliver;
 mod ended;
 mod flow;
 mod home;
+mod housekeeping;
 mod in_hand;
 mod link;
 mod note;
@@ -64,9 +65,6 @@ const LEASE_PART: u32 = 3;
 const REPORT: Duration = Duration::from_secs(5);
 /// How long actions in flight may take at a shutdown before they are abandoned.
 const FINISH_LIMIT: Duration = Duration::from_secs(12);
-/// How often ended commands are purged, the journals at rest looked through, and what a clock that was set
-/// back has put off is made due.
-const HOUSEKEEPING: Duration = Duration::from_secs(60);
 
 type Outcome = journal::Outcome<ConnectCard>;
 
@@ -223,36 +221,6 @@ impl Worker {
         match party {
             Party::Fivetran => self.fivetran.waiting(),
             Party::Slack => self.resting().len(),
-        }
-    }
-
-    async fn clean_up(self: Arc<Self>) {
-        loop {
-            let now = self.parts.clock.now();
-            self.resting().forget_old(now);
-            match self.parts.store.purge(now).await {
-                Ok(0) => {}
-                Ok(rows) => tracing::info!(rows, "purged old commands"),
-                Err(error) => tracing::warn!(%error, "could not purge old commands"),
-            }
-            match self.parts.store.hasten(now).await {
-                Ok(0) => {}
-                Ok(rows) => tracing::warn!(rows, "the clock was set back; what it had put off is due now"),
-                Err(error) => tracing::warn!(%error, "could not make due what a clock may have put off"),
-            }
-            // A replica of the release before may still post links.
-            match self.parts.store.take_links_over(now).await {
-                Ok(0) => {}
-                Ok(links) => tracing::info!(links, "took over links of the release before"),
-                Err(error) => tracing::warn!(%error, "could not take over links of the release before"),
-            }
-            // It takes a message that is still to be posted for one that can't be edited.
-            match self.parts.store.rearm_messages(now).await {
-                Ok(0) => {}
-                Ok(messages) => tracing::debug!(messages, "posts what the release before has passed over"),
-                Err(error) => tracing::warn!(%error, "could not make due what is still to be posted"),
-            }
-            tokio::time::sleep(HOUSEKEEPING).await;
         }
     }
 

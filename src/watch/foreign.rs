@@ -4,7 +4,7 @@
 //! channel that would have given it its name. Everything else is silent here. The message is posted by the
 //! [`crate::outbox`]; whose a name is, [`crate::command::owner`] knows.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
 use jiff::{SignedDuration, Timestamp};
@@ -161,8 +161,7 @@ impl Watcher {
         let Some(foreign) = self.parts.foreign.as_ref().filter(|foreign| foreign.assures(now)) else {
             return;
         };
-        let groups: &BTreeSet<String> = &foreign.destinations.watched;
-        if let Err(error) = self.parts.store.want_lists(groups, now).await {
+        if let Err(error) = self.parts.store.want_lists(&foreign.destinations.watched, now).await {
             tracing::warn!(%error, "could not see to it that watched destinations are listed");
             *lock(&foreign.assured) = None;
         }

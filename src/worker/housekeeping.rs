@@ -1,0 +1,46 @@
+//! What is seen to again and again, besides the commands: rows that nobody needs any more, and what a clock that
+//! was set back or a release before has left undone.
+//!
+//! Owns how often that is. What is forgotten, and when, is the [`crate::store`]'s. Must not call Slack or Fivetran.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::Worker;
+
+/// How often ended commands are purged, the journals at rest looked through, and what a clock that was set
+/// back has put off is made due.
+const HOUSEKEEPING: Duration = Duration::from_secs(60);
+
+impl Worker {
+    /// Cleans up for as long as the bot runs.
+    pub(super) async fn clean_up(self: Arc<Self>) {
+        loop {
+            let now = self.parts.clock.now();
+            self.resting().forget_old(now);
+            match self.parts.store.purge(now).await {
+                Ok(0) => {}
+                Ok(rows) => tracing::info!(rows, "purged old commands"),
+                Err(error) => tracing::warn!(%error, "could not purge old commands"),
+            }
+            match self.parts.store.hasten(now).await {
+                Ok(0) => {}
+                Ok(rows) => tracing::warn!(rows, "the clock was set back; what it had put off is due now"),
+                Err(error) => tracing::warn!(%error, "could not make due what a clock may have put off"),
+            }
+            // A replica of the release before may still post links.
+            match self.parts.store.take_links_over(now).await {
+                Ok(0) => {}
+                Ok(links) => tracing::info!(links, "took over links of the release before"),
+                Err(error) => tracing::warn!(%error, "could not take over links of the release before"),
+            }
+            // It takes a message that is still to be posted for one that can't be edited.
+            match self.parts.store.rearm_messages(now).await {
+                Ok(0) => {}
+                Ok(messages) => tracing::debug!(messages, "posts what the release before has passed over"),
+                Err(error) => tracing::warn!(%error, "could not make due what is still to be posted"),
+            }
+            tokio::time::sleep(HOUSEKEEPING).await;
+        }
+    }
+}
