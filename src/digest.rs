@@ -328,9 +328,9 @@ impl Digests {
         whose: Whose<'_>,
         now: Timestamp,
     ) -> Result<(Vec<Item>, usize), StoreError> {
-        let links = links.into_iter().map(|link| Link { state: link.state_at(now), ..link });
+        let links = links.into_iter().map(|link| link.as_of(now));
         let mut links: Vec<_> = links.filter(|link| concerns(link, whose)).collect();
-        links.sort_by_key(|link| (link.state.urgency(), link.expires_at));
+        links.sort_by_cached_key(Link::rank);
         let (mut items, mut seen, mut count) = (Vec::new(), BTreeSet::new(), 0);
         for link in links {
             let together = link.onboarding.clone().filter(|_| is_for_the_customer(&link));

@@ -12,6 +12,7 @@ mod adopt;
 mod intend;
 mod join;
 mod news;
+mod order;
 mod seen;
 mod trouble;
 
@@ -25,6 +26,7 @@ pub use adopt::{Foundling, adopt};
 pub use intend::{Ask, At, Intention, Post, Refusal, intend};
 pub use join::{Onboarding, join, offer};
 pub use news::News;
+pub use order::{InShort, Rank};
 pub use seen::{FEW, Seen};
 pub use trouble::Trouble;
 
@@ -209,19 +211,6 @@ pub struct Link {
 }
 
 impl Link {
-    /// How it stands at `now`, where that follows from the clock: a link whose time is over does not
-    /// wait any more, whether or not anybody has looked since.
-    #[must_use]
-    pub fn state_at(&self, now: Timestamp) -> State {
-        match self.state {
-            State::Waiting if now >= self.expires_at => match self.purpose {
-                Some(Purpose::Reauthorise) => State::Lapsed,
-                _ => State::Expired,
-            },
-            state => state,
-        }
-    }
-
     /// Until when the lists of its group are searched for its connection; `None`: not at all.
     #[must_use]
     pub fn watch_until(&self) -> Option<Timestamp> {

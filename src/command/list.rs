@@ -38,13 +38,9 @@ pub fn number(number: usize, total: usize) -> usize {
 
 /// The page that shows these of `total` links.
 #[must_use]
-pub fn page(mut links: Vec<Link>, number: usize, total: usize, now: Timestamp) -> Page {
-    for link in &mut links {
-        link.state = link.state_at(now);
-    }
+pub fn page(links: Vec<Link>, number: usize, total: usize, now: Timestamp) -> Page {
     // What has expired since it was looked at is more urgent than its row says.
-    links.sort_by(|a, b| {
-        (a.state.urgency(), a.expires_at, &a.id).cmp(&(b.state.urgency(), b.expires_at, &b.id))
-    });
+    let mut links: Vec<_> = links.into_iter().map(|link| link.as_of(now)).collect();
+    links.sort_by_cached_key(Link::rank);
     Page { links, number, pages: total.div_ceil(PER_PAGE).max(1), total }
 }
