@@ -153,6 +153,12 @@ impl Gate {
         Own::told(&identity).id().map(str::to_owned)
     }
 
+    /// The address of the bot's workspace or organisation, if Slack has ever told it.
+    #[must_use]
+    pub fn site(&self) -> Option<url::Url> {
+        self.directory.identity_before()?.site
+    }
+
     /// Whose the token is, whenever Slack says so for the first time or otherwise than before.
     #[must_use]
     pub fn identities(&self) -> watch::Receiver<Option<Identity>> {

@@ -290,9 +290,33 @@ pub struct Place {
     pub ts: String,
 }
 
+impl Place {
+    /// The address that opens the message, in the workspace that has this one. Slack tells it too, by a call of its
+    /// own for each message. <https://docs.slack.dev/reference/methods/chat.getPermalink>
+    #[must_use]
+    pub fn permalink(&self, site: &url::Url) -> Option<url::Url> {
+        let digits: String = self.ts.chars().filter(|&it| it != '.').collect();
+        let is_known =
+            id::is_id(&self.channel) && !digits.is_empty() && digits.bytes().all(|it| it.is_ascii_digit());
+        is_known.then(|| site.join(&format!("archives/{}/p{digits}", self.channel)).ok())?
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_has_an_address_in_its_workspace() {
+        let place = |channel: &str, ts: &str| Place { channel: channel.to_owned(), ts: ts.to_owned() };
+        let site = "https://ghostbusters.slack.com/".parse().unwrap();
+        let address = |place: Place| place.permalink(&site).map(String::from);
+        let known = "https://ghostbusters.slack.com/archives/C1H9RESGA/p135854651500008";
+        assert_eq!(address(place("C1H9RESGA", "1358546515.00008")).as_deref(), Some(known));
+        for (channel, ts) in [("C1/../../x", "1.2"), ("C1", "1.2?x"), ("", "1.2"), ("C1", "")] {
+            assert_eq!(address(place(channel, ts)), None, "{channel} {ts}");
+        }
+    }
 
     const FORM: &str = "team_id=T1&channel_id=C1&user_id=U1&command=%2Fconnect-card&text=a+b\
                         &response_url=https%3A%2F%2Fhooks.slack.com%2Fcommands%2FT1%2F2%2Fabc&extra=1";

@@ -66,8 +66,9 @@ impl Kept {
     /// Keeps what Slack tells of it now. Whether it is kept: what could not be written is to be written
     /// again, since Slack tells the same only once.
     pub(super) async fn write(&self, identity: &Identity, now: Timestamp) -> bool {
-        let Identity { team_id, enterprise_id, .. } = identity;
-        let body = json!({ "team_id": team_id, "enterprise_id": enterprise_id }).to_string();
+        let Identity { team_id, enterprise_id, site, .. } = identity;
+        let site = site.as_ref().map(url::Url::as_str);
+        let body = json!({ "team_id": team_id, "enterprise_id": enterprise_id, "url": site }).to_string();
         let Ok(sealed) = self.sealer.seal(&body, ID) else { return true };
         let kept = self.store.keep_identity(&sealed, now).await;
         if let Err(error) = &kept {

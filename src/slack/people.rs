@@ -23,6 +23,8 @@ pub struct Identity {
     pub user: String,
     /// The bot's own user id, if Slack told it.
     pub user_id: Option<String>,
+    /// The address of the workspace, if Slack told one that a link can lead to.
+    pub site: Option<url::Url>,
 }
 
 impl Identity {
@@ -50,6 +52,7 @@ impl From<Value> for Identity {
             enterprise_id: text("enterprise_id"),
             user: text("user").unwrap_or_default(),
             user_id: text("user_id"),
+            site: text("url").and_then(|it| it.parse().ok()).filter(|it: &url::Url| it.scheme() == "https"),
         }
     }
 }
