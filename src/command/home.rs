@@ -1,20 +1,25 @@
-//! App Home: what somebody wants to see there, and the page of links that it shows.
+//! App Home: what somebody wants to see there, and the page of entries that it shows.
 //!
-//! Owns which states a filter lets through, the pages, and who can act on what from there. It cannot be
-//! typed: it is a place in Slack. Pure; the words are [`crate::reply::home`]'s.
+//! Owns which states a filter lets through, what is one entry, the pages, and who can act on what from there.
+//! It cannot be typed: it is a place in Slack. Pure; the words are [`crate::reply::home`]'s.
 
+use std::collections::HashSet;
 use std::ops::Range;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::status::Choices;
-use crate::life::{Link, State};
+use crate::life::{InShort, Link, State};
+use crate::onboarding::{Onboarding, Source};
+use crate::work::Key;
 
 /// Entries on a page. Each takes two blocks, three at most, of the hundred that a Home may have.
 pub const PER_PAGE: usize = 15;
-/// How many entries are counted, can be turned to, and are exported.
+/// How many entries are counted and can be turned to, and how many links are exported.
 pub const MOST: usize = 1000;
+/// How many links entries are made of: five sources for each, if all were onboardings.
+pub const MOST_LINKS: usize = 5 * MOST;
 
 /// Whose links are wanted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,7 +32,7 @@ pub enum Whose {
     All,
 }
 
-/// Which of them, by how they stand.
+/// Which of them, by how they stand. An onboarding is let through with any of its sources.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Filter {
@@ -93,32 +98,86 @@ impl Wish {
 pub enum Entry {
     /// A link, by itself.
     Link(Box<Link>),
+    /// The sources of one customer that share a message.
+    Onboarding(Box<Onboarding>),
 }
 
 impl Entry {
     /// The link in its state of `now`.
     #[must_use]
     pub fn link(link: Link, now: Timestamp) -> Self {
-        let state = link.state_at(now);
-        Self::Link(Box::new(Link { state, ..link }))
+        Self::Link(Box::new(link.as_of(now)))
     }
 
-    fn order(&self) -> (usize, Timestamp, &str) {
-        let Self::Link(link) = self;
-        (link.state.urgency(), link.expires_at, &link.id)
+    /// The onboarding with each source in its state of `now`; `only`: of these, what this person asked for.
+    #[must_use]
+    pub fn onboarding(mut onboarding: Onboarding, only: Option<&str>, now: Timestamp) -> Self {
+        let is_theirs = |source: &Source, user: &str| {
+            source.link.as_ref().is_some_and(|link| link.requester.as_deref() == Some(user))
+        };
+        onboarding.sources.retain(|source| only.is_none_or(|user| is_theirs(source, user)));
+        for source in &mut onboarding.sources {
+            source.link = source.link.take().map(|link| link.as_of(now));
+        }
+        Self::Onboarding(Box::new(onboarding))
+    }
+}
+
+/// What an entry is about, before it is read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum About {
+    /// The link of this connection.
+    Link(Key),
+    /// The onboarding with this reference.
+    Onboarding(String),
+}
+
+/// All that a Home lists, before any of it is read.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// Its entries, the most urgent first; [`MOST`] of them at the most.
+    pub entries: Vec<About>,
+    /// Whether there are others.
+    pub more: bool,
+}
+
+impl Listed {
+    /// The entries of these links. An onboarding is one, in the place of its most urgent source among them.
+    #[must_use]
+    pub fn of(mut links: Vec<InShort>, now: Timestamp) -> Self {
+        let unread = links.len() > MOST_LINKS;
+        links.truncate(MOST_LINKS);
+        links.sort_by_cached_key(|link| link.rank(now));
+        let mut seen = HashSet::new();
+        let about = |link: InShort| match link.onboarding {
+            Some(id) => seen.insert(id.clone()).then_some(About::Onboarding(id)),
+            None => Some(About::Link(link.key)),
+        };
+        let mut entries: Vec<_> = links.into_iter().filter_map(about).collect();
+        let more = unread || entries.len() > MOST;
+        entries.truncate(MOST);
+        Self { entries, more }
+    }
+
+    /// Those on the page with this number.
+    pub fn on(&self, number: usize) -> impl Iterator<Item = &About> {
+        self.entries.iter().skip(number.saturating_mul(PER_PAGE)).take(PER_PAGE)
+    }
+
+    /// The page with this number, of which these entries were read.
+    #[must_use]
+    pub fn page(&self, number: usize, entries: Vec<Entry>) -> Page {
+        let onboardings = self.entries.iter().any(|entry| matches!(entry, About::Onboarding(_)));
+        let total = self.entries.len();
+        Page { entries, number, pages: pages(total), total, more: self.more, onboardings }
     }
 }
 
 /// What can be done about a link from the Home of this person: whatever a channel's members can do about
-/// it there, its requester can from here. Whether anybody else is in its channel is not known. A source of
-/// an onboarding has its button in that message, which shows a link to whoever presses it there, alone.
+/// it there, its requester can from here. Whether anybody else is in its channel is not known.
 #[must_use]
 pub fn choices(link: &Link, user: &str) -> Choices {
-    if link.requester.as_deref() != Some(user) {
-        return Choices::default();
-    }
-    let choices = Choices::of(link);
-    Choices { renew: choices.renew && link.onboarding.is_none(), ..choices }
+    if link.requester.as_deref() == Some(user) { Choices::of(link) } else { Choices::default() }
 }
 
 /// Some of the entries.
@@ -132,22 +191,18 @@ pub struct Page {
     pub pages: usize,
     /// How many entries there are, up to [`MOST`].
     pub total: usize,
+    /// Whether there are more.
+    pub more: bool,
+    /// Whether some entries of all pages are onboardings.
+    pub onboardings: bool,
 }
 
-impl Page {
-    /// The page that shows these of `total` links.
-    #[must_use]
-    pub fn of(links: Vec<Link>, number: usize, total: usize, now: Timestamp) -> Self {
-        Self { entries: entries(links, now), number, pages: pages(total), total }
-    }
-}
-
-/// Links as entries. One that has expired since it was looked at is more urgent than its row says.
+/// Links in their states of `now`, the most urgent first.
 #[must_use]
-pub fn entries(links: Vec<Link>, now: Timestamp) -> Vec<Entry> {
-    let mut entries: Vec<_> = links.into_iter().map(|link| Entry::link(link, now)).collect();
-    entries.sort_by(|a, b| a.order().cmp(&b.order()));
-    entries
+pub fn links(links: Vec<Link>, now: Timestamp) -> Vec<Link> {
+    let mut links: Vec<_> = links.into_iter().map(|link| link.as_of(now)).collect();
+    links.sort_by_cached_key(Link::rank);
+    links
 }
 
 /// The number of a page, or that of the last one if there are not so many.
@@ -183,6 +238,46 @@ mod tests {
             assert_eq!(Wish::read(other), Wish::default(), "{other}");
         }
         assert_eq!(Wish::read(r#"{"page":2}"#).page, 2);
+    }
+
+    fn in_short(name: &str, onboarding: Option<&str>, state: State, expires_at: Timestamp) -> InShort {
+        let key = Key { group_id: "g".to_owned(), name: name.to_owned() };
+        InShort { key, onboarding: onboarding.map(str::to_owned), state, purpose: None, expires_at }
+    }
+
+    #[test]
+    fn an_onboarding_is_one_entry_where_its_most_urgent_source_stands() {
+        let (now, late) = (Timestamp::UNIX_EPOCH, Timestamp::MAX);
+        let listed = Listed::of(
+            vec![
+                in_short("hubspot", Some("o"), State::Waiting, late),
+                in_short("b", None, State::Waiting, late),
+                in_short("a", None, State::Waiting, late),
+                in_short("stripe", Some("p"), State::Waiting, late),
+                in_short("ads", Some("o"), State::Connected, late),
+                // Nobody has looked since it expired.
+                in_short("c", None, State::Waiting, now),
+                in_short("shopify", Some("o"), State::Broken, late),
+            ],
+            now,
+        );
+        let link = |name: &str| About::Link(Key { group_id: "g".to_owned(), name: name.to_owned() });
+        let onboarding = |id: &str| About::Onboarding(id.to_owned());
+        assert_eq!(listed.entries, [onboarding("o"), link("c"), link("a"), link("b"), onboarding("p")]);
+        assert!(!listed.more);
+    }
+
+    #[test]
+    fn so_many_entries_are_listed_and_no_more() {
+        let sources = |onboardings: usize, each: usize| {
+            let names = (0..onboardings).flat_map(|o| (0..each).map(move |n| (o.to_string(), n.to_string())));
+            let links = names.map(|(o, n)| in_short(&n, Some(&o), State::Waiting, Timestamp::UNIX_EPOCH));
+            let listed = Listed::of(links.collect(), Timestamp::UNIX_EPOCH);
+            (listed.entries.len(), listed.more)
+        };
+        assert_eq!(sources(MOST, 5), (MOST, false));
+        assert_eq!(sources(MOST + 1, 1), (MOST, true));
+        assert_eq!(sources(MOST - 1, 6), (MOST_LINKS.div_ceil(6), true));
     }
 
     #[test]

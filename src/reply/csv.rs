@@ -6,7 +6,6 @@
 
 use jiff::Timestamp;
 
-use crate::command::home::Entry;
 use crate::life::{Link, State};
 
 /// What the columns are called.
@@ -24,13 +23,12 @@ const HEAD: [&str; 11] = [
     "reference",
 ];
 
-/// The entries as a file, a line each below the names of the columns.
+/// The links as a file, a line each below the names of the columns.
 #[must_use]
-pub fn csv(entries: &[Entry]) -> String {
+pub fn csv(links: &[Link]) -> String {
     let mut file = String::new();
     line(&mut file, HEAD.map(str::to_owned));
-    for entry in entries {
-        let Entry::Link(link) = entry;
+    for link in links {
         line(&mut file, cells(link));
     }
     file

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use slack_morphism::prelude::SlackMessageContent;
 
 use super::markup::{Mrkdwn, content, context, cut, local_time, sections};
+use super::onboarding::names;
 use super::state::{mark, state_words, when};
 use crate::life::{Link, State};
 use crate::onboarding::{Onboarding, Source};
@@ -16,10 +17,6 @@ use crate::slack::id;
 pub const LINES: usize = 20;
 /// Longest name that is shown whole, in characters.
 const NAME_LIMIT: usize = 100;
-/// The same where several stand in one line: with every character escaped they stay within a text's limit.
-const SHORT_LIMIT: usize = 40;
-/// Names of one kind in one line.
-const NAMES: usize = 5;
 
 /// One thing that is unfinished.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,17 +134,6 @@ fn left(onboarding: &Onboarding, now: Timestamp) -> impl Iterator<Item = &Source
     };
     let sources = onboarding.sources.iter().filter(|source| source.counts() && !source.is_connected());
     sources.filter(move |source| source.link.as_ref().is_none_or(is_open))
-}
-
-fn names(mut said: Mrkdwn, sources: &[&Source]) -> Mrkdwn {
-    for (place, source) in sources.iter().take(NAMES).enumerate() {
-        said = if place == 0 { said } else { said.raw(", ") };
-        said = said.bold(&cut(&source.service_name, SHORT_LIMIT));
-    }
-    match sources.len().saturating_sub(NAMES) {
-        0 => said,
-        more => said.raw(&format!(" and {more} more")),
-    }
 }
 
 fn rest(more: More) -> Option<Mrkdwn> {

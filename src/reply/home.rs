@@ -1,20 +1,24 @@
 //! App Home: somebody's links over all channels, or everybody's, and what can be done about them there.
 //!
 //! A Home is as true as the moment that it names: nobody edits it when something changes. It shows no link
-//! of a Connect Card, and its buttons carry no more than a reference, a filter or a page.
+//! of a Connect Card, and its buttons carry no more than a reference, a filter, a page or the address of a
+//! message. Sources that share a message are one entry, which leads there: their buttons are in it.
 
 use jiff::Timestamp;
 use slack_morphism::prelude::{
     SlackActionBlockElement, SlackActionsBlock, SlackBlock, SlackBlockButtonElement, SlackBlockButtonStyle,
-    SlackDividerBlock, SlackHomeView, SlackMessageContent, SlackView,
+    SlackDividerBlock, SlackHomeView, SlackMessageContent, SlackSectionBlock, SlackView,
 };
+use url::Url;
 
 use super::Audience;
 use super::ask::{button, choices as buttons};
 use super::markup::{Mrkdwn, content, context, cut, local_time, plain_section, sentences};
+use super::onboarding::{names, progress};
 use super::state::{asked_by, mark, state_words, when};
-use crate::command::home::{Entry, Filter, MOST, PER_PAGE, Page, Whose, Wish, choices};
-use crate::life::Link;
+use crate::command::home::{Entry, Filter, PER_PAGE, Page, Whose, Wish, choices};
+use crate::life::{Link, State};
+use crate::onboarding::{Onboarding, Source};
 use crate::permission::Refused;
 
 /// The buttons that filter, in the order of [`Filter::ALL`].
@@ -32,6 +36,9 @@ pub const NEXT: &str = "home_next";
 /// The button that leads back; its value is the page.
 pub const BACK: &str = "home_back";
 
+/// The button that leads to the message of an onboarding; Slack opens it by itself.
+pub const OPEN_MESSAGE: &str = "home_open_message";
+
 /// What a list is called as a file.
 pub const FILE: &str = "links.csv";
 
@@ -41,8 +48,10 @@ pub struct Home<'a> {
     pub user: &'a str,
     /// What the person wants to see.
     pub wish: &'a Wish,
-    /// The links; `None`: the database did not answer.
+    /// The entries; `None`: the database did not answer.
     pub page: Option<&'a Page>,
+    /// The workspace's address, if it is known: messages can be led to by it.
+    pub site: Option<Url>,
     /// Why the person may not use the bot, if that is so. Then only links of their own are on the page.
     pub refused: Option<&'a Refused>,
     /// What came of the press before, if there is anything to say.
@@ -52,7 +61,7 @@ pub struct Home<'a> {
 /// A Home as it is at `now`.
 #[must_use]
 pub fn home(home: &Home<'_>, now: Timestamp) -> SlackView {
-    let Home { user, wish, page, refused, notice } = home;
+    let Home { user, wish, page, site, refused, notice } = home;
     let mut blocks = Vec::new();
     for said in notice.iter().copied().chain(refused.map(super::refused).iter()) {
         blocks.extend(said.blocks.iter().flatten().cloned());
@@ -66,8 +75,18 @@ pub fn home(home: &Home<'_>, now: Timestamp) -> SlackView {
                 blocks.push(filters(wish.filter));
             }
             blocks.push(others(wish.whose, refused.is_none(), page.total > 0));
-            let may = refused.is_none();
-            blocks.extend(page.entries.iter().flat_map(|entry| row(entry, wish.whose, may.then_some(*user))));
+            let user = refused.is_none().then_some(*user);
+            for entry in &page.entries {
+                match entry {
+                    Entry::Link(link) => {
+                        blocks.push(line(link, wish.whose));
+                        blocks.extend(user.and_then(|user| buttons(link, choices(link, user))));
+                    }
+                    Entry::Onboarding(onboarding) => {
+                        blocks.push(together(onboarding, wish.whose, site.as_ref()));
+                    }
+                }
+            }
             blocks.extend(turn(page));
             if wish.whose == Whose::All {
                 blocks.push(whose_to_act());
@@ -96,14 +115,15 @@ fn head(wish: &Wish, page: &Page, now: Timestamp) -> SlackBlock {
         (0, Filter::Attention) => "Nothing needs attention.".to_owned(),
         (0, Filter::Waiting) => "No link is waiting for a customer.".to_owned(),
         (0, Filter::Connected) => "Nothing is connected.".to_owned(),
-        (1, _) => "One link".to_owned(),
+        (1, _) if !page.more => if page.onboardings { "One entry" } else { "One link" }.to_owned(),
         (total, _) => {
-            let many = if total >= MOST { format!("More than {}", MOST - 1) } else { total.to_string() };
+            let many = if page.more { format!("More than {total}") } else { total.to_string() };
+            let what = if page.onboardings { "entries" } else { "links" };
             let first = page.number * PER_PAGE + 1;
             let last = first + page.entries.len().max(1) - 1;
             let part =
                 if page.pages > 1 { format!("; showing {first} to {last}") } else { String::new() };
-            format!("{many} links, most urgent first{part}")
+            format!("{many} {what}, most urgent first{part}")
         }
     };
     let as_of = Mrkdwn::default().raw("As of ").raw(&local_time(now)).raw(".");
@@ -138,14 +158,6 @@ fn others(whose: Whose, may_see_all: bool, has_some: bool) -> SlackBlock {
     actions(switch.into_iter().chain([refresh]).chain(export).collect())
 }
 
-/// An entry, with what can be done about it by `user`, who may use the bot.
-fn row(entry: &Entry, whose: Whose, user: Option<&str>) -> Vec<SlackBlock> {
-    let Entry::Link(link) = entry;
-    let mut blocks = vec![line(link, whose)];
-    blocks.extend(user.and_then(|user| buttons(link, choices(link, user))));
-    blocks
-}
-
 fn line(link: &Link, whose: Whose) -> SlackBlock {
     let line = Mrkdwn::default().raw(mark(link.state)).raw(" ").bold(&cut(&link.request.service_name, 100));
     let line = line.raw(" into ").code(&link.request.target.connection_name());
@@ -160,6 +172,74 @@ fn line(link: &Link, whose: Whose) -> SlackBlock {
         Whose::All => asked_by(line, link),
     }
     .section()
+}
+
+/// An onboarding in one block: how far it is, what is left of it, the most urgent first, and where its message is.
+fn together(onboarding: &Onboarding, whose: Whose, site: Option<&Url>) -> SlackBlock {
+    let unfinished = unfinished(onboarding);
+    let state = unfinished.first().map_or(State::Connected, |source| stands(source));
+    let said = Mrkdwn::default().raw(mark(state)).raw(" ");
+    let said = said.bold(&cut(onboarding.customer.as_deref().unwrap_or("Several sources"), 100));
+    let said = said.raw(": ").raw(&progress(onboarding));
+    let since = onboarding.done_at.filter(|_| unfinished.is_empty());
+    let mut said = said.raw(&since.map(|at| format!(" · since {}", local_time(at))).unwrap_or_default());
+    for (place, alike) in unfinished.chunk_by(|one, other| words(one) == words(other)).enumerate() {
+        said = names(said.raw("\n"), alike);
+        said = said.raw(": ").raw(alike.first().map_or("", |source| words(source)));
+        // Since when at least one of them stands so.
+        let oldest =
+            alike.iter().filter_map(|source| source.link.as_ref()).min_by_key(|link| link.changed_at);
+        said = match oldest.filter(|_| place == 0) {
+            Some(link) => when(said, link),
+            None => said,
+        };
+    }
+    let said = said.raw("\nin <#").text(&onboarding.channel_id).raw(">");
+    let said = match &onboarding.message {
+        Some(_) => said,
+        None => said.raw(" · its message isn't there yet"),
+    };
+    let said = match whose {
+        Whose::Mine => said,
+        Whose::All => said.raw(" · requested by <@").text(&onboarding.requester).raw(">"),
+    };
+    let section = SlackSectionBlock::new().with_text(said.object().into());
+    let address = onboarding.message.as_ref().zip(site).and_then(|(place, site)| place.permalink(site));
+    match address {
+        Some(address) => section
+            .with_accessory(button(OPEN_MESSAGE, "Open the message", "-").with_url(address).into())
+            .into(),
+        None => section.into(),
+    }
+}
+
+/// The sources that are not connected or do not work, the most urgent first.
+fn unfinished(onboarding: &Onboarding) -> Vec<&Source> {
+    let is_left = |source: &&Source| {
+        let works = matches!(stands(source), State::Connected | State::Lapsed);
+        !works && (source.counts() || source.under_way)
+    };
+    let mut left: Vec<_> = onboarding.sources.iter().filter(is_left).collect();
+    // The order of the message among those of which the same is to be said.
+    left.sort_by_key(|source| (stands(source).urgency(), source.link.is_none(), words(source)));
+    left
+}
+
+/// How a source stands. One that is being set up waits, and so does one that was to get a link of its own which
+/// never came.
+fn stands(source: &Source) -> State {
+    match source.link.as_ref().map(|link| link.state) {
+        None | Some(State::Replaced) => State::Waiting,
+        Some(state) => state,
+    }
+}
+
+fn words(source: &Source) -> &'static str {
+    match &source.link {
+        None => "being set up",
+        Some(link) if link.state == State::Replaced => "waiting for your customer",
+        Some(link) => state_words(link),
+    }
 }
 
 fn turn(page: &Page) -> Option<SlackBlock> {

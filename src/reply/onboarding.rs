@@ -29,6 +29,10 @@ pub const CONNECT: &str = "connect_source";
 const LINES: usize = 45;
 /// Longest name of a service in a line, in characters.
 const NAME_LIMIT: usize = 100;
+/// The same where several stand in one line: with every character escaped they stay within a text's limit.
+const SHORT_LIMIT: usize = 40;
+/// Names of one kind in one line.
+const NAMES: usize = 5;
 /// Longest sentence about what could not be set up, in characters: twenty of them fit into a message.
 const WHY_LIMIT: usize = 600;
 
@@ -97,6 +101,30 @@ fn done(onboarding: &Onboarding, all: usize) -> String {
     match onboarding.done_at {
         Some(at) => format!("{what} It took {}.", span(at.duration_since(onboarding.opened_at))),
         None => what,
+    }
+}
+
+/// How many of its sources are connected, in few words.
+pub(super) fn progress(onboarding: &Onboarding) -> String {
+    match onboarding.progress() {
+        (_, 0) => "nothing to connect any more".to_owned(),
+        (0, 1) => "not connected yet".to_owned(),
+        (1, 1) => "connected".to_owned(),
+        (2, 2) => "both connected".to_owned(),
+        (connected, all) if connected == all => format!("all {all} connected"),
+        (connected, all) => format!("{connected} of {all} connected"),
+    }
+}
+
+/// The names of sources in one line.
+pub(super) fn names(mut said: Mrkdwn, sources: &[&Source]) -> Mrkdwn {
+    for (place, source) in sources.iter().take(NAMES).enumerate() {
+        said = if place == 0 { said } else { said.raw(", ") };
+        said = said.bold(&cut(&source.service_name, SHORT_LIMIT));
+    }
+    match sources.len().saturating_sub(NAMES) {
+        0 => said,
+        more => said.raw(&format!(" and {more} more")),
     }
 }
 

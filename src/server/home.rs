@@ -14,14 +14,16 @@ use tokio::time::Instant;
 use super::accept::{Answered, Asked, Intake};
 use super::deadline::Deadline;
 use crate::clock::Clock;
-use crate::command::home::{self as pages, Filter, MOST, PER_PAGE, Page, Whose, Wish};
+use crate::command::home::{
+    self as pages, About, Entry, Filter, Listed, MOST, MOST_LINKS, Page, Whose, Wish,
+};
 use crate::command::{cancel, renew, sync};
 use crate::journal::Progress;
 use crate::life::Link;
 use crate::permission::{self, Admission, Gate, Person, Refused};
 use crate::reply::csv::csv;
 use crate::reply::home::{
-    self as reply, BACK, EVERYBODYS, EXPORT, FILTERS, MINE, NEXT, NotExported, REFRESH,
+    self as reply, BACK, EVERYBODYS, EXPORT, FILTERS, MINE, NEXT, NotExported, OPEN_MESSAGE, REFRESH,
 };
 use crate::reply::{self as replies, Audience, ask};
 use crate::slack::event::HomeOpened;
@@ -119,6 +121,8 @@ impl Homes {
             EVERYBODYS => wish = Wish { whose: Whose::All, page: 0, ..wish },
             MINE => wish = Wish { whose: Whose::Mine, page: 0, ..wish },
             NEXT | BACK => wish.page = value.parse().unwrap_or_default(),
+            // Slack has led the person there.
+            OPEN_MESSAGE => return Answer::Replied,
             REFRESH => {}
             EXPORT => exports = true,
             ask::RENEW_HERE | ask::CANCEL | ask::SYNC_NOW => {
@@ -215,7 +219,9 @@ impl Homes {
         let Ok(_place) = self.places.0.acquire().await else { return };
         let (refused, wanted) = self.admit(person, &mut wish).await;
         let now = self.clock.now();
-        let page = match self.page(&wanted, &mut wish).await {
+        // Whoever may not use the bot sees what they asked for and nothing besides.
+        let only = refused.as_ref().map(|_| person.user_id.as_str());
+        let page = match self.page(&wanted, &mut wish, only).await {
             Ok(page) => Some(page),
             Err(error) => {
                 tracing::error!(%error, "could not look up what a Home shows");
@@ -226,6 +232,7 @@ impl Homes {
             user: &person.user_id,
             wish: &wish,
             page: page.as_ref(),
+            site: self.gate.site(),
             refused: refused.as_ref(),
             notice: notice.as_ref(),
         };
@@ -263,11 +270,33 @@ impl Homes {
         (refused, wanted)
     }
 
-    async fn page(&self, wanted: &Wanted, wish: &mut Wish) -> Result<Page, StoreError> {
-        let total = self.store.count_links_of_home(wanted, MOST).await?;
-        wish.page = pages::number(wish.page, total);
-        let links = self.store.links_of_home(wanted, wish.page * PER_PAGE, PER_PAGE).await?;
-        Ok(Page::of(links, wish.page, total, self.clock.now()))
+    /// The page that is wished for; `only`: what an onboarding shows of it.
+    async fn page(&self, wanted: &Wanted, wish: &mut Wish, only: Option<&str>) -> Result<Page, StoreError> {
+        let now = self.clock.now();
+        let listed = Listed::of(self.store.links_in_short(wanted, MOST_LINKS + 1).await?, now);
+        wish.page = pages::number(wish.page, listed.entries.len());
+        let mut entries = Vec::new();
+        for about in listed.on(wish.page) {
+            let entry = match about {
+                About::Link(key) => {
+                    let stored = self.store.connection(key).await;
+                    stored.map(|it| it.map(|stored| Entry::link(stored.connection.link, now)))
+                }
+                About::Onboarding(id) => {
+                    let onboarding = self.store.onboarding(id).await;
+                    onboarding.map(|it| it.map(|it| Entry::onboarding(it, only, now)))
+                }
+            };
+            match entry {
+                Ok(entry) => entries.extend(entry),
+                // One of another version is left out.
+                Err(error @ StoreError::Unreadable(_)) => {
+                    tracing::warn!(%error, "an entry of a Home is left out")
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(listed.page(wish.page, entries))
     }
 
     /// Sends what a Home lists, all pages of it, as a file. What there is to say then.
@@ -286,12 +315,12 @@ impl Homes {
         };
         let now = self.clock.now();
         let more = links.len() > MOST;
-        let mut entries = pages::entries(links, now);
-        entries.truncate(MOST);
-        let comment = reply::with_file(entries.len(), more, now);
-        let file = File { name: reply::FILE, comment: &comment, content: &csv(&entries) };
+        let mut links = pages::links(links, now);
+        links.truncate(MOST);
+        let comment = reply::with_file(links.len(), more, now);
+        let file = File { name: reply::FILE, comment: &comment, content: &csv(&links) };
         Some(match web_api.send_file(direct, file).await {
-            Ok(()) => reply::exported(entries.len(), more),
+            Ok(()) => reply::exported(links.len(), more),
             Err(error) => {
                 tracing::info!(%error, "a list could not be sent as a file");
                 reply::not_exported(match &error {

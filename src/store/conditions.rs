@@ -127,7 +127,7 @@ fields! {
     oldest_line line_behind line_before void_lines purge_lines plan_digests digests_since unplan_digests take_digest give_digest_back
     digest_taken digests_behind forget_digests;
     change new_messages place_messages show_messages leave_messages tell sweep_groups want_sweeps by_key by_link by_schema of_channel
-    count_of_channel of_requester count_of_requester of_house count_of_house next_channel unfinished_here unfinished of_message watched claim_looks hasten_looks ticked missing purge_connections claim_sweeps
+    count_of_channel of_requester short_of_requester of_house short_of_house next_channel unfinished_here unfinished of_message watched claim_looks hasten_looks ticked missing purge_connections claim_sweeps
     hasten_sweeps sweep_pages
     oldest_sweep listed record_sweep release_sweeps claim_messages hasten_messages claim_message news forget_news record_message rearm_messages disturb_message backlog
     release_messages purge_messages purge_news links_left links_taken;

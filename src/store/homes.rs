@@ -1,15 +1,17 @@
 //! Reading what App Home shows: connections of one person, or of everybody, over all channels.
 //!
-//! Owns that no more of them are read than fit. Which states are wanted, and what is shown of them, others
-//! say.
+//! Owns that no more of them are read than fit. Which states are wanted, which of them are one entry, and what
+//! is shown of that, others say.
 
 use std::ops::Range;
 
+use jiff::Timestamp;
 use sqlx::Row as _;
 
 use super::connections::connection;
 use super::{Pool, Store, StoreError, Stored, on};
-use crate::life::Link;
+use crate::life::{InShort, Link, Purpose, State};
+use crate::work::Key;
 
 /// Which links are wanted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,21 +54,33 @@ impl Store {
         })
     }
 
-    /// How many there are; counts up to `most`.
+    /// The first `limit` of them in short. One that this version cannot read is left out.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn count_links_of_home(&self, wanted: &Wanted, most: usize) -> Result<usize, StoreError> {
+    pub async fn links_in_short(&self, wanted: &Wanted, limit: usize) -> Result<Vec<InShort>, StoreError> {
         let Wanted { team_id, requester, urgencies } = wanted;
         let sql = &self.0.sql.connections;
         on!(&self.0.pool, db => {
             let query = match requester {
-                Some(requester) => sqlx::query(sql.count_of_requester).bind(team_id).bind(requester),
-                None => sqlx::query(sql.count_of_house).bind(team_id),
+                Some(requester) => sqlx::query(sql.short_of_requester).bind(team_id).bind(requester),
+                None => sqlx::query(sql.short_of_house).bind(team_id),
             };
-            let query = query.bind(number(urgencies.start)).bind(number(urgencies.end)).bind(number(most));
-            let count: i64 = query.fetch_one(db).await?.try_get("n")?;
-            Ok(usize::try_from(count).unwrap_or_default())
+            let query = query.bind(number(urgencies.start)).bind(number(urgencies.end)).bind(number(limit));
+            let mut read = Vec::new();
+            for row in query.fetch_all(db).await? {
+                let (state, purpose): (String, Option<String>) = (row.try_get("state")?, row.try_get("purpose")?);
+                let expires_at = Timestamp::from_millisecond(row.try_get("expires_at")?).ok();
+                let Some((state, expires_at)) = State::named(&state).zip(expires_at) else { continue };
+                read.push(InShort {
+                    key: Key { group_id: row.try_get("group_id")?, name: row.try_get("name")? },
+                    onboarding: row.try_get("onboarding")?,
+                    purpose: purpose.as_deref().and_then(Purpose::named),
+                    state,
+                    expires_at,
+                });
+            }
+            Ok(read)
         })
     }
 }

@@ -57,7 +57,7 @@ fn sent(home: &Value) -> Value {
 }
 
 /// How often a Home has a button.
-fn buttons(home: &Value, action: &str) -> usize {
+pub(crate) fn buttons(home: &Value, action: &str) -> usize {
     objects(home).iter().filter(|it| it.get("action_id") == Some(&json!(action))).count()
 }
 

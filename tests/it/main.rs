@@ -33,6 +33,7 @@ mod guarded;
 mod harness;
 mod herd;
 mod home;
+mod home_onboardings;
 mod hostile;
 mod init;
 mod judgement;

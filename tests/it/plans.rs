@@ -9,7 +9,7 @@ mod rows;
 use std::fmt::Write as _;
 
 use connect_card::clock::Clock;
-use connect_card::command::home::{Filter, MOST, PER_PAGE};
+use connect_card::command::home::{About, Filter, Listed, MOST_LINKS};
 use connect_card::journal::Progress;
 use connect_card::store::{Accepted, NewCommand, Store, Wanted};
 use connect_card::work::Key;
@@ -234,8 +234,14 @@ async fn times(store: &Store) -> Vec<f64> {
 async fn home(store: &Store, requester: Option<&str>) -> usize {
     let requester = requester.map(str::to_owned);
     let wanted = Wanted { team_id: "T".to_owned(), requester, urgencies: Filter::All.urgencies() };
-    assert_ne!(store.count_links_of_home(&wanted, MOST).await.unwrap(), 0);
-    store.links_of_home(&wanted, 0, PER_PAGE).await.unwrap().len()
+    let now = Clock::default().now();
+    let listed = Listed::of(store.links_in_short(&wanted, MOST_LINKS + 1).await.unwrap(), now);
+    let mut shown = 0;
+    for about in listed.on(0) {
+        let About::Link(key) = about else { panic!("{about:?}") };
+        shown += usize::from(store.connection(key).await.unwrap().is_some());
+    }
+    shown
 }
 
 async fn median(step: impl AsyncFn(usize)) -> f64 {

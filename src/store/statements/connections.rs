@@ -44,13 +44,13 @@ pub(in crate::store) struct ConnectionStatements {
     /// Connections that somebody asked for, the most urgent first. `$1` workspace, `$2` who, `$3` and `$4`
     /// from which urgency on and below which, `$5` how many to pass over, `$6` how many.
     pub(in crate::store) of_requester: &'static str,
-    /// How many those are, up to `$5`.
-    pub(in crate::store) count_of_requester: &'static str,
+    /// The same in short, `$5` of them at the most.
+    pub(in crate::store) short_of_requester: &'static str,
     /// The same of everybody. `$1` workspace, `$2` and `$3` the urgency, `$4` how many to pass over, `$5`
     /// how many.
     pub(in crate::store) of_house: &'static str,
-    /// How many those are, up to `$4`.
-    pub(in crate::store) count_of_house: &'static str,
+    /// The same in short, `$4` of them at the most.
+    pub(in crate::store) short_of_house: &'static str,
     /// The first channel after `$1` that connections belong to.
     pub(in crate::store) next_channel: &'static str,
     /// Connections of a channel that are more urgent than `$2` and watched after `$3`, the most urgent first,
@@ -135,6 +135,15 @@ macro_rules! columns {
          m.place_channel, m.place_ts, \
          CASE WHEN m.place_ts IS NOT NULL AND m.wanted > m.shown THEN 1 ELSE 0 END AS behind \
          FROM connection AS c LEFT JOIN message AS m ON m.id = c.message "
+    };
+}
+
+/// What its place in a Home hangs on, with the onboarding that its message is of: looked up for each one, since a
+/// join might read all messages.
+macro_rules! in_short {
+    () => {
+        "SELECT c.group_id, c.name, c.state, c.purpose, c.expires_at, \
+         (SELECT m.onboarding FROM message AS m WHERE m.id = c.message) AS onboarding FROM connection AS c "
     };
 }
 
@@ -248,18 +257,20 @@ macro_rules! connection_statements {
                 "WHERE c.requester = $2 AND c.urgency >= $3 AND c.urgency < $4 AND ", one_house!("c."),
                 " ORDER BY c.urgency, c.expires_at, c.name LIMIT $6 OFFSET $5"
             ),
-            count_of_requester: concat!(
-                "SELECT count(*) AS n FROM (SELECT 1 FROM connection WHERE requester = $2 AND urgency >= $3 \
-                 AND urgency < $4 AND ", one_house!(""), " LIMIT $5) AS counted"
+            short_of_requester: concat!(
+                in_short!(),
+                "WHERE c.requester = $2 AND c.urgency >= $3 AND c.urgency < $4 AND ", one_house!("c."),
+                " ORDER BY c.urgency, c.expires_at, c.name LIMIT $5"
             ),
             of_house: concat!(
                 columns!(),
                 "WHERE c.urgency >= $2 AND c.urgency < $3 AND ", one_house!("c."),
                 " ORDER BY c.urgency, c.expires_at, c.name LIMIT $5 OFFSET $4"
             ),
-            count_of_house: concat!(
-                "SELECT count(*) AS n FROM (SELECT 1 FROM connection WHERE urgency >= $2 AND urgency < $3 AND ",
-                one_house!(""), " LIMIT $4) AS counted"
+            short_of_house: concat!(
+                in_short!(),
+                "WHERE c.urgency >= $2 AND c.urgency < $3 AND ", one_house!("c."),
+                " ORDER BY c.urgency, c.expires_at, c.name LIMIT $4"
             ),
             next_channel: "SELECT min(channel_id) AS channel_id FROM connection WHERE channel_id > $1",
             unfinished_here: concat!(

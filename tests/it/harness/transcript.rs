@@ -332,6 +332,8 @@ impl Masks {
                 Some(url) => {
                     let target = if url.contains("auth=") {
                         format!("card {}", numbered(&mut self.cards, token_of(url)))
+                    } else if url.contains("/archives/") {
+                        "that message".to_owned()
                     } else {
                         url.to_owned()
                     };
