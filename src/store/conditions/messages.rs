@@ -259,6 +259,16 @@ pub(super) async fn a_message_knows_since_when_it_is_behind(scene: &Scene) -> Ou
     same!(take(&scene.a, "g_away").await?.behind_since(), None);
     scene.a.found_message("g_away", &place("7.7"), None, at(950_000)).await?;
     same!((scene.ask(NOWHERE).await?, behind().await?), ("-".to_owned(), (1, Some(950_000))));
+    // One that is still to be posted shows nothing either, and is no later for what it will say.
+    const UNPOSTED: &str = "SELECT coalesce(CAST(behind_since AS TEXT), '-') FROM message WHERE id = 'g_due'";
+    scene.run("UPDATE message SET shown = wanted, due = NULL").await?;
+    let waits = connection("g", "due");
+    let due = Judged { message: MessageWrite::Due, ..Judged::by(&waits, 0) };
+    same!(due.write(&scene.a).await?, Written::Committed);
+    same!((scene.ask(UNPOSTED).await?, behind().await?), ("-".to_owned(), (0, None)));
+    let shows = Judged { show: &["g_due"], now: 960_000, ..Judged::by(&waits, 1) };
+    same!(shows.write(&scene.a).await?, Written::Committed);
+    same!((scene.ask(UNPOSTED).await?, behind().await?), ("-".to_owned(), (0, None)));
     Ok(())
 }
 

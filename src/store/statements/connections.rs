@@ -19,7 +19,7 @@ pub(in crate::store) struct ConnectionStatements {
     pub(in crate::store) place_messages: &'static str,
     /// Makes messages due. `$1` rows, `$2` now. One that stands nowhere shows nothing that could be
     /// untrue: it is behind from the moment on at which there is something to do for it. One that has a
-    /// channel and no time is still to be posted there.
+    /// channel and no time is still to be posted there, and never behind.
     pub(in crate::store) show_messages: &'static str,
     /// Notes since when messages show no link of their connection's, and that others do again. `$1`
     /// rows, `$2` now.
@@ -108,7 +108,8 @@ pub(in crate::store) struct ConnectionStatements {
     pub(in crate::store) rearm_messages: &'static str,
     /// Makes a message due whatever it shows. `$1` id, `$2` now.
     pub(in crate::store) disturb_message: &'static str,
-    /// Counts the messages that do not show what they should, and finds since when one of them does not.
+    /// Counts the messages that do not show what they should, and finds since when one of them does not. One
+    /// that is still to be posted shows nothing.
     pub(in crate::store) backlog: &'static str,
     /// Gives up the leases of a process's messages. `$1` owner.
     pub(in crate::store) release_messages: &'static str,
@@ -212,7 +213,8 @@ macro_rules! connection_statements {
             show_messages: concat!(
                 "UPDATE message SET wanted = message.wanted + v.changed, \
                  behind_since = CASE WHEN message.place_ts IS NOT NULL AND message.wanted > message.shown \
-                 THEN coalesce(message.behind_since, CAST($2 AS BIGINT)) ELSE CAST($2 AS BIGINT) END, \
+                 THEN coalesce(message.behind_since, CAST($2 AS BIGINT)) \
+                 WHEN message.place_ts IS NOT NULL OR message.place_channel IS NULL THEN CAST($2 AS BIGINT) END, \
                  due = CASE WHEN message.place_channel IS NULL AND v.private = 0 THEN message.due \
                  WHEN message.due = $2 THEN message.due + 1 ELSE CAST($2 AS BIGINT) END \
                  FROM ", $shown, " WHERE message.id = v.id", $picked
@@ -351,7 +353,7 @@ macro_rules! connection_statements {
             disturb_message: "UPDATE message SET wanted = wanted + 1, due = $2, \
                               behind_since = CASE WHEN wanted > shown THEN behind_since END WHERE id = $1 AND place_ts IS NOT NULL",
             backlog: "SELECT count(*) AS n, min(coalesce(behind_since, due)) AS since FROM message \
-                      WHERE due IS NOT NULL AND wanted > shown",
+                      WHERE due IS NOT NULL AND wanted > shown AND (place_ts IS NOT NULL OR place_channel IS NULL)",
             release_messages: "UPDATE message SET lease_until = 0 WHERE owner = $1 AND lease_until > 0",
             // Counted for each one: as an anti-join it might read all connections.
             purge_messages: concat!(
