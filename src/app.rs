@@ -179,10 +179,11 @@ impl App {
         }
         let digests = config.digest.and_then(|plan| parts.digests(plan, config.slack.audit_channel.clone()));
         let telling = config.slack.audit_channel.and_then(|channel| parts.tell(channel));
-        let outbox = parts.outbox();
+        let unasked = parts.unasked(&config.destinations);
+        let outbox = parts.outbox(unasked.clone());
         let worker = parts.start_worker(Arc::clone(&outbox), fresh);
         let editing = outbox::start(Arc::clone(&outbox), parts.failed.clone());
-        let watcher = parts.watcher(&config.destinations);
+        let watcher = parts.watcher(unasked);
         let watching = watch::start(Arc::clone(&watcher), parts.failed.clone());
         parts.mind_the_writers();
         parts.mind_the_key(fivetran.clone());

@@ -5,7 +5,7 @@
 
 /// Every point, in the order in which a command passes them. Each lies on a boundary between a
 /// commit and an effect outside.
-pub const POINTS: [&str; 34] = [
+pub const POINTS: [&str; 35] = [
     "accept: before the commit",
     "accept: committed",
     "accept: acknowledging",
@@ -38,6 +38,7 @@ pub const POINTS: [&str; 34] = [
     "digest: taken",
     "digest: posted",
     "bring up: recorded",
+    "bring up: let go",
     "bring up: before the post",
     "bring up: posted",
 ];

@@ -21,6 +21,8 @@ pub mod audit;
 pub mod digest;
 pub mod outbox;
 
+pub mod unasked;
+
 pub mod reply;
 
 pub mod command;

@@ -22,7 +22,7 @@ use serde::{Deserialize, Serialize};
 // The database keeps a link's place with it, and must not know Slack.
 pub use crate::slack::Place;
 use crate::work::{Key, Request};
-pub use adopt::{Foundling, adopt};
+pub use adopt::{Foundling, adopt, let_go};
 pub use intend::{Ask, At, Intention, Post, Refusal, intend};
 pub use join::{Onboarding, join, offer};
 pub use news::News;
@@ -53,7 +53,7 @@ const QUICK_LOOKS: [i64; 6] = [1, 2, 4, 8, 15, 30];
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
-    /// There is none: the only post of it was refused.
+    /// There is none: the only post of it was refused, or it was let go.
     Unposted,
     /// It works, and the customer has not finished.
     Waiting,

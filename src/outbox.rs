@@ -1,11 +1,12 @@
 //! The outbox: brings what Slack shows to what it should show.
 //!
-//! Owns the edits of messages whose link has moved on, and what their threads are told. The rows say
-//! which messages are behind, so that nothing is forgotten, and edits need no answer of Fivetran's.
+//! Owns the edits of messages whose link has moved on; what their threads are told is `outbox/tell.rs`'s. The
+//! rows say which messages are behind, so that nothing is forgotten, and edits need no answer of Fivetran's.
 //! Must not call Fivetran, and never shows a link: that only the command can that made it.
 
 mod bring_up;
 mod onboardings;
+mod tell;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,19 +17,20 @@ use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::crash::crash_point;
-use crate::life::{self, Event, Link, News, Place, State};
+use crate::life::{self, Event, Link, State};
 use crate::outbound::CALL_TIMEOUT;
-use crate::reply::{live, onboarding, trouble};
+use crate::reply::{live, onboarding};
 use crate::side_by_side::SideBySide;
 use crate::slack::refusal::{self, Sort};
 use crate::slack::respond::PostError;
 use crate::slack::web_api::WebApi;
 use crate::store::{
-    Brought, ClaimedMessage, LONGEST_PAUSE_OF_AN_EDIT, MessageWrite, PendingNews, Recorded, Store,
-    StoreError, Stored, Write, Written,
+    Brought, ClaimedMessage, LONGEST_PAUSE_OF_AN_EDIT, MessageWrite, Recorded, Store, StoreError, Stored,
+    Write, Written,
 };
 use crate::telemetry::Metrics;
 use crate::trail::Entry;
+use crate::unasked::Unasked;
 
 /// How often the database is asked for messages that are behind.
 const POLL: Duration = Duration::from_secs(1);
@@ -75,6 +77,8 @@ pub struct Outbox {
     pub store: Store,
     /// Slack's Web API, with a bot token.
     pub web_api: Option<WebApi>,
+    /// Who knows in which channel what was made elsewhere is brought up, if anything is.
+    pub unasked: Option<Arc<Unasked>>,
     /// Set when the bot shuts down.
     pub stopping: CancellationToken,
 }
@@ -225,7 +229,7 @@ impl Outbox {
         let Some(place) = &message.place else {
             let brought = match &message.post_in {
                 Some(channel) => self.bring_up(message, channel).await?,
-                None => self.tell_alone(message).await?,
+                None => self.tell_of_lost(message).await?,
             };
             return Ok((brought, None));
         };
@@ -256,7 +260,10 @@ impl Outbox {
                     return Ok((brought, refused));
                 }
                 // What the message cannot show, its person can be told all the same.
-                let told = self.tell(message, None, web_api).await?;
+                let told = match brought {
+                    Brought::OutOfReach => self.tell_of_lost(message).await?,
+                    _ => self.tell(message, None, web_api).await?,
+                };
                 let brought = if let Brought::Again(_) = told { told } else { brought };
                 return Ok((brought, refused));
             }
@@ -269,84 +276,6 @@ impl Outbox {
             (told, _) => told,
         };
         Ok((told, None))
-    }
-
-    /// Tells the person alone what happened to the link of a message that cannot be edited: for what is
-    /// said to everybody there is no place.
-    async fn tell_alone(&self, message: &ClaimedMessage) -> Result<Brought, StoreError> {
-        match &self.web_api {
-            Some(web_api) => self.tell(message, None, web_api).await,
-            None => Ok(Brought::Shown),
-        }
-    }
-
-    /// Tells the thread of a message what happened, or the person alone.
-    async fn tell(
-        &self,
-        message: &ClaimedMessage,
-        place: Option<&Place>,
-        web_api: &WebApi,
-    ) -> Result<Brought, StoreError> {
-        loop {
-            let news = self.store.news_of(&message.id).await?;
-            if news.is_empty() {
-                return Ok(Brought::Shown);
-            }
-            // Read after them: how it stood before would say that they are not so.
-            let connections = self.store.connections_of(message).await?;
-            let brought = self.tell_some(message, place, web_api, news, &connections).await?;
-            if let Brought::Again(_) = brought {
-                return Ok(brought);
-            }
-        }
-    }
-
-    async fn tell_some(
-        &self,
-        message: &ClaimedMessage,
-        place: Option<&Place>,
-        web_api: &WebApi,
-        news: Vec<PendingNews>,
-        connections: &[Stored],
-    ) -> Result<Brought, StoreError> {
-        let mut told = Vec::new();
-        for pending in news {
-            // What happened twice meanwhile is told as it stands now, once.
-            let again = told.contains(&(pending.key.clone(), pending.news));
-            let about = connections.iter().find(|stored| stored.connection.key == pending.key);
-            if let Some(Stored { connection, .. }) = about
-                && pending.news.holds(&connection.link)
-                && !again
-            {
-                // The thread, and the person alone by one of two ways.
-                if message.lease_left() < CALL_TIMEOUT * 3 {
-                    return Ok(self.again(message, None));
-                }
-                match tell_one(web_api, place, pending.news, &connection.link).await {
-                    Ok(()) => {}
-                    // Nothing else says it to that person: better twice than not at all.
-                    Err(error @ (PostError::Unclear(_) | PostError::Unconfirmed(_))) => {
-                        tracing::info!(message = message.id, %error, "it is not clear whether a person was told");
-                        if let Some(&pause) = UNCLEAR_PAUSES.get(message.tries as usize) {
-                            return Ok(self.again(message, Some(pause)));
-                        }
-                    }
-                    Err(error) if error.message_is_out_of_reach() => {
-                        tracing::info!(message = message.id, %error, "the thread cannot be told");
-                    }
-                    // Whatever else was refused may be taken once somebody has done something about it.
-                    Err(error) => {
-                        let brought = self.failed(message, &error);
-                        if let Brought::Again(_) = brought {
-                            return Ok(brought);
-                        }
-                    }
-                }
-                told.push((pending.key, pending.news));
-            }
-            self.store.forget_news(&pending.id).await?;
-        }
-        Ok(Brought::Shown)
     }
 
     fn failed(&self, message: &ClaimedMessage, error: &PostError) -> Brought {
@@ -450,35 +379,6 @@ impl Outbox {
             }
         }
         Ok(())
-    }
-}
-
-/// Tells one piece of news to whom it is for.
-async fn tell_one(web_api: &WebApi, place: Option<&Place>, news: News, link: &Link) -> Result<(), PostError> {
-    let content = match (news.is_private(link), news) {
-        (true, News::Broken) => trouble::trouble(link),
-        (true, _) => trouble::recovered(link),
-        (false, _) => {
-            let refused = match place {
-                Some(place) => match web_api.post_in_thread(place, live::news(news, link)).await {
-                    Err(error) if error.message_is_out_of_reach() => Err(error),
-                    // It may be there; the message says it in any case, and saying it twice would be worse.
-                    Err(PostError::Unclear(_) | PostError::Unconfirmed(_)) => return Ok(()),
-                    told => return told,
-                },
-                None => Ok(()),
-            };
-            match news {
-                // Somebody has to ask the customer.
-                News::Broken => trouble::nobody_asked(link),
-                _ => return refused,
-            }
-        }
-    };
-    match &link.requester {
-        Some(requester) => web_api.tell_alone(requester, &link.channel_id, &content).await,
-        // Nobody asked for it; whoever looks is told by `status`.
-        None => Ok(()),
     }
 }
 

@@ -60,6 +60,8 @@ pub enum What {
     },
     /// One that was made elsewhere has lost its access and is to be brought up in its customer's channel.
     BroughtUp,
+    /// It was not brought up there, since that does not hold any more.
+    LetGo,
     /// It works again.
     Fixed,
     /// One that was gone is there again, unfinished.
@@ -222,6 +224,12 @@ impl Entry {
     #[must_use]
     pub fn of_brought_up(link: &Link, at: Timestamp) -> Self {
         Self::about(&link.request, &link.id, &link.channel_id, What::BroughtUp, at)
+    }
+
+    /// What is kept of one that was to be brought up by this link, and is not.
+    #[must_use]
+    pub fn of_let_go(link: &Link, at: Timestamp) -> Self {
+        Self::about(&link.request, &link.id, &link.channel_id, What::LetGo, at)
     }
 
     fn about(request: &Request, reference: &str, channel_id: &str, what: What, at: Timestamp) -> Self {

@@ -45,6 +45,7 @@ use crate::slack::signature::Verifier;
 use crate::slack::web_api::WebApi;
 use crate::store::{Claimed, Store};
 use crate::telemetry::Metrics;
+use crate::unasked::Unasked;
 use crate::watch::{self, Foreign, Watcher};
 use crate::worker::{self, Delivery, Hints, Links};
 
@@ -106,26 +107,26 @@ impl Parts {
     }
 
     /// Only where a message that stands in a channel can be changed later, and its link may be seen there.
-    fn foreign(&self, destinations: &Destinations) -> Option<Foreign> {
-        let (catalog, gate) = (Arc::clone(&self.catalog), Arc::clone(&self.gate));
-        let foreign = Foreign::of(destinations, catalog, gate)?;
+    pub(super) fn unasked(&self, destinations: &Destinations) -> Option<Arc<Unasked>> {
+        let (channels, catalog) = (Arc::clone(&self.channels), Arc::clone(&self.catalog));
+        let unasked = Unasked::of(destinations, channels, catalog, Arc::clone(&self.gate))?;
         if self.web_api.is_none() || self.audience != Audience::Channel {
             tracing::warn!(
                 "CONFIG: watch = true does nothing without SLACK_BOT_TOKEN, nor where links are private"
             );
             return None;
         }
-        Some(foreign)
+        Some(Arc::new(unasked))
     }
 
-    pub(super) fn watcher(&self, destinations: &Destinations) -> Arc<Watcher> {
+    pub(super) fn watcher(&self, unasked: Option<Arc<Unasked>>) -> Arc<Watcher> {
         Arc::new(Watcher::new(watch::Parts {
             clock: self.clock.clone(),
             metrics: self.metrics.clone(),
             store: self.store.clone(),
             provision: self.provision.clone(),
             channels: Arc::clone(&self.channels),
-            foreign: self.foreign(destinations),
+            foreign: unasked.map(Foreign::of),
             stopping: self.stopping.clone(),
         }))
     }
@@ -156,12 +157,13 @@ impl Parts {
         })))
     }
 
-    pub(super) fn outbox(&self) -> Arc<Outbox> {
+    pub(super) fn outbox(&self, unasked: Option<Arc<Unasked>>) -> Arc<Outbox> {
         Arc::new(Outbox {
             clock: self.clock.clone(),
             metrics: self.metrics.clone(),
             store: self.store.clone(),
             web_api: self.web_api.clone(),
+            unasked,
             stopping: self.stopping.clone(),
         })
     }

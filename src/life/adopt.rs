@@ -1,4 +1,5 @@
-//! A connection that was made elsewhere and has lost its access: how it becomes one of ours.
+//! A connection that was made elsewhere and has lost its access: how it becomes one of ours, and how it is let
+//! go.
 //!
 //! Owns when it may: nothing of ours stands for its name, and its customer can mend it by signing in. Which
 //! channel it belongs to is the caller's to know.
@@ -41,6 +42,16 @@ impl Connection {
     }
 }
 
+impl Link {
+    /// Whether it stood for what has been found, in the same channel, and was let go.
+    fn was_let_go_as(&self, found: Foundling<'_>) -> bool {
+        self.state == State::Unposted
+            && self.requester.is_none()
+            && self.connection_id == found.connection_id
+            && self.channel_id == found.channel_id
+    }
+}
+
 /// How a connection stands that is to be brought up in its customer's channel: broken, in a message that is
 /// still to be posted. `before`: what was known by its name. `None` if that stands in the way, or nobody
 /// would be asked.
@@ -56,6 +67,9 @@ pub fn adopt(
         return None;
     }
     let Foundling { reference, connection_id, team_id, channel_id, request } = found;
+    // A copy of its message may be there, whatever Slack said of it, with a button that names this.
+    let known = before.map(|before| &before.link).filter(|link| link.was_let_go_as(found));
+    let reference = known.map_or(reference, |link| &link.id);
     let generation = before.map_or(0, |before| before.generation) + 1;
     let link = Link {
         id: reference.to_owned(),
@@ -88,6 +102,22 @@ pub fn adopt(
         seen: Some(seen.digest()),
     };
     Some(Change { connection, show: Vec::new(), news: None })
+}
+
+/// How one stands that nobody has asked for and nobody reads of: as if it had never been found, so that it may
+/// be found anew. `None` if that is not so, or it asks for nothing now.
+#[must_use]
+pub fn let_go(connection: &Connection, now: Timestamp) -> Option<Change> {
+    let link = &connection.link;
+    if !link.asks_customer() || link.requester.is_some() || connection.posting.is_some() {
+        return None;
+    }
+    let mut change = Change { connection: connection.clone(), show: Vec::new(), news: None };
+    change.becomes(State::Unposted, now);
+    change.connection.seen = None;
+    // Its message stands nowhere.
+    change.show.clear();
+    Some(change)
 }
 
 #[cfg(test)]
@@ -161,6 +191,39 @@ mod tests {
             assert_eq!((works.show.len(), works.news), (1, Some(News::Fixed)));
             let again = next(&works.connection, Event::Seen(broken), true, NOW);
             assert_eq!((again.show.len(), again.news), (1, Some(News::Broken)));
+        });
+    }
+    #[test]
+    fn one_that_nobody_asked_for_is_let_go_and_found_anew() {
+        asked(|ask| {
+            let broken = seen(SetupState::Broken, "reconnect");
+            let found = adopt(None, foundling(ask.request), &broken, NOW).unwrap().connection;
+            let gone = let_go(&found, NOW).unwrap();
+            assert_eq!((gone.show.len(), gone.news), (0, None));
+            assert_eq!(gone.connection.link.watch_until(), None);
+            for (channel_id, reference) in [("C", "R"), ("D", "S")] {
+                let anew = Foundling { reference: "S", channel_id, ..foundling(ask.request) };
+                let again = adopt(Some(&gone.connection), anew, &broken, NOW).unwrap().connection;
+                assert_eq!((again.link.id.as_str(), again.link.channel_id.as_str()), (reference, channel_id));
+                assert_eq!(again.link.message_id, format!("{reference}-2"));
+            }
+        });
+    }
+
+    #[test]
+    fn whatever_somebody_has_to_do_with_is_not_let_go() {
+        asked(|ask| {
+            let broken = seen(SetupState::Broken, "reconnect");
+            let found = adopt(None, foundling(ask.request), &broken, NOW).unwrap().connection;
+            let works = next(&found, Event::Seen(seen(SetupState::Connected, "")), true, NOW).connection;
+            let ours = seen(SetupState::Broken, "reconnect_warehouse");
+            let not_the_customers = next(&found, Event::Seen(ours), true, NOW).connection;
+            let mut requested = found.clone();
+            requested.link.requester = Some("U".to_owned());
+            let on_its_way = intended(Some(&found), &ask);
+            for kept in [works, not_the_customers, requested, on_its_way] {
+                assert_eq!(let_go(&kept, NOW), None, "{kept:?}");
+            }
         });
     }
 }

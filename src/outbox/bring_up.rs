@@ -1,19 +1,26 @@
 //! The first post of a message that nobody's command posts: that of a connection which was made elsewhere and
 //! has lost its access.
 //!
-//! Owns when it is posted, and that it is tried again until that is known. What has crashed between Slack's
-//! post and the record is posted once more, as a command's link is. Knows nothing of Fivetran.
+//! Owns when it is posted, that it is tried again until that is known, and that its connection is let go where
+//! that may not be said any more, or once it breaks again and what was posted is lost. What has crashed between
+//! Slack's post and the record is posted once more, as a command's link is. Knows nothing of Fivetran.
 
 use super::{Outbox, RARELY, RETRY_FIRST, RETRY_LIMIT, UNCLEAR_PAUSES};
 use crate::crash::crash_point;
-use crate::life::Place;
+use crate::life::{self, Link, News, Place, State};
 use crate::outbound::CALL_TIMEOUT;
 use crate::reply::live;
 use crate::slack::respond::PostError;
-use crate::store::{Brought, ClaimedMessage, StoreError};
+use crate::store::{Brought, ClaimedMessage, MessageWrite, StoreError, Stored, Write, Written};
+use crate::trail::Entry;
+use crate::unasked::Silent;
+
+/// Why nothing is said of a connection where nothing is watched.
+const UNWATCHED: &str = "its destination isn't watched";
 
 impl Outbox {
-    /// Posts a message that stands nowhere yet, if there still is something to ask of its customer.
+    /// Posts a message that stands nowhere yet, if there still is something to ask of its customer, and that
+    /// still may be said in the channel.
     pub(super) async fn bring_up(
         &self,
         message: &ClaimedMessage,
@@ -21,15 +28,23 @@ impl Outbox {
     ) -> Result<Brought, StoreError> {
         let Some(web_api) = &self.web_api else { return Ok(self.again(message, None)) };
         let connections = self.store.connections_of(message).await?;
-        let mut links = connections.iter().map(|stored| &stored.connection.link);
-        let Some(link) = links.find(|link| link.message_id == message.id) else {
+        let Some(stored) = connections.iter().find(|it| it.connection.link.message_id == message.id) else {
             // Somebody has asked for it meanwhile: its link has a message of its own.
             self.stands(message, None).await;
             return self.tell_alone(message).await;
         };
+        let link = &stored.connection.link;
+        if link.state == State::Unposted {
+            return Ok(Brought::OutOfReach);
+        }
         if !link.asks_customer() {
             // It works again before anybody read that it did not: should it break anew, that is told.
             return self.tell_alone(message).await;
+        }
+        match self.may_be_said(link, channel).await {
+            Ok(()) => {}
+            Err(Silent::Untold) => return Ok(self.again(message, None)),
+            Err(Silent::Because(why)) => return self.is_not_said(message, stored, why).await,
         }
         // What the message says by itself is not told under it once more.
         if let Brought::Again(at) = self.tell_alone(message).await? {
@@ -67,6 +82,87 @@ impl Outbox {
             }
             Err(error) => Ok(self.failed(message, &error)),
         }
+    }
+
+    /// Whether a link may be brought up in a channel now: hours may have gone by since that was judged last.
+    async fn may_be_said(&self, link: &Link, channel: &str) -> Result<(), Silent> {
+        let unasked = self.unasked.as_ref().ok_or(Silent::Because(UNWATCHED))?;
+        if unasked.channel_of_link(link).map_err(Silent::Because)? != channel {
+            return Err(Silent::Because("its customer's channel is another one by now"));
+        }
+        unasked.company_of(channel, self.clock.now()).await
+    }
+
+    /// Lets a connection go that may not be brought up any more where it was to be.
+    async fn is_not_said(
+        &self,
+        message: &ClaimedMessage,
+        stored: &Stored,
+        why: &'static str,
+    ) -> Result<Brought, StoreError> {
+        let link = &stored.connection.link;
+        let entry = Entry::of_let_go(link, self.clock.now());
+        if !self.let_go(stored, Some(&entry)).await? {
+            return Ok(self.again(message, None));
+        }
+        crash_point("bring up: let go");
+        if self.unasked.as_ref().is_none_or(|unasked| unasked.is_first(&link.connection_id, why)) {
+            tracing::info!(
+                message = message.id,
+                connection = link.connection_id,
+                schema = link.request.target.connection_name(),
+                channel = link.channel_id,
+                why,
+                "a connection that was not requested here is broken; its channel is not told any more"
+            );
+        }
+        Ok(Brought::OutOfReach)
+    }
+
+    /// Where a connection that nobody asked for has broken again, and its message is lost: lets it go, so that
+    /// it is brought up anew. Returns whether that is done, where it is to be.
+    pub(super) async fn bring_up_anew(&self, message: &ClaimedMessage) -> Result<bool, StoreError> {
+        let news = self.store.news_of(&message.id).await?;
+        if !news.iter().any(|pending| pending.news == News::Broken) {
+            return Ok(true);
+        }
+        for stored in self.store.connections_of(message).await? {
+            let link = &stored.connection.link;
+            if link.message_id != message.id || life::let_go(&stored.connection, self.clock.now()).is_none() {
+                continue;
+            }
+            if self.unasked.as_ref().is_none_or(|unasked| unasked.channel_of_link(link).is_err()) {
+                continue;
+            }
+            if !self.let_go(&stored, None).await? {
+                return Ok(false);
+            }
+            tracing::info!(
+                connection = link.connection_id,
+                channel = link.channel_id,
+                "a connection that was not requested here is broken again and its message is lost; the next list \
+                 brings it up anew"
+            );
+        }
+        Ok(true)
+    }
+
+    /// Forgets that a connection was found. Returns whether that is so by now.
+    async fn let_go(&self, stored: &Stored, trail: Option<&Entry>) -> Result<bool, StoreError> {
+        let now = self.clock.now();
+        let Some(change) = life::let_go(&stored.connection, now) else { return Ok(false) };
+        let (version, message) = (stored.version, MessageWrite::None);
+        let write = Write {
+            change: &change,
+            version,
+            held: None,
+            progress: None,
+            message,
+            trail,
+            reminders: false,
+            now,
+        };
+        Ok(self.store.write(write).await? == Written::Committed)
     }
 
     /// Notes that it was posted, and where. Only the database keeps it from being posted again: so until that

@@ -1,8 +1,8 @@
 //! Connections that the bot did not make, in destinations with `watch = true`.
 //!
-//! Owns which of them are brought up, and where: what its customer can mend by signing in again, in the one
-//! channel that would have given it its name. Everything else is silent here. The message is posted by the
-//! [`crate::outbox`]; whose a name is, [`crate::command::owner`] knows.
+//! Owns which of them are brought up, and how many at a time: what its customer can mend by signing in again.
+//! Everything else is silent here. Where that may be said, [`crate::unasked`] knows; the message is posted by
+//! the [`crate::outbox`].
 
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
@@ -10,20 +10,15 @@ use std::sync::{Arc, Mutex};
 use jiff::{SignedDuration, Timestamp};
 
 use super::{Watcher, lock};
-use crate::command::owner::{Named, Owner};
-use crate::command::places::Destinations;
 use crate::crash::crash_point;
-use crate::fivetran::catalog::{Service, ServiceId, ServiceStatus};
 use crate::fivetran::listed::Listed;
-use crate::fivetran::live::CurrentCatalog;
 use crate::fivetran::model::SyncState;
 use crate::fivetran::schema::Target;
-use crate::journal::Company;
 use crate::life::{self, Event, Foundling, Seen, State};
-use crate::permission::Gate;
 use crate::seal;
 use crate::store::{MessageWrite, StoreError, Stored, Sweep, Write, Written};
 use crate::trail::Entry;
+use crate::unasked::{self, Unasked};
 use crate::work::{Confirmed, Key, Request};
 
 /// How often a destination is listed in which nothing of ours is watched. Half a minute, as for a customer
@@ -38,23 +33,11 @@ const IN_A_CHANNEL: usize = 3;
 const ASSURE: SignedDuration = SignedDuration::from_mins(1);
 /// The command in the examples of replies: nobody has typed one. It is the manifest's.
 const SLASH: &str = "/connect-card";
-/// Connections of which is remembered why nothing is said, so that the log has it once; beyond that, it has
-/// it again.
-const REMEMBERED: usize = 10_000;
-
-/// The destinations that are watched, and what it takes to know whose a connection is. No `Debug`: the gate
-/// holds the token.
+/// The destinations that are watched, and how far that has come. No `Debug`: it holds the token.
 pub struct Foreign {
-    /// The destinations.
-    pub destinations: Destinations,
-    /// The services.
-    pub catalog: Arc<CurrentCatalog>,
-    /// Who knows who else is in a channel.
-    pub gate: Arc<Gate>,
+    unasked: Arc<Unasked>,
     /// When was seen last to it that they are listed.
     assured: Mutex<Option<Timestamp>>,
-    /// What the log has been told.
-    told: Mutex<HashSet<(String, &'static str)>>,
     /// By group, of which connections Slack was asked after its last lists, since there were more than could
     /// be taken: the next list begins with the others.
     tried: Mutex<HashMap<String, HashSet<String>>>,
@@ -90,19 +73,21 @@ impl From<StoreError> for Silent {
     }
 }
 
+impl From<unasked::Silent> for Silent {
+    fn from(silent: unasked::Silent) -> Self {
+        match silent {
+            unasked::Silent::Because(why) => Self::Because(why),
+            // So it will be of the others, each after a while.
+            unasked::Silent::Untold => Self::NextTime,
+        }
+    }
+}
+
 impl Foreign {
-    /// What is watched in these destinations; `None` if that is none.
+    /// What is watched, where that may be said.
     #[must_use]
-    pub fn of(destinations: &Destinations, catalog: Arc<CurrentCatalog>, gate: Arc<Gate>) -> Option<Self> {
-        let destinations = destinations.clone();
-        (!destinations.watched.is_empty()).then(|| Self {
-            destinations,
-            catalog,
-            gate,
-            assured: Mutex::default(),
-            told: Mutex::default(),
-            tried: Mutex::default(),
-        })
+    pub fn of(unasked: Arc<Unasked>) -> Self {
+        Self { unasked, assured: Mutex::default(), tried: Mutex::default() }
     }
 
     /// Begins with those of a list that is read next.
@@ -119,7 +104,7 @@ impl Foreign {
     }
 
     fn watches(&self, group_id: &str) -> bool {
-        self.destinations.watched.contains(group_id)
+        self.unasked.watched().contains(group_id)
     }
 
     /// Whether it has to be seen to now that they are listed.
@@ -130,23 +115,6 @@ impl Foreign {
             *assured = Some(now);
         }
         due
-    }
-
-    fn is_first(&self, connection_id: &str, why: &'static str) -> bool {
-        let mut told = lock(&self.told);
-        if told.len() >= REMEMBERED {
-            told.clear();
-        }
-        told.insert((connection_id.to_owned(), why))
-    }
-
-    /// The service of that id; one that only Fivetran knows has no more than it.
-    fn service(&self, id: &str) -> Option<Service> {
-        let catalog = self.catalog.current();
-        catalog.get(id).cloned().or_else(|| {
-            let (name, status) = (id.to_owned(), ServiceStatus::Unknown);
-            Some(Service { id: ServiceId::parse(id).ok()?, name, kind: None, status, obstacle: None })
-        })
     }
 }
 
@@ -161,7 +129,7 @@ impl Watcher {
         let Some(foreign) = self.parts.foreign.as_ref().filter(|foreign| foreign.assures(now)) else {
             return;
         };
-        if let Err(error) = self.parts.store.want_lists(&foreign.destinations.watched, now).await {
+        if let Err(error) = self.parts.store.want_lists(foreign.unasked.watched(), now).await {
             tracing::warn!(%error, "could not see to it that watched destinations are listed");
             *lock(&foreign.assured) = None;
         }
@@ -177,7 +145,7 @@ impl Watcher {
             match self.try_to_bring_up(foreign, group, &item, round).await {
                 Ok(()) | Err(Silent::ForNow) => {}
                 Err(Silent::NextTime) => round.is_over = true,
-                Err(Silent::Because(why)) if foreign.is_first(&item.id, why) => {
+                Err(Silent::Because(why)) if foreign.unasked.is_first(&item.id, why) => {
                     tracing::info!(
                         connection = item.id,
                         service = item.service,
@@ -223,17 +191,14 @@ impl Watcher {
                 None => Silent::Because("a link that was requested here has its name"),
             });
         }
-        let service = foreign.service(&item.service).ok_or(Silent::Because("its service is unknown"))?;
+        let unasked = &foreign.unasked;
+        let service = unasked.service(&item.service).ok_or(Silent::Because("its service is unknown"))?;
         let target =
             Target::parse(&item.schema).map_err(|_| Silent::Because("no pattern makes such a name"))?;
-        let named = Named { service: &service, target: &target, group_id: &group.group_id };
-        let channel_id = match channels.owner_of(named, &foreign.destinations) {
-            Owner::Channel(channel_id) => channel_id,
-            Owner::Nobody => return Err(Silent::Because("no channel's schema is called so")),
-            Owner::Several => return Err(Silent::Because("several channels' schemas are called so")),
-        };
-        foreign.may_post_in(channel_id, &item.id, round, now).await?;
-        let team_id = foreign.gate.own_id(now).await.ok_or(Silent::NextTime)?;
+        let channel_id = unasked.channel_of(&service, &target, &group.group_id).map_err(Silent::Because)?;
+        round.may_ask_about(channel_id, &item.id)?;
+        unasked.company_of(channel_id, now).await?;
+        let team_id = unasked.team_id(now).await.ok_or(Silent::NextTime)?;
         let reference = seal::reference().ok_or(Silent::ForNow)?;
         let request = Request {
             service: service.id,
@@ -242,7 +207,7 @@ impl Watcher {
             retired: None,
             target,
             group_id: group.group_id.clone(),
-            destination: foreign.destinations.name_of(&group.group_id).map(str::to_owned),
+            destination: unasked.name_of(&group.group_id).map(str::to_owned),
             slash: SLASH.to_owned(),
             in_direct_message: false,
             confirmed: Confirmed::No,
@@ -295,35 +260,17 @@ pub(super) fn is_paused(item: &Listed) -> bool {
     item.paused || item.status.sync_state == SyncState::Paused
 }
 
-impl Foreign {
-    /// Whether the bot may say something of a connection in a channel unasked. Where a command would be asked
-    /// first, nothing is said.
-    async fn may_post_in(
-        &self,
-        channel_id: &str,
-        connection_id: &str,
-        round: &mut Round,
-        now: Timestamp,
-    ) -> Result<(), Silent> {
-        let allowed = &self.gate.permissions().channels;
-        if !(allowed.is_empty() || allowed.iter().any(|id| id == channel_id)) {
-            return Err(Silent::Because("its channel is not among ALLOWED_CHANNELS"));
-        }
-        if round.tried.contains(connection_id) || round.posts.get(channel_id) >= Some(&IN_A_CHANNEL) {
+impl Round {
+    /// Whether it is a connection's turn, of which Slack is asked then.
+    fn may_ask_about(&mut self, channel_id: &str, connection_id: &str) -> Result<(), Silent> {
+        if self.tried.contains(connection_id) || self.posts.get(channel_id) >= Some(&IN_A_CHANNEL) {
             return Err(Silent::ForNow);
         }
-        if round.asked >= AT_A_TIME {
+        if self.asked >= AT_A_TIME {
             return Err(Silent::NextTime);
         }
-        round.asked += 1;
-        round.tried.insert(connection_id.to_owned());
-        match self.gate.company(channel_id, now).await {
-            Company::Few | Company::Hidden => Ok(()),
-            Company::Many(_) => {
-                Err(Silent::Because("its channel is shared with more than one other organisation"))
-            }
-            // So it will be of the others, each after a while.
-            Company::Untold => Err(Silent::NextTime),
-        }
+        self.asked += 1;
+        self.tried.insert(connection_id.to_owned());
+        Ok(())
     }
 }

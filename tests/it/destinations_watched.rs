@@ -16,17 +16,17 @@ use crate::harness::{
 };
 
 /// Longer than until a destination is listed again in which nothing is the bot's.
-const A_WHILE: Duration = Duration::from_secs(5 * 60 + 31);
+pub(crate) const A_WHILE: Duration = Duration::from_secs(5 * 60 + 31);
 const INFO: &str = "conversations.info";
-const POST: &str = "chat.postMessage";
+pub(crate) const POST: &str = "chat.postMessage";
 const LISTS: &str = "list_page";
 
-fn acme() -> String {
+pub(crate) fn acme() -> String {
     format!("[channels.{CHANNEL}]\ncustomer = \"acme\"\n")
 }
 
 /// A destination, watched or not, and these channels.
-fn config(watch: bool, channels: &str) -> (TempDir, String) {
+pub(crate) fn config(watch: bool, channels: &str) -> (TempDir, String) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("customers.toml");
     let text = format!(
@@ -37,21 +37,21 @@ fn config(watch: bool, channels: &str) -> (TempDir, String) {
     (folder, path)
 }
 
-async fn bot_of(setup: Setup, watch: bool, channels: &str) -> TestBot {
+pub(crate) async fn bot_of(setup: Setup, watch: bool, channels: &str) -> TestBot {
     let (_folder, path) = config(watch, channels);
     setup.with("CONFIG", &path).with("FIVETRAN_GROUP_ID", "").start().await
 }
 
-async fn bot(channels: &str) -> TestBot {
+pub(crate) async fn bot(channels: &str) -> TestBot {
     bot_of(Setup::new().await, true, channels).await
 }
 
 /// Somebody makes a connection in Fivetran, and it works.
-fn made_elsewhere(bot: &TestBot, schema: &str) -> String {
+pub(crate) fn made_elsewhere(bot: &TestBot, schema: &str) -> String {
     bot.fivetran.seed_connection("stripe", schema, "connected")
 }
 
-fn posted(bot: &TestBot) -> Vec<Message> {
+pub(crate) fn posted(bot: &TestBot) -> Vec<Message> {
     bot.slack.messages()
 }
 
@@ -387,7 +387,7 @@ async fn one_of_ours_that_breaks_after_it_was_watched_says_so_in_its_message() {
 }
 
 /// A program on this engine that watches, beside a connection that has lost its access.
-fn program(engine: Engine, outside: &Outside, path: &str) -> crate::harness::Program {
+pub(crate) fn program(engine: Engine, outside: &Outside, path: &str) -> crate::harness::Program {
     engine
         .program(outside)
         .with("SLACK_BOT_TOKEN", BOT_TOKEN)
@@ -395,7 +395,7 @@ fn program(engine: Engine, outside: &Outside, path: &str) -> crate::harness::Pro
         .with("FIVETRAN_GROUP_ID", "")
 }
 
-fn breaks(outside: &Outside, service: &str) {
+pub(crate) fn breaks(outside: &Outside, service: &str) {
     let id = outside.fivetran.seed_connection(service, &format!("acme_{service}"), "connected");
     outside.fivetran.break_with(&id, ["reconnect", "Reconnect", ""]);
 }

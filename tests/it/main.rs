@@ -76,6 +76,7 @@ mod sweep;
 mod sync;
 mod takeover;
 mod turns;
+mod unasked;
 mod unhurried;
 mod verbs;
 mod waiting;
