@@ -279,6 +279,13 @@ async fn the_sandbox_needs_nothing_and_shows_the_link() {
     assert_eq!(output.stdout.matches("auth=").count(), 1, "the link is there once");
     let unslashed = program.run(&["sandbox", "--once", "connect-card adwords x"]).await;
     assert_refused(&unslashed, 2, &["starts with a slash"]);
+    let several = "/connect-card google_ads acme_ads, stripe acme_stripe";
+    let several = program.run(&["sandbox", "--once", several]).await;
+    assert_eq!((several.code, several.stderr.as_str()), (0, ""), "{several:?}");
+    assert!(
+        several.stdout.contains("[ Connect Stripe ]") && !several.stdout.contains("auth="),
+        "{several:?}"
+    );
     let nonsense = program.run(&["sandbox", "--once", "/connect-card nonsense x"]).await;
     assert_eq!(nonsense.code, 1, "{nonsense:?}");
     assert!(
@@ -288,6 +295,7 @@ async fn the_sandbox_needs_nothing_and_shows_the_link() {
     for (typed, shown) in [
         ("/connect-card doctor", "Nothing that I can see is amiss."),
         ("/connect-card list", "links in this channel"),
+        ("/connect-card google_ads, stripe acme", "acme_stripe"),
         ("/connect-card", "A form opens for U0ALICE"),
     ] {
         let looked = program.run(&["sandbox", "--once", typed]).await;

@@ -134,7 +134,7 @@ impl Bot {
         }
     }
 
-    /// Whether one of its commands is still open.
+    /// Whether one of its commands is still open, or a message not as it should be.
     pub(super) async fn is_open(&self) -> bool {
         let (answer, wait) = oneshot::channel();
         self.asked.send(Asked::IsOpen(answer)).await.is_ok() && wait.await.unwrap_or(false)

@@ -45,7 +45,7 @@ pub(super) enum Word {
     Failed(String),
     /// It is done.
     Done,
-    /// Whether a command is still open.
+    /// Whether a command is still open, or a message not as it should be.
     Open(bool),
 }
 
@@ -79,7 +79,8 @@ pub async fn run() -> Exit {
             Ok(Some(Order::IsOpen)) => {
                 // The database is the only one who knows.
                 let census = app.store.census(clock.now()).await;
-                say(&Word::Open(census.is_ok_and(|census| census.oldest_open.is_some())));
+                let is_open = census.is_ok_and(|census| census.oldest_open.is_some() || census.behind > 0);
+                say(&Word::Open(is_open));
             }
             Ok(Some(Order::Start { .. })) | Err(_) => return Exit::Failed,
             Ok(None) => break,

@@ -20,6 +20,7 @@ use crate::command::places::{Destinations, NO_DEFAULTS};
 use crate::command::surface::Surface;
 use crate::command::{self, Command, Vocabulary};
 use crate::fivetran::catalog::Catalog;
+use crate::reply::onboarding::CONNECT;
 
 /// Longest wait for a command to end, in `--once`.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -47,6 +48,7 @@ pub(super) struct Terminal<'a> {
 #[derive(Clone)]
 struct Button {
     message: Message,
+    block: Option<String>,
     action: String,
     label: String,
 }
@@ -72,22 +74,40 @@ impl<'a> Terminal<'a> {
             return Exit::Failed;
         }
         let end = tokio::time::Instant::now() + PATIENCE;
-        while !self.has_link() && tokio::time::Instant::now() < end && self.stage.bot.is_open().await {
+        let wanted = Wanted::of(typed);
+        while !self.has(wanted) && tokio::time::Instant::now() < end && self.stage.bot.is_open().await {
             tokio::time::sleep(GLANCE).await;
         }
         self.catch_up();
-        if !self.has_link() {
-            return if only_looks(typed) { Exit::Well } else { Exit::Failed };
+        if !self.has(wanted) {
+            return if wanted == Wanted::Nothing { Exit::Well } else { Exit::Failed };
         }
-        say(
-            "The stand-ins stop now, so the link stops working. To play the customer, run connect-card sandbox\n\
-             without --once, type the same command, and open its link in a browser.",
-        );
+        say(match wanted {
+            Wanted::Nothing | Wanted::Link => {
+                "The stand-ins stop now, so the link stops working. To play the customer, run connect-card sandbox\n\
+                 without --once, type the same command, and open its link in a browser."
+            }
+            Wanted::Buttons(_) => {
+                "The stand-ins stop now, so the buttons stop working. To play the customer, run connect-card sandbox\n\
+                 without --once, type the same command, and press them in a browser."
+            }
+        });
         Exit::Well
     }
 
-    fn has_link(&self) -> bool {
-        self.stage.slack.messages().iter().any(|message| link_of(message).is_some())
+    /// Whether it stands in the channel. A link counts where none was expected, too.
+    fn has(&self, wanted: Wanted) -> bool {
+        let messages = self.stage.slack.messages();
+        match wanted {
+            Wanted::Nothing | Wanted::Link => messages.iter().any(|message| link_of(message).is_some()),
+            Wanted::Buttons(count) => {
+                let in_channel = messages.iter().filter(|it| it.visibility == Visibility::Channel);
+                let connects = |(_, it): &(Option<&str>, &Value)| {
+                    it.pointer("/action_id").and_then(Value::as_str) == Some(CONNECT)
+                };
+                in_channel.map(|message| elements(message).filter(connects).count()).max() >= Some(count)
+            }
+        }
     }
 
     /// Sends a slash command and shows its acknowledgement; false unless it was 200.
@@ -127,14 +147,13 @@ impl<'a> Terminal<'a> {
     fn offer(&self, message: &Message) {
         let mut on_show = self.on_show();
         let Some(on_show) = on_show.as_mut() else { return };
-        let blocks = message.payload.get("blocks").and_then(Value::as_array).into_iter().flatten();
-        for element in blocks.filter_map(|block| block.get("elements")?.as_array()).flatten() {
+        for (block, element) in elements(message) {
             let word = |path| element.pointer(path).and_then(Value::as_str);
             let (action, label) = (word("/action_id"), word("/text/text"));
             if let (None, Some(action), Some(label)) = (word("/url"), action, label) {
-                let (action, label) = (action.to_owned(), label.to_owned());
+                let (block, action, label) = (block.map(str::to_owned), action.to_owned(), label.to_owned());
                 say(&indented(&format!("[{label}]: type press {}", on_show.len() + 1)));
-                on_show.push(Button { message: message.clone(), action, label });
+                on_show.push(Button { message: message.clone(), block, action, label });
             }
         }
     }
@@ -147,11 +166,11 @@ impl<'a> Terminal<'a> {
     async fn press(&self, number: &str) {
         let place = number.trim().parse::<usize>().ok().and_then(|number| number.checked_sub(1));
         let button = place.and_then(|place| self.on_show().as_ref()?.get(place).cloned());
-        let Some(Button { message, action, label }) = button else {
+        let Some(Button { message, block, action, label }) = button else {
             return say("There's no button of that number.");
         };
         say(&format!("{USER} presses [{label}] in {}.", self.place(&message)));
-        let used = Used { action_id: &action, ..Used::default() };
+        let used = Used { action_id: &action, block_id: block.as_deref(), ..Used::default() };
         let pressed =
             self.stage.with_slack(async |slack, bot| slack.use_in_message(bot, &message, used, USER).await);
         if let Err(error) = pressed.await {
@@ -282,28 +301,45 @@ impl<'a> Terminal<'a> {
     }
 }
 
-/// Whether a slash command is one after which no link can come: it is answered in its acknowledgement, as
-/// `doctor` is, by a question or by a form.
-fn only_looks(typed: &str) -> bool {
-    let (slash, words) = typed.split_once(char::is_whitespace).unwrap_or((typed, ""));
-    let (catalog, destinations) = (Catalog::built_in(), Destinations::default());
-    let slash = Surface::Slack(slash);
-    let vocabulary = Vocabulary {
-        slash,
-        catalog: &catalog,
-        destinations: &destinations,
-        channel: &NO_DEFAULTS,
-        bundles: &NO_BUNDLES,
-    };
-    words.trim().is_empty()
-        || match command::parse(words, &vocabulary) {
+/// What comes of a slash command in the channel, if all goes well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wanted {
+    /// Nothing: it is answered in its acknowledgement, as `doctor` is, by a question or by a form.
+    Nothing,
+    /// A link.
+    Link,
+    /// One message with so many buttons, by which one sees a link.
+    Buttons(usize),
+}
+
+impl Wanted {
+    fn of(typed: &str) -> Self {
+        let (slash, words) = typed.split_once(char::is_whitespace).unwrap_or((typed, ""));
+        let catalog = Catalog::built_in();
+        // Which one it is changes nothing of what comes.
+        let destinations =
+            Destinations { default_group: Some("default".to_owned()), ..Destinations::default() };
+        let slash = Surface::Slack(slash);
+        let vocabulary = Vocabulary {
+            slash,
+            catalog: &catalog,
+            destinations: &destinations,
+            channel: &NO_DEFAULTS,
+            bundles: &NO_BUNDLES,
+        };
+        if words.trim().is_empty() {
+            return Self::Nothing;
+        }
+        match command::parse(words, &vocabulary) {
             Ok(
                 Command::Doctor | Command::Help | Command::List | Command::Services(_) | Command::Status(_),
-            ) => true,
+            ) => Self::Nothing,
             // Its names are shown first.
-            Ok(Command::Onboard(several)) => several.asks,
-            _ => false,
+            Ok(Command::Onboard(several)) if several.asks => Self::Nothing,
+            Ok(Command::Onboard(several)) => Self::Buttons(several.onboard.sources.len()),
+            _ => Self::Link,
         }
+    }
 }
 
 /// When this process is to end: Ctrl-C, a polite kill, or the end of its terminal.
@@ -312,6 +348,16 @@ pub(super) async fn interrupted() {
     let mut signals: Vec<_> = kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect();
     let any = signals.iter_mut().map(|signal| Box::pin(signal.recv()));
     let _ = futures_util::future::select_all(any).await;
+}
+
+/// The elements of a message that can be used, each with its block's id.
+fn elements(message: &Message) -> impl Iterator<Item = (Option<&str>, &Value)> {
+    let blocks = message.payload.get("blocks").and_then(Value::as_array).into_iter().flatten();
+    blocks.flat_map(|block| {
+        let id = block.get("block_id").and_then(Value::as_str);
+        let row = block.get("elements").and_then(Value::as_array).into_iter().flatten();
+        row.chain(block.get("accessory")).map(move |element| (id, element))
+    })
 }
 
 /// The link behind the first button of a message that the whole channel sees.
