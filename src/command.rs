@@ -149,7 +149,8 @@ pub fn parse(typed: &str, vocabulary: &Vocabulary<'_>) -> Result<Command, UsageE
         return Err(UsageError::Italic { bare, quoted });
     }
     match &command {
-        Command::Connect(request) => is_meant(typed, request, vocabulary.catalog)?,
+        Command::Connect(request) => is_meant(typed, request, vocabulary.catalog)
+            .map_err(|error| or_both(error, &typed::text(typed), vocabulary))?,
         Command::Onboard(several) => all_are_meant(typed, several, vocabulary.catalog)?,
         _ => {}
     }
@@ -166,6 +167,23 @@ fn is_meant(typed: &str, request: &Request, catalog: &Catalog) -> Result<(), Usa
         return Err(UsageError::Doubtful { word, what, quoted });
     }
     Ok(())
+}
+
+/// Adds to a doubt about a service's name in a schema's place that both services may be meant.
+fn or_both(error: UsageError, text: &str, vocabulary: &Vocabulary<'_>) -> UsageError {
+    match error {
+        UsageError::Doubtful { word, what: Doubt::Service { name, .. }, quoted } => {
+            let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
+            let both = several::without_commas(&words, vocabulary).and_then(|error| match error {
+                UsageError::CommasMissing { instead: line } | UsageError::CustomerMissing { line } => {
+                    Some(line)
+                }
+                _ => None,
+            });
+            UsageError::Doubtful { word, what: Doubt::Service { name, both }, quoted }
+        }
+        other => other,
+    }
 }
 
 /// The same of several, and of italics.
@@ -198,7 +216,7 @@ fn doubt(request: &Request, catalog: &Catalog) -> Option<(String, Doubt)> {
     } else {
         // Many call a schema after its own service.
         let other = catalog.get(&word).filter(|service| service.id != request.service)?;
-        Doubt::Service(other.name.clone())
+        Doubt::Service { name: other.name.clone(), both: None }
     };
     Some((word, what))
 }
@@ -232,15 +250,26 @@ fn parse_text(text: &str, vocabulary: &Vocabulary<'_>) -> Result<Command, UsageE
         [verb, rest @ ..] if verb.eq_ignore_ascii_case("services") => {
             Ok(Command::Services(searched(rest).join(" ")))
         }
-        words => match several::parse(words, vocabulary) {
-            Some(read) => read.map(|read| match read {
-                Read::One(request) => Command::Connect(request),
-                Read::Several(several) => Command::Onboard(several),
-            }),
-            None => match verbs::misspelt(words, vocabulary) {
-                Some(error) => Err(error),
-                None => connect::parse(words, vocabulary).map(Command::Connect),
-            },
+        words => named(words, vocabulary).map_err(|error| match error {
+            // What would be one word, or one customer, may rather be several services.
+            UsageError::SpacedSchema { .. } | UsageError::BadCustomer { .. } => {
+                several::without_commas(words, vocabulary).unwrap_or(error)
+            }
+            other => other,
+        }),
+    }
+}
+
+/// One service or several, by their names.
+fn named(words: &[&str], vocabulary: &Vocabulary<'_>) -> Result<Command, UsageError> {
+    match several::parse(words, vocabulary) {
+        Some(read) => read.map(|read| match read {
+            Read::One(request) => Command::Connect(request),
+            Read::Several(several) => Command::Onboard(several),
+        }),
+        None => match verbs::misspelt(words, vocabulary) {
+            Some(error) => Err(error),
+            None => connect::parse(words, vocabulary).map(Command::Connect),
         },
     }
 }

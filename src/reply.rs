@@ -136,11 +136,17 @@ pub fn unsure() -> SlackMessageContent {
     sentences(UNSURE)
 }
 
-/// All that can be typed, after `slash` (the slash command as this workspace calls it).
+/// All that can be typed, after `slash` (the slash command as this workspace calls it). `has_form`: whether it opens
+/// a form where nothing is typed after it.
 #[must_use]
-pub fn help(slash: Surface<'_>) -> SlackMessageContent {
+pub fn help(slash: Surface<'_>, has_form: bool) -> SlackMessageContent {
     let mut text = String::from("What you can type:");
     let mut lines = Mrkdwn::default().raw("*What you can type*");
+    if has_form {
+        let does = "opens a form to choose from";
+        let _ = write!(text, "\n{slash}: {does}");
+        lines = lines.raw("\n• ").code(&slash.to_string()).raw("  ").text(does);
+    }
     for verb in VERBS {
         let _ = write!(text, "\n{slash} {}: {}", verb.usage, verb.does);
         lines = lines.raw("\n• ").code(&format!("{slash} {}", verb.usage)).raw("  ").text(verb.does);

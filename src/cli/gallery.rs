@@ -197,7 +197,8 @@ impl Gallery<'_> {
         }
         self.message("not-accepted", reply::not_accepted());
         self.message("unsure", reply::unsure());
-        self.message("help", reply::help(Surface::of(&sample.slash)));
+        self.message("help", reply::help(Surface::of(&sample.slash), true));
+        self.message("help-without-form", reply::help(Surface::of(&sample.slash), false));
     }
 
     fn waits(&mut self) {

@@ -177,6 +177,11 @@ pub enum UsageError {
         /// How many.
         count: usize,
     },
+    /// Several services with no commas between them.
+    CommasMissing {
+        /// What to type instead.
+        instead: String,
+    },
     /// Of several services some have a schema of their own, and others have none.
     Mixed {
         /// What to type, with words to fill in.
@@ -244,8 +249,13 @@ pub enum UsageError {
 pub enum Doubt {
     /// One of the commands.
     Verb,
-    /// Another service: its name.
-    Service(String),
+    /// Another service.
+    Service {
+        /// Its name.
+        name: String,
+        /// What to type if both services are meant, perhaps with a word to fill in.
+        both: Option<String>,
+    },
     /// A word for a schema, or for none.
     NoName,
 }

@@ -4,6 +4,7 @@
 //! Owns what their connections are called, and when that has to be shown before anything is made. Pure; how
 //! a list is told from other texts is `list`'s, and the words of any reply are [`crate::reply`]'s.
 
+mod commas;
 mod list;
 
 use std::borrow::Cow;
@@ -15,6 +16,7 @@ use super::naming::{Customer, Schema, Template, Unfilled, Words};
 use super::{UsageError, Verb, Vocabulary, echo, help, is_little_word, meant, verbs};
 use crate::fivetran::catalog::{Catalog, Service, ServiceId};
 use crate::work::{MOST_SOURCES, Onboard, Request};
+pub use commas::without_commas;
 
 /// Its line in help.
 pub const VERB: Verb = Verb {
@@ -68,7 +70,7 @@ pub fn taken(name: &str, catalog: &Catalog) -> Option<Taken> {
 }
 
 /// Reads `SERVICE, SERVICE [CUSTOMER] [to DESTINATION]`, `SERVICE SCHEMA, SERVICE SCHEMA` or
-/// `BUNDLE [CUSTOMER]`. `None` for any other text, which means what it means as one command.
+/// `BUNDLE [CUSTOMER]`; a bundle can stand among services too. `None` for any other text, which means what it means as one command.
 #[must_use]
 pub fn parse(words: &[&str], vocabulary: &Vocabulary<'_>) -> Option<Result<Read, UsageError>> {
     let (said, destination) = connect::with_destination(words, vocabulary.destinations);
@@ -105,14 +107,17 @@ fn services<'a>(words: &[&'a str], vocabulary: &Vocabulary<'a>) -> Option<(Optio
     let (first, customer) = words.split_first()?;
     match vocabulary.bundles.called(first) {
         // A service wins over a bundle of its name, which CONFIG cannot know of.
-        Some((name, services)) if !connect::begins_with_service(words, vocabulary.catalog) => {
+        Some((name, services))
+            if !customer.first().is_some_and(|word| word.starts_with(','))
+                && !connect::begins_with_service(words, vocabulary.catalog) =>
+        {
             let items = services.iter().map(|id| {
                 let found = connect::found(id.as_str(), vocabulary.catalog);
                 Item { service: id.to_string(), found, behind: Vec::new() }
             });
             Some((Some(name), List { items: items.collect(), customer: customer.to_vec() }))
         }
-        _ => list::read(words, vocabulary.catalog).map(|list| (None, list)),
+        _ => list::read(words, vocabulary.catalog, vocabulary.bundles).map(|list| (None, list)),
     }
 }
 

@@ -25,7 +25,8 @@ const SERVICES_SHOWN: usize = 8;
 #[must_use]
 pub fn usage(error: &UsageError, slash: Surface<'_>) -> SlackMessageContent {
     match error {
-        UsageError::Incomplete => help(slash),
+        // Where a form can be opened, it is.
+        UsageError::Incomplete => help(slash, false),
         error => sentences(&usage_sentence(error, slash)),
     }
 }
@@ -70,6 +71,7 @@ fn lines(error: &UsageError) -> Vec<String> {
         | UsageError::Dangling { instead, .. } => instead.clone(),
         UsageError::ServiceFirst { instead }
         | UsageError::Unparted { instead }
+        | UsageError::CommasMissing { instead }
         | UsageError::CustomerUnused { instead, .. }
         | UsageError::MisspeltBundle { instead, .. }
         | UsageError::Repeated { instead } => Some(instead.clone()),
@@ -210,6 +212,7 @@ pub fn usage_sentence(error: &UsageError, slash: Surface<'_>) -> String {
             usage_sentence(error, Surface::of(&before))
         }
         UsageError::TooMany { count } => several::too_many(*count),
+        UsageError::CommasMissing { instead } => several::commas_missing(instead, slash),
         UsageError::Mixed { line } => several::mixed(slash, line),
         UsageError::CustomerMissing { line } => several::customer_missing(slash, line),
         UsageError::BadCustomer { name, instead } => several::bad_customer(name, instead.as_deref(), slash),
@@ -227,14 +230,18 @@ pub fn usage_sentence(error: &UsageError, slash: Surface<'_>) -> String {
 
 /// A word where the schema stands that is rather something else.
 fn doubtful(word: &str, what: &Doubt, quoted: &str, slash: Surface<'_>) -> String {
+    let both = match what {
+        Doubt::Service { both: Some(both), .. } => format!(" For both services: {slash} {both}"),
+        _ => String::new(),
+    };
     let what = match what {
         Doubt::Verb => format!("“{word}” is one of my commands"),
-        Doubt::Service(name) => format!("“{word}” is a service too ({})", cut(name, 60)),
+        Doubt::Service { name, .. } => format!("“{word}” is a service too ({})", cut(name, 60)),
         Doubt::NoName => format!("“{word}” doesn't look like the name of a schema"),
     };
     format!(
         "{what}, and a schema can't be renamed later, so I didn't create anything. If it's what you want, put it in \
-         quotes: {slash} {quoted}"
+         quotes: {slash} {quoted}{both}"
     )
 }
 

@@ -151,7 +151,7 @@ impl Commands {
         deadline: Deadline,
     ) -> (Answer, Option<SlackMessageContent>) {
         if self.asks_for_help(&typed.text, deadline).await {
-            return (Answer::Replied, Some(reply::help(Surface::of(&typed.command))));
+            return (Answer::Replied, Some(self.help(&typed)));
         }
         let person = Person {
             user_id: typed.user_id.clone(),
@@ -165,6 +165,10 @@ impl Commands {
             Err(refused) => return (Answer::Replied, Some(reply::refused(&refused))),
         }
         self.read(key, typed, false, deadline).await
+    }
+
+    fn help(&self, typed: &SlashCommand) -> SlackMessageContent {
+        reply::help(Surface::of(&typed.command), self.forms.can_open(typed))
     }
 
     async fn asks_for_help(&self, text: &str, deadline: Deadline) -> bool {
@@ -219,7 +223,7 @@ impl Commands {
     ) -> (Answer, SlackMessageContent) {
         let replied = |content| (Answer::Replied, content);
         let (work, progress) = match command {
-            Command::Help => return replied(reply::help(Surface::of(&typed.command))),
+            Command::Help => return replied(self.help(&typed)),
             Command::Services(words) => {
                 let found = services::find(&words, &self.words.catalog.current(), services::SHOWN);
                 return replied(services_reply::services(&found, &words, &typed.command));

@@ -406,6 +406,7 @@ async fn words_that_are_no_command_are_answered_in_the_acknowledgement_alone() {
         alice: /connect-card help
           only alice sees:
               *What you can type*
+              • `/connect-card`  opens a form to choose from
               • `/connect-card SERVICE SCHEMA`  posts a link for your customer to connect SERVICE; its data
               goes to SCHEMA
               • `/connect-card SERVICE, SERVICE CUSTOMER`  posts one message with a link for each SERVICE,

@@ -221,7 +221,7 @@ fn every_reply_keeps_slacks_limits_with_the_longest_of_everything() {
     }
     assert_fits(reply::not_accepted(), "not accepted");
     assert_fits(reply::unsure(), "unsure");
-    assert_fits(reply::help(Surface::Slack(&format!("/{}", "c".repeat(31)))), "help");
+    assert_fits(reply::help(Surface::Slack(&format!("/{}", "c".repeat(31))), true), "help");
 }
 
 #[test]

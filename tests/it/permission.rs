@@ -86,6 +86,7 @@ async fn guests_and_outsiders_are_refused_unless_they_ask_for_help() {
         guest: /connect-card  Help
           only guest sees:
               *What you can type*
+              • `/connect-card`  opens a form to choose from
               • `/connect-card SERVICE SCHEMA`  posts a link for your customer to connect SERVICE; its data
               goes to SCHEMA
               • `/connect-card SERVICE, SERVICE CUSTOMER`  posts one message with a link for each SERVICE,

@@ -3,7 +3,8 @@
 //! Owns the commas, the word `and`, and what stands behind a service. A text that is no such list is left
 //! alone: it means what it means as one command. Pure. Must not know what a connection is called.
 
-use crate::command::connect::{Found, first, found};
+use crate::command::bundle::Bundles;
+use crate::command::connect::{Found, begins_with_service, first, found};
 use crate::command::{is_quote, verbs};
 use crate::fivetran::catalog::{Catalog, Resolution};
 
@@ -37,8 +38,8 @@ pub(super) struct List<'a> {
     pub(super) customer: Vec<&'a str>,
 }
 
-/// Reads a list of services; `None` for any other text.
-pub(super) fn read<'a>(words: &[&'a str], catalog: &Catalog) -> Option<List<'a>> {
+/// Reads a list of services, in which a bundle's name stands for its own; `None` for any other text.
+pub(super) fn read<'a>(words: &[&'a str], catalog: &Catalog, bundles: &'a Bundles) -> Option<List<'a>> {
     // The address of somebody's database, with its password.
     if words.iter().any(|word| word.contains("://")) {
         return None;
@@ -47,6 +48,7 @@ pub(super) fn read<'a>(words: &[&'a str], catalog: &Catalog) -> Option<List<'a>>
     if parts.len() < 2 {
         return None;
     }
+    let parts: Vec<_> = parts.into_iter().flat_map(|part| spelt_out(part, catalog, bundles)).collect();
     let looked_up = parts.iter().take(LOOKED_UP).map(|part| Item::of(part, catalog));
     let others = parts.iter().skip(LOOKED_UP).map(|part| Item::unknown(part));
     let mut items: Vec<_> = looked_up.chain(others).collect();
@@ -102,6 +104,19 @@ fn parts<'a>(words: &[&'a str], catalog: &Catalog) -> Vec<Vec<&'a str>> {
     parts
 }
 
+/// A bundle's services in the place of its name; what stands behind that is behind the last of them.
+fn spelt_out<'a>(part: Vec<&'a str>, catalog: &Catalog, bundles: &'a Bundles) -> Vec<Vec<&'a str>> {
+    let Some((name, behind)) = part.split_first() else { return vec![part] };
+    match bundles.called(name) {
+        Some((_, services)) if !begins_with_service(&part, catalog) => {
+            let mut parts: Vec<_> = services.iter().map(|id| vec![id.as_str()]).collect();
+            parts.iter_mut().next_back().into_iter().for_each(|last| last.extend(behind));
+            parts
+        }
+        _ => vec![part],
+    }
+}
+
 /// Two services with `and` between them, where no service is called by all of it. Without a comma
 /// before, both have to be known.
 fn apart<'a, 'w>(
@@ -126,7 +141,7 @@ fn apart<'a, 'w>(
     })
 }
 
-fn is_and(word: &str) -> bool {
+pub(super) fn is_and(word: &str) -> bool {
     AND.iter().any(|and| word.eq_ignore_ascii_case(and))
 }
 
@@ -153,17 +168,21 @@ fn is_list(items: &[Item<'_>], catalog: &Catalog) -> bool {
     }
 }
 
+/// The service whose name the first words are, and how many: the longest name wins, `Facebook Pages` before
+/// `Facebook`.
+pub(super) fn service_at_start(words: &[&str], catalog: &Catalog) -> Option<(usize, Found)> {
+    let mut counts = (1..=words.len().min(NAME_WORDS)).rev();
+    counts.find_map(|count| Some((count, found(&first(words, count), catalog)?)))
+}
+
 impl<'a> Item<'a> {
-    /// The longest name wins: `Facebook Pages` before `Facebook`.
     fn of(words: &[&'a str], catalog: &Catalog) -> Self {
-        let known = (1..=words.len().min(NAME_WORDS)).rev().find_map(|count| {
-            let service = first(words, count);
-            found(&service, catalog).map(|found| (count, service, found))
-        });
-        match known {
-            Some((count, service, found)) => {
-                Self { service, found: Some(found), behind: words.iter().skip(count).copied().collect() }
-            }
+        match service_at_start(words, catalog) {
+            Some((count, found)) => Self {
+                service: first(words, count),
+                found: Some(found),
+                behind: words.iter().skip(count).copied().collect(),
+            },
             None => Self::unknown(words),
         }
     }

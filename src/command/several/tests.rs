@@ -1,6 +1,7 @@
 //! Tests of several services at once: what a list or a bundle's name comes to.
 
 mod as_typed;
+mod commas;
 
 use super::*;
 use crate::command::bundle::{Bundles, NO_BUNDLES};

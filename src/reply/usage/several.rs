@@ -15,6 +15,10 @@ pub(super) fn too_many(count: usize) -> String {
     )
 }
 
+pub(super) fn commas_missing(instead: &str, slash: Surface<'_>) -> String {
+    format!("Put commas between services: {slash} {instead}")
+}
+
 pub(super) fn mixed(slash: Surface<'_>, line: &str) -> String {
     format!("Some of these services have a schema and some don't. Type one for each: {slash} {line}")
 }

@@ -71,6 +71,7 @@ pub(super) fn errors(long: &Lengths, service: &Service) -> Option<Vec<(&'static 
     Some(vec![
         ("several-one-wrong", in_list()?),
         ("several-too-many", UsageError::TooMany { count: if long.longest { 1500 } else { 23 } }),
+        ("several-commas-missing", UsageError::CommasMissing { instead: with(&customer) }),
         ("several-mixed", UsageError::Mixed { line: each() }),
         ("several-customer-missing", UsageError::CustomerMissing { line: with("CUSTOMER") }),
         (

@@ -104,7 +104,16 @@ pub(super) fn errors(
         ("unparted", UsageError::Unparted { instead: instead() }),
         ("doubtful-verb", doubtful("status", Doubt::Verb)),
         ("doubtful-no-name", doubtful("none", Doubt::NoName)),
-        ("doubtful-service", doubtful("stripe", Doubt::Service(request.service_name.clone()))),
+        (
+            "doubtful-service",
+            doubtful(
+                "stripe",
+                Doubt::Service {
+                    name: request.service_name.clone(),
+                    both: Some(format!("{}, stripe CUSTOMER{rest}", request.service)),
+                },
+            ),
+        ),
         ("service-first", UsageError::ServiceFirst { instead: instead() }),
         (
             "service-not-allowed",
