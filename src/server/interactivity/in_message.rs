@@ -31,6 +31,11 @@ impl Press {
         } else if link.state == State::Waiting && route.clock.now() < link.expires_at {
             // Pressed in a client that does not show the new link yet.
             return Ok(Feedback::ephemeral(ask::renewed_already()));
+        } else if !link.state.is_over()
+            && let Some(found) = self.found(route, &link)
+        {
+            // The link goes into the message that offers it.
+            found.await?;
         }
         Ok(match renew::pressed(&link, &self.user_id) {
             Ok((work, progress)) => {
@@ -46,10 +51,10 @@ impl Press {
     }
 
     /// Whether the press came from the very message of the link. No other message is in the same place,
-    /// whatever Slack tells of the workspace. Of an onboarding there may be a copy whose place was never
-    /// heard of: no link stands in it, and a button with this value is ours.
+    /// whatever Slack tells of the workspace. Of an onboarding, and of what nobody asked for, there may be a copy
+    /// whose place was never heard of: no link stands in it, and a button with this value is ours.
     fn is_in_message_of(&self, link: &Link) -> bool {
-        if link.onboarding.is_some() {
+        if link.onboarding.is_some() || link.requester.is_none() {
             return link.channel_id == self.pressed_in;
         }
         let here = |it: &Place| it.channel == self.pressed_in && Some(&it.ts) == self.message_ts.as_ref();
@@ -58,13 +63,24 @@ impl Press {
 
     /// A message of which nobody knew where it stands is kept up to date from now on. Nobody waits for that.
     fn note_place(&self, route: &Interactivity, link: &Link) {
-        let (None, Some(ts)) = (&link.message, &self.message_ts) else { return };
-        let place = Place { channel: self.pressed_in.clone(), ts: ts.clone() };
-        let (store, message, now) = (route.store.clone(), link.message_id.clone(), route.clock.now());
+        let Some(found) = self.found(route, link) else { return };
+        let message = link.message_id.clone();
         tokio::spawn(async move {
-            if let Err(error) = store.found_message(&message, &place, None, now).await {
+            if let Err(error) = found.await {
                 tracing::warn!(message, %error, "could not record where a message stands");
             }
         });
+    }
+
+    /// Records where such a message stands; `None` if that is known.
+    fn found(
+        &self,
+        route: &Interactivity,
+        link: &Link,
+    ) -> Option<impl Future<Output = Result<(), StoreError>> + Send + use<>> {
+        let (None, Some(ts)) = (&link.message, &self.message_ts) else { return None };
+        let place = Place { channel: self.pressed_in.clone(), ts: ts.clone() };
+        let (store, message, now) = (route.store.clone(), link.message_id.clone(), route.clock.now());
+        Some(async move { store.found_message(&message, &place, None, now).await })
     }
 }
