@@ -10,6 +10,7 @@ use connect_card::reply::home::{EVERYBODYS, EXPORT};
 use connect_card::reply::live::RENEW;
 use connect_card::reply::onboarding::CONNECT;
 use jiff::Timestamp;
+use stand_ins::fivetran::GROUP_ID;
 use stand_ins::slack::{Message, Used, Visibility};
 use tempfile::TempDir;
 
@@ -29,6 +30,7 @@ fn config(began: Timestamp) -> (TempDir, String) {
     let at = (began - jiff::SignedDuration::from_hours(1)).to_zoned(jiff::tz::TimeZone::UTC);
     let text = format!(
         "schema = \"{{customer}}_{{service}}\"\n\
+         [destinations.warehouse]\ngroup_id = \"{GROUP_ID}\"\nwatch = true\n\
          [bundles.onboarding]\nservices = [\"google_ads\", \"hubspot\", \"facebook_ads\"]\n\
          [services.google_ads]\nsync_frequency = 60\nhide_setup_guide = true\n\
          [digest]\nto = \"channels\"\nday = \"{}\"\nat = \"{}\"\n\
@@ -58,7 +60,7 @@ impl Week {
     async fn begins() -> Self {
         let began = connect_card::clock::Clock::default().now();
         let (folder, config) = config(began);
-        let bot = Setup::new().await.with("CONFIG", &config).start().await;
+        let bot = Setup::new().await.with("CONFIG", &config).with("FIVETRAN_GROUP_ID", "").start().await;
         Self { bot, began, board: Board::new(began), browser: Browser::default(), _folder: folder }
     }
 
@@ -188,8 +190,9 @@ fn message_in(bot: &TestBot, channel: &str) -> Message {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn three_customers_and_eight_sources_read_as_in_the_golden_file() {
     let mut week = Week::begins().await;
-    // Somebody has used the name before, for another service.
+    // Somebody has used the name before, for another service; and initech's first source is older than the bot.
     let _ = week.bot.fivetran.seed_connection("stripe", "globex_hubspot", "connected");
+    let _ = week.bot.fivetran.seed_connection("mailchimp", "initech_mailchimp", "connected");
 
     week.board.day("Monday");
     week.types(USER, ACME, "onboarding").await;
@@ -230,6 +233,14 @@ async fn three_customers_and_eight_sources_read_as_in_the_golden_file() {
     week.presses(OUTSIDER, &renewed, RENEW).await;
     let link = link_of(&message_in(&week.bot, INITECH)).expect("a link");
     week.signs_in(&link, "carol signs in to Shopify").await;
+    week.board.happens("initech's Mailchimp, which somebody connected in Fivetran itself, loses its access");
+    week.bot.connection_breaks("initech_mailchimp", "The password was changed");
+    week.bot.passes(Duration::from_secs(3600)).await;
+    week.board.look(&week.bot);
+    let broken = message_in(&week.bot, INITECH);
+    week.presses(OUTSIDER, &broken, RENEW).await;
+    let link = link_of(&message_in(&week.bot, INITECH)).expect("a link");
+    week.signs_in(&link, "carol signs in to Mailchimp again").await;
     week.homes().await;
 
     week.comes(4, 10, "Friday, 10:00").await;
