@@ -159,6 +159,8 @@ impl Gallery<'_> {
                 what,
             }),
         };
+        let watched: Vec<_> = [What::BroughtUp, What::LetGo].into_iter().map(line).collect();
+        self.message("audit-watched", audit::lines(&watched, 0, *now).0);
         let lines: Vec<_> = whats.into_iter().map(line).collect();
         let (one, _) = audit::lines(lines.get(..1).unwrap_or_default(), 0, *now);
         self.message("audit-line", one);

@@ -51,7 +51,7 @@ fn lines_in(slack: &SlackStandIn, channel: &str) -> Vec<String> {
 }
 
 /// Waits until so many lines stand in the channel.
-async fn told(slack: &SlackStandIn, number: usize) -> Vec<String> {
+pub(crate) async fn told(slack: &SlackStandIn, number: usize) -> Vec<String> {
     let what = format!("{number} lines in the audit channel");
     until(&what, async || Some(lines_in(slack, AUDIT)).filter(|lines| lines.len() >= number)).await
 }

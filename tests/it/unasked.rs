@@ -3,14 +3,19 @@
 
 use std::time::Duration;
 
+use connect_card::reply::ask::REAUTHORISE;
+use connect_card::reply::live::RENEW;
+use expect_test::expect;
 use serde_json::json;
 use stand_ins::fault::Fault;
 
+use crate::audit::told;
 use crate::destinations_watched::{
     A_WHILE, POST, acme, bot, bot_of, breaks, config, made_elsewhere, posted, program,
 };
 use crate::harness::{
-    CHANNEL, Engine, Outside, PRIVATE, SHARED, Setup, TestBot, client, free_port, postgres, until,
+    AUDIT, CHANNEL, COLLEAGUE, Engine, OUTSIDER, Outside, PRIVATE, Program, SHARED, Setup, TestBot, USER,
+    client, free_port, link_of, postgres, until,
 };
 
 /// Longer than until a message is tried again that Slack has refused.
@@ -244,4 +249,188 @@ async fn nor_is_it_when_what_it_will_say_has_changed() {
     assert_eq!((behind(&metrics).await, bot.count(DUE).await), ([0.0; 2], 1));
     assert_eq!(bot.count("SELECT count(*) FROM message WHERE behind_since IS NOT NULL").await, 0);
     bot.finish().await;
+}
+
+/// Slack has taken each of them, and said nothing.
+#[tokio::test]
+async fn the_button_of_a_message_of_which_slack_said_nothing_puts_a_link_into_it() {
+    let bot = bot(&acme()).await;
+    made_elsewhere(&bot, "acme_stripe");
+    bot.slack.faults(|faults| faults.fail_next(POST, Fault::DropAfter, 5));
+    bot.connection_breaks("acme_stripe", "");
+    for _ in 0..6 {
+        bot.passes(A_WHILE).await;
+    }
+    let copies = posted(&bot);
+    assert_eq!(copies.len(), 5);
+    bot.presses(OUTSIDER, &copies[1], RENEW).await;
+    let links = |bot: &TestBot| posted(bot).iter().map(|it| link_of(it).is_some()).collect::<Vec<_>>();
+    assert_eq!(links(&bot)[..5], [false, true, false, false, false], "{:?}", posted(&bot));
+    // It is the one that is kept true from now on.
+    bot.customer_finishes("acme_stripe");
+    bot.passes(A_WHILE).await;
+    let shown = posted(&bot)[1].rendered();
+    assert!(shown.contains("is connected"), "{shown}");
+    // The others offer nothing that would be amiss.
+    bot.presses(OUTSIDER, &copies[0], RENEW).await;
+    assert!(!links(&bot).contains(&true));
+    bot.finish().await;
+}
+
+#[tokio::test]
+async fn whoever_asks_for_it_in_another_channel_is_asked_and_takes_it_over() {
+    let bot = bot(&acme()).await;
+    made_elsewhere(&bot, "acme_stripe");
+    bot.connection_breaks("acme_stripe", "");
+    bot.passes(A_WHILE).await;
+    bot.types_as(COLLEAGUE, SHARED, "stripe acme_stripe").await;
+    bot.presses(COLLEAGUE, &bot.private_message(), REAUTHORISE).await;
+    bot.customer_finishes("acme_stripe");
+    bot.passes(A_WHILE).await;
+    bot.ends(expect![[r#"
+        the connection breaks; Fivetran says: reconnect / Reconnect
+        … 5 min later …
+        #customer-acme
+        bot posts message 1:
+            :warning: *Stripe* was connected, but its access has stopped working. To fix it, get a link and
+            sign in again.
+            [Get a link to fix it]
+            The data goes to `acme_stripe` in prod · Ref R1
+        #shared-acme
+        bob: /connect-card stripe acme_stripe
+          only bob sees:
+              Making a link for Stripe now. It will appear here.
+              Ref R2
+        bot tells bob alone:
+            Stripe is already connected to acme_stripe, so I didn't post a link here: it would let whoever
+            sees it sign in again. If you meant another customer, choose another schema.
+            It belongs to #customer-acme.
+            [Post a sign-in link here]
+            [Never mind]
+            Ref R2
+        bob presses [Post a sign-in link here]
+          only bob sees instead:
+              Making a link for Stripe now. It will appear here.
+              Ref R3
+        bot posts message 2:
+            Please connect *Stripe*: click the button and sign in on the page that opens. Your password
+            stays on that page; neither we nor anyone in this channel can see it.
+            Stripe was connected before. Signing in again replaces the earlier sign-in.
+            [Connect Stripe → card 1]
+            Requested by @bob · The data goes to `acme_stripe` · Works until T+24h10min · Everyone here can
+            see this link, and anyone who has it can use it · Ref R3
+        #customer-acme
+        bot edits message 1:
+            A newer link for *Stripe* was requested, so this one is no longer in use.
+            The data goes to `acme_stripe` · Ref R1
+        the customer finishes the setup
+        … 5 min later …
+        #shared-acme
+        bot edits message 2:
+            :white_check_mark: *Stripe* is connected (since T+10min).
+            Requested by @bob · The data goes to `acme_stripe` · Ref R3
+          in the thread of message 2:
+              Stripe is connected, and its first sync has started. (Requested by @bob.)
+    "#]])
+        .await;
+}
+
+#[tokio::test]
+async fn one_that_waits_for_its_first_post_is_taken_over_and_never_posted_there() {
+    let bot = waiting(Setup::new().await).await;
+    bot.types("stripe acme_stripe").await;
+    bot.presses(USER, &bot.private_message(), REAUTHORISE).await;
+    bot.slack.join(PRIVATE);
+    bot.passes(UNTIL_TRIED).await;
+    bot.passes(A_WHILE).await;
+    let links: Vec<_> = posted(&bot).into_iter().filter(|it| link_of(it).is_some()).collect();
+    assert_eq!((links.len(), links[0].channel.as_str(), bot.created()), (1, CHANNEL, 0));
+    assert!(!channels_of(&bot).contains(&PRIVATE.to_owned()));
+    bot.finish().await;
+}
+
+#[tokio::test]
+async fn the_audit_channel_is_told_what_is_to_be_brought_up_and_what_is_not_after_all() {
+    let audit = ("AUDIT_CHANNEL", AUDIT);
+    let first = bot_of(Setup::new().await.with(audit.0, audit.1), true, &mistyped()).await;
+    made_elsewhere(&first, "acme_stripe");
+    first.connection_breaks("acme_stripe", "See https://canary.example/secret");
+    first.passes(A_WHILE).await;
+    told(&first.slack, 1).await;
+    let next = after(first, true, &acme(), audit).await;
+    next.passes(UNTIL_TRIED * 2).await;
+    next.passes(A_WHILE).await;
+    told(&next.slack, 3).await;
+    next.customer_finishes("acme_stripe");
+    next.passes(A_WHILE).await;
+    let lines = told(&next.slack, 4).await;
+    let shown: Vec<_> = lines
+        .iter()
+        .map(|line| {
+            let (mark, said) = line.split_once('*').unwrap();
+            let (said, reference) = said.rsplit_once(" · Ref ").unwrap();
+            assert!(mark.starts_with(':') && reference.starts_with('`'), "{line}");
+            format!("*{said}\n")
+        })
+        .collect();
+    expect![[r#"
+        *Access lost* · Stripe into `acme_stripe` in prod · not requested here; the customer is to be asked to sign in again · <#C0PRIVATE>
+        *Not brought up* · Stripe into `acme_stripe` in prod · not for this channel any more; the log says why · <#C0PRIVATE>
+        *Access lost* · Stripe into `acme_stripe` in prod · not requested here; the customer is to be asked to sign in again · <#C0CUSTOMER>
+        *Working again* · Stripe into `acme_stripe` in prod · <#C0CUSTOMER>
+    "#]].assert_eq(&shown.concat());
+    next.finish().await;
+}
+
+/// What `check` says of what is watched.
+async fn checked(watch: bool, channels: &str, variable: (&str, &str)) -> String {
+    let outside = Outside::start().await;
+    let (_folder, path) = config(watch, channels);
+    let program = Program::against(&outside).with("CONFIG", &path).with("FIVETRAN_GROUP_ID", "");
+    let output = program.with(variable.0, variable.1).run(&["check"]).await;
+    assert_eq!(output.code, 0, "{output:?}");
+    outside.shutdown();
+    let lines = output.stdout.lines().filter(|line| line.contains("watch"));
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[tokio::test]
+async fn check_says_what_is_watched_and_whether_anything_can_come_of_it() {
+    let other = format!("[channels.{SHARED}]\ncustomer = \"globex\"\n");
+    let none = format!("[channels.{CHANNEL}]\nschema = \"{{service}}\"\n");
+    for (watch, channels, variable, expected) in [
+        (
+            true,
+            acme(),
+            ("LINK_VISIBILITY", "channel"),
+            "✓ CONFIG: watches prod for connections that were not requested here; one channel's customer is known",
+        ),
+        (
+            true,
+            acme() + &other,
+            ("LINK_VISIBILITY", "channel"),
+            "✓ CONFIG: watches prod for connections that were not requested here; 2 channels' customers are known",
+        ),
+        (
+            true,
+            none,
+            ("LINK_VISIBILITY", "channel"),
+            "· CONFIG: watch = true for prod, but nothing can be brought up: no channel has a customer or a schema of its own; add customer = \"…\" to [channels.ID]",
+        ),
+        (
+            true,
+            acme(),
+            ("LINK_VISIBILITY", "requester"),
+            "· CONFIG: watch = true for prod does nothing: it takes SLACK_BOT_TOKEN, and LINK_VISIBILITY=channel",
+        ),
+        (
+            true,
+            acme(),
+            ("SLACK_BOT_TOKEN", ""),
+            "· CONFIG: watch = true for prod does nothing: it takes SLACK_BOT_TOKEN, and LINK_VISIBILITY=channel",
+        ),
+        (false, acme(), ("LINK_VISIBILITY", "channel"), ""),
+    ] {
+        assert_eq!(checked(watch, &channels, variable).await, expected, "{channels}");
+    }
 }
