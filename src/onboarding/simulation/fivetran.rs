@@ -72,6 +72,16 @@ impl Connection {
         self.is() == Is::Deleted
     }
 
+    /// How it was at a moment.
+    fn at(&self, moment: i64) -> Option<Is> {
+        self.history.iter().rev().find(|(since, _)| *since <= moment).map(|(_, is)| *is)
+    }
+
+    /// Whether an answer has said since `since` that it is so.
+    pub(super) fn was_said(&self, is: Is, since: i64) -> bool {
+        self.seen.iter().any(|&at| at >= since && self.at(at) == Some(is))
+    }
+
     /// Whether it was so at any moment since `since`.
     pub(super) fn was(&self, is: Is, since: i64) -> bool {
         let ends = self.history.iter().skip(1).map(|(at, _)| *at).chain([i64::MAX]);

@@ -116,11 +116,19 @@ impl World {
         }
     }
 
+    /// Since when a connection may have been how it is shown or told now. What an answer has said may be ten
+    /// minutes old before that arrives in Slack; and it is the newest that is known for as long as no other
+    /// answer says anything, however long that is.
+    fn known_since(&self, connection: usize) -> i64 {
+        let old = self.now - 10 * MINUTE - self.skew - self.lost_time;
+        let mut seen = self.fivetran.connections[connection].seen.iter().copied();
+        seen.rfind(|&at| at <= old).unwrap_or(old)
+    }
+
     /// Whether a connection was lately how a message says it is.
     pub(super) fn is_so(&self, message: usize, state: State, connection: usize, asks: bool) -> bool {
         let one = &self.fivetran.connections[connection];
-        // What a look has shown may be this old when its edit arrives.
-        let old = self.now - 10 * MINUTE - self.skew - self.lost_time;
+        let old = self.known_since(connection);
         match state {
             State::Connected => one.was(Is::Connected, old),
             // One that nobody could look at is judged by what the command was for.
@@ -182,19 +190,16 @@ impl World {
 
     /// A person is told something alone.
     pub(super) fn witness_whisper(&mut self, news: News, connection: usize) {
-        let old = self.now - 10 * MINUTE - self.skew - self.lost_time;
-        let one = &self.fivetran.connections[connection];
         let is = if news == News::Broken { Is::Broken } else { Is::Connected };
-        // Between two lists a connection can have been otherwise, unseen.
-        let heard = one.seen.last().is_some_and(|&at| one.was(is, at));
-        if !one.was(is, old) && !heard {
+        // By an answer: how it has become since, nobody knows.
+        if !self.fivetran.connections[connection].was_said(is, self.known_since(connection)) {
             self.violate(|| format!("somebody is told {news:?} of connection {connection}, which is not so"));
         }
     }
 
     /// A thread is told something.
     pub(super) fn witness_news(&mut self, message: usize, news: News, connection: usize) {
-        let old = self.now - 10 * MINUTE - self.skew - self.lost_time;
+        let old = self.known_since(connection);
         let one = &self.fivetran.connections[connection];
         let so = match news {
             News::Connected { .. } | News::Fixed | News::Recovered => {
