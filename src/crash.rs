@@ -5,7 +5,7 @@
 
 /// Every point, in the order in which a command passes them. Each lies on a boundary between a
 /// commit and an effect outside.
-pub const POINTS: [&str; 35] = [
+pub const POINTS: [&str; 37] = [
     "accept: before the commit",
     "accept: committed",
     "accept: acknowledging",
@@ -33,6 +33,8 @@ pub const POINTS: [&str; 35] = [
     "onboard: posted",
     "onboard: reported",
     "join: before the commit",
+    "add: before the commit",
+    "add: recorded",
     "digest: none due",
     "digest: all told",
     "digest: taken",

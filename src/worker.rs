@@ -37,9 +37,9 @@ pub use deliver::{Delivery, Hints};
 use deliver::{Job, Tried};
 use in_hand::InHand;
 pub use link::Links;
-use link::{Delivered, Posting};
+use link::{Arrived, Delivered, Joining, Posting};
 use note::OnItsWay;
-use onboard::{Arrived, is_part};
+use onboard::is_part;
 use trouble::{TroubleLog, cause};
 use turns::Turns;
 
@@ -295,12 +295,24 @@ impl Worker {
                 }
                 Act::Deliver(Message::Link { connection, existed, purpose, card }) => {
                     note.settle().await;
-                    if let Some(joined) = self.joining(job, &connection).await {
-                        if !self.record(&claimed, record, "deliver: recorded").await {
-                            return;
+                    let mut record = record;
+                    match self.joining(job, &connection, &mut record).await {
+                        Joining::Alone => {}
+                        Joining::LeaseLost => return self.lost(&claimed),
+                        Joining::Not(instead) => {
+                            if !self.record(&claimed, record, "deliver: recorded").await {
+                                return;
+                            }
+                            outcome = instead;
+                            continue;
                         }
-                        (outcome, posted) = self.joined(job, joined).await;
-                        continue;
+                        Joining::InMessage(arrived) => {
+                            if !self.record(&claimed, record, "deliver: recorded").await {
+                                return;
+                            }
+                            (outcome, posted) = self.joined(job, arrived).await;
+                            continue;
+                        }
                     }
                     let tried = Tried { unclear: journal.is_unanswered(), tries: journal.progress().tries };
                     let posting = Posting { connection: &connection, existed, purpose, card: &card, tried };
@@ -407,7 +419,8 @@ impl Worker {
         let links = &self.parts.links;
         let ours = match (posted, job.work) {
             (Some(Arrived::Link(landed)), _) => links.settle(job, *landed, &record).await,
-            (Some(Arrived::InMessage(source)), _) => links.join(job, &source, &record).await,
+            (Some(Arrived::Part(source)), _) => links.join(job, &source, &record).await,
+            (Some(Arrived::Added), _) => links.added(job, &record).await,
             (None, Work::Cancel { .. } | Work::Sync { .. } | Work::Open { .. }) => {
                 let Record { progress, then } = &record;
                 let entry = ended::entry(job, progress, *then, None);

@@ -40,13 +40,13 @@ pub struct Ask<'a> {
     pub takes_back: bool,
 }
 
-/// What may be done about it.
+/// What may be done about it: by a post, or by a change that shows no link.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Intention {
+pub enum Intention<P = Post> {
     /// The link may be posted once this is on disk.
-    Post(Post),
+    Post(P),
     /// First the link that is on show has to be taken back.
-    TakeBack(Change),
+    TakeBack(Box<Change>),
     /// The link on show is being taken back; until its message shows that, nothing may be posted.
     Wait {
         /// Its message.
@@ -94,10 +94,21 @@ pub enum Refusal {
 /// not show yet how its link stands.
 #[must_use]
 pub fn intend(connection: Option<&Connection>, behind: bool, ask: &Ask<'_>, now: Timestamp) -> Intention {
-    let Some(connection) = connection else { return Intention::Post(post(None, ask, now)) };
+    connection
+        .and_then(|connection| first(connection, behind, ask, now))
+        .unwrap_or_else(|| Intention::Post(post(connection, ask, now)))
+}
+
+/// What comes first, or stands in the way.
+pub(super) fn first<P>(
+    connection: &Connection,
+    behind: bool,
+    ask: &Ask<'_>,
+    now: Timestamp,
+) -> Option<Intention<P>> {
     let link = &connection.link;
     if let Some(refusal) = refuse(link, ask) {
-        return Intention::Refused(refusal);
+        return Some(Intention::Refused(refusal));
     }
     let in_place = ask.renews.is_some() && ask.edits && link.message.is_some();
     // In an onboarding's message no link is on show.
@@ -107,17 +118,17 @@ pub fn intend(connection: Option<&Connection>, behind: bool, ask: &Ask<'_>, now:
             let mut change = Change { connection: connection.clone(), show: Vec::new(), news: None };
             change.connection.posting = None;
             change.becomes(State::Replaced, now);
-            return Intention::TakeBack(change);
+            return Some(Intention::TakeBack(Box::new(change)));
         }
         // Whatever it is to show by now, it may still show the link.
         if behind {
-            return Intention::Wait { message_id: link.message_id.clone() };
+            return Some(Intention::Wait { message_id: link.message_id.clone() });
         }
     }
-    Intention::Post(post(Some(connection), ask, now))
+    None
 }
 
-pub(super) fn refuse(link: &Link, ask: &Ask<'_>) -> Option<Refusal> {
+fn refuse(link: &Link, ask: &Ask<'_>) -> Option<Refusal> {
     match ask.renews {
         Some(renewed) if link.id != renewed => Some(if link.belongs_to(ask) {
             Refusal::Superseded

@@ -84,7 +84,17 @@ impl Store {
     /// # Errors
     /// [`StoreError`]; unless it is [`StoreError::Refused`], it may have been done all the same.
     pub async fn write(&self, write: Write<'_>) -> Result<Written, StoreError> {
-        let rows = Rows::of(&write).ok_or_else(|| StoreError::Refused("no JSON".to_owned()))?;
+        self.write_into(None, write).await
+    }
+
+    /// The same, only if the onboarding that the connection becomes part of is open; it stays so until this is
+    /// committed. Whoever finds it done hears of a lost lease.
+    pub(super) async fn write_into(
+        &self,
+        onboarding: Option<&str>,
+        write: Write<'_>,
+    ) -> Result<Written, StoreError> {
+        let rows = Rows::of(&write, onboarding).ok_or_else(|| StoreError::Refused("no JSON".to_owned()))?;
         let progress = match (write.held, write.progress) {
             (Some(held), Some((progress, then))) => {
                 Some(ProgressRow::of((&held.id, held.fence), held.accepted_at, progress, then))
@@ -116,7 +126,7 @@ impl Store {
             Done { changed: false, .. } => {
                 let stands = self.connection(&write.change.connection.key).await?;
                 let version = stands.map_or(0, |stored| stored.version);
-                // It stands as it did: then it was the command that is not ours any more.
+                // It stands as it did: then it was the command that is not ours any more, or the onboarding.
                 Ok(if version == write.version { Written::LeaseLost } else { Written::Conflict })
             }
         }

@@ -96,6 +96,7 @@ scenarios! {
     onboardings:
         several_sources_are_made_once_and_by_their_holder
         what_is_added_goes_to_what_is_open_for_the_same_customer
+        what_is_done_takes_no_source_that_was_asked_for_by_itself
         an_onboarding_is_done_once_and_when_nothing_is_left
         what_was_done_long_ago_is_forgotten_with_its_message;
     trail:

@@ -229,6 +229,24 @@ impl Store {
         })
     }
 
+    /// Commits that a connection becomes part of an onboarding, if that is still open. `None`: it is done, and
+    /// stays so.
+    ///
+    /// # Errors
+    /// As [`Store::write`].
+    pub async fn join(&self, onboarding: &str, write: Write<'_>) -> Result<Option<Written>, StoreError> {
+        let written = self.write_into(Some(onboarding), write).await?;
+        if written == Written::LeaseLost && !self.is_open(onboarding).await? {
+            return Ok(None);
+        }
+        Ok(Some(written))
+    }
+
+    /// Whether something in an onboarding is left to do.
+    async fn is_open(&self, id: &str) -> Result<bool, StoreError> {
+        Ok(self.onboarding(id).await?.is_some_and(|it| it.done_at.is_none()))
+    }
+
     /// Sees to it that whoever gets a link for a source now is looked after for as long as it takes. False if
     /// that is not on disk.
     pub async fn offer(&self, key: &Key, now: Timestamp) -> bool {

@@ -32,7 +32,7 @@ use crate::store::{
 use crate::telemetry::Party;
 use crate::trail::Entry;
 use allowed::{Allowed, Asked};
-pub(super) use source::Source;
+pub(super) use source::{Arrived, Joining};
 
 /// First pause before something that must be on disk is tried again.
 const PAUSE: Duration = Duration::from_millis(50);

@@ -12,24 +12,16 @@ use std::time::Duration;
 use slack_morphism::prelude::SlackMessageContent;
 
 use super::deliver::{Job, failed, failure};
-use super::link::{Landed, Source};
+use super::link::{Arrived, Joining};
 use super::{Outcome, Worker, ended};
 use crate::crash::crash_point;
-use crate::journal::{Ending, PATIENCE, Progress, Stage, Then, WEB_API_DEADLINE, WaitsFor};
+use crate::journal::{Ending, PATIENCE, Progress, Record, Stage, Then, WEB_API_DEADLINE, WaitsFor};
 use crate::life;
 use crate::onboarding::{GLANCE, LATE_GLANCE, Onboarding, Posting, Step};
 use crate::reply::{self, Audience};
 use crate::slack::respond::PostError;
 use crate::store::{Brought, Claimed, Expanded, Recorded, StoreError};
 use crate::work::{Intent, Onboard, Request, Work};
-
-/// What has come of a link.
-pub(super) enum Arrived {
-    /// It was posted.
-    Link(Box<Landed>),
-    /// Its connection becomes part of an onboarding's message, which shows none.
-    InMessage(Source),
-}
 
 /// Whether a command is part of one of several sources, which tells what comes of all of them.
 pub(super) fn is_part(work: &Work) -> bool {
@@ -267,35 +259,60 @@ impl Worker {
         Ok(())
     }
 
-    /// Whether a connection that is ready becomes part of an onboarding; and if it may not, what it comes to
-    /// instead. `None`: it gets a message of its own.
-    pub(super) async fn joining(&self, job: Job<'_>, connection: &str) -> Option<Result<Source, Outcome>> {
-        let Work::Connect(request) = job.work else { return None };
-        match self.onboarding_of(job, request).await {
-            Ok(onboarding) => Some(self.parts.links.may_join(job, connection, onboarding?).await),
-            Err(error) => {
-                tracing::warn!(command = job.claimed.id, %error, "could not look an onboarding up");
-                Some(Err(Outcome::Postponed))
-            }
-        }
-    }
-
-    /// What a connection that may become part of an onboarding comes to.
-    pub(super) async fn joined(
+    /// Whether a connection that is ready becomes part of an onboarding. `record` is how the command stands by
+    /// now; it is on disk with whatever is.
+    pub(super) async fn joining(
         &self,
         job: Job<'_>,
-        joined: Result<Source, Outcome>,
-    ) -> (Outcome, Option<Arrived>) {
-        match joined {
-            Err(instead) => (instead, None),
-            Ok(source) => match self.say_where(job).await {
-                Some(later) => (later, None),
-                None => (Outcome::Posted, Some(Arrived::InMessage(source))),
-            },
+        connection: &str,
+        record: &mut Option<Record>,
+    ) -> Joining {
+        let Work::Connect(request) = job.work else { return Joining::Alone };
+        let joining = match &request.onboarding {
+            Some(id) => self.part_of(job, connection, id).await,
+            None => self.adding(job, connection, request, record).await,
+        };
+        joining.unwrap_or_else(|error| {
+            tracing::warn!(command = job.claimed.id, %error, "could not prepare a source");
+            Joining::Not(Outcome::Postponed)
+        })
+    }
+
+    /// A source of several belongs to their onboarding: it is open for as long as one of their commands is.
+    async fn part_of(&self, job: Job<'_>, connection: &str, id: &str) -> Result<Joining, StoreError> {
+        let Some(seen) = self.parts.store.onboarding(id).await? else { return Ok(Joining::Alone) };
+        let onboarding = life::Onboarding { id: seen.id, message_id: seen.message_id };
+        self.parts.links.may_join(job, connection, onboarding).await
+    }
+
+    /// One that was asked for by itself is put into what is open for its customer, before anybody hears of it.
+    async fn adding(
+        &self,
+        job: Job<'_>,
+        connection: &str,
+        request: &Request,
+        record: &mut Option<Record>,
+    ) -> Result<Joining, StoreError> {
+        let links = &self.parts.links;
+        // Whoever was asked about a link wants that link, and where links are private, no message is shared.
+        let may = job.work.intent() == Intent::Connect
+            && links.delivery.has_web_api()
+            && links.delivery.audience == Audience::Channel;
+        match &request.customer {
+            Some(customer) if may => links.add(job, connection, customer, record).await,
+            _ => Ok(Joining::Alone),
         }
     }
 
-    /// Says where a source is that was asked for by itself, before it is so for good: whoever goes on after a
+    /// What a connection that has become part of an onboarding, or is about to, comes to.
+    pub(super) async fn joined(&self, job: Job<'_>, arrived: Arrived) -> (Outcome, Option<Arrived>) {
+        match self.say_where(job).await {
+            Some(later) => (later, None),
+            None => (Outcome::Posted, Some(arrived)),
+        }
+    }
+
+    /// Says where a source is that was asked for by itself, before its command ends: whoever goes on after a
     /// crash says it again. What it comes to if Slack takes it later.
     async fn say_where(&self, job: Job<'_>) -> Option<Outcome> {
         // Those that were asked for together are reported together.
@@ -313,29 +330,6 @@ impl Worker {
             }
             // The message shows it.
             _ => None,
-        }
-    }
-
-    /// The onboarding that a request's connection becomes part of.
-    async fn onboarding_of(
-        &self,
-        job: Job<'_>,
-        request: &Request,
-    ) -> Result<Option<life::Onboarding>, StoreError> {
-        match (&request.onboarding, &request.customer) {
-            (Some(id), _) => {
-                let seen = self.parts.store.onboarding(id).await?;
-                Ok(seen.map(|it| life::Onboarding { id: it.id, message_id: it.message_id }))
-            }
-            // Whoever was asked about a link wants that link, and where links are private, no message is shared.
-            (None, Some(customer))
-                if job.work.intent() == Intent::Connect
-                    && self.parts.links.delivery.has_web_api()
-                    && self.parts.links.delivery.audience == Audience::Channel =>
-            {
-                self.parts.store.open_onboarding(&job.claimed.channel_id, customer).await
-            }
-            _ => Ok(None),
         }
     }
 }

@@ -124,7 +124,7 @@ async fn survives(engine: Engine, by: By, point: &'static str) {
 
 /// These are come by with several sources alone.
 fn is_of_an_onboarding(point: &str) -> bool {
-    point.starts_with("onboard") || point.starts_with("join")
+    ["onboard", "join", "add"].iter().any(|it| point.starts_with(it))
 }
 
 /// These are come by once a week.

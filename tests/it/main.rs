@@ -36,6 +36,7 @@ mod home;
 mod home_onboardings;
 mod hostile;
 mod init;
+mod joining;
 mod judgement;
 mod keys;
 mod kills;

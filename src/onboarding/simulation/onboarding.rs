@@ -22,7 +22,7 @@ use crate::journal::{
 use crate::life::{self, Place};
 use crate::onboarding::{GLANCE, LATE_GLANCE, Onboarding, Posting, Step, Unposted};
 use crate::work::Onboard;
-pub(super) use source::Arrived;
+pub(super) use source::{Arrived, Joining};
 
 /// What is told alone of a command of several sources.
 #[derive(Clone, Debug)]

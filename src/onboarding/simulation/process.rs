@@ -186,8 +186,31 @@ impl Bot {
 
     /// `Store::write`.
     pub(super) async fn write(&self, write: Write<'_>) -> Result<Written, StoreError> {
+        self.write_into(None, write).await
+    }
+
+    /// `Store::join`.
+    pub(super) async fn write_join(
+        &self,
+        onboarding: &str,
+        write: Write<'_>,
+    ) -> Result<Option<Written>, StoreError> {
+        let written = self.write_into(Some(onboarding), write).await?;
+        if written == Written::LeaseLost && !self.db(|store, _| store.is_open(onboarding)).await? {
+            self.world().statistics.came_too_late += 1;
+            return Ok(None);
+        }
+        Ok(Some(written))
+    }
+
+    async fn write_into(&self, onboarding: Option<&str>, write: Write<'_>) -> Result<Written, StoreError> {
         let name = super::name_of(&write.change.connection.key);
-        let done = self.db(|store, _| store.write(&write)).await?;
+        if onboarding.is_some() {
+            // Long enough for the last source to be finished meanwhile.
+            let behind = self.world().dice.below(20_000);
+            self.sleep(behind).await;
+        }
+        let done = self.db(|store, _| store.write(onboarding, &write)).await?;
         match done {
             (true, true) => Ok(Written::Committed),
             (true, false) => Ok(Written::LeaseLost),

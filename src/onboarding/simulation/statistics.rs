@@ -44,7 +44,7 @@ statistics! {
     edits_refused, customers_asked, told_threads, told_alone, overtaken_news, landings, looks, sweeps, ticks, questions, denials, seen_gone,
     came_back, shown_connected, shown_expired, shown_lapsed, shown_broken, shown_cancelled, shown_gone,
     shown_replaced, channels_archived, messages_deleted, notes, late_notes,
-    several, parts, parts_refused, expansions, added_to_open, joined, joined_late, singles_joined, said_where, reports,
+    several, parts, parts_refused, expansions, added_to_open, joined, made_way, came_too_late, singles_joined, said_where, reports,
     onboardings_asked, onboardings_posted, onboardings_unposted, onboardings_drawn, onboardings_done,
     onboardings_over, onboardings_told, onboardings_twice, opened;
     most_events, most_fivetran_calls, most_posts, most_links_of_one_command, most_url_links, most_url_problems

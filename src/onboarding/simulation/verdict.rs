@@ -88,12 +88,7 @@ impl World {
         must(ended.at <= command.accepted_at + life + SLACKNESS + self.lost_time, "it ends too late")?;
         must(row.progress.stage == ended.stage, "the store knows another end")?;
         if self.store.joins().iter().any(|join| join.command == id) {
-            sum.singles_joined += 1;
-            let over = matches!(ended.stage, Stage::Over { ending: Ending::Delivered, .. });
-            must(
-                over && !self.posts(id).any(|post| post.card.is_some() && self.is_known(post)),
-                "it joins, and shows a link besides",
-            )?;
+            self.judge_added(id, ended, sum)?;
             return self.judge_calls(command, sum);
         }
         self.judge_end(id, row, ended, sum)?;
@@ -106,7 +101,7 @@ impl World {
     }
 
     /// A process that has died, or was given up for dead, cannot say what it has posted.
-    fn is_known(&self, post: &Post) -> bool {
+    pub(super) fn is_known(&self, post: &Post) -> bool {
         post.clear && !self.hands[post.hand].cut_off
     }
 

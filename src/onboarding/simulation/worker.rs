@@ -7,7 +7,7 @@ use super::fivetran::{Call, Instead, Is};
 use super::job::Job;
 use super::link::{Delivered, Posting};
 use super::note::OnItsWay;
-use super::onboarding::Arrived;
+use super::onboarding::{Arrived, Joining};
 use super::process::Bot;
 use super::sources::is_part;
 use super::statistics::Ended;
@@ -92,12 +92,24 @@ impl Bot {
                 }
                 Act::Deliver(Message::Link { connection, purpose, card, .. }) => {
                     self.settle_note(&mut note).await;
-                    if let Some(joining) = Box::pin(self.joining(&job, &connection)).await {
-                        if !self.record(&job, record).await {
-                            return;
+                    let mut record = record;
+                    match Box::pin(self.joining(&job, &connection, &mut record)).await {
+                        Joining::Alone => {}
+                        Joining::LeaseLost => return self.lost(&job),
+                        Joining::Not(instead) => {
+                            if !self.record(&job, record).await {
+                                return;
+                            }
+                            outcome = instead;
+                            continue;
                         }
-                        (outcome, posted) = Box::pin(self.arrives(&job, joining)).await;
-                        continue;
+                        Joining::InMessage(arrived) => {
+                            if !self.record(&job, record).await {
+                                return;
+                            }
+                            (outcome, posted) = Box::pin(self.arrives(&job, arrived)).await;
+                            continue;
+                        }
                     }
                     let tried = (journal.is_unanswered(), journal.progress().tries);
                     let posting = Posting { connection, purpose, card, tried };
@@ -241,7 +253,8 @@ impl Bot {
         let Some(record) = record else { return true };
         let ours = match (posted, &*job.work) {
             (Some(Arrived::Link(landed)), _) => self.settle(job, *landed, &record).await,
-            (Some(Arrived::InMessage(joining)), _) => self.join(job, &joining, &record).await,
+            (Some(Arrived::Part(source)), _) => self.join(job, &source, &record).await,
+            (Some(Arrived::Added), _) => self.record_progress(job, &record.progress, record.then).await,
             (None, Work::Cancel { .. } | Work::Sync { .. } | Work::Open { .. }) => {
                 self.record_progress(job, &record.progress, record.then).await
             }

@@ -142,8 +142,6 @@ pub(super) struct Command {
     pub(super) idle_waits: u32,
     /// From before the run: its link was there already.
     pub(super) prior: bool,
-    /// Whether its connection has become part of an onboarding.
-    pub(super) joined: bool,
     /// The sources of it that its person was told are not in the message.
     pub(super) reported: Vec<usize>,
     /// How often a thread has surely heard of the end of the onboarding that it began.
@@ -443,7 +441,6 @@ impl Command {
             unseen: 0,
             idle_waits: 0,
             prior: false,
-            joined: false,
             reported: Vec::new(),
             ends_told: 0,
         }

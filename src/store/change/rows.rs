@@ -54,6 +54,7 @@ pub(super) struct ConnectionRow {
     expected: i64,
     command: Option<String>,
     fence: Option<i64>,
+    joins: Option<String>,
 }
 
 #[derive(Serialize)]
@@ -122,7 +123,8 @@ const FIRST_SWEEP_MS: i64 = 20_000;
 const UNLISTED: usize = 9;
 
 impl Rows {
-    pub(super) fn of(write: &Write<'_>) -> Option<Self> {
+    /// `joins`: the onboarding that must be open.
+    pub(super) fn of(write: &Write<'_>, joins: Option<&str>) -> Option<Self> {
         let Write { change, version, held, ref message, reminders, now, .. } = *write;
         let (connection, link) = (&change.connection, &change.connection.link);
         let ms = |moment: Timestamp| moment.as_millisecond();
@@ -160,6 +162,7 @@ impl Rows {
             expected: version,
             command: held.map(|held| held.id.clone()),
             fence: held.map(|held| held.fence),
+            joins: joins.map(str::to_owned),
         };
         // While it is on its way to Slack, where it stands may become known at any moment.
         let private =

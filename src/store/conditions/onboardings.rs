@@ -2,11 +2,11 @@
 //!
 //! Owns the orders in which a fence, what is open, or what is still being made matters.
 
-use super::super::{KEEP, Recorded, Store};
+use super::super::{KEEP, MessageWrite, Recorded, Store, Write, Written};
 use super::changes::Changes;
 use super::scene::{Judged, Outcome, Scene, accept, at, connection, keep, same, take};
 use crate::journal::{Ending, Progress, Stage, Then};
-use crate::life::State;
+use crate::life::{Change, State};
 use crate::work::{Onboard, Request};
 
 /// The conditions of the statements, each with what takes it away.
@@ -40,6 +40,15 @@ pub(super) const CHANGES: Changes = &[
             ("sources", "k.id IS NOT NULL AND", ""),
             ("sources", "AND k.ended_at IS NULL", ""),
             ("sources", "s.at, ", "-s.at, "),
+        ],
+    ),
+    (
+        "what_is_done_takes_no_source_that_was_asked_for_by_itself",
+        &[
+            ("change", "v.joins IS NULL OR", "true OR"),
+            ("change", "v.joins IS NULL OR", "false OR"),
+            ("change", "b.id = v.joins AND", ""),
+            ("change", "AND b.done_at IS NULL", ""),
         ],
     ),
     (
@@ -158,6 +167,39 @@ pub(super) async fn what_is_added_goes_to_what_is_open_for_the_same_customer(sce
         same!(expanded.onboarding.id, id);
     }
     same!(scene.a.onboarding("n").await?.ok_or("none")?.customer, None);
+    Ok(())
+}
+
+pub(super) async fn what_is_done_takes_no_source_that_was_asked_for_by_itself(scene: &Scene) -> Outcome {
+    for (id, customer) in [("x", "acme"), ("other", "beta")] {
+        expand(&scene.a, id, &onboard(customer, &[id]), 1000).await?;
+    }
+    let claimed = accept(&scene.a, "alone").await?;
+    let mut alone = connection("g", "alone");
+    alone.link.message_id = "x-0".to_owned();
+    let change = Change { connection: alone.clone(), show: vec!["x-0".to_owned()], news: None };
+    let join = async |version| -> Outcome<_> {
+        let (held, message, now) = (Some(&claimed), MessageWrite::None, at(2000));
+        let (progress, trail, reminders) = (None, None, false);
+        let write = Write { change: &change, version, held, progress, message, trail, reminders, now };
+        Ok(scene.a.join("x", write).await?)
+    };
+    scene.run("UPDATE onboarding SET done_at = 5 WHERE id = 'x'").await?;
+    same!(join(0).await?, None);
+    same!(scene.ask("SELECT name FROM connection").await?, "");
+    scene.run("UPDATE onboarding SET done_at = NULL WHERE id = 'x'").await?;
+    same!(join(0).await?, Some(Written::Committed));
+    // What it was judged by is not so any more; and whoever has not the command any more moves nothing.
+    same!(join(0).await?, Some(Written::Conflict));
+    scene.run("UPDATE command SET fence = fence + 1 WHERE id = 'alone'").await?;
+    same!(join(1).await?, Some(Written::LeaseLost));
+    // It keeps the onboarding open, as the others do. What is in it goes on when that is done.
+    scene.run("UPDATE command SET ended_at = 5").await?;
+    let seen = scene.b.onboarding("x").await?.ok_or("none")?;
+    same!(scene.b.finish_onboarding(&seen, at(3000)).await?, false);
+    alone.link.state = State::Connected;
+    same!(Judged::by(&alone, 1).write(&scene.a).await?, Written::Committed);
+    same!(scene.b.finish_onboarding(&seen, at(4000)).await?, true);
     Ok(())
 }
 

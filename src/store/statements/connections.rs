@@ -10,7 +10,8 @@ super::by_name! {
 /// The statements of one engine.
 pub(in crate::store) struct ConnectionStatements {
     /// Inserts connections, or changes those whose version is the one before. `$1` rows. Whoever
-    /// names a command must hold it. Returns the names of those that went in.
+    /// names a command must hold it, and the onboarding that a connection becomes part of must be open, and
+    /// stays so until the end of the transaction. Returns the names of those that went in.
     pub(in crate::store) change: &'static str,
     /// Makes messages that may come to stand in Slack. `$1` rows.
     pub(in crate::store) new_messages: &'static str,
@@ -163,7 +164,7 @@ macro_rules! message_columns {
 
 macro_rules! connection_statements {
     (now: $now:literal, skip: $skip:literal, row: $row:literal, one_of: $one_of:literal, end: $end:literal,
-     picked: $picked:literal, changes: $changes:literal, new: $new:literal, placed: $placed:literal,
+     picked: $picked:literal, stays: $stays:literal, changes: $changes:literal, new: $new:literal, placed: $placed:literal,
      onboardings: $onboardings:expr, shown: $shown:literal, stands: $stands:literal, news: $news:literal, groups: $groups:literal, taken: $taken:literal) => {
         ConnectionStatements {
             change: concat!(
@@ -177,7 +178,9 @@ macro_rules! connection_statements {
                 " WHERE (v.expected = 0 OR EXISTS (SELECT 1 FROM connection AS o WHERE o.group_id = v.group_id \
                  AND o.name = v.name)) \
                  AND (v.command IS NULL OR EXISTS (SELECT 1 FROM command AS k WHERE k.id = v.command \
-                 AND k.fence = v.fence AND k.ended_at IS NULL)) ORDER BY v.group_id, v.name \
+                 AND k.fence = v.fence AND k.ended_at IS NULL)) \
+                 AND (v.joins IS NULL OR EXISTS (SELECT 1 FROM onboarding AS b WHERE b.id = v.joins \
+                 AND b.done_at IS NULL", $stays, ")) ORDER BY v.group_id, v.name \
                  ON CONFLICT (group_id, name) DO UPDATE SET connection_id = excluded.connection_id, \
                  team_id = excluded.team_id, channel_id = excluded.channel_id, requester = excluded.requester, \
                  request = excluded.request, link = excluded.link, generation = excluded.generation, \
@@ -382,6 +385,8 @@ pub(super) const SQLITE: ConnectionStatements = connection_statements! {
     one_of: " IN (",
     end: ")",
     picked: "",
+    // Only one transaction writes at a time.
+    stays: "",
     changes: "(SELECT value ->> 'group_id' AS group_id, value ->> 'name' AS name, value ->> 'connection_id' AS connection_id, \
               value ->> 'team_id' AS team_id, value ->> 'channel_id' AS channel_id, value ->> 'requester' AS requester, \
               value ->> 'request' AS request, value ->> 'link' AS link, value ->> 'generation' AS generation, \
@@ -391,7 +396,7 @@ pub(super) const SQLITE: ConnectionStatements = connection_statements! {
               value ->> 'landed_at' AS landed_at, value ->> 'looks' AS looks, value ->> 'look_at' AS look_at, \
               value ->> 'missing_since' AS missing_since, value ->> 'seen' AS seen, value ->> 'tick_at' AS tick_at, \
               value ->> 'watch_until' AS watch_until, value ->> 'urgency' AS urgency, value ->> 'expected' AS expected, \
-              value ->> 'command' AS command, value ->> 'fence' AS fence FROM json_each($1)) AS v",
+              value ->> 'command' AS command, value ->> 'fence' AS fence, value ->> 'joins' AS joins FROM json_each($1)) AS v",
     new: "(SELECT value ->> 'id' AS id, value ->> 'group_id' AS group_id, value ->> 'name' AS name, \
           value ->> 'link' AS link, value ->> 'requester' AS requester, \
           value ->> 'wanted' AS wanted, value ->> 'due' AS due, value ->> 'posted_at' AS posted_at, \
@@ -416,11 +421,13 @@ pub(super) const POSTGRES: ConnectionStatements = connection_statements! {
     one_of: " = ANY (ARRAY(",
     end: "))",
     picked: " AND message.id = ANY (ARRAY(SELECT w.id FROM json_to_recordset($1::json) AS w(id text)))",
+    // Whoever ends it waits until this is committed, and this until that is.
+    stays: " FOR SHARE",
     changes: "json_to_recordset($1::json) AS v(group_id text, name text, connection_id text, team_id text, channel_id text, \
               requester text, request text, link text, generation bigint, message text, posting text, state text, \
               purpose text, detail text, trouble text, posted_at bigint, expires_at bigint, changed_at bigint, reminded bigint, \
               landed_at bigint, looks bigint, look_at bigint, missing_since bigint, seen text, tick_at bigint, \
-              watch_until bigint, urgency bigint, expected bigint, command text, fence bigint)",
+              watch_until bigint, urgency bigint, expected bigint, command text, fence bigint, joins text)",
     new: "json_to_recordset($1::json) AS v(id text, group_id text, name text, link text, requester text, wanted bigint, due bigint, \
           posted_at bigint, left_at bigint, place_channel text, place_ts text)",
     placed: "json_to_recordset($1::json) AS v(id text, fence bigint, place_channel text, place_ts text, shown bigint, found bigint, at bigint)",

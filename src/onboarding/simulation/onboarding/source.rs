@@ -2,7 +2,7 @@
 //! message, and how a link for it is shown.
 
 use crate::journal::{Found, Origin, PostFailure, Record};
-use crate::life::{self, Ask, Change, Refusal};
+use crate::life::{self, Ask, Change, Intention, Link, Refusal};
 use crate::onboarding::simulation::deliver::{Way, leaves_other_ways, or};
 use crate::onboarding::simulation::job::{Job, person};
 use crate::onboarding::simulation::link::{Landed, Posting};
@@ -15,18 +15,35 @@ use crate::work::{Intent, Work};
 
 /// As in `worker::link` and `store::onboardings`.
 const PAUSE: i64 = 50;
+const JUDGEMENTS: u32 = 16;
 const OFFERS: u32 = 16;
 
 /// `onboard::Arrived`.
 pub(in crate::onboarding::simulation) enum Arrived {
     Link(Box<Landed>),
-    InMessage(Joining),
+    Part(Source),
+    Added,
+}
+
+/// `onboard::Joining`.
+pub(in crate::onboarding::simulation) enum Joining {
+    Alone,
+    InMessage(Arrived),
+    Not(Outcome),
+    LeaseLost,
 }
 
 /// `source::Source`.
-pub(in crate::onboarding::simulation) struct Joining {
+pub(in crate::onboarding::simulation) struct Source {
     connection: String,
     onboarding: life::Onboarding,
+}
+
+/// `source::Prepared`.
+enum Prepared {
+    Ready(Box<Change>),
+    Again,
+    Not(Joining),
 }
 
 impl Bot {
@@ -35,45 +52,102 @@ impl Bot {
         &self,
         job: &Job,
         connection: &str,
-    ) -> Option<Result<Joining, Outcome>> {
-        match self.onboarding_of(job).await {
-            Ok(onboarding) => Some(self.may_join(job, connection, onboarding?).await),
-            Err(StoreError) => Some(Err(Outcome::Postponed)),
-        }
+        record: &mut Option<Record>,
+    ) -> Joining {
+        let Work::Connect(request) = &*job.work else { return Joining::Alone };
+        let may = job.work.intent() == Intent::Connect && self.world().slack.edits();
+        let joining = match (&request.onboarding, &request.customer) {
+            (Some(id), _) => self.part_of(job, connection, id).await,
+            (None, Some(customer)) if may => self.add(job, connection, customer, record).await,
+            _ => Ok(Joining::Alone),
+        };
+        joining.unwrap_or(Joining::Not(Outcome::Postponed))
     }
 
-    /// `Worker::onboarding_of`.
-    async fn onboarding_of(&self, job: &Job) -> Result<Option<life::Onboarding>, StoreError> {
-        let Work::Connect(request) = &*job.work else { return Ok(None) };
-        match (&request.onboarding, &request.customer) {
-            (Some(id), _) => {
-                let seen = self.db(|store, _| store.onboarding(id)).await?;
-                Ok(seen.map(|it| life::Onboarding { id: it.id, message_id: it.message_id }))
+    /// `Worker::part_of` and `Links::may_join`.
+    async fn part_of(&self, job: &Job, connection: &str, id: &str) -> Result<Joining, StoreError> {
+        let Some(seen) = self.db(|store, _| store.onboarding(id)).await? else { return Ok(Joining::Alone) };
+        let onboarding = life::Onboarding { id: seen.id, message_id: seen.message_id };
+        for _ in 0..JUDGEMENTS {
+            let stored = self.connection(job.name).await?;
+            match self.prepared(job, connection, &onboarding, stored.as_ref()).await? {
+                Prepared::Ready(_) => {
+                    let source = Source { connection: connection.to_owned(), onboarding };
+                    return Ok(Joining::InMessage(Arrived::Part(source)));
+                }
+                Prepared::Not(instead) => return Ok(instead),
+                Prepared::Again => {}
             }
-            (None, Some(customer)) if job.work.intent() == Intent::Connect && self.world().slack.edits() => {
-                self.db(|store, _| store.open_onboarding(job.channel, customer)).await
-            }
-            _ => Ok(None),
         }
+        Ok(Joining::Not(Outcome::Postponed))
     }
 
-    /// `Links::may_join`.
-    async fn may_join(
+    /// `Links::prepared`.
+    async fn prepared(
         &self,
         job: &Job,
         connection: &str,
-        onboarding: life::Onboarding,
-    ) -> Result<Joining, Outcome> {
-        let stored = self.connection(job.name).await.map_err(|StoreError| Outcome::Postponed)?;
-        match self.joined(job, connection, &onboarding, stored.as_ref()) {
-            Ok(_) => Ok(Joining { connection: connection.to_owned(), onboarding }),
-            Err(Refusal::Superseded) => Err(Outcome::Superseded),
-            Err(Refusal::Over) => Err(Outcome::Vanished),
-            Err(Refusal::Elsewhere { channel_id, user_id }) => {
-                let origin = Origin { channel_id, user_id };
-                Err(Outcome::Found(Found::Elsewhere { connection: connection.to_owned(), origin }))
+        onboarding: &life::Onboarding,
+        stored: Option<&Stored>,
+    ) -> Result<Prepared, StoreError> {
+        let behind = stored.is_some_and(|stored| stored.behind);
+        Ok(match self.joined(job, connection, onboarding, stored, behind) {
+            Intention::Post(change) => Prepared::Ready(Box::new(change)),
+            Intention::Refused(refusal) => Prepared::Not(Joining::Not(instead(refusal, connection))),
+            Intention::Wait { message_id } => match self.show_now(&message_id).await {
+                true => Prepared::Again,
+                false => Prepared::Not(Joining::Not(Outcome::Postponed)),
+            },
+            Intention::TakeBack(change) => {
+                let version = stored.map_or(0, |stored| stored.version);
+                self.world().statistics.made_way += 1;
+                match self.write_for(job, &change, version, MessageWrite::None, None).await? {
+                    Written::LeaseLost => Prepared::Not(Joining::LeaseLost),
+                    Written::Committed | Written::Conflict => Prepared::Again,
+                }
+            }
+        })
+    }
+
+    /// `Links::add`.
+    async fn add(
+        &self,
+        job: &Job,
+        connection: &str,
+        customer: &str,
+        record: &mut Option<Record>,
+    ) -> Result<Joining, StoreError> {
+        for _ in 0..JUDGEMENTS {
+            let stored = self.connection(job.name).await?;
+            if stored.as_ref().is_some_and(|stored| is_added(&stored.connection.link, job, connection)) {
+                return Ok(Joining::InMessage(Arrived::Added));
+            }
+            let open = self.db(|store, _| store.open_onboarding(job.channel, customer)).await?;
+            let Some(onboarding) = open else { return Ok(Joining::Alone) };
+            let change = match self.prepared(job, connection, &onboarding, stored.as_ref()).await? {
+                Prepared::Ready(change) => change,
+                Prepared::Not(instead) => return Ok(instead),
+                Prepared::Again => continue,
+            };
+            let write = Write {
+                change: &change,
+                version: stored.map_or(0, |stored| stored.version),
+                held: Some((job.command, job.fence)),
+                progress: record.as_ref().map(|record| (&record.progress, record.then)),
+                message: MessageWrite::None,
+                reminders: self.reminders(),
+                now: self.clock(),
+            };
+            match self.write_join(&onboarding.id, write).await? {
+                Some(Written::Committed) => {
+                    *record = None;
+                    return Ok(Joining::InMessage(Arrived::Added));
+                }
+                Some(Written::LeaseLost) => return Ok(Joining::LeaseLost),
+                Some(Written::Conflict) | None => {}
             }
         }
+        Ok(Joining::Not(Outcome::Postponed))
     }
 
     /// `Links::joined`.
@@ -83,7 +157,8 @@ impl Bot {
         connection: &str,
         onboarding: &life::Onboarding,
         stored: Option<&Stored>,
-    ) -> Result<Change, Refusal> {
+        behind: bool,
+    ) -> Intention<Change> {
         let (id, channel_id, now) = (job.id(), job.channel_id(), self.now());
         let ask = Ask {
             command: &id,
@@ -99,21 +174,18 @@ impl Bot {
             edits: true,
             takes_back: true,
         };
-        life::join(stored.map(|stored| &stored.connection), &ask, onboarding, now)
+        life::join(stored.map(|stored| &stored.connection), behind, &ask, onboarding, now)
     }
 
     /// `Worker::joined`.
     pub(in crate::onboarding::simulation) async fn arrives(
         &self,
         job: &Job,
-        joining: Result<Joining, Outcome>,
+        arrived: Arrived,
     ) -> (Outcome, Option<Arrived>) {
-        match joining {
-            Err(instead) => (instead, None),
-            Ok(joining) => match self.say_where(job).await {
-                Some(later) => (Outcome::PostFailed(later), None),
-                None => (Outcome::Posted, Some(Arrived::InMessage(joining))),
-            },
+        match self.say_where(job).await {
+            Some(later) => (Outcome::PostFailed(later), None),
+            None => (Outcome::Posted, Some(arrived)),
         }
     }
 
@@ -134,16 +206,13 @@ impl Bot {
     pub(in crate::onboarding::simulation) async fn join(
         &self,
         job: &Job,
-        joining: &Joining,
+        source: &Source,
         record: &Record,
     ) -> bool {
         let mut pause = PAUSE;
         loop {
-            match self.try_to_join(job, joining, record).await {
-                Ok(Written::Committed) => {
-                    self.world().commands[job.command].joined = true;
-                    return true;
-                }
+            match self.try_to_join(job, source, record).await {
+                Ok(Written::Committed) => return true,
                 Ok(Written::LeaseLost) => return false,
                 Ok(Written::Conflict) => {}
                 Err(StoreError) => {
@@ -155,23 +224,18 @@ impl Bot {
     }
 
     /// `Links::try_to_join`.
-    async fn try_to_join(
-        &self,
-        job: &Job,
-        joining: &Joining,
-        record: &Record,
-    ) -> Result<Written, StoreError> {
+    async fn try_to_join(&self, job: &Job, source: &Source, record: &Record) -> Result<Written, StoreError> {
         let stored = self.connection(job.name).await?;
-        match self.joined(job, &joining.connection, &joining.onboarding, stored.as_ref()) {
-            Ok(change) => {
+        match self.joined(job, &source.connection, &source.onboarding, stored.as_ref(), false) {
+            Intention::Post(change) => {
                 let version = stored.map_or(0, |stored| stored.version);
                 let progress = Some((&record.progress, record.then));
                 self.write_for(job, &change, version, MessageWrite::None, progress).await
             }
-            Err(refusal) => {
+            instead => {
                 let command = job.command;
                 self.world()
-                    .violate(|| format!("source {command} is refused by its onboarding: {refusal:?}"));
+                    .violate(|| format!("source {command} is refused by its onboarding: {instead:?}"));
                 Ok(Written::LeaseLost)
             }
         }
@@ -263,4 +327,21 @@ impl Bot {
         }
         false
     }
+}
+
+/// `source::instead`.
+fn instead(refusal: Refusal, connection: &str) -> Outcome {
+    match refusal {
+        Refusal::Superseded => Outcome::Superseded,
+        Refusal::Over => Outcome::Vanished,
+        Refusal::Elsewhere { channel_id, user_id } => {
+            let origin = Origin { channel_id, user_id };
+            Outcome::Found(Found::Elsewhere { connection: connection.to_owned(), origin })
+        }
+    }
+}
+
+/// `source::is_added`.
+fn is_added(link: &Link, job: &Job, connection: &str) -> bool {
+    link.id == job.id() && link.connection_id == connection && link.onboarding.is_some()
 }

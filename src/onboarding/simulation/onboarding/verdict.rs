@@ -10,8 +10,8 @@ use crate::onboarding::Unposted;
 use crate::onboarding::simulation::fivetran::Is;
 use crate::onboarding::simulation::number;
 use crate::onboarding::simulation::slack::{Content, Message};
-use crate::onboarding::simulation::sources::{Sources, Standing, is_part};
-use crate::onboarding::simulation::statistics::Statistics;
+use crate::onboarding::simulation::sources::{Sources, Standing};
+use crate::onboarding::simulation::statistics::{Ended, Statistics};
 use crate::onboarding::simulation::store::{Row, message_of};
 use crate::onboarding::simulation::verdict::must;
 use crate::onboarding::simulation::world::{Command, World};
@@ -109,6 +109,22 @@ impl World {
         must(*ending != Ending::Undeliverable || !fair || !calm, "undeliverable, although Slack worked well")
     }
 
+    /// One that was asked for by itself and has joined has no link besides. Whoever goes on with it later may
+    /// find that its source is finished by then, or that nobody takes word of where it is.
+    pub(in crate::onboarding::simulation) fn judge_added(
+        &self,
+        id: usize,
+        ended: &Ended,
+        sum: &mut Statistics,
+    ) -> Result<(), String> {
+        sum.singles_joined += 1;
+        let mut posts = self.slack.posts.iter().filter(|post| post.command == id && post.card.is_some());
+        must(!posts.any(|post| self.is_known(post)), "it joins, and shows a link besides")?;
+        let delivered = matches!(ended.stage, Stage::Over { ending: Ending::Delivered, .. });
+        let fair = self.slack.weather.is_fair() && !self.slack.dead && self.database_until == 0;
+        must(delivered || !fair || self.lost_time > 0, "it joins, and ends as if it had not")
+    }
+
     /// A part of one says nothing by itself.
     pub(in crate::onboarding::simulation) fn judge_part(
         &self,
@@ -134,10 +150,7 @@ impl World {
     ) -> Result<(), String> {
         for join in self.store.joins() {
             sum.joined += 1;
-            // What is asked for by itself is promised its place a moment before it is there.
-            let part = self.store.rows[join.command].as_ref().is_some_and(|row| is_part(&row.work));
-            sum.joined_late += u64::from(join.too_late);
-            must(!join.too_late || !part, &format!("command {} joins what was done", join.command))?;
+            must(!join.too_late, &format!("command {} joins what was done", join.command))?;
         }
         for id in self.store.onboardings() {
             self.judge_onboarding(&id, sum).map_err(|violation| format!("onboarding {id}: {violation}"))?;

@@ -87,14 +87,19 @@ impl Store {
     }
 
     /// The commit of `store::change`: whether the connection changed, and whether the command's
-    /// progress was recorded.
-    pub(in crate::onboarding::simulation) fn write(&mut self, write: &Write<'_>) -> (bool, bool) {
+    /// progress was recorded. `joins`: the onboarding that must be open.
+    pub(in crate::onboarding::simulation) fn write(
+        &mut self,
+        joins: Option<&str>,
+        write: &Write<'_>,
+    ) -> (bool, bool) {
         self.changed = true;
         let Write { change, version, held, progress, ref message, reminders, now } = *write;
         let name = name_of(&change.connection.key);
         let stands = self.connections.iter().position(|row| row.name == name);
         let may = (version == 0 || stands.is_some())
             && held.is_none_or(|(command, fence)| self.holds(command, fence))
+            && joins.is_none_or(|id| self.is_open(id))
             && stands.is_none_or(|at| self.connections[at].version == version);
         if !may {
             return (false, false);
@@ -134,7 +139,10 @@ impl Store {
         if begins || (!change.show.is_empty() && watched) {
             self.sweep_group(number(&change.connection.key.group_id), now);
         }
-        if let (Some((command, _)), Some(_), Some(id)) = (held, progress, &link.onboarding) {
+        // Nobody else writes what is in an onboarding for the command that has put it there.
+        if let (Some((command, _)), Some(id)) = (held, &link.onboarding)
+            && number(&link.id) == command
+        {
             self.note_join(command, name, id);
         }
         let recorded = match (held, progress) {

@@ -167,6 +167,11 @@ impl Store {
         Some(life::Onboarding { id: row.id.clone(), message_id: message_of(&row.id) })
     }
 
+    /// `is_open`, and the condition of `change`.
+    pub(in crate::onboarding::simulation) fn is_open(&self, id: &str) -> bool {
+        self.several.onboardings.iter().any(|row| row.id == id && row.done_at.is_none())
+    }
+
     /// `finish_onboarding`: held, nothing is added meanwhile.
     pub(in crate::onboarding::simulation) fn finish_onboarding(&mut self, id: &str, clock: i64) -> bool {
         let waits = self.connections_of(&message_of(id), usize::MAX).into_iter().any(|stored| {

@@ -273,6 +273,6 @@ impl World {
     fn put_down(&mut self, change: &Change, version: i64, message: MessageWrite<'_>, now: i64) {
         let write =
             Write { change, version, held: None, progress: None, message, reminders: self.reminders, now };
-        self.store.write(&write);
+        self.store.write(None, &write);
     }
 }

@@ -94,5 +94,11 @@ impl World {
             let lands = !self.dice.one_in(3);
             self.plan_action(at + 20 * SECOND, Action::Finish { name, lands });
         }
+        // Somebody thinks of one more, be it as the last is finished.
+        if self.dice.one_in(2) {
+            let (name, channel, customer) = (self.one_of(SOURCES), 0, 0);
+            let at = self.now + self.dice.below(30 * SECOND * (SOURCES as i64));
+            self.plan_action(at, Action::Single { name, channel, user, customer });
+        }
     }
 }
