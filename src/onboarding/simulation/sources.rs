@@ -65,6 +65,11 @@ impl Sources {
         self.lines.iter().filter(|line| line.connected).count()
     }
 
+    /// Whether it has a line for a connection.
+    pub(super) fn shows(&self, connection: usize) -> bool {
+        self.lines.iter().any(|line| line.stands.as_ref().is_some_and(|it| it.connection == connection))
+    }
+
     /// Whether it says that a connection is gone.
     pub(super) fn shows_gone(&self, connection: usize) -> bool {
         let gone = |it: &Standing| it.connection == connection && it.state == State::Gone;

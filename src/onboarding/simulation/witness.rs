@@ -162,12 +162,22 @@ impl World {
                 Content::Link { .. } => false,
             });
             *id != connection
+                && self.was_shown(*id)
                 && !one.is_deleted()
                 && one.seen.last().is_none_or(|&seen| seen < last)
                 && first.is_some_and(|first| first < known)
                 && !shown_gone
         };
         self.fivetran.connections.iter().enumerate().filter(denied).count() as u64 > crate::life::FEW
+    }
+
+    /// Whether a connection has ever been shown to anybody: only by its link is one the bot's to watch. What
+    /// somebody else has made in the same group is denied by the same answers, and counts for nothing.
+    fn was_shown(&self, id: usize) -> bool {
+        let cards = self.slack.posts.iter().filter_map(|post| post.card);
+        let mut shown = cards.map(|card| self.fivetran.cards[card].connection);
+        let lines = |message: &super::slack::Message| matches!(&message.content, Content::Sources(it) if it.shows(id));
+        shown.any(|one| one == id) || self.slack.messages.iter().any(lines)
     }
 
     /// A process sends something about a command that somebody else has. It cannot know that if it has
