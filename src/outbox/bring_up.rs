@@ -105,7 +105,6 @@ impl Outbox {
         if !self.let_go(stored, Some(&entry)).await? {
             return Ok(self.again(message, None));
         }
-        crash_point("bring up: let go");
         if self.unasked.as_ref().is_none_or(|unasked| unasked.is_first(&link.connection_id, why)) {
             tracing::info!(
                 message = message.id,
@@ -116,6 +115,7 @@ impl Outbox {
                 "a connection that was not requested here is broken; its channel is not told any more"
             );
         }
+        crash_point("bring up: let go");
         Ok(Brought::OutOfReach)
     }
 

@@ -131,6 +131,8 @@ async fn is_let_go_whatever_crashes(engine: Engine) {
     let point = "bring up: let go";
     let mut crashing = second.clone().with("CRASH_AT", point).with("CRASH_BY", "kill").start().await;
     assert_eq!(crashing.wait().await.code(), None, "{engine}: {}", crashing.log());
+    let why = "its customer's channel is another one by now";
+    assert_eq!(crashing.log().matches(why).count(), 1, "{engine}: {}", crashing.log());
     outside.slack.join(PRIVATE);
     second.sql("UPDATE sweep SET next_at = 0, listed_at = NULL").await;
     let process = second.start().await;
