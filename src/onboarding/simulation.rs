@@ -18,6 +18,7 @@ mod link;
 mod note;
 mod onboarding;
 mod outbox;
+mod planted;
 mod process;
 mod slack;
 mod sources;
@@ -40,6 +41,7 @@ use crate::fivetran::catalog::ServiceId;
 use crate::fivetran::schema::{SchemaKind, Target};
 use crate::work::{Confirmed, Key, Request};
 use dice::Dice;
+use planted::{FAULTS, WORLDS};
 use statistics::Statistics;
 use world::World;
 
@@ -171,7 +173,7 @@ fn span(pause: Duration) -> i64 {
 
 /// Lives through one seed.
 fn run(seed: u64, traced: bool) -> Result<Statistics, String> {
-    World::live(seed, traced).map_err(|violation| format!("seed {seed}: {violation}"))
+    World::live(seed, None, traced).map_err(|violation| format!("seed {seed}: {violation}"))
 }
 
 #[expect(clippy::disallowed_methods, reason = "a switch for whoever tries seeds, not configuration")]
@@ -230,4 +232,17 @@ fn a_hundred_thousand_worlds_break_no_promise() {
     if seeds >= SEEDS {
         sum.assert_everything_happened();
     }
+}
+
+#[test]
+fn a_few_worlds_show_every_fault_that_is_planted() {
+    let mut unseen = Vec::new();
+    for fault in FAULTS {
+        let violation = |seed| Some((seed, World::live(seed, Some(fault), false).err()?));
+        match (0..WORLDS).find_map(violation) {
+            Some((seed, violation)) => println!("{fault:?}: world {seed}, {violation}"),
+            None => unseen.push(fault),
+        }
+    }
+    assert_eq!(unseen, [], "nobody sees these");
 }

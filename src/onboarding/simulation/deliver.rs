@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::job::{Job, place_name};
+use super::planted::Fault;
 use super::process::{Bot, Sent};
 use super::slack::{Content, Message, Post, is_out_of_reach};
 use super::store::ClaimedMessage;
@@ -279,6 +280,8 @@ impl Bot {
 
     /// `WebApi::tell_alone`.
     async fn whisper(&self, news: News, connection: usize) -> Result<(), PostFailure> {
+        let wrong = self.world().store.has(Fault::WrongWord);
+        let news = if wrong && news == News::Broken { News::Recovered } else { news };
         self.slack(None, None, move |world, _| {
             world.statistics.told_alone += 1;
             world.witness_whisper(news, connection);

@@ -2,6 +2,7 @@
 
 use super::deliver::edited;
 use super::job::{Job, person};
+use super::planted::Fault;
 use super::process::{Bot, StoreError, Written};
 use super::slack::is_out_of_reach;
 use super::store::{Brought, ClaimedMessage, MessageWrite, Stored, Write};
@@ -145,7 +146,8 @@ impl Bot {
     ) -> Result<Option<Asked>, StoreError> {
         let now = self.now();
         let stored = self.connection(job.name).await?;
-        let behind = stored.as_ref().is_some_and(|stored| stored.behind);
+        let waits = !self.world().store.has(Fault::NotTakenBack);
+        let behind = stored.as_ref().is_some_and(|stored| stored.behind) && waits;
         let (expires_at, edits, web_api) = {
             let world = self.world();
             (stamp(world.fivetran.cards[posting.card].expires_at), world.slack.edits(), world.slack.web_api)

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
+use super::planted::Fault;
 use super::process::{Bot, StoreError, Written};
 use super::slack::is_out_of_reach;
 use super::store::{Brought, ClaimedMessage, MessageWrite, PendingNews, Stored, Write};
@@ -57,6 +58,8 @@ impl Bot {
             Ok(brought) => brought,
             Err(StoreError) => self.again(message, None),
         };
+        let given_up = self.world().store.has(Fault::EditGivenUp);
+        let brought = if given_up { Brought::Shown } else { brought };
         self.trace(|| format!("message {}: {brought:?}", message.id));
         if !self.write_down(message, brought).await {
             self.world().statistics.messages_lost += 1;

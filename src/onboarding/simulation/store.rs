@@ -7,6 +7,7 @@ mod onboardings;
 
 use std::rc::Rc;
 
+use super::planted::Fault;
 use super::{CHANNELS, LEASE};
 use crate::journal::{Progress, Then};
 use crate::onboarding::simulation::millis;
@@ -55,6 +56,8 @@ pub(super) struct Store {
     sweeps: Vec<Sweep>,
     /// Something has changed since the last look at what is due.
     pub(super) changed: bool,
+    /// The fault that this world is lived with; the models and the mirrors ask for it here.
+    pub(super) planted: Option<Fault>,
 }
 
 /// `Intake::accept`: what no two open commands may be about.
@@ -79,6 +82,15 @@ impl NewCommand {
 }
 
 impl Store {
+    /// Nothing, in a world with this fault.
+    pub(super) fn with(planted: Option<Fault>) -> Self {
+        Self { planted, ..Self::default() }
+    }
+
+    pub(super) fn has(&self, fault: Fault) -> bool {
+        self.planted == Some(fault)
+    }
+
     pub(super) fn row(&self, command: usize) -> &Row {
         self.rows[command].as_ref().expect("a command that was taken is there")
     }
@@ -173,9 +185,10 @@ impl Store {
     /// `record`: whether it was committed; otherwise the lease is lost.
     pub(super) fn record(&mut self, command: usize, fence: i64, progress: &Progress, then: Then) -> bool {
         self.changed = true;
+        let fenced = !self.has(Fault::NoFence);
         let row = self.rows[command].as_mut().expect("it was taken");
         let ended_at = if let Then::End(at) = then { Some(millis(at)) } else { None };
-        if row.fence != fence || (row.ended_at.is_some() && row.ended_at != ended_at) {
+        if (row.fence != fence && fenced) || (row.ended_at.is_some() && row.ended_at != ended_at) {
             return false;
         }
         row.progress.clone_from(progress);

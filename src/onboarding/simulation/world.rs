@@ -15,6 +15,7 @@ use std::task::{Context, Waker};
 
 use super::dice::Dice;
 use super::fivetran::Fivetran;
+use super::planted::Fault;
 use super::slack::Slack;
 use super::statistics::{Ended, Statistics};
 use super::store::{NewCommand, Store};
@@ -195,8 +196,8 @@ const EVENTS: usize = 60_000;
 
 impl World {
     /// Lives through one seed.
-    pub(super) fn live(seed: u64, traced: bool) -> Result<Statistics, String> {
-        let world = Self::new(seed, traced);
+    pub(super) fn live(seed: u64, planted: Option<Fault>, traced: bool) -> Result<Statistics, String> {
+        let world = Self::new(seed, planted, traced);
         let ended = Self::run(&world);
         let mut world = world.borrow_mut();
         // They hold the world.

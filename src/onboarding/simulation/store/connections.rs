@@ -4,6 +4,7 @@ use super::Store;
 use super::messages::MessageWrite;
 use crate::journal::{Progress, Then};
 use crate::life::{Change, Connection, State};
+use crate::onboarding::simulation::planted::Fault;
 use crate::onboarding::simulation::{millis, name_of, number, stamp};
 
 pub(super) struct Row {
@@ -99,7 +100,7 @@ impl Store {
         let stands = self.connections.iter().position(|row| row.name == name);
         let may = (version == 0 || stands.is_some())
             && held.is_none_or(|(command, fence)| self.holds(command, fence))
-            && joins.is_none_or(|id| self.is_open(id))
+            && joins.is_none_or(|id| self.is_open(id) || self.has(Fault::JoinsWhatIsDone))
             && stands.is_none_or(|at| self.connections[at].version == version);
         if !may {
             return (false, false);

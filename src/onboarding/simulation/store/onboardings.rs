@@ -3,6 +3,7 @@
 use super::{NewCommand, Store};
 use crate::life::{self, State};
 use crate::onboarding::simulation::job::person;
+use crate::onboarding::simulation::planted::Fault;
 use crate::onboarding::simulation::{CHANNELS, number, stamp};
 use crate::onboarding::{Asked, Onboarding, together};
 use crate::work::{Key, Work};
@@ -191,8 +192,9 @@ impl Store {
 
     /// `told_onboarding`.
     pub(in crate::onboarding::simulation) fn told_onboarding(&mut self, id: &str) {
+        let noted = !self.has(Fault::EndNotNoted);
         if let Some(row) = self.several.onboardings.iter_mut().find(|row| row.id == id) {
-            row.told = true;
+            row.told = noted;
         }
     }
 

@@ -9,6 +9,7 @@ use crate::journal::{Progress, Resting};
 use crate::life::{self, Ask, Change, Intention, Place};
 use crate::onboarding::simulation::dice::Dice;
 use crate::onboarding::simulation::fivetran::{Fivetran, Is};
+use crate::onboarding::simulation::planted::Fault;
 use crate::onboarding::simulation::slack::{Content, Message, Post, Slack};
 use crate::onboarding::simulation::sources::SOURCES;
 use crate::onboarding::simulation::statistics::Statistics;
@@ -22,7 +23,7 @@ const SHARE: i64 = 6;
 const MANY: usize = 7;
 
 impl World {
-    pub(super) fn new(seed: u64, traced: bool) -> Rc<RefCell<Self>> {
+    pub(super) fn new(seed: u64, planted: Option<Fault>, traced: bool) -> Rc<RefCell<Self>> {
         let mut dice = Dice::new(seed);
         let replicas = dice.between(1, 3);
         let skew = dice.pick(&[0, 0, 0, 2_000, 10 * MINUTE]);
@@ -40,7 +41,7 @@ impl World {
             .collect::<Vec<_>>();
         let (mut fivetran, mut slack) = (Fivetran::new(skew >= MINUTE, &mut dice), Slack::new(&mut dice));
         // An onboarding needs a message that everybody sees and that can be edited.
-        let several = dice.one_in(SHARE);
+        let several = dice.one_in(SHARE) || planted.is_some_and(Fault::is_of_several);
         if several {
             fivetran.names_are_unique = true;
             (slack.web_api, slack.private) = (true, false);
@@ -65,7 +66,7 @@ impl World {
                 stills_left: if fivetran.names_are_unique { 3 } else { 0 },
                 database_trouble: dice.pick(&[i64::MAX, i64::MAX, 64, 12]),
                 database_until: 0,
-                store: Store::default(),
+                store: Store::with(planted),
                 fivetran,
                 slack,
                 hands: Vec::new(),
