@@ -17,6 +17,7 @@ mod conditions;
 mod connections;
 mod digests;
 mod failure;
+mod file;
 mod homes;
 mod lease;
 mod messages;
@@ -47,6 +48,7 @@ pub use change::{MessageWrite, Write, Written};
 pub use commands::{Accepted, Before, Claimed, CommandRow, NewCommand, Twin};
 pub use connections::{LastList, Stored, Sweep, Watched};
 pub use failure::{OpenError, StoreError};
+use file::SqliteFile;
 pub use homes::Wanted;
 pub use lease::LeaseGuard;
 use lease::Leases;
@@ -64,17 +66,17 @@ const CLOSE_LIMIT: Duration = Duration::from_secs(3);
 /// How long ended commands are kept.
 pub const KEEP: jiff::SignedDuration = jiff::SignedDuration::from_hours(30 * 24);
 
-/// The two engines. SQLite's pool has one connection.
+/// The two engines.
 #[derive(Clone)]
 enum Pool {
-    Sqlite(sqlx::SqlitePool),
+    Sqlite(SqliteFile),
     Postgres(Sessions),
 }
 
 impl Pool {
     fn is_closed(&self) -> bool {
         match self {
-            Self::Sqlite(pool) => pool.is_closed(),
+            Self::Sqlite(file) => file.is_closed(),
             Self::Postgres(sessions) => sessions.is_closed(),
         }
     }
@@ -94,11 +96,11 @@ async fn failing<T>(answer: impl Future<Output = Result<T, StoreError>>) -> Resu
 macro_rules! on {
     ($pool:expr, $connection:ident => $body:expr) => {
         match $pool {
-            Pool::Sqlite(pool) => {
-                let mut held = pool.acquire().await.map_err(StoreError::without_session)?;
+            Pool::Sqlite(file) => {
+                let mut held = file.acquire().await.map_err(StoreError::without_session)?;
                 let answer = on!(@bounded held, $connection => $body);
                 if matches!(answer, Err(StoreError::Unanswered)) {
-                    held.close_on_drop();
+                    file.give_up();
                 }
                 answer
             }
@@ -413,7 +415,7 @@ impl Store {
         let settle = async {
             self.0.graveyard.at_rest().await;
             match &self.0.pool {
-                Pool::Sqlite(pool) => pool.close().await,
+                Pool::Sqlite(file) => file.close().await,
                 Pool::Postgres(sessions) => sessions.close().await,
             }
         };

@@ -19,8 +19,8 @@ mod trail;
 use std::ops::Range;
 
 use futures_util::future::BoxFuture;
-use sqlx::SqlitePool;
 
+use super::file::SqliteFile;
 use super::statements::{self, ConnectionStatements, OnboardingStatements, Statements};
 use changes::{CHANGES, Change, UNTRIED};
 use scene::{Outcome, Scene};
@@ -165,7 +165,7 @@ fn changed((name, needle, replacement): Change) -> (&'static Statements, &'stati
 
 impl Scenario {
     /// Plays it on an empty database. Returns what was not as it should be.
-    async fn fails(&self, db: &SqlitePool, sql: &'static Statements) -> Option<String> {
+    async fn fails(&self, db: &SqliteFile, sql: &'static Statements) -> Option<String> {
         (self.play)(&Scene::new(db, sql).await).await.err().map(|error| error.to_string())
     }
 }
@@ -245,7 +245,7 @@ async fn every_condition_of_the_sql_is_needed() {
         for &change in *changes {
             let (sql, statement) = changed(change);
             let explained = sqlx::AssertSqlSafe(format!("EXPLAIN {statement}"));
-            let understood = sqlx::raw_sql(explained).execute(&db).await;
+            let understood = sqlx::raw_sql(explained).execute(&mut *db.acquire().await.unwrap()).await;
             understood.unwrap_or_else(|error| panic!("{error}: {statement}"));
             let (of, needle, replacement) = change;
             match scenario.fails(&db, sql).await {

@@ -68,9 +68,9 @@ const LATER_TABLE: &str = "connect_card_steps";
 ///
 /// # Errors
 /// [`OpenError::Migration`], or [`OpenError::File`].
-pub(super) async fn sqlite(pool: &sqlx::SqlitePool, path: &Path) -> Result<(), OpenError> {
+pub(super) async fn sqlite(db: &mut sqlx::SqliteConnection, path: &Path) -> Result<(), OpenError> {
     for migrator in [migrator(&FIRST_ON_SQLITE), later(LATER_ON_SQLITE)] {
-        migrator.run(pool).await.map_err(|error| match error {
+        migrator.run(&mut *db).await.map_err(|error| match error {
             MigrateError::Execute(error) => OpenError::of_sqlite(path, error),
             error => failure(error),
         })?;

@@ -13,11 +13,12 @@ use std::time::Duration;
 
 use ring::rand::SecureRandom as _;
 use secrecy::SecretString;
-use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous};
-use sqlx::{Executor, Row as _};
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{Row as _, SqliteConnection};
 use tokio::sync::mpsc;
 
 use super::accept::Accepting;
+use super::file::SqliteFile;
 use super::lease::Leases;
 use super::sessions::{Servers, Sessions};
 use super::statements::Statements;
@@ -34,8 +35,6 @@ const SQLITE_OLDEST: (u32, u32, u32) = (3, 51, 3);
 /// commits at that moment, which may be an acknowledgement, waits for up to a tenth of a second while
 /// thousands of leases are prolonged; at 200 for a tenth of that, and fewer pages are written twice.
 const CHECKPOINT_PAGES: &str = "200";
-/// Longest wait for SQLite's one connection.
-const QUEUE_LIMIT: Duration = Duration::from_secs(5);
 
 /// `DATABASE_URL`. No `Debug`: it can hold a password.
 #[derive(Clone)]
@@ -67,8 +66,8 @@ impl Store {
     pub async fn open(options: Options<'_>) -> Result<Self, OpenError> {
         let (pool, sql, lock) = match options.url {
             DatabaseUrl::Sqlite(path) => {
-                let (pool, lock) = sqlite(path).await?;
-                (Pool::Sqlite(pool), &statements::SQLITE, Some(lock))
+                let (file, lock) = sqlite(path).await?;
+                (Pool::Sqlite(file), &statements::SQLITE, Some(lock))
             }
             DatabaseUrl::Postgres(url) => {
                 let servers = Servers::read(url)?;
@@ -130,11 +129,11 @@ impl Store {
 pub async fn rehearse(path: &Path) -> Result<(), OpenError> {
     let folder = Rehearsal::beside(path)?;
     let opened = sqlite(&folder.0.join("rehearsal.db")).await;
-    let (pool, lock) = opened.map_err(|error| match error {
+    let (file, lock) = opened.map_err(|error| match error {
         OpenError::File { cause, .. } => OpenError::File { file: path.display().to_string(), cause },
         error => error,
     })?;
-    pool.close().await;
+    file.close().await;
     drop(lock);
     Ok(())
 }
@@ -191,7 +190,7 @@ pub async fn undeliverable_beside(path: &Path, limit: i64) -> Result<Vec<Undeliv
     // A reader beside the writer is what the write-ahead log is for.
     let options =
         SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(Duration::from_secs(5));
-    let pool = Pool::Sqlite(SqlitePoolOptions::new().max_connections(1).connect_with(options).await?);
+    let pool = Pool::Sqlite(SqliteFile::open(options).await?);
     super::undeliverable(&pool, &statements::SQLITE, limit).await
 }
 
@@ -204,7 +203,7 @@ fn owner() -> Result<String, OpenError> {
     Ok(format!("{}-{:016x}", std::process::id(), u64::from_be_bytes(bytes)))
 }
 
-async fn sqlite(path: &Path) -> Result<(sqlx::SqlitePool, File), OpenError> {
+async fn sqlite(path: &Path) -> Result<(SqliteFile, File), OpenError> {
     let lock = lock(path)?;
     private(path).map_err(|cause| file_error(path, &cause))?;
     let options = SqliteConnectOptions::new()
@@ -214,24 +213,20 @@ async fn sqlite(path: &Path) -> Result<(sqlx::SqlitePool, File), OpenError> {
         .busy_timeout(Duration::from_secs(5))
         .pragma("journal_size_limit", "16777216")
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES);
-    // One connection: nothing to be busy with, and every write in one order.
-    let pool = SqlitePoolOptions::new()
-        .max_connections(1)
-        .acquire_timeout(QUEUE_LIMIT)
-        .idle_timeout(None)
-        .max_lifetime(None);
-    let pool = pool.connect_with(options).await.map_err(|error| OpenError::of_sqlite(path, error))?;
+    let failed = |error| OpenError::of_sqlite(path, error);
+    let opened = SqliteFile::open(options).await.map_err(failed)?;
+    let mut db = opened.acquire().await.map_err(failed)?;
 
-    let version: String = value(&pool, path, "SELECT sqlite_version()").await?;
+    let version: String = value(&mut db, path, "SELECT sqlite_version()").await?;
     let numbers: Vec<u32> = version.split('.').map(|part| part.parse().unwrap_or(0)).collect();
     let found = (
         numbers.first().copied().unwrap_or(0),
         numbers.get(1).copied().unwrap_or(0),
         numbers.get(2).copied().unwrap_or(0),
     );
-    let mode: String = value(&pool, path, "PRAGMA journal_mode").await?;
-    let sync: i64 = value(&pool, path, "PRAGMA synchronous").await?;
-    let intact: String = value(&pool, path, "PRAGMA quick_check(1)").await?;
+    let mode: String = value(&mut db, path, "PRAGMA journal_mode").await?;
+    let sync: i64 = value(&mut db, path, "PRAGMA synchronous").await?;
+    let intact: String = value(&mut db, path, "PRAGMA quick_check(1)").await?;
     let checks = [
         ("SQLite's version", found >= SQLITE_OLDEST, version, "build with the SQLite version in Cargo.lock"),
         (
@@ -258,7 +253,7 @@ async fn sqlite(path: &Path) -> Result<(sqlx::SqlitePool, File), OpenError> {
             return Err(OpenError::Unsafe { setting, found, remedy });
         }
     }
-    migrations::sqlite(&pool, path).await?;
+    migrations::sqlite(&mut db, path).await?;
     // The lock says that whoever held these leases is gone.
     for leases in [
         "UPDATE command SET lease_until = 0 WHERE ended_at IS NULL",
@@ -266,9 +261,10 @@ async fn sqlite(path: &Path) -> Result<(sqlx::SqlitePool, File), OpenError> {
         "UPDATE sweep SET lease_until = 0",
         "UPDATE audit_turn SET lease_until = 0",
     ] {
-        pool.execute(leases).await.map_err(|error| OpenError::of_sqlite(path, error))?;
+        sqlx::query(leases).execute(&mut *db).await.map_err(failed)?;
     }
-    Ok((pool, lock))
+    drop(db);
+    Ok((opened, lock))
 }
 
 /// Takes the lock file beside the database, which holds this process's id.
@@ -318,11 +314,11 @@ fn file_error(path: &Path, cause: &std::io::Error) -> OpenError {
 }
 
 /// The first column of the first row.
-async fn value<T>(pool: &sqlx::SqlitePool, path: &Path, sql: &'static str) -> Result<T, OpenError>
+async fn value<T>(db: &mut SqliteConnection, path: &Path, sql: &'static str) -> Result<T, OpenError>
 where
     T: for<'r> sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
 {
-    let row = sqlx::query(sql).fetch_one(pool).await;
+    let row = sqlx::query(sql).fetch_one(db).await;
     row.and_then(|row| row.try_get(0)).map_err(|error| OpenError::of_sqlite(path, error))
 }
 

@@ -198,6 +198,7 @@ impl Digger {
 mod tests {
     use sqlx::{Connection as _, SqliteConnection};
 
+    use super::super::file::SqliteFile;
     use super::super::{lease::Leases, statements};
     use super::*;
 
@@ -248,10 +249,15 @@ mod tests {
         async fn new() -> Self {
             let folder = tempfile::tempdir().unwrap();
             let url = format!("sqlite:{}?mode=rwc", folder.path().join("bot.db").display());
-            let pool = sqlx::SqlitePool::connect(&url).await.unwrap();
-            crate::store::migrations::sqlite(&pool, std::path::Path::new("tombstone.db")).await.unwrap();
+            let file = SqliteFile::open(url.parse().unwrap()).await.unwrap();
+            crate::store::migrations::sqlite(
+                &mut *file.acquire().await.unwrap(),
+                std::path::Path::new("tombstone.db"),
+            )
+            .await
+            .unwrap();
             let db = SqliteConnection::connect(&url).await.unwrap();
-            let graveyard = Graveyard::open(Pool::Sqlite(pool), &statements::SQLITE);
+            let graveyard = Graveyard::open(Pool::Sqlite(file), &statements::SQLITE);
             Self { db, graveyard, _folder: folder }
         }
 

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use secrecy::SecretString;
-use sqlx::sqlite::{SqliteConnectOptions, SqlitePoolOptions};
-use sqlx::{Row as _, SqlitePool};
+use sqlx::Row as _;
+use sqlx::sqlite::SqliteConnectOptions;
 use tokio::time::Instant;
 
+use super::super::file::SqliteFile;
 use super::super::row::{NewRow, json};
 use super::super::statements::Statements;
 use super::super::{
@@ -43,7 +44,7 @@ pub(super) fn at(ms: i64) -> Timestamp {
 
 /// The two processes.
 pub(super) struct Scene {
-    db: SqlitePool,
+    db: SqliteFile,
     pub(super) sql: &'static Statements,
     pub(super) a: Store,
     pub(super) b: Store,
@@ -51,15 +52,19 @@ pub(super) struct Scene {
 
 impl Scene {
     /// A database in memory, with its tables.
-    pub(super) async fn database() -> SqlitePool {
-        let pool = SqlitePoolOptions::new().max_connections(1).idle_timeout(None).max_lifetime(None);
-        let db = pool.connect_with(SqliteConnectOptions::new().in_memory(true)).await.unwrap();
-        super::super::migrations::sqlite(&db, std::path::Path::new("conditions.db")).await.unwrap();
+    pub(super) async fn database() -> SqliteFile {
+        let db = SqliteFile::open(SqliteConnectOptions::new().in_memory(true)).await.unwrap();
+        super::super::migrations::sqlite(
+            &mut *db.acquire().await.unwrap(),
+            std::path::Path::new("conditions.db"),
+        )
+        .await
+        .unwrap();
         db
     }
 
     /// Both begin with an empty database.
-    pub(super) async fn new(db: &SqlitePool, sql: &'static Statements) -> Self {
+    pub(super) async fn new(db: &SqliteFile, sql: &'static Statements) -> Self {
         for table in [
             "command",
             "connection",
@@ -78,9 +83,12 @@ impl Scene {
             "source",
         ] {
             let sql = sqlx::AssertSqlSafe(format!("DELETE FROM {table}"));
-            sqlx::query(sql).execute(db).await.unwrap();
+            sqlx::query(sql).execute(&mut *db.acquire().await.unwrap()).await.unwrap();
         }
-        sqlx::query("INSERT INTO audit_turn DEFAULT VALUES").execute(db).await.unwrap();
+        sqlx::query("INSERT INTO audit_turn DEFAULT VALUES")
+            .execute(&mut *db.acquire().await.unwrap())
+            .await
+            .unwrap();
         let (url, secrets) = (DatabaseUrl::Sqlite("unused".into()), [SecretString::from("secret")]);
         let options = Options {
             url: &url,
@@ -95,13 +103,13 @@ impl Scene {
 
     /// Changes the database by hand.
     pub(super) async fn run(&self, sql: &'static str) -> Outcome {
-        sqlx::query(sql).execute(&self.db).await?;
+        sqlx::query(sql).execute(&mut *self.db.acquire().await?).await?;
         Ok(())
     }
 
     /// The first column of all rows, parted by commas.
     pub(super) async fn ask(&self, sql: &'static str) -> Outcome<String> {
-        let rows = sqlx::query(sql).fetch_all(&self.db).await?;
+        let rows = sqlx::query(sql).fetch_all(&mut *self.db.acquire().await?).await?;
         let values = rows.iter().map(|row| Ok(row.try_get::<Option<String>, _>(0)?));
         let values: Vec<_> = values.collect::<Outcome<_>>()?;
         Ok(values
@@ -116,7 +124,7 @@ impl Scene {
     where
         T: sqlx::Encode<'q, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite> + Send + 'q,
     {
-        let rows = sqlx::query(sql).bind(parameter).fetch_all(&self.db).await?;
+        let rows = sqlx::query(sql).bind(parameter).fetch_all(&mut *self.db.acquire().await?).await?;
         let mut ids = rows.iter().map(|row| Ok(row.try_get("id")?)).collect::<Outcome<Vec<String>>>()?;
         ids.sort();
         Ok(ids)
