@@ -29,6 +29,7 @@ mod sessions;
 mod set_back;
 mod statements;
 mod takeover;
+mod together;
 mod tombstone;
 mod trail;
 

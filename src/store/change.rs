@@ -17,6 +17,7 @@ use tokio::time::Instant;
 use super::messages::ClaimedMessage;
 use super::row::{ProgressRow, json};
 use super::statements::Statements;
+use super::together::{Step, Together};
 use super::trail::NewLine;
 use super::{Claimed, Pool, Recorded, Store, StoreError, on};
 use crate::journal::{Progress, Then};
@@ -265,75 +266,7 @@ async fn commit(
         return Ok(jobs.iter().map(done).collect());
     }
     let (changed, recorded) = on!(pool, db => {
-        let statements = &sql.connections;
-        // By hand: after a full disk SQLite has ended the transaction itself, which the driver would not
-        // notice, and everything after it would go into one that nobody ever commits.
-        sqlx::query("BEGIN").execute(&mut *db).await?;
-        let done = async {
-        let mut changed = HashSet::new();
-        if !changes.is_empty() {
-            let connections = json(&changes.iter().map(|change| &change.connection).collect::<Vec<_>>())?;
-            for row in sqlx::query(statements.change).bind(connections).fetch_all(&mut *db).await? {
-                changed.insert((row.try_get::<String, _>("group_id")?, row.try_get::<String, _>("name")?));
-            }
-        }
-        let is_changed = |rows: &Rows| {
-            let (group_id, name) = rows.key();
-            changed.contains(&(group_id.to_owned(), name.to_owned()))
-        };
-        let done: Vec<_> = changes.iter().copied().filter(|rows| is_changed(rows)).collect();
-        let new: Vec<_> = done.iter().filter_map(|rows| rows.new.as_ref()).collect();
-        if !new.is_empty() {
-            sqlx::query(statements.new_messages).bind(json(&new)?).execute(&mut *db).await?;
-        }
-        let placed: Vec<_> = done.iter().filter_map(|rows| rows.placed.as_ref()).collect();
-        if !placed.is_empty() {
-            sqlx::query(statements.place_messages).bind(json(&placed)?).execute(&mut *db).await?;
-        }
-        let now = done.iter().map(|rows| rows.now).max().unwrap_or_default();
-        let shown: Vec<_> = done.iter().flat_map(|rows| &rows.shown).collect();
-        if !shown.is_empty() {
-            sqlx::query(statements.show_messages).bind(json(&shown)?).bind(now).execute(&mut *db).await?;
-        }
-        if !done.is_empty() {
-            let stands = json(&done.iter().map(|rows| Stands::of(&rows.connection)).collect::<Vec<_>>())?;
-            sqlx::query(statements.leave_messages).bind(stands).bind(now).execute(&mut *db).await?;
-        }
-        let news: Vec<_> = done.iter().filter_map(|rows| rows.news.as_ref()).collect();
-        if !news.is_empty() {
-            sqlx::query(statements.tell).bind(json(&news)?).bind(now).execute(&mut *db).await?;
-        }
-        let mut groups: Vec<_> = done.iter().filter_map(|rows| rows.group.as_ref()).collect();
-        groups.sort_by(|a, b| a.group_id.cmp(&b.group_id));
-        groups.dedup_by(|a, b| a.group_id == b.group_id);
-        if !groups.is_empty() {
-            sqlx::query(statements.sweep_groups).bind(json(&groups)?).execute(&mut *db).await?;
-        }
-        let progress: Vec<_> = jobs
-            .iter()
-            .filter(|job| job.change.as_ref().is_none_or(&is_changed))
-            .filter_map(|job| job.progress.as_ref())
-            .collect();
-        let mut recorded = HashSet::new();
-        if !progress.is_empty() {
-            for row in sqlx::query(sql.record).bind(json(&progress)?).fetch_all(&mut *db).await? {
-                recorded.insert(row.try_get::<String, _>("id")?);
-            }
-        }
-        // Of what is so by this commit, and of nothing else.
-        let is_so = |job: &&Job| {
-            job.change.as_ref().is_none_or(&is_changed)
-                && job.progress.as_ref().is_none_or(|row| recorded.contains(&row.id))
-        };
-        let lines: Vec<_> = jobs.iter().filter(is_so).filter_map(|job| job.line.as_ref()).collect();
-        if !lines.is_empty() {
-            let rows: Vec<_> = lines.into_iter().map(|line| line.row(last)).collect();
-            sqlx::query(sql.keep_lines).bind(json(&rows)?).execute(&mut *db).await?;
-        }
-            sqlx::query("COMMIT").execute(&mut *db).await?;
-            Ok::<_, StoreError>((changed, recorded))
-        };
-        let done = done.await;
+        let done = commit_on(&mut *db, jobs, &changes, last, sql).await;
         if done.is_err() {
             // Where there is nothing left to undo, it is refused.
             let _ = sqlx::query("ROLLBACK").execute(&mut *db).await;
@@ -348,6 +281,92 @@ async fn commit(
         recorded: job.progress.as_ref().is_none_or(|row| recorded.contains(&row.id)),
     };
     Ok(jobs.iter().map(done).collect())
+}
+
+/// The names of the connections that a commit has changed, and the commands whose progress it has recorded.
+type Committed = (HashSet<(String, String)>, HashSet<String>);
+
+/// Commits what was asked for on one connection. After an error it may be left within a transaction.
+async fn commit_on(
+    db: &mut impl Together,
+    jobs: &[Job],
+    changes: &[&Rows],
+    last: &mut i64,
+    sql: &'static Statements,
+) -> Result<Committed, StoreError> {
+    let statements = &sql.connections;
+    let mut changed = HashSet::new();
+    // By hand: after a full disk SQLite has ended the transaction itself, which the driver would not
+    // notice, and everything after it would go into one that nobody ever commits.
+    let mut steps = vec![Step::bare("BEGIN")];
+    if !changes.is_empty() {
+        let connections = json(&changes.iter().map(|change| &change.connection).collect::<Vec<_>>())?;
+        steps.push(Step::of(statements.change, connections));
+        // What follows is only of those that it changes.
+        for row in db.together(std::mem::take(&mut steps)).await? {
+            if let Ok([group_id, name]) = <[String; 2]>::try_from(row) {
+                changed.insert((group_id, name));
+            }
+        }
+    }
+    let is_changed = |rows: &Rows| {
+        let (group_id, name) = rows.key();
+        changed.contains(&(group_id.to_owned(), name.to_owned()))
+    };
+    let done: Vec<_> = changes.iter().copied().filter(|rows| is_changed(rows)).collect();
+    let now = done.iter().map(|rows| rows.now).max().unwrap_or_default();
+    let new: Vec<_> = done.iter().filter_map(|rows| rows.new.as_ref()).collect();
+    if !new.is_empty() {
+        steps.push(Step::of(statements.new_messages, json(&new)?));
+    }
+    let placed: Vec<_> = done.iter().filter_map(|rows| rows.placed.as_ref()).collect();
+    if !placed.is_empty() {
+        steps.push(Step::of(statements.place_messages, json(&placed)?));
+    }
+    let shown: Vec<_> = done.iter().flat_map(|rows| &rows.shown).collect();
+    if !shown.is_empty() {
+        steps.push(Step::at(statements.show_messages, json(&shown)?, now));
+    }
+    if !done.is_empty() {
+        let stands = json(&done.iter().map(|rows| Stands::of(&rows.connection)).collect::<Vec<_>>())?;
+        steps.push(Step::at(statements.leave_messages, stands, now));
+    }
+    let news: Vec<_> = done.iter().filter_map(|rows| rows.news.as_ref()).collect();
+    if !news.is_empty() {
+        steps.push(Step::at(statements.tell, json(&news)?, now));
+    }
+    let mut groups: Vec<_> = done.iter().filter_map(|rows| rows.group.as_ref()).collect();
+    groups.sort_by(|a, b| a.group_id.cmp(&b.group_id));
+    groups.dedup_by(|a, b| a.group_id == b.group_id);
+    if !groups.is_empty() {
+        steps.push(Step::of(statements.sweep_groups, json(&groups)?));
+    }
+    let progress: Vec<_> = jobs
+        .iter()
+        .filter(|job| job.change.as_ref().is_none_or(&is_changed))
+        .filter_map(|job| job.progress.as_ref())
+        .collect();
+    if !progress.is_empty() {
+        steps.push(Step::of(sql.record, json(&progress)?));
+    }
+    let mut returned = Vec::new();
+    if jobs.iter().any(|job| job.line.is_some()) {
+        returned = db.together(std::mem::take(&mut steps)).await?;
+        // Of what is so by this commit, and of nothing else.
+        let is_recorded = |id: &String| returned.iter().flatten().any(|recorded| recorded == id);
+        let is_so = |job: &&Job| {
+            job.change.as_ref().is_none_or(&is_changed)
+                && job.progress.as_ref().is_none_or(|row| is_recorded(&row.id))
+        };
+        let lines: Vec<_> = jobs.iter().filter(is_so).filter_map(|job| job.line.as_ref()).collect();
+        if !lines.is_empty() {
+            let rows: Vec<_> = lines.into_iter().map(|line| line.row(last)).collect();
+            steps.push(Step::of(sql.keep_lines, json(&rows)?));
+        }
+    }
+    steps.push(Step::bare("COMMIT"));
+    returned.append(&mut db.together(steps).await?);
+    Ok((changed, returned.into_iter().flatten().collect()))
 }
 
 async fn record(
