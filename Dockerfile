@@ -18,9 +18,10 @@ WORKDIR /build
 COPY .cargo .cargo
 COPY Cargo.toml Cargo.lock ./
 COPY stand-ins/Cargo.toml stand-ins/
+COPY benches/Cargo.toml benches/
 RUN mkdir src stand-ins/src \
     && echo 'fn main() {}' > src/main.rs \
-    && touch src/lib.rs stand-ins/src/lib.rs \
+    && touch src/lib.rs stand-ins/src/lib.rs benches/samples.rs benches/steps.rs \
     && cargo build --release --locked \
     && rm -r src stand-ins/src
 
