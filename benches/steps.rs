@@ -59,8 +59,7 @@ fn parse(bench: &mut Criterion) {
         channel: &NO_DEFAULTS,
         bundles: &NO_BUNDLES,
     };
-    for (name, typed) in
-        [("parse", "adwords customer_schema"), ("parse a slip", "gogle_ads customer_schema")]
+    for (name, typed) in [("parse", "adwords customer_schema"), ("parse a slip", "gogle_ads customer_schema")]
     {
         bench.bench_function(name, |it| it.iter(|| command::parse(black_box(typed), &vocabulary).is_ok()));
     }
@@ -112,7 +111,8 @@ fn render(bench: &mut Criterion) {
 }
 
 fn life(bench: &mut Criterion) {
-    let connected = Seen::Setup { state: SetupState::Connected, trouble: Trouble::default(), first_sync: true };
+    let connected =
+        Seen::Setup { state: SetupState::Connected, trouble: Trouble::default(), first_sync: true };
     bench.bench_function("life::next", |it| {
         it.iter_batched(
             || (benches::connection(), Event::Seen(connected.clone())),

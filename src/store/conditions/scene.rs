@@ -55,7 +55,7 @@ impl Scene {
     pub(super) async fn database() -> SqliteFile {
         let db = SqliteFile::open(SqliteConnectOptions::new().in_memory(true)).await.unwrap();
         super::super::migrations::sqlite(
-            &mut *db.acquire().await.unwrap(),
+            &mut db.acquire().await.unwrap(),
             std::path::Path::new("conditions.db"),
         )
         .await
