@@ -123,6 +123,13 @@ impl Onboarding {
         connected == all
     }
 
+    /// Whether its thread is still to hear that nothing is left to do.
+    #[must_use]
+    pub fn is_news(&self) -> bool {
+        let (_, all) = self.progress();
+        !self.is_told && self.done_at.is_some() && self.is_done() && all > 0
+    }
+
     /// Whether all of it is surely for one customer: whoever has signed in to one source may go on to the next.
     #[must_use]
     pub fn is_of_one_customer(&self) -> bool {

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::Clock;
 use crate::crash::crash_point;
 use crate::life::{self, Event, Link, State};
+use crate::onboarding::Onboarding;
 use crate::outbound::CALL_TIMEOUT;
 use crate::reply::{live, onboarding};
 use crate::side_by_side::SideBySide;
@@ -267,6 +268,9 @@ impl Outbox {
                 let brought = if let Brought::Again(_) = told { told } else { brought };
                 return Ok((brought, refused));
             }
+        }
+        if onboarding.as_ref().is_some_and(Onboarding::is_news) {
+            self.leave_to_the_end(message).await?;
         }
         let told = self.tell(message, Some(place), web_api).await?;
         let told = match (told, onboarding) {

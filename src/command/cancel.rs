@@ -9,7 +9,7 @@ use crate::work::Work;
 /// Its line in help.
 pub const VERB: Verb = Verb {
     usage: "cancel SCHEMA",
-    does: "deletes the connection for SCHEMA if your customer hasn't finished it",
+    does: "cancels the connection for SCHEMA if your customer hasn't finished it",
     example: "cancel customer_schema",
 };
 

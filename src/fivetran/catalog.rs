@@ -421,6 +421,12 @@ fn called(names: &mut HashMap<String, Option<usize>>, name: String, at: usize) {
 }
 
 /// The lines of the built-in table.
+/// The display name of a service in the built-in table.
+#[must_use]
+pub fn built_in_name(id: &str) -> Option<&'static str> {
+    built_in_rows().find_map(|(known, _, name)| (known == id).then_some(name))
+}
+
 fn built_in_rows() -> impl Iterator<Item = (&'static str, SchemaKind, &'static str)> {
     BUILT_IN.lines().filter_map(|line| {
         let (id, rest) = line.split_once('\t')?;

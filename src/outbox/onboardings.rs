@@ -4,7 +4,7 @@
 //! message shows is [`crate::reply::onboarding`]'s.
 
 use super::Outbox;
-use crate::life::Place;
+use crate::life::{News, Place};
 use crate::onboarding::Onboarding;
 use crate::reply::onboarding;
 use crate::slack::respond::PostError;
@@ -29,6 +29,17 @@ impl Outbox {
         Ok(Some(onboarding))
     }
 
+    /// Leaves to the sentence about all of it what it says too: that the last source is connected. Before that is
+    /// told, since it is told until the database knows so.
+    pub(super) async fn leave_to_the_end(&self, message: &ClaimedMessage) -> Result<(), StoreError> {
+        for pending in self.store.news_of(&message.id).await? {
+            if matches!(pending.news, News::Connected { .. }) {
+                self.store.forget_news(&pending.id).await?;
+            }
+        }
+        Ok(())
+    }
+
     /// Tells the thread, once, that nothing is left to do. Whether it was heard where Slack did not answer,
     /// the message says in any case.
     pub(super) async fn tell_done(
@@ -38,8 +49,7 @@ impl Outbox {
         place: &Place,
         web_api: &WebApi,
     ) -> Result<Brought, StoreError> {
-        let (_, all) = onboarding.progress();
-        if onboarding.is_told || onboarding.done_at.is_none() || !onboarding.is_done() || all == 0 {
+        if !onboarding.is_news() {
             return Ok(Brought::Shown);
         }
         match web_api.post_in_thread(place, onboarding::finished(onboarding)).await {

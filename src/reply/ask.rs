@@ -29,6 +29,9 @@ pub const CANCEL: &str = "cancel_connection";
 /// The button that asks for a new link from a private message; its value is the link's reference.
 pub const RENEW_HERE: &str = "renew_here";
 
+/// The button that leads to the message of an onboarding; Slack opens it by itself.
+pub const OPEN_MESSAGE: &str = "open_message";
+
 /// The button that has Fivetran sync a connection now; its value is the link's reference.
 pub const SYNC_NOW: &str = "sync_now";
 
@@ -92,22 +95,22 @@ fn actions(first: SlackBlockButtonElement, reference: &str) -> SlackBlock {
     .into()
 }
 
-/// Asks before a connection is deleted.
+/// Asks before a connection is cancelled: it is deleted at Fivetran.
 #[must_use]
 pub fn cancel(link: &Link) -> SlackMessageContent {
     let (name, schema) = (&link.request.service_name, link.request.target.connection_name());
     let text = format!(
-        "Delete the connection for {name} into {schema}? Its link will stop working. Nothing else is deleted: data \
+        "Cancel the connection for {name} into {schema}? It's removed from Fivetran, and its link stops working. Data \
          already in the destination stays there."
     );
-    content(&text, vec![plain_section(&text), actions(delete(link), &link.id)])
+    content(&text, vec![plain_section(&text), actions(cancel_now(link), &link.id)])
 }
 
-fn delete(link: &Link) -> SlackBlockButtonElement {
+fn cancel_now(link: &Link) -> SlackBlockButtonElement {
     let (name, schema) = (&link.request.service_name, link.request.target.connection_name());
     let what = format!("{name} into {schema}. Data already in the destination stays there.");
-    button(CANCEL, "Delete the connection", &link.id).with_style(SlackBlockButtonStyle::Danger).with_confirm(
-        confirm("Delete the connection?", &what, "Delete", "Keep").with_style("danger".to_owned()),
+    button(CANCEL, "Cancel the connection", &link.id).with_style(SlackBlockButtonStyle::Danger).with_confirm(
+        confirm("Cancel the connection?", &what, "Yes, cancel it", "Keep it").with_style("danger".to_owned()),
     )
 }
 
@@ -131,7 +134,7 @@ pub(super) fn choices(link: &Link, choices: Choices) -> Option<SlackBlock> {
         if choices.sync { button } else { button.with_style(SlackBlockButtonStyle::Primary) }
     });
     let sync = choices.sync.then(|| sync_now(link));
-    let buttons = sync.into_iter().chain(renew).chain(choices.cancel.then(|| delete(link)));
+    let buttons = sync.into_iter().chain(renew).chain(choices.cancel.then(|| cancel_now(link)));
     let buttons: Vec<_> = buttons.map(SlackActionBlockElement::Button).collect();
     (!buttons.is_empty()).then(|| SlackActionsBlock::new(buttons).into())
 }
@@ -203,11 +206,11 @@ pub fn not_cancellable(why: NotCancellable, link: &Link) -> SlackMessageContent 
     let name = &link.request.service_name;
     sentences(&match why {
         NotCancellable::Connected => format!(
-            "{name} has been connected, so I didn't delete anything. A connection in use can only be deleted in \
+            "{name} has been connected, so I didn't cancel it. A connection in use can only be deleted in \
              Fivetran."
         ),
         NotCancellable::Over => {
-            format!("{name} was cancelled or removed already, so there's nothing to delete.")
+            format!("{name} was cancelled or removed already, so there's nothing to cancel.")
         }
     })
 }

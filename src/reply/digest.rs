@@ -106,6 +106,12 @@ fn onboarding_line(onboarding: &Onboarding, now: Timestamp) -> Mrkdwn {
 /// "3 of 5 connected; still waiting: HubSpot and Stripe."
 fn progress(said: Mrkdwn, onboarding: &Onboarding, now: Timestamp) -> Mrkdwn {
     let (connected, all) = onboarding.progress();
+    if let (1, Some(only)) = (all, left(onboarding, now).next()) {
+        let is_broken = only.link.as_ref().is_some_and(|link| link.state == State::Broken);
+        let words =
+            if is_broken { " needs to be connected again." } else { " is still waiting to be connected." };
+        return said.bold(&cut(&only.service_name, NAME_LIMIT)).raw(words);
+    }
     let mut said = said.bold(&format!("{connected} of {all} connected"));
     let is_broken = |source: &&Source| source.link.as_ref().is_some_and(|link| link.state == State::Broken);
     let (broken, waiting): (Vec<_>, Vec<_>) = left(onboarding, now).partition(is_broken);

@@ -12,7 +12,7 @@ use slack_morphism::prelude::{
 use url::Url;
 
 use super::Audience;
-use super::ask::{button, choices as buttons};
+use super::ask::{OPEN_MESSAGE, button, choices as buttons};
 use super::markup::{Mrkdwn, content, context, cut, local_time, plain_section, sentences};
 use super::onboarding::{names, progress};
 use super::state::{asked_by, mark, state_words, when};
@@ -35,9 +35,6 @@ pub const EXPORT: &str = "home_export";
 pub const NEXT: &str = "home_next";
 /// The button that leads back; its value is the page.
 pub const BACK: &str = "home_back";
-
-/// The button that leads to the message of an onboarding; Slack opens it by itself.
-pub const OPEN_MESSAGE: &str = "home_open_message";
 
 /// What a list is called as a file.
 pub const FILE: &str = "links.csv";

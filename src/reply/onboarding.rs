@@ -7,6 +7,7 @@ use jiff::SignedDuration;
 use slack_morphism::prelude::{
     SlackBlock, SlackBlockButtonElement, SlackBlockPlainText, SlackMessageContent, SlackSectionBlock,
 };
+use url::Url;
 
 use super::ask;
 use super::markup::{
@@ -208,6 +209,11 @@ fn fills(link: &Link) -> Mrkdwn {
 pub fn finished(onboarding: &Onboarding) -> SlackMessageContent {
     let (_, all) = onboarding.progress();
     let text = done(onboarding, all);
+    let only = onboarding.sources.iter().find(|source| source.counts()).filter(|_| all == 1);
+    let text = match only {
+        Some(only) => text.replacen("It's", &format!("{} is", cut(&only.service_name, NAME_LIMIT)), 1),
+        None => text,
+    };
     let shown = Mrkdwn::default().text(&text).raw(" (Requested by <@").text(&onboarding.requester).raw(">.)");
     content(&text, vec![shown.section()])
 }
@@ -327,6 +333,28 @@ pub fn added(service_name: &str, reference: &str) -> SlackMessageContent {
     let name = cut(service_name, NAME_LIMIT);
     let text = format!("{name} is in the message above, with the other sources of this customer.");
     content(&text, vec![plain_section(&text), reference_line(reference)])
+}
+
+/// The acknowledgement of a source that is added to the message of its customer's others; for the person alone.
+/// Nobody typed what it is called. `address`: that of the message.
+#[must_use]
+pub fn joining(request: &Request, address: Option<Url>, reference: &str) -> SlackMessageContent {
+    let target = request.target.connection_name();
+    let lead = format!("Adding {} now, into ", cut(&request.service_name, NAME_LIMIT));
+    let mut rest = ", to the message that this customer has above.".to_owned();
+    if let Some(retired) = &request.retired {
+        rest = format!("{rest} {}", renamed(retired, request));
+    }
+    let shown = Mrkdwn::default().text(&lead).code(&target).text(&rest);
+    let section = SlackSectionBlock::new().with_text(shown.object().into());
+    let section = match address {
+        Some(address) => {
+            let button = ask::button(ask::OPEN_MESSAGE, "Open the message", "-").with_url(address);
+            section.with_accessory(button.into())
+        }
+        None => section,
+    };
+    content(&format!("{lead}{target}{rest}"), vec![section.into(), reference_line(reference)])
 }
 
 /// The acknowledgement of several sources; for the person alone. What nobody typed is shown here.

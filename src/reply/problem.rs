@@ -11,6 +11,7 @@ use super::markup::{Mrkdwn, content, cut, plain_section, plainly, reference_line
 use super::usage::{fitting, misfit_words};
 use crate::command::proposal::Proposal;
 use crate::command::surface::Surface;
+use crate::fivetran::catalog;
 use crate::fivetran::model::ApiMessage;
 use crate::fivetran::schema::Target;
 use crate::journal::{Notice, Others, Problem};
@@ -105,8 +106,8 @@ pub fn notice_sentence(notice: &Notice, work: &Work) -> String {
             format!("Fivetran is already syncing {name}. To see how it goes, type {slash} status {schema}.")
         }
         Notice::Cancelled => format!(
-            "The connection for {name} into {schema} is deleted, and its link no longer works. Nothing else was \
-             deleted: data already in the destination stays there."
+            "The connection for {name} into {schema} is cancelled, and its link no longer works. Data already in the \
+             destination stays there."
         ),
     }
 }
@@ -172,8 +173,9 @@ fn problem_sentence(problem: &Problem, work: &Work) -> String {
             }
         ),
         Problem::SchemaTaken { service } => format!(
-            "The schema {schema} belongs to a connection for another service ({service}). Choose another schema, for \
+            "The schema {schema} belongs to a connection for another service ({}). Choose another schema, for \
              example: {slash} {}",
+            catalog::built_in_name(service).unwrap_or(service),
             instead(problem, request).unwrap_or_default()
         ),
         Problem::NameTaken(said) => format!(
@@ -198,7 +200,7 @@ fn problem_sentence(problem: &Problem, work: &Work) -> String {
             shared_with(*others)
         ),
         Problem::Gone if matches!(work, Work::Cancel { .. }) => format!(
-            "Fivetran doesn't show the connection for {name} into {schema}, so there was nothing to delete."
+            "Fivetran doesn't show the connection for {name} into {schema}, so there was nothing to cancel."
         ),
         Problem::Gone if matches!(work, Work::Sync { .. }) => format!(
             "Fivetran doesn't show the connection for {name} into {schema}, so there was nothing to sync."
@@ -220,7 +222,7 @@ fn problem_sentence(problem: &Problem, work: &Work) -> String {
             format!("A newer link for {name} has been posted in this channel; use that one.")
         }
         Problem::NotCancelled => format!(
-            "{name} is connected to {schema} now, so I didn't delete anything. A connection in use can only be deleted in Fivetran."
+            "{name} is connected to {schema} now, so I didn't cancel it. A connection in use can only be deleted in Fivetran."
         ),
         Problem::Misfit(fault) => {
             misfit_words(name, request.kind, *fault)
@@ -360,7 +362,7 @@ fn undone(work: &Work) -> String {
         Work::Connect(_) => format!("there's no link for {name} yet"),
         Work::Renew { .. } => format!("I couldn't make a new link for {name}"),
         Work::Open { .. } => format!("I couldn't get a link for {name}"),
-        Work::Cancel { .. } => format!("the connection for {name} may not have been deleted"),
+        Work::Cancel { .. } => format!("the connection for {name} may not have been cancelled"),
         Work::Sync { .. } => format!("a sync of {name} may not have started"),
     }
 }
@@ -380,7 +382,7 @@ fn no_answer(work: &Work) -> String {
             format!("{silence}, so a sync of {name} may not have started. Try again later.")
         }
         Work::Cancel { .. } => {
-            format!("{silence}, so the connection for {name} may not have been deleted. Try again later.")
+            format!("{silence}, so the connection for {name} may not have been cancelled. Try again later.")
         }
     }
 }

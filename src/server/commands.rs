@@ -16,7 +16,7 @@ use serde_json::Value;
 use slack_morphism::prelude::{SlackCommandEventResponse, SlackMessageContent, SlackMessageResponseType};
 use tokio::time::timeout_at;
 
-use super::accept::{Asked, Intake};
+use super::accept::{Answered, Asked, Intake};
 use super::deadline::Deadline;
 use super::doctor::Doctor;
 use super::form::Forms;
@@ -31,7 +31,7 @@ use crate::command::surface::Surface;
 use crate::command::{self, Command, UsageError, cancel, renew, services, status};
 use crate::fivetran::schema::Target;
 use crate::journal::Progress;
-use crate::life::{self, Event, Link};
+use crate::life::{self, Event, Link, Place};
 use crate::permission::{Gate, Home, Person};
 use crate::provision::{self, Provision};
 use crate::reply::onboarding::{self, Alone};
@@ -43,7 +43,7 @@ use crate::slack::interaction::Workspace;
 use crate::slack::{self, NotACommand, SlashCommand};
 use crate::store::{MessageWrite, Store, StoreError, Stored, Write};
 use crate::telemetry::{Answer, Metrics};
-use crate::work::Work;
+use crate::work::{self, Work};
 
 /// What the route uses. No `Debug`: it holds secrets.
 pub struct Commands {
@@ -264,9 +264,25 @@ impl Commands {
             }
         };
         let SlashCommand { team_id, channel_id, user_id, response_url, .. } = typed;
+        let here = channel_id.clone();
         let asked = Asked { team_id, channel_id, user_id, response_url };
         let answered = self.intake.accept(key, asked, &work, progress, deadline).await;
+        if let (Answered::Accepted(id), Work::Connect(request)) = (&answered, &work)
+            && let Some(place) = self.joins(request, here, deadline).await
+        {
+            let address = self.gate.site().and_then(|site| place.permalink(&site));
+            return (answered.counts_as(), onboarding::joining(request, address, id));
+        }
         (answered.counts_as(), answered.told(&work))
+    }
+
+    /// Where the message stands that a source is added to, if one is open for its customer here. Only whoever
+    /// names a customer waits for the database once more.
+    async fn joins(&self, request: &work::Request, channel_id: String, deadline: Deadline) -> Option<Place> {
+        let is_shared = self.audience == Audience::Channel && self.forms.web_api.is_some();
+        let customer = request.customer.clone().filter(|_| is_shared)?;
+        let store = self.store.clone();
+        deadline.wait_for(async move { store.open_message(&channel_id, &customer).await }).await.ok()?.ok()?
     }
 
     /// Accepts several sources of one customer, where one message can be kept true for all of them.

@@ -23,7 +23,7 @@ use crate::life::Link;
 use crate::permission::{self, Admission, Gate, Person, Refused};
 use crate::reply::csv::csv;
 use crate::reply::home::{
-    self as reply, BACK, EVERYBODYS, EXPORT, FILTERS, MINE, NEXT, NotExported, OPEN_MESSAGE, REFRESH,
+    self as reply, BACK, EVERYBODYS, EXPORT, FILTERS, MINE, NEXT, NotExported, REFRESH,
 };
 use crate::reply::{self as replies, Audience, ask};
 use crate::slack::event::HomeOpened;
@@ -122,7 +122,7 @@ impl Homes {
             MINE => wish = Wish { whose: Whose::Mine, page: 0, ..wish },
             NEXT | BACK => wish.page = value.parse().unwrap_or_default(),
             // Slack has led the person there.
-            OPEN_MESSAGE => return Answer::Replied,
+            ask::OPEN_MESSAGE => return Answer::Replied,
             REFRESH => {}
             EXPORT => exports = true,
             ask::RENEW_HERE | ask::CANCEL | ask::SYNC_NOW => {

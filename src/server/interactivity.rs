@@ -141,7 +141,15 @@ async fn respond(
             (answer, said.and_then(|said| serde_json::to_value(said).ok()))
         }
         // What a button that opens a link does, the browser does.
-        "block_actions" if interaction.action.as_ref().is_some_and(|it| it.id == OPEN_CARD) => replied(None),
+        "block_actions"
+            if interaction.home().is_none()
+                && interaction
+                    .action
+                    .as_ref()
+                    .is_some_and(|it| it.id == OPEN_CARD || it.id == ask::OPEN_MESSAGE) =>
+        {
+            replied(None)
+        }
         "block_actions" if interaction.home().is_some() => {
             (route.homes.pressed(key, &interaction, deadline).await, None)
         }

@@ -229,6 +229,19 @@ impl Store {
         })
     }
 
+    /// Where the message of that one stands.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn open_message(&self, channel_id: &str, customer: &str) -> Result<Option<Place>, StoreError> {
+        on!(&self.0.pool, db => {
+            let query = sqlx::query(self.0.sql.connections.onboardings.open_shown).bind(channel_id).bind(customer);
+            let row = query.fetch_optional(db).await?;
+            row.map(|row| Ok(Place { channel: row.try_get("place_channel")?, ts: row.try_get("place_ts")? }))
+                .transpose()
+        })
+    }
+
     /// Commits that a connection becomes part of an onboarding, if that is still open. `None`: it is done, and
     /// stays so.
     ///

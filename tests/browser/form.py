@@ -79,8 +79,8 @@ class Form(Stage):
         alice.say("/connect-card stripe to_delete")
         expect(alice.link("Stripe")).to_be_visible()
         alice.say("/connect-card cancel to_delete")
-        asked = alice.private("Delete the connection for Stripe into to_delete?")
-        delete = asked.get_by_role("button", name="Delete the connection")
+        asked = alice.private("Cancel the connection for Stripe into to_delete?")
+        delete = asked.get_by_role("button", name="Cancel the connection")
         question = alice.page.get_by_role("dialog")
         wire = alice.tab("Wire").get_by_role("listitem").filter(has_text="DELETE /v1/connections/")
 

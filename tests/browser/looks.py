@@ -67,7 +67,7 @@ class Workspace(Stage):
         form.get_by_role("button", name="Post the link").click()
         expect(alice.link("HubSpot")).to_be_visible()
         alice.say("/connect-card cancel to_be_asked")
-        alice.messages.get_by_role("button", name="Delete the connection").click()
+        alice.messages.get_by_role("button", name="Cancel the connection").click()
         expect(alice.page.get_by_role("dialog")).to_be_visible()
         self.axe.look(alice.page, "a question")
 

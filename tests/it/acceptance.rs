@@ -267,7 +267,7 @@ async fn who_wants_something_of_a_connection_at_work_is_told_what_is_under_way()
     wire.release();
     bot.ends(expect![[r#"
         #customer-acme
-        alice presses [Delete the connection]
+        alice presses [Cancel the connection]
           only alice sees instead:
               Cancelling the connection for Google Ads now. I'll tell you when it's done.
               Ref R1
@@ -286,8 +286,8 @@ async fn who_wants_something_of_a_connection_at_work_is_told_what_is_under_way()
               again in a minute.
         #customer-acme
         bot tells alice alone:
-            The connection for Google Ads into acme is deleted, and its link no longer works. Nothing else
-            was deleted: data already in the destination stays there.
+            The connection for Google Ads into acme is cancelled, and its link no longer works. Data already
+            in the destination stays there.
             Ref R1
         bot edits message 1:
             The request to connect *Google Ads* was cancelled, so its link no longer works.

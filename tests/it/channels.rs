@@ -154,7 +154,7 @@ async fn the_second_source_of_a_plain_schema_is_still_refused() {
               Making a link for HubSpot now, into `globex`. It will appear here.
               Ref R2
         bot tells alice alone:
-            The schema globex belongs to a connection for another service (stripe). Choose another schema,
+            The schema globex belongs to a connection for another service (Stripe). Choose another schema,
             for example: /connect-card hubspot globex_2
             [Use hubspot globex_2]
             Ref R2

@@ -219,7 +219,7 @@ async fn a_schema_of_another_service_is_refused_by_its_name() {
               Making a link for Google Ads now. It will appear here.
               Ref R1
         bot tells alice alone:
-            The schema customer_schema belongs to a connection for another service (hubspot). Choose another
+            The schema customer_schema belongs to a connection for another service (HubSpot). Choose another
             schema, for example: /connect-card google_ads customer_schema_2
             [Use google_ads customer_schema_2]
             Ref R1
@@ -414,7 +414,7 @@ async fn words_that_are_no_command_are_answered_in_the_acknowledgement_alone() {
               • `/connect-card status SCHEMA`  shows you, and only you, the status of the link for SCHEMA
               • `/connect-card list`  lists this channel's links, most urgent first
               • `/connect-card renew SCHEMA`  replaces this channel's link for SCHEMA with a new one
-              • `/connect-card cancel SCHEMA`  deletes the connection for SCHEMA if your customer hasn't
+              • `/connect-card cancel SCHEMA`  cancels the connection for SCHEMA if your customer hasn't
               finished it
               • `/connect-card services WORDS`  searches Fivetran's services by id and name
               • `/connect-card doctor`  checks, for you alone, whether the bot is well

@@ -183,11 +183,11 @@ async fn is_cancelled(engine: Engine, by: By, point: &'static str) {
         let messages = outside.slack.messages();
         messages.iter().filter(|message| message.rendered().contains(words)).count()
     };
-    until("the person to know", async || (says("is deleted") > 0).then_some(())).await;
+    until("the person to know", async || (says("is cancelled") > 0).then_some(())).await;
     until("the link's message to show it", async || (says("was cancelled") > 0).then_some(())).await;
     process.stop().await;
-    assert_eq!(says("is deleted"), 1, "{what}: the person is told once");
-    assert_eq!(says("I didn't delete anything"), 0, "{what}");
+    assert_eq!(says("is cancelled"), 1, "{what}: the person is told once");
+    assert_eq!(says("I didn't cancel it"), 0, "{what}");
     outside.shutdown();
 }
 

@@ -138,7 +138,7 @@ async fn one_answer_that_a_connection_is_not_there_changes_nothing() {
               gone.
               Requested by @alice · Link created T, T · Connection `nimble_canyon` · Ref R3
               [Get a new link]
-              [Delete the connection]
+              [Cancel the connection]
         the customer finishes the setup
         … 31 s later …
         bot edits message 3:

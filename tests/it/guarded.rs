@@ -142,7 +142,7 @@ async fn a_button_from_before_deletes_nothing_that_was_connected() {
     bot.fivetran.set_setup_state(&bot.connection_of("acme"), "incomplete");
     bot.passes(Duration::from_secs(120)).await;
     let answer = bot.presses(USER, &question, CANCEL).await;
-    assert!(answer.to_string().contains("has been connected, so I didn't delete anything"), "{answer}");
+    assert!(answer.to_string().contains("has been connected, so I didn't cancel it"), "{answer}");
     assert_eq!(bot.fivetran.connections().len(), 1);
     bot.finish().await;
 }

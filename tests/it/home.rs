@@ -253,7 +253,7 @@ async fn a_button_of_a_home_is_judged_by_how_the_link_stands_now() {
     let used = Used { action_id: CANCEL, ..Used::default() };
     bot.slack.use_in_view(&bot.url, &id, used, json!({}), USER).await.unwrap();
     let said = render(&bot.next_home(USER, Some(&home)).await);
-    assert!(said.contains("has been connected, so I didn't delete anything"), "{said}");
+    assert!(said.contains("has been connected, so I didn't cancel it"), "{said}");
     // A button of another version, and a press in which nothing can be read.
     let home = bot.home_of(USER).unwrap();
     payload = press(&bot, &home, USER, "home_of_tomorrow", &json!("x"));

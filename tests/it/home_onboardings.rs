@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use connect_card::reply::ask::CANCEL;
-use connect_card::reply::home::{BACK, EVERYBODYS, EXPORT, FILTERS, NEXT, OPEN_MESSAGE};
+use connect_card::reply::ask::{CANCEL, OPEN_MESSAGE};
+use connect_card::reply::home::{BACK, EVERYBODYS, EXPORT, FILTERS, NEXT};
 use serde_json::{Value, json};
 use sqlx::{Connection as _, SqliteConnection};
 use stand_ins::slack::{Used, render};

@@ -246,7 +246,7 @@ async fn whoever_sees_a_link_can_ask_about_it_before_slack_has_said_that_it_is_t
               Fivetran says: nobody has finished the setup yet.
               Requested by @alice · Link created T, T · Connection `amber_anchor` · Ref R1
               [Get a new link]
-              [Delete the connection]
+              [Cancel the connection]
         alice: /connect-card list
           only alice sees:
               One link in this channel:
@@ -263,9 +263,9 @@ async fn whoever_sees_a_link_can_ask_about_it_before_slack_has_said_that_it_is_t
               it's done.
         alice: /connect-card cancel acme
           only alice sees:
-              Delete the connection for Google Ads into acme? Its link will stop working. Nothing else is
-              deleted: data already in the destination stays there.
-              [Delete the connection]
+              Cancel the connection for Google Ads into acme? It's removed from Fivetran, and its link stops
+              working. Data already in the destination stays there.
+              [Cancel the connection]
               [Never mind]
         bot posts message 1:
             Please connect *Google Ads*: click the button and sign in on the page that opens. Your password
@@ -273,18 +273,18 @@ async fn whoever_sees_a_link_can_ask_about_it_before_slack_has_said_that_it_is_t
             [Connect Google Ads → card 1]
             Requested by @alice · The data goes to `acme` · Works until T+24h · Everyone here can see this
             link, and anyone who has it can use it · Ref R1
-        alice presses [Delete the connection]
+        alice presses [Cancel the connection]
           only alice sees instead:
               I'm still working on an earlier request for Google Ads (schema acme) here. Please try again when
               it's done.
         Slack's answer arrives
-        alice presses [Delete the connection]
+        alice presses [Cancel the connection]
           only alice sees instead:
               Cancelling the connection for Google Ads now. I'll tell you when it's done.
               Ref R2
         bot tells alice alone:
-            The connection for Google Ads into acme is deleted, and its link no longer works. Nothing else
-            was deleted: data already in the destination stays there.
+            The connection for Google Ads into acme is cancelled, and its link no longer works. Data already
+            in the destination stays there.
             Ref R2
         bot edits message 1:
             The request to connect *Google Ads* was cancelled, so its link no longer works.

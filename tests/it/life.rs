@@ -265,17 +265,17 @@ async fn an_unfinished_connection_is_cancelled_and_a_connected_one_is_not() {
             link, and anyone who has it can use it · Ref R1
         alice: /connect-card cancel acme
           only alice sees:
-              Delete the connection for Google Ads into acme? Its link will stop working. Nothing else is
-              deleted: data already in the destination stays there.
-              [Delete the connection]
+              Cancel the connection for Google Ads into acme? It's removed from Fivetran, and its link stops
+              working. Data already in the destination stays there.
+              [Cancel the connection]
               [Never mind]
-        alice presses [Delete the connection]
+        alice presses [Cancel the connection]
           only alice sees instead:
               Cancelling the connection for Google Ads now. I'll tell you when it's done.
               Ref R2
         bot tells alice alone:
-            The connection for Google Ads into acme is deleted, and its link no longer works. Nothing else
-            was deleted: data already in the destination stays there.
+            The connection for Google Ads into acme is cancelled, and its link no longer works. Data already
+            in the destination stays there.
             Ref R2
         bot edits message 1:
             The request to connect *Google Ads* was cancelled, so its link no longer works.
@@ -297,17 +297,17 @@ async fn an_unfinished_connection_is_cancelled_and_a_connected_one_is_not() {
         the customer finishes the setup
         alice: /connect-card cancel other
           only alice sees:
-              Delete the connection for Stripe into other? Its link will stop working. Nothing else is
-              deleted: data already in the destination stays there.
-              [Delete the connection]
+              Cancel the connection for Stripe into other? It's removed from Fivetran, and its link stops
+              working. Data already in the destination stays there.
+              [Cancel the connection]
               [Never mind]
-        alice presses [Delete the connection]
+        alice presses [Cancel the connection]
           only alice sees instead:
               Cancelling the connection for Stripe now. I'll tell you when it's done.
               Ref R4
         bot tells alice alone:
-            Stripe is connected to other now, so I didn't delete anything. A connection in use can only be
-            deleted in Fivetran.
+            Stripe is connected to other now, so I didn't cancel it. A connection in use can only be deleted
+            in Fivetran.
             Ref R4
     "#]])
         .await;

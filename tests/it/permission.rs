@@ -94,7 +94,7 @@ async fn guests_and_outsiders_are_refused_unless_they_ask_for_help() {
               • `/connect-card status SCHEMA`  shows you, and only you, the status of the link for SCHEMA
               • `/connect-card list`  lists this channel's links, most urgent first
               • `/connect-card renew SCHEMA`  replaces this channel's link for SCHEMA with a new one
-              • `/connect-card cancel SCHEMA`  deletes the connection for SCHEMA if your customer hasn't
+              • `/connect-card cancel SCHEMA`  cancels the connection for SCHEMA if your customer hasn't
               finished it
               • `/connect-card services WORDS`  searches Fivetran's services by id and name
               • `/connect-card doctor`  checks, for you alone, whether the bot is well

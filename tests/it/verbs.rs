@@ -251,7 +251,7 @@ async fn status_says_what_the_database_and_fivetran_know() {
               Fivetran says: nobody has finished the setup yet.
               Requested by @alice · Link created T, T · Connection `amber_anchor` · Ref R1
               [Get a new link]
-              [Delete the connection]
+              [Cancel the connection]
         the customer finishes the setup
         alice: /connect-card status acme
           only alice sees:
@@ -307,7 +307,7 @@ async fn status_does_not_wait_for_a_slow_fivetran() {
               I couldn't see what Fivetran says just now; this is the last known status.
               Requested by @alice · Link created T, T · Connection `amber_anchor` · Ref R1
               [Get a new link]
-              [Delete the connection]
+              [Cancel the connection]
     "#]])
         .await;
 }
@@ -334,7 +334,7 @@ async fn a_link_whose_time_is_over_does_not_wait_any_more() {
               I couldn't see what Fivetran says just now; this is the last known status.
               Requested by @alice · Link created T, T · Connection `amber_anchor` · Ref R1
               [Get a new link]
-              [Delete the connection]
+              [Cancel the connection]
         alice: /connect-card list
           only alice sees:
               One link in this channel:
@@ -424,7 +424,7 @@ async fn the_buttons_of_a_status_renew_and_cancel() {
               Fivetran says: nobody has finished the setup yet.
               Requested by @alice · Link created T, T · Connection `amber_anchor` · Ref R1
               [Get a new link]
-              [Delete the connection]
+              [Cancel the connection]
         #shared-acme
         alice presses [Get a new link]
           only alice sees:
@@ -456,13 +456,13 @@ async fn the_buttons_of_a_status_renew_and_cancel() {
             link, and anyone who has it can use it · Ref R1
           in the thread of message 1:
               @bob asked for a new link; it's in the message above.
-        alice presses [Delete the connection]
+        alice presses [Cancel the connection]
           only alice sees instead:
               Cancelling the connection for Google Ads now. I'll tell you when it's done.
               Ref R3
         bot tells alice alone:
-            The connection for Google Ads into acme is deleted, and its link no longer works. Nothing else
-            was deleted: data already in the destination stays there.
+            The connection for Google Ads into acme is cancelled, and its link no longer works. Data already
+            in the destination stays there.
             Ref R3
         bot edits message 1:
             The request to connect *Google Ads* was cancelled, so its link no longer works.
@@ -484,7 +484,7 @@ async fn what_was_cancelled_is_not_asked_about_again() {
     assert_eq!(bot.fivetran.connections().len(), 0);
     // A client that still shows the button.
     let again = bot.presses(USER, &question, CANCEL).await;
-    assert!(again.to_string().contains("there's nothing to delete"), "{again}");
+    assert!(again.to_string().contains("there's nothing to cancel"), "{again}");
     for typed in ["cancel acme", "renew acme"] {
         let answer = bot.types(typed).await.json();
         assert!(answer.to_string().contains("was cancelled or removed"), "{answer}");

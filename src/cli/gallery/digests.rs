@@ -10,17 +10,18 @@ impl Gallery<'_> {
         use State::{Broken, Connected, Expired, Waiting};
         let sample = self.sample;
         let link = |state| Item::Link(Box::new(sample.link(state)));
-        let sources = |states: &[Option<State>]| {
-            let all = sample.several.onboard.sources.len();
+        let sources_of = |states: &[Option<State>], count| {
             let message = sample.link(Waiting).message;
-            Item::Onboarding(Box::new(Onboarding { message, ..self.onboarding(states, all) }))
+            Item::Onboarding(Box::new(Onboarding { message, ..self.onboarding(states, count) }))
         };
+        let sources = |states| sources_of(states, sample.several.onboard.sources.len());
         let mixed = vec![
             link(Broken),
             link(Expired),
             sources(&[Some(Connected), Some(Waiting), Some(Broken)]),
             link(Waiting),
         ];
+        let single = vec![sources_of(&[Some(Waiting)], 1), sources_of(&[Some(Broken)], 1)];
         let many = vec![sources(&[Some(Waiting), Some(Broken)]); LINES];
         let (none, counted, others) =
             (More::default(), More { count: 12, at_least: false }, More { count: 270, at_least: true });
@@ -34,6 +35,7 @@ impl Gallery<'_> {
         self.message("digest-for-us-only", digest::for_us(&for_us, uncounted, sample.now));
         for (name, items, more) in [
             ("one", &vec![link(Waiting)], none),
+            ("single", &single, none),
             ("mixed", &mixed, none),
             ("more", &mixed, counted),
             ("many", &many, others),

@@ -54,6 +54,15 @@ impl Gallery<'_> {
         }
         let name = &self.sample.request.service_name;
         self.message("onboarding-added", onboarding::added(name, &reference));
+        for (name, address) in
+            [("joining", None), ("joining-known", Some("https://example.invalid/not-a-link"))]
+        {
+            let address = address.and_then(|it| it.parse().ok());
+            let joining = onboarding::joining(&self.sample.request, address, &reference);
+            self.message(&format!("onboarding-{name}"), joining);
+        }
+        let single = self.onboarding(&[Some(Connected)], 1);
+        self.message("onboarding-finished-single", onboarding::finished(&single));
         for customer in [None, self.sample.several.onboard.customer.as_deref()] {
             let name = if customer.is_some() { "onboarding-already" } else { "onboarding-already-nobodys" };
             self.message(name, onboarding::already(customer));

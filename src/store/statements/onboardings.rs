@@ -50,7 +50,7 @@ macro_rules! onboarding_statements {
                     VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
             open: "UPDATE onboarding SET opened_at = opened_at WHERE channel_id = $1 AND customer = $2 AND done_at IS NULL \
                    RETURNING id",
-            open_shown: "SELECT o.id FROM onboarding AS o JOIN message AS m ON m.onboarding = o.id \
+            open_shown: "SELECT o.id, m.place_channel, m.place_ts FROM onboarding AS o JOIN message AS m ON m.onboarding = o.id \
                          WHERE o.channel_id = $1 AND o.customer = $2 AND o.done_at IS NULL AND m.place_ts IS NOT NULL",
             // Its message may be forgotten as soon as nothing stands in it.
             begin_message: "INSERT INTO message (id, group_id, name, link, requester, wanted, shown, tries, posted_at, \
