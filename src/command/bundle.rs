@@ -5,7 +5,8 @@
 
 use std::collections::BTreeMap;
 
-use super::places::{Channels, Destinations};
+use super::naming::Schema;
+use super::places::{Channels, Destinations, UNNAMED};
 use crate::fivetran::catalog::{Catalog, ServiceId};
 
 /// Bundles by name, each with its services in the order in which they are shown.
@@ -40,6 +41,48 @@ impl Bundles {
                  bundle is refused"
             )),
             Some(_) => None,
+        })
+    }
+
+    /// What to say of each bundle of which Fivetran lists every service, and a link sets it up, a line each.
+    pub fn usable(&self, catalog: &Catalog) -> impl Iterator<Item = String> {
+        let is_usable = |id: &ServiceId| catalog.get(id.as_str()).is_some_and(|it| it.obstacle.is_none());
+        let usable = self.by_name.iter().filter(move |(_, services)| services.iter().all(is_usable));
+        usable.map(|(name, services)| match services.len() {
+            1 => format!("bundles.{name}: a link can set up its one service"),
+            count => format!("bundles.{name}: a link can set up each of its {count} services"),
+        })
+    }
+
+    /// What to say of each channel that refuses a bundle, or that does unless a customer is typed, a line each.
+    pub fn refused<'a>(
+        &'a self,
+        channels: &'a Channels,
+        catalog: &'a Catalog,
+    ) -> impl Iterator<Item = String> {
+        self.by_name.iter().flat_map(move |(name, services)| {
+            channels.each().filter_map(move |(channel_id, channel)| {
+                let place = channel_id.map_or_else(|| UNNAMED.to_owned(), |id| format!("channels.{id}"));
+                let missing: Vec<_> = services.iter().filter(|id| !channel.allows(id)).collect();
+                if let [first, others @ ..] = missing.as_slice() {
+                    let others: String = others.iter().map(|id| format!(", {id}")).collect();
+                    return Some(format!(
+                        "bundles.{name} is refused in {place}, whose services leave out {first}{others}"
+                    ));
+                }
+                match &channel.schema {
+                    Some(Schema::Plain(target)) => Some(format!(
+                        "bundles.{name} wants a customer in {place}, which has the schema {} for every service: \
+                         type {name} CUSTOMER there",
+                        target.connection_name()
+                    )),
+                    Some(Schema::Template(pattern)) if channel.names_alike(services, catalog) => Some(format!(
+                        "bundles.{name} is refused in {place}, whose pattern {pattern} gives two of its services \
+                         one name"
+                    )),
+                    _ => None,
+                }
+            })
         })
     }
 

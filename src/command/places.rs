@@ -12,7 +12,7 @@ use crate::fivetran::schema::{BadName, MAX_NAME_LEN, SchemaKind, Target, Why};
 /// The service in an example, where the channel names none.
 const EXAMPLE: &str = "google_ads";
 /// Any channel that the file does not name.
-const UNNAMED: &str = "a channel that isn't in the file";
+pub(super) const UNNAMED: &str = "a channel that isn't in the file";
 
 /// Where a connection's data can land: destinations by name, and the one meant when none is said.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -173,6 +173,17 @@ impl ChannelDefaults {
             let apart = pattern.tells_services_apart() || (only_tables && pattern.tells_tables_apart());
             self.services.len() != 1 && !apart
         })
+    }
+
+    /// Whether the channel's pattern gives two of these services one name, whoever the customer is.
+    pub(super) fn names_alike(&self, services: &[ServiceId], catalog: &Catalog) -> bool {
+        let Some(Schema::Template(pattern)) = &self.schema else { return false };
+        let (customer, destination) = (Customer::parse("a").ok(), Some("b"));
+        let mut names = BTreeSet::new();
+        let named = services.iter().filter_map(|id| catalog.get(id.as_str())).filter_map(|service| {
+            pattern.fill(&Words { service, customer: customer.as_ref(), destination }).ok()
+        });
+        named.map(|target| target.connection_name()).any(|name| !names.insert(name))
     }
 
     /// The names that the channel's pattern makes of services and that would not do.

@@ -2,6 +2,9 @@
 
 use std::os::unix::fs::{PermissionsExt as _, chown};
 
+use expect_test::expect;
+use stand_ins::fivetran::GROUP_ID;
+
 use crate::harness::{Outside, Program};
 
 #[tokio::test]
@@ -155,4 +158,46 @@ async fn check_says_everything_once() {
     let output = Program::against(&outside).with("SLACK_BOT_TOKEN", "xoxb-revoked").run(&["check"]).await;
     assert_eq!((output.code, output.stderr.as_str()), (1, ""), "{output:?}");
     assert_eq!(output.stdout.matches("invalid_auth").count(), 1, "{output:?}");
+}
+
+/// What `check` says of a file `CONFIG`, besides how each channel names its schemas, and its exit code.
+async fn told_of(outside: &Outside, text: &str) -> (i32, String) {
+    let program = Program::against(outside).with("CONFIG", "customers.toml").without("FIVETRAN_GROUP_ID");
+    std::fs::write(program.folder().join("customers.toml"), text).unwrap();
+    let output = program.run(&["check"]).await;
+    let is_of_config = |line: &&str| line.contains(" CONFIG: ") && !line.contains(" names its schemas by ");
+    let lines = output.stdout.lines().filter(is_of_config);
+    (output.code, lines.map(|line| format!("{line}\n")).collect())
+}
+
+fn prod() -> String {
+    format!("[destinations.prod]\ngroup_id = \"{GROUP_ID}\"\n")
+}
+
+#[tokio::test]
+async fn check_says_where_a_bundle_is_refused() {
+    let outside = Outside::start().await;
+    let text = prod()
+        + "[bundles.crm]\nservices = [\"hubspot\"]\n\
+           [bundles.onboarding]\nservices = [\"google_ads\", \"stripe\", \"hubspot\"]\n\
+           [bundles.slip]\nservices = [\"stripe\", \"hubspott\"]\n\
+           [channels.C1]\ncustomer = \"acme\"\n\
+           [channels.C2]\ncustomer = \"globex\"\nservices = [\"stripe\", \"google_ads\"]\n\
+           [channels.C3]\nschema = \"initech\"\nservices = [\"google_ads\", \"stripe\", \"hubspot\"]\n\
+           [channels.C4]\ncustomer = \"hooli\"\nschema = \"{customer}\"\nservices = [\"google_ads\", \"stripe\", \"hubspot\"]\n";
+    let (code, told) = told_of(&outside, &text).await;
+    expect![[r#"
+        · CONFIG: channels.C3 has the schema initech for every service: only one source fits in it, and the second is refused. A pattern such as "{customer}_{service}" gives each its own
+        · CONFIG: channels.C4 has the pattern {customer} for every service: only one source fits in it, and the second is refused. A pattern such as "{customer}_{service}" gives each its own
+        ✗ CONFIG: bundles.slip.services has hubspott, which Fivetran does not list: correct the id
+        ✓ CONFIG: bundles.crm: a link can set up its one service
+        ✓ CONFIG: bundles.onboarding: a link can set up each of its 3 services
+        · CONFIG: bundles.crm is refused in channels.C2, whose services leave out hubspot
+        · CONFIG: bundles.crm wants a customer in channels.C3, which has the schema initech for every service: type crm CUSTOMER there
+        · CONFIG: bundles.onboarding is refused in channels.C2, whose services leave out hubspot
+        · CONFIG: bundles.onboarding wants a customer in channels.C3, which has the schema initech for every service: type onboarding CUSTOMER there
+        · CONFIG: bundles.onboarding is refused in channels.C4, whose pattern {customer} gives two of its services one name
+        · CONFIG: and 3 more
+    "#]].assert_eq(&told);
+    assert_eq!(code, 1, "for the service that nobody has");
 }

@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 
-use super::{Report, defaults};
+use super::{Report, defaults, names};
 use crate::cli::reach::Partner;
 use crate::config::Config;
 use crate::fivetran::error::Error;
@@ -97,6 +97,7 @@ pub(super) async fn look(report: &mut Report, config: &Config, http: reqwest::Cl
             for line in config.channels.unknown_services(catalog).chain(bundles).chain(misnamed) {
                 report.bad(&format!("CONFIG: {line}"));
             }
+            names::bundles(report, config, catalog);
         }
         None => report.note(
             "Fivetran catalogue: cannot be had now, so the built-in one is used and newer services are not known",

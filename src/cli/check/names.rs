@@ -1,7 +1,7 @@
 //! What the file `CONFIG` makes of names and days, told before anybody asks for a connection.
 //!
-//! Owns how many lines there are of it, and what is said of watched destinations. Must not know how a name is
-//! made, nor what is wrong with one.
+//! Owns how many lines there are of it, and what is said of watched destinations and of bundles. Must not know
+//! how a name is made, nor what is wrong with one.
 
 use jiff::Timestamp;
 
@@ -64,6 +64,22 @@ pub(super) fn tell(report: &Report, config: &Config, now: Timestamp) {
         let at = next.at.to_zoned(schedule.zone.clone()).strftime("%Y-%m-%d %H:%M").to_string();
         let zone = schedule.zone_name();
         report.good(&format!("CONFIG: the next digest goes to {whom} on {at} ({zone}); a channel that has had one in that week gets none"));
+    }
+}
+
+/// Which bundles can be set up, and where each is refused all the same.
+pub(super) fn bundles(report: &Report, config: &Config, catalog: &Catalog) {
+    for line in few(config.bundles.usable(catalog)) {
+        report.good(&format!("CONFIG: {line}"));
+    }
+    for line in few(config.bundles.refused(&config.channels, catalog)) {
+        report.note(&format!("CONFIG: {line}"));
+    }
+    let takes_several = config.slack.bot_token.is_some() && config.visibility == Audience::Channel;
+    if config.bundles.by_name.values().any(|services| services.len() > 1) && !takes_several {
+        report.note(
+            "CONFIG: bundles of several services are refused: they take SLACK_BOT_TOKEN, and LINK_VISIBILITY=channel",
+        );
     }
 }
 
