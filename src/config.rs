@@ -140,6 +140,13 @@ impl Vars {
         pairs.map(|(name, value)| (name.clone(), value.clone())).collect()
     }
 
+    /// Whether a fault is one of the file that `CONFIG` names. Its name stands before the key then.
+    #[must_use]
+    pub fn is_of_file(&self, fault: &Fault) -> bool {
+        let key = self.get("CONFIG").and_then(|name| fault.variable.strip_prefix(name));
+        key.is_some_and(|key| key.starts_with(": "))
+    }
+
     /// A variable's value; an empty or blank one counts as unset.
     fn get(&self, name: &str) -> Option<&str> {
         self.0.get(name).map(|value| value.trim()).filter(|value| !value.is_empty())

@@ -18,7 +18,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use crate::cli::reach::Partner;
 use crate::cli::{self, Exit};
 use crate::clock::Clock;
-use crate::config::{self, Config, Vars, env_file};
+use crate::config::{self, Config, Faults, Vars, env_file};
 use crate::outbound::{self, CallError, Obstacle};
 use crate::permission::{Permissions, gaps};
 use crate::slack::refusal::{self, Fix};
@@ -84,8 +84,7 @@ impl Report {
 /// What is said at the end if all is well, and otherwise.
 const WELL: &str = "All that could be tried is well. A · is only for you to know.";
 /// The same.
-const UNWELL: &str =
-    "Each ✗ has to be mended, and says how; a · is only for you to know. Then run this again.";
+const UNWELL: &str = "Each ✗ has to be mended, and says how; a · is only for you to know. Then run this again.";
 
 /// Runs every check, and says what to make of the marks; fails if one does.
 pub async fn run(vars: &Vars, clock: &Clock) -> Exit {
@@ -103,11 +102,7 @@ pub(super) async fn look(vars: &Vars, clock: &Clock) -> Exit {
             for line in faults.to_string().lines() {
                 report.bad(line);
             }
-            report.note(if Path::new(".env").exists() {
-                "connect-card init asks for what is missing or wrong; README.md explains every variable"
-            } else {
-                "there is no .env in this folder; connect-card init asks for what is needed and makes one; README.md explains every variable"
-            });
+            who_helps(&report, vars, &faults);
             return Exit::Failed;
         }
     };
@@ -138,6 +133,22 @@ pub(super) async fn look(vars: &Vars, clock: &Clock) -> Exit {
     }
     database(&mut report, &config).await;
     if report.failed { Exit::Failed } else { Exit::Well }
+}
+
+/// Where to read on about what is wrong with the configuration: `init` asks for variables, and leaves the file
+/// `CONFIG` to whoever wrote it.
+fn who_helps(report: &Report, vars: &Vars, faults: &Faults) {
+    let of_file = faults.0.iter().filter(|fault| vars.is_of_file(fault)).count();
+    if of_file > 0 {
+        report.note("docs/channels.md explains every key of the file that CONFIG names; correct it by hand");
+    }
+    if of_file < faults.0.len() {
+        report.note(if Path::new(".env").exists() {
+            "connect-card init asks for what is missing or wrong; README.md explains every variable"
+        } else {
+            "there is no .env in this folder; connect-card init asks for what is needed and makes one; README.md explains every variable"
+        });
+    }
 }
 
 /// Compares this machine's clock with the `Date` of Slack's answers; false if there are none.

@@ -77,6 +77,14 @@ impl Walk<'_> {
         let line = before.matches('\n').count() + 1;
         // Only the parser's own words: with the error as a whole it would print the line itself.
         let why = error.message().lines().next().unwrap_or("").to_owned();
+        let key = error.span().and_then(|span| text.get(span)).unwrap_or("");
+        if why.starts_with("duplicate key") && is_bare(key) {
+            return self.fault(
+                &format!("line {line}"),
+                &format!("has {key} for the second time"),
+                "keep one of the two; where they are tables, move the keys of both below it",
+            );
+        }
         self.fault(&format!("line {line}"), &format!("is not valid TOML ({why})"), "see docs/channels.md");
     }
 
@@ -184,9 +192,13 @@ impl Walk<'_> {
 
     fn known(&mut self, table: &Table, at: &str, keys: &[&str]) {
         for key in table.keys().filter(|key| !keys.contains(&key.as_str())) {
-            let key = if at.is_empty() { quoted(key) } else { format!("{at}.{}", quoted(key)) };
-            let remedy = format!("remove or correct it; known here: {}", listed(keys.iter().copied()));
-            self.fault(&key, "is not a known key", &remedy);
+            let path = if at.is_empty() { quoted(key) } else { format!("{at}.{}", quoted(key)) };
+            let (meant, known) = (meant(key, keys), listed(keys.iter().copied()));
+            let remedy = match meant {
+                Some(meant) => format!("did you mean {meant}? Known here: {known}"),
+                None => format!("remove or correct it; known here: {known}"),
+            };
+            self.fault(&path, "is not a known key", &remedy);
         }
     }
 }
@@ -203,8 +215,18 @@ fn path(keys: &[&str]) -> String {
 
 /// A key as TOML writes it, on one line whatever is in it.
 fn quoted(key: &str) -> String {
-    let bare = !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
-    if bare { key.to_owned() } else { format!("{key:?}") }
+    if is_bare(key) { key.to_owned() } else { format!("{key:?}") }
+}
+
+/// Whether TOML takes a key without quotes.
+fn is_bare(key: &str) -> bool {
+    !key.is_empty() && key.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+}
+
+/// The key that one was probably meant to be: of three letters one may be wrong.
+fn meant<'k>(typed: &str, keys: &[&'k str]) -> Option<&'k str> {
+    let slips = |key: &&str| strsim::osa_distance(&typed.to_lowercase(), key);
+    keys.iter().copied().min_by_key(slips).filter(|key| slips(key) <= key.len() / 3)
 }
 
 fn listed<'a>(words: impl Iterator<Item = &'a str>) -> String {
@@ -312,8 +334,8 @@ mod tests {
             "channels.C1.shema",
             "channels.C1.schema",
             "channels.C1.destination",
-            "channels.C1.services[1]",
-            "channels.C1.services[2]",
+            "channels.C1.services, entry 2",
+            "channels.C1.services, entry 3",
             "channels.C1.reminders",
             "channels.C2.schema",
             "channels.C2.services",
@@ -339,8 +361,41 @@ mod tests {
         assert_eq!(faults.len(), 1);
         assert_eq!(faults[0].variable, "customers.toml: line 2");
         assert!(!faults[0].problem.contains("canary"), "{faults:?}");
-        let (_, faults) = read("customers.toml", "[channels.C1]\n[channels.C1]\n");
-        assert_eq!(faults.len(), 1, "{faults:?}");
+        for (text, told) in [
+            ("[channels.C1]\n[channels.C1]\n", "line 2 has C1 for the second time"),
+            (
+                "[channels.C1]\nschema = \"canary\"\nschema = \"canary\"\n",
+                "line 3 has schema for the second time",
+            ),
+            ("[channels.\"a b\"]\n[channels.\"a b\"]\n", "line 2 is not valid TOML (duplicate key)"),
+        ] {
+            let faults = super::super::Faults(read("customers.toml", text).1).to_string();
+            assert!(faults.starts_with(&format!("customers.toml: {told}: ")), "{faults}");
+            assert!(!faults.contains("canary") && faults.lines().count() == 1, "{faults}");
+        }
+    }
+
+    #[test]
+    fn the_key_that_was_meant_is_named_where_only_one_can_be() {
+        let told = |text: &str| super::super::Faults(read("customers.toml", text).1).to_string();
+        let slip = told("[channels.C1]\nshema = \"acme\"\n");
+        assert!(slip.contains("did you mean schema? Known here: schema, customer,"), "{slip}");
+        assert!(told("Schema = \"{service}\"").contains("did you mean schema?"));
+        for other in ["colour = 1", "[digest]\nno = 1\nto = \"audit\"", "[channels.C1]\nname = 1"] {
+            assert!(told(other).contains("remove or correct it; known here: "), "{other}");
+        }
+    }
+
+    /// Whoever pastes all of them into one file has one that works.
+    #[test]
+    fn the_examples_of_the_guide_are_one_valid_file() {
+        let guide = include_str!("../../docs/channels.md");
+        let blocks = guide.split("```toml\n").skip(1).filter_map(|rest| rest.split("```").next());
+        // A system may have no time zones.
+        let text = blocks.collect::<String>().replace("Europe/Berlin", "UTC");
+        let (file, faults) = read("customers.toml", &text);
+        assert_eq!(faults, Vec::new());
+        assert!(file.digest.is_some() && !file.services.0.is_empty() && !file.bundles.by_name.is_empty());
     }
 
     #[test]

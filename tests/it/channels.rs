@@ -295,7 +295,7 @@ async fn every_fault_of_the_file_is_told_at_once_by_serve_and_by_check() {
         "channels.general",
         "channels.C1.shema",
         "channels.C1.schema",
-        "channels.C1.services[0]",
+        "channels.C1.services, entry 1",
     ];
     for key in keys {
         let start = format!("{path}: {key} ");

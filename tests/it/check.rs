@@ -201,3 +201,23 @@ async fn check_says_where_a_bundle_is_refused() {
     "#]].assert_eq(&told);
     assert_eq!(code, 1, "for the service that nobody has");
 }
+
+#[tokio::test]
+async fn check_sends_whoever_mistyped_the_file_to_its_guide() {
+    let outside = Outside::start().await;
+    let program = Program::against(&outside).with("CONFIG", "customers.toml");
+    std::fs::write(program.folder().join("customers.toml"), "[channels.C1]\nshema = \"acme\"\n").unwrap();
+    let wrong = program.run(&["check"]).await;
+    let lines: Vec<_> = wrong.stdout.lines().take(3).collect();
+    assert_eq!(
+        lines,
+        [
+            "✗ customers.toml: channels.C1.shema is not a known key: did you mean schema? Known here: schema, customer, destination, services, reminders, digest",
+            "· docs/channels.md explains every key of the file that CONFIG names; correct it by hand",
+            "",
+        ]
+    );
+    let both = program.with("PORT", "many").run(&["check"]).await;
+    assert!(both.stdout.contains("· docs/channels.md explains"), "{both:?}");
+    assert!(both.stdout.contains("connect-card init asks for what is needed"), "{both:?}");
+}

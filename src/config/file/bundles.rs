@@ -127,8 +127,8 @@ mod tests {
             "b.name is not a known key",
             "b.services is empty",
             "c.services is not a list",
-            "d.services[0] is not a service id",
-            "d.services[1] is not a service id",
+            "d.services, entry 1 is not a service id",
+            "d.services, entry 2 is not a service id",
             "e.services has more than 20 services",
         ];
         expected.sort_unstable();

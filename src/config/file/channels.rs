@@ -133,12 +133,12 @@ impl Walk<'_> {
             return Vec::new();
         };
         let mut services = Vec::new();
-        for (place, item) in items.iter().enumerate() {
+        for (number, item) in (1..).zip(items) {
             match item.as_str().and_then(|text| ServiceId::parse(text).ok()) {
                 Some(service) if services.contains(&service) => {}
                 Some(service) => services.push(service),
                 None => self.fault(
-                    &format!("{at}[{place}]"),
+                    &format!("{at}, entry {number}"),
                     "is not a service id",
                     "use the id, such as google_ads, from the address of its page in Fivetran's documentation",
                 ),
