@@ -267,9 +267,9 @@ async fn check_asks_fivetran_about_each_default() {
             vec![
                 "✗ CONFIG: services.adwords is for a service which Fivetran does not list (it is now called google_ads): correct the id".to_owned(),
                 "✗ CONFIG: services.google_ads.config.client_id is a secret by Fivetran's metadata, so it is not sent: remove it; the customer types it on the Connect Card".to_owned(),
-                "✗ CONFIG: Fivetran's metadata for google_ads has no config key colour".to_owned(),
-                "✗ CONFIG: services.google_ads.config.conversion_window_size wants a whole number".to_owned(),
-                "✗ CONFIG: services.google_ads.config.sync_mode takes ManagerAccounts, AllAccounts, SpecificAccounts".to_owned(),
+                "· CONFIG: Fivetran's metadata for google_ads has no config key colour; it is sent all the same, and Fivetran has the last word".to_owned(),
+                "· CONFIG: services.google_ads.config.conversion_window_size wants a whole number; it is sent all the same, and Fivetran has the last word".to_owned(),
+                "· CONFIG: services.google_ads.config.sync_mode takes ManagerAccounts, AllAccounts, SpecificAccounts; it is sent all the same, and Fivetran has the last word".to_owned(),
             ]
         )
     );

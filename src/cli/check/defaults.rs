@@ -35,7 +35,14 @@ pub(super) async fn look(
                     report.good(&told);
                 }
                 for remark in remarks {
-                    report.bad(&format!("CONFIG: {remark}"));
+                    // As it will be in the log once the bot runs: an error or a warning.
+                    if remark.verdict.drops() {
+                        report.bad(&format!("CONFIG: {remark}"));
+                    } else {
+                        report.note(&format!(
+                            "CONFIG: {remark}; it is sent all the same, and Fivetran has the last word"
+                        ));
+                    }
                 }
             }
             Err(error) => report.note(&format!(
