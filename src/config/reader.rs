@@ -370,8 +370,8 @@ impl Reader<'_> {
         }
     }
 
-    /// Variables that look like one of ours. An allow-list must not be open by a slip; what is
-    /// required says so itself.
+    /// Variables that look like one of ours. An allow-list must not be open by a slip, nor a link be shown to
+    /// more people; what is required says so itself.
     pub(super) fn slips(&mut self) {
         for Misspelt { name, meant } in self.vars.lists_in_files() {
             let remedy = format!("put the ids themselves into {meant}, or remove it");
@@ -381,6 +381,13 @@ impl Reader<'_> {
             if meant.starts_with("ALLOWED_") {
                 let remedy = format!("rename it to {meant}, or remove it");
                 self.fault(&name, "is no variable of this bot, so it would keep nobody out", &remedy);
+            } else if meant == "LINK_VISIBILITY" {
+                let remedy = format!("rename it to {meant}, or remove it");
+                self.fault(
+                    &name,
+                    "is no variable of this bot, so everybody in a channel would see its links",
+                    &remedy,
+                );
             } else if !self.faults.0.iter().any(|fault| fault.remedy.contains(&name)) {
                 self.remarks.push(format!("{name} is no variable of this bot; did you mean {meant}?"));
             }

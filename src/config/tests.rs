@@ -350,15 +350,16 @@ fn a_misspelt_variable_is_told_where_it_is_missed() {
     );
     // What is set is not missed: others read such names.
     assert_eq!(with(&[("FIVETRAN_APIKEY", "canary")]).ok().unwrap().remarks, Vec::<String>::new());
-    let config = with(&[("SLACK_TOKEN", "canary"), ("LINK_VISIBILTY", "canary")]).ok().unwrap();
+    let config = with(&[("SLACK_TOKEN", "canary"), ("DATABASE_URI", "canary")]).ok().unwrap();
     assert_eq!(
         config.remarks,
         [
-            "LINK_VISIBILTY is no variable of this bot; did you mean LINK_VISIBILITY?",
+            "DATABASE_URI is no variable of this bot; did you mean DATABASE_URL?",
             "SLACK_TOKEN is no variable of this bot; did you mean SLACK_BOT_TOKEN?"
         ]
     );
     assert_eq!(faulty(&[("ALLOWED_GROUPS", "S1"), ("ALLOWED_USERS", "U0A")]), ["ALLOWED_GROUPS"]);
+    assert_eq!(faulty(&[("LINK_VISIBILTY", "requester")]), ["LINK_VISIBILTY"], "everybody would see a link");
     assert_eq!(
         faulty(&[("ALLOWED_USERS_FILE", "/ids"), ("ALLOWED_USERS", "U0A")]),
         ["ALLOWED_USERS_FILE"],
