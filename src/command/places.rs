@@ -268,6 +268,21 @@ impl Channels {
         })
     }
 
+    /// What to say of each channel whose customer is in no name, a line each.
+    pub fn unused_customers(&self) -> impl Iterator<Item = String> {
+        self.by_id.iter().filter_map(|(channel_id, channel)| {
+            let customer = channel.customer.as_ref()?;
+            let why = match channel.schema.as_ref()? {
+                Schema::Plain(target) => format!("the schema {}", target.connection_name()),
+                Schema::Template(pattern) if !pattern.wants_customer() => format!("the pattern {pattern}"),
+                Schema::Template(_) => return None,
+            };
+            Some(format!(
+                "channels.{channel_id}: its customer, {customer}, isn't used, since {why} has no {{customer}} in it"
+            ))
+        })
+    }
+
     /// What to say of each service that a channel allows and whose name would not do, a line each.
     pub fn misnamed<'a>(
         &'a self,

@@ -221,3 +221,23 @@ async fn check_sends_whoever_mistyped_the_file_to_its_guide() {
     assert!(both.stdout.contains("· docs/channels.md explains"), "{both:?}");
     assert!(both.stdout.contains("connect-card init asks for what is needed"), "{both:?}");
 }
+
+#[tokio::test]
+async fn check_says_what_has_no_effect_and_what_has_to_be_typed_each_time() {
+    let outside = Outside::start().await;
+    outside.fivetran.add_group("calm_delta", "EU Lake");
+    let text = prod()
+        + "[destinations.eu]\ngroup_id = \"calm_delta\"\n\
+           [channels.C1]\ncustomer = \"acme\"\nschema = \"acme_raw\"\nservices = [\"stripe\"]\n\
+           [channels.C2]\ncustomer = \"globex\"\nschema = \"globex_{service}\"\n\
+           [channels.C3]\ncustomer = \"initech\"\n";
+    let (code, told) = told_of(&outside, &text).await;
+    expect![[r#"
+        · CONFIG: channels.C1: its customer, acme, isn't used, since the schema acme_raw has no {customer} in it
+        · CONFIG: channels.C2: its customer, globex, isn't used, since the pattern globex_{service} has no {customer} in it
+        · CONFIG: 2 destinations and no default: in a channel without one of its own, every command needs “to” and a name; set default_destination to spare people that
+    "#]].assert_eq(&told);
+    assert_eq!(code, 0);
+    let (_, told) = told_of(&outside, &format!("default_destination = \"eu\"\n{text}")).await;
+    assert!(!told.contains("no default"), "{told}");
+}

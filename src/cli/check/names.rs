@@ -6,6 +6,7 @@
 use jiff::Timestamp;
 
 use super::Report;
+use crate::command::places::Destinations;
 use crate::config::Config;
 use crate::digest::{Plan, To};
 use crate::fivetran::catalog::Catalog;
@@ -53,6 +54,17 @@ pub(super) fn tell(report: &Report, config: &Config, now: Timestamp) {
     }
     for line in few(config.channels.one_source_only(&catalog)) {
         report.note(&format!("CONFIG: {line}"));
+    }
+    for line in few(config.channels.unused_customers()) {
+        report.note(&format!("CONFIG: {line}"));
+    }
+    let Destinations { default_group, named, .. } = &config.destinations;
+    if default_group.is_none() {
+        report.note(&format!(
+            "CONFIG: {} destinations and no default: in a channel without one of its own, every command needs “to” and \
+             a name; set default_destination to spare people that",
+            named.len()
+        ));
     }
     if let Some(Plan { schedule, to }) = &config.digest
         && let Some(next) = schedule.next(now)
