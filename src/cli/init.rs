@@ -69,6 +69,7 @@ pub async fn run(vars: Vars, clock: &Clock) -> Result<Exit, Faults> {
         told: BTreeSet::new(),
         groups: Vec::new(),
         kept: Vec::new(),
+        named: None,
     };
     let asked = {
         let mut asked = pin!(dialogue.hold());
@@ -81,7 +82,7 @@ pub async fn run(vars: Vars, clock: &Clock) -> Result<Exit, Faults> {
             }
         }
     };
-    let Dialogue { terminal, known, vars, kept, .. } = &dialogue;
+    let Dialogue { terminal, known, vars, kept, named, .. } = &dialogue;
     let (program, place) = (std::env::args().next().unwrap_or_default(), place(vars));
     match asked {
         Ok(()) => {}
@@ -101,7 +102,7 @@ pub async fn run(vars: Vars, clock: &Clock) -> Result<Exit, Faults> {
         }
     };
     terminal.say(&match exit {
-        Exit::Well => words::next(&program, known.way, place),
+        Exit::Well => words::next(&program, known.way, place, named.as_deref()),
         _ => words::mend(&program, place),
     });
     Ok(exit)
@@ -132,6 +133,8 @@ struct Dialogue {
     groups: Vec<Group>,
     /// The variables that have been written.
     kept: Vec<&'static str>,
+    /// The first channel that was given a customer.
+    named: Option<String>,
 }
 
 impl Dialogue {
@@ -410,6 +413,7 @@ impl Dialogue {
         config::destinations(&self.with(&pairs)).map_err(End::Unkept)?;
         self.keep(Item::Destination, &pairs)?;
         self.terminal.say(&format!("✓ {CHANNELS_FILE}: {} set", counted(found.len())));
+        self.named = found.into_iter().find(|channel| channel.customer.is_some()).map(|channel| channel.id);
         self.terminal.say(words::CHANNELS_IN_CONTAINER);
         Ok(())
     }

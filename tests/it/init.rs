@@ -281,6 +281,8 @@ async fn channels_can_be_given_defaults_in_a_file_of_their_own() {
     assert!(file.ends_with(
         "[destinations.sandbox-warehouse]\ngroup_id = \"sandbox_group\"\n\n[destinations.eu-lake]\ngroup_id = \"calm_delta\"\n\n[channels.C0123ABC]\ncustomer = \"acme\"\ndestination = \"eu-lake\"\nreminders = true\n"
     ), "{file}");
+    let next = screen.split("Then, in the channel C0123ABC in Slack, type:").nth(1).unwrap();
+    assert!(next.trim_end().ends_with("/connect-card google_ads"), "{screen}");
     assert!(screen.contains("EU Lake") && screen.contains("Destination: Sandbox Warehouse"), "{screen}");
 }
 

@@ -12,7 +12,7 @@ can't read. Ctrl-C stops it; the next time it asks only for the rest.
 
 pub(super) const WAYS: &str = "\
 How does Slack reach the bot?
-  1  It needn't: the bot connects to Slack (Socket Mode). No public address; good to begin with
+  1  It doesn't have to: the bot connects to Slack (Socket Mode). No public address; the easiest start
   2  At a public https address";
 
 pub(super) const WAYS_AGAIN: &str = "Type 1 for Socket Mode, or 2 for a public https address. Enter is 1.";
@@ -93,8 +93,9 @@ fn again(program: &str, place: Place) -> String {
     }
 }
 
-/// What a person does after a check in which all is well.
-pub(super) fn next(program: &str, way: Option<Way>, place: Place) -> String {
+/// What a person does after a check in which all is well. `named` is a channel that was just given a customer,
+/// where a service is all that has to be typed.
+pub(super) fn next(program: &str, way: Option<Way>, place: Place, named: Option<&str>) -> String {
     let reached = match way {
         Some(Way::Https) => {
             " Your https address hands requests on to it, at port 3000 unless PORT says otherwise."
@@ -123,8 +124,12 @@ pub(super) fn next(program: &str, way: Option<Way>, place: Place) -> String {
             )
         }
     };
+    let (channel, schema) = match named {
+        Some(channel) => (format!("the channel {channel}"), ""),
+        None => ("a channel".to_owned(), " customer_schema"),
+    };
     format!(
-        "\n{start}{reached}\n\n    {command}\n\nThen, in a channel in Slack, type:\n\n    /invite @connect-card\n    /connect-card google_ads customer_schema"
+        "\n{start}{reached}\n\n    {command}\n\nThen, in {channel} in Slack, type:\n\n    /invite @connect-card\n    /connect-card google_ads{schema}"
     )
 }
 
@@ -176,7 +181,7 @@ pub(super) fn explanation(item: Item) -> &'static str {
             "\nAt api.slack.com/apps, in the app: OAuth & Permissions > Bot User OAuth Token. It begins with xoxb-\nand shows here only as stars."
         }
         Item::Key => {
-            "\nYour Fivetran key: first the key, then its secret, or the Base64 of both. If you have one, use it: to\ngenerate a new one ends it, wherever it is in use. If you have none, make one at\nfivetran.com/account/settings, under your name > API key."
+            "\nYour Fivetran key: first the key, then its secret, or the Base64 of both. If you have one, use it:\ngenerating a new one revokes it, wherever it is in use. If you have none, make one at\nfivetran.com/account/settings, under your name > API key."
         }
         Item::Destination => {
             "It is on the destination's Overview page at fivetran.com, as Destination Group ID."
@@ -205,13 +210,13 @@ mod tests {
             ("/opt/my bot/connect-card", "\n    connect-card serve\n"),
             ("", "\n    connect-card serve\n"),
         ] {
-            assert!(next(program, Some(Way::Socket), Place::Folder).contains(shown), "{program}");
+            assert!(next(program, Some(Way::Socket), Place::Folder, None).contains(shown), "{program}");
         }
     }
 
     #[test]
     fn the_next_step_is_one_that_can_be_taken_where_env_was_written() {
-        let next = |place| next("/connect-card", Some(Way::Https), place);
+        let next = |place| next("/connect-card", Some(Way::Https), place, None);
         assert!(next(Place::Folder).contains("in this folder. Your https address"));
         let container = next(Place::Container);
         assert!(
@@ -243,7 +248,7 @@ mod tests {
     fn nobody_is_sent_to_make_a_key_who_has_one() {
         let text = explanation(Item::Key).replace('\n', " ");
         let (first, then) = text.split_once("If you have none, make one").unwrap();
-        assert!(first.contains("If you have one, use it: to generate a new one ends it"), "{text}");
+        assert!(first.contains("If you have one, use it: generating a new one revokes it"), "{text}");
         assert!(then.contains("fivetran.com/account/settings"), "{text}");
     }
 }
