@@ -23,6 +23,11 @@ Settings are variables, from the environment and then from the file .env in this
 CONFIG, names a file with destinations and channel defaults. README.md and .env.example describe every
 variable, docs/channels.md that file. connect-card init asks for what is needed.";
 
+/// The same of the sandbox, which has nearly none.
+const SANDBOX_SETTINGS: &str = "\
+The sandbox needs no settings. Only with --real-fivetran does it take the FIVETRAN_* variables and CONFIG,
+from the environment and then from the file .env in this folder. docs/sandbox.md says what is real in it.";
+
 /// Make Fivetran Connect Card links, from Slack or a shell.
 #[derive(Debug, Parser)]
 #[command(name = "connect-card", version, about, after_help = SETTINGS, max_term_width = 100)]
@@ -41,6 +46,7 @@ pub enum Task {
     #[command(after_help = SETTINGS)]
     Serve,
     /// Make one link and print it, without Slack.
+    #[command(after_help = SETTINGS)]
     Link {
         /// The service, e.g. google_ads; quote it if it has spaces.
         service: String,
@@ -54,6 +60,7 @@ pub enum Task {
         json: bool,
     },
     /// Play the whole story in a browser, against built-in stand-ins; no account needed.
+    #[command(after_help = SANDBOX_SETTINGS)]
     Sandbox {
         /// Send this one slash command, print what each party saw, and exit.
         #[arg(long, value_name = "COMMAND")]
@@ -85,6 +92,7 @@ pub enum Task {
         address: Option<check::ready::Address>,
     },
     /// Print the permissions that a Fivetran system key needs for the destinations configured.
+    #[command(after_help = SETTINGS)]
     KeyPolicy {
         /// Print the whole body of Fivetran's POST /v1/system-keys, for a key of this name.
         #[arg(long, value_name = "NAME", value_parser = key_policy::key_name)]
@@ -93,8 +101,12 @@ pub enum Task {
     /// Print the Slack app's manifest, for one of the two ways in which Slack reaches the bot.
     #[command(group(ArgGroup::new("way").required(true).args(["public_url", "socket_mode"])))]
     Manifest {
-        /// Where Slack will reach the bot, e.g. `https://connect-card.example.com`
-        #[arg(long, value_name = "URL")]
+        /// Where Slack will reach the bot. In a terminal, an address has no marks around it.
+        #[arg(
+            long,
+            value_name = "URL",
+            help = "Where Slack will reach the bot, e.g. https://connect-card.example.com"
+        )]
         public_url: Option<String>,
         /// For a bot that opens sockets to Slack, so that nobody has to reach it.
         #[arg(long)]

@@ -82,9 +82,10 @@ fn load() -> Result<(Vars, LogConfig), Faults> {
     Ok((vars, log))
 }
 
-/// What goes wrong, a dialogue or a list of checks itself says, so there the log is for whoever asks for it.
+/// What goes wrong, a dialogue or a list of checks itself says, so there the log is for whoever asks for it,
+/// in a way that can be read.
 fn log_if_asked(log: &LogConfig) {
-    if log.filter != telemetry::LOG_FILTER {
+    if log.filter != telemetry::LOG_FILTER && telemetry::is_filter(&log.filter) {
         telemetry::start(log.format, &log.filter);
     }
 }

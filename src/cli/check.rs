@@ -82,9 +82,9 @@ impl Report {
 }
 
 /// What is said at the end if all is well, and otherwise.
-const WELL: &str = "All that could be tried is well. A · is only for you to know.";
+const WELL: &str = "All that could be tried is well. A · is just for information.";
 /// The same.
-const UNWELL: &str = "Each ✗ has to be mended, and says how; a · is only for you to know. Then run this again.";
+const UNWELL: &str = "Each ✗ must be fixed, and says how; a · is just for information. Then run this again.";
 
 /// Runs every check, and says what to make of the marks; fails if one does.
 pub async fn run(vars: &Vars, clock: &Clock) -> Exit {

@@ -69,6 +69,8 @@ async fn check_names_what_is_wrong_with_its_remedy() {
         assert!(words.iter().all(|word| wrong[0].contains(word)), "{name}: {output:?}");
         assert!(!output.stdout.contains("revoked"), "{output:?}");
     }
+    let odd = Program::against(&outside).with("RUST_LOG", "everything").run(&["check"]).await;
+    assert_eq!(odd.stderr, "", "told once");
     let odd = Program::against(&outside).with("SLACK_SIGNING_SECRET", "odd").run(&["check"]).await;
     assert!(odd.stdout.contains("· Slack signing secret: not 32 hexadecimal digits"), "{odd:?}");
     slack.set_scopes(&["commands"]);
@@ -141,7 +143,7 @@ async fn check_sends_whoever_has_set_nothing_to_init() {
     let ends = |output: &crate::harness::Output| {
         assert_eq!((output.code, output.stderr.as_str()), (1, ""), "{output:?}");
         let (lines, summary) = output.stdout.split_once("\n\n").unwrap();
-        assert!(summary.starts_with("Each ✗ has to be mended, and says how;"), "{output:?}");
+        assert!(summary.starts_with("Each ✗ must be fixed, and says how;"), "{output:?}");
         lines.lines().last().unwrap().to_owned()
     };
     let last = ends(&program.run(&["check"]).await);

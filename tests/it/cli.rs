@@ -190,8 +190,9 @@ async fn a_value_of_dotenv_reaches_fivetran_as_it_is_written() {
 #[tokio::test]
 async fn help_says_where_settings_come_from_and_nothing_of_a_port_that_nobody_can_use() {
     let program = Program::bare();
-    for arguments in [&["--help"][..], &["serve", "--help"], &["check", "--help"]] {
-        let output = program.run(arguments).await;
+    for task in [None, Some("serve"), Some("check"), Some("link"), Some("key-policy")] {
+        let arguments: Vec<_> = task.into_iter().chain(["--help"]).collect();
+        let output = program.run(&arguments).await;
         assert_eq!(output.code, 0, "{output:?}");
         for word in ["environment", ".env in this folder", "CONFIG", "README.md", "docs/channels.md"] {
             assert!(output.stdout.contains(word), "{word}: {output:?}");
@@ -199,6 +200,9 @@ async fn help_says_where_settings_come_from_and_nothing_of_a_port_that_nobody_ca
     }
     let sandbox = program.run(&["sandbox", "--help"]).await;
     assert!(sandbox.stdout.contains("a free one") && !sandbox.stdout.contains("default: 0"), "{sandbox:?}");
+    assert!(sandbox.stdout.contains("needs no settings"), "{sandbox:?}");
+    let manifest = program.run(&["manifest", "--help"]).await;
+    assert!(manifest.stdout.contains("e.g. https://") && !manifest.stdout.contains('`'), "{manifest:?}");
 }
 
 /// A filter that is meant for something else must not hide why the bot does not start.
