@@ -55,14 +55,14 @@ class OfTheCustomer(Stage):
         alice.say("/connect-card hubspot breaks")
         grace.connect("HubSpot")
         alice.is_green("HubSpot")
-        alice.switch("The customer", "A sign-in breaks it").check()
+        alice.switch("The customer", "The sign-in stops working").check()
         # The bot looks every now and then, by the sandbox's time.
         hour = lambda: alice.tab("Time").get_by_role("button", name="+1 hour").click()
         hour()
         for viewer in [alice, grace]:
             expect(viewer.message("✅ HubSpot is connected")).to_have_count(0)
             expect(viewer.message("HubSpot").filter(has_text="sign in again")).not_to_have_count(0)
-        alice.switch("The customer", "A sign-in breaks it").uncheck()
+        alice.switch("The customer", "The sign-in stops working").uncheck()
         hour()
         for viewer in [alice, grace]:
             viewer.is_green("HubSpot")
@@ -72,11 +72,11 @@ class OfTheCustomer(Stage):
         alice.say("/connect-card stripe syncs")
         grace.connect("Stripe")
         alice.is_green("Stripe")
-        alice.switch("The customer", "A sync breaks it").check()
+        alice.switch("The customer", "A sync fails").check()
         alice.tab("Time").get_by_role("button", name="+1 hour").click()
         alice.say("/connect-card status syncs")
         expect(alice.private("Stripe into syncs")).to_contain_text("your customer isn't asked to do anything")
-        alice.switch("The customer", "A sync breaks it").uncheck()
+        alice.switch("The customer", "A sync fails").uncheck()
 
 
 class OfSlack(Stage):

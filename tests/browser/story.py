@@ -88,7 +88,7 @@ class Sources(Stage):
     def test_a_customer_is_led_through_all_their_sources(self):
         alice, grace = self.viewer("Alice"), self.viewer("Grace")
         alice.say("/connect-card google_ads, hubspot, stripe led")
-        alice.page.get_by_role("button", name="Make these 3").click()
+        alice.page.get_by_role("button", name="Create all 3").click()
         grace.messages.get_by_role("button", name="Connect Google Ads").click()
         page = grace.open_card("Google Ads")
         for service, following in [("Google Ads", "HubSpot"), ("HubSpot", "Stripe")]:

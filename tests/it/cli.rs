@@ -309,6 +309,29 @@ async fn the_sandbox_needs_nothing_and_shows_the_link() {
     assert_eq!(std::fs::read_dir(program.folder()).unwrap().count(), 0, "nothing is left in the folder");
 }
 
+#[tokio::test]
+async fn the_sandbox_knows_from_the_first_command_on_what_its_fivetran_has() {
+    let program = Program::bare();
+    for _ in 0..3 {
+        // The built-in catalogue has it, and the stand-in's doesn't.
+        let looked = program.run(&["sandbox", "--once", "/connect-card services ramp"]).await;
+        assert!(looked.stdout.contains("No service matches “ramp”"), "{}", looked.stdout);
+    }
+}
+
+#[tokio::test]
+async fn the_sandbox_draws_a_form_as_one_and_names_the_channel() {
+    let shown = Program::bare().run(&["sandbox", "--once", "/connect-card"]).await.stdout;
+    for part in [
+        "The link will appear in #customer-acme",
+        "[ … ]  such as customer_schema",
+        "[ Type part of a name ▾ ]",
+    ] {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    assert!(!shown.contains("C0CUSTOMER"), "{shown}");
+}
+
 /// A transcript without what differs from run to run: the link, the reference, the time, the pace.
 fn without_chance(transcript: &str) -> Vec<String> {
     let (link, reference, pace) = ("  ↳ ", "Ref `", "200 after ");
@@ -342,7 +365,7 @@ async fn buttons_are_pressed_in_the_sandbox_by_typing() {
     assert_eq!(output.code, 0, "{}", output.stderr);
     for words in [
         "[Use google_ads customer]: type press 1",
-        "There's no button of that number.",
+        "There's no button with that number.",
         "U0ALICE presses [Use google_ads customer] in #customer-acme.",
         "Everyone in #customer-acme sees:",
     ] {

@@ -52,9 +52,9 @@ async fn a_bare_command_opens_the_form_and_the_form_makes_a_link() {
               Service:
               [Type part of a name ▾]
               Schema:
-              [customer_schema ▾]
+              [ … ]  such as customer_schema
               Table:
-              [my_table ▾]
+              [ … ]  such as my_table
         alice submits the form: service google_ads, schema acme
           the form closes
         bot posts:

@@ -97,7 +97,10 @@ async fn start(
 ) -> Result<App, Box<dyn std::error::Error>> {
     let listener = app::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, port)), "PORT")?;
     let vars = Vars::from_pairs(vars.iter().map(|(name, value)| (name.as_str(), value.as_str())));
-    Ok(App::start(config::serve(&vars)?, listener, clock).await?)
+    let app = App::start(config::serve(&vars)?, listener, clock).await?;
+    // What can be typed is the same from the first command on.
+    app.catalog.after_first_fetch().await;
+    Ok(app)
 }
 
 async fn next(orders: &mut Lines<BufReader<Stdin>>) -> io::Result<Option<Order>> {

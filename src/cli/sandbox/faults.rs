@@ -91,7 +91,7 @@ pub(super) const SWITCHES: [Switch; 15] = [
     switch(
         "fivetran-lies",
         Side::Fivetran,
-        "Says 404 of what is there",
+        "Denies what exists (404)",
         "Denies every connection made so far.",
         Does::Deny,
     ),
@@ -112,14 +112,14 @@ pub(super) const SWITCHES: [Switch; 15] = [
     switch(
         "customer-sync",
         Side::Customer,
-        "A sync breaks it",
+        "A sync fails",
         "Every working connection fails in a sync, which isn't the customer's fault. No command needed; it shows within a minute.",
         Does::Break("sync-failed"),
     ),
     switch(
         "customer-sign-in",
         Side::Customer,
-        "A sign-in breaks it",
+        "The sign-in stops working",
         "Every working connection loses its access: the customer has to sign in again. No command needed; it shows within a minute.",
         Does::Break("access-lost"),
     ),

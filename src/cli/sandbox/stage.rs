@@ -189,7 +189,7 @@ impl Stage {
         };
         let known = self.switched.set(name, on, &self.slack, fivetran);
         self.tape.touch();
-        if known { Ok(()) } else { Err("There's no fault of that name.") }
+        if known { Ok(()) } else { Err("There's no fault with that name.") }
     }
 
     /// Stops everything.

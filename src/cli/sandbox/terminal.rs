@@ -118,7 +118,7 @@ impl<'a> Terminal<'a> {
             Ok(ack) => {
                 let ms = ack.elapsed.as_secs_f64() * 1e3;
                 say(&format!("The bot acknowledges with {} after {ms:.1} ms; only {USER} sees:", ack.status));
-                say(&indented(&slack::render(&ack.json())));
+                say(&indented(&rendered(&ack.json())));
                 let shown = if ack.status == 200 { slack.show(&ack, CHANNEL.0, USER) } else { None };
                 let message =
                     shown.and_then(|id| slack.messages().into_iter().find(|message| message.id == id));
@@ -131,7 +131,7 @@ impl<'a> Terminal<'a> {
                 }
                 for view in slack.views().iter().skip(opened) {
                     say(&format!("A form opens for {USER}; it can be filled in on the sandbox's page:"));
-                    say(&indented(&slack::render(view)));
+                    say(&indented(&rendered(view)));
                 }
                 ack.status == 200
             }
@@ -167,7 +167,7 @@ impl<'a> Terminal<'a> {
         let place = number.trim().parse::<usize>().ok().and_then(|number| number.checked_sub(1));
         let button = place.and_then(|place| self.on_show().as_ref()?.get(place).cloned());
         let Some(Button { message, block, action, label }) = button else {
-            return say("There's no button of that number.");
+            return say("There's no button with that number.");
         };
         say(&format!("{USER} presses [{label}] in {}.", self.place(&message)));
         let used = Used { action_id: &action, block_id: block.as_deref(), ..Used::default() };
@@ -277,7 +277,7 @@ impl<'a> Terminal<'a> {
                     let place = self.place(message);
                     say(&format!(
                         "\nThe message above in {place} now reads:\n{}",
-                        indented(&message.rendered())
+                        indented(&rendered(&message.payload))
                     ));
                     self.offer(message);
                 }
@@ -293,7 +293,7 @@ impl<'a> Terminal<'a> {
             (Visibility::Ephemeral, Some(user), _) => format!("Only {user} sees:"),
             (Visibility::Ephemeral, None, _) => "Only one person sees:".to_owned(),
         };
-        say(&format!("\n{who}\n{}", indented(&message.rendered())));
+        say(&format!("\n{who}\n{}", indented(&rendered(&message.payload))));
     }
 
     fn place(&self, message: &Message) -> String {
@@ -366,6 +366,11 @@ fn link_of(message: &Message) -> Option<&str> {
     let buttons = blocks.iter().filter_map(|block| block.get("elements")?.as_array()).flatten();
     let mut urls = buttons.filter_map(|button| button.get("url")?.as_str());
     if message.visibility == Visibility::Channel { urls.next() } else { None }
+}
+
+/// As it is read in Slack, where a channel has a name.
+fn rendered(shown: &Value) -> String {
+    slack::render(shown).replace(&format!("#{}", CHANNEL.0), CHANNEL.1)
 }
 
 fn indented(text: &str) -> String {

@@ -51,6 +51,10 @@ fn element(element: &Value) -> String {
             }
         }
         "image" => element["alt_text"].as_str().unwrap_or_default().to_owned(),
+        "plain_text_input" => match element["initial_value"].as_str() {
+            Some(value) => format!("[ {value} ]"),
+            None => format!("[ … ]  such as {}", text(&element["placeholder"])),
+        },
         _ => format!("[ {} ▾ ]", text(&element["placeholder"])),
     }
 }
@@ -132,6 +136,17 @@ mod tests {
             render(&message),
             "Ready\n@U0ALICE: a < b &amp; c\n[ Connect ]\n  ↳ https://x.test/a\n[ Renew ]\nUntil noon UTC"
         );
+    }
+
+    #[test]
+    fn a_field_to_type_into_is_no_menu() {
+        let field = |element| json!({ "blocks": [{ "type": "input", "label": { "text": "Schema" }, "element": element }] });
+        let empty = field(json!({ "type": "plain_text_input", "placeholder": { "text": "acme" } }));
+        assert_eq!(render(&empty), "Schema:\n[ … ]  such as acme");
+        let filled = field(json!({ "type": "plain_text_input", "initial_value": "globex" }));
+        assert_eq!(render(&filled), "Schema:\n[ globex ]");
+        let menu = field(json!({ "type": "static_select", "placeholder": { "text": "Choose" } }));
+        assert_eq!(render(&menu), "Schema:\n[ Choose ▾ ]");
     }
 
     #[test]

@@ -139,7 +139,7 @@ export function createComposer(onSent) {
     if (typedWords[0] !== command.name) return setText(hint, KEYS);
     const word = command.words.find((one) => one.text === typedWords[1]);
     if (word) return setText(hint, `${[command.name, word.text, word.hint].filter(Boolean).join(" ")}: ${word.about}`);
-    setText(hint, `${command.name} ${command.hint}. With nothing behind it, it opens a form.`);
+    setText(hint, `${command.name} ${command.hint}. On its own, it opens a form.`);
   }
 
   /** What could be meant by what stands in the field. */
@@ -170,13 +170,14 @@ function exampleButton(example, write) {
   return button;
 }
 
-/** Three lines worth trying: where all three meet, those of the documentation; in another channel, with a schema of its own. */
+/** Lines worth trying: where all three meet, those of the documentation; in another channel, with a schema of its own. */
 export function examplesFor(one) {
   const { name } = state.world.command;
   const isOrdinary = one.kind === "im" || Boolean(sharedWith(one));
   const schema = isOrdinary ? "customer_schema" : `${one.name.split("-").at(-1).replace(/\W/g, "_").toLowerCase()}_schema`;
   return [
     { text: `${name} google_ads ${schema}` },
+    { text: `${name} google_ads, stripe globex`, show: "google_ads, stripe globex" },
     { text: `${name} status ${schema}`, show: `status ${schema}` },
     { text: name, about: "the form" },
   ];

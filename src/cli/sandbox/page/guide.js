@@ -15,7 +15,7 @@ export function createGuide(write, onGo) {
   const put = make("button", { type: "button", class: "button small plain" }, "Put away");
   put.addEventListener("click", putAway);
   const list = make("ol", { role: "list", class: "steps" });
-  const after = make("p", { class: "hint" }, "That is the whole story. Now switch on a fault, or kill the bot in the middle, behind the scenes, and play it again with another schema.");
+  const after = make("p", { class: "hint" }, "That is the whole story. Now switch on a fault, or kill the bot in the middle, behind the scenes, and play it again with another schema. Or ask for two sources at once: google_ads, stripe globex.");
   element.append(make("header", {}, heading, put), list, after);
   const again = byId("guide-again");
   // What has happened stays so, whatever becomes of the message that showed it.
