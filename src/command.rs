@@ -12,12 +12,14 @@ mod error;
 pub mod form;
 pub mod help;
 pub mod home;
+mod kept;
 pub mod list;
 pub mod meant;
 pub mod naming;
 pub mod owner;
 pub mod places;
 pub mod proposal;
+pub mod proposed;
 pub mod renew;
 pub mod services;
 pub mod several;
@@ -93,6 +95,23 @@ pub enum Command {
     Help,
 }
 
+impl Command {
+    /// The same, where its person has seen what would be made of it, and agreed.
+    #[must_use]
+    pub fn agreed(self) -> Self {
+        match self {
+            Self::Onboard(mut several) => match several.onboard.sources.pop() {
+                Some(only) if several.onboard.sources.is_empty() => Self::Connect(only),
+                last => {
+                    several.onboard.sources.extend(last);
+                    Self::Onboard(Several { asks: false, ..several })
+                }
+            },
+            other => other,
+        }
+    }
+}
+
 /// What the words of a command can refer to.
 #[derive(Clone, Copy)]
 pub struct Vocabulary<'a> {
@@ -136,6 +155,11 @@ const NO_NAMES: [&str; 6] = ["schema", "none", "null", "nil", "new", "default"];
 /// # Errors
 /// [`UsageError`].
 pub fn parse(typed: &str, vocabulary: &Vocabulary<'_>) -> Result<Command, UsageError> {
+    let read = |line: &str| read(line, vocabulary);
+    read(typed).map_err(|error| kept::only(error, &typed::text(typed), vocabulary, &read))
+}
+
+fn read(typed: &str, vocabulary: &Vocabulary<'_>) -> Result<Command, UsageError> {
     let command = parse_text(&typed::text(typed), vocabulary)?;
     let target = match &command {
         // What the channel calls it, nobody has typed.
@@ -389,13 +413,31 @@ pub fn parse_arguments(
     destination: Option<&str>,
     vocabulary: &Vocabulary<'_>,
 ) -> Result<Request, UsageError> {
-    let schema = plain(schema);
+    let typed = schema;
+    let schema = plain(typed);
     // Whoever forgot the schema before a destination.
     if TO.iter().any(|to| schema.eq_ignore_ascii_case(to)) {
         let service = meant::known(&plain(service), vocabulary.catalog);
         return Err(service.map_or(UsageError::Incomplete, UsageError::SchemaMissing));
     }
-    connect::request(&plain(service), Some(&schema), destination.map(plain).as_deref(), vocabulary)
+    let (service, destination) = (plain(service), destination.map(plain));
+    let in_quotes =
+        typed.trim().len() > 1 && typed.trim().starts_with(is_quote) && typed.trim().ends_with(is_quote);
+    let read = connect::request(&service, Some(&schema), destination.as_deref(), vocabulary);
+    match read {
+        // A schema cannot be renamed, here as little as in Slack.
+        Ok(request) if !in_quotes && let Some((word, what)) = doubt(&request, vocabulary.catalog) => {
+            let to = vocabulary.slash.to_destination(destination.as_deref());
+            let quoted = format!("{} '\"{}\"'{to}", request.service, request.target.connection_name());
+            Err(UsageError::Doubtful { word, what, quoted })
+        }
+        Ok(request) => Ok(request),
+        Err(error) => {
+            let to = destination.map(|name| format!(" to {name}")).unwrap_or_default();
+            let text = format!("{service} {schema}{to}");
+            Err(kept::only(error, &text, vocabulary, &|line| self::read(line, vocabulary)))
+        }
+    }
 }
 
 /// What was typed where nothing formats it, with single spaces, without invisible characters, and

@@ -34,10 +34,12 @@ mod waits;
 
 use std::fmt::Write as _;
 
-use slack_morphism::prelude::{SlackBlockPlainText, SlackMessageContent};
+use slack_morphism::prelude::{SlackBlockPlainText, SlackMessageContent, SlackSectionBlock};
+use url::Url;
 
 use crate::command::VERBS;
 use crate::command::surface::Surface;
+use crate::life::Link;
 use crate::outbound::Obstacle;
 use crate::work::{Request, Work};
 use markup::{Mrkdwn, content, context, plain_section, reference_line, sentences};
@@ -92,6 +94,23 @@ pub fn accepted(work: &Work, reference: &str) -> SlackMessageContent {
         let _ = write!(text, " {}", renamed(retired, request));
     }
     content(&text, vec![plain_section(&text), reference_line(reference)])
+}
+
+/// The same of a new link that takes the place of the old one in its message, which may be far up.
+#[must_use]
+pub fn renewing_in_place(link: &Link, address: Option<&Url>, reference: &str) -> SlackMessageContent {
+    let name = &link.request.service_name;
+    let text = format!("Making a new link for {name} now. It will appear in its message above.");
+    let open = address
+        .map(|address| ask::button(ask::OPEN_MESSAGE, "Open the message", "-").with_url(address.clone()));
+    let shown = match open {
+        Some(open) => SlackSectionBlock::new()
+            .with_text(Mrkdwn::default().text(&text).object().into())
+            .with_accessory(open.into())
+            .into(),
+        None => plain_section(&text),
+    };
+    content(&text, vec![shown, reference_line(reference)])
 }
 
 /// The same for a name that nobody typed: it is shown while nothing of it is for good.
@@ -156,8 +175,8 @@ pub fn help(slash: Surface<'_>, has_form: bool) -> SlackMessageContent {
     for verb in VERBS.iter().filter(|verb| verb.example != verb.usage) {
         lines = lines.raw("\n• ").code(&format!("{slash} {}", verb.example));
     }
-    let notes =
-        "Services that fill a single table need SCHEMA.TABLE. A schema's name can't be changed later.";
+    let notes = "Services that fill a single table need SCHEMA.TABLE. A service alone takes the channel's own schema, if it \
+                 has one. “to DESTINATION” at the end names another destination. A schema's name can't be changed later.";
     content(&text, vec![lines.section(), context(vec![SlackBlockPlainText::new(notes.to_owned()).into()])])
 }
 

@@ -15,19 +15,21 @@ use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 use slack_morphism::prelude::SlackMessageContent;
+use url::Url;
 
 use self::samples::{Sample, Samples};
 use super::Exit;
 use crate::command::cancel::NotCancellable;
 use crate::command::list;
 use crate::command::renew::NotRenewable;
-use crate::command::services::{Found, How};
+use crate::command::services::{Found, How, Names};
+use crate::command::several::Several;
 use crate::command::status::View;
 use crate::command::surface::Surface;
 use crate::command::sync::NotSynced;
 use crate::fivetran::tasks::Cause;
 use crate::journal::{Others, Problem, Waiting, WaitsFor};
-use crate::life::{Link, News, State};
+use crate::life::{Link, News, Place, State};
 use crate::permission::Refused;
 use crate::reply::live::{self, Note};
 use crate::reply::{
@@ -35,7 +37,7 @@ use crate::reply::{
     several, status as status_reply, trouble,
 };
 use crate::trail::{self, End, Line, What};
-use crate::work::{Request, Work};
+use crate::work::{Onboard, Request, Work};
 
 /// What kind of thing an entry is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -197,6 +199,12 @@ impl Gallery<'_> {
             let content = several::preview(several, &sample.slash, &sample.user, &sample.channel);
             self.message(&format!("several-{name}"), content);
         }
+        let one = Several {
+            onboard: Onboard { sources: vec![sample.request.clone()], ..sample.several.onboard.clone() },
+            ..sample.several.clone()
+        };
+        let content = several::preview(&one, &sample.slash, &sample.user, &sample.channel);
+        self.message("several-preview-one", content);
         self.message("not-accepted", reply::not_accepted());
         self.message("unsure", reply::unsure());
         self.message("help", reply::help(Surface::of(&sample.slash), true));
@@ -366,6 +374,13 @@ impl Gallery<'_> {
         self.message("unreadable", ask::unreadable());
         self.message("unreadable-command", reply::unreadable());
         self.message("accepted-in", reply::accepted_in(&link.channel_id));
+        let site = Url::parse("https://example.invalid/not-a-link/").ok();
+        let there = Place { channel: sample.channel.clone(), ts: "1790000000.000100".to_owned() };
+        let there = site.and_then(|site| there.permalink(&site));
+        for (name, there) in [("in-place", there), ("in-place-unknown", None)] {
+            let content = reply::renewing_in_place(&link, there.as_ref(), &sample.reference);
+            self.message(&format!("renewing-{name}"), content);
+        }
         self.message("unknown-button", ask::unknown());
         self.message("invite", ask::not_a_member(&sample.request));
         let direct = Request { in_direct_message: true, ..sample.request.clone() };
@@ -400,14 +415,16 @@ impl Gallery<'_> {
             services: sample.services.iter().take(number).cloned().collect(),
             more,
         };
-        for (name, found) in [
-            ("popular", some(How::Popular, 15, 758)),
-            ("matching", some(How::Matching, 15, 3)),
-            ("retired", some(How::Retired, 1, 0)),
-            ("nearest", some(How::Nearest, 3, 0)),
-            ("none", some(How::Nearest, 0, 0)),
+        let none = Names::default;
+        for (name, found, names) in [
+            ("popular", some(How::Popular, 15, 758), sample.names()),
+            ("matching", some(How::Matching, 15, 3), none()),
+            ("retired", some(How::Retired, 1, 0), none()),
+            ("nearest", some(How::Nearest, 3, 0), none()),
+            ("none", some(How::Nearest, 0, 0), none()),
+            ("named", some(How::Nearest, 3, 0), sample.names()),
         ] {
-            let content = services_reply::services(&found, &sample.typed, &sample.slash);
+            let content = services_reply::services(&found, &names, &sample.typed, &sample.slash);
             self.message(&format!("services-{name}"), content);
         }
     }

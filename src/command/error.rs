@@ -235,6 +235,15 @@ pub enum UsageError {
         /// What to type, with words to fill in.
         line: String,
     },
+    /// Words of which nobody can tell how they belong together.
+    Unclear {
+        /// What to type, in the right order.
+        line: String,
+        /// Whether all that was typed is in it; else it has words to fill in.
+        complete: bool,
+        /// Whether several services were typed.
+        several: bool,
+    },
     /// A word that is close to a bundle's name and begins no service.
     MisspeltBundle {
         /// What was typed, cut to what can be shown.

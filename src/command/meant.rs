@@ -4,7 +4,7 @@
 //! one press sends must not make one of half a sentence. Pure.
 
 use super::{ASKING, FILLERS, TO, VERBS, Vocabulary, WORDLESS, is_little_word, is_the_command};
-use crate::fivetran::catalog::{Catalog, Resolution, Service, ServiceId};
+use crate::fivetran::catalog::{Catalog, Service, ServiceId};
 use crate::fivetran::schema::{SchemaKind, TableName, Target};
 
 /// The line with `words` as the target of a service, after the slash command; `None` if nobody can
@@ -135,7 +135,7 @@ fn destination_behind<'a, 'w>(
 }
 
 /// `to destination staging`, or as at a shell.
-fn is_the_word(word: &str) -> bool {
+pub(super) fn is_the_word(word: &str) -> bool {
     ["destination", "--destination", "the"].iter().any(|it| word.eq_ignore_ascii_case(it))
 }
 
@@ -159,9 +159,5 @@ pub(super) fn unknown_place<'a>(words: &[&'a str], vocabulary: &Vocabulary<'_>) 
 
 /// The service that a text names, by whatever name.
 pub(super) fn known(typed: &str, catalog: &Catalog) -> Option<Service> {
-    match catalog.resolve(typed) {
-        Resolution::Exact(service) | Resolution::Named(service) => Some(service),
-        Resolution::Retired { successor, .. } => Some(successor),
-        Resolution::Unknown { .. } => None,
-    }
+    catalog.named(typed)
 }

@@ -4,14 +4,20 @@
 //! Fivetran is never asked.
 
 use crate::command::Verb;
-use crate::fivetran::catalog::{Catalog, Resolution, Service};
+use crate::command::bundle::Bundles;
+use crate::command::places::Destinations;
+use crate::fivetran::catalog::{Catalog, Resolution, Service, ServiceId};
 
 /// Its line in help.
 pub const VERB: Verb = Verb {
     usage: "services WORDS",
-    does: "searches Fivetran's services by id and name",
+    does: "searches Fivetran's services by id and name; also shows the bundles and destinations there are",
     example: "services google",
 };
+
+/// The words for what the configuration has a name for.
+pub(super) const BUNDLES: &str = "bundles";
+pub(super) const DESTINATIONS: &str = "destinations";
 
 /// How many are shown in a message.
 pub const SHOWN: usize = 15;
@@ -38,6 +44,33 @@ pub enum How {
     Retired,
     /// Nothing matches; these are near.
     Nearest,
+}
+
+/// What the configuration has a name for, as far as some words find it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Names {
+    /// Bundles, each with its services.
+    pub bundles: Vec<(String, Vec<ServiceId>)>,
+    /// What can be typed after `to`.
+    pub destinations: Vec<String>,
+}
+
+impl Names {
+    /// Finds them: all of them without words, or by the word for their kind.
+    #[must_use]
+    pub fn find(words: &str, bundles: &Bundles, destinations: &Destinations) -> Self {
+        let words = words.trim().to_lowercase();
+        let finds = |kind: &str, name: &str| {
+            let kind = [kind, kind.trim_end_matches('s')];
+            words.is_empty() || kind.contains(&words.as_str()) || name.contains(&words)
+        };
+        let bundles = bundles.by_name.iter().filter(|(name, _)| finds(BUNDLES, name));
+        let destinations = destinations.names().into_iter().filter(|name| finds(DESTINATIONS, name));
+        Self {
+            bundles: bundles.map(|(name, services)| (name.clone(), services.clone())).collect(),
+            destinations: destinations.collect(),
+        }
+    }
 }
 
 /// Whether these words find what they say, rather than what is near.
@@ -80,6 +113,26 @@ mod tests {
         let (how, ids, more) = found("a");
         assert_eq!((how, ids.len()), (How::Matching, SHOWN));
         assert!(more > 100, "{more}");
+    }
+
+    #[test]
+    fn what_the_configuration_names_is_found_by_its_name_and_by_its_kind() {
+        let services = vec![ServiceId::parse("stripe").unwrap()];
+        let bundles = Bundles { by_name: [("onboarding".to_owned(), services)].into() };
+        let named = [("eu".to_owned(), "eu_group".to_owned())].into();
+        let destinations = Destinations { named, ..Destinations::default() };
+        for (words, finds) in [
+            ("", (1, 1)),
+            ("bundles", (1, 0)),
+            ("Bundle", (1, 0)),
+            ("onboard", (1, 0)),
+            ("destinations", (0, 1)),
+            ("EU", (0, 1)),
+            ("stripe", (0, 0)),
+        ] {
+            let found = Names::find(words, &bundles, &destinations);
+            assert_eq!((found.bundles.len(), found.destinations.len()), finds, "{words}");
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@
 //! a list is told from other texts is `list`'s, and the words of any reply are [`crate::reply`]'s.
 
 mod commas;
-mod list;
+pub(super) mod list;
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -26,7 +26,7 @@ pub const VERB: Verb = Verb {
 };
 
 /// What stands in a line for a customer whom the person has to name.
-const CUSTOMER: &str = "CUSTOMER";
+pub const CUSTOMER: &str = "CUSTOMER";
 /// Services of a line that is shown with words to fill in: enough to see how it goes on.
 const SHOWN: usize = 3;
 
@@ -47,7 +47,7 @@ pub struct Several {
 pub enum Read {
     /// Only one service is left of it.
     One(Request),
-    /// Two or more.
+    /// Two or more, or one whose name has to be shown first.
     Several(Several),
 }
 
@@ -283,7 +283,8 @@ impl Asked<'_, '_> {
         }
         let parsed = Customer::parse(&words.join(" "));
         parsed.map(Some).map_err(|name| {
-            let instead = name.nearest.as_ref();
+            // Two words may be two customers.
+            let instead = name.nearest.as_ref().filter(|_| words.len() == 1);
             let instead = instead.map(|customer| self.line(Some(customer)) + &self.to());
             UsageError::BadCustomer { name, instead }
         })
@@ -347,11 +348,22 @@ impl Asked<'_, '_> {
                 return Err(UsageError::SameName {
                     name: source.target.connection_name(),
                     services: [other.service_name.clone(), source.service_name.clone()],
-                    line: self.each_with_a_schema(),
+                    // What was typed is what cannot be.
+                    line: self.each_with(|_| true),
                 });
             }
         }
         Ok(match onboard.sources.pop() {
+            // Nobody has seen the name that was made of what they typed.
+            Some(only) if onboard.sources.is_empty() && asks => {
+                let line = match self.bundle {
+                    Some(_) => line,
+                    // By itself it would be a service and its schema.
+                    None => format!("{}, {line}", only.service),
+                };
+                onboard.sources.push(only);
+                Read::Several(Several { onboard, line: line + &self.to(), asks })
+            }
             Some(only) if onboard.sources.is_empty() => Read::One(only),
             last => {
                 onboard.sources.extend(last);
@@ -380,9 +392,14 @@ impl Asked<'_, '_> {
 
     /// A line with a word to fill in for each schema that is not typed.
     fn each_with_a_schema(&self) -> String {
+        self.each_with(|item| item.behind.is_empty())
+    }
+
+    /// A line with a word to fill in for the schema of each of which that is `wanted`.
+    fn each_with(&self, wanted: impl Fn(&Item<'_>) -> bool) -> String {
         let mut parts = self.listed(|item| {
-            let wanted = [meant::wanted_target(item.found.as_ref().and_then(|it| it.service.kind))];
-            Self::part(Self::id(item), if item.behind.is_empty() { &wanted } else { &item.behind })
+            let target = [meant::wanted_target(item.found.as_ref().and_then(|it| it.service.kind))];
+            Self::part(Self::id(item), if wanted(item) { &target } else { &item.behind })
         });
         if parts.len() > SHOWN {
             parts.truncate(SHOWN);

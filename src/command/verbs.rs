@@ -9,7 +9,7 @@ use super::{
 };
 
 /// Other words for the verbs.
-const SYNONYMS: [(&str, Verb); 17] = [
+const SYNONYMS: [(&str, Verb); 21] = [
     ("delete", cancel::VERB),
     ("remove", cancel::VERB),
     ("rm", cancel::VERB),
@@ -27,6 +27,10 @@ const SYNONYMS: [(&str, Verb); 17] = [
     ("search", services::VERB),
     ("find", services::VERB),
     ("sources", services::VERB),
+    ("bundle", services::VERB),
+    ("bundles", services::VERB),
+    ("destination", services::VERB),
+    ("destinations", services::VERB),
 ];
 /// Slips of the fingers that a long word and a short one may have.
 const SLIPS: (usize, usize) = (2, 1);
@@ -50,8 +54,12 @@ pub(super) fn misspelt(words: &[&str], vocabulary: &Vocabulary<'_>) -> Option<Us
     }
     let name = verb.word();
     let instead = if verb == services::VERB {
+        let first = first.to_lowercase();
+        let kind =
+            [services::BUNDLES, services::DESTINATIONS].into_iter().find(|kind| kind.starts_with(&first));
         let words: String = rest.join(" ").chars().take(LINE_LIMIT).collect();
-        (!rest.is_empty()).then(|| format!("{name} {words}"))
+        let words = if rest.is_empty() { kind.map(str::to_owned) } else { Some(words) };
+        words.map(|words| format!("{name} {words}"))
     } else if verb.usage == name {
         Some(name.to_owned())
     } else {

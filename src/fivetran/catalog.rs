@@ -324,28 +324,39 @@ impl Catalog {
     ///
     /// Only `adwords` and `google_adwords` are ever replaced, and not where Fivetran lists them.
     pub fn resolve(&self, typed: &str) -> Resolution {
-        let typed = typed.trim();
+        let found = self.find(typed.trim());
+        found.unwrap_or_else(|| Resolution::Unknown { suggestions: suggest::nearest(self, typed.trim()) })
+    }
+
+    /// The service that `typed` names, by whatever name. Other than [`Catalog::resolve`], it guesses nothing,
+    /// which takes long.
+    pub fn named(&self, typed: &str) -> Option<Service> {
+        match self.find(typed.trim())? {
+            Resolution::Exact(service) | Resolution::Named(service) => Some(service),
+            Resolution::Retired { successor, .. } => Some(successor),
+            Resolution::Unknown { .. } => None,
+        }
+    }
+
+    fn find(&self, typed: &str) -> Option<Resolution> {
         if let Some(service) = self.get(&typed.to_ascii_lowercase()) {
-            return Resolution::Exact(service.clone());
+            return Some(Resolution::Exact(service.clone()));
         }
         let folded = fold(typed);
         let named = self.by_name.get(&folded).copied().flatten();
         if let Some(service) = named.and_then(|at| self.at(at)) {
-            return Resolution::Named(service.clone());
+            return Some(Resolution::Named(service.clone()));
         }
         if RETIRED.contains(&folded.as_str())
             && !self.lists_retired()
             && let Some(successor) = self.get(SUCCESSOR)
         {
-            return Resolution::Retired {
+            return Some(Resolution::Retired {
                 typed: typed.chars().take(MAX_TYPED_LEN).collect(),
                 successor: successor.clone(),
-            };
+            });
         }
-        match self.called_otherwise(typed) {
-            Some(service) => Resolution::Named(service.clone()),
-            None => Resolution::Unknown { suggestions: suggest::nearest(self, typed) },
-        }
+        self.called_otherwise(typed).map(|service| Resolution::Named(service.clone()))
     }
 
     /// The one service that has this name or one of its other names, in the plural or not.

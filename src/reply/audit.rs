@@ -6,7 +6,7 @@
 use jiff::{SignedDuration, Timestamp};
 use slack_morphism::prelude::SlackMessageContent;
 
-use super::markup::{Mrkdwn, TEXT_LIMIT, content, cut, local_time};
+use super::markup::{Mrkdwn, TEXT_LIMIT, content, cut, local_time_first};
 use crate::fivetran::tasks::Cause;
 use crate::journal::{MisfitKind, Problem};
 use crate::trail::{End, Entry, Line, What};
@@ -64,7 +64,7 @@ fn say(line: &Line, now: Timestamp) -> Mrkdwn {
     let Entry { at, reference, channel_id, service, schema, destination, what } = entry;
     let mut said = Mrkdwn::default().raw(mark(what)).raw(" ");
     if now.duration_since(*at) >= LATE {
-        said = said.raw(&local_time(*at)).raw(" · ");
+        said = said.raw(&local_time_first(*at)).raw(" · ");
     }
     said = said.raw("*").raw(title(entry)).raw("*");
     if is_known(entry) {

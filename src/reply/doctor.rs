@@ -53,7 +53,7 @@ pub fn doctor(findings: &Findings, slash: &str) -> SlackMessageContent {
     let parts = [("The bot", own(findings)), ("Slack", slack(findings)), ("Fivetran", fivetran(findings))];
     let amiss = parts.iter().flat_map(|(_, lines)| lines).filter(|line| line.0 == Mark::Amiss).count();
     let head = match amiss {
-        0 => "Nothing that I can see is amiss.".to_owned(),
+        0 => "Everything looks fine.".to_owned(),
         1 => "One thing needs attention. It has a ✗.".to_owned(),
         amiss => format!("{amiss} things need attention. They have a ✗."),
     };
@@ -84,7 +84,7 @@ fn own(findings: &Findings) -> Vec<Line> {
     lines.push(Line::of(
         *takes_writes,
         if *takes_writes {
-            "The database takes writes."
+            "The database is writable."
         } else {
             "The database doesn't take writes in time, so I can't accept commands. Check that it runs, can be \
              reached, and has room on its disk."
@@ -193,7 +193,7 @@ fn token(slack: &Slack) -> Vec<Line> {
             "I have no bot token, so messages stay as they were posted. SLACK_BOT_TOKEN changes that.",
         )],
         Slack::Works(missing) => {
-            let mut lines = vec![Line::well("Slack takes my token.")];
+            let mut lines = vec![Line::well("Slack accepts my token.")];
             match missing.as_deref() {
                 None => lines.push(Line::open("Slack didn't say which scopes I'm granted.")),
                 Some([]) => lines.push(Line::well("All scopes that I need are granted.")),
@@ -222,11 +222,11 @@ fn presence(presence: Presence) -> Option<Line> {
     };
     Some(match presence {
         Presence::In(at) => {
-            Line(Mark::Well, on("I'm in this channel, as far as I know: I posted here on ", at, "."))
+            Line(Mark::Well, on("I'm in this channel, as far as I know; my last post here: ", at, "."))
         }
         Presence::Out(at) => {
             let rest = ", so what I posted can't be updated. If nobody has invited me since, type ";
-            let line = on("I wasn't in this channel when I tried to post here on ", at, rest);
+            let line = on("I wasn't in this channel when I last tried to post here: ", at, rest);
             let line = line.code("/invite @connect-card");
             Line(Mark::Open, line.text(". Whether I'm in it, I'll know when I next post here."))
         }
@@ -253,14 +253,14 @@ fn sockets((open, wanted): (usize, usize)) -> Line {
 fn fivetran(findings: &Findings) -> Vec<Line> {
     let (variable, expires) = findings.key;
     let mut lines = Vec::new();
-    let takes = Line::well(&format!("Fivetran takes the key of {variable}."));
+    let takes = Line::well(&format!("Fivetran accepts the key of {variable}."));
     match &findings.fivetran {
         Fivetran::Works(name) => {
             lines.push(takes);
             lines.push(match name {
                 Some(name) => Line(
                     Mark::Well,
-                    Mrkdwn::default().text("Links of this channel lead into ").bold(&cut(name, NAME_LIMIT)).raw("."),
+                    Mrkdwn::default().text("Data from this channel goes to ").bold(&cut(name, NAME_LIMIT)).raw("."),
                 ),
                 None => Line::open("This channel has no destination of its own, so it has to be typed after “to”."),
             });
@@ -312,7 +312,7 @@ fn expiry(findings: &Findings, expires: Timestamp) -> Line {
 
 fn listed(findings: &Findings, listed: Listed) -> Line {
     match listed {
-        Listed::NotWatched => Line::open("Nothing there has to be watched right now."),
+        Listed::NotWatched => Line::open("No links to watch there at the moment."),
         Listed::NotYet(Some(since)) if findings.since(since) > UNLISTED => Line::amiss(&format!(
             "I should have looked {} ago how its connections stand, and haven't yet; the log says why.",
             span(findings.since(since))

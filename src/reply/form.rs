@@ -81,7 +81,11 @@ pub enum Preset<'a> {
 pub fn form(form: Form<'_>, slash: &str) -> SlackView {
     let Form { channel_id, audience, schema, takes_several, chosen, several, sealed, .. } = form;
     let destination = destination_field(form.destinations, form.destination, several.is_some());
-    let lead = Mrkdwn::default().raw("The link will appear in <#").text(channel_id).raw(match audience {
+    // A bundle is one choice, and several all the same.
+    let are_several = several.is_some() || chosen.len() > 1;
+    let (what, post) =
+        if are_several { ("The links", "Post the links") } else { ("The link", "Post the link") };
+    let lead = Mrkdwn::default().raw(what).raw(" will appear in <#").text(channel_id).raw(match audience {
         Audience::Channel => ">, for your customer.",
         Audience::Requester => ">, where only you can see it; then send it to your customer.",
     });
@@ -91,12 +95,12 @@ pub fn form(form: Form<'_>, slash: &str) -> SlackView {
             .with_placeholder(text(placeholder))
             .with_max_length(TYPED_LIMIT)
     };
-    let mut blocks = vec![lead.section(), service(takes_several, chosen).into()];
+    let mut blocks = vec![lead.section(), service(takes_several, are_several, chosen).into()];
     if let Some(several) = &several {
         blocks.extend(several.customer.as_ref().map(|it| it.field(typed(Field::Customer, "acme")).into()));
         blocks.extend(destination);
         blocks.extend(several.shown.blocks(slash));
-        return finished(blocks, sealed);
+        return finished(blocks, post, sealed);
     }
     let (initial, hint) = match schema {
         Preset::None => (None, SCHEMA_HINT.to_owned()),
@@ -123,12 +127,12 @@ pub fn form(form: Form<'_>, slash: &str) -> SlackView {
             .into(),
     );
     blocks.extend(destination);
-    finished(blocks, sealed)
+    finished(blocks, post, sealed)
 }
 
-fn finished(blocks: Vec<SlackBlock>, sealed: String) -> SlackView {
+fn finished(blocks: Vec<SlackBlock>, post: &str, sealed: String) -> SlackView {
     let form = modal(blocks)
-        .with_submit(text("Post the link"))
+        .with_submit(text(post))
         .with_close(text("Never mind"))
         .with_private_metadata(sealed)
         .with_callback_id(CALLBACK.into());
@@ -137,7 +141,7 @@ fn finished(blocks: Vec<SlackBlock>, sealed: String) -> SlackView {
 
 /// The field of the service. Where it takes several, each change of it is told, so that the form can go by
 /// how many there are.
-fn service(takes_several: bool, chosen: &[Offer]) -> SlackInputBlock {
+fn service(takes_several: bool, are_several: bool, chosen: &[Offer]) -> SlackInputBlock {
     let (id, placeholder) = (Field::Service.id(), text("Type part of a name"));
     if !takes_several {
         let select = SlackBlockExternalSelectElement::new()
@@ -153,7 +157,8 @@ fn service(takes_several: bool, chosen: &[Offer]) -> SlackInputBlock {
         .with_min_query_length(0)
         .with_max_selected_items(MOST_SOURCES as u64)
         .opt_initial_options(Some(initial).filter(|initial| !initial.is_empty()));
-    input(Field::Service, "Service", SlackInputBlockElement::MultiExternalSelect(select))
+    let label = if are_several { "Services" } else { "Service" };
+    input(Field::Service, label, SlackInputBlockElement::MultiExternalSelect(select))
         .with_dispatch_action(true)
 }
 

@@ -9,7 +9,7 @@ use crate::outbound::Obstacle;
 pub(super) fn in_the_way(obstacle: Obstacle) -> (String, &'static str) {
     match obstacle {
         Obstacle::UnknownHost => {
-            ("no name server here knows its address".to_owned(), "check the network, DNS and HTTPS_PROXY")
+            ("its name can't be resolved".to_owned(), "check the network, DNS and HTTPS_PROXY")
         }
         Obstacle::NoTls => (
             "what answers at its address doesn't speak HTTPS".to_owned(),
@@ -41,9 +41,7 @@ pub(super) fn in_the_way(obstacle: Obstacle) -> (String, &'static str) {
             "the proxy on the way answers, but doesn't connect me".to_owned(),
             "check HTTPS_PROXY, and whether the proxy works and lets Fivetran's address through",
         ),
-        Obstacle::UnknownProxy => {
-            ("no name server here knows the proxy on the way".to_owned(), "check HTTPS_PROXY")
-        }
+        Obstacle::UnknownProxy => ("the proxy's name can't be resolved".to_owned(), "check HTTPS_PROXY"),
         Obstacle::SilentProxy => (
             "the proxy on the way can't be reached, or hangs up".to_owned(),
             "check HTTPS_PROXY, and whether the proxy works",
@@ -53,7 +51,7 @@ pub(super) fn in_the_way(obstacle: Obstacle) -> (String, &'static str) {
             "sign this machine in to the network, or check HTTPS_PROXY",
         ),
         Obstacle::Redirect { status } => (
-            format!("what answers at its address sends me elsewhere (status {status})"),
+            format!("its address redirects me (status {status})"),
             "check HTTPS_PROXY, and whether the network wants somebody to sign in",
         ),
         Obstacle::Foreign { status } => (

@@ -129,10 +129,23 @@ pub(super) fn sentences(text: &str) -> SlackMessageContent {
     content(text, vec![plain_section(text)])
 }
 
-/// A moment in the reader's own time zone, and in UTC where Slack cannot tell it.
+/// Slack's clients begin a date with a capital wherever it stands. Behind this, which nobody sees, it is
+/// "until tomorrow", not "until Tomorrow".
+const WITHIN: char = '\u{200B}';
+
+/// A moment in the reader's own time zone, and in UTC where Slack cannot tell it; within a sentence.
 /// <https://docs.slack.dev/messaging/formatting-message-text#date-formatting>
 pub(super) fn local_time(moment: Timestamp) -> String {
-    format!("<!date^{}^{{date_short_pretty}} at {{time}}|{}>", moment.as_second(), utc(moment))
+    dated(moment, &WITHIN.to_string())
+}
+
+/// The same, where a line begins.
+pub(super) fn local_time_first(moment: Timestamp) -> String {
+    dated(moment, "")
+}
+
+fn dated(moment: Timestamp, before: &str) -> String {
+    format!("<!date^{}^{before}{{date_short_pretty}} at {{time}}|{}>", moment.as_second(), utc(moment))
 }
 
 /// A moment as `2026-11-22 14:05 UTC`.

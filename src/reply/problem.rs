@@ -235,8 +235,8 @@ fn problem_sentence(problem: &Problem, work: &Work) -> String {
         ),
         Problem::NoAnswer => no_answer(work),
         Problem::Unsure { why } => format!(
-            "{} A connection for {name} may have been made before that: then the same command finds it and gives you \
-             its link, and makes no second one.",
+            "{} A connection for {name} may have been made before that; if so, the same command finds it and won't \
+             create a second one.",
             problem_sentence(why, work)
         ),
         Problem::CannotPost { slack_says } => cannot_post(work.request(), slack_says),

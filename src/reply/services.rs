@@ -4,20 +4,29 @@ use slack_morphism::prelude::{SlackBlock, SlackMessageContent};
 
 use super::markup::{Mrkdwn, content, cut, plain_section};
 use crate::command::meant::wanted_target;
-use crate::command::services::{Found, How};
+use crate::command::services::{Found, How, Names};
+use crate::command::several;
 use crate::fivetran::catalog::{Service, ServiceStatus};
 
 /// Longest name that is shown, in characters.
 const NAME_LIMIT: usize = 80;
 /// Lines in one block, so that even the longest ones fit.
 const LINES: usize = 5;
+/// Bundles that are shown, each in a line of this many characters at most.
+const BUNDLES: (usize, usize) = (10, 250);
+/// Destinations that are shown.
+const DESTINATIONS: usize = 25;
 
-/// The services found for `words`; for the person alone.
+/// The services found for `words`, and what the configuration has a name for; for the person alone.
 #[must_use]
-pub fn services(found: &Found, words: &str, slash: &str) -> SlackMessageContent {
+pub fn services(found: &Found, names: &Names, words: &str, slash: &str) -> SlackMessageContent {
     let Found { how, services, more } = found;
     let words = cut(words, 40);
+    // What is only near is of no use beside what was found.
+    let is_named = *how == How::Nearest && *names != Names::default();
+    let (services, more) = if is_named { (&[][..], &0) } else { (services.as_slice(), more) };
     let head = match how {
+        _ if is_named => format!("No service matches “{words}”, but this does:"),
         How::Popular => "Popular services:".to_owned(),
         How::Matching => format!("Services matching “{words}”:"),
         How::Retired => format!("“{words}” is the old name of this service:"),
@@ -30,8 +39,42 @@ pub fn services(found: &Found, words: &str, slash: &str) -> SlackMessageContent 
     blocks.extend(services.chunks(LINES).map(lines));
     let possible = services.iter().find(|service| service.obstacle.is_none());
     blocks.extend(possible.map(|service| example(service, *more, slash)));
-    let ids: Vec<_> = services.iter().map(|service| service.id.as_str()).collect();
+    blocks.extend(bundles(names, slash));
+    blocks.extend(destinations(names));
+    let names = names.bundles.iter().map(|(name, _)| name.as_str());
+    let ids: Vec<_> = services.iter().map(|service| service.id.as_str()).chain(names).collect();
     content(&format!("{head} {}", ids.join(", ")), blocks)
+}
+
+/// The bundles, and how to ask for one.
+fn bundles(names: &Names, slash: &str) -> Vec<SlackBlock> {
+    let (shown, length) = BUNDLES;
+    let Some((first, _)) = names.bundles.first() else { return Vec::new() };
+    let mut said = Mrkdwn::default().raw("*Bundles*");
+    for (name, services) in names.bundles.iter().take(shown) {
+        let services = services.iter().map(|id| id.as_str()).collect::<Vec<_>>().join(", ");
+        said = said.raw("\n• ").code(&cut(name, NAME_LIMIT)).raw(" — ").text(&cut(&services, length));
+    }
+    if names.bundles.len() > shown {
+        said = said.raw(&format!("\nAnd {} more.", names.bundles.len() - shown));
+    }
+    let line = format!("{slash} {} {}", cut(first, NAME_LIMIT), several::CUSTOMER);
+    vec![said.raw("\nTo request all of one: ").code(&line).section()]
+}
+
+fn destinations(names: &Names) -> Vec<SlackBlock> {
+    if names.destinations.is_empty() {
+        return Vec::new();
+    }
+    let mut said = Mrkdwn::default().raw("*Destinations*, which can be typed after “to”: ");
+    for (n, name) in names.destinations.iter().take(DESTINATIONS).enumerate() {
+        said = said.raw(if n == 0 { "" } else { ", " }).code(&cut(name, NAME_LIMIT));
+    }
+    let said = match names.destinations.len().saturating_sub(DESTINATIONS) {
+        0 => said.raw("."),
+        more => said.raw(&format!(" and {more} more.")),
+    };
+    vec![said.section()]
 }
 
 fn lines(services: &[Service]) -> SlackBlock {

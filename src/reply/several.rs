@@ -23,7 +23,7 @@ const NAME_LIMIT: usize = 60;
 #[must_use]
 pub fn preview(several: &Several, slash: &str, user: &str, channel: &str) -> SlackMessageContent {
     let Several { onboard, line, .. } = several;
-    let title = format!("Make these {}?", counted(onboard));
+    let title = format!("Create {}?", counted(onboard));
     let destination = onboard.sources.iter().find_map(|source| source.destination.as_deref());
     let mut shown = vec![Mrkdwn::default().bold(&title).section()];
     shown.extend(sections(onboard.sources.iter().map(source_line)));
@@ -32,11 +32,15 @@ pub fn preview(several: &Several, slash: &str, user: &str, channel: &str) -> Sla
         let _ = write!(text, "\n{}", source_words(source));
     }
     if let Some(destination) = destination {
-        let said = format!("Their data goes to the destination {}.", cut(destination, NAME_LIMIT));
+        let whose = if onboard.sources.len() == 1 { "Its" } else { "Their" };
+        let said = format!("{whose} data goes to the destination {}.", cut(destination, NAME_LIMIT));
         let _ = write!(text, "\n{said}");
         shown.push(plain_section(&said));
     }
-    let note = "These names can't be changed later. Nothing has been made yet.";
+    let note = match onboard.sources.len() {
+        1 => "This name can't be changed later. Nothing has been created yet.",
+        _ => "These names can't be changed later. Nothing has been created yet.",
+    };
     let make = Proposal { user, channel, slash, line }.value();
     match make {
         Some(value) => {
@@ -50,12 +54,15 @@ pub fn preview(several: &Several, slash: &str, user: &str, channel: &str) -> Sla
     content(&text, shown)
 }
 
-/// `3 connections for acme`.
+/// `these 3 connections for acme`.
 fn counted(onboard: &Onboard) -> String {
-    let count = onboard.sources.len();
+    let what = match onboard.sources.len() {
+        1 => "this connection".to_owned(),
+        count => format!("these {count} connections"),
+    };
     match &onboard.customer {
-        Some(customer) => format!("{count} connections for {customer}"),
-        None => format!("{count} connections"),
+        Some(customer) => format!("{what} for {customer}"),
+        None => what,
     }
 }
 
@@ -69,7 +76,8 @@ fn source_words(source: &Request) -> String {
 }
 
 fn buttons(count: usize, value: &str) -> SlackBlock {
-    let make = button(MAKE, &format!("Make these {count}"), value).with_style(SlackBlockButtonStyle::Primary);
+    let label = if count == 1 { "Create it".to_owned() } else { format!("Create all {count}") };
+    let make = button(MAKE, &label, value).with_style(SlackBlockButtonStyle::Primary);
     let not_now = button(DISMISS, "Not now", MAKE);
     SlackActionsBlock::new(vec![
         SlackActionBlockElement::Button(make),

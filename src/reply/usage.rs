@@ -12,6 +12,7 @@ use super::help;
 use super::markup::{cut, sentences};
 use crate::command::meant::{fitted, own_table, wanted_target};
 use crate::command::proposal::Proposal;
+use crate::command::proposed::lines;
 use crate::command::surface::Surface;
 use crate::command::{Doubt, UsageError, VERBS};
 use crate::fivetran::catalog::{Obstacle, Service, ServiceId};
@@ -51,43 +52,6 @@ fn label<'a>(error: &'a UsageError, line: &'a str) -> &'a str {
         }
         _ => line,
     }
-}
-
-/// The lines that a mistake proposes, the likeliest first, after the slash command. Where the schema
-/// is the person's to choose, none: what stands there is an example.
-fn lines(error: &UsageError) -> Vec<String> {
-    let line = match error {
-        UsageError::UnknownService { instead, .. } => return instead.clone(),
-        UsageError::Italic { bare, quoted } => return vec![bare.clone(), quoted.clone()],
-        UsageError::Doubtful { quoted, .. } => return vec![quoted.clone()],
-        UsageError::SpacedSchema { instead }
-        | UsageError::SchemaWanted { instead, .. }
-        | UsageError::MisspeltVerb { instead, .. }
-        | UsageError::NotASchema { instead, .. }
-        | UsageError::UnknownDestination { instead, .. }
-        | UsageError::SchemaBehindWord { instead, .. }
-        | UsageError::Unnamed { instead, .. }
-        | UsageError::BadCustomer { instead, .. }
-        | UsageError::Dangling { instead, .. } => instead.clone(),
-        UsageError::ServiceFirst { instead }
-        | UsageError::Unparted { instead }
-        | UsageError::CommasMissing { instead }
-        | UsageError::CustomerUnused { instead, .. }
-        | UsageError::MisspeltBundle { instead, .. }
-        | UsageError::Repeated { instead } => Some(instead.clone()),
-        UsageError::BadName { service, name, rest } => {
-            let target = name.nearest.as_ref().map(|nearest| fitted(service, nearest));
-            target.map(|target| format!("{} {target}{rest}", service.id))
-        }
-        UsageError::Misfit { service, target, misfit, rest } => {
-            Some(format!("{} {}{rest}", service.id, fitting((*misfit).into(), target, &service.id)))
-        }
-        UsageError::InList { before, error } => {
-            return lines(error).into_iter().map(|line| format!("{before}{line}")).collect();
-        }
-        _ => None,
-    };
-    line.into_iter().collect()
 }
 
 /// [`usage`] as one plain sentence or two.
@@ -224,7 +188,25 @@ pub fn usage_sentence(error: &UsageError, slash: Surface<'_>) -> String {
         UsageError::Misnamed { service, name, by_customer, line } => {
             several::misnamed(service, name, *by_customer, line, slash)
         }
+        UsageError::Unclear { line, several, .. } => unclear(line, *several, slash),
         UsageError::MisspeltBundle { typed, instead } => several::misspelt_bundle(typed, instead, slash),
+    }
+}
+
+/// Words that belong together in more than one way.
+fn unclear(line: &str, several: bool, slash: Surface<'_>) -> String {
+    match (slash, several) {
+        (Surface::Slack(_), true) => format!(
+            "I'm not sure which of these belong together, so I didn't do anything. Put commas between the services, and \
+             the customer's name behind the last one: {slash} {line}"
+        ),
+        (Surface::Shell(_), true) => {
+            format!("One link is made at a time. Run it once for each service: {slash} {line}")
+        }
+        (_, false) => format!(
+            "I'm not sure which of these is the schema, so I didn't do anything. The service comes first, then the \
+             schema: {slash} {line}"
+        ),
     }
 }
 

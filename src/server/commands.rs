@@ -197,8 +197,8 @@ impl Commands {
         }
         match read {
             Ok(mut command) => {
-                if sure && let Command::Onboard(several) = &mut command {
-                    several.asks = false;
+                if sure {
+                    command = command.agreed();
                 }
                 let (answer, content) = self.answer(key, typed, command, deadline).await;
                 (answer, Some(content))
@@ -226,7 +226,8 @@ impl Commands {
             Command::Help => return replied(self.help(&typed)),
             Command::Services(words) => {
                 let found = services::find(&words, &self.words.catalog.current(), services::SHOWN);
-                return replied(services_reply::services(&found, &words, &typed.command));
+                let names = services::Names::find(&words, &self.words.bundles, &self.words.destinations);
+                return replied(services_reply::services(&found, &names, &words, &typed.command));
             }
             Command::Doctor => {
                 let findings = self.doctor.look(&typed, deadline).await;
@@ -248,7 +249,12 @@ impl Commands {
             Command::Onboard(several) => return self.onboard(key, typed, &several, deadline).await,
             Command::Renew(target) => match self.link(&typed, &target, deadline, reply::not_accepted).await {
                 Ok(link) => match renew::work(&link) {
-                    Ok(renewal) => renewal,
+                    Ok((work, progress)) => {
+                        let SlashCommand { team_id, channel_id, user_id, response_url, .. } = typed;
+                        let asked = Asked { team_id, channel_id, user_id, response_url };
+                        let answered = self.intake.accept(key, asked, &work, progress, deadline).await;
+                        return (answered.counts_as(), self.told_of(&answered, &work, &link));
+                    }
                     Err(why) => return replied(ask::not_renewable(why, &link)),
                 },
                 Err(content) => return replied(content),
@@ -295,6 +301,7 @@ impl Commands {
     ) -> (Answer, SlackMessageContent) {
         let Several { onboard, asks, .. } = several;
         let alone = match self.audience {
+            _ if onboard.sources.len() < 2 => None,
             _ if self.forms.web_api.is_none() => Some(Alone::NoToken),
             _ if typed.is_direct => Some(Alone::Direct),
             Audience::Requester => Some(Alone::Private),
@@ -311,6 +318,19 @@ impl Commands {
         let asked = Asked { team_id, channel_id, user_id, response_url };
         let answered = self.intake.accept_onboard(key, asked, onboard, deadline).await;
         (answered.counts_as(), answered.told_several(onboard))
+    }
+
+    /// What whoever wants something of a link that is there is told.
+    pub(super) fn told_of(&self, answered: &Answered, work: &Work, link: &Link) -> SlackMessageContent {
+        // Where it can be edited, the new link takes the old one's place.
+        let place = link.message.as_ref().filter(|_| matches!(self.audience, Audience::Channel));
+        match (answered, work, place.filter(|_| self.forms.web_api.is_some())) {
+            (Answered::Accepted(reference), Work::Renew { .. }, Some(place)) => {
+                let address = self.gate.site().and_then(|site| place.permalink(&site));
+                reply::renewing_in_place(link, address.as_ref(), reference)
+            }
+            _ => answered.told(work),
+        }
     }
 
     /// The links of the channel of the command.

@@ -366,6 +366,11 @@ impl Press {
             return Ok(Feedback::ephemeral(ask::not_yours()));
         };
         match renew::work(&link) {
+            Ok((work, progress)) if self.channel_id == self.pressed_in => {
+                let answered = self.accept(route, key, &link.team_id, &work, progress).await;
+                let told = route.commands.told_of(&answered, &work, &link);
+                Ok(Feedback::replace(told).counting_as(answered.counts_as()))
+            }
             Ok((work, progress)) => self.carry_out(route, key, &link.team_id, work, progress).await,
             Err(why) => Ok(Feedback::replace(ask::not_renewable(why, &link))),
         }

@@ -60,6 +60,14 @@ async fn link_prints_json_when_asked() {
 }
 
 #[tokio::test]
+async fn link_takes_a_service_for_a_schema_if_it_is_in_quotes() {
+    let fivetran = Outside::start().await.fivetran;
+    let output = linker(&fivetran).run(&["link", "google_ads", "\"stripe\""]).await;
+    assert_link_alone(&output, &fivetran);
+    assert_eq!(fivetran.connections()[0]["schema"], "stripe");
+}
+
+#[tokio::test]
 async fn link_remarks_on_a_retired_name_beside_the_link() {
     let fivetran = Outside::start().await.fivetran;
     let output = linker(&fivetran).run(&["link", "adwords", "customer_schema"]).await;
@@ -115,6 +123,9 @@ async fn link_explains_what_cannot_be_meant_without_calling_fivetran() {
     for (arguments, words) in [
         (vec!["link", "gogle_ads", "x"], ["Did you mean google_ads", "Try: connect-card link google_ads x"]),
         (vec!["link", "google_ads", "Customer-Schema"], ["capital letters", "customer_schema"]),
+        (vec!["link", "google_ads", "stripe"], ["“stripe” is a service too", "link google_ads '\"stripe\"'"]),
+        (vec!["link", "google_ads", "status"], ["one of my commands", "link google_ads '\"status\"'"]),
+        (vec!["link", "google_ads,stripe", "acme"], ["One link is made at a time", "link google_ads SCHEMA"]),
         (vec!["link", "google_sheets", "budget"], ["one table", "budget.google_sheets"]),
         (vec!["link", "google_ads", "x", "--destination", "nowhere"], ["nowhere", "Leave out --destination"]),
     ] {
@@ -297,7 +308,7 @@ async fn the_sandbox_needs_nothing_and_shows_the_link() {
         "{nonsense:?}"
     );
     for (typed, shown) in [
-        ("/connect-card doctor", "Nothing that I can see is amiss."),
+        ("/connect-card doctor", "Everything looks fine."),
         ("/connect-card list", "links in this channel"),
         ("/connect-card google_ads, stripe acme", "acme_stripe"),
         ("/connect-card", "A form opens for U0ALICE"),
@@ -330,6 +341,17 @@ async fn the_sandbox_draws_a_form_as_one_and_names_the_channel() {
         assert!(shown.contains(part), "{part}: {shown}");
     }
     assert!(!shown.contains("C0CUSTOMER"), "{shown}");
+}
+
+#[tokio::test]
+async fn several_sources_are_played_by_typing() {
+    let typed = "/connect-card google_ads, stripe acme\npress 1\nquit\n";
+    let output = Program::bare().run_typing(&["sandbox"], typed).await;
+    for words in
+        ["[Create all 2]: type press 1", "[Connect Google Ads]: type press", "[Connect Stripe]: type press"]
+    {
+        assert!(output.stdout.contains(words), "{words}: {}", output.stdout);
+    }
 }
 
 /// A transcript without what differs from run to run: the link, the reference, the time, the pace.
@@ -452,7 +474,7 @@ async fn link_says_in_a_shell_what_can_be_done_there() {
     let fivetran = Outside::start().await.fivetran;
     fivetran.faults(|faults| faults.fail_always("create_connection", Fault::Elsewhere(302)));
     let output = linker(&fivetran).run(&EXAMPLE).await;
-    assert_refused(&output, 1, &["sends me elsewhere", "check FIVETRAN_API_URL first, which is set"]);
+    assert_refused(&output, 1, &["redirects me", "check FIVETRAN_API_URL first, which is set"]);
     assert!(!output.stderr.contains("the log"), "{output:?}");
 }
 

@@ -416,7 +416,8 @@ async fn words_that_are_no_command_are_answered_in_the_acknowledgement_alone() {
               • `/connect-card renew SCHEMA`  replaces this channel's link for SCHEMA with a new one
               • `/connect-card cancel SCHEMA`  cancels the connection for SCHEMA if your customer hasn't
               finished it
-              • `/connect-card services WORDS`  searches Fivetran's services by id and name
+              • `/connect-card services WORDS`  searches Fivetran's services by id and name; also shows the
+              bundles and destinations there are
               • `/connect-card doctor`  checks, for you alone, whether the bot is well
               • `/connect-card help`  shows this
 
@@ -427,7 +428,9 @@ async fn words_that_are_no_command_are_answered_in_the_acknowledgement_alone() {
               • `/connect-card renew customer_schema`
               • `/connect-card cancel customer_schema`
               • `/connect-card services google`
-              Services that fill a single table need SCHEMA.TABLE. A schema's name can't be changed later.
+              Services that fill a single table need SCHEMA.TABLE. A service alone takes the channel's own
+              schema, if it has one. “to DESTINATION” at the end names another destination. A schema's name
+              can't be changed later.
         alice: /connect-card google_ads
           only alice sees:
               Where should the data from Google Ads go? Add a schema: /connect-card google_ads SCHEMA

@@ -217,7 +217,8 @@ async fn a_renewal_that_hangs_at_fivetran_never_revives_a_link_that_has_moved() 
         #customer-acme
         alice: /connect-card renew acme
           only alice sees:
-              Making a new link for Google Ads now. It will appear here.
+              Making a new link for Google Ads now. It will appear in its message above.
+              [Open the message → that message]
               Ref R3
         Fivetran does not answer
         #shared-acme

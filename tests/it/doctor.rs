@@ -40,17 +40,17 @@ async fn a_bot_that_is_well_says_so_and_nothing_that_nobody_should_know() {
     assert_says(
         &shown,
         &[
-            "Nothing that I can see is amiss.",
+            "Everything looks fine.",
             "✓ Version ",
-            "✓ The database takes writes.",
+            "✓ The database is writable.",
             "✓ No command is open.",
             "✓ Every message shows how its link stands.",
             "✓ The clock is right.",
-            "✓ Slack takes my token.",
+            "✓ Slack accepts my token.",
             "✓ All scopes that I need are granted.",
             "✓ I'm in this channel",
-            "✓ Fivetran takes the key of FIVETRAN_API_KEY.",
-            "✓ Links of this channel lead into ",
+            "✓ Fivetran accepts the key of FIVETRAN_API_KEY.",
+            "✓ Data from this channel goes to ",
             "calls are left in this hour.",
             "every member of the workspace, in every channel",
         ],
@@ -79,8 +79,8 @@ async fn a_database_that_hangs_is_said_to_and_keeps_nobody_waiting() {
         &[
             "One thing needs attention.",
             "– So I can't say which commands are open",
-            "✓ Slack takes my token.",
-            "✓ Fivetran takes the key of FIVETRAN_API_KEY.",
+            "✓ Slack accepts my token.",
+            "✓ Fivetran accepts the key of FIVETRAN_API_KEY.",
         ],
     );
     sqlx::query("ROLLBACK").execute(&mut other).await.unwrap();
@@ -97,8 +97,8 @@ async fn what_cannot_be_read_is_not_known_and_the_database_takes_writes_all_the_
     assert_says(
         &shown,
         &[
-            "Nothing that I can see is amiss.",
-            "✓ The database takes writes.",
+            "Everything looks fine.",
+            "✓ The database is writable.",
             "– I couldn't read in time which commands are open",
         ],
     );
@@ -147,8 +147,8 @@ async fn a_channel_without_a_destination_has_no_list_and_needs_no_account() {
     assert_says(
         &shown,
         &[
-            "Nothing that I can see is amiss.",
-            "✓ Fivetran takes the key of FIVETRAN_API_KEY.",
+            "Everything looks fine.",
+            "✓ Fivetran accepts the key of FIVETRAN_API_KEY.",
             "– This channel has no destination of its own",
         ],
     );
@@ -168,7 +168,7 @@ async fn what_fivetran_says_is_said_with_what_to_do() {
     ] {
         bot.fivetran.faults(|faults| faults.fail_next("group", fault, 1));
         let shown = asks(&bot, CHANNEL).await;
-        assert_says(&shown, &[says, "✓ The database takes writes.", "✓ Slack takes my token."]);
+        assert_says(&shown, &[says, "✓ The database is writable.", "✓ Slack accepts my token."]);
     }
     bot.fivetran.shutdown();
     assert_says(&asks(&bot, CHANNEL).await, &["✗ I can't reach Fivetran."]);
@@ -185,13 +185,13 @@ async fn what_slack_says_is_said_with_what_to_do() {
         (Fault::SlowAfter(Duration::from_secs(20)), "– Slack gave no clear answer in time."),
     ] {
         bot.slack.faults(|faults| faults.fail_next("auth.test", fault, 1));
-        assert_says(&asks(&bot, CHANNEL).await, &[says, "✓ Fivetran takes the key"]);
+        assert_says(&asks(&bot, CHANNEL).await, &[says, "✓ Fivetran accepts the key"]);
     }
     // As a proxy may leave it: without the header.
     let whose = serde_json::json!({ "ok": true, "team_id": "T", "user_id": "U" });
     bot.slack.faults(|faults| faults.fail_next("auth.test", Fault::Says(200, whose), 1));
     let shown = asks(&bot, CHANNEL).await;
-    assert_says(&shown, &["✓ Slack takes my token.", "– Slack didn't say which scopes I'm granted."]);
+    assert_says(&shown, &["✓ Slack accepts my token.", "– Slack didn't say which scopes I'm granted."]);
     assert!(!shown.contains("scopes that I need"), "{shown}");
     bot.slack.set_scopes(&["commands", "users:read"]);
     let unguarded =
@@ -221,7 +221,7 @@ async fn how_many_sockets_are_open_is_said_with_what_to_do_about_none() {
         shown.contains("✓ 2 of 2 sockets to Slack are open.").then_some(shown)
     })
     .await;
-    assert_says(&shown, &["Nothing that I can see is amiss."]);
+    assert_says(&shown, &["Everything looks fine."]);
     assert!(!shown.contains(APP_TOKEN) && !shown.contains('✗'), "{shown}");
     bot.stop().await;
 }
@@ -236,7 +236,7 @@ async fn a_channel_that_the_bot_is_not_in_is_told_how_to_invite_it() {
     assert_says(
         &shown,
         &[
-            "Nothing that I can see is amiss.",
+            "Everything looks fine.",
             "– I wasn't in this channel",
             "/invite @connect-card",
             "I'll know when I next post here.",

@@ -97,7 +97,7 @@ async fn a_refused_creation_ends_in_one_sentence_with_a_remedy() {
         (
             "a redirect",
             vec![Fault::Redirect("http://127.0.0.1:9/".to_owned())],
-            Told(&["sends me elsewhere", "302", "HTTPS_PROXY"]),
+            Told(&["redirects me", "302", "HTTPS_PROXY"]),
         ),
         ("429 for an hour", vec![throttled("3600")], Told(&["rate limit", "Try again in 60 minutes"])),
         ("429 for a second", vec![throttled("1")], Well),

@@ -279,7 +279,8 @@ async fn a_link_that_was_not_gone_after_all_can_be_had_again() {
             Requested by @alice · The data goes to `acme` · Ref R1
         alice: /connect-card renew acme
           only alice sees:
-              Making a new link for Google Ads now. It will appear here.
+              Making a new link for Google Ads now. It will appear in its message above.
+              [Open the message → that message]
               Ref R2
         bot edits message 1:
             Please connect *Google Ads*: click the button and sign in on the page that opens. Your password

@@ -87,7 +87,7 @@ async fn why_fivetran_cannot_be_asked_is_told_with_who_can_help() {
         (says(402, "PaymentRequired"), "refused to tell (“Words”)", "one of its administrators"),
         (says(410, "Gone"), "refused to tell (“Words”)", "Open the connection in Fivetran"),
         (says(404, "NotFound_Group"), "doesn't know this destination (“Words”)", "check FIVETRAN_GROUP_ID"),
-        (Fault::Redirect("https://a.example/".to_owned()), "sends me elsewhere", "check HTTPS_PROXY"),
+        (Fault::Redirect("https://a.example/".to_owned()), "redirects me", "check HTTPS_PROXY"),
         (Fault::Page(403, "<html></html>"), "isn't Fivetran", "the firewall and HTTPS_PROXY"),
         (Fault::Throttled { retry_after: Some("90".to_owned()) }, "rate limit", "try again in 90 seconds"),
         (Fault::Instead("[]"), "a form that I don't know", "Open the connection in Fivetran"),

@@ -100,7 +100,7 @@ async fn names_that_were_not_shown_are_shown_before_they_are_made() {
     let answer = submits(&bot, &view, &chosen, "globex").await;
     assert_eq!(answer["response_action"], "update");
     assert_eq!(block_faults(&answer["view"]), Vec::<String>::new());
-    says(&answer["view"], "Nothing has been made yet.");
+    says(&answer["view"], "Nothing has been created yet.");
     says(&answer["view"], "globex_hubspot");
     assert!(schemas(&bot).is_empty());
     let shown = json!({ "id": view["id"], "private_metadata": answer["view"]["private_metadata"],

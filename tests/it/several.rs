@@ -41,7 +41,7 @@ async fn names_of_a_typed_customer_are_made_once_their_person_has_agreed() {
     let (bot, _folder) = bot("").await;
     for typed in ["Google Ads, stripe and HubSpot acme", "onboarding acme"] {
         let question = bot.private(&bot.types(typed).await);
-        says(&question.payload, "Make these 3 connections for acme?");
+        says(&question.payload, "Create these 3 connections for acme?");
         says(&question.payload, "acme_google_ads");
         says(&question.payload, "These names can't be changed later.");
         let answer = bot.presses(COLLEAGUE, &question, MAKE).await;
@@ -82,6 +82,6 @@ async fn one_that_is_not_known_keeps_all_from_being_made() {
     assert_eq!(bot.api_calls().len(), 0);
     // The button types the whole line, and what would be made of it is shown first.
     let answer = bot.presses(USER, &question, connect_card::reply::ask::TYPE[0]).await;
-    says(&answer, "Make these 3 connections for acme?");
+    says(&answer, "Create these 3 connections for acme?");
     assert_eq!(bot.api_calls().len(), 0);
 }

@@ -445,7 +445,8 @@ async fn the_buttons_of_a_status_renew_and_cancel() {
               the command yourself.
         bob presses [Get a new link]
           only bob sees instead:
-              Making a new link for Google Ads now. It will appear here.
+              Making a new link for Google Ads now. It will appear in its message above.
+              [Open the message → that message]
               Ref R2
         bot edits message 1:
             Please connect *Google Ads*: click the button and sign in on the page that opens. Your password

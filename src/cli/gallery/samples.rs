@@ -13,6 +13,7 @@ use slack_morphism::prelude::SlackMessageContent;
 use super::NOW;
 use crate::command::UsageError;
 use crate::command::form::Choice;
+use crate::command::services::Names;
 use crate::command::several::Several;
 use crate::command::status::{View, report};
 use crate::fivetran::catalog::{Service, ServiceId, ServiceStatus};
@@ -180,6 +181,24 @@ impl Sample {
             looks: 0,
             missing_since: None,
             seen: None,
+        }
+    }
+
+    /// Bundles and destinations.
+    pub(super) fn names(&self) -> Names {
+        let of_one = self.services.iter().map(|service| service.id.clone()).collect::<Vec<_>>();
+        let bundle =
+            |n: usize| (format!("{}{n}", "onboarding".repeat(if n == 0 { 1 } else { 4 })), of_one.clone());
+        match of_one.len() {
+            // As many as fit, and more.
+            100.. => Names {
+                bundles: (1..30).map(bundle).collect(),
+                destinations: (0..500).map(|n| format!("warehouse_{n}")).collect(),
+            },
+            _ => Names {
+                bundles: vec![("onboarding".to_owned(), of_one)],
+                destinations: ["eu", "staging"].map(str::to_owned).into(),
+            },
         }
     }
 

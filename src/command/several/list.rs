@@ -8,13 +8,22 @@ use crate::command::connect::{Found, begins_with_service, first, found};
 use crate::command::{is_quote, verbs};
 use crate::fivetran::catalog::{Catalog, Resolution};
 
+/// What stands between several, on whatever keyboard.
+pub(in crate::command) const COMMAS: [char; 6] = [',', ';', '\u{FF0C}', '\u{FF1B}', '\u{3001}', '\u{60C}'];
+/// What stands between a service and something else: another service, or a schema.
+pub(in crate::command) const APART: [char; 10] =
+    ['/', '+', '|', '&', ':', '=', '>', '\u{2192}', '\u{FF0F}', '.'];
+/// Those that people put between services.
+const BETWEEN: [char; 5] = ['/', '+', '|', '&', '\u{FF0F}'];
 /// What people put before the last of several.
 const AND: [&str; 2] = ["and", "&"];
 /// Parts of a list that are looked up, each of which takes a search of the catalogue: more than twice as many
 /// as one command takes. Of the others only their number counts.
 const LOOKED_UP: usize = 50;
 /// Words of a text that may be a service's name; the longest name in the built-in table has eight.
-const NAME_WORDS: usize = 15;
+pub(in crate::command) const NAME_WORDS: usize = 15;
+/// Words of a text in which other marks than commas are looked for, since each takes look-ups.
+const MOST_MARKED: usize = 50;
 /// Times `and` is taken for the one between two services, from the last one on: a name may have it too.
 const ANDS: usize = 3;
 
@@ -76,8 +85,8 @@ pub(super) fn read<'a>(words: &[&'a str], catalog: &Catalog, bundles: &'a Bundle
 /// What stands between the commas, and on either side of the last `and`.
 fn parts<'a>(words: &[&'a str], catalog: &Catalog) -> Vec<Vec<&'a str>> {
     let mut parts = vec![Vec::new()];
-    for word in words {
-        for (n, piece) in word.split(',').enumerate() {
+    for word in with_commas(words, catalog) {
+        for (n, piece) in word.split(COMMAS).enumerate() {
             if n > 0 {
                 parts.push(Vec::new());
             }
@@ -117,6 +126,55 @@ fn spelt_out<'a>(part: Vec<&'a str>, catalog: &Catalog, bundles: &'a Bundles) ->
     }
 }
 
+/// The words with a comma in the place of each other mark that stands between two services.
+fn with_commas<'a>(words: &[&'a str], catalog: &Catalog) -> Vec<&'a str> {
+    let mut parted: Vec<&'a str> = Vec::with_capacity(words.len());
+    // From where on the words may be a service's name.
+    let mut begin = 0;
+    for (n, word) in words.iter().enumerate().take(MOST_MARKED) {
+        let mut word = *word;
+        while let Some(at) = word.find(BETWEEN) {
+            let (left, right) = word.split_at(at);
+            let right = right.trim_start_matches(BETWEEN);
+            let before: Vec<_> = parted.iter().skip(begin).copied().chain([left]).collect();
+            let behind: Vec<_> = [right].into_iter().chain(words.iter().skip(n + 1).copied()).collect();
+            let is_between = names(&before, catalog) && begins_with_name(&behind, catalog);
+            if !is_between {
+                break;
+            }
+            parted.extend([left, ","].into_iter().filter(|it| !it.is_empty()));
+            begin = parted.len();
+            word = right;
+        }
+        if !word.is_empty() {
+            parted.push(word);
+        }
+        if word.ends_with(COMMAS) {
+            begin = parted.len();
+        }
+    }
+    parted.extend(words.iter().skip(MOST_MARKED));
+    parted
+}
+
+fn names(words: &[&str], catalog: &Catalog) -> bool {
+    let words: Vec<_> = words.iter().copied().filter(|word| !word.is_empty()).collect();
+    words.len() <= NAME_WORDS && !ends_in_and(&words) && catalog.named(&words.join(" ")).is_some()
+}
+
+fn begins_with_name(words: &[&str], catalog: &Catalog) -> bool {
+    let mark = |c: char| COMMAS.contains(&c) || BETWEEN.contains(&c);
+    let words: Vec<_> = words.iter().copied().filter(|word| !word.is_empty()).take(NAME_WORDS).collect();
+    (1..=words.len()).any(|count| {
+        let (last, first) = match words.get(..count).and_then(<[_]>::split_last) {
+            Some((last, first)) => (last.split(mark).next().unwrap_or_default(), first),
+            None => return false,
+        };
+        let name: Vec<_> = first.iter().copied().chain([last]).collect();
+        !first.iter().any(|word| word.contains(mark)) && names(&name, catalog)
+    })
+}
+
 /// Two services with `and` between them, where no service is called by all of it. Without a comma
 /// before, both have to be known.
 fn apart<'a, 'w>(
@@ -141,7 +199,7 @@ fn apart<'a, 'w>(
     })
 }
 
-pub(super) fn is_and(word: &str) -> bool {
+pub(in crate::command) fn is_and(word: &str) -> bool {
     AND.iter().any(|and| word.eq_ignore_ascii_case(and))
 }
 

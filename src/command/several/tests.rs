@@ -4,6 +4,7 @@ mod as_typed;
 mod commas;
 
 use super::*;
+use crate::command::Command;
 use crate::command::bundle::{Bundles, NO_BUNDLES};
 use crate::command::places::{ChannelDefaults, Destinations, NO_DEFAULTS};
 use crate::command::surface::Surface;
@@ -217,6 +218,29 @@ fn a_bundle_stands_for_its_services() {
 }
 
 #[test]
+fn one_that_is_left_of_several_is_shown_by_its_name_before_it_is_made() {
+    for (typed, line) in [
+        ("stripe, Stripe acme", "stripe, stripe acme"),
+        ("stripe, stripe acme to staging", "stripe, stripe acme to staging"),
+        ("single acme", "single acme"),
+    ] {
+        let (customer, made, asks) = names(&NO_DEFAULTS, typed);
+        assert_eq!((customer.as_deref(), made, asks), (Some("acme"), vec!["acme_stripe".to_owned()], true));
+        let first = several(&NO_DEFAULTS, typed);
+        assert_eq!(first.line, line);
+        assert_eq!(several(&NO_DEFAULTS, line), first);
+        match Command::Onboard(first).agreed() {
+            Command::Connect(request) => assert_eq!(request.target.connection_name(), "acme_stripe"),
+            other => panic!("{other:?}"),
+        }
+    }
+    // What CONFIG makes anyway, and what was typed.
+    for typed in ["stripe, stripe", "single", "stripe a, stripe a"] {
+        assert!(matches!(read_in(&by("{customer}_{service}"), typed), Some(Ok(Read::One(_)))), "{typed}");
+    }
+}
+
+#[test]
 fn a_service_wins_over_a_bundle_of_its_name() {
     let live = [("onboarding", "Onboarding"), ("stripe", "Stripe")];
     let live = live.map(|(id, name)| (id.to_owned(), name.to_owned(), None));
@@ -296,7 +320,7 @@ fn who_they_are_for_must_be_said_once() {
     assert_eq!(missing(&NO_DEFAULTS, "stripe, hubspot CUSTOMER"), "stripe, hubspot CUSTOMER");
     let pattern = of_nobody("{customer}_{service}");
     assert_eq!(missing(&pattern, "stripe, hubspot to staging"), "stripe, hubspot CUSTOMER to staging");
-    match error(&NO_DEFAULTS, "stripe, hubspot Big Acme to staging") {
+    match error(&NO_DEFAULTS, "stripe, hubspot Big-Acme to staging") {
         UsageError::BadCustomer { instead, .. } => {
             assert_eq!(instead.as_deref(), Some("stripe, hubspot big_acme to staging"));
         }
@@ -375,7 +399,10 @@ fn no_two_of_them_get_one_name() {
         }
         other => panic!("{other:?}"),
     }
-    assert!(matches!(error(&NO_DEFAULTS, "stripe acme, hubspot acme"), UsageError::SameName { .. }));
+    match error(&NO_DEFAULTS, "stripe acme, hubspot acme to staging") {
+        UsageError::SameName { line, .. } => assert_eq!(line, "stripe SCHEMA, hubspot SCHEMA to staging"),
+        other => panic!("{other:?}"),
+    }
 }
 
 #[test]

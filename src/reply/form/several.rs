@@ -71,7 +71,7 @@ impl Shown<'_> {
             Self::Fault(fault) => vec![plain_section(&sentence(fault, slash))],
             Self::Names { sources, asks } => {
                 let title = if *asks {
-                    "Nothing has been made yet. If these schemas are right, press “Post the link” again:"
+                    "Nothing has been created yet. If these schemas are right, press “Post the links” again:"
                 } else {
                     "They will get these schemas:"
                 };
@@ -106,7 +106,7 @@ fn sentence(fault: &Fault, slash: &str) -> String {
             }
         }
         UsageError::CustomerMissing { .. } => {
-            "Enter the customer: each schema gets a name made of it.".to_owned()
+            "Enter the customer; the schemas will start with it.".to_owned()
         }
         UsageError::OneSchema { schema, .. } => format!(
             "Everything in this channel goes to one schema, {}, and only one source fits in it. Enter the customer, \

@@ -24,14 +24,19 @@ pub(super) fn mixed(slash: Surface<'_>, line: &str) -> String {
 }
 
 pub(super) fn customer_missing(slash: Surface<'_>, line: &str) -> String {
-    format!("Who are these for? Add the customer's name; each schema gets a name made of it: {slash} {line}")
+    format!("Which customer is this for? Add a name; the schemas will start with it: {slash} {line}")
 }
 
 pub(super) fn bad_customer(name: &BadName, instead: Option<&str>, slash: Surface<'_>) -> String {
     let (typed, faults) = (cut(&name.typed, 40), name_faults(name));
-    let line = instead.map(|instead| format!(" Try: {slash} {instead}")).unwrap_or_default();
+    let one_word = name.nearest.as_ref().filter(|_| name.typed.contains(' '));
+    let line = match (instead, one_word) {
+        (Some(instead), _) => format!(" Try: {slash} {instead}"),
+        (None, Some(word)) => format!(" One message is for one customer; if that's one, write it as {word}."),
+        (None, None) => String::new(),
+    };
     format!(
-        "“{typed}” can't begin the names of schemas, as a customer's name does here: {faults} (use a–z, 0–9 and _).{line}"
+        "“{typed}” can't be used as a customer name, because schema names start with it: {faults} (use a–z, 0–9 and _).{line}"
     )
 }
 

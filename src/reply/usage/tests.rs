@@ -113,10 +113,13 @@ fn words_in_the_wrong_place_are_put_right() {
         ("for acme google_ads", "The service comes first: /connect-card google_ads acme"),
         (
             "to staging google_ads acme",
-            "I don't know a service called “to staging google_ads”. Did you mean google_ads (Google Ads)?",
+            "I'm not sure which of these is the schema, so I didn't do anything. The service comes first, then the schema: /connect-card google_ads acme to staging",
         ),
         ("google_ads acme google_ads acme", "A schema can't contain spaces. Use a–z, 0–9 and _."),
-        ("google_ads x3 /connect-card stripe x4", "A schema can't contain spaces. Use a–z, 0–9 and _."),
+        (
+            "google_ads x3 /connect-card stripe x4",
+            "I'm not sure which of these belong together, so I didn't do anything. Put commas between the services, and the customer's name behind the last one: /connect-card google_ads, stripe CUSTOMER",
+        ),
         (
             "google_sheets acme sheet1",
             "A schema can't contain spaces. Try: /connect-card google_sheets acme.sheet1",
@@ -225,7 +228,10 @@ fn words_in_the_wrong_place_are_put_right() {
                 assert_eq!(Some(line.as_str()), shown, "{typed}");
                 assert!(parse(line, &vocabulary).is_ok(), "{line}");
             }
-            None => assert!(shown.is_none_or(|line| line.contains(" SCHEMA")), "{typed}"),
+            None => assert!(
+                shown.is_none_or(|line| line.contains(" SCHEMA") || line.contains(" CUSTOMER")),
+                "{typed}"
+            ),
         }
     }
     assert!(said("tiktok acme").ends_with("Try: /connect-card tiktok_ads acme"), "{}", said("tiktok acme"));
@@ -326,7 +332,7 @@ fn a_mistake_in_a_list_names_the_one_and_proposes_the_whole_line() {
         ),
         (
             "stripe, hubspot Acme",
-            "“Acme” can't begin the names of schemas, as a customer's name does here: it has capital letters (use a–z, 0–9 and _). Try: /connect-card stripe, hubspot acme",
+            "“Acme” can't be used as a customer name, because schema names start with it: it has capital letters (use a–z, 0–9 and _). Try: /connect-card stripe, hubspot acme",
             vec!["stripe, hubspot acme"],
         ),
     ] {

@@ -44,6 +44,7 @@ pub(super) fn errors(
     let instead_of = |services: &[Service]| {
         services.iter().map(|it| format!("{} {}{rest}", it.id, request.target.connection_name())).collect()
     };
+    let unclear = |line, complete, several| UsageError::Unclear { line, complete, several };
     let not_by_link = |obstacle| UsageError::NotByLink { service: service.clone(), obstacle };
     let misfit = |misfit| UsageError::Misfit {
         service: Box::new(service.clone()),
@@ -101,6 +102,10 @@ pub(super) fn errors(
                 instead: Some(format!("renew {}", request.target.connection_name())),
             },
         ),
+        ("unclear", unclear(instead(), true, false)),
+        ("unclear-schema", unclear(format!("{} SCHEMA{rest}", service.id), false, false)),
+        ("unclear-several", unclear(format!("{}, stripe acme{rest}", service.id), true, true)),
+        ("unclear-customer", unclear(format!("{}, stripe CUSTOMER{rest}", service.id), false, true)),
         ("unparted", UsageError::Unparted { instead: instead() }),
         ("doubtful-verb", doubtful("status", Doubt::Verb)),
         ("doubtful-no-name", doubtful("none", Doubt::NoName)),
