@@ -4,8 +4,8 @@
 //! comes out is compared. Pure. Must not know what is done with a connection.
 
 use super::naming::Template;
-use super::places::{ChannelDefaults, Channels, Destinations};
-use crate::fivetran::catalog::Service;
+use super::places::{ChannelDefaults, Channels, Destinations, EXAMPLE, UNNAMED};
+use crate::fivetran::catalog::{Catalog, Service, ServiceId};
 use crate::fivetran::schema::{SchemaKind, Target};
 
 /// Whose a connection is.
@@ -35,9 +35,7 @@ impl Channels {
     /// be it one that the file does not name, leaves it open.
     #[must_use]
     pub fn owner_of(&self, named: Named<'_>, destinations: &Destinations) -> Owner<'_> {
-        let mut would = self.each().filter(|(_, channel)| {
-            channel.allows(&named.service.id) && channel.would_call(named, destinations)
-        });
+        let mut would = self.that_would(named, destinations);
         match (would.next(), would.next()) {
             (Some(_), Some(_)) => Owner::Several,
             (Some((Some(channel_id), channel)), None) if self.tells_customer(channel) => {
@@ -45,6 +43,44 @@ impl Channels {
             }
             _ => Owner::Nobody,
         }
+    }
+
+    /// What to say of each of these whose connections another channel would call the same, a line each: they are
+    /// nobody's. One service shows it.
+    pub fn rivals<'a>(
+        &'a self,
+        catalog: &'a Catalog,
+        destinations: &'a Destinations,
+    ) -> impl Iterator<Item = String> {
+        self.customers().filter_map(move |(channel_id, channel)| {
+            let (group_id, place) =
+                (channel.usual_group(destinations)?, channel.usual_destination(destinations));
+            let ids = channel.services.iter().map(ServiceId::as_str);
+            let mut services = ids.chain(channel.services.is_empty().then_some(EXAMPLE));
+            let rival = services.find_map(|id| {
+                let service = catalog.get(id)?;
+                let target = channel.name(service, place)?.ok()?;
+                let named = Named { service, target: &target, group_id };
+                let mut others = self.that_would(named, destinations).map(|(other, _)| other);
+                others.find(|other| *other != Some(channel_id))
+            })?;
+            let rival = rival.map_or_else(|| UNNAMED.to_owned(), |id| format!("channels.{id}"));
+            Some(format!(
+                "channels.{channel_id} and {rival} give connections the same names, so these are nobody's and \
+                 aren't brought up: a customer belongs to one channel"
+            ))
+        })
+    }
+
+    /// The channels that would call a connection so, there.
+    fn that_would(
+        &self,
+        named: Named<'_>,
+        destinations: &Destinations,
+    ) -> impl Iterator<Item = (Option<&str>, &ChannelDefaults)> {
+        self.each().filter(move |(_, channel)| {
+            channel.allows(&named.service.id) && channel.would_call(named, destinations)
+        })
     }
 
     /// The channels of which can be told whose a connection is by its name, with their ids.
@@ -108,7 +144,6 @@ fn plain_table_fits(plain: &Target, service: &Service, target: &Target) -> bool 
 mod tests {
     use super::*;
     use crate::command::naming::{Customer, Schema};
-    use crate::fivetran::catalog::Catalog;
 
     /// `ID [customer] SCHEMA [@DESTINATION]`, one channel each.
     fn channels(lines: &[&str]) -> Channels {

@@ -10,7 +10,7 @@ use crate::fivetran::catalog::{Catalog, Service, ServiceId};
 use crate::fivetran::schema::{BadName, MAX_NAME_LEN, SchemaKind, Target, Why};
 
 /// The service in an example, where the channel names none.
-const EXAMPLE: &str = "google_ads";
+pub(super) const EXAMPLE: &str = "google_ads";
 /// Any channel that the file does not name.
 pub(super) const UNNAMED: &str = "a channel that isn't in the file";
 
@@ -153,7 +153,7 @@ impl ChannelDefaults {
     }
 
     /// The name of the destination when none is typed, if it has one.
-    fn usual_destination<'a>(&'a self, destinations: &'a Destinations) -> Option<&'a str> {
+    pub(super) fn usual_destination<'a>(&'a self, destinations: &'a Destinations) -> Option<&'a str> {
         let default = || destinations.name_of(destinations.default_group.as_deref()?);
         self.destination.as_deref().or_else(default)
     }

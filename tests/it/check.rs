@@ -243,3 +243,20 @@ async fn check_says_what_has_no_effect_and_what_has_to_be_typed_each_time() {
     let (_, told) = told_of(&outside, &format!("default_destination = \"eu\"\n{text}")).await;
     assert!(!told.contains("no default"), "{told}");
 }
+
+#[tokio::test]
+async fn check_knows_no_customer_whose_names_two_channels_give() {
+    let outside = Outside::start().await;
+    let watched = prod() + "watch = true\n";
+    let channel = |id: &str, customer: &str| format!("[channels.{id}]\ncustomer = \"{customer}\"\n");
+    let twice = watched + &channel("C1", "acme") + &channel("C2", "acme");
+    let (_, told) = told_of(&outside, &twice).await;
+    expect![[r#"
+        · CONFIG: watch = true for prod, but nothing can be brought up: no names are one channel's alone
+        · CONFIG: channels.C1 and channels.C2 give connections the same names, so these are nobody's and aren't brought up: a customer belongs to one channel
+        · CONFIG: channels.C2 and channels.C1 give connections the same names, so these are nobody's and aren't brought up: a customer belongs to one channel
+    "#]].assert_eq(&told);
+    let (_, told) = told_of(&outside, &(twice + &channel("C3", "globex"))).await;
+    let watches = "✓ CONFIG: watches prod for connections that were not requested here; one channel's customer is known\n";
+    assert!(told.starts_with(watches) && told.contains("channels.C2 and channels.C1"), "{told}");
+}

@@ -23,15 +23,23 @@ pub(super) fn watched(report: &Report, config: &Config) {
     }
     let names: Vec<_> = watched.iter().filter_map(|group| destinations.name_of(group)).collect();
     let names = names.join(", ");
-    let known = config.channels.customers().count();
+    let (catalog, customers) = (Catalog::built_in(), config.channels.customers().count());
+    let rivals: Vec<_> = config.channels.rivals(&catalog, destinations).collect();
+    let known = customers.saturating_sub(rivals.len());
     if config.slack.bot_token.is_none() || config.visibility != Audience::Channel {
         report.note(&format!(
             "CONFIG: watch = true for {names} does nothing: it takes SLACK_BOT_TOKEN, and LINK_VISIBILITY=channel"
         ));
-    } else if known == 0 {
+        return;
+    }
+    if customers == 0 {
         report.note(&format!(
             "CONFIG: watch = true for {names}, but nothing can be brought up: no channel has a customer or a schema of \
              its own; add customer = \"…\" to [channels.ID]"
+        ));
+    } else if known == 0 {
+        report.note(&format!(
+            "CONFIG: watch = true for {names}, but nothing can be brought up: no names are one channel's alone"
         ));
     } else {
         let channels = if known == 1 {
@@ -42,6 +50,9 @@ pub(super) fn watched(report: &Report, config: &Config) {
         report.good(&format!(
             "CONFIG: watches {names} for connections that were not requested here; {channels} known"
         ));
+    }
+    for line in few(rivals.into_iter()) {
+        report.note(&format!("CONFIG: {line}"));
     }
 }
 
