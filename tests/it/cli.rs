@@ -112,7 +112,7 @@ async fn link_refuses_in_one_line_that_names_the_remedy() {
     let nowhere = linker(&fivetran).with("FIVETRAN_GROUP_ID", "no_such_group");
     assert_refused(&nowhere.run(&EXAMPLE).await, 1, &["FIVETRAN_GROUP_ID"]);
     let _ = fivetran.seed_connection("hubspot", "customer_schema", "incomplete");
-    assert_refused(&linker(&fivetran).run(&EXAMPLE).await, 1, &["hubspot", "customer_schema_2"]);
+    assert_refused(&linker(&fivetran).run(&EXAMPLE).await, 1, &["HubSpot", "customer_schema_2"]);
     assert_eq!(fivetran.connections().len(), 1);
 }
 
