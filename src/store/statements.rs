@@ -253,16 +253,16 @@ pub(super) const SQLITE: Statements = statements! {
           value ->> 'team_id' AS team_id, value ->> 'channel_id' AS channel_id, value ->> 'user_id' AS user_id, \
           value ->> 'request' AS request, value ->> 'response_url' AS response_url, value ->> 'stage' AS stage, \
           value ->> 'connection_id' AS connection_id, value ->> 'existed' AS existed, \
-          value ->> 'accepted_at' AS accepted_at FROM json_each($1)) AS v",
+          value ->> 'accepted_at' AS accepted_at FROM jsonb_each($1)) AS v",
     changed: "(SELECT value ->> 'id' AS id, value ->> 'fence' AS fence, value ->> 'stage' AS stage, \
               value ->> 'connection_id' AS connection_id, value ->> 'existed' AS existed, \
               value ->> 'problem' AS problem, value ->> 'tries' AS tries, value ->> 'posts' AS posts, value ->> 'noted' AS noted, value ->> 'run_at' AS run_at, \
-              value ->> 'ended_at' AS ended_at, value ->> 'keep' AS keep FROM json_each($1)) AS v",
-    lines: "(SELECT value ->> 'id' AS id, value ->> 'seq' AS seq, value ->> 'body' AS body FROM json_each($1)) AS v",
-    told: "SELECT value FROM json_each($1)",
+              value ->> 'ended_at' AS ended_at, value ->> 'keep' AS keep FROM jsonb_each($1)) AS v",
+    lines: "(SELECT value ->> 'id' AS id, value ->> 'seq' AS seq, value ->> 'body' AS body FROM jsonb_each($1)) AS v",
+    told: "SELECT value FROM jsonb_each($1)",
     connections: connections::SQLITE,
-    held: "(SELECT value ->> 'id' AS id, value ->> 'fence' AS fence FROM json_each($3)) AS v",
-    in_hand: "SELECT value FROM json_each($5)",
+    held: "(SELECT value ->> 'id' AS id, value ->> 'fence' AS fence FROM jsonb_each($3)) AS v",
+    in_hand: "SELECT value FROM jsonb_each($5)",
     skip: "",
     one_of: " IN (",
     end: ")",

@@ -119,8 +119,8 @@ mod tests {
     }
 
     const ALL: &str = "SELECT id, CAST(at AS TEXT) FROM t ORDER BY id";
-    const PUT: &str = "INSERT INTO t SELECT value, $2 FROM json_each($1)";
-    const TAKE: &str = "DELETE FROM t WHERE id IN (SELECT value FROM json_each($1)) RETURNING id";
+    const PUT: &str = "INSERT INTO t SELECT value, $2 FROM jsonb_each($1)";
+    const TAKE: &str = "DELETE FROM t WHERE id IN (SELECT value FROM jsonb_each($1)) RETURNING id";
 
     fn rows(ids: &[&str]) -> String {
         serde_json::to_string(ids).unwrap()

@@ -396,20 +396,20 @@ pub(super) const SQLITE: ConnectionStatements = connection_statements! {
               value ->> 'landed_at' AS landed_at, value ->> 'looks' AS looks, value ->> 'look_at' AS look_at, \
               value ->> 'missing_since' AS missing_since, value ->> 'seen' AS seen, value ->> 'tick_at' AS tick_at, \
               value ->> 'watch_until' AS watch_until, value ->> 'urgency' AS urgency, value ->> 'expected' AS expected, \
-              value ->> 'command' AS command, value ->> 'fence' AS fence, value ->> 'joins' AS joins FROM json_each($1)) AS v",
+              value ->> 'command' AS command, value ->> 'fence' AS fence, value ->> 'joins' AS joins FROM jsonb_each($1)) AS v",
     new: "(SELECT value ->> 'id' AS id, value ->> 'group_id' AS group_id, value ->> 'name' AS name, \
           value ->> 'link' AS link, value ->> 'requester' AS requester, \
           value ->> 'wanted' AS wanted, value ->> 'due' AS due, value ->> 'posted_at' AS posted_at, \
-          value ->> 'left_at' AS left_at, value ->> 'place_channel' AS place_channel, value ->> 'place_ts' AS place_ts FROM json_each($1)) AS v",
+          value ->> 'left_at' AS left_at, value ->> 'place_channel' AS place_channel, value ->> 'place_ts' AS place_ts FROM jsonb_each($1)) AS v",
     placed: "(SELECT value ->> 'id' AS id, value ->> 'fence' AS fence, value ->> 'place_channel' AS place_channel, \
-             value ->> 'place_ts' AS place_ts, value ->> 'shown' AS shown, value ->> 'found' AS found, value ->> 'at' AS at FROM json_each($1)) AS v",
+             value ->> 'place_ts' AS place_ts, value ->> 'shown' AS shown, value ->> 'found' AS found, value ->> 'at' AS at FROM jsonb_each($1)) AS v",
     onboardings: onboardings::SQLITE,
-    shown: "(SELECT value ->> 'id' AS id, value ->> 'changed' AS changed, value ->> 'private' AS private FROM json_each($1)) AS v",
+    shown: "(SELECT value ->> 'id' AS id, value ->> 'changed' AS changed, value ->> 'private' AS private FROM jsonb_each($1)) AS v",
     stands: "(SELECT value ->> 'group_id' AS group_id, value ->> 'name' AS name, value ->> 'message' AS message \
-             FROM json_each($1)) AS v",
-    news: "(SELECT value ->> 'id' AS id, value ->> 'message' AS message, value ->> 'body' AS body FROM json_each($1)) AS v",
-    groups: "(SELECT value ->> 'group_id' AS group_id, value ->> 'next_at' AS next_at FROM json_each($1)) AS v",
-    taken: "(SELECT value ->> 'id' AS id, value ->> 'fence' AS fence FROM json_each($1)) AS v"
+             FROM jsonb_each($1)) AS v",
+    news: "(SELECT value ->> 'id' AS id, value ->> 'message' AS message, value ->> 'body' AS body FROM jsonb_each($1)) AS v",
+    groups: "(SELECT value ->> 'group_id' AS group_id, value ->> 'next_at' AS next_at FROM jsonb_each($1)) AS v",
+    taken: "(SELECT value ->> 'id' AS id, value ->> 'fence' AS fence FROM jsonb_each($1)) AS v"
 };
 
 pub(super) const POSTGRES: ConnectionStatements = connection_statements! {

@@ -88,7 +88,7 @@ macro_rules! onboarding_statements {
 pub(super) const SQLITE: OnboardingStatements = onboarding_statements! {
     sources: "(SELECT value ->> 'command' AS command, value ->> 'onboarding' AS onboarding, value ->> 'parent' AS parent, \
               value ->> 'at' AS at, value ->> 'place' AS place, value ->> 'service_name' AS service_name, \
-              value ->> 'group_id' AS group_id, value ->> 'name' AS name FROM json_each($1)) AS v",
+              value ->> 'group_id' AS group_id, value ->> 'name' AS name FROM jsonb_each($1)) AS v",
     one_of: " IN (",
     end: ")"
 };
