@@ -27,8 +27,8 @@ pub const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 pub const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
 /// What some programs, and proxies that rewrite answers, put before a text in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
-/// How many idle connections to one host are kept.
-const IDLE_PER_HOST: usize = 64;
+/// How many idle connections to one host are kept: as many as the worker has calls under way.
+const IDLE_PER_HOST: usize = 256;
 
 /// What the outside sees of us.
 pub const USER_AGENT: &str = concat!("connect-card/", env!("CARGO_PKG_VERSION"));
