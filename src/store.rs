@@ -7,7 +7,8 @@
 //! The two writes that commands wait for, accepting a command and recording what became of it and of
 //! its connection, each go through a writer of their own, which puts all rows that are waiting into
 //! one commit, so that many commands share one sync of the disk. Every other statement commits by
-//! itself, and no other operation needs two of them to be right, but one: see `store/tombstone.rs`.
+//! itself, but for the transactions around an onboarding's beginning and end; what needs two statements to be
+//! right without one is `store/tombstone.rs`.
 
 mod accept;
 mod change;
@@ -100,8 +101,8 @@ macro_rules! on {
             Pool::Sqlite(file) => {
                 let mut held = file.acquire().await.map_err(StoreError::without_session)?;
                 let answer = on!(@bounded held, $connection => $body);
-                if matches!(answer, Err(StoreError::Unanswered)) {
-                    file.give_up();
+                if !answer.as_ref().is_err_and(StoreError::spoils_its_session) {
+                    held.keep();
                 }
                 answer
             }

@@ -233,7 +233,7 @@ fn every_condition_of_the_sql_is_tried_or_it_is_said_why_not() {
 
 #[tokio::test]
 async fn every_condition_of_the_sql_is_needed() {
-    let db = Scene::database().await;
+    let (db, _folder) = Scene::database().await;
     let sound = Box::leak(Box::new(statements::SQLITE));
     for scenario in SCENARIOS {
         assert_eq!(scenario.fails(&db, sound).await, None, "{}", scenario.name);
@@ -245,7 +245,7 @@ async fn every_condition_of_the_sql_is_needed() {
         for &change in *changes {
             let (sql, statement) = changed(change);
             let explained = sqlx::AssertSqlSafe(format!("EXPLAIN {statement}"));
-            let understood = sqlx::raw_sql(explained).execute(&mut *db.acquire().await.unwrap()).await;
+            let understood = sqlx::raw_sql(explained).execute(&mut *db.lock().await.unwrap()).await;
             understood.unwrap_or_else(|error| panic!("{error}: {statement}"));
             let (of, needle, replacement) = change;
             match scenario.fails(&db, sql).await {

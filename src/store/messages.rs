@@ -158,8 +158,9 @@ impl Store {
         on!(&self.0.pool, db => {
             let query = sqlx::query(self.0.sql.connections.claim_message);
             let query = query.bind(&self.0.owner).bind(millis(self.message_lease())).bind(id);
-            let row = query.fetch_optional(db).await?;
-            row.map(|row| message!(&row, until)).transpose()
+            // To its end, since only there it is committed.
+            let rows = query.fetch_all(db).await?;
+            rows.first().map(|row| message!(row, until)).transpose()
         })
     }
 

@@ -251,7 +251,7 @@ mod tests {
             let url = format!("sqlite:{}?mode=rwc", folder.path().join("bot.db").display());
             let file = SqliteFile::open(url.parse().unwrap()).await.unwrap();
             crate::store::migrations::sqlite(
-                &mut file.acquire().await.unwrap(),
+                &mut file.lock().await.unwrap(),
                 std::path::Path::new("tombstone.db"),
             )
             .await

@@ -109,8 +109,9 @@ impl Store {
         let turn = on!(&self.0.pool, db => {
             let query = sqlx::query(self.0.sql.take_turn).bind(&self.0.owner).bind(millis(TURN));
             let query = query.bind(now.as_millisecond()).bind(latest(LONGEST_PAUSE, now));
-            let row = query.fetch_optional(db).await?;
-            row.map(|row| Ok(ChannelTurn {
+            // To its end, since only there it is committed.
+            let rows = query.fetch_all(db).await?;
+            rows.first().map(|row| Ok(ChannelTurn {
                 lines: Vec::new(),
                 dropped: row.try_get("dropped")?,
                 tries: u32::try_from(row.try_get::<i64, _>("tries")?).unwrap_or(u32::MAX),

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use secrecy::SecretString;
 use sqlx::Row as _;
-use sqlx::sqlite::SqliteConnectOptions;
+use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
 use tokio::time::Instant;
 
 use super::super::file::SqliteFile;
@@ -51,16 +51,16 @@ pub(super) struct Scene {
 }
 
 impl Scene {
-    /// A database in memory, with its tables.
-    pub(super) async fn database() -> SqliteFile {
-        let db = SqliteFile::open(SqliteConnectOptions::new().in_memory(true)).await.unwrap();
-        super::super::migrations::sqlite(
-            &mut db.acquire().await.unwrap(),
-            std::path::Path::new("conditions.db"),
-        )
-        .await
-        .unwrap();
-        db
+    /// A database with its tables, and its folder. Nothing is synced: it is not kept. In memory it would be
+    /// gone with its connection, which some of what fails here costs.
+    pub(super) async fn database() -> (SqliteFile, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("conditions.db");
+        let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+        let options = options.journal_mode(SqliteJournalMode::Memory).synchronous(SqliteSynchronous::Off);
+        let db = SqliteFile::open(options).await.unwrap();
+        super::super::migrations::sqlite(&mut db.lock().await.unwrap(), &path).await.unwrap();
+        (db, folder)
     }
 
     /// Both begin with an empty database.
@@ -83,10 +83,10 @@ impl Scene {
             "source",
         ] {
             let sql = sqlx::AssertSqlSafe(format!("DELETE FROM {table}"));
-            sqlx::query(sql).execute(&mut *db.acquire().await.unwrap()).await.unwrap();
+            sqlx::query(sql).execute(&mut *db.lock().await.unwrap()).await.unwrap();
         }
         sqlx::query("INSERT INTO audit_turn DEFAULT VALUES")
-            .execute(&mut *db.acquire().await.unwrap())
+            .execute(&mut *db.lock().await.unwrap())
             .await
             .unwrap();
         let (url, secrets) = (DatabaseUrl::Sqlite("unused".into()), [SecretString::from("secret")]);
@@ -103,13 +103,13 @@ impl Scene {
 
     /// Changes the database by hand.
     pub(super) async fn run(&self, sql: &'static str) -> Outcome {
-        sqlx::query(sql).execute(&mut *self.db.acquire().await?).await?;
+        sqlx::query(sql).execute(&mut *self.db.lock().await?).await?;
         Ok(())
     }
 
     /// The first column of all rows, parted by commas.
     pub(super) async fn ask(&self, sql: &'static str) -> Outcome<String> {
-        let rows = sqlx::query(sql).fetch_all(&mut *self.db.acquire().await?).await?;
+        let rows = sqlx::query(sql).fetch_all(&mut *self.db.lock().await?).await?;
         let values = rows.iter().map(|row| Ok(row.try_get::<Option<String>, _>(0)?));
         let values: Vec<_> = values.collect::<Outcome<_>>()?;
         Ok(values
@@ -124,7 +124,7 @@ impl Scene {
     where
         T: sqlx::Encode<'q, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite> + Send + 'q,
     {
-        let rows = sqlx::query(sql).bind(parameter).fetch_all(&mut *self.db.acquire().await?).await?;
+        let rows = sqlx::query(sql).bind(parameter).fetch_all(&mut *self.db.lock().await?).await?;
         let mut ids = rows.iter().map(|row| Ok(row.try_get("id")?)).collect::<Outcome<Vec<String>>>()?;
         ids.sort();
         Ok(ids)
