@@ -96,7 +96,8 @@ async fn guests_and_outsiders_are_refused_unless_they_ask_for_help() {
               • `/connect-card renew SCHEMA`  replaces this channel's link for SCHEMA with a new one
               • `/connect-card cancel SCHEMA`  cancels the connection for SCHEMA if your customer hasn't
               finished it
-              • `/connect-card services WORDS`  searches Fivetran's services by id and name
+              • `/connect-card services WORDS`  searches Fivetran's services by id and name; also shows the
+              bundles and destinations there are
               • `/connect-card doctor`  checks, for you alone, whether the bot is well
               • `/connect-card help`  shows this
 
@@ -107,7 +108,9 @@ async fn guests_and_outsiders_are_refused_unless_they_ask_for_help() {
               • `/connect-card renew customer_schema`
               • `/connect-card cancel customer_schema`
               • `/connect-card services google`
-              Services that fill a single table need SCHEMA.TABLE. A schema's name can't be changed later.
+              Services that fill a single table need SCHEMA.TABLE. A service alone takes the channel's own
+              schema, if it has one. “to DESTINATION” at the end names another destination. A schema's name
+              can't be changed later.
     "#]])
         .await;
 }

@@ -91,9 +91,9 @@ async fn the_whole_story_needs_no_address() {
               Service:
               [Type part of a name ▾]
               Schema:
-              [customer_schema ▾]
+              [ … ]  such as customer_schema
               Table:
-              [my_table ▾]
+              [ … ]  such as my_table
         alice submits the form: service google_ads, schema from_the_form
           the form closes
         bot posts:
