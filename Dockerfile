@@ -16,7 +16,7 @@ WORKDIR /build
 # The dependencies get a layer of their own, built around empty crates in place of ours. It stays
 # cached until a Cargo.toml or Cargo.lock changes.
 COPY .cargo .cargo
-COPY Cargo.toml Cargo.lock ./
+COPY Cargo.toml Cargo.lock build.rs ./
 COPY stand-ins/Cargo.toml stand-ins/
 COPY benches/Cargo.toml benches/
 RUN mkdir src stand-ins/src \
