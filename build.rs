@@ -1,5 +1,7 @@
 //! How the program is linked.
 
+#![expect(clippy::disallowed_methods, reason = "what cargo tells a build is no configuration")]
+
 use std::process::Command;
 
 /// Older ones cannot read the packed form of the table of a program's own addresses, which is a fraction of the
