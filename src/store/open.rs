@@ -216,6 +216,8 @@ async fn sqlite(path: &Path) -> Result<(SqliteFile, File), OpenError> {
         .synchronous(if without_sync() { SqliteSynchronous::Off } else { SqliteSynchronous::Full })
         .busy_timeout(Duration::from_secs(5))
         .pragma("journal_size_limit", "16777216")
+        // What a statement keeps while it runs, to be undone, is small: a file of its own for it costs more.
+        .pragma("temp_store", "memory")
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
         .statement_cache_capacity(STATEMENTS);
     let failed = |error| OpenError::of_sqlite(path, error);
