@@ -269,13 +269,15 @@ impl Outbox {
                 return Ok((brought, refused));
             }
         }
-        if onboarding.as_ref().is_some_and(Onboarding::is_news) {
-            self.leave_to_the_end(message).await?;
-        }
-        let told = self.tell(message, Some(place), web_api).await?;
+        let left_out = if onboarding.as_ref().is_some_and(Onboarding::is_news) {
+            self.said_at_the_end(message).await?
+        } else {
+            Vec::new()
+        };
+        let told = self.tell_but(&left_out, message, Some(place), web_api).await?;
         let told = match (told, onboarding) {
             (Brought::Shown, Some(onboarding)) => {
-                self.tell_done(message, &onboarding, place, web_api).await?
+                self.tell_done(message, &onboarding, &left_out, place, web_api).await?
             }
             (told, _) => told,
         };

@@ -29,23 +29,21 @@ impl Outbox {
         Ok(Some(onboarding))
     }
 
-    /// Leaves to the sentence about all of it what it says too: that the last source is connected. Before that is
-    /// told, since it is told until the database knows so.
-    pub(super) async fn leave_to_the_end(&self, message: &ClaimedMessage) -> Result<(), StoreError> {
-        for pending in self.store.news_of(&message.id).await? {
-            if matches!(pending.news, News::Connected { .. }) {
-                self.store.forget_news(&pending.id).await?;
-            }
-        }
-        Ok(())
+    /// The news that the sentence about all of it says too: which sources are connected. They are forgotten
+    /// only after it, since it may not be heard, and not be so any more when it is tried again.
+    pub(super) async fn said_at_the_end(&self, message: &ClaimedMessage) -> Result<Vec<String>, StoreError> {
+        let mut news = self.store.news_of(&message.id).await?;
+        news.retain(|pending| matches!(pending.news, News::Connected { .. }));
+        Ok(news.into_iter().map(|pending| pending.id).collect())
     }
 
-    /// Tells the thread, once, that nothing is left to do. Whether it was heard where Slack did not answer,
+    /// Tells the thread, once, that nothing is left to do, and with it the news of these ids. Whether it was heard where Slack did not answer,
     /// the message says in any case.
     pub(super) async fn tell_done(
         &self,
         message: &ClaimedMessage,
         onboarding: &Onboarding,
+        with: &[String],
         place: &Place,
         web_api: &WebApi,
     ) -> Result<Brought, StoreError> {
@@ -61,6 +59,10 @@ impl Outbox {
             }
             Ok(_) => {}
         }
+        for id in with {
+            self.store.forget_news(id).await?;
+        }
+        // Last of all: until the database knows so, it is told again, and they are not news any more.
         self.store.told_onboarding(&onboarding.id).await?;
         Ok(Brought::Shown)
     }

@@ -37,8 +37,20 @@ impl Outbox {
         place: Option<&Place>,
         web_api: &WebApi,
     ) -> Result<Brought, StoreError> {
+        self.tell_but(&[], message, place, web_api).await
+    }
+
+    /// The same without the news of these ids: something else is about to say them, or they stay to be told.
+    pub(super) async fn tell_but(
+        &self,
+        left_out: &[String],
+        message: &ClaimedMessage,
+        place: Option<&Place>,
+        web_api: &WebApi,
+    ) -> Result<Brought, StoreError> {
         loop {
-            let news = self.store.news_of(&message.id).await?;
+            let mut news = self.store.news_of(&message.id).await?;
+            news.retain(|pending| !left_out.contains(&pending.id));
             if news.is_empty() {
                 return Ok(Brought::Shown);
             }

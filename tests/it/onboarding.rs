@@ -220,6 +220,33 @@ async fn a_source_is_cancelled_and_broken_by_itself() {
 }
 
 #[tokio::test]
+async fn that_a_source_is_connected_is_told_by_itself_where_the_end_could_not_be() {
+    let (bot, _folder) = bot().await;
+    bot.send("google_ads, hubspot").await;
+    bot.until_all_ended().await;
+    bot.customer_finishes("acme_google_ads");
+    bot.look_at_due_links().await;
+    let threads = || bot.slack.messages().into_iter().filter(|it| it.thread_ts.is_some()).collect::<Vec<_>>();
+    until("the first news", async || (threads().len() == 1).then_some(())).await;
+    // The sentence about both of them meets a pause of Slack's, and before that is over it is not so any more.
+    let throttled = Fault::Throttled { retry_after: Some("30".to_owned()) };
+    bot.slack.faults(|it| it.fail_next("chat.postMessage", throttled, 1));
+    let calls = bot.slack.calls_to("chat.postMessage");
+    bot.customer_finishes("acme_hubspot");
+    bot.look_at_due_links().await;
+    until_it_says(&bot, "Both are connected.").await;
+    until("the refusal", async || (bot.slack.calls_to("chat.postMessage") > calls).then_some(())).await;
+    bot.connection_breaks("acme_google_ads", "The sign-in was taken back");
+    bot.passes(Duration::from_secs(60)).await;
+    bot.passes(Duration::from_secs(60)).await;
+    until_it_says(&bot, "its access has stopped working").await;
+    let told: Vec<_> = threads().iter().map(Message::rendered).collect();
+    assert!(told.iter().any(|it| it.contains("HubSpot is connected")), "{told:#?}");
+    assert!(!told.iter().any(|it| it.contains("Both are connected")), "{told:#?}");
+    bot.finish().await;
+}
+
+#[tokio::test]
 async fn while_fivetran_asks_for_a_pause_the_message_says_what_is_still_being_set_up() {
     let (bot, _folder) = bot().await;
     let throttled = Fault::Throttled { retry_after: Some("5".to_owned()) };
