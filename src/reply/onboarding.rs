@@ -76,7 +76,7 @@ fn lead(onboarding: &Onboarding) -> (Mrkdwn, String) {
         return (said.raw(text), text.to_owned());
     }
     if connected == all {
-        let text = done(onboarding, all);
+        let text = done(onboarding, all, "It's");
         return (said.raw(":tada: ").bold(&text), text);
     }
     let how = " Press a button below, and a link appears that only you can see; then sign in on the page that it opens. \
@@ -93,9 +93,10 @@ fn lead(onboarding: &Onboarding) -> (Mrkdwn, String) {
     (said.bold(&text).raw(rest).raw(how), format!("{text}{rest}"))
 }
 
-fn done(onboarding: &Onboarding, all: usize) -> String {
+/// That all of them are connected; `one_is`: what it begins with if there is only one.
+fn done(onboarding: &Onboarding, all: usize, one_is: &str) -> String {
     let what = match all {
-        1 => "It's connected.".to_owned(),
+        1 => format!("{one_is} connected."),
         2 => "Both are connected.".to_owned(),
         _ => format!("All {all} are connected."),
     };
@@ -208,12 +209,9 @@ fn fills(link: &Link) -> Mrkdwn {
 #[must_use]
 pub fn finished(onboarding: &Onboarding) -> SlackMessageContent {
     let (_, all) = onboarding.progress();
-    let text = done(onboarding, all);
-    let only = onboarding.sources.iter().find(|source| source.counts()).filter(|_| all == 1);
-    let text = match only {
-        Some(only) => text.replacen("It's", &format!("{} is", cut(&only.service_name, NAME_LIMIT)), 1),
-        None => text,
-    };
+    let only = onboarding.sources.iter().find(|source| source.counts());
+    let one_is = only.map(|only| format!("{} is", cut(&only.service_name, NAME_LIMIT)));
+    let text = done(onboarding, all, one_is.as_deref().unwrap_or("It's"));
     let shown = Mrkdwn::default().text(&text).raw(" (Requested by <@").text(&onboarding.requester).raw(">.)");
     content(&text, vec![shown.section()])
 }
