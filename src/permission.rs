@@ -183,7 +183,7 @@ impl Gate {
     ) -> Result<String, Refused> {
         let channels = &self.permissions.channels;
         let judged = if channels.is_empty() || channels.iter().any(|id| id == channel_id) {
-            let Admission { team_id, refused } = self.admit(person, now, limit).await;
+            let Admission { team_id, refused, .. } = self.admit(person, now, limit).await;
             refused.map_or(Ok(team_id), Err)
         } else {
             Err(self.refused(Reason::Channel))
@@ -205,7 +205,7 @@ impl Gate {
         if !named && !anybody && user_groups.is_empty() {
             let own = self.directory.identity_before().as_ref().map(Own::told);
             let team_id = kept_under(&own.unwrap_or_else(|| Own::of_request(person)));
-            return Admission { team_id, refused: Some(self.refused(Reason::NotListed)) };
+            return Admission { team_id, refused: Some(self.refused(Reason::NotListed)), is_placed: false };
         }
         let in_a_group = async {
             if named || anybody {
@@ -216,8 +216,9 @@ impl Gate {
         };
         let (known, in_a_group) = tokio::join!(self.known(person, end, now), in_a_group);
         let team_id = kept_under(&known.own);
+        let is_placed = known.standing == Standing::Member || person.home != Home::Here;
         let judged = judge(known, named, anybody, in_a_group);
-        Admission { team_id, refused: judged.err().map(|reason| self.refused(reason)) }
+        Admission { team_id, refused: judged.err().map(|reason| self.refused(reason)), is_placed }
     }
 
     fn refused(&self, reason: Reason) -> Refused {
@@ -276,6 +277,8 @@ pub struct Admission {
     pub team_id: String,
     /// Why the person may not, if that is so.
     pub refused: Option<Refused>,
+    /// Whether it is known where the person is from: Slack tells it, or a press has said so.
+    pub is_placed: bool,
 }
 
 /// Whether somebody of whom so much is known may use the bot.

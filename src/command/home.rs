@@ -77,6 +77,8 @@ pub struct Wish {
     /// The direct message with the person, where files can be sent.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub direct: Option<String>,
+    /// Whether it is known where the person is from, now or since a press: before, they see nothing of others'.
+    pub placed: bool,
 }
 
 impl Wish {
@@ -110,16 +112,22 @@ impl Entry {
     }
 
     /// The onboarding with each source in its state of `now`; `only`: of these, what this person asked for.
+    /// `None` if nothing in it is theirs.
     #[must_use]
-    pub fn onboarding(mut onboarding: Onboarding, only: Option<&str>, now: Timestamp) -> Self {
+    pub fn onboarding(mut onboarding: Onboarding, only: Option<&str>, now: Timestamp) -> Option<Self> {
         let is_theirs = |source: &Source, user: &str| {
             source.link.as_ref().is_some_and(|link| link.requester.as_deref() == Some(user))
         };
-        onboarding.sources.retain(|source| only.is_none_or(|user| is_theirs(source, user)));
+        if let Some(user) = only {
+            onboarding.sources.retain(|source| is_theirs(source, user));
+            if onboarding.sources.is_empty() {
+                return None;
+            }
+        }
         for source in &mut onboarding.sources {
             source.link = source.link.take().map(|link| link.as_of(now));
         }
-        Self::Onboarding(Box::new(onboarding))
+        Some(Self::Onboarding(Box::new(onboarding)))
     }
 }
 
@@ -231,8 +239,13 @@ mod tests {
 
     #[test]
     fn a_wish_comes_back_as_it_was_and_anything_else_is_none() {
-        let wish =
-            Wish { whose: Whose::All, filter: Filter::Waiting, page: 3, direct: Some("D1".to_owned()) };
+        let wish = Wish {
+            whose: Whose::All,
+            filter: Filter::Waiting,
+            page: 3,
+            direct: Some("D1".to_owned()),
+            placed: true,
+        };
         assert_eq!(Wish::read(&wish.kept()), wish);
         for other in ["", "x", "[]", r#"{"whose":"another"}"#] {
             assert_eq!(Wish::read(other), Wish::default(), "{other}");

@@ -84,6 +84,7 @@ pub fn home(home: &Home<'_>, now: Timestamp) -> SlackView {
                     }
                 }
             }
+            blocks.extend(user.and_then(|_| in_their_channel(&page.entries)));
             blocks.extend(turn(page));
             if wish.whose == Whose::All {
                 blocks.push(whose_to_act());
@@ -117,7 +118,8 @@ fn head(wish: &Wish, page: &Page, now: Timestamp) -> SlackBlock {
             let many = if page.more { format!("More than {total}") } else { total.to_string() };
             let what = if page.onboardings { "entries" } else { "links" };
             let first = page.number * PER_PAGE + 1;
-            let last = first + page.entries.len().max(1) - 1;
+            // By what its number says: an entry may have been left out.
+            let last = (first + PER_PAGE - 1).min(total);
             let part =
                 if page.pages > 1 { format!("; showing {first} to {last}") } else { String::new() };
             format!("{many} {what}, most urgent first{part}")
@@ -174,18 +176,23 @@ fn line(link: &Link, whose: Whose) -> SlackBlock {
 /// An onboarding in one block: how far it is, what is left of it, the most urgent first, and where its message is.
 fn together(onboarding: &Onboarding, whose: Whose, site: Option<&Url>) -> SlackBlock {
     let unfinished = unfinished(onboarding);
-    let state = unfinished.first().map_or(State::Connected, |source| stands(source));
+    let finished = if onboarding.progress().1 == 0 { State::Cancelled } else { State::Connected };
+    let state = unfinished.first().map_or(finished, |source| stands(source));
     let said = Mrkdwn::default().raw(mark(state)).raw(" ");
     let said = said.bold(&cut(onboarding.customer.as_deref().unwrap_or("Several sources"), 100));
-    let said = said.raw(": ").raw(&progress(onboarding));
+    let said = match onboarding.progress() {
+        // What was cancelled is being set up again.
+        (_, 0) if !unfinished.is_empty() => said,
+        _ => said.raw(": ").raw(&progress(onboarding)),
+    };
     let since = onboarding.done_at.filter(|_| unfinished.is_empty());
     let mut said = said.raw(&since.map(|at| format!(" · since {}", local_time(at))).unwrap_or_default());
     for (place, alike) in unfinished.chunk_by(|one, other| words(one) == words(other)).enumerate() {
         said = names(said.raw("\n"), alike);
         said = said.raw(": ").raw(alike.first().map_or("", |source| words(source)));
         // Since when at least one of them stands so.
-        let oldest =
-            alike.iter().filter_map(|source| source.link.as_ref()).min_by_key(|link| link.changed_at);
+        let standing = alike.iter().filter(|source| !is_set_up(source));
+        let oldest = standing.filter_map(|source| source.link.as_ref()).min_by_key(|link| link.changed_at);
         said = match oldest.filter(|_| place == 0) {
             Some(link) => when(said, link),
             None => said,
@@ -222,17 +229,22 @@ fn unfinished(onboarding: &Onboarding) -> Vec<&Source> {
     left
 }
 
+/// Whether it is being set up, for the first time or after it was cancelled or removed.
+fn is_set_up(source: &Source) -> bool {
+    source.link.is_none() || (source.under_way && !source.counts())
+}
+
 /// How a source stands. One that is being set up waits, and so does one that was to get a link of its own which
 /// never came.
 fn stands(source: &Source) -> State {
-    match source.link.as_ref().map(|link| link.state) {
+    match source.link.as_ref().map(|link| link.state).filter(|_| !is_set_up(source)) {
         None | Some(State::Replaced) => State::Waiting,
         Some(state) => state,
     }
 }
 
 fn words(source: &Source) -> &'static str {
-    match &source.link {
+    match source.link.as_ref().filter(|_| !is_set_up(source)) {
         None => "being set up",
         Some(link) if link.state == State::Replaced => "waiting for your customer",
         Some(link) => state_words(link),
@@ -245,6 +257,21 @@ fn turn(page: &Page) -> Option<SlackBlock> {
     let next = next.map(|to| button(NEXT, "Next", &to.to_string()));
     let buttons: Vec<_> = back.into_iter().chain(next).collect();
     (!buttons.is_empty()).then(|| actions(buttons))
+}
+
+/// Where to act on one of several sources that share a message, if there are any: they have no buttons here.
+fn in_their_channel(entries: &[Entry]) -> Option<SlackBlock> {
+    let slash = entries.iter().find_map(|entry| match entry {
+        Entry::Onboarding(onboarding) => onboarding.sources.iter().find_map(|source| source.link.as_ref()),
+        Entry::Link(_) => None,
+    });
+    let slash = &slash?.request.slash;
+    let line = Mrkdwn::default().raw(
+        "To cancel one of several sources that share a message, or to see what else can \
+                                      be done about it, type ",
+    );
+    let line = line.code(&format!("{slash} status SCHEMA")).raw(" in its channel.");
+    Some(context(vec![line.object().into()]))
 }
 
 fn whose_to_act() -> SlackBlock {

@@ -90,8 +90,7 @@ impl Homes {
         let mut wish = Wish::read(kept);
         wish.direct = channel_id.filter(|id| id::is_of_two(id)).or(wish.direct);
         let hash = view.map(|view| view.hash).filter(|hash| !hash.is_empty());
-        // Where the person is from, an event does not say, and without a scope nobody does. A press says it: so
-        // whoever sees more than what is theirs has pressed for it.
+        // Where the person is from, an event does not say. A press does.
         let person = Person { user_id, workspace, home: permission::Home::Here };
         let homes = Arc::clone(self);
         tokio::spawn(async move { homes.show(&person, wish, None, hash.as_deref()).await });
@@ -219,8 +218,9 @@ impl Homes {
         let Ok(_place) = self.places.0.acquire().await else { return };
         let (refused, wanted) = self.admit(person, &mut wish).await;
         let now = self.clock.now();
-        // Whoever may not use the bot sees what they asked for and nothing besides.
-        let only = refused.as_ref().map(|_| person.user_id.as_str());
+        // Whoever may not use the bot sees what they asked for and nothing besides; nor does anybody else as long
+        // as they may be from elsewhere, for want of a scope, and have pressed nothing.
+        let only = (!wish.placed).then_some(person.user_id.as_str());
         let page = match self.page(&wanted, &mut wish, only).await {
             Ok(page) => Some(page),
             Err(error) => {
@@ -258,8 +258,10 @@ impl Homes {
     /// sees their own.
     async fn admit(&self, person: &Person, wish: &mut Wish) -> (Option<Refused>, Wanted) {
         let limit = Deadline::since(Instant::now()).early();
-        let Admission { team_id, refused } = self.gate.admit(person, self.clock.now(), limit).await;
-        if refused.is_some() {
+        let Admission { team_id, refused, is_placed } =
+            self.gate.admit(person, self.clock.now(), limit).await;
+        wish.placed = refused.is_none() && (is_placed || wish.placed);
+        if !wish.placed {
             wish.whose = Whose::Mine;
         }
         let wanted = Wanted {
@@ -280,11 +282,14 @@ impl Homes {
             let entry = match about {
                 About::Link(key) => {
                     let stored = self.store.connection(key).await;
-                    stored.map(|it| it.map(|stored| Entry::link(stored.connection.link, now)))
+                    stored.map(|it| {
+                        let link = it.map(|stored| stored.connection.link);
+                        link.filter(|link| is_of(link, wanted)).map(|link| Entry::link(link, now))
+                    })
                 }
                 About::Onboarding(id) => {
                     let onboarding = self.store.onboarding(id).await;
-                    onboarding.map(|it| it.map(|it| Entry::onboarding(it, only, now)))
+                    onboarding.map(|it| it.and_then(|it| Entry::onboarding(it, only, now)))
                 }
             };
             match entry {
@@ -330,5 +335,53 @@ impl Homes {
                 })
             }
         })
+    }
+}
+
+/// Whether a link is one of those that were wanted still, whatever it was when it was listed: what somebody else
+/// takes over is theirs from then on.
+fn is_of(link: &Link, wanted: &Wanted) -> bool {
+    let is_theirs = wanted.requester.is_none() || wanted.requester == link.requester;
+    is_theirs && id::may_be_one(&wanted.team_id, &link.team_id)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn what_somebody_else_has_taken_over_is_not_theirs_any_more() {
+        let of = |team: &str, requester: Option<&str>| -> Link {
+            let request = json!({
+                "service": "stripe", "service_name": "Stripe", "target": { "schema": "acme", "table": null },
+                "group_id": "g", "slash": "/connect-card",
+            });
+            let at = jiff::Timestamp::UNIX_EPOCH;
+            let link = json!({
+                "id": "L", "connection_id": "c", "team_id": team, "channel_id": "C", "requester": requester,
+                "request": request, "message_id": "M", "state": "waiting", "detail": null, "posted_at": at,
+                "expires_at": at, "changed_at": at, "reminded": { "before": false, "after": false },
+                "purpose": null, "landed_at": null, "onboarding": null,
+            });
+            serde_json::from_value(link).unwrap()
+        };
+        let wanted = |requester: Option<&str>| Wanted {
+            team_id: "T".to_owned(),
+            requester: requester.map(str::to_owned),
+            urgencies: 0..9,
+        };
+        for (link, mine, everybodys) in [
+            (of("T", Some("U")), true, true),
+            (of("T", Some("V")), false, true),
+            (of("T", None), false, true),
+            (of("S", Some("U")), false, false),
+            // An organisation may be of every workspace.
+            (of("E", Some("U")), true, true),
+        ] {
+            assert_eq!(is_of(&link, &wanted(Some("U"))), mine, "{link:?}");
+            assert_eq!(is_of(&link, &wanted(None)), everybodys, "{link:?}");
+        }
     }
 }

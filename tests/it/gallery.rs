@@ -57,7 +57,7 @@ fn links_are_obviously_fake_and_only_in_buttons() {
             }
         }
     }
-    assert_eq!(links, 50);
+    assert_eq!(links, 52);
 }
 
 #[test]

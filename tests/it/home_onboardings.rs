@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use connect_card::reply::ask::{CANCEL, OPEN_MESSAGE};
-use connect_card::reply::home::{BACK, EVERYBODYS, EXPORT, FILTERS, NEXT};
+use connect_card::reply::home::{BACK, EVERYBODYS, EXPORT, FILTERS, NEXT, REFRESH};
 use serde_json::{Value, json};
 use sqlx::{Connection as _, SqliteConnection};
 use stand_ins::slack::{Used, render};
@@ -37,6 +37,8 @@ async fn an_onboarding_is_one_entry_that_leads_to_its_message() {
         "2 entries, most urgent first",
         "*acme*: 0 of 3 connected",
         "*Google Ads*, *Facebook Ads*, *HubSpot*: waiting for your customer · asked for",
+        "To cancel one of several sources that share a message, or to see what else can be done about it, type \
+         `/connect-card status SCHEMA` in its channel.",
     ] {
         assert!(shown.contains(words), "{words}: {shown}");
     }
@@ -101,6 +103,25 @@ async fn what_others_have_added_is_shown_to_whoever_may_use_the_bot() {
     assert!(shown.contains("*acme*: not connected yet\n*HubSpot*: waiting"), "{shown}");
     assert!(!shown.contains("Google Ads"), "{shown}");
     bot.stop().await;
+}
+
+#[tokio::test]
+async fn what_others_have_added_is_shown_once_it_is_known_who_looks() {
+    let (_folder, path) = config();
+    let bot = Setup::new().await.with("CONFIG", &path).start().await;
+    // Nobody but a press says where somebody is from then.
+    bot.slack.set_scopes(&["commands", "chat:write"]);
+    bot.send("google_ads, facebook_ads").await;
+    bot.until_all_ended().await;
+    bot.types_as(COLLEAGUE, CHANNEL, "hubspot").await;
+    let shown = render(&bot.opens_home(COLLEAGUE).await);
+    assert!(shown.contains("*acme*: not connected yet") && !shown.contains("Google Ads"), "{shown}");
+    let shown = render(&bot.presses_in_home(COLLEAGUE, REFRESH).await);
+    assert!(shown.contains("0 of 3 connected"), "{shown}");
+    // That is known from then on.
+    let shown = render(&bot.opens_home(COLLEAGUE).await);
+    assert!(shown.contains("0 of 3 connected"), "{shown}");
+    bot.finish().await;
 }
 
 #[tokio::test]

@@ -32,7 +32,7 @@ impl Gallery<'_> {
             ("home-page", &mine, links(PER_PAGE), 5 * PER_PAGE, None, None),
             ("home-full", &all, links(PER_PAGE), MOST, None, Some(&said)),
             ("home-everybodys", &all, links(5), 5, None, None),
-            ("home-onboardings", &mine, mixed, 8, None, None),
+            ("home-onboardings", &mine, mixed, 9, None, None),
             ("home-onboardings-full", &all, many, MOST, None, Some(&said)),
             ("home-empty", &mine, links(0), 0, None, None),
             ("home-none-waiting", &waiting, links(0), 0, None, None),
@@ -72,21 +72,26 @@ impl Gallery<'_> {
     fn onboardings_of_home(&self) -> Vec<Entry> {
         use State::{Broken, Cancelled, Connected, Expired, Replaced, Waiting};
         let (sample, all) = (self.sample, self.sample.several.onboard.sources.len());
+        let entry = |onboarding: Onboarding| Entry::Onboarding(Box::new(onboarding));
         let stands = |states: &[Option<State>], count| {
-            let onboarding = self.onboarding(states, count);
             let message = sample.link(Waiting).message;
-            Entry::onboarding(Onboarding { message, ..onboarding }, None, sample.now)
+            entry(Onboarding { message, ..self.onboarding(states, count) })
         };
+        // Asked for again after it was cancelled.
+        let mut again = self.onboarding(&[Some(Cancelled)], all);
+        again.message = sample.link(Waiting).message;
+        again.sources.iter_mut().take(1).for_each(|source| source.under_way = true);
         let nobodys = Onboarding { customer: None, ..self.onboarding(&[Some(Waiting), None], all) };
         vec![
             stands(&[Some(Connected), Some(Broken), Some(Waiting)], all),
             Entry::link(sample.link(Expired), sample.now),
             stands(&[Some(Expired), Some(Replaced), Some(Connected)], all),
-            Entry::onboarding(nobodys, None, sample.now),
+            entry(nobodys),
             stands(&[Some(Waiting)], all),
             stands(&[Some(Waiting)], 1),
             stands(&[Some(Connected)], all),
             stands(&[Some(Cancelled)], all),
+            entry(again),
         ]
     }
 }
