@@ -192,7 +192,7 @@ impl Outbox {
         }
         match (brought, refused) {
             (_, Some(word)) => Shown::Refused(word),
-            (Brought::Again(_), None) => Shown::NotYet,
+            (Brought::Again(_) | Brought::Waits(_), None) => Shown::NotYet,
             (Brought::Shown | Brought::OutOfReach, None) => Shown::Yes,
         }
     }
@@ -257,7 +257,7 @@ impl Outbox {
                     _ => None,
                 };
                 let brought = self.failed(message, &error);
-                if let Brought::Again(_) = brought {
+                if brought.is_not_yet() {
                     return Ok((brought, refused));
                 }
                 // What the message cannot show, its person can be told all the same.
@@ -265,7 +265,7 @@ impl Outbox {
                     Brought::OutOfReach => self.tell_of_lost(message).await?,
                     _ => self.tell(message, None, web_api).await?,
                 };
-                let brought = if let Brought::Again(_) = told { told } else { brought };
+                let brought = if told.is_not_yet() { told } else { brought };
                 return Ok((brought, refused));
             }
         }
@@ -324,15 +324,24 @@ impl Outbox {
         self.rest(message, pause, PAUSE_LIMIT)
     }
 
-    /// Puts a message off: for twice as long as the last time, up to `limit` seconds.
+    /// Puts a message off: for twice as long as the last time, up to `limit` seconds. One that is still to be
+    /// posted is put off for as long as it has waited, which comes to the same and is no try.
     fn rest(&self, message: &ClaimedMessage, pause: Option<Duration>, limit: i64) -> Brought {
-        let doubled = SignedDuration::from_secs((1_i64 << message.tries.min(12)).min(limit));
+        let now = self.clock.now();
+        let waits = message.post_in.is_some();
+        let doubled = if waits {
+            now.duration_since(message.since).as_secs().max(1)
+        } else {
+            1 << message.tries.min(12)
+        };
+        let doubled = SignedDuration::from_secs(doubled.min(limit));
         // No shorter than the backoff: whoever goes on asking for nothing must not be asked without a rest.
         let pause =
             pause.and_then(|pause| SignedDuration::try_from(pause).ok()).unwrap_or(doubled).max(doubled);
         // After a longer one of Slack's, it is asked again.
         let pause = pause.min(LONGEST_PAUSE_OF_AN_EDIT);
-        Brought::Again(self.clock.now().saturating_add(pause).unwrap_or(Timestamp::MAX))
+        let at = now.saturating_add(pause).unwrap_or(Timestamp::MAX);
+        if waits { Brought::Waits(at) } else { Brought::Again(at) }
     }
 
     /// Somebody else has had the message since: what they showed may lie under what we have shown.

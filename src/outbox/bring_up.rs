@@ -5,6 +5,10 @@
 //! that may not be said any more, or once it breaks again and what was posted is lost. What has crashed between
 //! Slack's post and the record is posted once more, as a command's link is. Knows nothing of Fivetran.
 
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+
 use super::{Outbox, RARELY, RETRY_FIRST, RETRY_LIMIT, UNCLEAR_PAUSES};
 use crate::crash::crash_point;
 use crate::life::{self, Link, News, Place, State};
@@ -47,8 +51,9 @@ impl Outbox {
             Err(Silent::Because(why)) => return self.is_not_said(message, stored, why).await,
         }
         // What the message says by itself is not told under it once more.
-        if let Brought::Again(at) = self.tell_alone(message).await? {
-            return Ok(Brought::Again(at));
+        let told = self.tell_alone(message).await?;
+        if told.is_not_yet() {
+            return Ok(told);
         }
         if message.lease_left() < CALL_TIMEOUT {
             return Ok(self.again(message, None));
@@ -64,7 +69,7 @@ impl Outbox {
             Err(error @ (PostError::Unclear(_) | PostError::Unconfirmed(_))) => {
                 tracing::info!(message = message.id, %error, "it is not clear whether a message was posted");
                 match (&error, UNCLEAR_PAUSES.get(message.tries as usize)) {
-                    (PostError::Unclear(_), Some(&pause)) => Ok(self.again(message, Some(pause))),
+                    (PostError::Unclear(_), Some(&pause)) => Ok(self.unclear(pause)),
                     _ => {
                         self.stands(message, None).await;
                         self.tell_alone(message).await
@@ -82,6 +87,13 @@ impl Outbox {
             }
             Err(error) => Ok(self.failed(message, &error)),
         }
+    }
+
+    /// Posts once more after a pause what may be there. Nothing else counts as a try: whatever has kept a message
+    /// away before, for however long, what is unclear is repeated as often.
+    fn unclear(&self, pause: Duration) -> Brought {
+        let pause = SignedDuration::try_from(pause).unwrap_or(SignedDuration::MAX);
+        Brought::Again(self.clock.now().saturating_add(pause).unwrap_or(Timestamp::MAX))
     }
 
     /// Whether a link may be brought up in a channel now: hours may have gone by since that was judged last.

@@ -57,7 +57,7 @@ impl Outbox {
             // Read after them: how it stood before would say that they are not so.
             let connections = self.store.connections_of(message).await?;
             let brought = self.tell_some(message, place, web_api, news, &connections).await?;
-            if let Brought::Again(_) = brought {
+            if brought.is_not_yet() {
                 return Ok(brought);
             }
         }
@@ -100,7 +100,7 @@ impl Outbox {
                     // Whatever else was refused may be taken once somebody has done something about it.
                     Err(error) => {
                         let brought = self.failed(message, &error);
-                        if let Brought::Again(_) = brought {
+                        if brought.is_not_yet() {
                             return Ok(brought);
                         }
                     }

@@ -82,6 +82,7 @@ scenarios! {
         what_an_edit_came_to_is_kept
         a_message_that_comes_to_stand_is_due_only_if_it_is_behind
         a_link_that_is_put_into_a_message_comes_by_its_lease
+        a_message_stands_where_it_was_found_first
         an_edit_that_came_too_late_is_made_good
         a_message_knows_since_when_it_shows_no_link
         a_message_knows_since_when_it_is_behind

@@ -41,8 +41,11 @@ pub struct ClaimedMessage {
     pub wanted: i64,
     /// Which of those it shows.
     pub shown: i64,
-    /// Edits that failed since one worked.
+    /// Edits that failed since one worked; of one that is still to be posted, posts of which nobody knows whether
+    /// they arrived.
     pub tries: u32,
+    /// When it was posted, or was first to be.
+    pub since: Timestamp,
     pub(super) fence: i64,
     /// Since when it was due when it was taken.
     due: Option<i64>,
@@ -85,8 +88,18 @@ pub enum Brought {
     Shown,
     /// It cannot be edited any more.
     OutOfReach,
-    /// Not yet; again at that time.
+    /// It was tried in vain; again at that time.
     Again(Timestamp),
+    /// It can't be posted yet, and so that was no try; again at that time.
+    Waits(Timestamp),
+}
+
+impl Brought {
+    /// Whether there is more to be done.
+    #[must_use]
+    pub fn is_not_yet(self) -> bool {
+        matches!(self, Self::Again(_) | Self::Waits(_))
+    }
 }
 
 macro_rules! message {
@@ -105,6 +118,7 @@ macro_rules! message {
             wanted: row.try_get("wanted")?,
             shown: row.try_get("shown")?,
             tries: u32::try_from(row.try_get::<i64, _>("tries")?).unwrap_or(u32::MAX),
+            since: Timestamp::from_millisecond(row.try_get("posted_at")?).unwrap_or(Timestamp::UNIX_EPOCH),
             fence: row.try_get("fence")?,
             due: row.try_get("due")?,
             behind_since: row.try_get("behind_since")?,
@@ -224,6 +238,7 @@ impl Store {
             Brought::Again(at) => {
                 (message.shown, Some(at.as_millisecond()), 0, message.tries.saturating_add(1))
             }
+            Brought::Waits(at) => (message.shown, Some(at.as_millisecond()), 0, message.tries),
         };
         on!(&self.0.pool, db => {
             let done = sqlx::query(self.0.sql.connections.record_message)
@@ -268,7 +283,7 @@ impl Store {
     }
 
     /// Notes that a message of which we had the lease was posted, and where, if Slack said: it is not posted
-    /// again.
+    /// again. Where it was found meanwhile it stays: a link may stand there by now.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -281,7 +296,7 @@ impl Store {
         let (channel, ts) = place_of(place);
         let row = serde_json::json!([{
             "id": message.id, "fence": null, "place_channel": channel, "place_ts": ts,
-            "shown": message.wanted, "found": 0, "at": now.as_millisecond(),
+            "shown": message.wanted, "found": 0, "once": 1, "at": now.as_millisecond(),
         }]);
         on!(&self.0.pool, db => {
             let query = sqlx::query(self.0.sql.connections.place_messages).bind(row.to_string());
@@ -305,7 +320,24 @@ impl Store {
     ) -> Result<(), StoreError> {
         let row = serde_json::json!([{
             "id": id, "fence": held.map(|held| held.fence), "place_channel": place.channel,
-            "place_ts": place.ts, "shown": null, "found": 1, "at": now.as_millisecond(),
+            "place_ts": place.ts, "shown": null, "found": 1, "once": 0, "at": now.as_millisecond(),
+        }]);
+        on!(&self.0.pool, db => {
+            let query = sqlx::query(self.0.sql.connections.place_messages).bind(row.to_string());
+            query.execute(db).await?;
+            Ok(())
+        })
+    }
+
+    /// The same of a message in which somebody has pressed, if nobody knew yet where it stands. Of several copies
+    /// the first one stays it: a link may stand there by now, which nobody would take back.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub async fn pressed_message(&self, id: &str, place: &Place, now: Timestamp) -> Result<(), StoreError> {
+        let row = serde_json::json!([{
+            "id": id, "fence": null, "place_channel": place.channel, "place_ts": place.ts,
+            "shown": null, "found": 1, "once": 1, "at": now.as_millisecond(),
         }]);
         on!(&self.0.pool, db => {
             let query = sqlx::query(self.0.sql.connections.place_messages).bind(row.to_string());

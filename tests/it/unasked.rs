@@ -212,6 +212,22 @@ async fn one_of_which_slack_never_said_whether_it_was_posted_is_brought_up_anew_
     bot.finish().await;
 }
 
+/// However long the bot could not post at all before.
+#[tokio::test]
+async fn one_of_which_slack_does_not_say_at_first_whether_it_was_posted_is_posted_again() {
+    let bot = waiting(Setup::new().await).await;
+    for _ in 0..4 {
+        bot.passes(UNTIL_TRIED).await;
+    }
+    assert!(bot.slack.calls_to(POST) >= 5, "refused each time");
+    bot.slack.join(PRIVATE);
+    bot.slack.faults(|faults| faults.fail_next(POST, Fault::Status(503), 1));
+    bot.passes(UNTIL_TRIED).await;
+    bot.passes(A_WHILE).await;
+    assert_eq!(channels_of(&bot), [PRIVATE]);
+    bot.finish().await;
+}
+
 /// What the metrics say of messages that are behind: how many, and for how long one.
 async fn behind(metrics: &str) -> [f64; 2] {
     let page = client().get(format!("http://{metrics}/metrics")).send().await.unwrap().text().await.unwrap();

@@ -35,7 +35,7 @@ impl Press {
             && let Some(found) = self.found(route, &link)
         {
             // The link goes into the message that offers it.
-            found.await?;
+            self.deadline.wait_for(found).await.unwrap_or(Err(StoreError::Unanswered))?;
         }
         Ok(match renew::pressed(&link, &self.user_id) {
             Ok((work, progress)) => {
@@ -81,6 +81,6 @@ impl Press {
         let (None, Some(ts)) = (&link.message, &self.message_ts) else { return None };
         let place = Place { channel: self.pressed_in.clone(), ts: ts.clone() };
         let (store, message, now) = (route.store.clone(), link.message_id.clone(), route.clock.now());
-        Some(async move { store.found_message(&message, &place, None, now).await })
+        Some(async move { store.pressed_message(&message, &place, now).await })
     }
 }

@@ -81,6 +81,8 @@ pub(super) struct PlacedMessage {
     shown: Option<i64>,
     /// 1 if nobody has waited for it.
     found: u8,
+    /// 1: only if it stands nowhere yet.
+    once: u8,
     at: i64,
 }
 
@@ -253,6 +255,6 @@ impl PlacedMessage {
             MessageWrite::Untouched(held) => (Some(held.fence), held.place.as_ref(), None),
         };
         let (place_channel, place_ts) = place_of(place);
-        Some(Self { id: id.to_owned(), fence, place_channel, place_ts, shown, found: 0, at })
+        Some(Self { id: id.to_owned(), fence, place_channel, place_ts, shown, found: 0, once: 0, at })
     }
 }

@@ -361,6 +361,14 @@ pub(super) const CHANGES: Changes = &[
         ],
     ),
     (
+        "a_message_stands_where_it_was_found_first",
+        &[
+            ("place_messages", "v.once = 0 OR message.place_ts IS NULL", "true"),
+            ("place_messages", "v.once = 0 OR", ""),
+            ("place_messages", "OR message.place_ts IS NULL", ""),
+        ],
+    ),
+    (
         "an_edit_that_came_too_late_is_made_good",
         &[
             (

@@ -159,6 +159,24 @@ pub(super) async fn a_link_that_is_put_into_a_message_comes_by_its_lease(scene: 
     Ok(())
 }
 
+pub(super) async fn a_message_stands_where_it_was_found_first(scene: &Scene) -> Outcome {
+    let it = connection("g", "n");
+    let due = Judged { message: MessageWrite::Due, now: 1000, ..Judged::by(&it, 0) };
+    same!(due.write(&scene.a).await?, Written::Committed);
+    let held = take(&scene.a, "g_n").await?;
+    scene.b.pressed_message("g_n", &place("1.1"), at(2000)).await?;
+    same!(scene.messages().await?, "g_n C/1.1 1 of 3 due 2000 tries 0 leased");
+    // Another copy of it, and where whoever posted that has it.
+    scene.b.pressed_message("g_n", &place("2.2"), at(3000)).await?;
+    scene.a.posted_message(&held, Some(&place("3.3")), at(3000)).await?;
+    scene.a.posted_message(&held, None, at(3000)).await?;
+    same!(scene.messages().await?, "g_n C/1.1 1 of 3 due 2000 tries 0 leased");
+    // Where its link has come to stand, that counts.
+    scene.b.found_message("g_n", &place("4.4"), None, at(4000)).await?;
+    same!(scene.messages().await?, "g_n C/4.4 1 of 4 due 4000 tries 0 leased");
+    Ok(())
+}
+
 pub(super) async fn an_edit_that_came_too_late_is_made_good(scene: &Scene) -> Outcome {
     post(scene, &connection("g", "n"), "1.1").await?;
     let late = take(&scene.a, "g_n").await?;

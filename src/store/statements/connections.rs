@@ -158,7 +158,7 @@ macro_rules! one_house {
 
 macro_rules! message_columns {
     () => {
-        "id, group_id, name, link, requester, place_channel, place_ts, wanted, shown, tries, fence, due, behind_since, onboarding"
+        "id, group_id, name, link, requester, place_channel, place_ts, wanted, shown, tries, fence, due, behind_since, onboarding, posted_at"
     };
 }
 
@@ -211,7 +211,7 @@ macro_rules! connection_statements {
                  OR (v.place_ts IS NOT NULL AND (message.wanted > coalesce(v.shown, message.shown) \
                  OR (SELECT count(*) FROM news WHERE news.message = v.id) > 0)) THEN v.at \
                  ELSE message.due END \
-                 FROM ", $placed, " WHERE message.id = v.id", $picked
+                 FROM ", $placed, " WHERE message.id = v.id AND (v.once = 0 OR message.place_ts IS NULL)", $picked
             ),
             show_messages: concat!(
                 "UPDATE message SET wanted = message.wanted + v.changed, \
@@ -402,7 +402,7 @@ pub(super) const SQLITE: ConnectionStatements = connection_statements! {
           value ->> 'wanted' AS wanted, value ->> 'due' AS due, value ->> 'posted_at' AS posted_at, \
           value ->> 'left_at' AS left_at, value ->> 'place_channel' AS place_channel, value ->> 'place_ts' AS place_ts FROM jsonb_each($1)) AS v",
     placed: "(SELECT value ->> 'id' AS id, value ->> 'fence' AS fence, value ->> 'place_channel' AS place_channel, \
-             value ->> 'place_ts' AS place_ts, value ->> 'shown' AS shown, value ->> 'found' AS found, value ->> 'at' AS at FROM jsonb_each($1)) AS v",
+             value ->> 'place_ts' AS place_ts, value ->> 'shown' AS shown, value ->> 'found' AS found, value ->> 'once' AS once, value ->> 'at' AS at FROM jsonb_each($1)) AS v",
     onboardings: onboardings::SQLITE,
     shown: "(SELECT value ->> 'id' AS id, value ->> 'changed' AS changed, value ->> 'private' AS private FROM jsonb_each($1)) AS v",
     stands: "(SELECT value ->> 'group_id' AS group_id, value ->> 'name' AS name, value ->> 'message' AS message \
@@ -430,7 +430,7 @@ pub(super) const POSTGRES: ConnectionStatements = connection_statements! {
               watch_until bigint, urgency bigint, expected bigint, command text, fence bigint, joins text)",
     new: "json_to_recordset($1::json) AS v(id text, group_id text, name text, link text, requester text, wanted bigint, due bigint, \
           posted_at bigint, left_at bigint, place_channel text, place_ts text)",
-    placed: "json_to_recordset($1::json) AS v(id text, fence bigint, place_channel text, place_ts text, shown bigint, found bigint, at bigint)",
+    placed: "json_to_recordset($1::json) AS v(id text, fence bigint, place_channel text, place_ts text, shown bigint, found bigint, once bigint, at bigint)",
     onboardings: onboardings::POSTGRES,
     shown: "json_to_recordset($1::json) AS v(id text, changed bigint, private bigint)",
     stands: "json_to_recordset($1::json) AS v(group_id text, name text, message text)",
