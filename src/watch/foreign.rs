@@ -109,12 +109,7 @@ impl Foreign {
 
     /// Whether it has to be seen to now that they are listed.
     fn assures(&self, now: Timestamp) -> bool {
-        let mut assured = lock(&self.assured);
-        let due = assured.is_none_or(|last| now.duration_since(last).abs() >= ASSURE);
-        if due {
-            *assured = Some(now);
-        }
-        due
+        lock(&self.assured).is_none_or(|last| now.duration_since(last).abs() >= ASSURE)
     }
 }
 
@@ -129,9 +124,11 @@ impl Watcher {
         let Some(foreign) = self.parts.foreign.as_ref().filter(|foreign| foreign.assures(now)) else {
             return;
         };
-        if let Err(error) = self.parts.store.want_lists(foreign.unasked.watched(), now).await {
-            tracing::warn!(%error, "could not see to it that watched destinations are listed");
-            *lock(&foreign.assured) = None;
+        match self.parts.store.want_lists(foreign.unasked.watched(), now).await {
+            Ok(()) => *lock(&foreign.assured) = Some(now),
+            Err(error) => {
+                tracing::warn!(%error, "could not see to it that watched destinations are listed");
+            }
         }
     }
 
