@@ -267,6 +267,9 @@ impl Worker {
         let job = Job { claimed: &claimed, work: &work };
         let (mut posted, mut note) = (None, OnItsWay::default());
         loop {
+            let stage = &journal.progress().stage;
+            let Some((resumed, joined)) = self.resumed(job, stage, outcome).await else { return };
+            (outcome, posted) = (resumed, joined.or(posted));
             let cause = cause(&outcome);
             self.trouble.note(&outcome, |party| self.waiting_for(party));
             let Turn { record, act, again } = journal.next(outcome, self.parts.clock.now());
@@ -310,7 +313,8 @@ impl Worker {
                             if !self.record(&claimed, record, "deliver: recorded").await {
                                 return;
                             }
-                            (outcome, posted) = self.joined(job, arrived).await;
+                            let Some(joined) = self.joined(job, arrived).await else { return };
+                            (outcome, posted) = joined;
                             continue;
                         }
                     }

@@ -37,7 +37,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub enum Written {
     /// It is on disk.
     Committed,
-    /// Somebody else has taken the command, or the message, since.
+    /// Somebody else has taken the command, or the message, since, or the onboarding is done that it was to
+    /// become part of.
     LeaseLost,
     /// The connection does not stand any more as it did: read it and judge again.
     Conflict,

@@ -11,11 +11,13 @@ use std::time::Duration;
 
 use slack_morphism::prelude::SlackMessageContent;
 
-use super::deliver::{Job, failed, failure};
+use super::deliver::{Job, failure};
 use super::link::{Arrived, Joining};
 use super::{Outcome, Worker, ended};
 use crate::crash::crash_point;
-use crate::journal::{Ending, PATIENCE, Progress, Record, Stage, Then, WEB_API_DEADLINE, WaitsFor};
+use crate::journal::{
+    CREATE_DEADLINE, Ending, PATIENCE, Progress, Record, Stage, Then, WEB_API_DEADLINE, WaitsFor,
+};
 use crate::life;
 use crate::onboarding::{GLANCE, LATE_GLANCE, Onboarding, Posting, Step};
 use crate::reply::{self, Audience};
@@ -260,7 +262,7 @@ impl Worker {
     }
 
     /// Whether a connection that is ready becomes part of an onboarding. `record` is how the command stands by
-    /// now; it is on disk with whatever is.
+    /// now, and is taken once it is on disk.
     pub(super) async fn joining(
         &self,
         job: Job<'_>,
@@ -304,32 +306,88 @@ impl Worker {
         }
     }
 
-    /// What a connection that has become part of an onboarding, or is about to, comes to.
-    pub(super) async fn joined(&self, job: Job<'_>, arrived: Arrived) -> (Outcome, Option<Arrived>) {
-        match self.say_where(job).await {
-            Some(later) => (later, None),
-            None => (Outcome::Posted, Some(arrived)),
+    /// What a command goes on with after a pause, or after another process. What has joined is no link that may or
+    /// may not have been posted: nothing is asked about it again, whatever has become of it since. `None`: the
+    /// command is somebody else's, or the bot stops.
+    pub(super) async fn resumed(
+        &self,
+        job: Job<'_>,
+        stage: &Stage,
+        outcome: Outcome,
+    ) -> Option<(Outcome, Option<Arrived>)> {
+        let pauses = matches!(outcome, Outcome::TakenOver | Outcome::Woken | Outcome::Noted);
+        match (stage, job.work) {
+            (Stage::Deliver { connection, .. }, Work::Connect(request))
+                if pauses && request.customer.is_some() && !is_part(job.work) =>
+            {
+                match self.has_joined(job, connection).await? {
+                    true => self.joined(job, Arrived::Added).await,
+                    false => Some((outcome, None)),
+                }
+            }
+            _ => Some((outcome, None)),
         }
     }
 
+    /// Whether this command has put its connection into an onboarding; `None`: it is somebody else's, or the
+    /// bot stops.
+    async fn has_joined(&self, job: Job<'_>, connection: &str) -> Option<bool> {
+        let mut pauses = Posting::default();
+        loop {
+            let error = match self.parts.links.has_added(job, connection).await {
+                Ok(added) => return Some(added),
+                Err(error) => error,
+            };
+            tracing::warn!(command = job.claimed.id, %error, "could not read how a source stands, trying again");
+            self.pause(job, &mut pauses, Duration::ZERO).await?;
+        }
+    }
+
+    /// What a connection comes to that has become part of an onboarding, or is about to; `None`: the command is
+    /// somebody else's, or the bot stops.
+    pub(super) async fn joined(&self, job: Job<'_>, arrived: Arrived) -> Option<(Outcome, Option<Arrived>)> {
+        self.say_where(job).await?;
+        Some((Outcome::Posted, Some(arrived)))
+    }
+
     /// Says where a source is that was asked for by itself, before its command ends: whoever goes on after a
-    /// crash says it again. What it comes to if Slack takes it later.
-    async fn say_where(&self, job: Job<'_>) -> Option<Outcome> {
+    /// crash says it again. It is in the message whether or not Slack takes this, so that is all that is tried
+    /// again. `None`: the command is somebody else's, or the bot stops.
+    async fn say_where(&self, job: Job<'_>) -> Option<()> {
         // Those that were asked for together are reported together.
         if is_part(job.work) {
-            return None;
+            return Some(());
         }
         let said = reply::onboarding::added(&job.work.request().service_name, &job.claimed.id);
-        // Never closed, so always granted.
-        let _call = self.slack_calls.acquire().await.ok();
-        let error = self.parts.links.delivery.whisper(job.claimed, &said).await.err()?;
-        tracing::info!(command = job.claimed.id, %error, "could not say where a source is");
-        match error {
-            PostError::Throttled(_) | PostError::NotSent(_) | PostError::Later { .. } => {
-                Some(failed(job.claimed, error))
-            }
+        let mut pauses = Posting::default();
+        loop {
+            let sent = {
+                // Never closed, so always granted.
+                let _call = self.slack_calls.acquire().await.ok();
+                self.parts.links.delivery.whisper(job.claimed, &said).await
+            };
+            let Err(error) = sent else { return Some(()) };
+            tracing::info!(command = job.claimed.id, %error, "could not say where a source is");
+            let age = self.parts.clock.now().duration_since(job.claimed.accepted_at);
+            let later =
+                matches!(error, PostError::Throttled(_) | PostError::NotSent(_) | PostError::Later { .. });
             // The message shows it.
-            _ => None,
+            if !later || age >= CREATE_DEADLINE {
+                return Some(());
+            }
+            self.pause(job, &mut pauses, error.pause()).await?;
         }
+    }
+
+    /// Keeps a command in hand before something is tried again; `None`: it is somebody else's, or the bot stops.
+    async fn pause(&self, job: Job<'_>, pauses: &mut Posting, asked: Duration) -> Option<()> {
+        if !self.stay(pauses.pause(asked)).await {
+            return None;
+        }
+        if !job.claimed.lease.is_held() {
+            self.lost(job.claimed);
+            return None;
+        }
+        Some(())
     }
 }

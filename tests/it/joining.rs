@@ -1,12 +1,16 @@
 //! A source that is asked for by itself, just as the onboarding that it would belong to comes to its end: it
 //! is in the one message or has one of its own, and is never part of what is done.
 
+use std::time::Duration;
+
 use connect_card::reply::onboarding::CONNECT;
+use serde_json::Value;
 use sqlx::{Connection as _, PgConnection};
+use stand_ins::fault::Fault;
 use stand_ins::slack::{BOT_TOKEN, Message, Visibility};
 use tempfile::TempDir;
 
-use crate::harness::{CHANNEL, Engine, Outside, Process, Program, link_of, postgres, until};
+use crate::harness::{CHANNEL, Engine, Outside, Process, Program, Setup, USER, link_of, postgres, until};
 use crate::onboarding::config;
 
 /// A channel in which an onboarding of two sources is open.
@@ -52,6 +56,13 @@ impl Scene {
     fn is_promised(&self) -> bool {
         let told = |it: &Message| it.rendered().contains("Stripe is in the message above");
         self.outside.slack.messages().iter().any(told)
+    }
+
+    /// Its customer finishes it, by the button in the message.
+    fn finish_stripe(&self) {
+        let is_it = |it: &&Value| it["schema"] == "acme_stripe";
+        let connections = self.outside.fivetran.connections();
+        self.outside.fivetran.finish_setup(connections.iter().find(is_it).unwrap()["id"].as_str().unwrap());
     }
 
     fn made(&self) -> Option<usize> {
@@ -126,6 +137,67 @@ async fn what_joins_survives_a_kill_on_postgres() {
     let Some(postgres) = postgres::shared() else { return };
     survives(Engine::Postgres(postgres), "add: before the commit").await;
     survives(Engine::Postgres(postgres), "add: recorded").await;
+}
+
+/// The process that has put it into the message dies before it has said so, and its customer finishes it before
+/// another process goes on: it is in the message, and nobody is told anything else.
+async fn is_not_asked_about_again(engine: Engine) {
+    let scene = Scene::new(engine).await;
+    let program = scene.program.clone();
+    let program = program.with("LEASE_SECONDS", if matches!(engine, Engine::Sqlite) { "600" } else { "1" });
+    let mut process =
+        program.clone().with("CRASH_AT", "add: recorded").with("CRASH_BY", "kill").start().await;
+    scene.begin(&process).await;
+    let _ = process.try_to_send(&scene.outside.slack, CHANNEL, "stripe").await;
+    assert_eq!(process.wait().await.code(), None, "{}", process.log());
+    scene.finish_stripe();
+    let cards = scene.outside.fivetran.calls_to("connect_card");
+    let process = program.start().await;
+    until("its end", async || {
+        let is_its_end = |line: &str| line.contains("command ended") && line.contains("acme_stripe");
+        process.log().lines().any(is_its_end).then_some(())
+    })
+    .await;
+    assert!(scene.is_promised(), "{}", process.log());
+    let denied = |it: &Message| it.rendered().contains("Slack never confirmed");
+    assert!(!scene.outside.slack.messages().iter().any(denied), "{}", process.log());
+    assert_eq!(scene.outside.fivetran.calls_to("connect_card"), cards, "nobody would use it");
+    process.stop().await;
+    scene.outside.shutdown();
+}
+
+#[tokio::test]
+async fn what_has_joined_is_not_asked_about_again_on_sqlite() {
+    is_not_asked_about_again(Engine::Sqlite).await;
+}
+
+#[tokio::test]
+async fn what_has_joined_is_not_asked_about_again_on_postgres() {
+    let Some(postgres) = postgres::shared() else { return };
+    is_not_asked_about_again(Engine::Postgres(postgres)).await;
+}
+
+#[tokio::test]
+async fn what_has_joined_has_joined_though_slack_takes_no_word_of_it() {
+    let (_folder, path) = config();
+    let bot = Setup::new().await.with("CONFIG", &path).start().await;
+    bot.types("google_ads, hubspot").await;
+    for route in ["response_url", "chat.postEphemeral", "chat.postMessage"] {
+        let hour = Fault::Throttled { retry_after: Some("3600".to_owned()) };
+        bot.slack.faults(|faults| faults.fail_always(route, hour));
+    }
+    bot.types_meanwhile(USER, CHANNEL, "stripe").await;
+    let tried = || bot.slack.calls_to("chat.postMessage") > 1;
+    until("a refused word", async || tried().then_some(())).await;
+    bot.advance(Duration::from_mins(26));
+    bot.until_all_ended().await;
+    bot.slack.faults(|faults| faults.heal());
+    let messages = bot.finish().await;
+    let all: Vec<_> = messages.iter().map(Message::rendered).collect();
+    assert!(
+        !all.iter().any(|text| text.contains("rejected") || text.contains("type the command again")),
+        "{all:#?}"
+    );
 }
 
 /// A session of our own, in which we are in the middle of something.

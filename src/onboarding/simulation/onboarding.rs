@@ -73,12 +73,12 @@ impl Bot {
     }
 
     /// `LeaseGuard::is_held`.
-    fn is_held(&self, job: &Job) -> bool {
+    pub(super) fn is_held(&self, job: &Job) -> bool {
         let world = self.world();
         !world.hands[job.hand].lost && world.lease_left(self.replica) > 0
     }
 
-    fn age(&self, job: &Job) -> jiff::SignedDuration {
+    pub(super) fn age(&self, job: &Job) -> jiff::SignedDuration {
         let accepted_at = self.world().store.row(job.command).accepted_at;
         jiff::SignedDuration::from_millis(self.clock() - accepted_at)
     }

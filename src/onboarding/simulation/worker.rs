@@ -73,6 +73,9 @@ impl Bot {
         let (mut journal, mut outcome) = self.take_up(&job);
         let (mut posted, mut note) = (None, OnItsWay::default());
         loop {
+            let stage = &journal.progress().stage;
+            let Some((resumed, joined)) = Box::pin(self.resumed(&job, stage, outcome)).await else { return };
+            (outcome, posted) = (resumed, joined.or(posted));
             self.trace(|| format!("hand {}: {outcome:?}", job.hand));
             let last = outcome.clone();
             let Turn { record, act, again } = journal.next(outcome, self.now());
@@ -108,7 +111,8 @@ impl Bot {
                             if !self.record(&job, record).await {
                                 return;
                             }
-                            (outcome, posted) = Box::pin(self.arrives(&job, arrived)).await;
+                            let Some(joined) = Box::pin(self.arrives(&job, arrived)).await else { return };
+                            (outcome, posted) = joined;
                             continue;
                         }
                     }

@@ -1,7 +1,8 @@
 //! A source of an onboarding: how its connection comes into the message, and how a link for it is shown.
 //!
 //! Owns the order of both. Nothing is posted for the first, and nothing stands anywhere after the second:
-//! so neither has an intent that would have to be on disk before Slack hears of it. One that was asked for by
+//! so neither has an intent that would have to be on disk before Slack hears of it, but for taking a link of
+//! the connection's own back, which comes before the first. One that was asked for by
 //! itself is in the message for good before its person hears of that; one of several, whose command keeps the
 //! onboarding open, with the end of that.
 
@@ -232,7 +233,20 @@ impl Links {
         }
     }
 
-    /// Puts on disk that the command of a connection has ended that is part of an onboarding. False if it is
+    /// Whether a command has put its connection into an onboarding, which may be done by now.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub(in crate::worker) async fn has_added(
+        &self,
+        job: Job<'_>,
+        connection: &str,
+    ) -> Result<bool, StoreError> {
+        let stored = self.store.connection(&job.work.request().key()).await?;
+        Ok(stored.is_some_and(|stored| is_added(&stored.connection.link, job, connection)))
+    }
+
+    /// Puts on disk that a command has ended whose connection is part of an onboarding. False if it is
     /// somebody else's by now.
     pub(in crate::worker) async fn added(&self, job: Job<'_>, record: &Record) -> bool {
         let entry = crate::worker::ended::entry(job, &record.progress, record.then, None).map(Entry::added);

@@ -1,16 +1,19 @@
 //! Mirrors `worker::link::source` and what of `worker::onboard` is about one source: how it comes into the
 //! message, and how a link for it is shown.
 
-use crate::journal::{Found, Origin, PostFailure, Record};
+use std::time::Duration;
+
+use crate::journal::{CREATE_DEADLINE, Found, Origin, PostFailure, Record, Stage};
 use crate::life::{self, Ask, Change, Intention, Link, Refusal};
+use crate::onboarding::Posting;
 use crate::onboarding::simulation::deliver::{Way, leaves_other_ways, or};
 use crate::onboarding::simulation::job::{Job, person};
-use crate::onboarding::simulation::link::{Landed, Posting};
+use crate::onboarding::simulation::link::{self, Landed};
 use crate::onboarding::simulation::process::{Bot, StoreError, Written};
 use crate::onboarding::simulation::slack::{Content, Message};
 use crate::onboarding::simulation::sources::is_part;
 use crate::onboarding::simulation::store::{MessageWrite, Stored, Write};
-use crate::onboarding::simulation::{CALL_TIMEOUT, CHANNELS, Outcome, TEAM, number};
+use crate::onboarding::simulation::{CALL_TIMEOUT, CHANNELS, Outcome, TEAM, number, span};
 use crate::work::{Intent, Work};
 
 /// As in `worker::link` and `store::onboardings`.
@@ -177,29 +180,78 @@ impl Bot {
         life::join(stored.map(|stored| &stored.connection), behind, &ask, onboarding, now)
     }
 
+    /// `Worker::resumed`.
+    pub(in crate::onboarding::simulation) async fn resumed(
+        &self,
+        job: &Job,
+        stage: &Stage,
+        outcome: Outcome,
+    ) -> Option<(Outcome, Option<Arrived>)> {
+        let pauses = matches!(outcome, Outcome::TakenOver | Outcome::Woken | Outcome::Noted);
+        match (stage, &*job.work) {
+            (Stage::Deliver { connection, .. }, Work::Connect(request))
+                if pauses && request.customer.is_some() && !is_part(&job.work) =>
+            {
+                match self.has_joined(job, connection).await? {
+                    true => self.arrives(job, Arrived::Added).await,
+                    false => Some((outcome, None)),
+                }
+            }
+            _ => Some((outcome, None)),
+        }
+    }
+
+    /// `Worker::has_joined` and `Links::has_added`.
+    async fn has_joined(&self, job: &Job, connection: &str) -> Option<bool> {
+        let mut pauses = Posting::default();
+        loop {
+            if let Ok(stored) = self.connection(job.name).await {
+                return Some(stored.is_some_and(|stored| is_added(&stored.connection.link, job, connection)));
+            }
+            self.pause(job, &mut pauses, Duration::ZERO).await?;
+        }
+    }
+
     /// `Worker::joined`.
     pub(in crate::onboarding::simulation) async fn arrives(
         &self,
         job: &Job,
         arrived: Arrived,
-    ) -> (Outcome, Option<Arrived>) {
-        match self.say_where(job).await {
-            Some(later) => (Outcome::PostFailed(later), None),
-            None => (Outcome::Posted, Some(arrived)),
-        }
+    ) -> Option<(Outcome, Option<Arrived>)> {
+        self.say_where(job).await?;
+        Some((Outcome::Posted, Some(arrived)))
     }
 
     /// `Worker::say_where`.
-    async fn say_where(&self, job: &Job) -> Option<PostFailure> {
+    async fn say_where(&self, job: &Job) -> Option<()> {
         if is_part(&job.work) {
+            return Some(());
+        }
+        let mut pauses = Posting::default();
+        loop {
+            self.permit().await;
+            let said = self.whisper_to(job, |world| world.statistics.said_where += 1).await;
+            let asked = match said {
+                Err(PostFailure::Later { pause, .. }) => pause,
+                Err(PostFailure::Throttled(pause)) => pause.unwrap_or_default(),
+                Err(PostFailure::NotSent) => Duration::ZERO,
+                _ => return Some(()),
+            };
+            if self.age(job) >= CREATE_DEADLINE {
+                return Some(());
+            }
+            self.pause(job, &mut pauses, asked).await?;
+        }
+    }
+
+    /// `Worker::pause`.
+    async fn pause(&self, job: &Job, pauses: &mut Posting, asked: Duration) -> Option<()> {
+        self.sleep(span(pauses.pause(asked))).await;
+        if !self.is_held(job) {
+            self.lost(job);
             return None;
         }
-        self.permit().await;
-        let said = self.whisper_to(job, |world| world.statistics.said_where += 1).await;
-        let failure = said.err()?;
-        let later =
-            matches!(failure, PostFailure::Throttled(_) | PostFailure::NotSent | PostFailure::Later { .. });
-        later.then_some(failure)
+        Some(())
     }
 
     /// `Links::join`.
@@ -246,7 +298,7 @@ impl Bot {
         &self,
         job: &Job,
         link: &str,
-        posting: &Posting,
+        posting: &link::Posting,
     ) -> Outcome {
         let Ok(stored) = self.connection(job.name).await else { return Outcome::Postponed };
         let is_there = |stored: &Stored| {

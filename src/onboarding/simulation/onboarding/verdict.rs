@@ -109,8 +109,8 @@ impl World {
         must(*ending != Ending::Undeliverable || !fair || !calm, "undeliverable, although Slack worked well")
     }
 
-    /// One that was asked for by itself and has joined has no link besides. Whoever goes on with it later may
-    /// find that its source is finished by then, or that nobody takes word of where it is.
+    /// One that was asked for by itself and has joined is in the message for good: it has no link besides, and
+    /// nothing that becomes of it later is told as if it had not joined.
     pub(in crate::onboarding::simulation) fn judge_added(
         &self,
         id: usize,
@@ -121,8 +121,7 @@ impl World {
         let mut posts = self.slack.posts.iter().filter(|post| post.command == id && post.card.is_some());
         must(!posts.any(|post| self.is_known(post)), "it joins, and shows a link besides")?;
         let delivered = matches!(ended.stage, Stage::Over { ending: Ending::Delivered, .. });
-        let fair = self.slack.weather.is_fair() && !self.slack.dead && self.database_until == 0;
-        must(delivered || !fair || self.lost_time > 0, "it joins, and ends as if it had not")
+        must(delivered, &format!("it joins, and ends as if it had not: {:?}", ended.stage))
     }
 
     /// A part of one says nothing by itself.
