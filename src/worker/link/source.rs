@@ -1,10 +1,10 @@
 //! A source of an onboarding: how its connection comes into the message, and how a link for it is shown.
 //!
-//! Owns the order of both. Nothing is posted for the first, and nothing stands anywhere after the second:
-//! so neither has an intent that would have to be on disk before Slack hears of it, but for taking a link of
-//! the connection's own back, which comes before the first. One that was asked for by
-//! itself is in the message for good before its person hears of that; one of several, whose command keeps the
-//! onboarding open, with the end of that.
+//! Owns the order of both. Nothing is posted for the first, and nothing stands anywhere after the second: so
+//! neither has an intent that would have to be on disk before Slack hears of it, but for taking back a link of
+//! the connection's own, which comes before the first. One that was asked for by itself is in the message for
+//! good before its person hears of that; one of several, whose command keeps the onboarding open, with the end
+//! of that.
 
 use super::{JUDGEMENTS, Landed, Links, PAUSE, Posting};
 use crate::crash::crash_point;
@@ -215,14 +215,20 @@ impl Links {
     ) -> Result<Written, StoreError> {
         let stored = self.store.connection(&job.work.request().key()).await?;
         let progress = Some((&record.progress, record.then));
-        // What it showed by itself was seen to before.
+        // What it showed by itself was seen to before, or is about to be: the command has ended, and keeps nobody
+        // waiting for an edit.
         match self.joined(job, &source.connection, &source.onboarding, stored.as_ref(), false) {
             Intention::Post(change) => {
                 let version = stored.map_or(0, |stored| stored.version);
                 self.write(job, &change, version, MessageWrite::None, progress, entry).await
             }
-            // No other command is at work on it while this one is open, so it is what it was a moment ago.
-            instead => {
+            // Somebody has asked for it by itself just now.
+            Intention::TakeBack(change) => {
+                let version = stored.map_or(0, |stored| stored.version);
+                let taken_back = self.write(job, &change, version, MessageWrite::None, None, None).await?;
+                Ok(if taken_back == Written::Committed { Written::Conflict } else { taken_back })
+            }
+            instead @ (Intention::Refused(_) | Intention::Wait { .. }) => {
                 tracing::error!(command = job.claimed.id, ?instead, "a source was refused by its onboarding");
                 let recorded = self.store.record_with(job.claimed, &record.progress, record.then, entry);
                 Ok(match recorded.await {

@@ -284,6 +284,12 @@ impl Bot {
                 let progress = Some((&record.progress, record.then));
                 self.write_for(job, &change, version, MessageWrite::None, progress).await
             }
+            Intention::TakeBack(change) => {
+                let version = stored.map_or(0, |stored| stored.version);
+                self.world().statistics.made_way += 1;
+                let taken_back = self.write_for(job, &change, version, MessageWrite::None, None).await?;
+                Ok(if taken_back == Written::Committed { Written::Conflict } else { taken_back })
+            }
             instead => {
                 let command = job.command;
                 self.world()
