@@ -98,7 +98,7 @@ fn render(bench: &mut Criterion) {
         request: &request,
         requester: Some("U2147483697"),
         card: &card,
-        note: Note::of(&work, false, false),
+        note: Note::of(&work, false, false, true),
         audience: Audience::Channel,
         reference: "0EXAMPLE00",
     };

@@ -60,8 +60,11 @@ pub enum What {
     },
     /// One that was made elsewhere has lost its access and is to be brought up in its customer's channel.
     BroughtUp,
-    /// It was not brought up there, since that does not hold any more.
-    LetGo,
+    /// It is not for that channel any more, whether or not what was posted there has arrived.
+    LetGo {
+        /// Why, in our words.
+        why: String,
+    },
     /// It works again.
     Fixed,
     /// One that was gone is there again, unfinished.
@@ -226,10 +229,11 @@ impl Entry {
         Self::about(&link.request, &link.id, &link.channel_id, What::BroughtUp, at)
     }
 
-    /// What is kept of one that was to be brought up by this link, and is not.
+    /// What is kept of one that was to be brought up by this link, and for this reason no more is.
     #[must_use]
-    pub fn of_let_go(link: &Link, at: Timestamp) -> Self {
-        Self::about(&link.request, &link.id, &link.channel_id, What::LetGo, at)
+    pub fn of_let_go(link: &Link, why: &str, at: Timestamp) -> Self {
+        let what = What::LetGo { why: why.to_owned() };
+        Self::about(&link.request, &link.id, &link.channel_id, what, at)
     }
 
     fn about(request: &Request, reference: &str, channel_id: &str, what: What, at: Timestamp) -> Self {

@@ -22,6 +22,9 @@ use crate::permission::Gate;
 /// it again.
 const REMEMBERED: usize = 10_000;
 
+/// Why nothing is said where a command would be asked first.
+pub const SHARED: &str = "its channel is shared with more than one other organisation";
+
 /// What it takes to know that. No `Debug`: the gate holds the token.
 pub struct Unasked {
     destinations: Destinations,
@@ -111,9 +114,7 @@ impl Unasked {
     pub async fn company_of(&self, channel_id: &str, now: Timestamp) -> Result<(), Silent> {
         match self.gate.company(channel_id, now).await {
             Company::Few | Company::Hidden => Ok(()),
-            Company::Many(_) => {
-                Err(Silent::Because("its channel is shared with more than one other organisation"))
-            }
+            Company::Many(_) => Err(Silent::Because(SHARED)),
             Company::Untold => Err(Silent::Untold),
         }
     }

@@ -37,6 +37,7 @@ use crate::reply::{
     several, status as status_reply, trouble,
 };
 use crate::trail::{self, End, Line, What};
+use crate::unasked;
 use crate::work::{Onboard, Request, Work};
 
 /// What kind of thing an entry is.
@@ -161,7 +162,8 @@ impl Gallery<'_> {
                 what,
             }),
         };
-        let watched: Vec<_> = [What::BroughtUp, What::LetGo].into_iter().map(line).collect();
+        let let_go = What::LetGo { why: unasked::SHARED.to_owned() };
+        let watched: Vec<_> = [What::BroughtUp, let_go].into_iter().map(line).collect();
         self.message("audit-watched", audit::lines(&watched, 0, *now).0);
         let lines: Vec<_> = whats.into_iter().map(line).collect();
         let (one, _) = audit::lines(lines.get(..1).unwrap_or_default(), 0, *now);
@@ -310,7 +312,7 @@ impl Gallery<'_> {
             self.message(&name, live::settled(&sample.link(state)));
         }
         // Nobody has asked for these: they were made elsewhere.
-        for state in [State::Broken, State::Connected] {
+        for state in [State::Broken, State::Connected, State::Replaced] {
             let link = Link { requester: None, ..sample.link(state) };
             self.message(&format!("brought-up-{}", state.name()), live::settled(&link));
         }
@@ -359,7 +361,11 @@ impl Gallery<'_> {
                 &sample.channel,
             ),
         );
-        for (name, why) in [("connected", NotRenewable::Connected), ("cancelled", NotRenewable::Cancelled)] {
+        for (name, why) in [
+            ("connected", NotRenewable::Connected),
+            ("cancelled", NotRenewable::Cancelled),
+            ("let-go", NotRenewable::LetGo),
+        ] {
             self.message(&format!("not-renewable-{name}"), ask::not_renewable(why, &link));
         }
         for (name, why) in

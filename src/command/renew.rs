@@ -23,6 +23,8 @@ pub enum NotRenewable {
     Connected,
     /// It was cancelled.
     Cancelled,
+    /// Nobody asked for it, and it is not for its channel any more.
+    LetGo,
 }
 
 /// The command that renews a link, and where it begins: the connection is known.
@@ -34,6 +36,7 @@ pub fn work(link: &Link) -> Result<(Work, Progress), NotRenewable> {
         // One that was taken back for a newer link which never came may be had again where it stood.
         State::Waiting | State::Expired | State::Broken | State::Replaced => {}
         State::Connected | State::Lapsed => return Err(NotRenewable::Connected),
+        State::Unposted if link.requester.is_none() => return Err(NotRenewable::LetGo),
         State::Cancelled | State::Gone | State::Unposted => return Err(NotRenewable::Cancelled),
     }
     let (id, requester, request) = (link.id.clone(), None, link.request.clone());

@@ -113,7 +113,7 @@ impl Outbox {
         why: &'static str,
     ) -> Result<Brought, StoreError> {
         let link = &stored.connection.link;
-        let entry = Entry::of_let_go(link, self.clock.now());
+        let entry = Entry::of_let_go(link, why, self.clock.now());
         if !self.let_go(stored, Some(&entry)).await? {
             return Ok(self.again(message, None));
         }

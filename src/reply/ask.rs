@@ -197,6 +197,10 @@ pub fn not_renewable(why: NotRenewable, link: &Link) -> SlackMessageContent {
                  requested it can type the command again."
             )
         }
+        NotRenewable::LetGo => format!(
+            "This message is out of date, so I didn't make a link for {name}. If there's a newer message about it \
+             here, use the button there; otherwise ask the people who run this bot."
+        ),
     })
 }
 

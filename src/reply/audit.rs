@@ -114,7 +114,7 @@ fn mark(what: &What) -> &'static str {
         What::Connected | What::Fixed => ":white_check_mark:",
         What::Expired | What::Lapsed | What::Back => ":hourglass:",
         What::Broken { .. } | What::BroughtUp => ":warning:",
-        What::Gone | What::LetGo => ":no_entry_sign:",
+        What::Gone | What::LetGo { .. } => ":no_entry_sign:",
     }
 }
 
@@ -144,7 +144,7 @@ fn title(entry: &Entry) -> &'static str {
         What::Lapsed => "Link to sign in again expired",
         What::Broken { .. } => "Needs attention",
         What::BroughtUp => "Access lost",
-        What::LetGo => "Not brought up",
+        What::LetGo { .. } => "No longer for this channel",
         What::Fixed => "Working again",
         What::Back => "Back in Fivetran",
         What::Gone => "Gone from Fivetran",
@@ -165,7 +165,7 @@ fn details(said: Mrkdwn, what: &What) -> Mrkdwn {
             if *untold { said.raw(" · *nobody could be told*") } else { said }
         }
         What::BroughtUp => said.raw(" · not requested here; the customer is to be asked to sign in again"),
-        What::LetGo => said.raw(" · not for this channel any more; the log says why"),
+        What::LetGo { why } => said.raw(" · ").text(why),
         What::Broken { asks_customer: true, .. } => said.raw(" · the customer is asked to sign in again"),
         What::Broken { cause, .. } => said.raw(" · ").raw(at_fault(*cause)),
         What::Expired => said.raw(" · the setup wasn't finished"),
@@ -291,7 +291,7 @@ mod tests {
             line(What::Broken { cause: Cause::Access, asks_customer: true }),
             line(What::Broken { cause: Cause::Destination, asks_customer: false }),
             line(What::BroughtUp),
-            line(What::LetGo),
+            line(What::LetGo { why: "its destination isn't watched".to_owned() }),
             line(What::Fixed),
             line(What::Back),
             line(What::Gone),
@@ -318,7 +318,7 @@ mod tests {
             :warning: *Needs attention* · Google Ads into `acme` · the customer is asked to sign in again · <#C0CUSTOMER> · Ref `R1`
             :warning: *Needs attention* · Google Ads into `acme` · the destination is the problem · <#C0CUSTOMER> · Ref `R1`
             :warning: *Access lost* · Google Ads into `acme` · not requested here; the customer is to be asked to sign in again · <#C0CUSTOMER> · Ref `R1`
-            :no_entry_sign: *Not brought up* · Google Ads into `acme` · not for this channel any more; the log says why · <#C0CUSTOMER> · Ref `R1`
+            :no_entry_sign: *No longer for this channel* · Google Ads into `acme` · its destination isn't watched · <#C0CUSTOMER> · Ref `R1`
             :white_check_mark: *Working again* · Google Ads into `acme` · <#C0CUSTOMER> · Ref `R1`
             :hourglass: *Back in Fivetran* · Google Ads into `acme` · the setup isn't finished · <#C0CUSTOMER> · Ref `R1`
             :no_entry_sign: *Gone from Fivetran* · Google Ads into `acme` · <#C0CUSTOMER> · Ref `R1`

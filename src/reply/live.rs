@@ -55,12 +55,15 @@ pub enum Note {
 
 impl Note {
     /// What there is to say of the link that a command has come to. `existed`: the connection was there;
-    /// `stays`: the link before it stands in a message that nobody can edit.
+    /// `stays`: the link before it stands in a message that nobody can edit; `requested`: somebody has asked
+    /// for its connection here, and not only for a link where that was found broken.
     #[must_use]
-    pub fn of(work: &Work, existed: bool, stays: bool) -> Self {
+    pub fn of(work: &Work, existed: bool, stays: bool, requested: bool) -> Self {
         match work {
             Work::Connect(Request { confirmed: Confirmed::Reauthorise, .. }) => Self::Reauthorise,
             Work::Renew { .. } if stays => Self::Beside,
+            // There may never have been a link; that it was connected is why it was found.
+            Work::Renew { .. } if !requested => Self::Reauthorise,
             Work::Renew { .. } => Self::Renewed,
             _ if existed && stays => Self::Beside,
             _ if existed => Self::Existed,
@@ -166,6 +169,12 @@ pub fn settled(link: &Link) -> SlackMessageContent {
         State::Gone => {
             let lead = Mrkdwn::default().bold(name).raw(" was removed, so its link no longer works.");
             (lead, format!("{name} was removed."), None)
+        }
+        // No link may ever have stood in the message of what nobody asked for.
+        State::Replaced | State::Unposted if link.requester.is_none() => {
+            let lead = Mrkdwn::default().raw("A link for ").bold(name);
+            let lead = lead.raw(" was requested, so this message is no longer in use.");
+            (lead, format!("A link for {name} was requested."), None)
         }
         // True already while the newer link is on its way, and if it never arrives.
         State::Replaced | State::Unposted => {

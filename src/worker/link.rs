@@ -177,7 +177,7 @@ impl Links {
             request: &link.request,
             requester: link.requester.as_deref(),
             card: posting.card,
-            note: Note::of(job.work, posting.existed, stays),
+            note: Note::of(job.work, posting.existed, stays, link.requester.is_some()),
             audience: self.delivery.audience,
             reference: &link.id,
         };

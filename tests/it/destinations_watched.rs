@@ -105,7 +105,7 @@ async fn one_that_loses_its_access_is_brought_up_and_lives_from_then_on_as_every
         bot edits message 1:
             Please connect *Stripe*: click the button and sign in on the page that opens. Your password
             stays on that page; neither we nor anyone in this channel can see it.
-            This is a fresh link; it replaces the earlier one.
+            Stripe was connected before. Signing in again replaces the earlier sign-in.
             [Connect Stripe → card 1]
             The data goes to `acme_stripe` in prod · Works until T+24h20min · Everyone here can see this
             link, and anyone who has it can use it · Ref R1
@@ -349,7 +349,7 @@ async fn whoever_asks_for_it_has_the_only_link() {
     bot.presses(USER, &question, connect_card::reply::ask::REAUTHORISE).await;
     let links = posted(&bot).into_iter().filter(|it| link_of(it).is_some()).count();
     assert_eq!((links, bot.created(), bot.fivetran.connections().len()), (1, 0, 1));
-    assert!(posted(&bot)[0].rendered().contains("A newer link"), "{}", posted(&bot)[0].rendered());
+    assert!(posted(&bot)[0].rendered().contains("A link for"), "{}", posted(&bot)[0].rendered());
     bot.finish().await;
 }
 

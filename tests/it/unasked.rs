@@ -295,6 +295,25 @@ async fn the_button_of_a_message_of_which_slack_said_nothing_puts_a_link_into_it
     bot.finish().await;
 }
 
+/// Neither was it cancelled, nor has anybody requested it.
+#[tokio::test]
+async fn the_button_of_a_copy_of_what_was_let_go_says_that_it_is_out_of_date() {
+    let bot = bot(&acme()).await;
+    made_elsewhere(&bot, "acme_stripe");
+    bot.slack.faults(|faults| faults.fail_next(POST, Fault::DropAfter, 5));
+    bot.connection_breaks("acme_stripe", "");
+    bot.passes(A_WHILE).await;
+    bot.slack.share(CHANNEL, &["T0OTHER", "T0HOOLI"], &[]);
+    bot.passes(A_WHILE).await;
+    let copies = posted(&bot);
+    assert!(!copies.is_empty() && bot.count(DUE).await == 0, "it is let go: {copies:?}");
+    bot.presses(OUTSIDER, &copies[0], RENEW).await;
+    let said = bot.private_message();
+    assert_eq!((said.user.as_deref(), posted(&bot).len()), (Some(OUTSIDER), copies.len() + 1));
+    expect!["This message is out of date, so I didn't make a link for Stripe. If there's a newer message about it here, use the button there; otherwise ask the people who run this bot."].assert_eq(&said.rendered());
+    bot.finish().await;
+}
+
 #[tokio::test]
 async fn whoever_asks_for_it_in_another_channel_is_asked_and_takes_it_over() {
     let bot = bot(&acme()).await;
@@ -339,7 +358,7 @@ async fn whoever_asks_for_it_in_another_channel_is_asked_and_takes_it_over() {
             see this link, and anyone who has it can use it · Ref R3
         #customer-acme
         bot edits message 1:
-            A newer link for *Stripe* was requested, so this one is no longer in use.
+            A link for *Stripe* was requested, so this message is no longer in use.
             The data goes to `acme_stripe` · Ref R1
         the customer finishes the setup
         … 5 min later …
@@ -393,7 +412,7 @@ async fn the_audit_channel_is_told_what_is_to_be_brought_up_and_what_is_not_afte
         .collect();
     expect![[r#"
         *Access lost* · Stripe into `acme_stripe` in prod · not requested here; the customer is to be asked to sign in again · <#C0PRIVATE>
-        *Not brought up* · Stripe into `acme_stripe` in prod · not for this channel any more; the log says why · <#C0PRIVATE>
+        *No longer for this channel* · Stripe into `acme_stripe` in prod · its customer's channel is another one by now · <#C0PRIVATE>
         *Access lost* · Stripe into `acme_stripe` in prod · not requested here; the customer is to be asked to sign in again · <#C0CUSTOMER>
         *Working again* · Stripe into `acme_stripe` in prod · <#C0CUSTOMER>
     "#]].assert_eq(&shown.concat());
