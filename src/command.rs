@@ -156,11 +156,25 @@ const NO_NAMES: [&str; 6] = ["schema", "none", "null", "nil", "new", "default"];
 /// [`UsageError`].
 pub fn parse(typed: &str, vocabulary: &Vocabulary<'_>) -> Result<Command, UsageError> {
     let read = |line: &str| read(line, vocabulary);
-    read(typed).map_err(|error| kept::only(error, &typed::text(typed), vocabulary, &read))
+    read(typed).map_err(|error| {
+        let is_quoted = !typed::quoted(typed).is_empty();
+        kept::only(error, &typed::text(typed), is_quoted, vocabulary, &read)
+    })
 }
 
 fn read(typed: &str, vocabulary: &Vocabulary<'_>) -> Result<Command, UsageError> {
-    let command = parse_text(&typed::text(typed), vocabulary)?;
+    let text = typed::text(typed);
+    let quoted = typed::quoted(typed);
+    let command = match parse_text(&text, vocabulary) {
+        // What stands in quotes is one name, of which nothing is a service.
+        Ok(Command::Onboard(_)) | Err(UsageError::Mixed { .. })
+            if quoted.iter().any(|name| several::is_split(name, vocabulary)) =>
+        {
+            return Err(UsageError::SpacedSchema { instead: None });
+        }
+        Err(error) if quoted.is_empty() => return Err(several::rather_several(error, &text, vocabulary)),
+        read => read?,
+    };
     let target = match &command {
         // What the channel calls it, nobody has typed.
         Command::Connect(request) => (!request.by_channel).then_some(&request.target),
@@ -174,7 +188,7 @@ fn read(typed: &str, vocabulary: &Vocabulary<'_>) -> Result<Command, UsageError>
     }
     match &command {
         Command::Connect(request) => is_meant(typed, request, vocabulary.catalog)
-            .map_err(|error| or_both(error, &typed::text(typed), vocabulary))?,
+            .map_err(|error| several::or_both(error, &text, vocabulary))?,
         Command::Onboard(several) => all_are_meant(typed, several, vocabulary.catalog)?,
         _ => {}
     }
@@ -191,23 +205,6 @@ fn is_meant(typed: &str, request: &Request, catalog: &Catalog) -> Result<(), Usa
         return Err(UsageError::Doubtful { word, what, quoted });
     }
     Ok(())
-}
-
-/// Adds to a doubt about a service's name in a schema's place that both services may be meant.
-fn or_both(error: UsageError, text: &str, vocabulary: &Vocabulary<'_>) -> UsageError {
-    match error {
-        UsageError::Doubtful { word, what: Doubt::Service { name, .. }, quoted } => {
-            let words: Vec<&str> = text.split(' ').filter(|word| !word.is_empty()).collect();
-            let both = several::without_commas(&words, vocabulary).and_then(|error| match error {
-                UsageError::CommasMissing { instead: line } | UsageError::CustomerMissing { line } => {
-                    Some(line)
-                }
-                _ => None,
-            });
-            UsageError::Doubtful { word, what: Doubt::Service { name, both }, quoted }
-        }
-        other => other,
-    }
 }
 
 /// The same of several, and of italics.
@@ -274,13 +271,7 @@ fn parse_text(text: &str, vocabulary: &Vocabulary<'_>) -> Result<Command, UsageE
         [verb, rest @ ..] if verb.eq_ignore_ascii_case("services") => {
             Ok(Command::Services(searched(rest).join(" ")))
         }
-        words => named(words, vocabulary).map_err(|error| match error {
-            // What would be one word, or one customer, may rather be several services.
-            UsageError::SpacedSchema { .. } | UsageError::BadCustomer { .. } => {
-                several::without_commas(words, vocabulary).unwrap_or(error)
-            }
-            other => other,
-        }),
+        words => named(words, vocabulary),
     }
 }
 
@@ -435,7 +426,7 @@ pub fn parse_arguments(
         Err(error) => {
             let to = destination.map(|name| format!(" to {name}")).unwrap_or_default();
             let text = format!("{service} {schema}{to}");
-            Err(kept::only(error, &text, vocabulary, &|line| self::read(line, vocabulary)))
+            Err(kept::only(error, &text, false, vocabulary, &|line| self::read(line, vocabulary)))
         }
     }
 }

@@ -196,8 +196,18 @@ pub enum UsageError {
     BadCustomer {
         /// What is wrong and the nearest good name.
         name: BadName,
-        /// What to type instead, if there is such a name.
+        /// What to type instead, if there is such a name. Of several words it is no proposal: they may be two
+        /// customers.
         instead: Option<String>,
+    },
+    /// The same of several words, of which the first are services too.
+    CustomerOrServices {
+        /// What is wrong and the nearest good name.
+        name: BadName,
+        /// What to type if all of it is one customer.
+        line: String,
+        /// What to type if some of it is services.
+        several: String,
     },
     /// A customer, in a channel whose pattern has no place for one.
     CustomerUnused {

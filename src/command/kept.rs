@@ -4,9 +4,9 @@
 //! stays for good. So a line is taken back where it lacks a service that was typed, drops or joins words, or
 //! makes a schema of a service or a destination. Pure. Must not know how a text is read.
 
+use super::meant::CUSTOMER;
 use super::naming::Customer;
 use super::proposed::{lines, withdrawn};
-use super::several::CUSTOMER;
 use super::several::list::{APART, COMMAS, NAME_WORDS, is_and};
 use super::surface::Surface;
 use super::{Command, ECHO_LIMIT, TO, UNTOLD, UsageError, Vocabulary};
@@ -17,10 +17,12 @@ use crate::fivetran::schema::Target;
 /// Words that are looked at. Of a longer text nothing is proposed.
 const MOST_WORDS: usize = 100;
 
-/// The mistake, without proposals that would lose something of the text. `read` says what a line means.
+/// The mistake, without proposals that would lose something of the text. `quoted`: whether
+/// some of it stood in quotes. `read` says what a line means.
 pub(super) fn only(
     error: UsageError,
     text: &str,
+    quoted: bool,
     vocabulary: &Vocabulary<'_>,
     read: &dyn Fn(&str) -> Result<Command, UsageError>,
 ) -> UsageError {
@@ -28,17 +30,28 @@ pub(super) fn only(
     if matches!(innermost(&error), UsageError::Doubtful { .. } | UsageError::Italic { .. }) {
         return error;
     }
-    let proposed = lines(&error);
+    let proposed = match &error {
+        // The first of the two makes one customer of them by intent.
+        UsageError::CustomerOrServices { several, .. } => vec![several.clone()],
+        error => lines(error),
+    };
     let typed = Typed::of(text, vocabulary);
     let several = typed.services.len() > 1;
     // Of what is known, it is no help to hear that it isn't.
     let is_beside_it = match &error {
-        UsageError::UnknownService { typed, .. } => !Typed::of(typed, vocabulary).services.is_empty(),
+        UsageError::UnknownService { typed: word, .. } => {
+            !Typed::of(word, vocabulary).services.is_empty() || (several && typed.is_in_name_with_and(word))
+        }
         UsageError::SpacedSchema { instead: None } => several,
         _ => false,
     };
     if !is_beside_it && proposed.iter().all(|line| typed.is_kept_in(line, &error, vocabulary, read)) {
         return error;
+    }
+    // What stands in quotes is one name, whatever its words are besides.
+    if quoted {
+        let line = typed.to_fill_in(vocabulary);
+        return withdrawn(error).unwrap_or(UsageError::Unclear { line, complete: false, several });
     }
     let in_order = typed.in_order(vocabulary).filter(|line| typed.is_kept_in(line, &error, vocabulary, read));
     let complete = in_order.is_some();
@@ -67,6 +80,8 @@ struct Typed<'a> {
     others: Vec<&'a str>,
     /// Ends and beginnings of words that something stands between.
     apart: Vec<(String, String)>,
+    /// What `and` holds together.
+    ands: Ands,
     /// Whether there are more words than are looked at, or an address, which may have a password in it.
     is_beyond: bool,
 }
@@ -112,7 +127,15 @@ impl<'a> Typed<'a> {
             !is_place && !says_nothing(word, vocabulary.slash)
         });
         let others = others.collect();
-        Self { services, destination, is_destination, others, apart: apart(text), is_beyond }
+        Self {
+            services,
+            destination,
+            is_destination,
+            others,
+            apart: apart(text),
+            ands: Ands::of(words, vocabulary),
+            is_beyond,
+        }
     }
 
     /// Whether a line says all of it, and nothing that was not said.
@@ -182,12 +205,22 @@ impl<'a> Typed<'a> {
             let mut pieces = word.split(|c: char| !c.is_ascii_alphanumeric()).map(plain);
             pieces.all(|piece| line.contains(&piece) || mistaken.contains(&piece))
         };
-        self.others.iter().all(|word| is_in(word))
+        let holds = |name: &String| line.contains(name) || mistaken.contains(name);
+        self.others.iter().all(|word| is_in(word)) && self.ands.names.iter().all(holds)
+    }
+
+    /// Whether a word that names no service belongs to a name with `and` in it.
+    fn is_in_name_with_and(&self, word: &str) -> bool {
+        let word = plain(word);
+        !word.is_empty() && self.ands.names.iter().any(|name| name.contains(&word))
     }
 
     /// All of it in the order in which it is understood, if nothing is left over.
     fn in_order(&self, vocabulary: &Vocabulary<'_>) -> Option<String> {
         let Surface::Slack(_) = vocabulary.slash else { return None };
+        if self.ands.are_unclear {
+            return None;
+        }
         match (self.services.as_slice(), self.others.as_slice()) {
             ([_], []) if vocabulary.channel.names_schemas() => Some(self.with("", vocabulary)),
             ([service], [name]) => meant::line(service, &[name], self.destination.as_deref(), vocabulary),
@@ -214,6 +247,50 @@ impl<'a> Typed<'a> {
         let name = if name.is_empty() { String::new() } else { format!(" {name}") };
         let to = vocabulary.slash.to_destination(self.destination.as_deref());
         format!("{}{name}{to}", ids.join(", "))
+    }
+}
+
+/// The `and`s of a text that do not stand between two services.
+#[derive(Default)]
+struct Ands {
+    /// The ends of what is on both sides of each, and itself, written as one: it is a part of a name.
+    names: Vec<String>,
+    /// Whether there is one behind a service, so that it may part that from a name, or be in it:
+    /// `google_ads Harvest and Sons`.
+    are_unclear: bool,
+}
+
+impl Ands {
+    fn of(words: &[&str], vocabulary: &Vocabulary<'_>) -> Self {
+        let is_service = |words: &[&str]| {
+            let bundle = match words {
+                [word] => vocabulary.bundles.called(word.trim_matches(is_apart)).is_some(),
+                _ => false,
+            };
+            bundle || vocabulary.catalog.named(words.join(" ").trim_matches(is_apart)).is_some()
+        };
+        let is_part = |c: char| c.is_ascii_alphanumeric();
+        let mut ands = Self::default();
+        for (at, and) in words.iter().enumerate().filter(|(_, word)| is_and(word)) {
+            let (before, behind) =
+                (words.get(..at).unwrap_or_default(), words.get(at + 1..).unwrap_or_default());
+            let (Some(last), Some(next)) = (before.last(), behind.first()) else { continue };
+            let begins = (1..=NAME_WORDS).filter_map(|count| behind.get(..count)).any(is_service);
+            if begins || last.ends_with(COMMAS) {
+                continue;
+            }
+            let starts = (1..=NAME_WORDS).filter_map(|count| before.get(at.checked_sub(count)?..));
+            if { starts }.any(is_service) {
+                ands.are_unclear = true;
+                continue;
+            }
+            let last = last.rsplit(|c| !is_part(c)).next().unwrap_or_default();
+            let next = next.split(|c| !is_part(c)).next().unwrap_or_default();
+            if !last.is_empty() && !next.is_empty() {
+                ands.names.push(plain(last) + &plain(and) + &plain(next));
+            }
+        }
+        ands
     }
 }
 
@@ -282,6 +359,11 @@ fn apart(text: &str) -> Vec<(String, String)> {
         (!one.is_empty() && !other.is_empty()).then(|| (plain(one), plain(other)))
     });
     ends.collect()
+}
+
+/// What can be around a word and is no part of it.
+fn is_apart(c: char) -> bool {
+    is_quote(c) || COMMAS.contains(&c)
 }
 
 fn is_mark(c: char) -> bool {

@@ -7,6 +7,9 @@ use super::{ASKING, FILLERS, TO, VERBS, Vocabulary, WORDLESS, is_little_word, is
 use crate::fivetran::catalog::{Catalog, Service, ServiceId};
 use crate::fivetran::schema::{SchemaKind, TableName, Target};
 
+/// What stands in a line for a customer whom the person has to name.
+pub const CUSTOMER: &str = "CUSTOMER";
+
 /// The line with `words` as the target of a service, after the slash command; `None` if nobody can
 /// tell what was meant.
 pub(super) fn line(

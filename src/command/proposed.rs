@@ -2,8 +2,8 @@
 //!
 //! Owns which these are, and a mistake without them. Pure. What is said around them is [`crate::reply`]'s.
 
-use super::UsageError;
-use super::meant::{fitted, own_table};
+use super::meant::{CUSTOMER, fitted, own_table};
+use super::{Doubt, UsageError};
 use crate::fivetran::schema::Misfit;
 
 /// The lines that a mistake proposes, the likeliest first, after the slash command. Where the schema
@@ -13,7 +13,16 @@ pub fn lines(error: &UsageError) -> Vec<String> {
     let line = match error {
         UsageError::UnknownService { instead, .. } => return instead.clone(),
         UsageError::Italic { bare, quoted } => return vec![bare.clone(), quoted.clone()],
-        UsageError::Doubtful { quoted, .. } => return vec![quoted.clone()],
+        UsageError::Doubtful { quoted, what, .. } => {
+            let both = match what {
+                Doubt::Service { both, .. } => both.as_ref().filter(|line| !line.contains(CUSTOMER)),
+                Doubt::Verb | Doubt::NoName => None,
+            };
+            return [quoted].into_iter().chain(both).cloned().collect();
+        }
+        UsageError::CustomerOrServices { line, several, .. } => return vec![line.clone(), several.clone()],
+        // Two words may be two customers.
+        UsageError::BadCustomer { name, instead } => instead.clone().filter(|_| !name.typed.contains(' ')),
         UsageError::SpacedSchema { instead }
         | UsageError::SchemaWanted { instead, .. }
         | UsageError::MisspeltVerb { instead, .. }
@@ -21,7 +30,6 @@ pub fn lines(error: &UsageError) -> Vec<String> {
         | UsageError::UnknownDestination { instead, .. }
         | UsageError::SchemaBehindWord { instead, .. }
         | UsageError::Unnamed { instead, .. }
-        | UsageError::BadCustomer { instead, .. }
         | UsageError::Dangling { instead, .. } => instead.clone(),
         UsageError::ServiceFirst { instead }
         | UsageError::Unparted { instead }
@@ -62,7 +70,9 @@ pub(super) fn withdrawn(error: UsageError) -> Option<UsageError> {
         UsageError::Unnamed { service, name, rest, .. } => {
             UsageError::Unnamed { service, name, instead: None, rest }
         }
-        UsageError::BadCustomer { name, .. } => UsageError::BadCustomer { name, instead: None },
+        UsageError::BadCustomer { name, .. } | UsageError::CustomerOrServices { name, .. } => {
+            UsageError::BadCustomer { name, instead: None }
+        }
         UsageError::Dangling { word, known, .. } => UsageError::Dangling { word, known, instead: None },
         UsageError::BadName { service, mut name, rest } => {
             name.nearest = None;

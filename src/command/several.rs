@@ -12,11 +12,12 @@ use std::collections::BTreeSet;
 
 use self::list::{Item, List};
 use super::connect::{self, Found};
+use super::meant::CUSTOMER;
 use super::naming::{Customer, Schema, Template, Unfilled, Words};
 use super::{UsageError, Verb, Vocabulary, echo, help, is_little_word, meant, verbs};
 use crate::fivetran::catalog::{Catalog, Service, ServiceId};
 use crate::work::{MOST_SOURCES, Onboard, Request};
-pub use commas::without_commas;
+pub(super) use commas::{is_split, or_both, rather_several};
 
 /// Its line in help.
 pub const VERB: Verb = Verb {
@@ -25,8 +26,6 @@ pub const VERB: Verb = Verb {
     example: "google_ads, facebook_ads, hubspot acme",
 };
 
-/// What stands in a line for a customer whom the person has to name.
-pub const CUSTOMER: &str = "CUSTOMER";
 /// Services of a line that is shown with words to fill in: enough to see how it goes on.
 const SHOWN: usize = 3;
 
@@ -283,9 +282,7 @@ impl Asked<'_, '_> {
         }
         let parsed = Customer::parse(&words.join(" "));
         parsed.map(Some).map_err(|name| {
-            // Two words may be two customers.
-            let instead = name.nearest.as_ref().filter(|_| words.len() == 1);
-            let instead = instead.map(|customer| self.line(Some(customer)) + &self.to());
+            let instead = name.nearest.as_ref().map(|customer| self.line(Some(customer)) + &self.to());
             UsageError::BadCustomer { name, instead }
         })
     }

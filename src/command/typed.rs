@@ -10,6 +10,7 @@
 
 use super::is_invisible;
 use super::is_quote;
+use super::several::list::COMMAS;
 use crate::fivetran::schema::Target;
 
 /// What stands around a word, or around several, and is in no name: bold and struck out.
@@ -27,6 +28,30 @@ struct Word {
 /// The words with single spaces between them.
 pub(super) fn text(typed: &str) -> String {
     words(typed).into_iter().map(|word| word.text).collect::<Vec<_>>().join(" ")
+}
+
+/// What stands in quotes behind the first word, with single spaces: whoever puts them means one name by it. Quotes
+/// around the whole line say nothing.
+pub(super) fn quoted(typed: &str) -> Vec<String> {
+    let visible: String = typed.chars().filter(|&character| !is_invisible(character)).collect();
+    let words = visible.split(|c: char| c.is_whitespace() || COMMAS.contains(&c));
+    let words: Vec<&str> =
+        words.map(|word| word.trim_matches(MARKS)).filter(|word| !word.is_empty()).collect();
+    let mut quoted = Vec::new();
+    let mut from = 0;
+    while let Some(first) = words.get(from) {
+        let rest = words.get(from..).unwrap_or_default();
+        let ends = |word: &&str| word.ends_with(is_quote) && word.chars().nth(1).is_some();
+        let end = rest.iter().position(ends).filter(|_| first.starts_with(is_quote));
+        let count = end.map_or(1, |end| end + 1);
+        let is_all = count == words.len() || (from == 0 && count == 1);
+        if end.is_some() && !is_all {
+            let bare = rest.iter().take(count).map(|word| word.trim_matches(is_quote));
+            quoted.push(bare.collect::<Vec<_>>().join(" "));
+        }
+        from += count;
+    }
+    quoted
 }
 
 /// The two lines that may be meant where a target was typed as Slack writes italics: without the

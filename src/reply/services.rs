@@ -3,9 +3,9 @@
 use slack_morphism::prelude::{SlackBlock, SlackMessageContent};
 
 use super::markup::{Mrkdwn, content, cut, plain_section};
+use crate::command::meant;
 use crate::command::meant::wanted_target;
 use crate::command::services::{Found, How, Names};
-use crate::command::several;
 use crate::fivetran::catalog::{Service, ServiceStatus};
 
 /// Longest name that is shown, in characters.
@@ -58,7 +58,7 @@ fn bundles(names: &Names, slash: &str) -> Vec<SlackBlock> {
     if names.bundles.len() > shown {
         said = said.raw(&format!("\nAnd {} more.", names.bundles.len() - shown));
     }
-    let line = format!("{slash} {} {}", cut(first, NAME_LIMIT), several::CUSTOMER);
+    let line = format!("{slash} {} {}", cut(first, NAME_LIMIT), meant::CUSTOMER);
     vec![said.raw("\nTo request all of one: ").code(&line).section()]
 }
 

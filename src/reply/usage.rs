@@ -180,6 +180,9 @@ pub fn usage_sentence(error: &UsageError, slash: Surface<'_>) -> String {
         UsageError::Mixed { line } => several::mixed(slash, line),
         UsageError::CustomerMissing { line } => several::customer_missing(slash, line),
         UsageError::BadCustomer { name, instead } => several::bad_customer(name, instead.as_deref(), slash),
+        UsageError::CustomerOrServices { name, line, several } => {
+            several::customer_or_services(name, line, several, slash)
+        }
         UsageError::CustomerUnused { customer, pattern, instead } => {
             several::customer_unused(customer, pattern, instead, slash)
         }
@@ -213,7 +216,7 @@ fn unclear(line: &str, several: bool, slash: Surface<'_>) -> String {
 /// A word where the schema stands that is rather something else.
 fn doubtful(word: &str, what: &Doubt, quoted: &str, slash: Surface<'_>) -> String {
     let both = match what {
-        Doubt::Service { both: Some(both), .. } => format!(" For both services: {slash} {both}"),
+        Doubt::Service { both: Some(both), .. } => format!("\nFor both services: {slash} {both}"),
         _ => String::new(),
     };
     let what = match what {

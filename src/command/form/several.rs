@@ -117,6 +117,7 @@ fn field_of(error: &UsageError, picked: Picked<'_>) -> Field {
         }
         UsageError::CustomerMissing { .. }
         | UsageError::BadCustomer { .. }
+        | UsageError::CustomerOrServices { .. }
         | UsageError::CustomerUnused { .. }
         | UsageError::OneSchema { .. }
         | UsageError::Misnamed { by_customer: true, .. } => Field::Customer,

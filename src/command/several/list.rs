@@ -19,7 +19,7 @@ const BETWEEN: [char; 5] = ['/', '+', '|', '&', '\u{FF0F}'];
 const AND: [&str; 2] = ["and", "&"];
 /// Parts of a list that are looked up, each of which takes a search of the catalogue: more than twice as many
 /// as one command takes. Of the others only their number counts.
-const LOOKED_UP: usize = 50;
+pub(super) const LOOKED_UP: usize = 50;
 /// Words of a text that may be a service's name; the longest name in the built-in table has eight.
 pub(in crate::command) const NAME_WORDS: usize = 15;
 /// Words of a text in which other marks than commas are looked for, since each takes look-ups.
@@ -57,7 +57,11 @@ pub(super) fn read<'a>(words: &[&'a str], catalog: &Catalog, bundles: &'a Bundle
     if parts.len() < 2 {
         return None;
     }
-    let parts: Vec<_> = parts.into_iter().flat_map(|part| spelt_out(part, catalog, bundles)).collect();
+    let parts = parts
+        .into_iter()
+        .enumerate()
+        .flat_map(|(at, part)| if at < LOOKED_UP { spelt_out(part, catalog, bundles) } else { vec![part] });
+    let parts: Vec<_> = parts.collect();
     let looked_up = parts.iter().take(LOOKED_UP).map(|part| Item::of(part, catalog));
     let others = parts.iter().skip(LOOKED_UP).map(|part| Item::unknown(part));
     let mut items: Vec<_> = looked_up.chain(others).collect();

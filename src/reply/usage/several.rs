@@ -28,15 +28,26 @@ pub(super) fn customer_missing(slash: Surface<'_>, line: &str) -> String {
 }
 
 pub(super) fn bad_customer(name: &BadName, instead: Option<&str>, slash: Surface<'_>) -> String {
-    let (typed, faults) = (cut(&name.typed, 40), name_faults(name));
     let one_word = name.nearest.as_ref().filter(|_| name.typed.contains(' '));
     let line = match (instead, one_word) {
-        (Some(instead), _) => format!(" Try: {slash} {instead}"),
-        (None, Some(word)) => format!(" One message is for one customer; if that's one, write it as {word}."),
+        (_, Some(word)) => format!(" One message is for one customer; if that's one, write it as {word}."),
+        (Some(instead), None) => format!(" Try: {slash} {instead}"),
         (None, None) => String::new(),
     };
+    no_customer(name) + &line
+}
+
+pub(super) fn customer_or_services(name: &BadName, line: &str, several: &str, slash: Surface<'_>) -> String {
+    let said = no_customer(name);
     format!(
-        "“{typed}” can't be used as a customer name, because schema names start with it: {faults} (use a–z, 0–9 and _).{line}"
+        "{said} If it's one customer: {slash} {line}\nIf some of it is services, put commas between them: {slash} {several}"
+    )
+}
+
+fn no_customer(name: &BadName) -> String {
+    let (typed, faults) = (cut(&name.typed, 40), name_faults(name));
+    format!(
+        "“{typed}” can't be used as a customer name, because schema names start with it: {faults} (use a–z, 0–9 and _)."
     )
 }
 

@@ -82,6 +82,14 @@ pub(super) fn errors(long: &Lengths, service: &Service) -> Option<Vec<(&'static 
             },
         ),
         (
+            "several-customer-or-services",
+            UsageError::CustomerOrServices {
+                name: bad("Harvest Foods", "Ümlaut ", 4000)?,
+                line: with(&long.text("harvest_foods", "c", 63)),
+                several: format!("{services}, harvest {}{to}", long.text("foods", "c", 63)),
+            },
+        ),
+        (
             "several-customer-unused",
             UsageError::CustomerUnused {
                 customer: customer.clone(),
