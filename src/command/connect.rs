@@ -193,7 +193,7 @@ pub(super) struct Found {
 
 /// The service that a text names, by whatever name.
 pub(super) fn found(typed: &str, catalog: &Catalog) -> Option<Found> {
-    match catalog.resolve(typed) {
+    match catalog.known(typed)? {
         Resolution::Exact(service) | Resolution::Named(service) => Some(Found { service, retired: None }),
         Resolution::Retired { typed, successor } => {
             Some(Found { service: successor, retired: Some(echo(&typed)) })

@@ -287,9 +287,9 @@ impl Catalog {
     /// What to put behind the id of a service that is not here, in brackets: what it is called by now, or
     /// the id of which it is the name. Empty if nobody can know.
     pub fn hint(&self, unknown: &ServiceId) -> String {
-        match self.resolve(unknown.as_str()) {
-            Resolution::Retired { successor, .. } => format!(" (it is now called {})", successor.id),
-            Resolution::Named(meant) => format!(" (its id is {})", meant.id),
+        match self.known(unknown.as_str()) {
+            Some(Resolution::Retired { successor, .. }) => format!(" (it is now called {})", successor.id),
+            Some(Resolution::Named(meant)) => format!(" (its id is {})", meant.id),
             _ => String::new(),
         }
     }
@@ -324,21 +324,23 @@ impl Catalog {
     ///
     /// Only `adwords` and `google_adwords` are ever replaced, and not where Fivetran lists them.
     pub fn resolve(&self, typed: &str) -> Resolution {
-        let found = self.find(typed.trim());
-        found.unwrap_or_else(|| Resolution::Unknown { suggestions: suggest::nearest(self, typed.trim()) })
+        let known = self.known(typed);
+        known.unwrap_or_else(|| Resolution::Unknown { suggestions: suggest::nearest(self, typed.trim()) })
     }
 
     /// The service that `typed` names, by whatever name. Other than [`Catalog::resolve`], it guesses nothing,
     /// which takes long.
     pub fn named(&self, typed: &str) -> Option<Service> {
-        match self.find(typed.trim())? {
+        match self.known(typed)? {
             Resolution::Exact(service) | Resolution::Named(service) => Some(service),
             Resolution::Retired { successor, .. } => Some(successor),
             Resolution::Unknown { .. } => None,
         }
     }
 
-    fn find(&self, typed: &str) -> Option<Resolution> {
+    /// What `typed` stands for, unless that is unknown; nothing is guessed.
+    pub fn known(&self, typed: &str) -> Option<Resolution> {
+        let typed = typed.trim();
         if let Some(service) = self.get(&typed.to_ascii_lowercase()) {
             return Some(Resolution::Exact(service.clone()));
         }

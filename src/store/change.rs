@@ -267,12 +267,18 @@ async fn commit(
         return Ok(jobs.iter().map(done).collect());
     }
     let (changed, recorded) = on!(pool, db => {
-        let done = commit_on(&mut *db, jobs, &changes, last, sql).await;
-        if done.is_err() {
-            // Where there is nothing left to undo, it is refused.
-            let _ = sqlx::query("ROLLBACK").execute(&mut *db).await;
+        let mut done = at_once(&mut *db, jobs, &changes, last, sql).await;
+        // Something does not stand as it did. What does is done all the same.
+        if done.as_ref().map_or_else(StoreError::proves_nothing_done, Option::is_none) {
+            if done.is_err() {
+                undo(&mut *db).await;
+            }
+            done = one_by_one(&mut *db, jobs, &changes, last, sql).await.map(Some);
         }
-        done
+        if done.is_err() {
+            undo(&mut *db).await;
+        }
+        done.map(Option::unwrap_or_default)
     })?;
     let done = |job: &Job| Done {
         changed: job.change.as_ref().is_none_or(|rows| {
@@ -287,22 +293,64 @@ async fn commit(
 /// The names of the connections that a commit has changed, and the commands whose progress it has recorded.
 type Committed = (HashSet<(String, String)>, HashSet<String>);
 
-/// Commits what was asked for on one connection. After an error it may be left within a transaction.
-async fn commit_on(
+/// Ends a transaction that has failed. By hand, as it is begun: after a full disk SQLite has ended it itself,
+/// which the driver would not notice, and everything after it would go into one that nobody ever commits.
+async fn undo(db: &mut impl Together) {
+    // Where there is nothing left to undo, it is refused.
+    let _ = db.together(vec![Step::bare("ROLLBACK")]).await;
+}
+
+/// Commits all that was asked for, or nothing, as if everything still stood as it did when that was judged: it
+/// nearly always does, and then the database is asked once. None where this engine can't tell in time.
+async fn at_once<Db: Together>(
+    db: &mut Db,
+    jobs: &[Job],
+    changes: &[&Rows],
+    last: &mut i64,
+    sql: &'static Statements,
+) -> Result<Option<Committed>, StoreError> {
+    let progress: Vec<_> = jobs.iter().filter_map(|job| job.progress.as_ref()).collect();
+    let (Some(all_changed), Some(all_recorded)) =
+        (Db::if_changed(changes.len()), Db::if_changed(progress.len()))
+    else {
+        return Ok(None);
+    };
+    let mut steps = vec![Step::bare("BEGIN")];
+    if !changes.is_empty() {
+        steps.extend([change(changes, sql)?, all_changed]);
+        what_follows(changes, &mut steps, sql)?;
+    }
+    if !progress.is_empty() {
+        steps.extend([Step::of(sql.record, json(&progress)?), all_recorded]);
+    }
+    let lines: Vec<_> = jobs.iter().filter_map(|job| job.line.as_ref()).collect();
+    if !lines.is_empty() {
+        let rows: Vec<_> = lines.into_iter().map(|line| line.row(last)).collect();
+        steps.push(Step::of(sql.keep_lines, json(&rows)?));
+    }
+    steps.push(Step::bare("COMMIT"));
+    db.together(steps).await?;
+    let key = |rows: &&Rows| {
+        let (group_id, name) = rows.key();
+        (group_id.to_owned(), name.to_owned())
+    };
+    let recorded = progress.into_iter().map(|row| row.id.clone()).collect();
+    Ok(Some((changes.iter().map(key).collect(), recorded)))
+}
+
+/// Commits of what was asked for whatever still may be, on one connection. After an error it may be left within
+/// a transaction.
+async fn one_by_one(
     db: &mut impl Together,
     jobs: &[Job],
     changes: &[&Rows],
     last: &mut i64,
     sql: &'static Statements,
 ) -> Result<Committed, StoreError> {
-    let statements = &sql.connections;
     let mut changed = HashSet::new();
-    // By hand: after a full disk SQLite has ended the transaction itself, which the driver would not
-    // notice, and everything after it would go into one that nobody ever commits.
     let mut steps = vec![Step::bare("BEGIN")];
     if !changes.is_empty() {
-        let connections = json(&changes.iter().map(|change| &change.connection).collect::<Vec<_>>())?;
-        steps.push(Step::of(statements.change, connections));
+        steps.push(change(changes, sql)?);
         // What follows is only of those that it changes.
         for row in db.together(std::mem::take(&mut steps)).await? {
             if let Ok([group_id, name]) = <[String; 2]>::try_from(row) {
@@ -315,6 +363,43 @@ async fn commit_on(
         changed.contains(&(group_id.to_owned(), name.to_owned()))
     };
     let done: Vec<_> = changes.iter().copied().filter(|rows| is_changed(rows)).collect();
+    what_follows(&done, &mut steps, sql)?;
+    let progress: Vec<_> = jobs
+        .iter()
+        .filter(|job| job.change.as_ref().is_none_or(&is_changed))
+        .filter_map(|job| job.progress.as_ref())
+        .collect();
+    if !progress.is_empty() {
+        steps.push(Step::of(sql.record, json(&progress)?));
+    }
+    let mut recorded = HashSet::new();
+    if jobs.iter().any(|job| job.line.is_some()) {
+        recorded.extend(db.together(std::mem::take(&mut steps)).await?.into_iter().flatten());
+        // Of what is so by this commit, and of nothing else.
+        let is_so = |job: &&Job| {
+            job.change.as_ref().is_none_or(&is_changed)
+                && job.progress.as_ref().is_none_or(|row| recorded.contains(&row.id))
+        };
+        let lines: Vec<_> = jobs.iter().filter(is_so).filter_map(|job| job.line.as_ref()).collect();
+        if !lines.is_empty() {
+            let rows: Vec<_> = lines.into_iter().map(|line| line.row(last)).collect();
+            steps.push(Step::of(sql.keep_lines, json(&rows)?));
+        }
+    }
+    steps.push(Step::bare("COMMIT"));
+    recorded.extend(db.together(steps).await?.into_iter().flatten());
+    Ok((changed, recorded))
+}
+
+/// What becomes of connections.
+fn change(changes: &[&Rows], sql: &'static Statements) -> Result<Step, StoreError> {
+    let rows = json(&changes.iter().map(|change| &change.connection).collect::<Vec<_>>())?;
+    Ok(Step::of(sql.connections.change, rows))
+}
+
+/// What goes with that into one commit.
+fn what_follows(done: &[&Rows], steps: &mut Vec<Step>, sql: &'static Statements) -> Result<(), StoreError> {
+    let statements = &sql.connections;
     let now = done.iter().map(|rows| rows.now).max().unwrap_or_default();
     let new: Vec<_> = done.iter().filter_map(|rows| rows.new.as_ref()).collect();
     if !new.is_empty() {
@@ -342,32 +427,7 @@ async fn commit_on(
     if !groups.is_empty() {
         steps.push(Step::of(statements.sweep_groups, json(&groups)?));
     }
-    let progress: Vec<_> = jobs
-        .iter()
-        .filter(|job| job.change.as_ref().is_none_or(&is_changed))
-        .filter_map(|job| job.progress.as_ref())
-        .collect();
-    if !progress.is_empty() {
-        steps.push(Step::of(sql.record, json(&progress)?));
-    }
-    let mut returned = Vec::new();
-    if jobs.iter().any(|job| job.line.is_some()) {
-        returned = db.together(std::mem::take(&mut steps)).await?;
-        // Of what is so by this commit, and of nothing else.
-        let is_recorded = |id: &String| returned.iter().flatten().any(|recorded| recorded == id);
-        let is_so = |job: &&Job| {
-            job.change.as_ref().is_none_or(&is_changed)
-                && job.progress.as_ref().is_none_or(|row| is_recorded(&row.id))
-        };
-        let lines: Vec<_> = jobs.iter().filter(is_so).filter_map(|job| job.line.as_ref()).collect();
-        if !lines.is_empty() {
-            let rows: Vec<_> = lines.into_iter().map(|line| line.row(last)).collect();
-            steps.push(Step::of(sql.keep_lines, json(&rows)?));
-        }
-    }
-    steps.push(Step::bare("COMMIT"));
-    returned.append(&mut db.together(steps).await?);
-    Ok((changed, returned.into_iter().flatten().collect()))
+    Ok(())
 }
 
 async fn record(

@@ -10,27 +10,32 @@ use sqlx::{AssertSqlSafe, PgConnection, Row as _, SqliteConnection};
 
 use super::StoreError;
 
-/// A statement with what it binds: `$1` is a list of rows, `$2` the time.
+/// Fails unless the statement before it has changed `$1` rows; nothing after it is done then. What it is that
+/// fails must not be known before: a constant would be tried first.
+const UNLESS_CHANGED: &str =
+    "SELECT 1 WHERE json(CASE WHEN changes() = $1 THEN 'null' ELSE 'other rows' END) IS NULL";
+
+/// A statement with what it binds: `$1` is a list of rows, and what comes next a number.
 pub(super) struct Step {
     sql: &'static str,
     rows: Option<String>,
-    now: Option<i64>,
+    number: Option<i64>,
 }
 
 impl Step {
     /// One that binds nothing.
     pub(super) fn bare(sql: &'static str) -> Self {
-        Self { sql, rows: None, now: None }
+        Self { sql, rows: None, number: None }
     }
 
     /// One with rows, as JSON.
     pub(super) fn of(sql: &'static str, rows: String) -> Self {
-        Self { sql, rows: Some(rows), now: None }
+        Self { sql, rows: Some(rows), number: None }
     }
 
     /// One with rows and the time, in ms since 1970.
     pub(super) fn at(sql: &'static str, rows: String, now: i64) -> Self {
-        Self { sql, rows: Some(rows), now: Some(now) }
+        Self { sql, rows: Some(rows), number: Some(now) }
     }
 }
 
@@ -45,6 +50,10 @@ pub(super) trait Together {
     /// # Errors
     /// Of the one that failed; those before it were done.
     fn together(&mut self, steps: Vec<Step>) -> impl Future<Output = Result<Returned, StoreError>> + Send;
+
+    /// A statement that fails unless the one before it has changed so many rows; none where nothing would be
+    /// saved by that.
+    fn if_changed(rows: usize) -> Option<Step>;
 }
 
 impl Together for SqliteConnection {
@@ -54,39 +63,47 @@ impl Together for SqliteConnection {
         for step in &steps {
             renumber(step.sql, bound, &mut text);
             text.push(';');
-            bound += usize::from(step.rows.is_some()) + usize::from(step.now.is_some());
+            bound += usize::from(step.rows.is_some()) + usize::from(step.number.is_some());
         }
         // Ours, put together, with other numbers.
         let mut query = sqlx::query(AssertSqlSafe(text));
-        for Step { rows, now, .. } in steps {
+        for Step { rows, number, .. } in steps {
             if let Some(rows) = rows {
                 query = query.bind(rows);
             }
-            if let Some(now) = now {
-                query = query.bind(now);
+            if let Some(number) = number {
+                query = query.bind(number);
             }
         }
         let rows = query.fetch_all(self).await?;
         rows.iter().map(|row| (0..row.len()).map(|at| Ok(row.try_get(at)?)).collect()).collect()
+    }
+
+    fn if_changed(rows: usize) -> Option<Step> {
+        Some(Step { sql: UNLESS_CHANGED, rows: None, number: Some(i64::try_from(rows).ok()?) })
     }
 }
 
 impl Together for PgConnection {
     async fn together(&mut self, steps: Vec<Step>) -> Result<Returned, StoreError> {
         let mut returned = Vec::new();
-        for Step { sql, rows, now } in steps {
+        for Step { sql, rows, number } in steps {
             let mut query = sqlx::query(sql);
             if let Some(rows) = rows {
                 query = query.bind(rows);
             }
-            if let Some(now) = now {
-                query = query.bind(now);
+            if let Some(number) = number {
+                query = query.bind(number);
             }
             for row in query.fetch_all(&mut *self).await? {
                 returned.push((0..row.len()).map(|at| row.try_get(at)).collect::<Result<_, _>>()?);
             }
         }
         Ok(returned)
+    }
+
+    fn if_changed(_: usize) -> Option<Step> {
+        None
     }
 }
 
@@ -154,5 +171,29 @@ mod tests {
         assert!(db.together(twice).await.is_err());
         db.together(vec![Step::bare("ROLLBACK")]).await.expect("it was not ended");
         assert_eq!(db.together(vec![Step::bare(ALL)]).await.unwrap(), Returned::new());
+    }
+
+    #[tokio::test]
+    async fn what_changes_other_rows_than_it_should_is_not_committed() {
+        let mut db = table().await;
+        for (put, changes, is_done) in [(["a", "b"], 2, true), (["c", "d"], 1, false), (["e", "f"], 3, false)]
+        {
+            let steps = vec![
+                Step::bare("BEGIN"),
+                Step::at(PUT, rows(&put), 1),
+                SqliteConnection::if_changed(changes).unwrap(),
+                Step::bare("COMMIT"),
+            ];
+            let done = db.together(steps).await;
+            assert_eq!(done.is_ok(), is_done, "{put:?}: {done:?}");
+            assert!(done.is_err() || done.unwrap().is_empty());
+            let undone = db.together(vec![Step::bare("ROLLBACK")]).await;
+            assert_eq!(undone.is_err(), is_done);
+        }
+        let mut all = db.together(vec![Step::bare(ALL)]).await.unwrap();
+        assert_eq!(all.drain(..).map(|row| row[0].clone()).collect::<Vec<_>>(), ["a", "b"]);
+        // With what it returns, as ours do.
+        let taken = vec![Step::of(TAKE, rows(&["a", "x"])), SqliteConnection::if_changed(1).unwrap()];
+        assert_eq!(db.together(taken).await.unwrap(), [["a"]]);
     }
 }

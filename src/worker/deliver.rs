@@ -87,6 +87,13 @@ pub(super) struct Tried {
     pub(super) tries: u32,
 }
 
+impl Tried {
+    /// Whether nothing has failed yet.
+    pub(super) fn is_none(self) -> bool {
+        !self.unclear && self.tries == 0
+    }
+}
+
 impl Delivery {
     /// Whether there is a bot token.
     #[must_use]
@@ -377,9 +384,12 @@ pub(super) fn failure(error: PostError) -> PostFailure {
 
 /// What a post that did not arrive means for the command: an earlier one may have.
 pub(super) fn not_posted(job: Job<'_>, change: &Change, error: PostError) -> Outcome {
-    let unclear = change.connection.posting.as_ref().is_some_and(|posting| posting.unclear);
+    // One that this very command posted, by a process that slept over its lease, is there where nobody can edit it.
+    let may_stand = change.connection.posting.as_ref().is_some_and(|posting| {
+        posting.unclear || posting.before.as_ref().is_some_and(|before| before.id == job.claimed.id)
+    });
     match failed(job.claimed, error) {
-        Outcome::PostFailed(PostFailure::Refused(_)) if unclear => {
+        Outcome::PostFailed(PostFailure::Refused(_)) if may_stand => {
             Outcome::PostFailed(PostFailure::Unconfirmed)
         }
         outcome => outcome,

@@ -18,6 +18,7 @@ const PAUSE: i64 = 50;
 
 pub(super) struct Posting {
     pub(super) connection: String,
+    pub(super) existed: bool,
     pub(super) purpose: Option<life::Purpose>,
     pub(super) card: usize,
     /// `Tried`: whether a try was not answered, and how much has failed.
@@ -53,10 +54,12 @@ enum Asked {
 }
 
 /// `deliver::not_posted`.
-fn not_posted(change: &Change, failure: PostFailure) -> Outcome {
-    let unclear = change.connection.posting.as_ref().is_some_and(|posting| posting.unclear);
+fn not_posted(job: &Job, change: &Change, failure: PostFailure) -> Outcome {
+    let may_stand = change.connection.posting.as_ref().is_some_and(|posting| {
+        posting.unclear || posting.before.as_ref().is_some_and(|before| before.id == job.id())
+    });
     Outcome::PostFailed(match failure {
-        PostFailure::Refused(_) if unclear => PostFailure::Unconfirmed,
+        PostFailure::Refused(_) if may_stand => PostFailure::Unconfirmed,
         failure => failure,
     })
 }
@@ -115,7 +118,7 @@ impl Bot {
                     }
                     match (held, is_out_of_reach(&error)) {
                         (Some(held), true) => self.give_up_place(&held).await,
-                        _ => return Delivered::Not(not_posted(&change, error)),
+                        _ => return Delivered::Not(not_posted(job, &change, error)),
                     }
                 }
             }
@@ -124,13 +127,15 @@ impl Bot {
 
     /// `Links::ask`.
     async fn ask(&self, job: &Job, posting: &Posting, record: &mut Option<Record>) -> Asked {
+        let (unclear, tries) = posting.tried;
+        let mut is_new = !posting.existed && !unclear && tries == 0 && job.work.intent() == Intent::Connect;
         for _ in 0..JUDGEMENTS {
             if !self.holds_for(job.hand, CALL_TIMEOUT * 2) {
                 return Asked::Not(Outcome::Postponed);
             }
-            match self.judge(job, posting, record).await {
+            match self.judge(job, posting, record, is_new).await {
                 Ok(Some(asked)) => return asked,
-                Ok(None) => {}
+                Ok(None) => is_new = false,
                 Err(StoreError) => return Asked::Not(Outcome::Postponed),
             }
         }
@@ -143,9 +148,10 @@ impl Bot {
         job: &Job,
         posting: &Posting,
         record: &mut Option<Record>,
+        is_new: bool,
     ) -> Result<Option<Asked>, StoreError> {
         let now = self.now();
-        let stored = self.connection(job.name).await?;
+        let stored = if is_new { None } else { self.connection(job.name).await? };
         let waits = !self.world().store.has(Fault::NotTakenBack);
         let behind = stored.as_ref().is_some_and(|stored| stored.behind) && waits;
         let (expires_at, edits, web_api) = {

@@ -94,7 +94,7 @@ impl Bot {
                     }
                     Outcome::Company(Box::pin(self.company(&job)).await)
                 }
-                Act::Deliver(Message::Link { connection, purpose, card, .. }) => {
+                Act::Deliver(Message::Link { connection, existed, purpose, card }) => {
                     self.settle_note(&mut note).await;
                     let mut record = record;
                     match Box::pin(self.joining(&job, &connection, &mut record)).await {
@@ -117,7 +117,7 @@ impl Bot {
                         }
                     }
                     let tried = (journal.is_unanswered(), journal.progress().tries);
-                    let posting = Posting { connection, purpose, card, tried };
+                    let posting = Posting { connection, existed, purpose, card, tried };
                     self.permit().await;
                     if let Work::Open { link, .. } = &*job.work {
                         if !self.record(&job, record).await {

@@ -13,7 +13,7 @@ use crate::outbound::CALL_TIMEOUT;
 use crate::outbox::Shown;
 use crate::reply::Audience;
 use crate::store::{ClaimedMessage, MessageWrite, StoreError, Written};
-use crate::work::Work;
+use crate::work::{Intent, Work};
 
 /// A link that may be posted.
 pub(super) struct Allowed {
@@ -38,14 +38,17 @@ impl Links {
         posting: &Posting<'_>,
         record: &mut Option<Record>,
     ) -> Asked {
+        // Nothing is known here of a connection that this command has just made, unless something has happened
+        // since. Then what is judged by that does not get on disk, and is judged again.
+        let mut is_new = !posting.existed && posting.tried.is_none() && job.work.intent() == Intent::Connect;
         for _ in 0..JUDGEMENTS {
             // After every wait: whoever was stopped in between must not go on as if nothing was.
             if !self.store.holds_for(job.claimed, CALL_TIMEOUT * 2) {
                 return Asked::Not(Outcome::Postponed);
             }
-            match self.judge(job, posting, record).await {
+            match self.judge(job, posting, record, is_new).await {
                 Ok(Some(asked)) => return asked,
-                Ok(None) => {}
+                Ok(None) => is_new = false,
                 Err(error) => {
                     tracing::warn!(command = job.claimed.id, %error, "could not prepare a link");
                     return Asked::Not(Outcome::Postponed);
@@ -55,16 +58,18 @@ impl Links {
         Asked::Not(Outcome::Postponed)
     }
 
-    /// One judgement; `None`: things have changed meanwhile, judge again.
+    /// One judgement; `None`: things have changed meanwhile, judge again. `is_new`: nothing is known of the
+    /// connection.
     async fn judge(
         &self,
         job: Job<'_>,
         posting: &Posting<'_>,
         record: &mut Option<Record>,
+        is_new: bool,
     ) -> Result<Option<Asked>, StoreError> {
         let (claimed, request) = (job.claimed, job.work.request());
         let now = self.delivery.clock.now();
-        let stored = self.store.connection(&request.key()).await?;
+        let stored = if is_new { None } else { self.store.connection(&request.key()).await? };
         let behind = stored.as_ref().is_some_and(|stored| stored.behind);
         let ask = Ask {
             command: &claimed.id,
