@@ -110,7 +110,7 @@ async fn what_comes_too_late_has_a_message_of_its_own_on_postgres() {
 async fn survives(engine: Engine, point: &str) {
     let scene = Scene::new(engine).await;
     let program = scene.program.clone();
-    let program = program.with("LEASE_SECONDS", if matches!(engine, Engine::Sqlite) { "600" } else { "1" });
+    let program = program.with("LEASE_SECONDS", if matches!(engine, Engine::Sqlite) { "600" } else { "4" });
     let mut process = program.clone().with("CRASH_AT", point).with("CRASH_BY", "kill").start().await;
     scene.begin(&process).await;
     let _ = process.try_to_send(&scene.outside.slack, CHANNEL, "stripe").await;
@@ -144,7 +144,7 @@ async fn what_joins_survives_a_kill_on_postgres() {
 async fn is_not_asked_about_again(engine: Engine) {
     let scene = Scene::new(engine).await;
     let program = scene.program.clone();
-    let program = program.with("LEASE_SECONDS", if matches!(engine, Engine::Sqlite) { "600" } else { "1" });
+    let program = program.with("LEASE_SECONDS", if matches!(engine, Engine::Sqlite) { "600" } else { "4" });
     let mut process =
         program.clone().with("CRASH_AT", "add: recorded").with("CRASH_BY", "kill").start().await;
     scene.begin(&process).await;
