@@ -95,11 +95,21 @@ impl Source {
         })
     }
 
+    /// Whether it is being made, for the first time or after it was cancelled or removed.
+    #[must_use]
+    pub fn is_being_made(&self) -> bool {
+        self.under_way && !self.stands()
+    }
+
     /// Whether it is one of those that the customer is asked for, or was.
     #[must_use]
     pub fn counts(&self) -> bool {
+        self.under_way || self.stands()
+    }
+
+    fn stands(&self) -> bool {
         let is_over = |state| matches!(state, State::Cancelled | State::Gone | State::Unposted);
-        self.link.as_ref().map_or(self.under_way, |link| !is_over(link.state))
+        self.link.as_ref().is_some_and(|link| !is_over(link.state))
     }
 }
 
@@ -250,6 +260,18 @@ mod tests {
     }
 
     #[test]
+    fn what_was_cancelled_counts_again_while_it_is_made_again() {
+        let cancelled = |under_way| Source { under_way, ..linked("a", "cancelled") };
+        let read = |source: Source| {
+            let onboarding = onboarding(vec![source, linked("b", "connected")], true);
+            (onboarding.progress(), onboarding.is_done(), onboarding.sources[0].is_being_made())
+        };
+        assert_eq!(read(cancelled(false)), ((1, 1), true, false));
+        assert_eq!(read(cancelled(true)), ((1, 2), false, true));
+        assert_eq!(read(Source { under_way: true, ..linked("a", "waiting") }), ((1, 2), false, false));
+    }
+
+    #[test]
     fn what_waits_after_the_one_that_was_finished_is_next_and_then_what_was_passed_over() {
         let following = |sources: Vec<Source>| {
             let onboarding = onboarding(sources, true);
@@ -265,6 +287,7 @@ mod tests {
             // It asks its customer: nothing is known of what is wrong.
             (vec![linked("a", "gone"), b(), linked("c", "broken")], "c"),
             (vec![linked("a", "lapsed"), b(), source(true)], "Later"),
+            (vec![b(), Source { under_way: true, ..linked("c", "cancelled") }], "Later"),
             (vec![linked("a", "replaced"), b(), source(false)], "a"),
             (vec![b()], "Done"),
         ] {

@@ -139,7 +139,7 @@ fn left(onboarding: &Onboarding, now: Timestamp) -> impl Iterator<Item = &Source
         link.watch_until().is_some_and(|until| until > now) && !link.is_only_to_reauthorise()
     };
     let sources = onboarding.sources.iter().filter(|source| source.counts() && !source.is_connected());
-    sources.filter(move |source| source.link.as_ref().is_none_or(is_open))
+    sources.filter(move |source| source.is_being_made() || source.link.as_ref().is_none_or(is_open))
 }
 
 fn rest(more: More) -> Option<Mrkdwn> {

@@ -180,11 +180,7 @@ fn together(onboarding: &Onboarding, whose: Whose, site: Option<&Url>) -> SlackB
     let state = unfinished.first().map_or(finished, |source| stands(source));
     let said = Mrkdwn::default().raw(mark(state)).raw(" ");
     let said = said.bold(&cut(onboarding.customer.as_deref().unwrap_or("Several sources"), 100));
-    let said = match onboarding.progress() {
-        // What was cancelled is being set up again.
-        (_, 0) if !unfinished.is_empty() => said,
-        _ => said.raw(": ").raw(&progress(onboarding)),
-    };
+    let said = said.raw(": ").raw(&progress(onboarding));
     let since = onboarding.done_at.filter(|_| unfinished.is_empty());
     let mut said = said.raw(&since.map(|at| format!(" · since {}", local_time(at))).unwrap_or_default());
     for (place, alike) in unfinished.chunk_by(|one, other| words(one) == words(other)).enumerate() {
@@ -221,7 +217,7 @@ fn together(onboarding: &Onboarding, whose: Whose, site: Option<&Url>) -> SlackB
 fn unfinished(onboarding: &Onboarding) -> Vec<&Source> {
     let is_left = |source: &&Source| {
         let works = matches!(stands(source), State::Connected | State::Lapsed);
-        !works && (source.counts() || source.under_way)
+        !works && source.counts()
     };
     let mut left: Vec<_> = onboarding.sources.iter().filter(is_left).collect();
     // The order of the message among those of which the same is to be said.
@@ -231,7 +227,7 @@ fn unfinished(onboarding: &Onboarding) -> Vec<&Source> {
 
 /// Whether it is being set up, for the first time or after it was cancelled or removed.
 fn is_set_up(source: &Source) -> bool {
-    source.link.is_none() || (source.under_way && !source.counts())
+    source.link.is_none() || source.is_being_made()
 }
 
 /// How a source stands. One that is being set up waits, and so does one that was to get a link of its own which

@@ -146,7 +146,7 @@ fn span(took: SignedDuration) -> String {
 fn line(source: &Source) -> SlackBlock {
     let name = cut(&source.service_name, NAME_LIMIT);
     let said = Mrkdwn::default();
-    let Some(link) = &source.link else {
+    let Some(link) = source.link.as_ref().filter(|_| !source.is_being_made()) else {
         return said.raw(":hourglass_flowing_sand: ").bold(&name).raw(" is being set up …").section();
     };
     let (said, label) = match link.state {

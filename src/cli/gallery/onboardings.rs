@@ -25,6 +25,10 @@ impl Gallery<'_> {
             let all = self.sample.several.onboard.sources.len();
             self.message(name, onboarding::message(&self.onboarding(states, all)));
         }
+        // One that was cancelled is being made again.
+        let mut again = self.onboarding(&[Some(Cancelled), Some(Connected)], 2);
+        again.sources.iter_mut().take(1).for_each(|source| source.under_way = true);
+        self.message("onboarding-again", onboarding::message(&again));
         let many = self.onboarding(&[Some(Connected), Some(Waiting)], MANY);
         self.message("onboarding-many", onboarding::message(&many));
         let all = self.sample.several.onboard.sources.len();
