@@ -181,7 +181,7 @@ impl App {
         let telling = config.slack.audit_channel.and_then(|channel| parts.tell(channel));
         let unasked = parts.unasked(&config.destinations);
         let outbox = parts.outbox(unasked.clone());
-        let worker = parts.start_worker(Arc::clone(&outbox), fresh);
+        let worker = parts.start_worker(Arc::clone(&outbox), Arc::clone(&unasked), fresh);
         let editing = outbox::start(Arc::clone(&outbox), parts.failed.clone());
         let watcher = parts.watcher(unasked);
         let watching = watch::start(Arc::clone(&watcher), parts.failed.clone());

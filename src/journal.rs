@@ -65,7 +65,8 @@ pub struct Terms {
     pub web_api: bool,
     /// What is wanted.
     pub intent: Intent,
-    /// Whether it matters who else is in the channel, so that it is seen before anything is made.
+    /// Whether it matters who else is in the channel, so that it is seen before anything is made; of a
+    /// renewal, whether nobody has asked for what it renews.
     pub for_few: bool,
     /// For how long what was sent without an answer may yet be done: [`GRACE`].
     pub grace: SignedDuration,
@@ -241,6 +242,7 @@ impl<C> Journal<C> {
             }
             Outcome::Vanished => self.vanished(now),
             Outcome::Superseded => self.tell(Problem::Superseded, now),
+            Outcome::NotHere => self.tell(Problem::NotHere, now),
             Outcome::Cancelled => self.tell(Notice::Cancelled, now),
             Outcome::SyncBegun => self.tell(Notice::SyncBegun, now),
             Outcome::SyncRunning => self.tell(Notice::SyncRunning, now),
@@ -258,19 +260,27 @@ impl<C> Journal<C> {
         let creates = matches!(self.terms.intent, Intent::Connect | Intent::Print);
         match self.progress.stage {
             Stage::Create if self.unseen.is_some() => Due::Company,
+            // It begins here, and of what nobody asked for a link is no matter of course.
+            Stage::Deliver { .. } if self.unseen.is_some() && self.terms.intent == Intent::Renew => {
+                Due::Company
+            }
             Stage::Create if creates && self.maybe_sent.is_none() => Due::Create,
             _ => Due::Look,
         }
     }
 
     /// A person is asked before a link goes where several other organisations can use it. Where Slack does
-    /// not say, after a few looks, it goes there unasked: every command comes to its end.
+    /// not say, after a few looks, it goes there unasked: every command comes to its end. Only where nobody
+    /// has asked for the connection, whoever pressed is told that instead.
     fn company(&mut self, company: Company, now: Timestamp) -> Next {
         match (company, self.unseen) {
             (Company::Many(others), _) => return self.tell(Problem::Shared(others), now),
             (Company::Untold, Some(looks)) if looks + 1 < COMPANY_LOOKS => {
                 self.unseen = Some(looks + 1);
                 return self.again(Due::Company, now);
+            }
+            (Company::Untold, _) if self.terms.intent == Intent::Renew => {
+                return self.tell(Problem::CompanyUntold, now);
             }
             (Company::Untold | Company::Few | Company::Hidden, _) => {}
         }

@@ -79,7 +79,7 @@ pub struct Outbox {
     /// Slack's Web API, with a bot token.
     pub web_api: Option<WebApi>,
     /// Who knows in which channel what was made elsewhere is brought up, if anything is.
-    pub unasked: Option<Arc<Unasked>>,
+    pub unasked: Arc<Unasked>,
     /// Set when the bot shuts down.
     pub stopping: CancellationToken,
 }

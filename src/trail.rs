@@ -295,7 +295,7 @@ mod tests {
         use crate::work::Confirmed::{No, PostHere, Reauthorise};
         let connect = |confirmed| Work::Connect(Request { confirmed, ..request() });
         let link = || "L".to_owned();
-        let renew = Work::Renew { link: link(), requester: None, request: request() };
+        let renew = Work::Renew { link: link(), requester: None, unasked: false, request: request() };
         let cancel = Work::Cancel { link: link(), request: request() };
         let sync = Work::Sync { link: link(), request: request() };
         let delivered = || over(Ending::Delivered, None);

@@ -1,8 +1,9 @@
 //! What may be said in a channel unasked: that a connection which was made elsewhere has lost its access.
 //!
 //! Owns in which channel that is said, by `CONFIG` and `ALLOWED_CHANNELS` as this process has them, and whether
-//! its company lets it. The watcher asks before it makes a row, the outbox again before the first post: hours
-//! may lie between the two. Must not know how either goes about it.
+//! its company lets it. The watcher asks before it makes a row, the outbox again before the first post, and the
+//! worker once somebody presses the button there: hours may lie between them. Must not know how any of them goes
+//! about it.
 
 use std::collections::{BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,6 +23,8 @@ use crate::permission::Gate;
 /// it again.
 const REMEMBERED: usize = 10_000;
 
+/// Why nothing is said in a channel that was a customer's before.
+pub const MOVED: &str = "its customer's channel is another one by now";
 /// Why nothing is said where a command would be asked first.
 pub const SHARED: &str = "its channel is shared with more than one other organisation";
 
@@ -31,6 +34,8 @@ pub struct Unasked {
     channels: Arc<Channels>,
     catalog: Arc<CurrentCatalog>,
     gate: Arc<Gate>,
+    /// Whether a message can be changed once it stands in a channel, and its link may be seen there.
+    shown: bool,
     /// What the log has been told.
     told: Mutex<HashSet<(String, &'static str)>>,
 }
@@ -45,17 +50,23 @@ pub enum Silent {
 }
 
 impl Unasked {
-    /// By what holds in these destinations; `None` if nothing in any of them is watched.
+    /// By what holds in these destinations. `shown`: whether a message can be changed once it stands in a
+    /// channel, and its link may be seen there; where not, nothing is ever said.
     #[must_use]
     pub fn of(
         destinations: &Destinations,
         channels: Arc<Channels>,
         catalog: Arc<CurrentCatalog>,
         gate: Arc<Gate>,
-    ) -> Option<Self> {
-        let destinations = destinations.clone();
-        let told = Mutex::default();
-        (!destinations.watched.is_empty()).then(|| Self { destinations, channels, catalog, gate, told })
+        shown: bool,
+    ) -> Self {
+        Self { destinations: destinations.clone(), channels, catalog, gate, shown, told: Mutex::default() }
+    }
+
+    /// Whether anything may ever be said.
+    #[must_use]
+    pub fn watches(&self) -> bool {
+        self.shown && !self.destinations.watched.is_empty()
     }
 
     /// The group ids of the destinations that are watched.
@@ -90,9 +101,17 @@ impl Unasked {
         target: &Target,
         group_id: &str,
     ) -> Result<&str, &'static str> {
+        if !self.shown {
+            return Err("links are private, or there is no SLACK_BOT_TOKEN");
+        }
         if !self.watched().contains(group_id) {
             return Err("its destination isn't watched");
         }
+        self.owner_of(service, target, group_id)
+    }
+
+    /// The channel whose customer a connection is, whether or not its destination is watched.
+    fn owner_of(&self, service: &Service, target: &Target, group_id: &str) -> Result<&str, &'static str> {
         let channel_id = match self.channels.owner_of(Named { service, target, group_id }, &self.destinations)
         {
             Owner::Channel(channel_id) => channel_id,
@@ -127,6 +146,22 @@ impl Unasked {
         let request = &link.request;
         let service = self.service(request.service.as_str()).ok_or("its service is unknown")?;
         self.channel_of(&service, &request.target, &request.group_id)
+    }
+
+    /// Whether a link may stand in the channel of such a connection for whoever presses the button there, also
+    /// where its destination is watched no more: what was brought up stays. Takes two seconds at most.
+    ///
+    /// # Errors
+    /// [`Silent`].
+    pub async fn may_be_linked(&self, link: &Link, now: Timestamp) -> Result<(), Silent> {
+        let request = &link.request;
+        let service =
+            self.service(request.service.as_str()).ok_or(Silent::Because("its service is unknown"))?;
+        let owner = self.owner_of(&service, &request.target, &request.group_id).map_err(Silent::Because)?;
+        if owner != link.channel_id {
+            return Err(Silent::Because(MOVED));
+        }
+        self.company_of(owner, now).await
     }
 
     /// The workspace or organisation under which everything is kept, if Slack has ever said.

@@ -160,6 +160,10 @@ pub enum Work {
         /// who can do nothing about whatever keeps a new one away.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         requester: Option<String>,
+        /// Whether its button was pressed in a message that nobody's command has posted: then it is judged
+        /// first whether a link may stand there. Left out of the JSON if not, as in [`Request`].
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        unasked: bool,
         /// What was asked for then.
         #[serde(flatten)]
         request: Request,
@@ -223,6 +227,12 @@ impl Work {
     pub fn is_for_few(&self) -> bool {
         matches!(self, Self::Connect(request)
             if !request.for_all && !request.in_direct_message && request.onboarding.is_none())
+    }
+
+    /// Whether nobody has said at all that a link may stand in its channel: see [`Self::Renew`].
+    #[must_use]
+    pub fn is_unasked(&self) -> bool {
+        matches!(self, Self::Renew { unasked: true, .. })
     }
 
     /// Its name in the log.

@@ -3,6 +3,7 @@
 //! Owns who is at work on what, how many at a time, and that progress is on disk before the action
 //! that it allows. What to do next is [`crate::journal`]'s decision.
 
+mod company;
 mod deliver;
 mod ended;
 mod flow;
@@ -32,6 +33,7 @@ use crate::permission::Gate;
 use crate::provision::Provision;
 use crate::store::{Claimed, Recorded, Store};
 use crate::telemetry::{Metrics, Party};
+use crate::unasked::Unasked;
 use crate::work::{Onboard, Work};
 pub use deliver::{Delivery, Hints};
 use deliver::{Job, Tried};
@@ -82,6 +84,8 @@ pub struct Parts {
     pub links: Links,
     /// Who knows who else is in a channel.
     pub gate: Arc<Gate>,
+    /// Who knows where there may be a link for what nobody asked for.
+    pub unasked: Arc<Unasked>,
     /// Set when the bot shuts down: nothing new is taken.
     pub stopping: CancellationToken,
     /// Set by the worker when a part of it has failed that the bot cannot do without.
@@ -258,7 +262,7 @@ impl Worker {
             accepted_at: claimed.accepted_at,
             web_api: self.parts.links.delivery.has_web_api(),
             intent: work.intent(),
-            for_few: work.is_for_few() && self.parts.links.delivery.shows_all(),
+            for_few: work.is_unasked() || (work.is_for_few() && self.parts.links.delivery.shows_all()),
             grace: crash::create_grace().and_then(|it| it.try_into().ok()).unwrap_or(GRACE),
             spread: spread(&claimed.id),
         };
@@ -292,9 +296,9 @@ impl Worker {
                     if !self.record(&claimed, record, "wait: recorded").await {
                         return;
                     }
-                    let company = self.parts.gate.company(&claimed.channel_id, self.parts.clock.now()).await;
+                    let company = self.company(job).await;
                     crash_point("company: answered");
-                    Outcome::Company(company)
+                    company
                 }
                 Act::Deliver(Message::Link { connection, existed, purpose, card }) => {
                     note.settle().await;

@@ -75,6 +75,7 @@ impl Parts {
     pub(super) fn start_worker(
         &self,
         outbox: Arc<Outbox>,
+        unasked: Arc<Unasked>,
         fresh: mpsc::UnboundedReceiver<Claimed>,
     ) -> worker::Handle {
         let delivery = Delivery {
@@ -100,33 +101,34 @@ impl Parts {
                 channels: Arc::clone(&self.channels),
             },
             gate: Arc::clone(&self.gate),
+            unasked,
             stopping: self.stopping.clone(),
             failed: self.failed.clone(),
         };
         worker::start(parts, fresh)
     }
 
-    /// Only where a message that stands in a channel can be changed later, and its link may be seen there.
-    pub(super) fn unasked(&self, destinations: &Destinations) -> Option<Arc<Unasked>> {
-        let (channels, catalog) = (Arc::clone(&self.channels), Arc::clone(&self.catalog));
-        let unasked = Unasked::of(destinations, channels, catalog, Arc::clone(&self.gate))?;
-        if self.web_api.is_none() || self.audience != Audience::Channel {
+    /// Something is said only where a message that stands in a channel can be changed later, and its link may be
+    /// seen there.
+    pub(super) fn unasked(&self, destinations: &Destinations) -> Arc<Unasked> {
+        let shown = self.web_api.is_some() && self.audience == Audience::Channel;
+        if !shown && !destinations.watched.is_empty() {
             tracing::warn!(
                 "CONFIG: watch = true does nothing without SLACK_BOT_TOKEN, nor where links are private"
             );
-            return None;
         }
-        Some(Arc::new(unasked))
+        let (channels, catalog) = (Arc::clone(&self.channels), Arc::clone(&self.catalog));
+        Arc::new(Unasked::of(destinations, channels, catalog, Arc::clone(&self.gate), shown))
     }
 
-    pub(super) fn watcher(&self, unasked: Option<Arc<Unasked>>) -> Arc<Watcher> {
+    pub(super) fn watcher(&self, unasked: Arc<Unasked>) -> Arc<Watcher> {
         Arc::new(Watcher::new(watch::Parts {
             clock: self.clock.clone(),
             metrics: self.metrics.clone(),
             store: self.store.clone(),
             provision: self.provision.clone(),
             channels: Arc::clone(&self.channels),
-            foreign: unasked.map(Foreign::of),
+            foreign: unasked.watches().then(|| Foreign::of(unasked)),
             stopping: self.stopping.clone(),
         }))
     }
@@ -157,7 +159,7 @@ impl Parts {
         })))
     }
 
-    pub(super) fn outbox(&self, unasked: Option<Arc<Unasked>>) -> Arc<Outbox> {
+    pub(super) fn outbox(&self, unasked: Arc<Unasked>) -> Arc<Outbox> {
         Arc::new(Outbox {
             clock: self.clock.clone(),
             metrics: self.metrics.clone(),

@@ -275,7 +275,8 @@ impl Gallery<'_> {
         let sample = self.sample;
         let Sample { request, reference, user, channel, .. } = sample;
         let requester = Some(sample.user.clone());
-        let work = Work::Renew { link: reference.clone(), requester, request: request.clone() };
+        let work =
+            Work::Renew { link: reference.clone(), requester, unasked: false, request: request.clone() };
         for (name, problem) in [("failed", Problem::KeyRejected), ("unconfirmed", Problem::Unconfirmed)] {
             let notice = problem.into();
             self.message(&format!("pressed-{name}"), reply::notice(&notice, &work, reference, user, channel));

@@ -43,7 +43,7 @@ pub fn work(link: &Link) -> Result<(Work, Progress), NotRenewable> {
     let work = match link.onboarding {
         // No link stands in its message: each is shown to whoever asks for it.
         Some(_) => Work::Open { link: id, requester, request },
-        None => Work::Renew { link: id, requester, request },
+        None => Work::Renew { link: id, requester, unasked: false, request },
     };
     Ok((work, Progress::of(Stage::Deliver { connection: link.connection_id.clone(), existed: true })))
 }
@@ -58,6 +58,9 @@ pub fn pressed(link: &Link, user: &str) -> Result<(Work, Progress), NotRenewable
         && link.requester.as_deref() != Some(user)
     {
         requester.clone_from(&link.requester);
+    }
+    if let Work::Renew { unasked, .. } = &mut work {
+        *unasked = link.requester.is_none();
     }
     Ok((work, progress))
 }

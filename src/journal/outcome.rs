@@ -44,6 +44,8 @@ pub enum Outcome<C> {
     Vanished,
     /// The link that was to be renewed is not the connection's newest any more.
     Superseded,
+    /// Nobody has asked for the connection, and no link for it may stand in the channel.
+    NotHere,
     /// The connection is deleted.
     Cancelled,
     /// The connection has been connected by now, so it was not deleted.

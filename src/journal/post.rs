@@ -111,8 +111,11 @@ impl<C> Journal<C> {
         now: Timestamp,
     ) -> Next {
         let notice = match notice.into() {
-            // That a newer one stands there, or that the connection is gone, holds all the same.
-            notice @ Notice::Problem(Problem::Superseded | Problem::Gone) => notice,
+            // That a newer one stands there, or that the connection is gone, holds all the same; and whether a
+            // link may stand there at all is judged before one does.
+            notice @ Notice::Problem(
+                Problem::Superseded | Problem::Gone | Problem::NotHere | Problem::CompanyUntold,
+            ) => notice,
             // Nobody is told that there is no link while one may be there.
             Notice::Problem(_)
                 if self.maybe_posted && matches!(self.progress.stage, Stage::Deliver { .. }) =>

@@ -89,6 +89,11 @@ pub enum Problem {
     Unconfirmed,
     /// The link that was to be renewed has made way for a newer one in the same channel.
     Superseded,
+    /// Nobody has asked for the connection, and by the configuration, or for those who share the channel, no
+    /// link for it may stand there; the log has the reason.
+    NotHere,
+    /// The same as long as Slack doesn't say who shares the channel.
+    CompanyUntold,
 }
 
 impl Problem {
@@ -117,6 +122,8 @@ impl Problem {
             Self::RateLimited { .. } => "rate_limited",
             Self::NoAnswer => "no_answer",
             Self::Unsure { .. } => "unsure",
+            Self::NotHere => "not_here",
+            Self::CompanyUntold => "company_untold",
             // As it is stored.
             Self::CannotPost { .. } | Self::Unconfirmed | Self::Superseded => "cannot_post",
         }
@@ -175,6 +182,8 @@ impl Notice {
                 | Problem::TooLarge { .. }
                 | Problem::Paused
                 | Problem::Unfinished
+                | Problem::NotHere
+                | Problem::CompanyUntold
                 | Problem::Unsure { .. },
             ) => Problem::NoAnswer,
             Self::Cancelled | Self::Problem(_) => return None,
@@ -296,6 +305,8 @@ mod tests {
             Notice::Problem(Problem::Unfinished),
             Notice::Problem(Problem::Unconfirmed),
             Notice::Problem(Problem::Superseded),
+            Notice::Problem(Problem::NotHere),
+            Notice::Problem(Problem::CompanyUntold),
             Notice::Problem(Problem::NoAnswer),
             Notice::Problem(Problem::Shared(Others { connected: 2, invited: 1 })),
             Notice::Problem(Problem::SchemaTaken { service: "stripe".to_owned() }),
@@ -329,6 +340,7 @@ mod tests {
                 Problem::Shared(Others { connected: 3, invited: 0 }).into(),
                 r#"{"exactly":{"connected":3,"invited":0,"problem":"shared"},"problem":"no_answer"}"#,
             ),
+            (Problem::NotHere.into(), r#"{"exactly":{"problem":"not_here"},"problem":"no_answer"}"#),
             (Problem::Paused.into(), r#"{"exactly":{"problem":"paused"},"problem":"no_answer"}"#),
             (
                 Problem::Conflict(ApiMessage { code: "C".to_owned(), message: "m".to_owned() }).into(),

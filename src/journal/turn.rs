@@ -53,7 +53,7 @@ pub enum Then {
 pub enum Act<C> {
     /// Take a step at Fivetran.
     Provision(Step),
-    /// Ask Slack who else is in the channel; then report [`Outcome::Company`].
+    /// Ask Slack who else is in the channel; then report [`Outcome::Company`], or [`Outcome::NotHere`].
     Company,
     /// Send a message to Slack.
     Deliver(Message<C>),
@@ -152,6 +152,7 @@ impl<C: Clone> Journal<C> {
             Stage::Deliver { connection, existed } => {
                 let connection = connection.clone();
                 match (self.due, &self.card) {
+                    (Due::Company, _) => return Act::Company,
                     (Due::Post, Some((card, _))) => {
                         let (existed, purpose, card) = (*existed, self.purpose, card.clone());
                         return Act::Deliver(Message::Link { connection, existed, purpose, card });

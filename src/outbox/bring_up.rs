@@ -17,10 +17,7 @@ use crate::reply::live;
 use crate::slack::respond::PostError;
 use crate::store::{Brought, ClaimedMessage, MessageWrite, StoreError, Stored, Write, Written};
 use crate::trail::Entry;
-use crate::unasked::Silent;
-
-/// Why nothing is said of a connection where nothing is watched.
-const UNWATCHED: &str = "its destination isn't watched";
+use crate::unasked::{MOVED, Silent};
 
 impl Outbox {
     /// Posts a message that stands nowhere yet, if there still is something to ask of its customer, and that
@@ -98,11 +95,10 @@ impl Outbox {
 
     /// Whether a link may be brought up in a channel now: hours may have gone by since that was judged last.
     async fn may_be_said(&self, link: &Link, channel: &str) -> Result<(), Silent> {
-        let unasked = self.unasked.as_ref().ok_or(Silent::Because(UNWATCHED))?;
-        if unasked.channel_of_link(link).map_err(Silent::Because)? != channel {
-            return Err(Silent::Because("its customer's channel is another one by now"));
+        if self.unasked.channel_of_link(link).map_err(Silent::Because)? != channel {
+            return Err(Silent::Because(MOVED));
         }
-        unasked.company_of(channel, self.clock.now()).await
+        self.unasked.company_of(channel, self.clock.now()).await
     }
 
     /// Lets a connection go that may not be brought up any more where it was to be.
@@ -117,7 +113,7 @@ impl Outbox {
         if !self.let_go(stored, Some(&entry)).await? {
             return Ok(self.again(message, None));
         }
-        if self.unasked.as_ref().is_none_or(|unasked| unasked.is_first(&link.connection_id, why)) {
+        if self.unasked.is_first(&link.connection_id, why) {
             tracing::info!(
                 message = message.id,
                 connection = link.connection_id,
@@ -143,7 +139,7 @@ impl Outbox {
             if link.message_id != message.id || life::let_go(&stored.connection, self.clock.now()).is_none() {
                 continue;
             }
-            if self.unasked.as_ref().is_none_or(|unasked| unasked.channel_of_link(link).is_err()) {
+            if self.unasked.channel_of_link(link).is_err() {
                 continue;
             }
             if !self.let_go(&stored, None).await? {

@@ -222,6 +222,10 @@ fn reason(said: Mrkdwn, problem: &Problem) -> Mrkdwn {
         Problem::CannotPost { slack_says } => code(said, "Slack refuses the message: ", slack_says),
         Problem::Unconfirmed => said.raw("Slack never confirmed the message, which may be there"),
         Problem::Superseded => said.raw("a newer link has taken its place"),
+        Problem::NotHere => {
+            said.raw("it wasn't requested here, and isn't for this channel any more; the log says why")
+        }
+        Problem::CompanyUntold => said.raw("Slack didn't say who else is in the channel"),
     }
 }
 

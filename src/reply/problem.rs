@@ -221,6 +221,15 @@ fn problem_sentence(problem: &Problem, work: &Work) -> String {
         Problem::Superseded => {
             format!("A newer link for {name} has been posted in this channel; use that one.")
         }
+        // People of the customer's workspace read these.
+        Problem::NotHere => format!(
+            "I can't make a link for {name} in this channel any more. If it's still needed, ask the people who run this \
+             bot."
+        ),
+        Problem::CompanyUntold => format!(
+            "Slack doesn't tell me at the moment who else is in this channel, so I didn't make a link for {name}. \
+             Press the button again in a few minutes."
+        ),
         Problem::NotCancelled => format!(
             "{name} is connected to {schema} now, so I didn't cancel it. A connection in use can only be deleted in Fivetran."
         ),

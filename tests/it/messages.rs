@@ -178,7 +178,7 @@ fn every_reply_keeps_slacks_limits_with_the_longest_of_everything() {
         let link = "0123456789".to_owned();
         for work in [
             Work::Connect(request.clone()),
-            Work::Renew { link: link.clone(), requester: None, request: request.clone() },
+            Work::Renew { link: link.clone(), requester: None, unasked: false, request: request.clone() },
             Work::Cancel { link, request: request.clone() },
         ] {
             assert_fits(reply::accepted(&work, "0123456789"), "accepted");

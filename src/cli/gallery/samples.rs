@@ -228,7 +228,7 @@ fn works(request: &Request, reference: &str) -> Vec<Work> {
     let (link, request) = (reference.to_owned(), request.clone());
     vec![
         Work::Connect(request.clone()),
-        Work::Renew { link: link.clone(), requester: None, request: request.clone() },
+        Work::Renew { link: link.clone(), requester: None, unasked: false, request: request.clone() },
         Work::Cancel { link: link.clone(), request: request.clone() },
         Work::Sync { link, request },
     ]
@@ -359,6 +359,8 @@ fn problems(long: &Lengths, channel: &str, user: &str) -> Vec<(&'static str, &'s
         ("gone", "renew", Problem::Gone.into()),
         ("gone-cancel", "cancel", Problem::Gone.into()),
         ("superseded", "renew", Problem::Superseded.into()),
+        ("not-here", "renew", Problem::NotHere.into()),
+        ("company-untold", "renew", Problem::CompanyUntold.into()),
         ("elsewhere", "connect", Problem::Elsewhere { origin: origin() }.into()),
         ("shared", "connect", Problem::Shared(Others { connected: 3, invited: 0 }).into()),
         ("shared-soon", "connect", Problem::Shared(Others { connected: 0, invited: 2 }).into()),

@@ -89,3 +89,30 @@ fn a_person_is_told_in_time_whatever_is_not_said() {
     assert_eq!(life.next(seen(Company::Few)), Step::Tell);
     assert_eq!(life.problem(), Some(&Problem::NoAnswer));
 }
+
+/// A press in a message that nobody requested: `for_few` of a renewal.
+#[test]
+fn a_link_that_nobody_asked_for_is_judged_before_its_card_and_never_made_unseen() {
+    let deliver = || Progress::of(Stage::Deliver { connection: "abc".to_owned(), existed: true });
+    let renewed = || life(Intent::Renew, deliver());
+    for first in [Outcome::Accepted, Outcome::TakenOver] {
+        let mut life = renewed();
+        assert_eq!(life.next(first.clone()), Step::Company);
+        assert_eq!(life.next(seen(Company::Few)), Step::Look);
+        let mut life = renewed();
+        life.next(first.clone());
+        assert_eq!(life.next(Outcome::NotHere), Step::Tell);
+        assert_eq!(life.problem(), Some(&Problem::NotHere));
+        let mut life = renewed();
+        let mut step = life.next(first);
+        for _ in 1..COMPANY_LOOKS {
+            assert_eq!(step, Step::Company);
+            let rest = life.next(seen(Company::Untold));
+            step = life.after_wait(&rest).1;
+        }
+        assert_eq!(life.next(seen(Company::Untold)), Step::Tell);
+        assert_eq!(life.problem(), Some(&Problem::CompanyUntold));
+    }
+    let mut requested = Life::with(Terms { intent: Intent::Renew, ..terms(WEB_API) }, deliver());
+    assert_eq!(requested.next(Outcome::Accepted), Step::Look);
+}

@@ -56,7 +56,7 @@ impl Bot {
         let (id, requester, request) = (link.id.clone(), None, link.request.clone());
         let work = match link.onboarding {
             Some(_) => Work::Open { link: id, requester, request },
-            None => Work::Renew { link: id, requester, request },
+            None => Work::Renew { link: id, requester, unasked: false, request },
         };
         let stage = Stage::Deliver { connection: link.connection_id.clone(), existed: true };
         self.accept(name, channel, user, work, Progress::of(stage)).await;

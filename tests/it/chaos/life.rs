@@ -65,7 +65,7 @@ impl Wish {
         let link = "link000001".to_owned();
         match self {
             Self::Create | Self::CreateUnknown => Work::Connect(request),
-            Self::Renew => Work::Renew { link, requester: None, request },
+            Self::Renew => Work::Renew { link, requester: None, unasked: false, request },
             Self::Cancel => Work::Cancel { link, request },
             Self::Sync => Work::Sync { link, request },
         }
