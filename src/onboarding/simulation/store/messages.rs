@@ -113,11 +113,16 @@ impl Store {
     ) {
         let Some(row) = self.messages.iter_mut().find(|row| row.id == id) else { return };
         if fence.is_some_and(|fence| fence != row.fence) {
+            // Who came last is not known.
+            row.wanted += 1;
+            row.due = Some(at);
             return;
         }
-        row.place = place.cloned();
         row.shown = shown.unwrap_or(row.shown);
-        row.lease_until = 0;
+        match fence {
+            Some(_) => row.lease_until = 0,
+            None => row.place = place.cloned(),
+        }
         let told_of = self.news.iter().any(|news| news.message == id);
         if place.is_some() && (row.wanted > row.shown || told_of) {
             row.due = Some(at);
