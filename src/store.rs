@@ -229,17 +229,19 @@ impl Store {
         claimed.lease.left() >= time.min(self.lease() * 3 / 5)
     }
 
-    /// Gives up every lease of this process, so that the next one need not wait for them to end.
+    /// Gives up every lease of this process, so that the next one need not wait for them to end; but a message
+    /// that it may have left an edit of on its way, only once that has arrived.
     ///
     /// # Errors
     /// [`StoreError`].
     pub async fn release(&self) -> Result<(), StoreError> {
         on!(&self.0.pool, db => {
-            sqlx::query(self.0.sql.release).bind(&self.0.owner).execute(&mut *db).await?;
             let sql = &self.0.sql.connections;
-            for statement in [sql.release_messages, sql.release_sweeps, self.0.sql.release_turn] {
+            for statement in [self.0.sql.release, sql.release_sweeps, self.0.sql.release_turn] {
                 sqlx::query(statement).bind(&self.0.owner).execute(&mut *db).await?;
             }
+            let messages = sqlx::query(sql.release_messages).bind(&self.0.owner);
+            messages.bind(millis(messages::ON_ITS_WAY)).execute(&mut *db).await?;
             Ok(())
         })
     }

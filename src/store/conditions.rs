@@ -89,7 +89,7 @@ scenarios! {
         a_disturbed_message_is_due_where_it_stands
         what_the_release_before_has_passed_over_is_due_again
         a_thread_is_told_what_is_its_own_in_order
-        who_stops_gives_up_only_its_messages
+        who_stops_leaves_only_its_messages_once_no_edit_is_on_its_way
         a_message_is_about_those_that_it_shows_and_its_own;
     set_back:
         what_a_clock_set_back_has_put_off_is_due

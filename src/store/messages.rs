@@ -14,11 +14,15 @@ use super::connections::{Stored, connection};
 use super::row::{NOBODY, place_of};
 use super::{Pool, Recorded, Store, StoreError, millis, on};
 use crate::life::{News, Place};
+use crate::outbound::CALL_TIMEOUT;
 use crate::work::Key;
 
 /// How long a message's lease lasts at the least: longer than an edit and what its thread is told,
 /// since it is not prolonged.
 const MESSAGE_LEASE: Duration = Duration::from_secs(90);
+/// For how long an edit that a process had sent before it ended may still be on its way: a call's time, and a
+/// little for what Slack has begun by then. Whoever edits before that may find the older one on top.
+pub(super) const ON_ITS_WAY: Duration = CALL_TIMEOUT.saturating_add(Duration::from_secs(5));
 
 /// A message of which this process holds the lease.
 #[derive(Clone, Debug)]

@@ -20,10 +20,13 @@ use tokio::sync::mpsc;
 use super::accept::Accepting;
 use super::file::SqliteFile;
 use super::lease::Leases;
+use super::messages::ON_ITS_WAY;
 use super::sessions::{Servers, Sessions};
 use super::statements::Statements;
 use super::tombstone::Graveyard;
-use super::{Inner, OpenError, Pool, Store, StoreError, Undeliverable, change, migrations, statements};
+use super::{
+    Inner, OpenError, Pool, Store, StoreError, Undeliverable, change, migrations, millis, statements,
+};
 use crate::crash::without_sync;
 use crate::seal::{Purpose, Sealer};
 use crate::telemetry::Metrics;
@@ -261,10 +264,13 @@ async fn sqlite(path: &Path) -> Result<(SqliteFile, File), OpenError> {
         }
     }
     migrations::sqlite(&mut db, path).await?;
-    // The lock says that whoever held these leases is gone.
+    // The lock says that whoever held these leases is gone. What they have sent last is not: see `release`.
+    let messages = "UPDATE message SET lease_until = CASE WHEN place_ts IS NULL THEN 0 \
+                    ELSE CAST(unixepoch('subsec') * 1000 AS INTEGER) + $1 END WHERE lease_until > 0";
+    let messages = sqlx::query(messages).bind(millis(ON_ITS_WAY));
+    messages.execute(&mut *db).await.map_err(failed)?;
     for leases in [
         "UPDATE command SET lease_until = 0 WHERE ended_at IS NULL",
-        "UPDATE message SET lease_until = 0 WHERE lease_until > 0",
         "UPDATE sweep SET lease_until = 0",
         "UPDATE audit_turn SET lease_until = 0",
     ] {

@@ -15,8 +15,8 @@ use stand_ins::slack::{self, BOT_TOKEN, Message, Visibility};
 
 use crate::harness::postgres::{self, Postgres};
 use crate::harness::{
-    CHANNEL, Engine, Outside, Process, Program, SHARED, TestBot, USER, channels_with_a_link, client, link_of,
-    until,
+    CHANNEL, Engine, Outside, Process, Program, SHARED, Setup, TestBot, Trick, USER, Wire,
+    channels_with_a_link, client, link_of, until,
 };
 
 /// Two replicas on one database, of which the first stops at a point.
@@ -221,6 +221,44 @@ async fn an_edit_that_comes_too_late_is_followed_by_the_truth() {
 async fn an_edit_that_comes_too_late_and_hides_a_link_is_followed_by_another_offer() {
     let Some(postgres) = postgres::shared() else { return };
     an_edit_comes_too_late(postgres, true).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn an_edit_that_arrives_after_its_process_has_stopped_does_not_have_the_last_word() {
+    let setup = Setup::new().await;
+    let wire = Wire::to(setup.slack.addr(), "nothing yet").await;
+    let bot = setup.with("SLACK_API_URL", &format!("{}/api/", wire.url())).start().await;
+    bot.types("google_ads acme").await;
+    let id = bot.connection_of("acme");
+    wire.listen_for("chat.update");
+    wire.arm(Trick::Late);
+    bot.fivetran.finish_setup(&id);
+    bot.advance(Duration::from_secs(31));
+    until("the edit to be on its way", async || (wire.played() == 1).then_some(())).await;
+    let outside = bot.outside();
+    // It waits for its edit, but not for as long as Slack may take.
+    let folder = bot.stop().await;
+    let next = Setup::beside(outside).after(folder).start().await;
+    let mut db = SqliteConnection::connect(&next.database()).await.unwrap();
+    // It has to wait for some seconds, and here for as long as this takes.
+    let kept = "UPDATE message SET lease_until = 9000000000000000 WHERE lease_until > 0";
+    let kept = sqlx::query(kept).execute(&mut db).await.unwrap().rows_affected();
+    assert_eq!(kept, 1, "whoever edits it now would have that undone");
+    let says = |words: &str| next.link_message().rendered().contains(words);
+    next.fivetran.break_with(&id, ["reconnect", "Reconnect", ""]);
+    until("the next one to know that it broke", async || {
+        next.advance(Duration::from_secs(31));
+        (next.count("SELECT count(*) FROM connection WHERE state = 'broken'").await == 1).then_some(())
+    })
+    .await;
+    wire.release();
+    until("the edit to arrive", async || (wire.arrived() == 1).then_some(())).await;
+    assert!(says(" is connected (since "), "{}", next.link_message().rendered());
+
+    sqlx::query("UPDATE message SET lease_until = 0").execute(&mut db).await.unwrap();
+    db.close().await.unwrap();
+    until("the truth", async || says("its access has stopped working").then_some(())).await;
+    next.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

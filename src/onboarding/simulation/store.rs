@@ -226,14 +226,14 @@ impl Store {
         }
     }
 
-    /// The leases of messages and groups are given up by a process that stops.
-    pub(super) fn release(&mut self, owner: usize) {
+    /// `Store::release`.
+    pub(super) fn release(&mut self, owner: usize, now: i64) {
         self.changed = true;
         for row in self.rows.iter_mut().flatten().filter(|row| row.owner == owner && row.ended_at.is_none()) {
             row.lease_until = 0;
         }
-        for row in self.messages.iter_mut().filter(|row| row.owner == owner) {
-            row.lease_until = 0;
+        for row in self.messages.iter_mut().filter(|row| row.owner == owner && row.lease_until > 0) {
+            row.lease_until = if row.place.is_none() { 0 } else { now + messages::ON_ITS_WAY };
         }
     }
 

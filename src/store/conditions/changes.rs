@@ -445,12 +445,15 @@ pub(super) const CHANGES: Changes = &[
         ],
     ),
     (
-        "who_stops_gives_up_only_its_messages",
+        "who_stops_leaves_only_its_messages_once_no_edit_is_on_its_way",
         &[
             ("claim_messages", "owner = $1, ", ""),
             ("claim_message", "owner = $1, ", ""),
             ("claim_message", "+ $2", "+ 0 * $2"),
             ("release_messages", "owner = $1", "$1 = $1"),
+            ("release_messages", "place_ts IS NULL", "true"),
+            ("release_messages", "place_ts IS NULL", "false"),
+            ("release_messages", "+ $2", "+ 0 * $2"),
         ],
     ),
     (

@@ -373,15 +373,23 @@ pub(super) async fn a_thread_is_told_what_is_its_own_in_order(scene: &Scene) -> 
     Ok(())
 }
 
-pub(super) async fn who_stops_gives_up_only_its_messages(scene: &Scene) -> Outcome {
+pub(super) async fn who_stops_leaves_only_its_messages_once_no_edit_is_on_its_way(scene: &Scene) -> Outcome {
     post(scene, &connection("g", "n"), "1.1").await?;
     post(scene, &connection("g", "other"), "1.2").await?;
     scene.run("UPDATE message SET due = 1").await?;
+    // Shorter than the lease, and longer than this takes.
+    let soon = "SELECT id FROM message WHERE lease_until BETWEEN CAST(unixepoch('subsec') * 1000 AS INTEGER) + 1000 \
+                AND CAST(unixepoch('subsec') * 1000 AS INTEGER) + 60000";
     let _theirs = take(&scene.b, "g_other").await?;
     same!(ids(&due(&scene.a, 5000).await?), ["g_n"]);
     scene.a.release().await?;
-    same!(scene.ask("SELECT id FROM message WHERE lease_until > 0").await?, "g_other");
+    same!(scene.ask(soon).await?, "g_n");
+    scene.run("UPDATE message SET lease_until = 1 WHERE id = 'g_n'").await?;
     scene.b.release().await?;
+    same!(scene.ask(soon).await?, "g_other");
+    scene.run("UPDATE message SET lease_until = 1").await?;
+    // What stands nowhere yet is being posted, and that is another message each time.
+    scene.run("UPDATE message SET place_ts = NULL WHERE id = 'g_other'").await?;
     let _ours = (take(&scene.a, "g_other").await?, take(&scene.b, "g_n").await?);
     scene.a.release().await?;
     same!(scene.ask("SELECT id FROM message WHERE lease_until > 0").await?, "g_n");

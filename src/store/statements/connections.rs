@@ -112,7 +112,8 @@ pub(in crate::store) struct ConnectionStatements {
     /// Counts the messages that do not show what they should, and finds since when one of them does not. One
     /// that is still to be posted shows nothing.
     pub(in crate::store) backlog: &'static str,
-    /// Gives up the leases of a process's messages. `$1` owner.
+    /// Leaves a process's messages to the next one: at once those that stand nowhere yet, the others after `$2` ms,
+    /// when no edit is on its way any more. `$1` owner.
     pub(in crate::store) release_messages: &'static str,
     /// Deletes messages that show none of ours since before `$1`, at most `$2`.
     pub(in crate::store) purge_messages: &'static str,
@@ -357,7 +358,10 @@ macro_rules! connection_statements {
                               behind_since = CASE WHEN wanted > shown THEN behind_since END WHERE id = $1 AND place_ts IS NOT NULL",
             backlog: "SELECT count(*) AS n, min(coalesce(behind_since, due)) AS since FROM message \
                       WHERE due IS NOT NULL AND wanted > shown AND (place_ts IS NOT NULL OR place_channel IS NULL)",
-            release_messages: "UPDATE message SET lease_until = 0 WHERE owner = $1 AND lease_until > 0",
+            release_messages: concat!(
+                "UPDATE message SET lease_until = CASE WHEN place_ts IS NULL THEN 0 ELSE ", $now, " + $2 END \
+                 WHERE owner = $1 AND lease_until > 0"
+            ),
             // Counted for each one: as an anti-join it might read all connections.
             purge_messages: concat!(
                 "DELETE FROM message WHERE id", $one_of, "SELECT m.id FROM message AS m WHERE m.left_at < $1 \

@@ -5,6 +5,8 @@ use crate::life::{Link, News as Told, Place};
 
 /// How long the lease of a message lasts, in ms.
 const MESSAGE_LEASE: i64 = 90_000;
+/// As in `store::messages`, in ms.
+pub(super) const ON_ITS_WAY: i64 = 20_000;
 
 pub(super) struct Row {
     pub(super) id: String,

@@ -55,9 +55,9 @@ impl World {
                 unwritten.for_each(|post| post.heard = false);
             }
         }
-        // Leases are given up where the process is stopped in order.
+        // Leases are given up where the process is stopped in order, or its file is opened by the next one.
         if self.dice.one_in(4) {
-            self.store.release(life);
+            self.store.release(life, self.now);
         }
         self.lost_time += down + LEASE;
         // The leases of what it had are to end first.
