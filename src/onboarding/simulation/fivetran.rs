@@ -59,12 +59,11 @@ impl Connection {
         [Cause::Unknown, Cause::Access, Cause::Sync][(breaks + self.name) % 3]
     }
 
-    /// Whether its access was lost at any moment since `since`.
-    pub(super) fn lost_access(&self, since: i64) -> bool {
-        let ends = self.history.iter().skip(1).map(|(at, _)| *at).chain([i64::MAX]);
-        let mut spans = self.history.iter().zip(ends).enumerate();
-        spans.any(|(entry, ((_, is), end))| {
-            *is == Is::Broken && end >= since && self.cause_at(entry) == Cause::Access
+    /// Whether an answer has said since `since` that its access is lost.
+    pub(super) fn was_said_to_lose_access(&self, since: i64) -> bool {
+        self.seen.iter().filter(|&&at| at >= since).any(|&at| {
+            let entry = self.history.iter().rposition(|(since, _)| *since <= at);
+            entry.is_some_and(|it| self.history[it].1 == Is::Broken && self.cause_at(it) == Cause::Access)
         })
     }
 

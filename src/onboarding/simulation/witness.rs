@@ -111,30 +111,30 @@ impl World {
         };
         if !late && !self.is_so(message, state, connection, asks) {
             self.violate(|| {
-                format!("message {message} shows {state:?}, which connection {connection} never was")
+                format!("message {message} shows {state:?}, which nobody has said of connection {connection}")
             });
         }
     }
 
-    /// Since when a connection may have been how it is shown or told now. What an answer has said may be ten
-    /// minutes old before that arrives in Slack; and it is the newest that is known for as long as no other
-    /// answer says anything, however long that is.
+    /// Since when answers count that something shown or told now goes by. What one has said may be ten minutes old
+    /// before that arrives in Slack; and it is the newest that is known for as long as no other answer says
+    /// anything, however long that is.
     fn known_since(&self, connection: usize) -> i64 {
         let old = self.now - 10 * MINUTE - self.skew - self.lost_time;
         let mut seen = self.fivetran.connections[connection].seen.iter().copied();
         seen.rfind(|&at| at <= old).unwrap_or(old)
     }
 
-    /// Whether a connection was lately how a message says it is.
+    /// Whether a message may say that a connection is so: it was, and where only an answer can have told, one has.
     pub(super) fn is_so(&self, message: usize, state: State, connection: usize, asks: bool) -> bool {
         let one = &self.fivetran.connections[connection];
         let old = self.known_since(connection);
         match state {
-            State::Connected => one.was(Is::Connected, old),
+            State::Connected => one.was_said(Is::Connected, old),
             // One that nobody could look at is judged by what the command was for.
-            State::Lapsed => one.was(Is::Connected, old) || !self.was_seen(message, connection),
-            State::Broken if asks => one.lost_access(old) || one.was(Is::Incomplete, old),
-            State::Broken => one.was(Is::Broken, old),
+            State::Lapsed => one.was_said(Is::Connected, old) || !self.was_seen(message, connection),
+            State::Broken if asks => one.was_said_to_lose_access(old) || one.was_said(Is::Incomplete, old),
+            State::Broken => one.was_said(Is::Broken, old),
             State::Gone if one.is_deleted() => true,
             State::Gone => {
                 // An answer that was not heard, or not written down, has told nobody.
@@ -213,11 +213,11 @@ impl World {
         let one = &self.fivetran.connections[connection];
         let so = match news {
             News::Connected { .. } | News::Fixed | News::Recovered => {
-                one.was(Is::Connected, old) && self.was_used(message, connection)
+                one.was_said(Is::Connected, old) && self.was_used(message, connection)
             }
-            News::Broken => one.lost_access(old) || one.was(Is::Incomplete, old),
+            News::Broken => one.was_said_to_lose_access(old) || one.was_said(Is::Incomplete, old),
             News::Gone => one.was(Is::Deleted, old) || self.was_denied_twice(connection),
-            News::Lapsed => one.was(Is::Connected, old) || !self.was_seen(message, connection),
+            News::Lapsed => one.was_said(Is::Connected, old) || !self.was_seen(message, connection),
             News::Expired | News::ReminderAfter => {
                 let shown = &self.slack.messages[message];
                 let fresh = self.slack.posts[shown.shown_by].clear && !self.slack.posts[shown.shown_by].late;
