@@ -1,6 +1,6 @@
 //! Whether the simulator sees: faults that are planted on purpose, each of which a few worlds must show.
 //!
-//! Owns the faults and how soon each is found. They are in the models and in the mirrors, where the code that they
+//! Owns the faults, how soon each is found, and by what. They are in the models and in the mirrors, where the code that they
 //! stand for has its conditions; nothing of them is in the program.
 
 /// A fault that a world is lived with.
@@ -36,6 +36,19 @@ pub(super) const FAULTS: [Fault; 7] = [
 ];
 
 impl Fault {
+    /// What a violation says that is of this fault's making.
+    pub(super) fn is_seen_by(self) -> &'static str {
+        match self {
+            Self::JoinsWhatIsDone => "joins what was done",
+            Self::EndNotNoted => "its thread has not heard of it",
+            Self::NoFence => "by nobody",
+            Self::NotTakenBack => "links of connection",
+            Self::EditGivenUp => "wait for something else to happen",
+            Self::WrongWord => "is told Recovered of connection",
+            Self::NoLook => "two connections bear the name",
+        }
+    }
+
     /// Whether only a world in which people ask for several sources can show it.
     pub(super) fn is_of_several(self) -> bool {
         matches!(self, Self::JoinsWhatIsDone | Self::EndNotNoted)

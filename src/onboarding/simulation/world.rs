@@ -195,9 +195,14 @@ pub(super) struct World {
 const EVENTS: usize = 60_000;
 
 impl World {
-    /// Lives through one seed.
-    pub(super) fn live(seed: u64, planted: Option<Fault>, traced: bool) -> Result<Statistics, String> {
-        let world = Self::new(seed, planted, traced);
+    /// Lives through one seed; `several`: people ask for several sources at once whatever the seed says.
+    pub(super) fn live(
+        seed: u64,
+        several: bool,
+        planted: Option<Fault>,
+        traced: bool,
+    ) -> Result<Statistics, String> {
+        let world = Self::new(seed, several, planted, traced);
         let ended = Self::run(&world);
         let mut world = world.borrow_mut();
         // They hold the world.

@@ -23,7 +23,7 @@ const SHARE: i64 = 6;
 const MANY: usize = 7;
 
 impl World {
-    pub(super) fn new(seed: u64, planted: Option<Fault>, traced: bool) -> Rc<RefCell<Self>> {
+    pub(super) fn new(seed: u64, several: bool, planted: Option<Fault>, traced: bool) -> Rc<RefCell<Self>> {
         let mut dice = Dice::new(seed);
         let replicas = dice.between(1, 3);
         let skew = dice.pick(&[0, 0, 0, 2_000, 10 * MINUTE]);
@@ -41,7 +41,7 @@ impl World {
             .collect::<Vec<_>>();
         let (mut fivetran, mut slack) = (Fivetran::new(skew >= MINUTE, &mut dice), Slack::new(&mut dice));
         // An onboarding needs a message that everybody sees and that can be edited.
-        let several = dice.one_in(SHARE) || planted.is_some_and(Fault::is_of_several);
+        let several = dice.one_in(SHARE) || several;
         if several {
             fivetran.names_are_unique = true;
             (slack.web_api, slack.private) = (true, false);
