@@ -19,6 +19,10 @@ use crate::store::{Brought, ClaimedMessage, MessageWrite, StoreError, Stored, Wr
 use crate::trail::Entry;
 use crate::unasked::{MOVED, Silent};
 
+/// From when on it is no matter of an invitation that is on its way that a channel takes no post. Nothing else
+/// would tell: what has never stood anywhere is in no gauge.
+const UNSEEN: SignedDuration = SignedDuration::from_hours(1);
+
 impl Outbox {
     /// Posts a message that stands nowhere yet, if there still is something to ask of its customer, and that
     /// still may be said in the channel.
@@ -74,12 +78,22 @@ impl Outbox {
                 }
             }
             Err(PostError::Refused(word)) => {
-                tracing::info!(
-                    message = message.id,
-                    channel,
-                    slack_says = word,
-                    "a broken connection can't be brought up in its customer's channel yet"
-                );
+                if self.clock.now().duration_since(message.since) < UNSEEN {
+                    tracing::info!(
+                        message = message.id,
+                        channel,
+                        slack_says = word,
+                        "a broken connection can't be brought up in its customer's channel yet"
+                    );
+                } else {
+                    tracing::warn!(
+                        message = message.id,
+                        channel,
+                        slack_says = word,
+                        "a broken connection still can't be brought up in its customer's channel, and nobody there \
+                         knows; invite the bot"
+                    );
+                }
                 Ok(self.rest(message, None, RARELY))
             }
             Err(error) => Ok(self.failed(message, &error)),

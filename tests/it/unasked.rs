@@ -264,6 +264,24 @@ async fn what_slack_does_not_let_the_bot_post_yet_is_not_behind() {
 }
 
 #[tokio::test]
+async fn the_log_warns_of_what_slack_does_not_let_the_bot_post_for_an_hour() {
+    let outside = Outside::start().await;
+    breaks(&outside, "stripe");
+    let (_folder, path) = config(true, &mistyped());
+    let program = program(Engine::Sqlite, &outside, &path);
+    let says = "still can't be brought up in its customer's channel";
+    let process = program.clone().start().await;
+    until("a try", async || process.log().contains("customer's channel yet").then_some(())).await;
+    assert!(!process.log().contains(says), "{}", process.log());
+    process.stop().await;
+    program.sql("UPDATE message SET posted_at = 0, due = 0 WHERE due IS NOT NULL").await;
+    let process = program.start().await;
+    until("a warning", async || process.log().contains(says).then_some(())).await;
+    process.stop().await;
+    outside.shutdown();
+}
+
+#[tokio::test]
 async fn nor_is_it_when_what_it_will_say_has_changed() {
     let metrics = format!("127.0.0.1:{}", free_port());
     let bot = waiting(Setup::new().await.with("METRICS_ADDR", &metrics)).await;
