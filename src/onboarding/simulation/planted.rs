@@ -23,7 +23,7 @@ pub(super) enum Fault {
 }
 
 /// Worlds within which each is found: several times as many as the rarest takes.
-pub(super) const WORLDS: u64 = 5_000;
+pub(super) const WORLDS: u64 = 20_000;
 /// All of them.
 pub(super) const FAULTS: [Fault; 7] = [
     Fault::JoinsWhatIsDone,
