@@ -264,9 +264,9 @@ async fn sqlite(path: &Path) -> Result<(SqliteFile, File), OpenError> {
         }
     }
     migrations::sqlite(&mut db, path).await?;
-    // The lock says that whoever held these leases is gone. What they have sent last is not: see `release`.
+    // The lock says that whoever held these leases is gone. What they have sent last may not be: see `release`.
     let messages = "UPDATE message SET lease_until = CASE WHEN place_ts IS NULL THEN 0 \
-                    ELSE CAST(unixepoch('subsec') * 1000 AS INTEGER) + $1 END WHERE lease_until > 0";
+                    ELSE min(lease_until, CAST(unixepoch('subsec') * 1000 AS INTEGER) + $1) END WHERE lease_until > 0";
     let messages = sqlx::query(messages).bind(millis(ON_ITS_WAY));
     messages.execute(&mut *db).await.map_err(failed)?;
     for leases in [

@@ -349,6 +349,7 @@ async fn whoever_asks_for_it_has_the_only_link() {
     bot.presses(USER, &question, connect_card::reply::ask::REAUTHORISE).await;
     let links = posted(&bot).into_iter().filter(|it| link_of(it).is_some()).count();
     assert_eq!((links, bot.created(), bot.fivetran.connections().len()), (1, 0, 1));
+    bot.settle().await;
     assert!(posted(&bot)[0].rendered().contains("A link for"), "{}", posted(&bot)[0].rendered());
     bot.finish().await;
 }

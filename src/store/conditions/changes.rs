@@ -454,6 +454,7 @@ pub(super) const CHANGES: Changes = &[
             ("release_messages", "place_ts IS NULL", "true"),
             ("release_messages", "place_ts IS NULL", "false"),
             ("release_messages", "+ $2", "+ 0 * $2"),
+            ("release_messages", "lease_until > 0", "true"),
         ],
     ),
     (
@@ -484,28 +485,4 @@ pub(super) const CHANGES: Changes = &[
             ("of_message", "AND c.name = $3", ""),
         ],
     ),
-];
-
-/// Conditions that are not taken away, and why nobody would see it.
-pub(super) const UNTRIED: &[(&str, &str, &str)] = &[
-    ("kept_catalogue", "name = 'fivetran'", "for the index: there is no other row"),
-    ("kept_identity", "name = 'own'", "the same"),
-    ("release", "ended_at IS NULL", "for the index: what has ended has no lease"),
-    ("purge", "ended_at IS NOT NULL", "for the index: what has no end ended before nothing"),
-    (
-        "undeliverable",
-        "ended_at IS NOT NULL",
-        "for the order by an index: nothing is undeliverable before its end",
-    ),
-    (
-        "change",
-        "ON CONFLICT (group_id, name)",
-        "it takes no short needle; without it the key refuses version 2",
-    ),
-    ("sweep_groups", "ON CONFLICT (group_id)", "the same, for the second link of a group"),
-    ("want_sweeps", "ON CONFLICT (group_id)", "the same, for a group that waits for its list"),
-    ("keep_lines", "ON CONFLICT (id)", "without it a record that is tried again never ends"),
-    ("hold_onboarding", "id = $1", "it writes what is there, and holds more than it must without it"),
-    ("new_sources", "ON CONFLICT (command)", "whoever is second finds it expanded"),
-    ("release_messages", "lease_until > 0", "for the index: it would write the 0 that is there"),
 ];
