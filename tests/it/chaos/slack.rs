@@ -7,7 +7,7 @@ use futures_util::{StreamExt as _, stream};
 use sqlx::{Connection as _, Row as _, SqliteConnection};
 use stand_ins::chaos::{self, Lasts, Partner, Row};
 use stand_ins::fault::Faults;
-use stand_ins::slack::{Message, Via, Visibility};
+use stand_ins::slack::{Message, SlackStandIn, Via, Visibility};
 
 use super::table::Table;
 use crate::harness::{CHANNEL, GUEST, OUTSIDER, SHARED, Setup, TestBot, USER, is_note, link_of, until};
@@ -56,8 +56,8 @@ fn way(message: &Message) -> &'static str {
 }
 
 /// What stands in Slack.
-fn seen(bot: &TestBot) -> Vec<String> {
-    let messages = bot.slack.messages().into_iter().filter(|message| !is_note(message));
+fn seen(slack: &SlackStandIn) -> Vec<String> {
+    let messages = slack.messages().into_iter().filter(|message| !is_note(message));
     let told = |message: Message| match (link_of(&message), message.visibility) {
         (Some(_), Visibility::Channel) => format!("the link, {}", way(&message)),
         (Some(_), Visibility::Ephemeral) => format!("the link for one person, {}", way(&message)),
@@ -106,12 +106,14 @@ async fn a_link_or_a_sentence_arrives_once_whatever_answers_a_post() {
                 1 => "at once".to_owned(),
                 tries => format!("by {tries} tries"),
             };
-            let mut seen = seen(&bot);
-            if bot.census().await.undeliverable > 0 {
+            let (untold, slack) = (bot.census().await.undeliverable, bot.slack.clone());
+            // What is said beside a link comes after the end of its command.
+            bot.stop().await;
+            let mut seen = seen(&slack);
+            if untold > 0 {
                 seen.push("nobody could be told".to_owned());
             }
             lines.push(format!("{who}, {tries}: {}", seen.join("; ")));
-            bot.stop().await;
         }
         lines
     })
