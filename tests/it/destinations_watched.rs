@@ -39,7 +39,12 @@ pub(crate) fn config(watch: bool, channels: &str) -> (TempDir, String) {
 
 pub(crate) async fn bot_of(setup: Setup, watch: bool, channels: &str) -> TestBot {
     let (_folder, path) = config(watch, channels);
-    setup.with("CONFIG", &path).with("FIVETRAN_GROUP_ID", "").start().await
+    let bot = setup.with("CONFIG", &path).with("FIVETRAN_GROUP_ID", "").start().await;
+    // Its first list is one without anything in it, not one that is on its way when something is made.
+    if bot.fivetran.connections().is_empty() {
+        bot.settle().await;
+    }
+    bot
 }
 
 pub(crate) async fn bot(channels: &str) -> TestBot {

@@ -89,6 +89,12 @@ impl TestBot {
             (hours, 0, _) => format!("{hours} h"),
             (hours, minutes, _) => format!("{hours} h {minutes} min"),
         };
+        // A list that was asked for before all this must not be taken for one that was read after it.
+        until("the end of lists that are being read", async || {
+            let read = self.count("SELECT count(*) FROM sweep WHERE lease_until > 0").await;
+            (read == 0).then_some(())
+        })
+        .await;
         self.transcript().happened(&format!("… {said} later …"), "");
         self.advance(time);
         self.fivetran.advance(time);
