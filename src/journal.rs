@@ -49,9 +49,10 @@ const CONFLICT_LOOKS: u32 = 3;
 /// How long a card that could not be posted is still good to post: its link works for a day, and
 /// whoever gets it is to have nearly all of that.
 const CARD_KEPT: SignedDuration = SignedDuration::from_mins(15);
-/// How often Slack is asked who else is in a channel before a link goes there as if it could not be asked:
-/// with the backoff and what each may take, as long as a person waits without a word. Without an answer of
-/// Slack's the link itself cannot be posted either, so few go there unseen.
+/// How often Slack is asked who else is in a channel before a command goes on without an answer: with the backoff
+/// and what each may take, as long as a person waits without a word. A link that was asked for goes there then as
+/// if it could not be asked; since without an answer of Slack's it cannot be posted either, few go there unseen.
+/// One for a message that nobody requested does not.
 pub const COMPANY_LOOKS: u32 = 3;
 /// How often a connection that vanishes between its creation and its card is made anew.
 const VANISH_LIMIT: u32 = 2;

@@ -63,10 +63,11 @@ impl Outbox {
         let posted = web_api.post_message(channel, live::settled(link)).await;
         crash_point("bring up: posted");
         match posted {
-            Ok(place) => {
-                self.stands(message, place.as_ref()).await;
-                self.tell(message, place.as_ref(), web_api).await
-            }
+            Ok(place) => match self.stands(message, place.as_ref()).await {
+                true => self.tell(message, place.as_ref(), web_api).await,
+                // It is another copy that is kept true, and its thread that is told.
+                false => Ok(self.again(message, None)),
+            },
             Err(error @ (PostError::Unclear(_) | PostError::Unconfirmed(_))) => {
                 tracing::info!(message = message.id, %error, "it is not clear whether a message was posted");
                 match (&error, UNCLEAR_PAUSES.get(message.tries as usize)) {
@@ -91,7 +92,7 @@ impl Outbox {
                         channel,
                         slack_says = word,
                         "a broken connection still can't be brought up in its customer's channel, and nobody there \
-                         knows; invite the bot"
+                         knows; invite the bot if it is not in there"
                     );
                 }
                 Ok(self.rest(message, None, RARELY))
@@ -188,13 +189,17 @@ impl Outbox {
     }
 
     /// Notes that it was posted, and where. Only the database keeps it from being posted again: so until that
-    /// is on disk, or the bot stops.
-    async fn stands(&self, message: &ClaimedMessage, place: Option<&Place>) {
+    /// is on disk, or the bot stops. Returns whether it is that.
+    async fn stands(&self, message: &ClaimedMessage, place: Option<&Place>) -> bool {
         let mut pause = RETRY_FIRST;
-        while let Err(error) = self.store.posted_message(message, place, self.clock.now()).await {
+        loop {
+            let error = match self.store.posted_message(message, place, self.clock.now()).await {
+                Ok(stands) => return stands,
+                Err(error) => error,
+            };
             tracing::warn!(message = message.id, %error, "could not record a message, trying again");
             if self.stopping.is_cancelled() {
-                return;
+                return false;
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(RETRY_LIMIT);

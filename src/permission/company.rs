@@ -27,10 +27,7 @@ impl Gate {
         let company = seen.unwrap_or(Err(Unclear::Silent)).unwrap_or_else(|unclear| match unclear {
             unclear if unclear.may_pass() => {
                 if !self.untold.swap(true, Ordering::Relaxed) {
-                    tracing::warn!(
-                        ?unclear,
-                        "Slack doesn't say who else is in a channel; after a few tries its link is posted unasked"
-                    );
+                    tracing::warn!(?unclear, "Slack doesn't say who else is in a channel; it is asked again");
                 }
                 Company::Untold
             }

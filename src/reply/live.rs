@@ -170,8 +170,12 @@ pub fn settled(link: &Link) -> SlackMessageContent {
             let lead = Mrkdwn::default().bold(name).raw(" was removed, so its link no longer works.");
             (lead, format!("{name} was removed."), None)
         }
+        State::Unposted if link.requester.is_none() => {
+            let lead = Mrkdwn::default().raw("This message about ").bold(name).raw(" is out of date.");
+            (lead, format!("A message about {name} is out of date."), None)
+        }
         // No link may ever have stood in the message of what nobody asked for.
-        State::Replaced | State::Unposted if link.requester.is_none() => {
+        State::Replaced if link.requester.is_none() => {
             let lead = Mrkdwn::default().raw("A link for ").bold(name);
             let lead = lead.raw(" was requested, so this message is no longer in use.");
             (lead, format!("A link for {name} was requested."), None)

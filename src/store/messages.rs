@@ -287,7 +287,7 @@ impl Store {
     }
 
     /// Notes that a message of which we had the lease was posted, and where, if Slack said: it is not posted
-    /// again. Where it was found meanwhile it stays: a link may stand there by now.
+    /// again. Where it was found meanwhile it stays, which is false: a link may stand there by now.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -296,7 +296,7 @@ impl Store {
         message: &ClaimedMessage,
         place: Option<&Place>,
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let (channel, ts) = place_of(place);
         let row = serde_json::json!([{
             "id": message.id, "fence": null, "place_channel": channel, "place_ts": ts,
@@ -304,8 +304,7 @@ impl Store {
         }]);
         on!(&self.0.pool, db => {
             let query = sqlx::query(self.0.sql.connections.place_messages).bind(row.to_string());
-            query.execute(db).await?;
-            Ok(())
+            Ok(query.execute(db).await?.rows_affected() > 0)
         })
     }
 

@@ -61,10 +61,16 @@ pub(in crate::command) fn or_both(error: UsageError, text: &str, vocabulary: &Vo
     }
 }
 
-/// Whether some of these words are a service's name and the others are not.
+/// Whether some of these words are a service's name and the others name none.
 pub(in crate::command) fn is_split(words: &str, vocabulary: &Vocabulary<'_>) -> bool {
     let words: Vec<&str> = words.split(' ').collect();
-    names_services(&words, vocabulary).is_some_and(|count| count < words.len())
+    let mut rest = words.as_slice();
+    while let Some(count) = names_services(rest, vocabulary) {
+        let behind = rest.get(count..).unwrap_or_default();
+        let ands = behind.iter().take_while(|word| is_and(word)).count();
+        rest = behind.get(ands..).unwrap_or_default();
+    }
+    !rest.is_empty() && rest.len() < words.len()
 }
 
 /// `google_ads stripe acme`, as it should have been typed, or what would be wrong with that. `None` for a text that

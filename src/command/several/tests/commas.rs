@@ -124,7 +124,6 @@ fn nothing_is_made_of_what_stands_in_quotes_but_one_name() {
         "google_ads, \"stripe data\", hubspot acme",
         "google_ads acme, \"stripe data\"",
         "google_ads, \"onboarding acme\"",
-        "\"google_ads stripe\" acme",
     ] {
         let error = typed_in(&NO_DEFAULTS, typed).unwrap_err();
         assert_eq!(error, UsageError::SpacedSchema { instead: None }, "{typed}");
@@ -136,8 +135,13 @@ fn nothing_is_made_of_what_stands_in_quotes_but_one_name() {
         assert!(matches!(error, UsageError::BadCustomer { .. }), "{typed}: {error:?}");
     }
     // A service's whole name may stand in them, and so may the line.
-    for typed in ["\"Google Ads\", stripe acme", "stripe, \"Google Ads\" acme", "\"google_ads, stripe acme\""]
-    {
+    for typed in [
+        "\"Google Ads\", stripe acme",
+        "stripe, \"Google Ads\" acme",
+        "\"google_ads, stripe acme\"",
+        "`google_ads, stripe` acme",
+        "\"google_ads and stripe\" acme",
+    ] {
         assert!(matches!(typed_in(&NO_DEFAULTS, typed), Ok(Command::Onboard(_))), "{typed}");
     }
     for typed in ["`google_ads stripe acme`", "`google_ads` stripe acme"] {
