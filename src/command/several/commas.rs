@@ -65,7 +65,8 @@ pub(in crate::command) fn or_both(error: UsageError, text: &str, vocabulary: &Vo
 pub(in crate::command) fn is_split(words: &str, vocabulary: &Vocabulary<'_>) -> bool {
     let words: Vec<&str> = words.split(' ').collect();
     let mut rest = words.as_slice();
-    while let Some(count) = names_services(rest, vocabulary) {
+    for _ in 0..LOOKED_UP {
+        let Some(count @ 1..) = names_services(rest, vocabulary) else { break };
         let behind = rest.get(count..).unwrap_or_default();
         let ands = behind.iter().take_while(|word| is_and(word)).count();
         rest = behind.get(ands..).unwrap_or_default();
