@@ -345,7 +345,10 @@ impl<C> Journal<C> {
 
     fn found_nothing(&mut self, now: Timestamp) -> Next {
         if let Stage::Deliver { .. } = self.progress.stage {
-            return self.vanished(now);
+            // A list can lag behind a connection that was just made. A card is made by its id, and that
+            // says for sure whether it is there.
+            self.card = None;
+            return self.begin(Due::Mint, now);
         }
         if let Some(sent) = self.maybe_sent {
             let settled = after(sent, self.terms.grace);

@@ -454,6 +454,20 @@ fn a_connection_that_vanishes_is_made_anew_twice() {
     assert_eq!(life.problem(), Some(&Problem::NoAnswer));
 }
 
+/// Fivetran's lists can lag behind what was just made; a card that cannot be made by its id is proof.
+#[test]
+fn what_a_list_does_not_show_is_not_made_anew() {
+    let mut life = Life::new(WEB_API);
+    life.next(Outcome::Accepted);
+    assert_eq!(life.next(created()), Step::Post);
+    let step = life.next(post_failed(PostFailure::NotSent));
+    assert_eq!(life.after_wait(&step).1, Step::Look);
+    // Not the card at hand: if the connection is gone, so is its page.
+    assert_eq!(life.next(nothing()), Step::Mint);
+    assert_eq!((life.stage(), life.connection()), ("deliver", Some("ours")));
+    assert_eq!(life.next(Outcome::Vanished), Step::Create);
+}
+
 #[test]
 fn a_problem_is_called_the_same_in_the_log_and_in_the_database() {
     let said = ApiMessage::default;
