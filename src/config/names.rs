@@ -94,6 +94,10 @@ pub(super) fn meant_by(name: &str) -> Option<String> {
     let first = |name: &str| name.split(['_', '-']).next().unwrap_or_default().to_ascii_uppercase();
     let near = ours.into_iter().filter(|known| bare(known).len() >= SHORTEST && !known.contains("PROXY"));
     near.filter_map(|known| {
+        // Each slip makes it longer or shorter by one at most, and this is asked of a whole environment.
+        if bare(&known).len().abs_diff(found.len()) > SLIPS {
+            return None;
+        }
         let slips = strsim::osa_distance(&found, &bare(&known));
         // `ALLOW` and `ALLOWED`, `FIVETRANN` and `FIVETRAN`: the first words are about the same.
         let related = strsim::osa_distance(&first(name), &first(&known)) <= SLIPS || found == bare(&known);

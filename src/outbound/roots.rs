@@ -3,6 +3,9 @@
 //! Owns the reading of `SSL_CERT_FILE` and `SSL_CERT_DIR`, as OpenSSL understands them. Must not know
 //! what is called.
 
+use std::collections::{HashMap, HashSet};
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 use reqwest::Certificate;
@@ -60,52 +63,77 @@ pub struct Roots {
 /// # Errors
 /// [`Untrusted`].
 pub fn read(file: Option<&str>, folders: Option<&str>) -> Result<Roots, Untrusted> {
-    let mut roots = Roots { certificates: Vec::new(), is_passed_over: false };
+    let mut found = Found::default();
     if let Some(file) = file {
-        roots.certificates = in_file(Path::new(file))?;
+        found.read_file(Path::new(file))?;
     }
+    let mut is_passed_over = false;
     for folder in folders.map(std::env::split_paths).into_iter().flatten() {
-        let found = in_folder(&folder);
-        roots.is_passed_over |= found.is_empty();
-        roots.certificates.extend(found);
+        is_passed_over |= found.read_folder(&folder) == 0;
     }
-    if roots.certificates.is_empty() { Err(Untrusted::Folders) } else { Ok(roots) }
+    let certificates: Vec<_> = found.all.iter().filter_map(|der| Certificate::from_der(der).ok()).collect();
+    if certificates.is_empty() { Err(Untrusted::Folders) } else { Ok(Roots { certificates, is_passed_over }) }
 }
 
-fn in_file(path: &Path) -> Result<Vec<Certificate>, Untrusted> {
-    if path.is_dir() {
-        return Err(Untrusted::FileIsFolder);
+/// What has been read. A system's folder has each certificate under two names, and its bundle has them all
+/// once more.
+#[derive(Default)]
+struct Found {
+    all: HashSet<CertificateDer<'static>>,
+    /// The files of folders, by device and number, with what each holds.
+    files: HashMap<(u64, u64), usize>,
+}
+
+impl Found {
+    fn read_file(&mut self, path: &Path) -> Result<(), Untrusted> {
+        if path.is_dir() {
+            return Err(Untrusted::FileIsFolder);
+        }
+        let bytes = std::fs::read(path).map_err(|_| Untrusted::File)?;
+        if self.add(&bytes) > 0 {
+            Ok(())
+        } else if RootCertStore::empty().add(CertificateDer::from(bytes)).is_ok() {
+            Err(Untrusted::NotPem)
+        } else {
+            Err(Untrusted::EmptyFile)
+        }
     }
-    let bytes = std::fs::read(path).map_err(|_| Untrusted::File)?;
-    let found = certificates(&bytes);
-    if !found.is_empty() {
-        Ok(found)
-    } else if RootCertStore::empty().add(CertificateDer::from(bytes)).is_ok() {
-        Err(Untrusted::NotPem)
-    } else {
-        Err(Untrusted::EmptyFile)
+
+    /// How many certificates it holds.
+    fn read_folder(&mut self, folder: &Path) -> usize {
+        let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+        entries.map(|entry| self.read_entry(&entry.path())).sum()
     }
-}
 
-fn in_folder(folder: &Path) -> Vec<Certificate> {
-    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
-    let files = entries.map(|entry| entry.path()).filter(|path| path.is_file());
-    files.flat_map(|path| std::fs::read(path).map(|pem| certificates(&pem)).unwrap_or_default()).collect()
-}
+    fn read_entry(&mut self, path: &Path) -> usize {
+        let Some(file) = std::fs::metadata(path).ok().filter(Metadata::is_file) else { return 0 };
+        let file = (file.dev(), file.ino());
+        if let Some(held) = self.files.get(&file) {
+            return *held;
+        }
+        let held = std::fs::read(path).map_or(0, |pem| self.add(&pem));
+        self.files.insert(file, held);
+        held
+    }
 
-/// The certificates that can be trusted. As for OpenSSL, an odd one takes nothing from the others;
-/// the client would refuse them all.
-fn certificates(pem: &[u8]) -> Vec<Certificate> {
-    const BEGIN: &str = "-----BEGIN ";
-    let pem = String::from_utf8_lossy(pem);
-    // Each block by itself: one without an end must not run into the next.
-    pem.split(BEGIN).skip(1).filter_map(|block| certificate(&format!("{BEGIN}{block}"))).collect()
-}
+    /// Adds the certificates that can be trusted, and says how many there are. As for OpenSSL, an odd one
+    /// takes nothing from the others; the client would refuse them all.
+    fn add(&mut self, pem: &[u8]) -> usize {
+        const BEGIN: &str = "-----BEGIN ";
+        let pem = String::from_utf8_lossy(pem);
+        // Each block by itself: one without an end must not run into the next.
+        let blocks = pem.split(BEGIN).skip(1);
+        blocks.filter(|block| self.add_block(&format!("{BEGIN}{block}"))).count()
+    }
 
-fn certificate(pem: &str) -> Option<Certificate> {
-    let der = CertificateDer::from_pem_slice(pem.as_bytes()).ok()?;
-    RootCertStore::empty().add(der.clone()).ok()?;
-    Certificate::from_der(&der).ok()
+    fn add_block(&mut self, pem: &str) -> bool {
+        let Ok(der) = CertificateDer::from_pem_slice(pem.as_bytes()) else { return false };
+        if self.all.contains(&der) {
+            return true;
+        }
+        let is_good = RootCertStore::empty().add(der.clone()).is_ok();
+        is_good && self.all.insert(der)
+    }
 }
 
 #[cfg(test)]
@@ -116,16 +144,17 @@ mod tests {
     #[test]
     fn an_odd_certificate_takes_nothing_from_the_others() {
         let good = include_str!("../../tests/fixtures/tls/authority.pem");
+        let another = include_str!("../../tests/fixtures/tls/elsewhere.pem");
         let block =
             |inside: &str| format!("-----BEGIN CERTIFICATE-----\n{inside}\n-----END CERTIFICATE-----\n");
         let (no_base64, no_certificate) = (block("MII*"), block("AAAA"));
         let endless = "-----BEGIN CERTIFICATE-----\nMIIB\n";
-        let other = "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n";
+        let list = "-----BEGIN X509 CRL-----\nAAAA\n-----END X509 CRL-----\n";
         let folder = tempfile::tempdir().unwrap();
-        for odd in [&no_base64, &no_certificate, endless, other, "# Zo\u{EB}\n"] {
+        for odd in [&no_base64, &no_certificate, endless, list, "# Zo\u{EB}\n"] {
             let path = folder.path().join("roots.pem");
             let file = path.to_str();
-            std::fs::write(&path, format!("{odd}{good}{odd}{good}")).unwrap();
+            std::fs::write(&path, format!("{odd}{good}{odd}{another}")).unwrap();
             let roots = read(file, None).unwrap().certificates;
             assert_eq!(roots.len(), 2, "{odd}");
             assert!(client(&Network { roots: Some(roots), ..Network::default() }).is_ok(), "{odd}");
@@ -160,7 +189,25 @@ mod tests {
                 assert_eq!((roots.certificates.len(), roots.is_passed_over), (1, true), "{folders}");
             }
         }
-        let roots = read(Some(pem), Some(folder)).unwrap();
+    }
+
+    /// As a system has them: each in a file, under a second name too, and all of them in one file.
+    #[test]
+    fn each_certificate_is_trusted_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let [authority, elsewhere] =
+            ["authority", "elsewhere"].map(|name| format!("tests/fixtures/tls/{name}.pem"));
+        let [authority, elsewhere] =
+            [authority, elsewhere].map(|path| std::fs::read_to_string(path).unwrap());
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("bundle.pem"), format!("{authority}{elsewhere}")).unwrap();
+        std::fs::write(path("authority.pem"), &authority).unwrap();
+        std::os::unix::fs::symlink(path("authority.pem"), path("9d66eef0.0")).unwrap();
+        let again = tempfile::tempdir().unwrap();
+        std::os::unix::fs::symlink(path("authority.pem"), again.path().join("authority.pem")).unwrap();
+        let folders = std::env::join_paths([folder.path(), again.path()]).unwrap();
+        let roots = read(path("bundle.pem").to_str(), folders.to_str()).unwrap();
+        // The other folder has one, though it was read before.
         assert_eq!((roots.certificates.len(), roots.is_passed_over), (2, false));
     }
 }
