@@ -242,18 +242,21 @@ impl Worker {
         let in_hand = InHand::count(&self.parts.metrics.in_hand);
         self.tasks.spawn(async move {
             let abandon = worker.abandon.clone();
-            let _ = abandon.run_until_cancelled(worker.take_turns(claimed)).await;
+            // By itself: what is around it would hold it twice.
+            let turns = Box::pin(worker.take_turns(claimed));
+            let _ = abandon.run_until_cancelled(turns).await;
             drop(in_hand);
         });
     }
 
-    /// Carries a command until it rests, ends, or is somebody else's.
+    /// Carries a command until it rests, ends, or is somebody else's. Most of that time it waits for Fivetran:
+    /// what comes later is put by itself, so that a thousand that wait need little memory.
     async fn take_turns(self: &Arc<Self>, claimed: Claimed) {
         let work = serde_json::from_str::<Work>(&claimed.request).ok();
         if work.is_none()
             && let Some(onboard) = Onboard::from_json(&claimed.request)
         {
-            return self.onboard(&claimed, &onboard).await;
+            return Box::pin(self.onboard(&claimed, &onboard)).await;
         }
         let Some(work) = work.filter(|work| claimed.progress.stage.fits(work.intent())) else {
             return self.leave_unreadable(&claimed).await;
@@ -303,7 +306,7 @@ impl Worker {
                 Act::Deliver(Message::Link { connection, existed, purpose, card }) => {
                     note.settle().await;
                     let mut record = record;
-                    match self.joining(job, &connection, &mut record).await {
+                    match Box::pin(self.joining(job, &connection, &mut record)).await {
                         Joining::Alone => {}
                         Joining::LeaseLost => return self.lost(&claimed),
                         Joining::Not(instead) => {
@@ -330,10 +333,10 @@ impl Worker {
                         if !self.record(&claimed, record, "deliver: recorded").await {
                             return;
                         }
-                        outcome = self.parts.links.show(job, link, &posting).await;
+                        outcome = Box::pin(self.parts.links.show(job, link, &posting)).await;
                         continue;
                     }
-                    match self.parts.links.post(job, &posting, record, again).await {
+                    match Box::pin(self.parts.links.post(job, &posting, record, again)).await {
                         Delivered::Posted(landed) => {
                             posted = Some(Arrived::Link(landed));
                             Outcome::Posted
@@ -353,7 +356,7 @@ impl Worker {
                         continue;
                     }
                     crash_point("tell: before the call");
-                    let outcome = self.tell(job, &notice, again).await;
+                    let outcome = Box::pin(self.tell(job, &notice, again)).await;
                     crash_point("tell: answered");
                     outcome
                 }
@@ -388,7 +391,7 @@ impl Worker {
                     return;
                 }
                 Act::End(ending) => {
-                    if self.end(job, posted.take(), record).await {
+                    if Box::pin(self.end(job, posted.take(), record)).await {
                         crash_point("end: recorded");
                         let (verb, request) = (Some(work.verb()), Some(work.request()));
                         self.ended(&claimed, verb, request, ending, &journal.progress().stage);
