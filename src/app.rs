@@ -186,6 +186,7 @@ impl App {
         let watcher = parts.watcher(unasked);
         let watching = watch::start(Arc::clone(&watcher), parts.failed.clone());
         parts.mind_the_writers();
+        parts.mind_the_file();
         parts.mind_the_key(fivetran.clone());
         parts.keep_catalog_fresh(fivetran.clone());
         parts.check_defaults(fivetran.clone());

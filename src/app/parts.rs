@@ -43,11 +43,14 @@ use crate::slack::caller::Caller;
 use crate::slack::pauses::Pauses;
 use crate::slack::signature::Verifier;
 use crate::slack::web_api::WebApi;
-use crate::store::{Claimed, Store};
+use crate::store::{Claimed, OpenError, Store};
 use crate::telemetry::Metrics;
 use crate::unasked::Unasked;
 use crate::watch::{self, Foreign, Watcher};
 use crate::worker::{self, Delivery, Hints, Links};
+
+/// How long after the start a file that was closed well is checked: not in the way of the first commands.
+const CHECK_AFTER: Duration = Duration::from_secs(1);
 
 /// What the parts are made of while they are put together; each takes what it uses.
 pub(super) struct Parts {
@@ -181,6 +184,23 @@ impl Parts {
                 failed.cancel();
             }
         });
+    }
+
+    /// Stops the bot if its database is found to be damaged, which a file that was closed well is not looked at
+    /// for before it is used.
+    pub(super) fn mind_the_file(&self) {
+        let (store, stopping, failed) = (self.store.clone(), self.stopping.clone(), self.failed.clone());
+        tokio::spawn(stopping.run_until_cancelled_owned(async move {
+            tokio::time::sleep(CHECK_AFTER).await;
+            match store.check().await {
+                Ok(()) => {}
+                Err(error @ OpenError::Unsafe { .. }) => {
+                    tracing::error!(%error, "the database must not be used any more");
+                    failed.cancel();
+                }
+                Err(error) => tracing::warn!(%error, "could not check the database"),
+            }
+        }));
     }
 
     /// The log and a metric say in time that the key in use expires.

@@ -7,8 +7,8 @@
 
 use std::path::Path;
 
-use sqlx::SqlSafeStr as _;
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
+use sqlx::{Connection as _, SqlSafeStr as _};
 
 use super::{OpenError, StoreError};
 
@@ -64,18 +64,21 @@ const LATER_ON_POSTGRES: &[Step] = &[
 /// Where it is written which of the later steps were taken.
 const LATER_TABLE: &str = "connect_card_steps";
 
-/// Takes the steps that an SQLite file lacks.
+/// Takes the steps that an SQLite file lacks, all or none.
 ///
 /// # Errors
 /// [`OpenError::Migration`], or [`OpenError::File`].
 pub(super) async fn sqlite(db: &mut sqlx::SqliteConnection, path: &Path) -> Result<(), OpenError> {
+    let failed = |error| OpenError::of_sqlite(path, error);
+    // All in one commit: a new file has many to take, and each would wait for the disk.
+    let mut all = db.begin().await.map_err(failed)?;
     for migrator in [migrator(&FIRST_ON_SQLITE), later(LATER_ON_SQLITE)] {
-        migrator.run(&mut *db).await.map_err(|error| match error {
-            MigrateError::Execute(error) => OpenError::of_sqlite(path, error),
+        migrator.run(&mut *all).await.map_err(|error| match error {
+            MigrateError::Execute(error) => failed(error),
             error => failure(error),
         })?;
     }
-    Ok(())
+    all.commit().await.map_err(failed)
 }
 
 /// Takes the steps that a Postgres database lacks. Holds an advisory lock meanwhile, so that

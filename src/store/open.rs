@@ -14,7 +14,7 @@ use std::time::Duration;
 use ring::rand::SecureRandom as _;
 use secrecy::SecretString;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteJournalMode, SqliteSynchronous};
-use sqlx::{Row as _, SqliteConnection};
+use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use tokio::sync::mpsc;
 
 use super::accept::Accepting;
@@ -42,6 +42,16 @@ const CHECKPOINT_PAGES: &str = "200";
 /// Prepared statements that are kept: each of ours, and each combination of them that is handed over at once.
 /// To prepare one takes longer than to run it.
 const STATEMENTS: usize = 512;
+
+/// Gives up all leases: the lock says that whoever held them is gone. What they have sent last may not be: see
+/// [`Store::release`].
+const FREE_LEASES: &str = "BEGIN;
+    UPDATE message SET lease_until = CASE WHEN place_ts IS NULL THEN 0
+        ELSE min(lease_until, CAST(unixepoch('subsec') * 1000 AS INTEGER) + $1) END WHERE lease_until > 0;
+    UPDATE command SET lease_until = 0 WHERE ended_at IS NULL AND lease_until <> 0;
+    UPDATE sweep SET lease_until = 0 WHERE lease_until <> 0;
+    UPDATE audit_turn SET lease_until = 0 WHERE lease_until <> 0;
+    COMMIT";
 
 /// `DATABASE_URL`. No `Debug`: it can hold a password.
 #[derive(Clone)]
@@ -71,10 +81,10 @@ impl Store {
     /// # Errors
     /// [`OpenError`].
     pub async fn open(options: Options<'_>) -> Result<Self, OpenError> {
-        let (pool, sql, lock) = match options.url {
+        let (pool, sql, file) = match options.url {
             DatabaseUrl::Sqlite(path) => {
-                let (file, lock) = sqlite(path).await?;
-                (Pool::Sqlite(file), &statements::SQLITE, Some(lock))
+                let (opened, file) = sqlite(path).await?;
+                (Pool::Sqlite(opened), &statements::SQLITE, Some(file))
             }
             DatabaseUrl::Postgres(url) => {
                 let servers = Servers::read(url)?;
@@ -82,7 +92,21 @@ impl Store {
                 (Pool::Postgres(Sessions::open(servers, place)?), &statements::POSTGRES, None)
             }
         };
-        Ok(Self::start(pool, sql, owner()?, lock, &options))
+        Ok(Self::start(pool, sql, owner()?, file, &options))
+    }
+
+    /// Checks an SQLite file that was taken to be whole when it was opened. Reads all of it, beside whatever
+    /// else is done with it.
+    ///
+    /// # Errors
+    /// [`OpenError::Unsafe`] of a damaged one; another if it can't be checked.
+    pub async fn check(&self) -> Result<(), OpenError> {
+        let Some(OpenFile { unchecked: Some(path), .. }) = &self.0.file else { return Ok(()) };
+        let failed = |error| OpenError::of_sqlite(path, error);
+        let mut db = reader(path).connect().await.map_err(failed)?;
+        let checked = whole(&mut db, path).await;
+        db.close().await.map_err(failed)?;
+        checked
     }
 
     /// Starts the writers on the current runtime.
@@ -90,7 +114,7 @@ impl Store {
         pool: Pool,
         sql: &'static Statements,
         owner: String,
-        lock: Option<File>,
+        file: Option<OpenFile>,
         options: &Options<'_>,
     ) -> Self {
         let (accepts, new) = mpsc::unbounded_channel();
@@ -122,9 +146,17 @@ impl Store {
             progress,
             graveyard,
             probe: tokio::sync::Mutex::default(),
-            lock,
+            file,
         }))
     }
+}
+
+/// What is known of an SQLite file in use.
+pub(super) struct OpenFile {
+    /// Keeps a second process off it until this one closes it or dies.
+    pub(super) lock: File,
+    /// Where it is, if it still has to be checked: it was closed well, so it was whole then.
+    unchecked: Option<PathBuf>,
 }
 
 /// Tries whether an SQLite file could be made and used, and leaves nothing of that behind: whoever tries it
@@ -136,12 +168,12 @@ impl Store {
 pub async fn rehearse(path: &Path) -> Result<(), OpenError> {
     let folder = Rehearsal::beside(path)?;
     let opened = sqlite(&folder.0.join("rehearsal.db")).await;
-    let (file, lock) = opened.map_err(|error| match error {
+    let (opened, file) = opened.map_err(|error| match error {
         OpenError::File { cause, .. } => OpenError::File { file: path.display().to_string(), cause },
         error => error,
     })?;
-    file.close().await;
-    drop(lock);
+    opened.close().await;
+    drop(file);
     Ok(())
 }
 
@@ -194,10 +226,7 @@ pub struct Strangers {
 /// # Errors
 /// [`StoreError`].
 pub async fn undeliverable_beside(path: &Path, limit: i64) -> Result<Vec<Undeliverable>, StoreError> {
-    // A reader beside the writer is what the write-ahead log is for.
-    let options =
-        SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(Duration::from_secs(5));
-    let pool = Pool::Sqlite(SqliteFile::open(options).await?);
+    let pool = Pool::Sqlite(SqliteFile::open(reader(path)).await?);
     super::undeliverable(&pool, &statements::SQLITE, limit).await
 }
 
@@ -210,8 +239,36 @@ fn owner() -> Result<String, OpenError> {
     Ok(format!("{}-{:016x}", std::process::id(), u64::from_be_bytes(bytes)))
 }
 
-async fn sqlite(path: &Path) -> Result<(SqliteFile, File), OpenError> {
+/// A reader beside the writer, which is what the write-ahead log is for.
+fn reader(path: &Path) -> SqliteConnectOptions {
+    SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(Duration::from_secs(5))
+}
+
+/// Whether the file is as somebody has left it who closed it: SQLite leaves no write-ahead log then. After a
+/// crash, a power cut or a full disk there is one.
+fn was_closed(path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    !Path::new(&log).exists()
+}
+
+/// Fails for a file that is damaged. All of it is read for that: some 80 ms for a hundred thousand commands.
+async fn whole(db: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
+    let found: String = sqlx::query_scalar("PRAGMA quick_check(1)")
+        .fetch_one(db)
+        .await
+        .map_err(|error| OpenError::of_sqlite(path, error))?;
+    let remedy = "the file is damaged: move it away and restore a backup";
+    if found == "ok" {
+        Ok(())
+    } else {
+        Err(OpenError::Unsafe { setting: "SQLite's quick_check", found, remedy })
+    }
+}
+
+async fn sqlite(path: &Path) -> Result<(SqliteFile, OpenFile), OpenError> {
     let lock = lock(path)?;
+    let was_closed = was_closed(path);
     private(path).map_err(|cause| file_error(path, &cause))?;
     let options = SqliteConnectOptions::new()
         .filename(path)
@@ -227,16 +284,16 @@ async fn sqlite(path: &Path) -> Result<(SqliteFile, File), OpenError> {
     let opened = SqliteFile::open(options).await.map_err(failed)?;
     let mut db = opened.lock().await.map_err(failed)?;
 
-    let version: String = value(&mut db, path, "SELECT sqlite_version()").await?;
+    let settings = "SELECT sqlite_version(), (SELECT journal_mode FROM pragma_journal_mode), \
+                    (SELECT synchronous FROM pragma_synchronous)";
+    let (version, mode, sync): (String, String, i64) =
+        sqlx::query_as(settings).fetch_one(&mut *db).await.map_err(failed)?;
     let numbers: Vec<u32> = version.split('.').map(|part| part.parse().unwrap_or(0)).collect();
     let found = (
         numbers.first().copied().unwrap_or(0),
         numbers.get(1).copied().unwrap_or(0),
         numbers.get(2).copied().unwrap_or(0),
     );
-    let mode: String = value(&mut db, path, "PRAGMA journal_mode").await?;
-    let sync: i64 = value(&mut db, path, "PRAGMA synchronous").await?;
-    let intact: String = value(&mut db, path, "PRAGMA quick_check(1)").await?;
     let checks = [
         ("SQLite's version", found >= SQLITE_OLDEST, version, "build with the SQLite version in Cargo.lock"),
         (
@@ -251,33 +308,21 @@ async fn sqlite(path: &Path) -> Result<(SqliteFile, File), OpenError> {
             sync.to_string(),
             "this is a bug in the build; please report it",
         ),
-        (
-            "SQLite's quick_check",
-            intact == "ok",
-            intact,
-            "the file is damaged: move it away and restore a backup",
-        ),
     ];
     for (setting, good, found, remedy) in checks {
         if !good {
             return Err(OpenError::Unsafe { setting, found, remedy });
         }
     }
-    migrations::sqlite(&mut db, path).await?;
-    // The lock says that whoever held these leases is gone. What they have sent last may not be: see `release`.
-    let messages = "UPDATE message SET lease_until = CASE WHEN place_ts IS NULL THEN 0 \
-                    ELSE min(lease_until, CAST(unixepoch('subsec') * 1000 AS INTEGER) + $1) END WHERE lease_until > 0";
-    let messages = sqlx::query(messages).bind(millis(ON_ITS_WAY));
-    messages.execute(&mut *db).await.map_err(failed)?;
-    for leases in [
-        "UPDATE command SET lease_until = 0 WHERE ended_at IS NULL",
-        "UPDATE sweep SET lease_until = 0",
-        "UPDATE audit_turn SET lease_until = 0",
-    ] {
-        sqlx::query(leases).execute(&mut *db).await.map_err(failed)?;
+    if !was_closed {
+        whole(&mut db, path).await?;
     }
+    migrations::sqlite(&mut db, path).await?;
+    let query = sqlx::query(FREE_LEASES).bind(millis(ON_ITS_WAY));
+    query.execute(&mut *db).await.map_err(failed)?;
     drop(db);
-    Ok((opened, lock))
+    let unchecked = was_closed.then(|| path.to_owned());
+    Ok((opened, OpenFile { lock, unchecked }))
 }
 
 /// Takes the lock file beside the database, which holds this process's id.
@@ -324,15 +369,6 @@ fn private(path: &Path) -> std::io::Result<()> {
 
 fn file_error(path: &Path, cause: &std::io::Error) -> OpenError {
     OpenError::of_file(path, cause.kind())
-}
-
-/// The first column of the first row.
-async fn value<T>(db: &mut SqliteConnection, path: &Path, sql: &'static str) -> Result<T, OpenError>
-where
-    T: for<'r> sqlx::Decode<'r, sqlx::Sqlite> + sqlx::Type<sqlx::Sqlite>,
-{
-    let row = sqlx::query(sql).fetch_one(db).await;
-    row.and_then(|row| row.try_get(0)).map_err(|error| OpenError::of_sqlite(path, error))
 }
 
 #[cfg(test)]

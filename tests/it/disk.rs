@@ -54,7 +54,7 @@ fn assert_refused(answer: Result<String, String>, outside: &Outside, schema: &st
 }
 
 async fn integrity(program: &Program) {
-    // quick_check runs at every start; a damaged file would refuse.
+    // What it is checked for at a start and a little later ends it, as a failure.
     program.start().await.stop().await;
 }
 

@@ -1,6 +1,7 @@
 //! The bot as a process: health, metrics, the customer's landing page, and the end of it.
 
 use std::collections::BTreeMap;
+use std::os::unix::fs::FileExt as _;
 use std::time::Duration;
 
 use expect_test::expect;
@@ -276,4 +277,48 @@ async fn a_second_process_does_not_touch_the_same_file() {
     assert!(second.stderr.contains("another connect-card is already using"), "{second:?}");
     assert_eq!(get(format!("{}/readyz", bot.url())).await.status().as_u16(), 200);
     bot.stop().await;
+}
+
+/// Spoils a page of a database that nobody uses; none that is read at the start.
+async fn damage(program: &Program) {
+    let url = format!("sqlite:{}", program.database().display());
+    let mut db = sqlx::SqliteConnection::connect(&url).await.unwrap();
+    let (page, size): (u64, u64) = sqlx::query_as(
+        "SELECT rootpage, page_size FROM sqlite_schema, pragma_page_size WHERE name = 'digest'",
+    )
+    .fetch_one(&mut db)
+    .await
+    .unwrap();
+    db.close().await.unwrap();
+    let file = std::fs::OpenOptions::new().write(true).open(program.database()).unwrap();
+    file.write_all_at(&[0xff; 100], (page - 1) * size).unwrap();
+}
+
+#[tokio::test]
+async fn a_bot_does_not_go_on_with_a_damaged_file() {
+    let program = Program::against(&Outside::start().await);
+    program.start().await.stop().await;
+    damage(&program).await;
+    let mut process = program.spawn();
+    assert_eq!(process.wait().await.code(), Some(1), "{}", process.log());
+    let log = process.log();
+    assert!(
+        log.contains("the database must not be used any more") && log.contains("restore a backup"),
+        "{log}"
+    );
+}
+
+/// A write-ahead log that is left over says that nobody has closed the file.
+#[tokio::test]
+async fn after_a_crash_a_damaged_file_takes_no_command() {
+    let program = Program::against(&Outside::start().await);
+    program.start().await.stop().await;
+    damage(&program).await;
+    std::fs::write(format!("{}-wal", program.database().display()), "").unwrap();
+    let refused = program.run(&["serve"]).await;
+    assert_eq!(refused.code, 1, "{refused:?}");
+    assert!(
+        refused.stderr.contains("restore a backup") && !refused.stdout.contains("listening"),
+        "{refused:?}"
+    );
 }
