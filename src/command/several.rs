@@ -123,12 +123,14 @@ fn services<'a>(words: &[&'a str], vocabulary: &Vocabulary<'a>) -> Option<(Optio
 /// What is amiss with a word that is nearly a bundle's name.
 fn misspelt(words: &[&str], destination: Option<&str>, vocabulary: &Vocabulary<'_>) -> Option<UsageError> {
     let (first, customer) = words.split_first()?;
-    let is_else = customer.len() > 1
-        || verbs::near(&first.to_lowercase()).is_some()
-        || connect::begins_with_service(words, vocabulary.catalog);
     let word = first.to_lowercase();
-    let mut names = vocabulary.bundles.by_name.keys();
-    let name = names.find(|name| verbs::is_near(&word, name)).filter(|_| !is_else)?;
+    let name = vocabulary.bundles.by_name.keys().find(|name| verbs::is_near(&word, name))?;
+    let is_else = customer.len() > 1
+        || verbs::near(&word).is_some()
+        || connect::begins_with_service(words, vocabulary.catalog);
+    if is_else {
+        return None;
+    }
     let customer: String = customer.iter().map(|customer| format!(" {customer}")).collect();
     let instead = format!("{name}{customer}{}", vocabulary.slash.to_destination(destination));
     Some(UsageError::MisspeltBundle { typed: echo(first), instead })

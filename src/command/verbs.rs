@@ -77,7 +77,14 @@ pub(super) fn is_taken(word: &str) -> bool {
 
 /// Whether a word is what a slip of the fingers makes of a name.
 pub(super) fn is_near(word: &str, name: &str) -> bool {
-    strsim::osa_distance(word, name) <= slips(word)
+    distance(word, name, slips(word)).is_some()
+}
+
+/// How many slips of the fingers make one of the other, if no more than so many do.
+fn distance(word: &str, name: &str, slips: usize) -> Option<usize> {
+    // One makes it longer or shorter by one at most, and each line is held against many names.
+    let apart = word.chars().count().abs_diff(name.chars().count());
+    (apart <= slips).then(|| strsim::osa_distance(word, name)).filter(|distance| *distance <= slips)
 }
 
 fn slips(word: &str) -> usize {
@@ -87,7 +94,10 @@ fn slips(word: &str) -> usize {
 pub(super) fn near(word: &str) -> Option<Verb> {
     let synonym = SYNONYMS.iter().find(|(other, _)| *other == word).map(|(_, verb)| *verb);
     let slips = slips(word);
-    let distance = |verb: &&Verb| strsim::osa_distance(word, verb.word());
-    let nearest = || VERBS.iter().skip(WORDLESS).min_by_key(distance).filter(|verb| distance(verb) <= slips);
-    synonym.or_else(|| nearest().copied())
+    let nearest = || {
+        let near = VERBS.iter().skip(WORDLESS);
+        let near = near.filter_map(|verb| Some((distance(word, verb.word(), slips)?, *verb)));
+        near.min_by_key(|(distance, _)| *distance).map(|(_, verb)| verb)
+    };
+    synonym.or_else(nearest)
 }

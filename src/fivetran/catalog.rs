@@ -344,7 +344,8 @@ impl Catalog {
         if let Some(service) = self.get(&typed.to_ascii_lowercase()) {
             return Some(Resolution::Exact(service.clone()));
         }
-        let folded = fold(typed);
+        let words = fold::words(typed);
+        let folded = words.concat();
         let named = self.by_name.get(&folded).copied().flatten();
         if let Some(service) = named.and_then(|at| self.at(at)) {
             return Some(Resolution::Named(service.clone()));
@@ -358,18 +359,17 @@ impl Catalog {
                 successor: successor.clone(),
             });
         }
-        self.called_otherwise(typed).map(|service| Resolution::Named(service.clone()))
+        let others = fold::other_names(typed).into_iter().map(|name| fold::words(&name));
+        let service = [words].into_iter().chain(others).find_map(|name| self.called_otherwise(&name));
+        service.map(|service| Resolution::Named(service.clone()))
     }
 
-    /// The one service that has this name or one of its other names, in the plural or not.
-    fn called_otherwise(&self, typed: &str) -> Option<&Service> {
-        let names = [typed.to_owned()].into_iter().chain(fold::other_names(typed));
-        let mut found = names.filter_map(|name| {
-            let (folded, loosely) = (fold(&name), fold_loosely(&name));
-            let named = self.by_id.get(&folded).or_else(|| self.by_name.get(&folded)?.as_ref());
-            named.or_else(|| self.by_other_name.get(&loosely)?.as_ref())
-        });
-        found.next().and_then(|&at| self.at(at))
+    /// The one service that has a name of these words or one of its other names, in the plural or not.
+    fn called_otherwise(&self, words: &[String]) -> Option<&Service> {
+        let folded = words.concat();
+        let named = self.by_id.get(&folded).or_else(|| self.by_name.get(&folded)?.as_ref());
+        let at = named.or_else(|| self.by_other_name.get(&fold::loosely(words))?.as_ref());
+        at.and_then(|&at| self.at(at))
     }
 
     fn lists_retired(&self) -> bool {
@@ -433,13 +433,13 @@ fn called(names: &mut HashMap<String, Option<usize>>, name: String, at: usize) {
     unique.take_if(|other| *other != at);
 }
 
-/// The lines of the built-in table.
 /// The display name of a service in the built-in table.
 #[must_use]
 pub fn built_in_name(id: &str) -> Option<&'static str> {
     built_in_rows().find_map(|(known, _, name)| (known == id).then_some(name))
 }
 
+/// The lines of the built-in table.
 fn built_in_rows() -> impl Iterator<Item = (&'static str, SchemaKind, &'static str)> {
     BUILT_IN.lines().filter_map(|line| {
         let (id, rest) = line.split_once('\t')?;

@@ -186,6 +186,10 @@ fn apart<'a, 'w>(
     alone: bool,
     catalog: &Catalog,
 ) -> Option<(&'w [&'a str], &'w [&'a str])> {
+    // Nearly every line has none, and what follows takes look-ups.
+    if !words.iter().any(|word| is_and(word)) {
+        return None;
+    }
     // A catalogue passes over an `and` at the end, as over other little words.
     let known = |words: &[&str]| !ends_in_and(words) && found(&words.join(" "), catalog).is_some();
     let perhaps_more = |words: &[&str]| {

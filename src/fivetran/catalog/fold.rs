@@ -19,11 +19,16 @@ pub(super) fn fold(text: &str) -> String {
 
 /// [`fold`], and a word's `s` at its end does not count either: `google ad` is `google ads`.
 pub(super) fn fold_loosely(text: &str) -> String {
-    let singular = |word: String| {
+    loosely(&words(text))
+}
+
+/// [`fold_loosely`] of the words of a text.
+pub(super) fn loosely(words: &[String]) -> String {
+    let singular = |word: &String| {
         let plural = word.len() > 2 && word.ends_with('s') && !word.ends_with("ss");
-        if plural { word[..word.len() - 1].to_owned() } else { word }
+        word[..word.len() - usize::from(plural)].to_owned()
     };
-    words(text).into_iter().map(singular).collect()
+    words.iter().map(singular).collect()
 }
 
 /// The other names that a name with brackets has: what stands before and behind them, and what is in
