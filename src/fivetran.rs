@@ -37,8 +37,8 @@ use serde_json::{Value, json};
 use tokio::sync::Notify;
 
 use crate::outbound::{self, CallError, Obstacle};
-use crate::telemetry::{CallOutcome, Metrics};
-use answer::Heard;
+use crate::telemetry::{CallOutcome, Calling, Metrics};
+use answer::{Answer, Heard};
 use call::Call;
 use catalog::ServiceId;
 use complaints::Complaints;
@@ -237,7 +237,9 @@ impl Fivetran {
             .extend_pairs(pairs.chain(cursor.map(|cursor| ("cursor", cursor))))
             .finish();
         let request = self.request(Method::GET, &format!("/v1/connections?{query}"));
-        let page = self.send::<listed::Raw>(Call::List, request).await?.of_group(group_id);
+        let group = group_id.to_owned();
+        let read = move |answer: &Answer| Ok(answer.read::<listed::Raw>()?.of_group(&group));
+        let page = self.exchange_at_length(Call::List, request, read).await?;
         if page.next_cursor.is_some() && page.next_cursor.as_deref() == cursor {
             return Err(Error::Unclear(CallError::Unanswered("a list without an end")));
         }
@@ -318,10 +320,13 @@ impl Fivetran {
     /// [`Error`].
     pub async fn connector_types(&self) -> Result<Vec<ConnectorType>, Error> {
         let request = self.http.get(format!("{}/public/connector-types", self.api_url));
-        let rows: Vec<Value> =
-            self.send(Call::Catalogue, request.header("Accept", "application/json")).await?;
+        let request = request.header("Accept", "application/json");
         // A row that cannot be read costs its own service alone.
-        Ok(rows.into_iter().filter_map(|row| serde_json::from_value(row).ok()).collect())
+        let read = |answer: &Answer| {
+            let rows: Vec<Value> = answer.read()?;
+            Ok(rows.into_iter().filter_map(|row| serde_json::from_value(row).ok()).collect())
+        };
+        self.exchange_at_length(Call::Catalogue, request, read).await
     }
 
     /// Which config keys a service wants. `GET /v1/metadata/connector-types/{service}`
@@ -396,6 +401,26 @@ impl Fivetran {
     ) -> Result<(T, Option<Timestamp>), Error> {
         let calling = self.metrics.calling(call.operation());
         let answer = self.hear(call, connection, request).await;
+        self.counted(calling, call, answer.and_then(|answer| Ok((answer.read()?, answer.answered_at))))
+    }
+
+    /// The same of an answer that can be so large that nothing else must wait until it is read.
+    async fn exchange_at_length<T: Send + 'static>(
+        &self,
+        call: Call,
+        request: RequestBuilder,
+        read: impl FnOnce(&Answer) -> Result<T, Error> + Send + 'static,
+    ) -> Result<T, Error> {
+        let calling = self.metrics.calling(call.operation());
+        let read = match self.hear(call, None, request).await {
+            Ok(answer) => tokio::task::spawn_blocking(move || read(&answer)).await,
+            Err(error) => Ok(Err(error)),
+        };
+        let broken = |_| Err(Error::Unclear(CallError::Unanswered("an answer that breaks its reader")));
+        self.counted(calling, call, read.unwrap_or_else(broken))
+    }
+
+    fn counted<T>(&self, calling: Calling, call: Call, answer: Result<T, Error>) -> Result<T, Error> {
         calling.ended(answer.as_ref().err().map_or(CallOutcome::Ok, Error::outcome));
         if let Err(error) = &answer {
             self.complaints.note(call, error);
@@ -403,12 +428,12 @@ impl Fivetran {
         answer
     }
 
-    async fn hear<T: DeserializeOwned>(
+    async fn hear(
         &self,
         call: Call,
         connection: Option<&str>,
         request: RequestBuilder,
-    ) -> Result<(T, Option<Timestamp>), Error> {
+    ) -> Result<Answer, Error> {
         let failed = |error| Error::of(call, error);
         let request = prepared(call, request).map_err(failed)?;
         // The catalogue is everybody's, and a key is for none but its account.
@@ -430,16 +455,7 @@ impl Fivetran {
         }
         let body = outbound::read(response, call.limit()).await.map_err(failed)?;
         answer::judge(call, connection, &Heard { status, retry_after, body: &body })?;
-        if body.is_empty() && matches!(call, Call::Delete | Call::Sync) {
-            // All that there is to say, the status says.
-            let nothing = serde_json::from_value(Value::Null);
-            return nothing
-                .map(|nothing| (nothing, answered_at))
-                .map_err(|_| answer::unreadable(call, status, &body));
-        }
-        let answer: model::Answer<T> =
-            serde_json::from_slice(&body).map_err(|_| answer::unreadable(call, status, &body))?;
-        Ok((answer.data, answered_at))
+        Ok(Answer { call, status, answered_at, body })
     }
 }
 

@@ -6,9 +6,13 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
 use super::call::Call;
 use super::error::Error;
-use super::model::ApiMessage;
+use super::model::{self, ApiMessage};
 use crate::outbound::{CallError, Obstacle};
 
 /// An answer as it came.
@@ -18,12 +22,34 @@ pub(super) struct Heard<'a> {
     pub(super) body: &'a [u8],
 }
 
+/// An answer that says that all is well, not yet read.
+pub(super) struct Answer {
+    pub(super) call: Call,
+    pub(super) status: u16,
+    pub(super) answered_at: Option<Timestamp>,
+    pub(super) body: Vec<u8>,
+}
+
+impl Answer {
+    /// What it holds.
+    pub(super) fn read<T: DeserializeOwned>(&self) -> Result<T, Error> {
+        let odd = |_| unreadable(self.call, self.status, &self.body);
+        if self.body.is_empty() && matches!(self.call, Call::Delete | Call::Sync) {
+            // All that there is to say, the status says.
+            return serde_json::from_value(Value::Null).map_err(odd);
+        }
+        serde_json::from_slice::<model::Answer<T>>(&self.body).map(|answer| answer.data).map_err(odd)
+    }
+}
+
 /// Judges an answer to a call about this connection, or about none. `Ok`: it is to be read.
 pub(super) fn judge(call: Call, connection: Option<&str>, heard: &Heard<'_>) -> Result<(), Error> {
     let Heard { status, retry_after, body } = *heard;
+    if (200..=299).contains(&status) {
+        return Ok(());
+    }
     let said = ApiMessage::read(body).filter(|said| !said.code.is_empty());
     Err(match (status, said) {
-        (200..=299, _) => return Ok(()),
         (301 | 302 | 303 | 307 | 308, _) => Error::Blocked(Obstacle::Redirect { status }),
         // Neither says that nothing was done.
         (408 | 425, _) => unclear(status),
@@ -47,11 +73,11 @@ pub(super) fn judge(call: Call, connection: Option<&str>, heard: &Heard<'_>) -> 
 }
 
 /// What an answer means that says that all is well and cannot be read all the same.
-pub(super) fn unreadable(call: Call, status: u16, body: &[u8]) -> Error {
+fn unreadable(call: Call, status: u16, body: &[u8]) -> Error {
     if call.acts() {
         return Error::Unclear(CallError::Unanswered("an answer of another shape"));
     }
-    let is_json = body.is_empty() || serde_json::from_slice::<serde_json::Value>(body).is_ok();
+    let is_json = body.is_empty() || serde_json::from_slice::<Value>(body).is_ok();
     // A page of a network's own, which answers whatever is asked for.
     Error::Blocked(if is_json { Obstacle::OddShape } else { Obstacle::Foreign { status } })
 }

@@ -213,7 +213,8 @@ impl Commands {
         }
     }
 
-    /// Answers a command: at once where the database knows the answer, else by accepting it.
+    /// Answers a command: at once where the database knows the answer, else by accepting it. What takes more
+    /// room than that is put by itself: a burst is a thousand of these.
     async fn answer(
         &self,
         key: &[u8],
@@ -230,14 +231,14 @@ impl Commands {
                 return replied(services_reply::services(&found, &names, &words, &typed.command));
             }
             Command::Doctor => {
-                let findings = self.doctor.look(&typed, deadline).await;
+                let findings = Box::pin(self.doctor.look(&typed, deadline)).await;
                 return replied(doctor_reply::doctor(&findings, &typed.command));
             }
             Command::List => return replied(self.links(&typed, deadline).await),
             Command::Status(target) => {
                 return replied(
                     match self.stored(&typed, &target, deadline, status_reply::unavailable).await {
-                        Ok(stored) => self.how(stored, deadline).await,
+                        Ok(stored) => Box::pin(self.how(stored, deadline)).await,
                         Err(content) => content,
                     },
                 );

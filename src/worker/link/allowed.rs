@@ -97,7 +97,7 @@ impl Links {
                 Ok(Some(Asked::Not(Outcome::Found(Found::Elsewhere { connection, origin }))))
             }
             Intention::Wait { message_id } => {
-                Ok(match self.outbox.show_now(&message_id).await {
+                Ok(match Box::pin(self.outbox.show_now(&message_id)).await {
                     Shown::Yes => None,
                     Shown::NotYet => Some(Asked::Not(Outcome::Postponed)),
                     // Nobody is helped by hours of trying: the person learns what Slack says.

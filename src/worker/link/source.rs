@@ -143,7 +143,7 @@ impl Links {
         Ok(match self.joined(job, connection, onboarding, stored, behind) {
             Intention::Post(change) => Prepared::Ready(Box::new(change)),
             Intention::Refused(refusal) => Prepared::Not(Joining::Not(instead(refusal, connection))),
-            Intention::Wait { message_id } => match self.outbox.show_now(&message_id).await {
+            Intention::Wait { message_id } => match Box::pin(self.outbox.show_now(&message_id)).await {
                 Shown::Yes => Prepared::Again,
                 Shown::NotYet => Prepared::Not(Joining::Not(Outcome::Postponed)),
                 Shown::Refused(word) => {
