@@ -269,8 +269,8 @@ impl Worker {
             grace: crash::create_grace().and_then(|it| it.try_into().ok()).unwrap_or(GRACE),
             spread: spread(&claimed.id),
         };
-        let taken_up = self.resting().take_up(&claimed.id, claimed.fence, terms, claimed.progress.clone());
-        let (mut journal, mut outcome) = taken_up;
+        let (mut journal, mut outcome) =
+            self.resting().take_up(&claimed.id, claimed.fence, terms, claimed.progress.clone());
         let job = Job { claimed: &claimed, work: &work };
         let (mut posted, mut note) = (None, OnItsWay::default());
         loop {

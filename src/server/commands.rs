@@ -223,64 +223,89 @@ impl Commands {
         deadline: Deadline,
     ) -> (Answer, SlackMessageContent) {
         let replied = |content| (Answer::Replied, content);
-        let (work, progress) = match command {
-            Command::Help => return replied(self.help(&typed)),
+        match command {
+            Command::Connect(request) => self.connect(key, typed, request, deadline).await,
+            Command::Help => replied(self.help(&typed)),
             Command::Services(words) => {
                 let found = services::find(&words, &self.words.catalog.current(), services::SHOWN);
                 let names = services::Names::find(&words, &self.words.bundles, &self.words.destinations);
-                return replied(services_reply::services(&found, &names, &words, &typed.command));
+                replied(services_reply::services(&found, &names, &words, &typed.command))
             }
             Command::Doctor => {
                 let findings = Box::pin(self.doctor.look(&typed, deadline)).await;
-                return replied(doctor_reply::doctor(&findings, &typed.command));
+                replied(doctor_reply::doctor(&findings, &typed.command))
             }
-            Command::List => return replied(self.links(&typed, deadline).await),
-            Command::Status(target) => {
-                return replied(
-                    match self.stored(&typed, &target, deadline, status_reply::unavailable).await {
-                        Ok(stored) => Box::pin(self.how(stored, deadline)).await,
-                        Err(content) => content,
-                    },
-                );
-            }
-            Command::Connect(mut request) => {
-                request.in_direct_message = typed.is_direct;
-                (Work::Connect(request), Progress::default())
-            }
-            Command::Onboard(several) => return self.onboard(key, typed, &several, deadline).await,
-            Command::Renew(target) => match self.link(&typed, &target, deadline, reply::not_accepted).await {
-                Ok(link) => match renew::work(&link) {
-                    Ok((work, progress)) => {
-                        let SlashCommand { team_id, channel_id, user_id, response_url, .. } = typed;
-                        let asked = Asked { team_id, channel_id, user_id, response_url };
-                        let answered = self.intake.accept(key, asked, &work, progress, deadline).await;
-                        return (answered.counts_as(), self.told_of(&answered, &work, &link));
-                    }
-                    Err(why) => return replied(ask::not_renewable(why, &link)),
-                },
-                Err(content) => return replied(content),
-            },
-            Command::Cancel(target) => {
-                return replied(match self.link(&typed, &target, deadline, reply::not_accepted).await {
-                    Ok(link) => match cancel::refused(&link) {
-                        Some(why) => ask::not_cancellable(why, &link),
-                        None => ask::cancel(&link),
-                    },
-                    Err(content) => content,
-                });
-            }
-        };
+            Command::List => replied(self.links(&typed, deadline).await),
+            Command::Status(target) => replied(Box::pin(self.status(&typed, &target, deadline)).await),
+            Command::Onboard(several) => self.onboard(key, typed, &several, deadline).await,
+            Command::Renew(target) => Box::pin(self.renew(key, typed, &target, deadline)).await,
+            Command::Cancel(target) => replied(Box::pin(self.cancel(&typed, &target, deadline)).await),
+        }
+    }
+
+    /// Accepts a command that connects one source.
+    async fn connect(
+        &self,
+        key: &[u8],
+        typed: SlashCommand,
+        mut request: work::Request,
+        deadline: Deadline,
+    ) -> (Answer, SlackMessageContent) {
+        request.in_direct_message = typed.is_direct;
+        let work = Work::Connect(request);
         let SlashCommand { team_id, channel_id, user_id, response_url, .. } = typed;
         let here = channel_id.clone();
         let asked = Asked { team_id, channel_id, user_id, response_url };
-        let answered = self.intake.accept(key, asked, &work, progress, deadline).await;
-        if let (Answered::Accepted(id), Work::Connect(request)) = (&answered, &work)
-            && let Some(place) = self.joins(request, here, deadline).await
+        let answered = self.intake.accept(key, asked, &work, Progress::default(), deadline).await;
+        if let Answered::Accepted(id) = &answered
+            && let Some(place) = self.joins(work.request(), here, deadline).await
         {
             let address = self.gate.site().and_then(|site| place.permalink(&site));
-            return (answered.counts_as(), onboarding::joining(request, address, id));
+            return (answered.counts_as(), onboarding::joining(work.request(), address, id));
         }
         (answered.counts_as(), answered.told(&work))
+    }
+
+    /// Accepts a command for a new link of a connection that is there.
+    async fn renew(
+        &self,
+        key: &[u8],
+        typed: SlashCommand,
+        target: &Target,
+        deadline: Deadline,
+    ) -> (Answer, SlackMessageContent) {
+        let link = match self.link(&typed, target, deadline, reply::not_accepted).await {
+            Ok(link) => link,
+            Err(content) => return (Answer::Replied, content),
+        };
+        match renew::work(&link) {
+            Ok((work, progress)) => {
+                let SlashCommand { team_id, channel_id, user_id, response_url, .. } = typed;
+                let asked = Asked { team_id, channel_id, user_id, response_url };
+                let answered = self.intake.accept(key, asked, &work, progress, deadline).await;
+                (answered.counts_as(), self.told_of(&answered, &work, &link))
+            }
+            Err(why) => (Answer::Replied, ask::not_renewable(why, &link)),
+        }
+    }
+
+    /// Asks whether a link's connection is to be deleted, if it can be.
+    async fn cancel(&self, typed: &SlashCommand, target: &Target, deadline: Deadline) -> SlackMessageContent {
+        match self.link(typed, target, deadline, reply::not_accepted).await {
+            Ok(link) => match cancel::refused(&link) {
+                Some(why) => ask::not_cancellable(why, &link),
+                None => ask::cancel(&link),
+            },
+            Err(content) => content,
+        }
+    }
+
+    /// How a schema's link stands.
+    async fn status(&self, typed: &SlashCommand, target: &Target, deadline: Deadline) -> SlackMessageContent {
+        match self.stored(typed, target, deadline, status_reply::unavailable).await {
+            Ok(stored) => self.how(stored, deadline).await,
+            Err(content) => content,
+        }
     }
 
     /// Where the message stands that a source is added to, if one is open for its customer here. Only whoever

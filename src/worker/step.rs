@@ -47,7 +47,8 @@ impl Worker {
         if again {
             self.parts.metrics.retried(Party::Fivetran);
         }
-        let outcome = self.take_step(job, &step, turn).await;
+        // By itself: of all that wait for a turn, few have one.
+        let outcome = Box::pin(self.take_step(job, &step, turn)).await;
         tracing::debug!(command = job.claimed.id, ?step, ?outcome, "a step at Fivetran");
         Some(outcome)
     }
