@@ -91,7 +91,8 @@ pub struct Journal<C> {
     refused: Option<Refusal>,
     /// A card that is still to be posted, and since when it is here. It is a secret, so that it is in
     /// this process's memory and nowhere else; through a rest too, or a message that is held up would
-    /// have a fresh card made, and so one more link that works, each time it is tried.
+    /// have a fresh card made, and so one more link that works, each time it is tried. It is let go where a list
+    /// shows nothing of its connection.
     card: Option<(C, Timestamp)>,
     /// Whether the link may have been posted: a try was not answered, or another process may have tried.
     maybe_posted: bool,
@@ -295,6 +296,8 @@ impl<C> Journal<C> {
         self.purpose = match found {
             Found::Finished { broken: true, .. } => Some(Purpose::Repair),
             Found::Finished { broken: false, .. } => Some(Purpose::Reauthorise),
+            // A list that shows nothing says nothing, either.
+            Found::Nothing => self.purpose,
             _ => None,
         };
         match found {

@@ -21,6 +21,7 @@ mod failure;
 mod file;
 mod homes;
 mod lease;
+mod lock;
 mod messages;
 mod migrations;
 mod onboardings;
@@ -150,8 +151,8 @@ struct Inner {
     /// Where commands go whose acceptance was not promised.
     graveyard: Graveyard,
     probe: tokio::sync::Mutex<Probe>,
-    /// The SQLite file, if it is one.
-    file: Option<open::OpenFile>,
+    /// Keeps a second process off an SQLite file.
+    lock: Option<lock::Lock>,
 }
 
 /// The readiness probe.
@@ -414,7 +415,8 @@ impl Store {
         }
     }
 
-    /// Closes the database; an SQLite file is left without its write-ahead log, and free for others.
+    /// Closes the database; an SQLite file is left free for others, and without its write-ahead log, unless it is
+    /// being checked.
     /// Waits a little for what is still to be voided, and no longer for a server that has gone.
     pub async fn close(&self) {
         let settle = async {
@@ -424,12 +426,12 @@ impl Store {
                 Pool::Postgres(sessions) => sessions.close().await,
             }
         };
-        if tokio::time::timeout(CLOSE_LIMIT, settle).await.is_err() {
+        let closed = tokio::time::timeout(CLOSE_LIMIT, settle).await.is_ok();
+        if !closed {
             tracing::warn!("the database did not close in time");
         }
-        if let Some(file) = &self.0.file {
-            // What cannot be released now is when the last clone is dropped.
-            let _ = file.lock.unlock();
+        if let Some(lock) = &self.0.lock {
+            lock.leave(closed);
         }
     }
 }

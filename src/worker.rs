@@ -242,7 +242,7 @@ impl Worker {
         let in_hand = InHand::count(&self.parts.metrics.in_hand);
         self.tasks.spawn(async move {
             let abandon = worker.abandon.clone();
-            // By itself: what is around it would hold it twice.
+            // On the heap, or the future around it would have room for it twice.
             let turns = Box::pin(worker.take_turns(claimed));
             let _ = abandon.run_until_cancelled(turns).await;
             drop(in_hand);

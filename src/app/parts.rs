@@ -49,7 +49,7 @@ use crate::unasked::Unasked;
 use crate::watch::{self, Foreign, Watcher};
 use crate::worker::{self, Delivery, Hints, Links};
 
-/// How long after the start a file that was closed well is checked: not in the way of the first commands.
+/// How long after the start a file that is as it was left is checked: not in the way of the first commands.
 const CHECK_AFTER: Duration = Duration::from_secs(1);
 
 /// What the parts are made of while they are put together; each takes what it uses.
@@ -186,16 +186,15 @@ impl Parts {
         });
     }
 
-    /// Stops the bot if its database is found to be damaged, which a file that was closed well is not looked at
-    /// for before it is used.
+    /// Checks a file that is as it was left, once the bot is at work, and stops the bot if it is damaged.
     pub(super) fn mind_the_file(&self) {
         let (store, stopping, failed) = (self.store.clone(), self.stopping.clone(), self.failed.clone());
         tokio::spawn(stopping.run_until_cancelled_owned(async move {
             tokio::time::sleep(CHECK_AFTER).await;
             match store.check().await {
                 Ok(()) => {}
-                Err(error @ OpenError::Unsafe { .. }) => {
-                    tracing::error!(%error, "the database must not be used any more");
+                Err(error @ OpenError::Damaged { .. }) => {
+                    tracing::error!("{error}");
                     failed.cancel();
                 }
                 Err(error) => tracing::warn!(%error, "could not check the database"),

@@ -366,7 +366,10 @@ async fn database(report: &mut Report, config: &Config) {
     };
     let lost = match (Store::open(options).await, &config.database) {
         (Ok(store), _) => {
-            report.good("database: opens, and its settings are safe");
+            match store.check().await {
+                Ok(()) => report.good("database: opens, and its settings are safe"),
+                Err(error) => report.bad(&format!("database: {error}")),
+            }
             let lost = store.undeliverable(SHOWN).await;
             store.close().await;
             lost

@@ -95,7 +95,7 @@ pub(super) fn meant_by(name: &str) -> Option<String> {
     let near = ours.into_iter().filter(|known| bare(known).len() >= SHORTEST && !known.contains("PROXY"));
     near.filter_map(|known| {
         // Each slip makes it longer or shorter by one at most, and this is asked of a whole environment.
-        if bare(&known).len().abs_diff(found.len()) > SLIPS {
+        if bare(&known).len().abs_diff(found.chars().count()) > SLIPS {
             return None;
         }
         let slips = strsim::osa_distance(&found, &bare(&known));

@@ -75,6 +75,16 @@ pub enum OpenError {
         "the tables could not be created or updated ({0}): check the database user's permissions, and that nothing else has changed the tables"
     )]
     Migration(String),
+    /// An SQLite file is damaged.
+    #[error(
+        "the database file {file} is damaged ({found}): move it away with its -wal and -shm, and restore a backup"
+    )]
+    Damaged {
+        /// The file.
+        file: String,
+        /// What SQLite says of it.
+        found: String,
+    },
     /// A setting without which an acknowledged command could be lost.
     #[error("{setting} is {found}, which could lose acknowledged commands: {remedy}")]
     Unsafe {
@@ -115,7 +125,7 @@ impl OpenError {
             Some(5 | 6) => "another program holds it; stop whatever has it open",
             Some(8) => READ_ONLY,
             Some(10) => "its disk fails; look at the system's log",
-            Some(11) => "it is damaged; move it away and restore a backup",
+            Some(11) => "it is damaged; move it away with its -wal and -shm, and restore a backup",
             Some(13) => FULL,
             Some(14) => "it can't be opened; this user must be able to write to the file and its folder",
             Some(26) => "it is no SQLite database; correct DATABASE_URL",

@@ -1,10 +1,8 @@
 //! Opening the database: what must hold before a command may be accepted into it.
 //!
-//! Owns the settings of both engines and the checks that they are really in force. A refusal
-//! names the cause and the remedy.
+//! Owns the settings of both engines, the checks that they are really in force, and that an SQLite file is whole:
+//! one that is as it was left is read to its end later. A refusal names the cause and the remedy.
 
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -20,6 +18,7 @@ use tokio::sync::mpsc;
 use super::accept::Accepting;
 use super::file::SqliteFile;
 use super::lease::Leases;
+use super::lock::{Lock, private};
 use super::messages::ON_ITS_WAY;
 use super::sessions::{Servers, Sessions};
 use super::statements::Statements;
@@ -81,10 +80,10 @@ impl Store {
     /// # Errors
     /// [`OpenError`].
     pub async fn open(options: Options<'_>) -> Result<Self, OpenError> {
-        let (pool, sql, file) = match options.url {
+        let (pool, sql, lock) = match options.url {
             DatabaseUrl::Sqlite(path) => {
-                let (opened, file) = sqlite(path).await?;
-                (Pool::Sqlite(opened), &statements::SQLITE, Some(file))
+                let (file, lock) = sqlite(path).await?;
+                (Pool::Sqlite(file), &statements::SQLITE, Some(lock))
             }
             DatabaseUrl::Postgres(url) => {
                 let servers = Servers::read(url)?;
@@ -92,20 +91,23 @@ impl Store {
                 (Pool::Postgres(Sessions::open(servers, place)?), &statements::POSTGRES, None)
             }
         };
-        Ok(Self::start(pool, sql, owner()?, file, &options))
+        Ok(Self::start(pool, sql, owner()?, lock, &options))
     }
 
-    /// Checks an SQLite file that was taken to be whole when it was opened. Reads all of it, beside whatever
-    /// else is done with it.
+    /// Checks an SQLite file that was as it had been left, and so was opened without being checked. Reads all of
+    /// it, beside whatever else is done with it.
     ///
     /// # Errors
-    /// [`OpenError::Unsafe`] of a damaged one; another if it can't be checked.
+    /// [`OpenError::Damaged`]; another if it can't be checked.
     pub async fn check(&self) -> Result<(), OpenError> {
-        let Some(OpenFile { unchecked: Some(path), .. }) = &self.0.file else { return Ok(()) };
-        let failed = |error| OpenError::of_sqlite(path, error);
-        let mut db = reader(path).connect().await.map_err(failed)?;
+        let Some(lock) = &self.0.lock else { return Ok(()) };
+        let Some(path) = lock.untouched() else { return Ok(()) };
+        let mut db = reader(path).connect().await.map_err(|error| OpenError::of_sqlite(path, error))?;
         let checked = whole(&mut db, path).await;
-        db.close().await.map_err(failed)?;
+        let _ = db.close().await;
+        if matches!(checked, Err(OpenError::Damaged { .. })) {
+            lock.found(false);
+        }
         checked
     }
 
@@ -114,7 +116,7 @@ impl Store {
         pool: Pool,
         sql: &'static Statements,
         owner: String,
-        file: Option<OpenFile>,
+        lock: Option<Lock>,
         options: &Options<'_>,
     ) -> Self {
         let (accepts, new) = mpsc::unbounded_channel();
@@ -146,17 +148,9 @@ impl Store {
             progress,
             graveyard,
             probe: tokio::sync::Mutex::default(),
-            file,
+            lock,
         }))
     }
-}
-
-/// What is known of an SQLite file in use.
-pub(super) struct OpenFile {
-    /// Keeps a second process off it until this one closes it or dies.
-    pub(super) lock: File,
-    /// Where it is, if it still has to be checked: it was closed well, so it was whole then.
-    unchecked: Option<PathBuf>,
 }
 
 /// Tries whether an SQLite file could be made and used, and leaves nothing of that behind: whoever tries it
@@ -168,12 +162,12 @@ pub(super) struct OpenFile {
 pub async fn rehearse(path: &Path) -> Result<(), OpenError> {
     let folder = Rehearsal::beside(path)?;
     let opened = sqlite(&folder.0.join("rehearsal.db")).await;
-    let (opened, file) = opened.map_err(|error| match error {
+    let (file, lock) = opened.map_err(|error| match error {
         OpenError::File { cause, .. } => OpenError::File { file: path.display().to_string(), cause },
         error => error,
     })?;
-    opened.close().await;
-    drop(file);
+    file.close().await;
+    drop(lock);
     Ok(())
 }
 
@@ -244,31 +238,28 @@ fn reader(path: &Path) -> SqliteConnectOptions {
     SqliteConnectOptions::new().filename(path).read_only(true).busy_timeout(Duration::from_secs(5))
 }
 
-/// Whether the file is as somebody has left it who closed it: SQLite leaves no write-ahead log then. After a
-/// crash, a power cut or a full disk there is one.
-fn was_closed(path: &Path) -> bool {
-    let mut log = path.as_os_str().to_owned();
-    log.push("-wal");
-    !Path::new(&log).exists()
-}
-
-/// Fails for a file that is damaged. All of it is read for that: some 80 ms for a hundred thousand commands.
+/// Fails for a file that is damaged. All of it is read for that.
 async fn whole(db: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> {
-    let found: String = sqlx::query_scalar("PRAGMA quick_check(1)")
-        .fetch_one(db)
-        .await
-        .map_err(|error| OpenError::of_sqlite(path, error))?;
-    let remedy = "the file is damaged: move it away and restore a backup";
-    if found == "ok" {
-        Ok(())
-    } else {
-        Err(OpenError::Unsafe { setting: "SQLite's quick_check", found, remedy })
-    }
+    let found: Result<String, _> = sqlx::query_scalar("PRAGMA quick_check(1)").fetch_one(db).await;
+    let found = match found {
+        Ok(found) if found == "ok" => return Ok(()),
+        // Above the last line it says which database that is.
+        Ok(found) => found.lines().last().unwrap_or_default().to_owned(),
+        Err(error) if is_damage(&error) => "it can't be read to its end".to_owned(),
+        Err(error) => return Err(OpenError::of_sqlite(path, error)),
+    };
+    Err(OpenError::Damaged { file: path.display().to_string(), found })
 }
 
-async fn sqlite(path: &Path) -> Result<(SqliteFile, OpenFile), OpenError> {
-    let lock = lock(path)?;
-    let was_closed = was_closed(path);
+/// Whether SQLite says that what it has read is damaged, or no database.
+/// <https://www.sqlite.org/rescode.html>
+fn is_damage(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
+    matches!(code.map(|code| code & 0xff), Some(11 | 26))
+}
+
+async fn sqlite(path: &Path) -> Result<(SqliteFile, Lock), OpenError> {
+    let lock = Lock::take(path)?;
     private(path).map_err(|cause| file_error(path, &cause))?;
     let options = SqliteConnectOptions::new()
         .filename(path)
@@ -314,57 +305,15 @@ async fn sqlite(path: &Path) -> Result<(SqliteFile, OpenFile), OpenError> {
             return Err(OpenError::Unsafe { setting, found, remedy });
         }
     }
-    if !was_closed {
+    if lock.untouched().is_none() {
         whole(&mut db, path).await?;
+        lock.found(true);
     }
     migrations::sqlite(&mut db, path).await?;
     let query = sqlx::query(FREE_LEASES).bind(millis(ON_ITS_WAY));
     query.execute(&mut *db).await.map_err(failed)?;
     drop(db);
-    let unchecked = was_closed.then(|| path.to_owned());
-    Ok((opened, OpenFile { lock, unchecked }))
-}
-
-/// Takes the lock file beside the database, which holds this process's id.
-fn lock(path: &Path) -> Result<File, OpenError> {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".lock");
-    let lock_path = Path::new(&name);
-    private(lock_path).map_err(|cause| file_error(lock_path, &cause))?;
-    let mut file = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .open(lock_path)
-        .map_err(|cause| file_error(lock_path, &cause))?;
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => {
-            let mut holder = String::new();
-            let _ = file.read_to_string(&mut holder);
-            let holder =
-                if holder.trim().is_empty() { "unknown".to_owned() } else { holder.trim().to_owned() };
-            return Err(OpenError::Locked { file: path.display().to_string(), holder });
-        }
-        Err(TryLockError::Error(cause)) => return Err(file_error(lock_path, &cause)),
-    }
-    let written = file.set_len(0).and_then(|()| write!(file, "{}", std::process::id()));
-    written.map_err(|cause| file_error(lock_path, &cause))?;
-    Ok(file)
-}
-
-/// Makes the file, if it is not there, so that only its owner can read it. SQLite gives its
-/// write-ahead log the same mode.
-fn private(path: &Path) -> std::io::Result<()> {
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path)?;
-    // One that was there, from a backup perhaps, may be open to others.
-    #[cfg(unix)]
-    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-    drop(file);
-    Ok(())
+    Ok((opened, lock))
 }
 
 fn file_error(path: &Path, cause: &std::io::Error) -> OpenError {
@@ -398,5 +347,19 @@ mod tests {
             let told = opened.err().unwrap().to_string();
             assert!(told.contains(words) && !told.contains("server"), "{name}: {told}");
         }
+    }
+
+    #[tokio::test]
+    async fn of_steps_that_cannot_all_be_taken_none_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bot.db");
+        let mut db =
+            SqliteConnectOptions::new().filename(&path).create_if_missing(true).connect().await.unwrap();
+        sqlx::query("CREATE TABLE digest (somebody TEXT)").execute(&mut db).await.unwrap();
+        let refused = sqlite(&path).await.err().unwrap();
+        assert!(matches!(refused, OpenError::Migration(_)), "{refused}");
+        let tables = "SELECT group_concat(name) FROM sqlite_schema WHERE type = 'table'";
+        let tables: String = sqlx::query_scalar(tables).fetch_one(&mut db).await.unwrap();
+        assert_eq!(tables, "digest");
     }
 }

@@ -20,8 +20,8 @@ use crate::work::Key;
 pub(super) const GROUPS: usize = 4;
 /// Rows of a group that are read at a time, so that nothing waits for them long.
 const ROWS: usize = 500;
-/// Connections that are thought about at a time. They share a commit; an acknowledgement that comes meanwhile
-/// waits for it, which at 64 took 10 ms.
+/// Connections that are thought about at a time. They share a commit, and an acknowledgement that comes meanwhile
+/// waits for it: for 64 of them ten times as long as its own takes.
 const THOUGHTS: usize = 8;
 /// When a group is listed again whose list failed.
 const AGAIN: SignedDuration = SignedDuration::from_secs(60);

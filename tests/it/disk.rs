@@ -7,6 +7,7 @@
 use std::path::Path;
 use std::process::Command;
 
+use sqlx::Connection as _;
 use stand_ins::slack;
 
 use crate::harness::{Outside, Process, Program, accepted, say, until};
@@ -54,8 +55,10 @@ fn assert_refused(answer: Result<String, String>, outside: &Outside, schema: &st
 }
 
 async fn integrity(program: &Program) {
-    // What it is checked for at a start and a little later ends it, as a failure.
-    program.start().await.stop().await;
+    let mut db = sqlx::SqliteConnection::connect(program.var("DATABASE_URL")).await.unwrap();
+    let found: String = sqlx::query_scalar("PRAGMA integrity_check").fetch_one(&mut db).await.unwrap();
+    assert_eq!(found, "ok");
+    db.close().await.unwrap();
 }
 
 /// A program whose database is on this disk, and its stand-ins.
@@ -114,6 +117,7 @@ async fn a_read_only_disk_accepts_nothing_and_says_so() {
     assert_eq!(process.wait().await.code(), Some(1));
     assert!(process.log().contains("DATABASE_URL must name a file that can be written"), "{}", process.log());
     disk.remount("remount,rw");
+    program.start().await.stop().await;
     integrity(&program).await;
 }
 

@@ -279,7 +279,7 @@ async fn a_second_process_does_not_touch_the_same_file() {
     bot.stop().await;
 }
 
-/// Spoils a page of a database that nobody uses; none that is read at the start.
+/// Spoils a page of a database that is not read at the start, unseen.
 async fn damage(program: &Program) {
     let url = format!("sqlite:{}", program.database().display());
     let mut db = sqlx::SqliteConnection::connect(&url).await.unwrap();
@@ -291,7 +291,21 @@ async fn damage(program: &Program) {
     .unwrap();
     db.close().await.unwrap();
     let file = std::fs::OpenOptions::new().write(true).open(program.database()).unwrap();
+    let left = file.metadata().unwrap().modified().unwrap();
     file.write_all_at(&[0xff; 100], (page - 1) * size).unwrap();
+    file.set_modified(left).unwrap();
+}
+
+/// That a damaged file takes no command, however often it is tried.
+async fn assert_refused(program: &Program) {
+    for _ in 0..2 {
+        let refused = program.run(&["serve"]).await;
+        assert_eq!(refused.code, 1, "{refused:?}");
+        let told = format!("{}{}", refused.stdout, refused.stderr);
+        assert!(told.contains("restore a backup") && !told.contains("listening"), "{told}");
+        let checked = program.run(&["check"]).await;
+        assert!(checked.stdout.contains("is damaged ("), "{checked:?}");
+    }
 }
 
 #[tokio::test]
@@ -299,26 +313,32 @@ async fn a_bot_does_not_go_on_with_a_damaged_file() {
     let program = Program::against(&Outside::start().await);
     program.start().await.stop().await;
     damage(&program).await;
-    let mut process = program.spawn();
-    assert_eq!(process.wait().await.code(), Some(1), "{}", process.log());
-    let log = process.log();
-    assert!(
-        log.contains("the database must not be used any more") && log.contains("restore a backup"),
-        "{log}"
-    );
-}
+    let checked = program.run(&["check"]).await;
+    assert!(checked.stdout.contains("is damaged ("), "{checked:?}");
 
-/// A write-ahead log that is left over says that nobody has closed the file.
-#[tokio::test]
-async fn after_a_crash_a_damaged_file_takes_no_command() {
     let program = Program::against(&Outside::start().await);
     program.start().await.stop().await;
     damage(&program).await;
-    std::fs::write(format!("{}-wal", program.database().display()), "").unwrap();
-    let refused = program.run(&["serve"]).await;
-    assert_eq!(refused.code, 1, "{refused:?}");
-    assert!(
-        refused.stderr.contains("restore a backup") && !refused.stdout.contains("listening"),
-        "{refused:?}"
-    );
+    let mut process = program.spawn();
+    assert_eq!(process.wait().await.code(), Some(1), "{}", process.log());
+    let log = process.log();
+    assert!(log.contains("is damaged (") && log.contains("restore a backup"), "{log}");
+    assert_refused(&program).await;
+}
+
+#[tokio::test]
+async fn a_damaged_file_takes_no_command_after_a_crash_or_in_anothers_place() {
+    let program = Program::against(&Outside::start().await);
+    program.start().await.stop().await;
+    damage(&program).await;
+    let backup = program.folder().join("backup.db");
+    std::fs::copy(program.database(), &backup).unwrap();
+    std::fs::rename(&backup, program.database()).unwrap();
+    assert_refused(&program).await;
+
+    let program = Program::against(&Outside::start().await);
+    program.start().await.stop().await;
+    program.start().await.kill().await;
+    damage(&program).await;
+    assert_refused(&program).await;
 }
