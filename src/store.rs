@@ -415,8 +415,8 @@ impl Store {
         }
     }
 
-    /// Closes the database; an SQLite file is left free for others, and without its write-ahead log, unless it is
-    /// being checked.
+    /// Closes the database. An SQLite file is left free for others, and without its write-ahead log, unless somebody
+    /// reads it just then.
     /// Waits a little for what is still to be voided, and no longer for a server that has gone.
     pub async fn close(&self) {
         let settle = async {
@@ -430,8 +430,8 @@ impl Store {
         if !closed {
             tracing::warn!("the database did not close in time");
         }
-        if let Some(lock) = &self.0.lock {
-            lock.leave(closed);
+        if let (Some(lock), Pool::Sqlite(file)) = (&self.0.lock, &self.0.pool) {
+            lock.leave(closed, !file.was_spoilt());
         }
     }
 }

@@ -147,7 +147,10 @@ async fn make(request: &Request, provision: &Provision, clock: &Clock) -> Result
             // Whoever has the shell has the link, and nobody else.
             Act::Company => Outcome::Company(Company::Few),
             Act::Note(waiting) => {
-                say_what_it_waits_for(&waiting);
+                // Where nobody was reached, it is given up by now.
+                if reached {
+                    say_what_it_waits_for(&waiting);
+                }
                 Outcome::Noted
             }
             Act::Rest(pause) | Act::Stay(pause) => {

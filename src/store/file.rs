@@ -29,6 +29,8 @@ struct Shared {
     connection: Mutex<Option<SqliteConnection>>,
     /// Whether the connection is of no use any more.
     spoilt: AtomicBool,
+    /// Whether one ever was.
+    was_spoilt: AtomicBool,
     closed: AtomicBool,
 }
 
@@ -39,8 +41,8 @@ impl SqliteFile {
     /// The driver's.
     pub(super) async fn open(options: SqliteConnectOptions) -> Result<Self, sqlx::Error> {
         let connection = Mutex::new(Some(options.connect().await?));
-        let (spoilt, closed) = (AtomicBool::new(false), AtomicBool::new(false));
-        Ok(Self(Arc::new(Shared { options, connection, spoilt, closed })))
+        let [spoilt, was_spoilt, closed] = [false; 3].map(AtomicBool::new);
+        Ok(Self(Arc::new(Shared { options, connection, spoilt, was_spoilt, closed })))
     }
 
     /// The connection, as soon as it is free.
@@ -65,6 +67,7 @@ impl SqliteFile {
             if self.0.spoilt.swap(false, Ordering::Relaxed)
                 && let Some(old) = held.take()
             {
+                self.0.was_spoilt.store(true, Ordering::Relaxed);
                 // What was asked of it is done before anything else is, as long as it answers at all.
                 let _ = old.close().await;
             }
@@ -74,6 +77,11 @@ impl SqliteFile {
             MutexGuard::try_map(held, Option::as_mut).map_err(|_| sqlx::Error::WorkerCrashed)
         });
         acquired.await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+    }
+
+    /// Whether anything has gone wrong with the file, as a page that can't be read.
+    pub(super) fn was_spoilt(&self) -> bool {
+        [&self.0.spoilt, &self.0.was_spoilt].into_iter().any(|spoilt| spoilt.load(Ordering::Relaxed))
     }
 
     pub(super) fn is_closed(&self) -> bool {

@@ -1,11 +1,11 @@
 //! The lock file beside an SQLite file: which process uses that, and how the last one left it.
 //!
-//! Owns what is written in there: the id of the process, and, once that has closed the database cleanly, by what it
-//! is known again. Nobody has to read all of a database first that is as it was left. Must not know what is in it.
+//! Owns what stands there: the id of the process that holds it, or, after a clean close, the look of the database.
+//! Whoever finds it with that look again need not read all of it first. Must not know what is in it.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, OpenOptions, Permissions, TryLockError};
 use std::io::{Read as _, Seek as _, Write as _};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -17,8 +17,9 @@ pub(super) struct Lock {
     database: PathBuf,
     /// Whether the database was as it had been left.
     untouched: bool,
-    /// Whether that is all right, as far as is known.
+    /// Whether that is whole, as far as is known.
     whole: AtomicBool,
+    left: AtomicBool,
 }
 
 impl Lock {
@@ -40,13 +41,15 @@ impl Lock {
         match locked {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                let holder = Some(found.trim()).filter(|id| !id.is_empty()).unwrap_or("unknown").to_owned();
+                let id = found.trim().parse::<u32>();
+                let holder = id.map_or_else(|_| "unknown".to_owned(), |id| id.to_string());
                 return Err(OpenError::Locked { file: database.display().to_string(), holder });
             }
             Err(TryLockError::Error(cause)) => return Err(failed(cause)),
         }
         let untouched = look_of(database).is_some_and(|look| look == found);
-        let lock = Self { file, database: database.to_owned(), untouched, whole: AtomicBool::new(untouched) };
+        let (whole, left) = (AtomicBool::new(untouched), AtomicBool::default());
+        let lock = Self { file, database: database.to_owned(), untouched, whole, left };
         lock.write(&std::process::id().to_string()).map_err(failed)?;
         Ok(lock)
     }
@@ -61,16 +64,19 @@ impl Lock {
         self.whole.store(whole, Ordering::Relaxed);
     }
 
-    /// Gives the lock back. `closed`: the database was closed, and nothing is written to it any more.
-    pub(super) fn leave(&self, closed: bool) {
-        if closed
+    /// Gives the lock back, if the database was closed; else its holder's end does. `clean`: nothing went wrong
+    /// with it meanwhile.
+    pub(super) fn leave(&self, closed: bool, clean: bool) {
+        if !closed || self.left.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        if clean
             && self.whole.load(Ordering::Relaxed)
             && let Some(look) = look_of(&self.database)
         {
-            // Otherwise whoever comes next reads all of it, which is no harm.
+            // If that fails, whoever comes next reads all of the database, which is no harm.
             let _ = self.write(&look);
         }
-        // What cannot be released now is when the last clone is dropped.
         let _ = self.file.unlock();
     }
 
@@ -82,10 +88,26 @@ impl Lock {
     }
 }
 
-/// By what a file is known again: a copy that was put in its place, or a change to it, has another look.
+/// By what a database is known again that nobody has touched: no other file has been put in its place, and nobody
+/// has written to it. None for one that is not all there: what was committed last is in its write-ahead log.
 fn look_of(database: &Path) -> Option<String> {
     let it = std::fs::metadata(database).ok()?;
-    Some(format!("closed {} {} {}.{:09}", it.ino(), it.len(), it.mtime(), it.mtime_nsec()))
+    // Where SQLite puts it, which follows links.
+    let mut log = database.canonicalize().ok()?.into_os_string();
+    log.push("-wal");
+    let is_all = !Path::new(&log).try_exists().ok()?;
+    is_all.then(|| {
+        let (written, changed) = ((it.mtime(), it.mtime_nsec()), (it.ctime(), it.ctime_nsec()));
+        format!(
+            "closed {} {} {}.{:09} {}.{:09}",
+            it.ino(),
+            it.len(),
+            written.0,
+            written.1,
+            changed.0,
+            changed.1
+        )
+    })
 }
 
 /// Makes the file, if it is not there, so that only its owner can read it. SQLite gives its
@@ -93,14 +115,9 @@ fn look_of(database: &Path) -> Option<String> {
 pub(super) fn private(path: &Path) -> std::io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(false);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let file = options.open(path)?;
+    let file = options.mode(0o600).open(path)?;
     // One that was there, from a backup perhaps, may be open to others.
-    #[cfg(unix)]
-    file.set_permissions(std::os::unix::fs::PermissionsExt::from_mode(0o600))?;
-    drop(file);
-    Ok(())
+    file.set_permissions(Permissions::from_mode(0o600))
 }
 
 #[cfg(test)]
@@ -116,25 +133,44 @@ mod tests {
         assert!(!untouched(), "nobody has left it");
         // By a process that has died since.
         assert!(!untouched());
-        let leave = |whole, closed| {
+        let leave = |whole, closed, clean| {
             let lock = Lock::take(&database).unwrap();
             lock.found(whole);
-            lock.leave(closed);
+            lock.leave(closed, clean);
         };
-        for (whole, closed) in [(true, true), (true, false), (false, true)] {
-            leave(whole, closed);
-            assert_eq!(untouched(), whole && closed);
+        for ways in [[true, true, true], [false, true, true], [true, false, true], [true, true, false]] {
+            let [whole, closed, clean] = ways;
+            leave(whole, closed, clean);
+            assert_eq!(untouched(), ways == [true; 3], "{ways:?}");
         }
-        leave(true, true);
-        let left = std::fs::metadata(&database).unwrap().modified().unwrap();
+        leave(true, true, true);
         let copy = folder.path().join("copy.db");
         std::fs::copy(&database, &copy).unwrap();
-        File::options().write(true).open(&copy).unwrap().set_modified(left).unwrap();
         std::fs::rename(&copy, &database).unwrap();
         assert!(!untouched(), "it is another file");
-        leave(true, true);
-        std::fs::write(&database, "newer").unwrap();
-        assert!(!untouched(), "it is longer");
+        leave(true, true, true);
+        std::fs::write(&database, "old").unwrap();
+        assert!(!untouched(), "somebody has written to it");
+        let log = folder.path().join("bot.db-wal");
+        leave(true, true, true);
+        std::fs::write(&log, "").unwrap();
+        assert!(!untouched(), "some of it is in its log");
+        leave(true, true, true);
+        std::fs::remove_file(&log).unwrap();
+        assert!(!untouched(), "some of it was in its log");
+    }
+
+    #[test]
+    fn a_lock_is_given_back_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("bot.db");
+        std::fs::write(&database, "new").unwrap();
+        let lock = Lock::take(&database).unwrap();
+        lock.leave(true, true);
+        let next = Lock::take(&database).unwrap();
+        lock.leave(true, true);
+        assert!(Lock::take(&database).is_err(), "it is the next one's");
+        drop(next);
     }
 
     #[test]
@@ -144,7 +180,7 @@ mod tests {
         let held = Lock::take(&database).unwrap();
         let refused = Lock::take(&database).err().unwrap().to_string();
         assert!(refused.contains(&std::process::id().to_string()), "{refused}");
-        held.leave(false);
+        held.leave(true, false);
         assert!(Lock::take(&database).is_ok());
     }
 }

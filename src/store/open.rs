@@ -102,12 +102,12 @@ impl Store {
     pub async fn check(&self) -> Result<(), OpenError> {
         let Some(lock) = &self.0.lock else { return Ok(()) };
         let Some(path) = lock.untouched() else { return Ok(()) };
+        // Nor until then, should this be broken off.
+        lock.found(false);
         let mut db = reader(path).connect().await.map_err(|error| OpenError::of_sqlite(path, error))?;
         let checked = whole(&mut db, path).await;
         let _ = db.close().await;
-        if matches!(checked, Err(OpenError::Damaged { .. })) {
-            lock.found(false);
-        }
+        lock.found(checked.is_ok());
         checked
     }
 
@@ -251,11 +251,11 @@ async fn whole(db: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> 
     Err(OpenError::Damaged { file: path.display().to_string(), found })
 }
 
-/// Whether SQLite says that what it has read is damaged, or no database.
+/// Whether SQLite says that what it has read is damaged or no database, or that the disk can't read it.
 /// <https://www.sqlite.org/rescode.html>
 fn is_damage(error: &sqlx::Error) -> bool {
     let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
-    matches!(code.map(|code| code & 0xff), Some(11 | 26))
+    matches!(code.map(|code| code & 0xff), Some(10 | 11 | 26))
 }
 
 async fn sqlite(path: &Path) -> Result<(SqliteFile, Lock), OpenError> {

@@ -1,7 +1,7 @@
 //! The bot as a process: health, metrics, the customer's landing page, and the end of it.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::FileExt as _;
+use std::os::unix::fs::{FileExt as _, MetadataExt as _};
 use std::time::Duration;
 
 use expect_test::expect;
@@ -279,7 +279,7 @@ async fn a_second_process_does_not_touch_the_same_file() {
     bot.stop().await;
 }
 
-/// Spoils a page of a database that is not read at the start, unseen.
+/// Spoils a page of a database that is not read at the start, as a disk does: whoever has left it doesn't see that.
 async fn damage(program: &Program) {
     let url = format!("sqlite:{}", program.database().display());
     let mut db = sqlx::SqliteConnection::connect(&url).await.unwrap();
@@ -291,9 +291,18 @@ async fn damage(program: &Program) {
     .unwrap();
     db.close().await.unwrap();
     let file = std::fs::OpenOptions::new().write(true).open(program.database()).unwrap();
-    let left = file.metadata().unwrap().modified().unwrap();
+    let lock = format!("{}.lock", program.database().display());
+    let look = |file: &std::fs::File| {
+        let it = file.metadata().unwrap();
+        let (written, changed) = ((it.mtime(), it.mtime_nsec()), (it.ctime(), it.ctime_nsec()));
+        let times = format!("{}.{:09} {}.{:09}", written.0, written.1, changed.0, changed.1);
+        format!("closed {} {} {times}", it.ino(), it.len())
+    };
+    let left = std::fs::read_to_string(&lock).unwrap() == look(&file);
     file.write_all_at(&[0xff; 100], (page - 1) * size).unwrap();
-    file.set_modified(left).unwrap();
+    if left {
+        std::fs::write(&lock, look(&file)).unwrap();
+    }
 }
 
 /// That a damaged file takes no command, however often it is tried.
@@ -322,7 +331,8 @@ async fn a_bot_does_not_go_on_with_a_damaged_file() {
     let mut process = program.spawn();
     assert_eq!(process.wait().await.code(), Some(1), "{}", process.log());
     let log = process.log();
-    assert!(log.contains("is damaged (") && log.contains("restore a backup"), "{log}");
+    // It was as the bot had left it, so it was at work when it found out.
+    assert!(["listening", "is damaged (", "restore a backup"].iter().all(|it| log.contains(it)), "{log}");
     assert_refused(&program).await;
 }
 
