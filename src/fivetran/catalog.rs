@@ -219,6 +219,8 @@ pub struct Catalog {
     by_name: HashMap<String, Option<usize>>,
     /// By what else a service may be called, folded loosely; `None` where two services share it.
     by_other_name: HashMap<String, Option<usize>>,
+    /// Whether Fivetran lists a name of [`RETIRED`] again.
+    lists_retired: bool,
 }
 
 impl Catalog {
@@ -281,7 +283,10 @@ impl Catalog {
                 called(&mut by_other_name, fold_loosely(other), at);
             }
         }
-        Self { entries, by_id, by_name, by_other_name }
+        let is_retired = |name: &String| RETIRED.contains(&name.as_str());
+        let lists_retired =
+            entries.iter().any(|entry| is_retired(&entry.folded_id) || is_retired(&entry.folded_name));
+        Self { entries, by_id, by_name, by_other_name, lists_retired }
     }
 
     /// What to put behind the id of a service that is not here, in brackets: what it is called by now, or
@@ -351,7 +356,7 @@ impl Catalog {
             return Some(Resolution::Named(service.clone()));
         }
         if RETIRED.contains(&folded.as_str())
-            && !self.lists_retired()
+            && !self.lists_retired
             && let Some(successor) = self.get(SUCCESSOR)
         {
             return Some(Resolution::Retired {
@@ -370,12 +375,6 @@ impl Catalog {
         let named = self.by_id.get(&folded).or_else(|| self.by_name.get(&folded)?.as_ref());
         let at = named.or_else(|| self.by_other_name.get(&fold::loosely(words))?.as_ref());
         at.and_then(|&at| self.at(at))
-    }
-
-    fn lists_retired(&self) -> bool {
-        self.entries.iter().any(|entry| {
-            RETIRED.contains(&entry.folded_id.as_str()) || RETIRED.contains(&entry.folded_name.as_str())
-        })
     }
 
     /// At most `limit` services for type-ahead: those whose id or name contains every word, in
