@@ -118,9 +118,7 @@ impl OpenError {
 
     /// What SQLite says of its file; what has no code here is told as it is.
     pub(super) fn of_sqlite(file: &Path, error: sqlx::Error) -> Self {
-        let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
-        // <https://www.sqlite.org/rescode.html>
-        let cause = match code.map(|code| code & 0xff) {
+        let cause = match sqlite_code(&error) {
             Some(3) => "this user may not use it; change the permissions of the file and its folder",
             Some(5 | 6) => "another program holds it; stop whatever has it open",
             Some(8) => READ_ONLY,
@@ -139,6 +137,11 @@ impl OpenError {
         };
         Self::File { file: file.display().to_string(), cause: cause.to_owned() }
     }
+}
+
+/// What SQLite says an error is, without what it adds to that. <https://www.sqlite.org/rescode.html>
+pub(super) fn sqlite_code(error: &sqlx::Error) -> Option<u32> {
+    error.as_database_error()?.code()?.parse::<u32>().ok().map(|code| code & 0xff)
 }
 
 const READ_ONLY: &str = "it or its disk is read-only; DATABASE_URL must name a file that can be written";

@@ -16,6 +16,7 @@ use sqlx::{ConnectOptions as _, Connection as _, SqliteConnection};
 use tokio::sync::mpsc;
 
 use super::accept::Accepting;
+use super::failure::sqlite_code;
 use super::file::SqliteFile;
 use super::lease::Leases;
 use super::lock::{Lock, private};
@@ -245,17 +246,13 @@ async fn whole(db: &mut SqliteConnection, path: &Path) -> Result<(), OpenError> 
         Ok(found) if found == "ok" => return Ok(()),
         // Above the last line it says which database that is.
         Ok(found) => found.lines().last().unwrap_or_default().to_owned(),
-        Err(error) if is_damage(&error) => "it can't be read to its end".to_owned(),
+        // The disk can't read it, it is damaged, or it is no database.
+        Err(error) if matches!(sqlite_code(&error), Some(10 | 11 | 26)) => {
+            "it can't be read to its end".to_owned()
+        }
         Err(error) => return Err(OpenError::of_sqlite(path, error)),
     };
     Err(OpenError::Damaged { file: path.display().to_string(), found })
-}
-
-/// Whether SQLite says that what it has read is damaged or no database, or that the disk can't read it.
-/// <https://www.sqlite.org/rescode.html>
-fn is_damage(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(|error| error.code()?.parse::<u32>().ok());
-    matches!(code.map(|code| code & 0xff), Some(10 | 11 | 26))
 }
 
 async fn sqlite(path: &Path) -> Result<(SqliteFile, Lock), OpenError> {
