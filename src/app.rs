@@ -28,6 +28,7 @@ use crate::permission::Gate;
 use crate::provision::{Proofs, Provision};
 use crate::seal::{Purpose, Sealer};
 use crate::server::accept::Intake;
+use crate::server::allowance::Allowance;
 use crate::server::health::Reached;
 use crate::server::sockets::{self, Open, Sockets};
 use crate::slack::caller::Caller;
@@ -198,7 +199,8 @@ impl App {
                 stopping.run_until_cancelled(gate.introduce(|| clock.now())).await;
             }
         });
-        let intake = Intake::new(parts.clock.clone(), parts.store.clone(), accepted);
+        let allowance = Allowance::new(config.limits, parts.metrics.clone());
+        let intake = Intake::new(parts.clock.clone(), parts.store.clone(), allowance, accepted);
         let open = Open::default();
         let reached = Reached {
             by_http: !config.slack.signing_secrets.is_empty(),

@@ -45,6 +45,13 @@ impl Bucket {
         allowed
     }
 
+    /// Whether it holds all that there is room for by now, at so many tokens `per_second`.
+    #[must_use]
+    pub fn is_full(&self, per_second: f64, now: Timestamp) -> bool {
+        let since = self.filled_until.map_or(0.0, |then| now.duration_since(then).as_secs_f64().max(0.0));
+        self.left + since * per_second >= self.room
+    }
+
     /// Puts tokens in, as many as there is room for: those that were taken and not used.
     pub fn put(&mut self, tokens: f64) {
         self.left = (self.left + tokens).min(self.room);
@@ -96,6 +103,16 @@ mod tests {
         assert_eq!(bucket.take(9, 1.0, at(0)), 0);
         assert_eq!(bucket.take(9, 1.0, at(2)), 0);
         assert_eq!(bucket.take(9, 1.0, at(3)), 1);
+    }
+
+    #[test]
+    fn it_is_full_once_all_that_was_taken_has_come_back() {
+        let mut bucket = Bucket::full(10);
+        assert!(bucket.is_full(0.5, at(0)));
+        assert_eq!(bucket.take(2, 0.5, at(0)), 2);
+        assert!(!bucket.is_full(0.5, at(3)));
+        assert!(bucket.is_full(0.5, at(4)));
+        assert!(!bucket.is_full(0.5, at(-4)));
     }
 
     #[test]

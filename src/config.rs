@@ -38,6 +38,7 @@ use crate::permission::Permissions;
 use crate::provision::Landing;
 use crate::reply::Audience;
 use crate::server::ServerConfig;
+use crate::server::allowance::Limits;
 use crate::slack::SlackConfig;
 use crate::store::DatabaseUrl;
 use crate::telemetry::{LOG_FILTER, LogConfig, LogFormat};
@@ -272,6 +273,8 @@ pub struct Config {
     pub database: DatabaseUrl,
     /// How to reach the world outside.
     pub network: Network,
+    /// What people may ask for in ten minutes.
+    pub limits: Limits,
     /// `LEASE_SECONDS`: how long after a replica's death the others take its commands over.
     pub lease: Duration,
     /// What was understood although it is not written as usual, or looks like a slip; a sentence
@@ -327,6 +330,7 @@ pub fn serve(vars: &Vars) -> Result<Config, Faults> {
     let database = reader.database();
     let public_url = server.as_ref().and_then(|server| server.public_url.clone());
     let landing = reader.landing(public_url).unwrap_or_else(plain_page);
+    let limits = reader.limits();
     let lease = reader.lease();
     let network = reader.network();
     let has_audit_channel = vars.is_set("AUDIT_CHANNEL");
@@ -353,6 +357,7 @@ pub fn serve(vars: &Vars) -> Result<Config, Faults> {
                 landing,
                 database,
                 network,
+                limits,
                 lease,
                 remarks: reader.remarks,
             })

@@ -118,6 +118,22 @@ pub fn create_grace() -> Option<std::time::Duration> {
     None
 }
 
+/// How many commands may be open, where a test has no time for as many as there may be (`OPEN_COMMANDS`).
+#[cfg(feature = "crash-points")]
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "a test's variable, not the bot's configuration")]
+pub fn open_commands() -> Option<i64> {
+    std::env::var("OPEN_COMMANDS").ok()?.parse().ok()
+}
+
+/// As many as there may be.
+#[cfg(not(feature = "crash-points"))]
+#[inline]
+#[must_use]
+pub fn open_commands() -> Option<i64> {
+    None
+}
+
 /// Nothing.
 #[cfg(not(feature = "crash-points"))]
 #[inline]

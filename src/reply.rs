@@ -67,6 +67,34 @@ const NOT_ACCEPTED: &str =
 const UNSURE: &str = "I couldn't save your request in time, so it may be lost. If nothing comes of it here in a few \
                       minutes, please try again.";
 
+/// More is asked for than the bot takes on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TooMuch {
+    /// One person has sent so many commands within ten minutes.
+    FromPerson(u32),
+    /// So many have come within ten minutes in all.
+    FromWorkspace(u32),
+    /// Too many are open.
+    Waiting,
+}
+
+/// Why something was not done that would have been too much; it is certain that nothing was.
+fn too_much_sentence(too_much: TooMuch) -> String {
+    match too_much {
+        TooMuch::FromPerson(limit) => format!(
+            "I didn't do this: within ten minutes I take {limit} commands from one person, and you've sent as many. Wait a minute, \
+             then try again."
+        ),
+        TooMuch::FromWorkspace(limit) => format!(
+            "I didn't do this: within ten minutes I take {limit} commands from a workspace, and as many have come from yours. Wait a \
+             minute, then try again. If that doesn't help, tell the people who run this bot."
+        ),
+        TooMuch::Waiting => "I didn't do this: so many requests are waiting to be done that I take no more for now. Try again \
+                             in a few minutes. If that doesn't help, tell the people who run this bot."
+            .to_owned(),
+    }
+}
+
 /// What takes an obstacle between the bot and Fivetran away.
 #[must_use]
 pub fn remedy(obstacle: Obstacle) -> &'static str {
@@ -138,6 +166,12 @@ pub fn accepted_in(channel_id: &str) -> SlackMessageContent {
 #[must_use]
 pub fn not_accepted() -> SlackMessageContent {
     sentences(NOT_ACCEPTED)
+}
+
+/// The acknowledgement of what would have been too much.
+#[must_use]
+pub fn too_much(too_much: TooMuch) -> SlackMessageContent {
+    sentences(&too_much_sentence(too_much))
 }
 
 /// The answer to a command that did not arrive as Slack documents it.

@@ -5,6 +5,7 @@
 //! number of connections and listens with a backlog that a burst overflows.
 
 pub mod accept;
+pub mod allowance;
 pub mod commands;
 pub mod connected;
 mod deadline;

@@ -28,7 +28,7 @@ use tokio_util::task::TaskTracker;
 use crate::clock::Clock;
 use crate::crash::{self, crash_point};
 use crate::fivetran::model::ConnectCard;
-use crate::journal::{self, Act, GRACE, Message, Notice, Record, Resting, Terms, Turn};
+use crate::journal::{self, Act, GRACE, Journal, Message, Notice, Record, Resting, Terms, Turn};
 use crate::permission::Gate;
 use crate::provision::Provision;
 use crate::store::{Claimed, Recorded, Store};
@@ -232,6 +232,23 @@ impl Worker {
         self.resting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    fn put_down(&self, claimed: &Claimed, journal: Journal<ConnectCard>) {
+        let mut resting = self.resting();
+        resting.put_down(&claimed.id, claimed.fence, journal);
+        self.count(&resting);
+    }
+
+    fn take_up(&self, claimed: &Claimed, terms: Terms) -> (Journal<ConnectCard>, Outcome) {
+        let mut resting = self.resting();
+        let up = resting.take_up(&claimed.id, claimed.fence, terms, claimed.progress.clone());
+        self.count(&resting);
+        up
+    }
+
+    fn count(&self, resting: &Resting<ConnectCard>) {
+        self.parts.metrics.at_rest.set(i64::try_from(resting.len()).unwrap_or(i64::MAX));
+    }
+
     /// Carries one command from here on, in a task of its own.
     fn carry(self: &Arc<Self>, claimed: Claimed) {
         if self.tasks.is_closed() {
@@ -269,8 +286,7 @@ impl Worker {
             grace: crash::create_grace().and_then(|it| it.try_into().ok()).unwrap_or(GRACE),
             spread: spread(&claimed.id),
         };
-        let (mut journal, mut outcome) =
-            self.resting().take_up(&claimed.id, claimed.fence, terms, claimed.progress.clone());
+        let (mut journal, mut outcome) = self.take_up(&claimed, terms);
         let job = Job { claimed: &claimed, work: &work };
         let (mut posted, mut note) = (None, OnItsWay::default());
         loop {
@@ -383,7 +399,7 @@ impl Worker {
                     // Whoever goes on after the rest may have something to say at once.
                     note.settle().await;
                     let (tries, wait_s) = (journal.progress().tries, pause.as_secs_f64());
-                    self.resting().put_down(&claimed.id, claimed.fence, journal);
+                    self.put_down(&claimed, journal);
                     if self.record(&claimed, record, "wait: recorded").await {
                         tracing::debug!(command = claimed.id, cause, tries, wait_s, "a command waits");
                         self.wake_after(pause);

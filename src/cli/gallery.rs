@@ -33,8 +33,8 @@ use crate::life::{Link, News, Place, State};
 use crate::permission::Refused;
 use crate::reply::live::{self, Note};
 use crate::reply::{
-    self, Audience, UnderWay, ask, audit, doctor, list as list_reply, onboarding, services as services_reply,
-    several, status as status_reply, trouble,
+    self, Audience, TooMuch, UnderWay, ask, audit, doctor, list as list_reply, onboarding,
+    services as services_reply, several, status as status_reply, trouble,
 };
 use crate::trail::{self, End, Line, What};
 use crate::unasked;
@@ -208,6 +208,13 @@ impl Gallery<'_> {
         let content = several::preview(&one, &sample.slash, &sample.user, &sample.channel);
         self.message("several-preview-one", content);
         self.message("not-accepted", reply::not_accepted());
+        for (name, too_much) in [
+            ("too-much-from-one-person", TooMuch::FromPerson(100)),
+            ("too-much-from-a-workspace", TooMuch::FromWorkspace(60_000)),
+            ("too-much-is-waiting", TooMuch::Waiting),
+        ] {
+            self.message(name, reply::too_much(too_much));
+        }
         self.message("unsure", reply::unsure());
         self.message("help", reply::help(Surface::of(&sample.slash), true));
         self.message("help-without-form", reply::help(Surface::of(&sample.slash), false));

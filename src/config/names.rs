@@ -3,7 +3,7 @@
 //! Owns the list. Must not know what a variable is for.
 
 /// Every variable that is read, but for the secrets' `NAME_FILE`.
-pub(super) const NAMES: [&str; 34] = [
+pub(super) const NAMES: [&str; 36] = [
     "SLACK_SIGNING_SECRET",
     "SLACK_APP_TOKEN",
     "SLACK_BOT_TOKEN",
@@ -26,6 +26,8 @@ pub(super) const NAMES: [&str; 34] = [
     "PORT",
     "DATABASE_URL",
     "LEASE_SECONDS",
+    "COMMANDS_PER_PERSON",
+    "COMMANDS_PER_WORKSPACE",
     "METRICS_ADDR",
     "LOG_FORMAT",
     "RUST_LOG",

@@ -24,6 +24,7 @@ use crate::outbound::{self, Network};
 use crate::provision::Landing;
 use crate::reply::Audience;
 use crate::server::ServerConfig;
+use crate::server::allowance::Limits;
 use crate::store::DatabaseUrl;
 use crate::telemetry;
 
@@ -31,6 +32,9 @@ const PORT: u16 = 3000;
 /// Three times the longest call to Fivetran: even just before a prolongation, what is left of a
 /// lease outlasts a call.
 const LEASE_S: u64 = 45;
+
+/// The highest limit of commands in ten minutes: more than the bot can do on any machine.
+const MOST_COMMANDS: u32 = 1_000_000;
 
 /// Reads variables and keeps the faults.
 pub(super) struct Reader<'a> {
@@ -400,6 +404,24 @@ impl Reader<'_> {
             self.fault("LEASE_SECONDS", "is out of range", "use a whole number of seconds from 1 to 600");
         }
         Duration::from_secs(seconds.unwrap_or(LEASE_S))
+    }
+
+    /// What people may ask for in ten minutes.
+    pub(super) fn limits(&mut self) -> Limits {
+        let Limits { person, workspace } = Limits::default();
+        Limits {
+            person: self.limit("COMMANDS_PER_PERSON", person),
+            workspace: self.limit("COMMANDS_PER_WORKSPACE", workspace),
+        }
+    }
+
+    fn limit(&mut self, name: &str, default: u32) -> u32 {
+        let remedy = "use a whole number from 1 to 1000000: how many commands are taken within ten minutes";
+        let limit = self.parsed(name, default, remedy);
+        if limit.is_some_and(|limit| !(1..=MOST_COMMANDS).contains(&limit)) {
+            self.fault(name, "is out of range", remedy);
+        }
+        limit.unwrap_or(default)
     }
 
     pub(super) fn log_format(&mut self) {

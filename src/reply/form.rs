@@ -15,7 +15,10 @@ use slack_morphism::prelude::{
 
 use super::markup::{Mrkdwn, cut, plain_section, sentences};
 use super::usage::unnamed;
-use super::{Audience, NOT_ACCEPTED, UNSURE, UnderWay, already_on_it_sentence, services, usage_sentence};
+use super::{
+    Audience, NOT_ACCEPTED, TooMuch, UNSURE, UnderWay, already_on_it_sentence, services, too_much_sentence,
+    usage_sentence,
+};
 use crate::command::form::several::Offer;
 use crate::command::form::{Choice, Fault, Field};
 use crate::command::services::Found;
@@ -258,6 +261,12 @@ pub fn not_accepted(field: Field) -> SlackViewSubmissionResponse {
 #[must_use]
 pub fn unsure(field: Field) -> SlackViewSubmissionResponse {
     at(field, UNSURE.to_owned())
+}
+
+/// It would have been too much.
+#[must_use]
+pub fn too_much(field: Field, too_much: TooMuch) -> SlackViewSubmissionResponse {
+    at(field, too_much_sentence(too_much))
 }
 
 fn at(field: Field, sentence: String) -> SlackViewSubmissionResponse {

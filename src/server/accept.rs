@@ -3,16 +3,17 @@
 //! Owns the commit before the acknowledgement, for slash commands and for buttons alike. Must not
 //! call Fivetran or Slack.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use slack_morphism::prelude::SlackMessageContent;
 use tokio::sync::mpsc;
 
+use super::allowance::Allowance;
 use super::deadline::Deadline;
 use crate::clock::Clock;
 use crate::crash::crash_point;
 use crate::journal::Progress;
-use crate::reply::{self, UnderWay, onboarding};
+use crate::reply::{self, TooMuch, UnderWay, onboarding};
 use crate::seal;
 use crate::slack::{ResponseUrl, id};
 use crate::store::{Accepted, Before, Claimed, NewCommand, Store, StoreError, Twin};
@@ -28,6 +29,7 @@ const AGAIN: SignedDuration = SignedDuration::from_mins(1);
 pub struct Intake {
     clock: Clock,
     store: Store,
+    allowance: Allowance,
     /// To the worker, which holds the lease of each from its commit on.
     accepted: mpsc::UnboundedSender<Claimed>,
 }
@@ -51,6 +53,8 @@ pub(super) enum Answered {
     NotAccepted,
     /// The database may have taken it. It is being made void, but that is not certain yet.
     Unsure,
+    /// It would be more than the bot takes on; nothing was done and nothing will be.
+    TooMuch(TooMuch),
 }
 
 impl Answered {
@@ -60,6 +64,7 @@ impl Answered {
             Self::Accepted(_) => Answer::Accepted,
             Self::AlreadyOnIt(_) => Answer::Replied,
             Self::NotAccepted | Self::Unsure => Answer::NotAccepted,
+            Self::TooMuch(_) => Answer::TooMuch,
         }
     }
 
@@ -70,6 +75,7 @@ impl Answered {
             Self::AlreadyOnIt(under_way) => reply::already_on_it(work, under_way),
             Self::NotAccepted => reply::not_accepted(),
             Self::Unsure => reply::unsure(),
+            Self::TooMuch(too_much) => reply::too_much(*too_much),
         }
     }
 }
@@ -89,6 +95,7 @@ impl Answered {
             Self::AlreadyOnIt(_) => onboarding::already(onboard.customer.as_deref()),
             Self::NotAccepted => reply::not_accepted(),
             Self::Unsure => reply::unsure(),
+            Self::TooMuch(too_much) => reply::too_much(*too_much),
         }
     }
 }
@@ -96,8 +103,21 @@ impl Answered {
 impl Intake {
     /// Commits to `store` and hands on to whoever receives from `accepted`.
     #[must_use]
-    pub fn new(clock: Clock, store: Store, accepted: mpsc::UnboundedSender<Claimed>) -> Self {
-        Self { clock, store, accepted }
+    pub fn new(
+        clock: Clock,
+        store: Store,
+        allowance: Allowance,
+        accepted: mpsc::UnboundedSender<Claimed>,
+    ) -> Self {
+        Self { clock, store, allowance, accepted }
+    }
+
+    /// Counts something that is answered without becoming a command, and yet costs a look elsewhere.
+    ///
+    /// # Errors
+    /// Why it is not to be done.
+    pub(super) fn look(&self, user_id: &str) -> Result<(), TooMuch> {
+        self.allowance.look(user_id, self.clock.now())
     }
 
     /// Commits a command and hands it to the worker, until the deadline. `key` names the request, so
@@ -152,6 +172,9 @@ impl Intake {
             return Ok(Answered::NotAccepted);
         };
         let Asked { team_id, channel_id, user_id, response_url } = asked;
+        if let Err(too_much) = self.allowance.act(&user_id, self.clock.now()) {
+            return Ok(self.again(key, deadline).await.unwrap_or(Answered::TooMuch(too_much)));
+        }
         let new = NewCommand {
             id: id.clone(),
             dedup: hex(key),
@@ -172,13 +195,7 @@ impl Intake {
                 crash_point("accept: acknowledging");
                 Answered::Accepted(id)
             }
-            // Whoever sends it again has not heard the answer.
-            Ok(Ok(Committed::Before(before)))
-                if !before.has_ended || now.duration_since(before.accepted_at) < AGAIN =>
-            {
-                Answered::Accepted(before.id)
-            }
-            Ok(Ok(Committed::Before(_))) => Answered::AlreadyOnIt(UnderWay::Unknown),
+            Ok(Ok(Committed::Before(before))) => answered_before(before, now),
             Ok(Ok(Committed::No(twin))) => return Err(twin),
             Ok(Err(error)) if error.proves_nothing_done() => {
                 tracing::error!(command = id, %error, "a command was not accepted");
@@ -190,6 +207,19 @@ impl Intake {
             }
             Err(_) => Answered::Unsure,
         })
+    }
+
+    /// What was answered to the same request, if it became a command: it may not be told that nothing was done.
+    async fn again(&self, key: &[u8], deadline: Deadline) -> Option<Answered> {
+        let (store, dedup) = (self.store.clone(), hex(key));
+        match deadline.wait_for(async move { store.before(&dedup).await }).await {
+            Ok(Ok(before)) => before.map(|before| answered_before(before, self.clock.now())),
+            Ok(Err(error)) => {
+                tracing::warn!(%error, "could not see whether a command was there before");
+                Some(Answered::Unsure)
+            }
+            Err(_) => Some(Answered::Unsure),
+        }
     }
 
     /// Commits a command and hands it on, unless it has a twin.
@@ -205,6 +235,16 @@ impl Intake {
             Accepted::Before(before) => Ok(Committed::Before(before)),
             Accepted::Twin(twin) => Ok(Committed::No(twin)),
         }
+    }
+}
+
+/// What a request is answered that was a command before.
+fn answered_before(before: Before, now: Timestamp) -> Answered {
+    // Whoever sends it again has not heard the answer.
+    if !before.has_ended || now.duration_since(before.accepted_at) < AGAIN {
+        Answered::Accepted(before.id)
+    } else {
+        Answered::AlreadyOnIt(UnderWay::Unknown)
     }
 }
 

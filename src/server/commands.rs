@@ -204,7 +204,10 @@ impl Commands {
                 (answer, Some(content))
             }
             Err(UsageError::Incomplete) if self.forms.can_open(&typed) => {
-                (Answer::Replied, self.forms.open(&typed, deadline).await.err())
+                match self.intake.look(&typed.user_id) {
+                    Ok(()) => (Answer::Replied, self.forms.open(&typed, deadline).await.err()),
+                    Err(too_much) => (Answer::TooMuch, Some(reply::too_much(too_much))),
+                }
             }
             Err(error) => {
                 let SlashCommand { command, user_id, channel_id, .. } = &typed;
@@ -223,6 +226,11 @@ impl Commands {
         deadline: Deadline,
     ) -> (Answer, SlackMessageContent) {
         let replied = |content| (Answer::Replied, content);
+        let looks =
+            matches!(command, Command::Doctor | Command::List | Command::Status(_) | Command::Cancel(_));
+        if looks && let Err(too_much) = self.intake.look(&typed.user_id) {
+            return (Answer::TooMuch, reply::too_much(too_much));
+        }
         match command {
             Command::Connect(request) => self.connect(key, typed, request, deadline).await,
             Command::Help => replied(self.help(&typed)),

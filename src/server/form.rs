@@ -318,6 +318,7 @@ impl Forms {
                     Answered::AlreadyOnIt(under_way) => reply::already_on_it(field, &work, under_way),
                     Answered::NotAccepted => reply::not_accepted(field),
                     Answered::Unsure => reply::unsure(field),
+                    Answered::TooMuch(too_much) => reply::too_much(field, *too_much),
                 };
                 (answered.counts_as(), Some(response))
             }
@@ -328,6 +329,7 @@ impl Forms {
                     Answered::AlreadyOnIt(_) => reply::several_under_way(onboard.customer.as_deref()),
                     Answered::NotAccepted => reply::not_accepted(Field::Service),
                     Answered::Unsure => reply::unsure(Field::Service),
+                    Answered::TooMuch(too_much) => reply::too_much(Field::Service, *too_much),
                 };
                 (answered.counts_as(), Some(response))
             }

@@ -221,6 +221,20 @@ impl Store {
         })
     }
 
+    /// The command that a request has become, if it has and that was not made void.
+    ///
+    /// # Errors
+    /// [`StoreError`]; also while it is not certain yet whether it becomes void.
+    pub async fn before(&self, request: &str) -> Result<Option<Before>, StoreError> {
+        // Nothing is about nothing, so only the request itself can be met.
+        match self.twin("", request).await {
+            Ok(Accepted::Before(before)) => Ok(Some(before)),
+            Ok(Accepted::Twin(Some(_))) => Err(StoreError::Unanswered),
+            Ok(Accepted::Twin(None) | Accepted::Committed(_)) | Err(StoreError::Voided) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// Takes up to `limit` commands that are due at `now` and that nobody is at work on.
     ///
     /// # Errors

@@ -18,6 +18,8 @@ pub enum Answer {
     Replied,
     /// The database could not take the command in time; the person was told so.
     NotAccepted,
+    /// There was too much of it, from one person or in all; the person was told so.
+    TooMuch,
     /// Refused before anything was read from it: signature, size, time, shape.
     Refused,
 }
@@ -253,7 +255,7 @@ macro_rules! labels {
     };
 }
 
-labels!(Answer: Accepted = "accepted", Replied = "replied", NotAccepted = "not_accepted", Refused = "refused");
+labels!(Answer: Accepted = "accepted", Replied = "replied", NotAccepted = "not_accepted", TooMuch = "too_much", Refused = "refused");
 labels!(Ending: Delivered = "delivered", Told = "told", Undeliverable = "undeliverable");
 labels!(Party: Fivetran = "fivetran", Slack = "slack");
 labels!(Operation: Create = "create", Look = "look", List = "list", See = "see", Delete = "delete", Sync = "sync",

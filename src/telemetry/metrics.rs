@@ -81,6 +81,8 @@ pub struct Metrics {
     pub in_hand: Gauge,
     /// Those of them that wait for their turn at Fivetran.
     pub waiting: Gauge,
+    /// Commands that this process has put down until they are due.
+    pub at_rest: Gauge,
     /// Commands of the database, at the last count, that nobody could be told about.
     pub undeliverable: Gauge,
     /// Seconds since the oldest unfinished command was accepted, at the last count.
@@ -173,6 +175,7 @@ impl Default for Metrics {
             refusal_logged_at: Arc::default(),
             in_hand: Gauge::default(),
             waiting: Gauge::default(),
+            at_rest: Gauge::default(),
             undeliverable: Gauge::default(),
             oldest_open_seconds: Gauge::default(),
             messages_behind: Gauge::default(),
@@ -397,6 +400,7 @@ impl Metrics {
             );
         }
         registry.register("in_hand", "Commands held by this process", self.in_hand.clone());
+        registry.register("at_rest", "Commands put down until they are due", self.at_rest.clone());
         registry.register("waiting", "Commands that wait for their turn at Fivetran", self.waiting.clone());
         registry.register(
             "undeliverable",

@@ -10,6 +10,7 @@
 )]
 
 mod acceptance;
+mod allowance;
 mod audit;
 mod broken;
 mod canary;

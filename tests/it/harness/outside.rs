@@ -37,7 +37,10 @@ impl Outside {
     /// What leads a bot to them, as variables; with a bot token.
     pub(crate) fn vars(&self) -> Vec<(String, String)> {
         let vars = sandbox::stand_in_vars(&self.slack, &self.fivetran);
-        vars.map(|(name, value)| (name.to_owned(), value)).collect()
+        // One person types what many do elsewhere.
+        let busy =
+            [("COMMANDS_PER_PERSON", "1000000".to_owned()), ("COMMANDS_PER_WORKSPACE", "1000000".to_owned())];
+        vars.chain(busy).map(|(name, value)| (name.to_owned(), value)).collect()
     }
 
     /// The messages that carry a command's reference: first the links, then the failures. That a
