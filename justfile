@@ -31,6 +31,10 @@ ci:
 kills KILLS="2000":
     CONNECT_CARD_KILLS={{ KILLS }} cargo test --test it kills -- --nocapture --test-threads 1
 
+# A long day of so many MINUTES, with a kill in each, while nothing grows; a table of what there is.
+soak MINUTES="60":
+    CONNECT_CARD_SOAK={{ MINUTES }} cargo test --release --test it soak -- --nocapture
+
 # A herd of commands through an outage of Fivetran's of so many seconds, with a table of rates.
 herd HERD="8000" OUTAGE="300":
     CONNECT_CARD_HERD={{ HERD }} CONNECT_CARD_OUTAGE={{ OUTAGE }} cargo test --release --test it herd -- --nocapture --test-threads 1

@@ -73,6 +73,7 @@ mod serve;
 mod sessions;
 mod several;
 mod signature;
+mod soak;
 mod sockets;
 mod sweep;
 mod sync;
