@@ -43,6 +43,7 @@ pub mod slack;
 
 pub mod bucket;
 pub mod clock;
+pub mod core_dumps;
 pub mod crash;
 pub mod current;
 pub mod onboarding;

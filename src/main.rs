@@ -8,12 +8,15 @@ use connect_card::cli::{
 };
 use connect_card::clock::Clock;
 use connect_card::config::{self, Faults, SecretFiles, Vars};
+use connect_card::core_dumps;
 use connect_card::telemetry::{self, LogConfig, LogFormat};
 
 fn main() -> ExitCode {
+    // Before any secret is read, by whichever subcommand.
+    let undumpable = core_dumps::turn_off();
     let task = Cli::parse().command;
     let Ok(runtime) = tokio::runtime::Runtime::new() else { return Exit::Failed.into() };
-    let exit = runtime.block_on(run(task)).unwrap_or_else(|faults| {
+    let exit = runtime.block_on(run(task, undumpable)).unwrap_or_else(|faults| {
         cli::remark(&faults.to_string());
         Exit::Usage
     });
@@ -22,7 +25,7 @@ fn main() -> ExitCode {
     exit.into()
 }
 
-async fn run(task: Task) -> Result<Exit, Faults> {
+async fn run(task: Task, undumpable: std::io::Result<()>) -> Result<Exit, Faults> {
     let clock = Clock::default();
     Ok(match task {
         Task::Init => {
@@ -33,6 +36,9 @@ async fn run(task: Task) -> Result<Exit, Faults> {
         Task::Serve => {
             let (vars, log) = load()?;
             telemetry::start(log.format, &log.filter);
+            if let Err(error) = undumpable {
+                tracing::warn!(%error, "core dumps can't be turned off, and would hold the secrets");
+            }
             let files = SecretFiles::of(&vars);
             let config = config::serve(&vars)?;
             for remark in &config.remarks {

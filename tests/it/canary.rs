@@ -84,6 +84,39 @@ async fn look_for_secrets(token: &str) {
     assert_absent(&canaries, &files, "the database");
 }
 
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_crash_leaves_no_core_dump_whatever_the_shell_allows() {
+    use std::os::unix::process::ExitStatusExt as _;
+
+    let program = Program::against(&Outside::start().await);
+    let dumps = async |run: &str| {
+        let mut shell = tokio::process::Command::new("sh");
+        shell.args(["-c", &format!("ulimit -c unlimited 2>/dev/null; {run}")]).current_dir(program.folder());
+        shell.stderr(std::process::Stdio::null()).kill_on_drop(true);
+        shell
+    };
+    // Where nothing dumps here at all, what follows says nothing.
+    let control = dumps("kill -ABRT $$").await.status().await.unwrap();
+    let serve = program.command(&["serve"]);
+    let mut shell = dumps(&format!("exec '{}' serve", serve.as_std().get_program().to_str().unwrap())).await;
+    shell.env_clear();
+    shell.envs(serve.as_std().get_envs().filter_map(|(name, value)| Some((name, value?))));
+    let mut bot = shell.spawn().unwrap();
+    until("the bot to answer", async || {
+        client().get(format!("{}/healthz", program.url())).send().await.ok().map(drop)
+    })
+    .await;
+    let id = bot.id().unwrap().to_string();
+    let limits = std::fs::read_to_string(format!("/proc/{id}/limits")).unwrap();
+    let limit = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    assert_eq!(limit.split_whitespace().collect::<Vec<_>>()[4..6], ["0", "0"], "{limit}");
+    let killed = tokio::process::Command::new("kill").args(["-ABRT", &id]).status().await.unwrap();
+    assert!(killed.success());
+    let ended = bot.wait().await.unwrap();
+    assert_eq!((ended.signal(), ended.core_dumped()), (Some(6), false), "a control dumps: {control}");
+}
+
 /// The secrets that the configuration holds.
 fn standing() -> Vec<Canary> {
     let basic = format!("{API_KEY}:{API_SECRET}");
