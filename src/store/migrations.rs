@@ -6,9 +6,11 @@
 //! does not: whoever goes back to it after the next one must not be locked out.
 
 use std::path::Path;
+use std::time::Duration;
 
 use sqlx::migrate::{MigrateError, Migration, MigrationType, Migrator};
 use sqlx::{Connection as _, SqlSafeStr as _};
+use tokio::time::Instant;
 
 use super::{OpenError, StoreError};
 
@@ -64,6 +66,13 @@ const LATER_ON_POSTGRES: &[Step] = &[
 /// Where it is written which of the later steps were taken.
 const LATER_TABLE: &str = "connect_card_steps";
 
+/// For how long a step waits for a table: an acknowledgement that queues behind it is still in time.
+const TURN: &str = "SET lock_timeout = '500ms'";
+/// How long it lets the others through then: longer than it has kept them.
+const REST: Duration = Duration::from_secs(1);
+/// How often it is said that it waits.
+const SAY_EVERY: Duration = Duration::from_secs(60);
+
 /// Takes the steps that an SQLite file lacks, all or none.
 ///
 /// # Errors
@@ -81,16 +90,47 @@ pub(super) async fn sqlite(db: &mut sqlx::SqliteConnection, path: &Path) -> Resu
     all.commit().await.map_err(failed)
 }
 
-/// Takes the steps that a Postgres database lacks. Holds an advisory lock meanwhile, so that
-/// replicas that start together do this one after another.
+/// Takes the steps that a Postgres database lacks, each in a commit of its own. Holds an advisory lock
+/// meanwhile, so that replicas that start together do this one after another.
+///
+/// A step that changes a table waits until nobody reads it, which a backup may do for hours, and whoever wants
+/// to use the table queues behind the step. So it waits for [`TURN`] only, lets the others through, and tries
+/// again.
 ///
 /// # Errors
 /// [`OpenError::Migration`].
 pub(super) async fn postgres(session: &mut sqlx::PgConnection) -> Result<(), OpenError> {
+    let limit = sqlx::query(TURN).execute(&mut *session).await;
+    limit.map_err(|error| failure(MigrateError::Execute(error)))?;
+    let mut said = None;
+    loop {
+        match steps_on_postgres(session).await {
+            Err(error) if is_a_lock(&error) => {}
+            taken => return taken.map_err(failure),
+        }
+        if said.is_none_or(|at: Instant| at.elapsed() >= SAY_EVERY) {
+            said = Some(Instant::now());
+            tracing::warn!(
+                "the tables can't be brought up to date yet: another session holds a lock on one of them, such as a backup or another replica that starts"
+            );
+        }
+        tokio::time::sleep(REST).await;
+    }
+}
+
+async fn steps_on_postgres(session: &mut sqlx::PgConnection) -> Result<(), MigrateError> {
     for migrator in [migrator(&FIRST_ON_POSTGRES), later(LATER_ON_POSTGRES)] {
-        migrator.run(&mut *session).await.map_err(failure)?;
+        migrator.run(&mut *session).await?;
     }
     Ok(())
+}
+
+/// Whether a step was not taken since somebody else holds a lock.
+fn is_a_lock(error: &MigrateError) -> bool {
+    let (MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _)) = error else {
+        return false;
+    };
+    error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "55P03")
 }
 
 fn later(steps: &[Step]) -> Migrator {

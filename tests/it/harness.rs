@@ -4,6 +4,7 @@
 //! Nothing here judges time. What must happen is waited for, for as long as a busy machine may
 //! need; that something comes before something else is a matter of order, never of milliseconds.
 
+pub(crate) mod aged;
 mod bot;
 mod browser;
 mod chance;

@@ -10,6 +10,7 @@
 )]
 
 mod acceptance;
+mod ages;
 mod allowance;
 mod audit;
 mod broken;

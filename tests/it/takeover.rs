@@ -8,76 +8,31 @@ use std::time::Duration;
 
 use connect_card::clock::Clock;
 use connect_card::life::State;
-use connect_card::store::{DatabaseUrl, Options, Store, Stored};
+use connect_card::store::{Store, Stored};
 use connect_card::work::{Key, Request};
-use secrecy::SecretString;
 use serde_json::json;
-use sqlx::migrate::{Migration, MigrationType, Migrator};
-use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqlSafeStr as _, SqliteConnection};
-use tempfile::TempDir;
 use tokio::time::Instant;
 
-use crate::harness::{Engine, number, postgres, say};
+use crate::harness::aged::{Aged, engines};
+use crate::harness::{Engine, number, say};
 
-/// The tables as that release made them.
-macro_rules! steps {
-    ($view:literal) => {
-        [
-            include_str!("../../migrations/0001_command.sql"),
-            include_str!(concat!("../../migrations/", $view, "/0002_commands_view.sql")),
-            include_str!("../../migrations/0003_link.sql"),
-        ]
-    };
-}
+/// The steps that the release before knew.
+const ITS_STEPS: i64 = 3;
 
 /// A database of the release before.
-struct Before {
-    engine: Engine,
-    url: String,
-    _folder: TempDir,
-}
+struct Before(Aged);
 
 impl Before {
     async fn on(engine: Engine) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let (url, steps) = match engine {
-            Engine::Sqlite => {
-                (format!("sqlite:{}", folder.path().join("old.db").display()), steps!("sqlite"))
-            }
-            Engine::Postgres(postgres) => (postgres.database(), steps!("postgres")),
-        };
-        let migrations = steps.into_iter().zip(1..).map(|(sql, version)| {
-            Migration::new(version, "".into(), MigrationType::Simple, sql.into_sql_str(), false)
-        });
-        let migrator = Migrator::with_migrations(migrations.collect());
-        match engine {
-            Engine::Sqlite => {
-                let mut db = SqliteConnection::connect(&format!("{url}?mode=rwc")).await.unwrap();
-                migrator.run(&mut db).await.unwrap();
-                db.close().await.unwrap();
-            }
-            Engine::Postgres(_) => {
-                let mut db = PgConnection::connect(&url).await.unwrap();
-                migrator.run(&mut db).await.unwrap();
-                db.close().await.unwrap();
-            }
-        }
-        Self { engine, url, _folder: folder }
+        Self(Aged::at(engine, ITS_STEPS).await)
     }
 
     async fn run(&self, sql: String) {
-        match self.engine {
-            Engine::Sqlite => {
-                let mut db = SqliteConnection::connect(&self.url).await.unwrap();
-                sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut db).await.unwrap();
-                db.close().await.unwrap();
-            }
-            Engine::Postgres(_) => {
-                let mut db = PgConnection::connect(&self.url).await.unwrap();
-                sqlx::raw_sql(AssertSqlSafe(sql)).execute(&mut db).await.unwrap();
-                db.close().await.unwrap();
-            }
-        }
+        self.0.run(sql).await;
+    }
+
+    async fn open(&self) -> Store {
+        self.0.open().await
     }
 
     /// Keeps a link of that release, with its message. `posted` ms after 1970.
@@ -92,24 +47,6 @@ impl Before {
              'ts_{id}', '{state}', 'in Fivetran''s words', {posted}, {expires}, {posted}, 1, {stale}, {posted}, {fence})"
         ))
         .await;
-    }
-
-    /// Opens it as this release does.
-    async fn open(&self) -> Store {
-        let url = match self.engine {
-            Engine::Sqlite => DatabaseUrl::Sqlite(self.url.trim_start_matches("sqlite:").into()),
-            Engine::Postgres(_) => DatabaseUrl::Postgres(self.url.clone().into()),
-        };
-        let secrets = [SecretString::from("a secret of nobody's")];
-        let lease = Duration::from_secs(60);
-        Store::open(Options {
-            url: &url,
-            secrets: &secrets,
-            lease,
-            metrics: connect_card::telemetry::Metrics::default(),
-        })
-        .await
-        .unwrap()
     }
 }
 
@@ -133,10 +70,6 @@ async fn short(store: &Store, name: &str) -> Option<(String, String, State, bool
     let link = stored.connection.link;
     assert_eq!(link.message.unwrap().ts, format!("ts_{}", link.id), "its message is where it was");
     Some((link.id, link.channel_id, link.state, stored.behind))
-}
-
-fn engines() -> Vec<Engine> {
-    [Engine::Sqlite].into_iter().chain(postgres::shared().map(Engine::Postgres)).collect()
 }
 
 #[test]

@@ -8,7 +8,8 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
 
 use sqlx::Connection as _;
-use stand_ins::slack::{Ack, SlackStandIn};
+use stand_ins::fivetran::API_SECRET;
+use stand_ins::slack::{APP_TOKEN, Ack, BOT_TOKEN, SIGNING_SECRET, SlackStandIn};
 use tempfile::TempDir;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -39,6 +40,19 @@ impl Engine {
             Self::Postgres(postgres) => program.with("DATABASE_URL", &postgres.database()),
         }
     }
+}
+
+/// The secrets of every test's configuration: no program ever prints one.
+const STANDING: &[&str] = &[SIGNING_SECRET, BOT_TOKEN, APP_TOKEN, API_SECRET];
+/// Parts of the secrets that come and go: a Connect Card's link, a response_url, a socket's address. Only the
+/// answer to whoever asked for a link may have one.
+const LIVING: &[&str] = &["auth=", "eyJ", "/commands/T0", "ticket="];
+
+/// Asserts that a program has told none of these.
+#[track_caller]
+fn assert_no_secret(text: &str, secrets: &[&str], place: &str) {
+    let told = secrets.iter().find(|secret| text.contains(**secret));
+    assert!(told.is_none(), "{told:?} is in {place}: {text}");
 }
 
 /// What a task printed and how it ended.
@@ -161,11 +175,18 @@ impl Program {
         let mut command = self.command(arguments);
         let running = command.stdin(input).output();
         let output = tokio::time::timeout(PATIENCE, running).await.expect("it ends").unwrap();
-        Output {
+        let output = Output {
             code: output.status.code().expect("no signal ends it"),
             stdout: String::from_utf8(output.stdout).unwrap(),
             stderr: String::from_utf8(output.stderr).unwrap(),
+        };
+        // The sandbox prints its stand-ins' secrets, for whoever wants to use them.
+        if arguments.first() != Some(&"sandbox") {
+            assert_no_secret(&output.stdout, STANDING, "what it prints");
         }
+        assert_no_secret(&output.stderr, STANDING, "what it says");
+        assert_no_secret(&output.stderr, LIVING, "what it says");
+        output
     }
 
     /// Runs a task whose standard output nobody reads. Gives what it says on standard error.
@@ -320,5 +341,18 @@ impl Process {
     pub(crate) async fn wait(&mut self) -> ExitStatus {
         let ended = tokio::time::timeout(PATIENCE, self.child.wait()).await;
         ended.unwrap_or_else(|_| panic!("it does not end: {}", self.log())).unwrap()
+    }
+}
+
+/// Whatever a test is about, the log of every `serve` in it is looked through for secrets.
+impl Drop for Process {
+    fn drop(&mut self) {
+        // What it says while it ends is read where a test waits for that.
+        if !std::thread::panicking() {
+            let log = std::fs::read(&self.log).unwrap_or_default();
+            let log = String::from_utf8_lossy(&log);
+            assert_no_secret(&log, STANDING, "a log");
+            assert_no_secret(&log, LIVING, "a log");
+        }
     }
 }
