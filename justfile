@@ -31,6 +31,10 @@ ci:
 kills KILLS="2000":
     CONNECT_CARD_KILLS={{ KILLS }} cargo test --test it kills -- --nocapture --test-threads 1
 
+# The first so many writes, syncs and reads of the database fail, each once and from then on.
+io-errors CALLS="200":
+    CONNECT_CARD_IO_ERRORS={{ CALLS }} cargo test --test it io_errors -- --nocapture
+
 # A long day of so many MINUTES, with a kill in each, while nothing grows; a table of what there is.
 soak MINUTES="60":
     CONNECT_CARD_SOAK={{ MINUTES }} cargo test --release --test it soak -- --nocapture

@@ -58,8 +58,8 @@ const STOP: &str = r#"
 "#;
 
 /// Ends the process here if the test says so: `CRASH_AT` names the point, `CRASH_BY` is `kill`,
-/// `terminate` or `stop`. A termination lets the process go on, as the signal does; a stop lets it
-/// go on once somebody continues it.
+/// `terminate`, `stop` or `panic`. A termination lets the process go on, as the signal does; a stop lets it
+/// go on once somebody continues it; a panic ends only the task.
 #[cfg(feature = "crash-points")]
 #[expect(clippy::disallowed_methods, reason = "a test's variable, not the bot's configuration")]
 pub fn crash_point(name: &str) {
@@ -68,6 +68,7 @@ pub fn crash_point(name: &str) {
     debug_assert!(POINTS.contains(&name), "{name}");
     if std::env::var("CRASH_AT").is_ok_and(|at| at == name) && !DONE.swap(true, Ordering::SeqCst) {
         let by = std::env::var("CRASH_BY").unwrap_or_default();
+        assert!(by != "panic", "a test asks for it, at “{name}”");
         let (program, arguments) = match by.as_str() {
             "terminate" => ("kill", vec!["-TERM"]),
             "stop" => ("sh", vec!["-c", STOP, "stop"]),

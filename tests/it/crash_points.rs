@@ -1,4 +1,4 @@
-//! Every named crash point, by kill and by termination, on both engines: the command is taken up
+//! Every named crash point, by kill, by termination and by panic, on both engines: the command is taken up
 //! again in time, and ends as if nothing had been.
 
 use std::collections::HashSet;
@@ -122,6 +122,57 @@ async fn survives(engine: Engine, by: By, point: &'static str) {
     outside.shutdown();
 }
 
+/// A panic ends the task that carries a command, and nothing else: the same process takes it up again.
+async fn is_outlived(engine: Engine, point: &'static str) {
+    let what = format!("{engine}, a panic at “{point}”");
+    let outside = Outside::start().await;
+    let schema = "customer_schema";
+    let ends_in_a_link = arrange(&outside, point, schema);
+    let program = engine.program(&outside).with("LEASE_SECONDS", "1");
+    let program =
+        if point.starts_with("company") { program.with("SLACK_BOT_TOKEN", BOT_TOKEN) } else { program };
+    let process = program.with("CRASH_AT", point).with("CRASH_BY", "panic").start().await;
+    let ack = process.try_to_send(&outside.slack, CHANNEL, &format!("google_ads {schema}")).await;
+    let reference = ack.ok().as_ref().and_then(accepted);
+    until(&what, async || process.log().contains("a test asks for it").then_some(())).await;
+    let is_kept = point != "accept: before the commit";
+    if is_kept {
+        until(&format!("the command's message: {what}"), async || {
+            (!outside.messages_by_reference().is_empty()).then_some(())
+        })
+        .await;
+    }
+    // It is as well as before.
+    let next = process.send(&outside.slack, "hubspot another_schema").await;
+    let next = accepted(&next).expect(&what);
+    outside.until_all_ended(&reference.into_iter().chain([next.clone()]).collect()).await;
+    process.stop().await;
+    for (name, count) in outside.connections_by_name() {
+        assert_eq!(count, 1, "{what}: {name} was made {count} times");
+    }
+    let mut told = 0;
+    for (reference, (links, failures)) in outside.messages_by_reference() {
+        if reference != next {
+            told += 1;
+            assert_eq!((links > 0, failures > 0), (ends_in_a_link, !ends_in_a_link), "{what}");
+            let between = ["post: answered", "tell: answered"].contains(&point);
+            assert!(links + failures == 1 || between, "{what}: {links} links, {failures} failures");
+        }
+    }
+    assert_eq!(told, usize::from(is_kept), "{what}");
+    outside.shutdown();
+}
+
+async fn every_panic(engine: Engine) {
+    let points = POINTS.into_iter().filter(|point| {
+        !is_of_a_cancellation(point)
+            && !is_of_an_edit(point)
+            && !is_of_an_onboarding(point)
+            && !is_of_a_digest(point)
+    });
+    each(points, async |point| is_outlived(engine, point).await).await;
+}
+
 /// These are come by with several sources alone.
 fn is_of_an_onboarding(point: &str) -> bool {
     ["onboard", "join", "add"].iter().any(|it| point.starts_with(it))
@@ -222,4 +273,15 @@ async fn a_command_survives_a_kill_at_every_point_on_postgres() {
 async fn a_command_survives_a_termination_at_every_point_on_postgres() {
     let Some(postgres) = postgres::shared() else { return };
     every_point(Engine::Postgres(postgres), By::Terminate).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_outlives_a_panic_at_every_point_on_sqlite() {
+    every_panic(Engine::Sqlite).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_process_outlives_a_panic_at_every_point_on_postgres() {
+    let Some(postgres) = postgres::shared() else { return };
+    every_panic(Engine::Postgres(postgres)).await;
 }

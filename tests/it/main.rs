@@ -38,6 +38,7 @@ mod home;
 mod home_onboardings;
 mod hostile;
 mod init;
+mod io_errors;
 mod joining;
 mod judgement;
 mod keys;
