@@ -3,19 +3,20 @@
 //! Owns the choice of a fault and its look on the wire. Must not know Slack or Fivetran; their
 //! routes are names here.
 
+mod body;
+mod raw;
+
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::time::Duration;
 
-use futures_util::{StreamExt, stream};
-use http_body_util::{BodyExt, StreamBody};
+use body::{coded, dripping, flood, in_two, padded};
 use hyper::body::{Bytes, Frame};
-use hyper::header::CONTENT_LENGTH;
+pub use raw::Broken;
 use serde_json::{Value, json};
 
-use crate::encoding::gzip;
 use crate::tape::{self, Open};
-use crate::wire::{Answer, Outcome};
+use crate::wire::{Answer, Outcome, Request, Resets};
 
 const OVERSIZED: usize = 4 << 20;
 /// Long enough for the first half of a truncated body to leave before the connection closes.
@@ -61,6 +62,23 @@ pub enum Fault {
     SlowBody(Duration),
     /// The work is done, then the connection is reset without an answer.
     Reset,
+    /// The work is done; half of the body is sent, then the connection is reset.
+    ResetMidway,
+    /// The work is done; of the body comes a byte a second.
+    Drip,
+    /// The work is done; the answer is a body of so many bytes, under its length or in chunks without.
+    Flood {
+        /// How many.
+        bytes: usize,
+        /// Whether the head says so.
+        declared: bool,
+    },
+    /// The work is done; the right answer is called by another type.
+    Media(&'static str),
+    /// The work is done; the answer is a small file, and called compressed, that unpacks to so many bytes.
+    Bomb(usize),
+    /// The work is done; the answer is none by HTTP.
+    Broken(Broken),
     /// Answered 302 to this address; the work is not done.
     Redirect(String),
     /// Answered with this status and another host's address, as a network does that wants somebody to
@@ -92,7 +110,12 @@ impl Fault {
     /// Whether the work is done and the caller cannot know what came of it.
     pub(crate) fn spoils_the_answer(&self) -> bool {
         match self {
-            Self::SlowAfter(_) | Self::Padded(_) | Self::Coded(_) | Self::SlowBody(_) => false,
+            Self::SlowAfter(_)
+            | Self::Padded(_)
+            | Self::Coded(Coding::ByteOrderMark | Coding::WrongCharset)
+            | Self::SlowBody(_)
+            | Self::Drip
+            | Self::Media(_) => false,
             Self::Done(_) => true,
             Self::Slow(_, then) => then.spoils_the_answer(),
             other => !other.prevents_work(),
@@ -102,9 +125,18 @@ impl Fault {
     /// Whether what is answered has the body of the answer, be it late.
     pub(crate) fn keeps_the_body(&self) -> bool {
         match self {
-            Self::SlowAfter(_) | Self::SlowBody(_) => true,
+            Self::SlowAfter(_) | Self::SlowBody(_) | Self::Drip | Self::Media(_) => true,
             Self::Slow(_, then) | Self::Done(then) => then.keeps_the_body(),
             other => other.prevents_work(),
+        }
+    }
+
+    /// Whether whoever waits for the answer waits for longer than a moment.
+    fn holds(&self) -> bool {
+        match self {
+            Self::SlowAfter(_) | Self::Slow(..) | Self::SlowBody(_) | Self::Drip => true,
+            Self::Broken(broken) => broken.is_endless(),
+            _ => false,
         }
     }
 
@@ -129,6 +161,7 @@ pub struct Faults {
     next: HashMap<String, VecDeque<Fault>>,
     always: HashMap<String, Fault>,
     random: Option<Random>,
+    spared: Vec<String>,
     applied: u64,
     held: u64,
 }
@@ -168,6 +201,11 @@ impl Faults {
         }
     }
 
+    /// Calls that carry one of these words, in their address or their body, meet no fault.
+    pub fn spare(&mut self, words: &[&str]) {
+        self.spared = words.iter().map(|&word| word.to_owned()).collect();
+    }
+
     /// Ends every fault.
     pub fn heal(&mut self) {
         self.next.clear();
@@ -187,6 +225,12 @@ impl Faults {
         self.held
     }
 
+    /// The fault that this call of `route` meets.
+    pub(crate) fn meet(&mut self, route: &str, request: &Request) -> Option<Fault> {
+        let is_spared = self.spared.iter().any(|word| request.says(word));
+        if is_spared { None } else { self.take(route) }
+    }
+
     /// The fault that the present call of `route` meets.
     pub(crate) fn take(&mut self, route: &str) -> Option<Fault> {
         let fault = self
@@ -196,9 +240,7 @@ impl Faults {
             .or_else(|| self.always.get(route).cloned())
             .or_else(|| self.random.as_mut().and_then(|random| random.draw(route)));
         self.applied += u64::from(fault.is_some());
-        let holds =
-            |fault: &Fault| matches!(fault, Fault::SlowAfter(_) | Fault::Slow(..) | Fault::SlowBody(_));
-        self.held += u64::from(fault.as_ref().is_some_and(holds));
+        self.held += u64::from(fault.as_ref().is_some_and(Fault::holds));
         fault
     }
 }
@@ -298,6 +340,19 @@ async fn send(mut fault: Option<Fault>, answer: Option<Answer>) -> Outcome {
         Fault::Reset => return Err(io::Error::from(io::ErrorKind::ConnectionReset)),
         Fault::SlowAfter(delay) => tokio::time::sleep(delay).await,
         Fault::Truncated => return Ok(in_two(&answer, FLUSH, Err(dropped()))),
+        Fault::ResetMidway => {
+            let mut cut = in_two(&answer, FLUSH, Err(dropped()));
+            cut.extensions_mut().insert(Resets);
+            return Ok(cut);
+        }
+        Fault::Drip => return Ok(dripping(&answer)),
+        Fault::Flood { bytes, declared } => return Ok(flood(&answer, bytes, declared)),
+        Fault::Broken(broken) => return Err(io::Error::other(broken.bytes(&answer.body))),
+        Fault::Media(media) => answer.content_type = media,
+        Fault::Bomb(bytes) => {
+            answer.body = Bytes::from(raw::bomb(bytes));
+            answer = answer.with("content-encoding", "gzip");
+        }
         Fault::SlowBody(delay) => {
             let rest = answer.body.slice(answer.body.len() / 2..);
             return Ok(in_two(&answer, delay, Ok(Frame::data(rest))));
@@ -327,50 +382,6 @@ async fn send(mut fault: Option<Fault>, answer: Option<Answer>) -> Outcome {
 
 fn dropped() -> io::Error {
     io::Error::new(io::ErrorKind::ConnectionAborted, "dropped on purpose")
-}
-
-/// Half of the body at once, and this after so long, under the length of the whole.
-fn in_two(
-    answer: &Answer,
-    after: Duration,
-    rest: io::Result<Frame<Bytes>>,
-) -> hyper::Response<crate::wire::Body> {
-    let half = answer.body.slice(..answer.body.len() / 2);
-    let frames = stream::iter([Ok(Frame::data(half))]).chain(stream::once(async move {
-        tokio::time::sleep(after).await;
-        rest
-    }));
-    let mut response = answer.with_body(StreamBody::new(frames).boxed_unsync());
-    response.headers_mut().insert(CONTENT_LENGTH, answer.body.len().into());
-    response
-}
-
-/// A JSON object with so many bytes more in it; what is no object stays as it is.
-fn padded(body: &Bytes, bytes: usize) -> Bytes {
-    let Some(fields) = body.strip_prefix(b"{") else { return body.clone() };
-    let mut padded = Vec::with_capacity(body.len() + bytes + 16);
-    padded.extend(b"{\"padding\":\"");
-    padded.resize(padded.len() + bytes, b'x');
-    padded.extend(b"\",");
-    padded.extend(fields);
-    Bytes::from(padded)
-}
-
-fn coded(mut answer: Answer, coding: Coding) -> Answer {
-    match coding {
-        Coding::ByteOrderMark => {
-            answer.body = Bytes::from([b"\xef\xbb\xbf", answer.body.as_ref()].concat());
-            answer
-        }
-        Coding::WrongCharset => {
-            answer.content_type = "application/json; charset=iso-8859-1";
-            answer
-        }
-        Coding::Gzip => {
-            answer.body = Bytes::from(gzip(&answer.body));
-            answer.with("content-encoding", "gzip")
-        }
-    }
 }
 
 #[cfg(test)]

@@ -399,7 +399,7 @@ async fn handle(inner: Arc<Inner>, request: Request) -> Outcome {
     let at = Instant::now();
     let latency = *lock(&inner.latency);
     let route = routes::name(request.method.as_str(), &request.path, &request.query);
-    let fault = lock(&inner.faults).take(route);
+    let fault = lock(&inner.faults).meet(route, &request);
     let by_browser = !request.path.starts_with("/v1/") && request.path != "/public/connector-types";
     let taped = inner.tape.get().map(|tape| {
         let (from, request_body) = match by_browser {

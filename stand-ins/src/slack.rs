@@ -460,7 +460,7 @@ async fn handle(inner: Arc<Inner>, request: Request) -> Outcome {
     };
     let fault = match paused {
         Some(seconds) => Some(Fault::Throttled { retry_after: Some(seconds.to_string()) }),
-        None => lock(&inner.faults).take(route),
+        None => lock(&inner.faults).meet(route, &request),
     };
     if let (Some(fault), Some(method), None) = (&fault, &method, paused) {
         lock(&inner.paused).begin(method, fault, inner.clock.now());

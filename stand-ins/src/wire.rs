@@ -2,12 +2,12 @@
 //!
 //! Owns sockets and hyper. Must not know Slack, Fivetran, or which faults exist.
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -19,12 +19,16 @@ use hyper::service::service_fn;
 use hyper::{HeaderMap, Method, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use serde_json::Value;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
 
+use crate::lock;
+
 const BACKLOG: u32 = 4096;
 const BODY_LIMIT: usize = 4 << 20;
+/// How many are written at once of what has a pause of less than a second.
+const AT_ONCE: usize = 64;
 /// What a label tells of a query.
 const SHOWN: [&str; 4] = ["group_id", "schema", "limit", "cursor"];
 
@@ -32,6 +36,40 @@ pub(crate) type Body = UnsyncBoxBody<Bytes, io::Error>;
 
 /// What a handler gives: an answer, or an error after which the connection is closed in silence.
 pub(crate) type Outcome = io::Result<Response<Body>>;
+
+/// Marks an answer after which the connection is reset instead of closed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Resets;
+
+/// As an error, what is written in the place of an answer.
+#[derive(Debug, Clone)]
+pub(crate) struct Raw {
+    pub(crate) once: Bytes,
+    /// Until nobody reads any more, with such a pause before each.
+    pub(crate) again: Option<(Bytes, Duration)>,
+}
+
+impl std::fmt::Display for Raw {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("no answer by HTTP")
+    }
+}
+
+impl std::error::Error for Raw {}
+
+impl Raw {
+    async fn write(&self, socket: &mut Socket) -> io::Result<()> {
+        socket.write_all(&self.once).await?;
+        if let Some((again, between)) = &self.again {
+            let many = again.repeat(if between.as_secs() == 0 { AT_ONCE } else { 1 });
+            loop {
+                pause(*between).await;
+                socket.write_all(&many).await?;
+            }
+        }
+        socket.shutdown().await
+    }
+}
 
 /// A request with its body read.
 #[derive(Debug)]
@@ -47,6 +85,12 @@ impl Request {
     /// A header's text; empty when absent or not text.
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// Whether this stands in its address or its body.
+    pub(crate) fn says(&self, word: &str) -> bool {
+        let in_body = || self.body.windows(word.len()).any(|part| part == word.as_bytes());
+        !word.is_empty() && (self.path.contains(word) || self.query.contains(word) || in_body())
     }
 
     /// The first query parameter of this name, decoded.
@@ -227,22 +271,36 @@ where
 {
     let _ = stream.set_nodelay(true);
     let reset = Arc::new(AtomicBool::new(false));
+    let raw: Arc<Mutex<Option<Raw>>> = Arc::default();
     let socket = Socket { stream, reset: Arc::clone(&reset) };
+    let wanted = Arc::clone(&raw);
     let service = service_fn(move |incoming: hyper::Request<Incoming>| {
-        let (handler, reset) = (Arc::clone(&handler), Arc::clone(&reset));
-        async move {
+        let (handler, reset, raw) = (Arc::clone(&handler), Arc::clone(&reset), Arc::clone(&wanted));
+        Box::pin(async move {
             let Some(request) = read(incoming).await? else {
                 return Ok(Answer::text(413, "Payload Too Large").into_response());
             };
             let outcome = tokio::spawn(handler(request)).await.map_err(io::Error::other)?;
-            let is_reset =
-                outcome.as_ref().is_err_and(|error| error.kind() == io::ErrorKind::ConnectionReset);
+            let is_reset = match &outcome {
+                Ok(response) => response.extensions().get::<Resets>().is_some(),
+                Err(error) => error.kind() == io::ErrorKind::ConnectionReset,
+            };
             reset.store(is_reset, Ordering::Relaxed);
+            let error = outcome.as_ref().err().and_then(|error| error.get_ref()?.downcast_ref::<Raw>());
+            *lock(&raw) = error.cloned();
             outcome
-        }
+        })
     });
+    let mut connection =
+        hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service);
     // An error here is a caller who left, or a drop that was asked for.
-    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), service).await;
+    let _ = poll_fn(|cx| connection.poll_without_shutdown(cx)).await;
+    let mut socket = connection.into_parts().io.into_inner();
+    let raw = lock(&raw).take();
+    let _ = match raw {
+        Some(raw) => raw.write(&mut socket).await,
+        None => socket.shutdown().await,
+    };
 }
 
 /// A socket that can be reset instead of closed.
