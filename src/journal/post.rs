@@ -65,6 +65,10 @@ impl<C> Journal<C> {
             PostFailure::Unclear => {
                 self.maybe_posted |= !telling;
                 self.unanswered |= !telling;
+                // Each further one may show the link once more, and says no more than the ones before.
+                if !telling && now >= after(self.terms.accepted_at, CREATE_DEADLINE) {
+                    return self.tell(Problem::Unconfirmed, now);
+                }
                 if !self.may_post() {
                     self.unconfirmed();
                 }

@@ -109,7 +109,9 @@ impl<C> Journal<C> {
             self.progress.posts += 1;
         }
         let waits_for = self.waits.trouble.unwrap_or(doing);
-        let until = if waits_for == WaitsFor::Slack { self.limit() } else { self.tries_until() };
+        // A link that may be there is not put there again for as long.
+        let is_slacks = waits_for == WaitsFor::Slack && !self.maybe_posted;
+        let until = if is_slacks { self.limit() } else { self.tries_until() };
         Waiting { waits_for, until }
     }
 
