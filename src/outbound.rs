@@ -15,6 +15,8 @@ pub use obstacle::Obstacle;
 use proxies::Proxies;
 use reqwest::header::{ACCEPT_ENCODING, DATE, HeaderMap, HeaderValue, RETRY_AFTER};
 use reqwest::{Certificate, Client, ClientBuilder, Proxy, Response, redirect};
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::Instant;
 use url::{Host, Url};
 
 /// Longest wait for a TCP and TLS connection.
@@ -25,6 +27,18 @@ pub const CALL_TIMEOUT: Duration = Duration::from_secs(15);
 /// Largest answer that is read, in bytes, unless it is known to be larger. Slack's largest is the list
 /// of a user group's members: 100,000 of them have less than 2 MB.
 pub const ANSWER_LIMIT: usize = 8 * 1024 * 1024;
+/// What every call may hold of an answer without asking, in bytes: nearly all have less.
+const UNASKED: usize = 64 * 1024;
+/// Memory for what is beyond that, of all answers together, in bytes: one of the largest that any call
+/// takes. Two hundred calls that are answered by as much as each would read would otherwise take more than
+/// a gigabyte.
+const ROOM: usize = 32 * 1024 * 1024;
+/// How much of it is taken at once.
+const PIECE: usize = 512 * 1024;
+/// How long an answer waits for room in all. A lease outlives its longest call by twice that.
+const ROOM_PATIENCE: Duration = Duration::from_secs(1);
+/// The pieces that nobody has.
+static FREE: Semaphore = Semaphore::const_new(ROOM / PIECE);
 /// What some programs, and proxies that rewrite answers, put before a text in UTF-8.
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 /// How many idle connections to one host are kept: as many as the worker has calls under way.
@@ -54,6 +68,8 @@ pub enum CallError {
 const TIMEOUT: &str = "timeout";
 /// The same.
 const LOST: &str = "connection lost";
+/// The same.
+const NO_ROOM: &str = "no room for so much at the moment";
 
 impl CallError {
     /// Whether it was waited for as long as it may take.
@@ -168,13 +184,23 @@ pub fn is_here(url: &Url) -> bool {
 /// Reads an answer's body up to `limit` bytes, without a byte-order mark, which is no part of a text.
 ///
 /// # Errors
-/// [`CallError::Unanswered`] when the connection ends early, [`CallError::TooLarge`].
+/// [`CallError::Unanswered`] when the connection ends early, or there is no room for so much while others
+/// are read, [`CallError::TooLarge`].
 pub async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, CallError> {
-    let expected = response.content_length().unwrap_or(0);
-    let mut body = Vec::with_capacity(usize::try_from(expected).unwrap_or(0).min(64 * 1024));
+    let expected = usize::try_from(response.content_length().unwrap_or(0)).unwrap_or(usize::MAX);
+    if expected > limit {
+        return Err(CallError::TooLarge(limit));
+    }
+    let mut body = Vec::with_capacity(expected.min(UNASKED));
+    let mut room = Room { pieces: Vec::new(), patience: ROOM_PATIENCE };
     while let Some(chunk) = response.chunk().await.map_err(|error| classify(&error))? {
-        if body.len() + chunk.len() > limit {
+        let length = body.len() + chunk.len();
+        if length > limit {
             return Err(CallError::TooLarge(limit));
+        }
+        if length > UNASKED + room.pieces.len() * PIECE {
+            room.grow(length).await?;
+            body.reserve_exact(UNASKED + room.pieces.len() * PIECE - body.len());
         }
         body.extend_from_slice(&chunk);
     }
@@ -182,6 +208,27 @@ pub async fn read(mut response: Response, limit: usize) -> Result<Vec<u8>, CallE
         body.drain(..BYTE_ORDER_MARK.len());
     }
     Ok(body)
+}
+
+/// What an answer that is being read has of [`ROOM`].
+struct Room {
+    pieces: Vec<SemaphorePermit<'static>>,
+    patience: Duration,
+}
+
+impl Room {
+    /// Takes as much as an answer of this length needs.
+    async fn grow(&mut self, length: usize) -> Result<(), CallError> {
+        while length > UNASKED + self.pieces.len() * PIECE {
+            let asked = Instant::now();
+            let piece = tokio::time::timeout(self.patience, FREE.acquire()).await;
+            self.patience = self.patience.saturating_sub(asked.elapsed());
+            // Never closed, so only the time can be over.
+            let Ok(Ok(piece)) = piece else { return Err(CallError::Unanswered(NO_ROOM)) };
+            self.pieces.push(piece);
+        }
+        Ok(())
+    }
 }
 
 /// The `Retry-After` of an answer: seconds, as both Slack and Fivetran send it, or the moment, which is
@@ -238,6 +285,18 @@ mod tests {
         let answer = |bytes: usize| Response::from(hyper::Response::new("x".repeat(bytes)));
         assert_eq!(read(answer(10), 10).await.unwrap().len(), 10);
         assert!(matches!(read(answer(11), 10).await, Err(CallError::TooLarge(10))));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_large_answer_waits_for_room_and_not_for_long() {
+        let answer = |bytes: usize| Response::from(hyper::Response::new("x".repeat(bytes)));
+        let taken = FREE.acquire_many(u32::try_from(ROOM / PIECE).unwrap()).await.unwrap();
+        assert_eq!(read(answer(UNASKED), ANSWER_LIMIT).await.unwrap().len(), UNASKED, "it needs none");
+        let large = read(answer(2 * PIECE), ANSWER_LIMIT).await;
+        assert!(matches!(large, Err(CallError::Unanswered(NO_ROOM))));
+        let (large, ()) = tokio::join!(read(answer(2 * PIECE), ANSWER_LIMIT), async { drop(taken) });
+        assert_eq!(large.unwrap().len(), 2 * PIECE);
+        assert_eq!(FREE.available_permits(), ROOM / PIECE, "all of it is given back");
     }
 
     #[tokio::test]

@@ -20,8 +20,8 @@ const MIB: usize = 1024 * 1024;
 /// Largest answer about one connection, in bytes. One has about 1 KB; the largest that was heard of, with
 /// every account and table in its config, had 405 KB.
 const ONE_LIMIT: usize = 8 * MIB;
-/// Largest page of a list, in bytes: a thousand connections of 64 KB. Four are read at a time.
-const PAGE_LIMIT: usize = 64 * MIB;
+/// Largest page of a list, in bytes: a thousand connections of 32 KB. Four are read at a time.
+const PAGE_LIMIT: usize = 32 * MIB;
 /// Largest catalogue, in bytes; it has about 1 MB. A service's metadata may be large as well.
 const CATALOGUE_LIMIT: usize = 16 * MIB;
 
