@@ -43,6 +43,10 @@ soak MINUTES="60":
 herd HERD="8000" OUTAGE="300":
     CONNECT_CARD_HERD={{ HERD }} CONNECT_CARD_OUTAGE={{ OUTAGE }} cargo test --release --test it herd -- --nocapture --test-threads 1
 
+# Everything that can be wrong with every answer of the partners'; `just matrix pairs` plays pairs of faults.
+matrix WHICH="all":
+    CONNECT_CARD_MATRIX={{ WHICH }} cargo test --test it matrix -- --nocapture --test-threads 1
+
 # The long storm over sockets: so many COMMANDS, where the suite has two hundred.
 sockets COMMANDS="10000":
     CONNECT_CARD_SOCKETS={{ COMMANDS }} cargo test --test it storm -- --nocapture --test-threads 1

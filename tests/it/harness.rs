@@ -29,7 +29,7 @@ use tokio::time::Instant;
 
 pub(crate) use bot::{Setup, TestBot};
 pub(crate) use browser::{Browser, Page};
-pub(crate) use chance::{Random, kills, number, seed};
+pub(crate) use chance::{Random, form, kills, number, seed};
 pub(crate) use look::{
     accepted, button_of, channels_with_a_link, is_note, landing_of, link_of, most_links_on_show, objects,
     post, private, reference, signed_headers, strings, token_of,

@@ -51,6 +51,7 @@ mod life_kills;
 mod listing;
 mod lives_kills;
 mod lost_answers;
+mod matrix;
 mod messages;
 mod metrics;
 mod modal;

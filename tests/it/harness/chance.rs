@@ -32,6 +32,12 @@ pub(crate) fn number(name: &str, usual: usize) -> usize {
     variable(name).unwrap_or(usual)
 }
 
+/// Which form of a run is wanted; nothing in the suite.
+#[expect(clippy::disallowed_methods, reason = "the tests' own variables")]
+pub(crate) fn form(name: &str) -> String {
+    std::env::var(name).unwrap_or_default()
+}
+
 #[expect(clippy::disallowed_methods, reason = "the tests' own variables")]
 fn variable<T: std::str::FromStr>(name: &str) -> Option<T> {
     let value = std::env::var(name).ok()?;
