@@ -487,3 +487,6 @@ impl Link {
 fn later(moment: Timestamp, by: SignedDuration) -> Timestamp {
     moment.saturating_add(by).unwrap_or(moment)
 }
+
+#[cfg(test)]
+mod tests;
