@@ -224,7 +224,7 @@ impl Worker {
     fn waiting_for(&self, party: Party) -> usize {
         match party {
             Party::Fivetran => self.fivetran.waiting(),
-            Party::Slack => self.resting().len(),
+            Party::Slack => self.resting().count(),
         }
     }
 
@@ -246,7 +246,7 @@ impl Worker {
     }
 
     fn count(&self, resting: &Resting<ConnectCard>) {
-        self.parts.metrics.at_rest.set(i64::try_from(resting.len()).unwrap_or(i64::MAX));
+        self.parts.metrics.at_rest.set(i64::try_from(resting.count()).unwrap_or(i64::MAX));
     }
 
     /// Carries one command from here on, in a task of its own.

@@ -2,6 +2,7 @@
 
 mod company;
 mod intents;
+mod knows;
 mod lost;
 mod pauses;
 mod refusals;

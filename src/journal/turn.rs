@@ -202,14 +202,8 @@ impl<C> Resting<C> {
 
     /// How many have been put down.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub fn count(&self) -> usize {
         self.0.len()
-    }
-
-    /// Whether there is none.
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.0.is_empty()
     }
 
     /// Forgets a command that somebody else has taken.

@@ -94,7 +94,7 @@ impl<C> Journal<C> {
         };
         // What Slack does not take by its only way has no other.
         let ways_last = self.terms.web_api
-            || (self.progress.posts + POSTS_KEPT < RESPONSE_URL_POSTS
+            || (self.progress.posts < RESPONSE_URL_POSTS - POSTS_KEPT
                 && self.waits.trouble != Some(WaitsFor::Slack));
         let due = working && ways_last && !self.progress.noted;
         Some(self.waits.quiet_until).filter(|&from| due && from < self.tries_until())
