@@ -360,30 +360,4 @@ pub fn gaps(permissions: &Permissions, scopes: Option<&[String]>) -> Vec<Gap> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn gaps_are_named_where_they_matter() {
-        let lists = |users: &[&str], groups: &[&str]| Permissions {
-            users: users.iter().map(|&id| id.to_owned()).collect(),
-            user_groups: groups.iter().map(|&id| id.to_owned()).collect(),
-            channels: Vec::new(),
-        };
-        let both = ["users:read".to_owned(), "usergroups:read".to_owned()];
-        let shut = |permissions: &Permissions, scopes: Option<&[String]>| -> Vec<bool> {
-            gaps(permissions, scopes).iter().map(|gap| gap.shuts_out).collect()
-        };
-        for (permissions, scopes, expected) in [
-            (lists(&[], &[]), None, vec![false]),
-            (lists(&[], &[]), Some(&both[1..]), vec![false]),
-            (lists(&[], &[]), Some(&both[..1]), vec![]),
-            (lists(&["U1"], &[]), None, vec![]),
-            (lists(&["U1"], &["S1"]), None, vec![false, true]),
-            (lists(&[], &["S1"]), Some(&both[..1]), vec![true]),
-            (lists(&[], &["S1"]), Some(&both[..]), vec![]),
-        ] {
-            assert_eq!(shut(&permissions, scopes), expected, "{permissions:?} {scopes:?}");
-        }
-    }
-}
+mod tests;

@@ -71,3 +71,27 @@ pub fn unguarded(scopes: &[String]) -> impl Iterator<Item = Gap> {
 fn is_guarded(granted: &[String]) -> bool {
     SCOPES.iter().any(|scope| granted.iter().any(|known| known == scope))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_posted_unasked_follows_from_the_scopes() {
+        for (granted, unasked, guarded) in [
+            (&[][..], &["channels:read", "groups:read"][..], false),
+            (&["chat:write"], &["channels:read", "groups:read"], false),
+            (&["channels:read"], &["groups:read"], true),
+            (&["chat:write", "groups:read"], &["channels:read"], true),
+            (&["groups:read", "channels:read"], &[], true),
+        ] {
+            let scopes: Vec<_> = granted.iter().map(|&scope| scope.to_owned()).collect();
+            let gaps: Vec<_> = unguarded(&scopes).collect();
+            assert_eq!(gaps.len(), unasked.len(), "{granted:?}");
+            for (gap, scope) in gaps.iter().zip(unasked) {
+                assert!(gap.sentence.contains(scope) && !gap.shuts_out, "{granted:?}");
+            }
+            assert_eq!(is_guarded(&scopes), guarded, "{granted:?}");
+        }
+    }
+}
