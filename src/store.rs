@@ -11,6 +11,8 @@
 //! right without one is `store/tombstone.rs`.
 
 mod accept;
+#[cfg(test)]
+mod batches;
 mod change;
 mod commands;
 #[cfg(test)]

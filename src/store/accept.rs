@@ -202,3 +202,23 @@ fn judge(row: &NewRow, result: &Result<HashSet<String>, StoreError>) -> Inserted
         Err(error) => Inserted::Unclear(error.clone()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn a_writer_that_waits_for_three_seconds_is_stuck() {
+        let progress = Progressing::default();
+        tokio::time::advance(STUCK * 2).await;
+        assert!(progress.moves(), "it does not wait");
+        progress.since.store(progress.now(), Ordering::Relaxed);
+        assert!(progress.moves());
+        tokio::time::advance(STUCK - Duration::from_millis(1)).await;
+        assert!(progress.moves());
+        tokio::time::advance(Duration::from_millis(1)).await;
+        assert!(!progress.moves());
+        progress.since.store(0, Ordering::Relaxed);
+        assert!(progress.moves());
+    }
+}

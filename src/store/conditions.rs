@@ -12,7 +12,7 @@ mod digests;
 mod homes;
 mod messages;
 mod onboardings;
-mod scene;
+pub(super) mod scene;
 mod set_back;
 mod trail;
 

@@ -358,4 +358,76 @@ mod tests {
         }
         assert!(!StoreError::from(sqlx::Error::PoolTimedOut).proves_nothing_done());
     }
+
+    /// What a database says, with its code.
+    #[derive(Debug, thiserror::Error)]
+    #[error("the database says {0}")]
+    struct Said(&'static str);
+
+    impl sqlx::error::DatabaseError for Said {
+        fn message(&self) -> &str {
+            self.0
+        }
+
+        fn code(&self) -> Option<std::borrow::Cow<'_, str>> {
+            Some(self.0.into())
+        }
+
+        fn as_error(&self) -> &(dyn std::error::Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn as_error_mut(&mut self) -> &mut (dyn std::error::Error + Send + Sync + 'static) {
+            self
+        }
+
+        fn into_error(self: Box<Self>) -> Box<dyn std::error::Error + Send + Sync + 'static> {
+            self
+        }
+
+        fn kind(&self) -> sqlx::error::ErrorKind {
+            sqlx::error::ErrorKind::Other
+        }
+    }
+
+    #[test]
+    fn what_sqlite_says_of_its_file_is_told_by_what_mends_it() {
+        for (code, words) in [
+            ("3", "this user may not use it"),
+            ("5", "another program holds it"),
+            ("6", "another program holds it"),
+            ("517", "another program holds it"),
+            ("8", "is read-only"),
+            ("10", "its disk fails"),
+            ("11", "it is damaged"),
+            ("13", "its disk is full"),
+            ("14", "it can't be opened"),
+            ("26", "it is no SQLite database"),
+            ("1", "code 1"),
+        ] {
+            let error = sqlx::Error::Database(Box::new(Said(code)));
+            let told = OpenError::of_sqlite(Path::new("/data/bot.db"), error).to_string();
+            assert!(told.contains("/data/bot.db") && told.contains(words), "{code}: {told}");
+        }
+        for (error, words) in [
+            (sqlx::Error::Io(ErrorKind::NotFound.into()), "its folder doesn't exist"),
+            (sqlx::Error::Io(ErrorKind::NotADirectory.into()), "a part of its path is a file"),
+            (sqlx::Error::Io(ErrorKind::QuotaExceeded.into()), "its disk is full"),
+            (sqlx::Error::PoolClosed, "closed"),
+            (sqlx::Error::PoolTimedOut, "no connection free"),
+        ] {
+            let told = OpenError::of_sqlite(Path::new("/data/bot.db"), error).to_string();
+            assert!(told.contains(words), "{told}");
+        }
+    }
+
+    /// An error without a code that proves anything proves nothing.
+    #[test]
+    fn what_was_done_is_known_by_the_code_alone() {
+        for (code, proof) in [("23505", true), ("57P01", false), ("13", true), ("10", false)] {
+            let error = StoreError::from(sqlx::Error::Database(Box::new(Said(code))));
+            assert_eq!(error.proves_nothing_done(), proof, "{code}");
+            assert!(error.to_string().contains(code), "{error}");
+        }
+    }
 }

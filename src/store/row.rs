@@ -79,7 +79,7 @@ impl ProgressRow {
 
 /// Which reminders were sent, as it is stored.
 pub(super) fn bits(reminded: Reminded) -> i64 {
-    i64::from(reminded.before) | i64::from(reminded.after) << 1
+    i64::from(reminded.before) + 2 * i64::from(reminded.after)
 }
 
 /// From how it is stored.
@@ -95,4 +95,19 @@ pub(super) fn place_of(place: Option<&Place>) -> (Option<String>, Option<String>
 /// Rows as the parameter of a statement.
 pub(super) fn json<T: Serialize>(rows: &[T]) -> Result<String, StoreError> {
     serde_json::to_string(rows).map_err(|_| StoreError::Refused("a row that is no JSON".to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn which_reminders_were_sent_is_read_as_it_was_stored() {
+        for (bits_of, before, after) in
+            [(0, false, false), (1, true, false), (2, false, true), (3, true, true)]
+        {
+            let sent = Reminded { before, after };
+            assert_eq!((bits(sent), reminded(bits_of)), (bits_of, sent));
+        }
+    }
 }

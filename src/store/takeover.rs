@@ -186,3 +186,56 @@ impl Old {
         }))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::conditions::scene;
+    use super::*;
+
+    fn link(id: &str, state: State, posted_at: i64) -> Link {
+        let mut link = scene::connection("g", "acme").link;
+        (link.id, link.state) = (id.to_owned(), state);
+        link.posted_at = Timestamp::from_second(posted_at).unwrap();
+        link
+    }
+
+    /// Of several links of one connection one is taken for its own, whichever is come by first.
+    #[test]
+    fn a_connections_link_is_the_one_that_stands_or_was_posted_last() {
+        use State::{Replaced, Waiting};
+        let (old, new) = (1, 2);
+        for (one, other, goes_before) in [
+            (("a", Waiting, new), ("b", Waiting, old), true),
+            (("a", Waiting, old), ("b", Waiting, new), false),
+            (("a", Waiting, new), ("b", Waiting, new), false),
+            (("a", Waiting, old), ("b", Replaced, new), true),
+            (("a", Replaced, new), ("b", Waiting, old), false),
+            (("a", Replaced, new), ("b", Replaced, old), true),
+            (("a", Replaced, old), ("b", Replaced, new), false),
+            // The same link again.
+            (("a", Waiting, old), ("a", Waiting, new), true),
+            (("a", Replaced, old), ("a", Waiting, new), true),
+        ] {
+            let row = |(id, state, posted_at)| link(id, state, posted_at);
+            let old = Old { link: row(one), stale: false };
+            assert_eq!(old.goes_before(&row(other)), goes_before, "{one:?} {other:?}");
+        }
+    }
+
+    #[test]
+    fn a_message_is_behind_once_a_release_that_was_rolled_back_has_touched_it() {
+        for (stale, state, wanted, due, left) in [
+            (false, State::Waiting, 1, None, false),
+            (true, State::Waiting, 2, Some(0), false),
+            (false, State::Replaced, 1, None, true),
+        ] {
+            let mut old = Old { link: link("a", state, 1), stale };
+            assert_eq!(old.message(), None, "it cannot be edited");
+            old.link.message = Some(scene::place("7"));
+            let row = old.message().unwrap();
+            assert_eq!((row["wanted"].as_i64(), row["due"].as_i64()), (Some(wanted), due));
+            assert_eq!(row["left_at"].is_null(), !left);
+            assert_eq!((row["place_channel"].as_str(), row["place_ts"].as_str()), (Some("C"), Some("7")));
+        }
+    }
+}

@@ -343,4 +343,27 @@ mod tests {
         assert!(matches!(answer.await.unwrap(), Err(StoreError::Voided)));
         assert_eq!(stored(&mut scene.db).await, [void("a")]);
     }
+
+    #[tokio::test]
+    async fn one_that_cannot_be_made_void_yet_keeps_no_other_waiting() {
+        let mut scene = Scene::new().await;
+        let refuse = "CREATE TRIGGER refuse BEFORE INSERT ON command WHEN NEW.id = 'bad' \
+                      BEGIN SELECT RAISE(ABORT, 'no'); END";
+        run(&mut scene.db, refuse).await;
+        let bury = |row: NewRow| {
+            let (reply, answer) = oneshot::channel();
+            let lease = Leases::new(Duration::from_secs(30)).guard(&row.id, 1, 0);
+            scene.graveyard.bury(Doomed { row, lease, reply: Some(reply) });
+            answer
+        };
+        // In one moment, and so in one statement.
+        let (bad, good) = (bury(row("bad", "one")), bury(row("good", "two")));
+        let good = tokio::time::timeout(Duration::from_secs(60), good).await.expect("it does not happen");
+        assert!(matches!(good.unwrap(), Err(StoreError::Voided)));
+        assert!(scene.graveyard.awaits("bad") && !scene.graveyard.awaits("good"));
+        run(&mut scene.db, "DROP TRIGGER refuse").await;
+        assert!(matches!(bad.await.unwrap(), Err(StoreError::Voided)));
+        scene.graveyard.at_rest().await;
+        assert_eq!(stored(&mut scene.db).await, [void("bad"), void("good")]);
+    }
 }

@@ -21,7 +21,7 @@ use crate::life::{Change, Connection, Link, News, Place, Reminded, State};
 use crate::work::Key;
 
 /// How a scenario came out; an error says what was not as it should be.
-pub(super) type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
+pub(in crate::store) type Outcome<T = ()> = Result<T, Box<dyn std::error::Error + Send + Sync>>;
 
 /// Ends a scenario unless the two are the same.
 macro_rules! same {
@@ -38,22 +38,22 @@ macro_rules! same {
 pub(super) use same;
 
 /// The moment so many milliseconds after the first.
-pub(super) fn at(ms: i64) -> Timestamp {
+pub(in crate::store) fn at(ms: i64) -> Timestamp {
     Timestamp::UNIX_EPOCH + Duration::from_millis(ms.unsigned_abs())
 }
 
 /// The two processes.
-pub(super) struct Scene {
+pub(in crate::store) struct Scene {
     db: SqliteFile,
     pub(super) sql: &'static Statements,
-    pub(super) a: Store,
+    pub(in crate::store) a: Store,
     pub(super) b: Store,
 }
 
 impl Scene {
     /// A database with its tables, and its folder. Nothing is synced: it is not kept. In memory it would be
     /// gone with its connection, which some of what fails here costs.
-    pub(super) async fn database() -> (SqliteFile, tempfile::TempDir) {
+    pub(in crate::store) async fn database() -> (SqliteFile, tempfile::TempDir) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("conditions.db");
         let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
@@ -64,7 +64,7 @@ impl Scene {
     }
 
     /// Both begin with an empty database.
-    pub(super) async fn new(db: &SqliteFile, sql: &'static Statements) -> Self {
+    pub(in crate::store) async fn new(db: &SqliteFile, sql: &'static Statements) -> Self {
         for table in [
             "command",
             "connection",
@@ -102,13 +102,13 @@ impl Scene {
     }
 
     /// Changes the database by hand.
-    pub(super) async fn run(&self, sql: &'static str) -> Outcome {
+    pub(in crate::store) async fn run(&self, sql: &'static str) -> Outcome {
         sqlx::query(sql).execute(&mut *self.db.lock().await?).await?;
         Ok(())
     }
 
     /// The first column of all rows, parted by commas.
-    pub(super) async fn ask(&self, sql: &'static str) -> Outcome<String> {
+    pub(in crate::store) async fn ask(&self, sql: &'static str) -> Outcome<String> {
         let rows = sqlx::query(sql).fetch_all(&mut *self.db.lock().await?).await?;
         let values = rows.iter().map(|row| Ok(row.try_get::<Option<String>, _>(0)?));
         let values: Vec<_> = values.collect::<Outcome<_>>()?;
@@ -148,7 +148,7 @@ impl Scene {
 }
 
 /// A command; whoever has the same request, or is about the same subject, is no second one.
-pub(super) fn command(id: &str, request: &str, subject: &str) -> NewCommand {
+pub(in crate::store) fn command(id: &str, request: &str, subject: &str) -> NewCommand {
     NewCommand {
         id: id.to_owned(),
         dedup: request.to_owned(),
@@ -173,7 +173,7 @@ pub(super) async fn try_accept(store: &Store, new: NewCommand) -> Outcome<Result
 }
 
 /// Accepts a command that meets nobody.
-pub(super) async fn accept(store: &Store, id: &str) -> Outcome<Claimed> {
+pub(in crate::store) async fn accept(store: &Store, id: &str) -> Outcome<Claimed> {
     try_accept(store, command(id, id, id)).await?.map_err(|twin| format!("{id} met {twin}").into())
 }
 
@@ -189,17 +189,17 @@ pub(super) async fn take(store: &Store, now: i64) -> Outcome<Claimed> {
 }
 
 /// A command that has come as far as its link.
-pub(super) fn delivering() -> Progress {
+pub(in crate::store) fn delivering() -> Progress {
     Progress::of(Stage::Deliver { connection: "conn".to_owned(), existed: false })
 }
 
 /// A place in the channel.
-pub(super) fn place(ts: &str) -> Place {
+pub(in crate::store) fn place(ts: &str) -> Place {
     Place { channel: "C".to_owned(), ts: ts.to_owned() }
 }
 
 /// A connection whose link waits in channel `C`. Its link and its message have its name.
-pub(super) fn connection(group_id: &str, name: &str) -> Connection {
+pub(in crate::store) fn connection(group_id: &str, name: &str) -> Connection {
     let request = serde_json::json!({
         "service": "google_ads", "service_name": "Google Ads", "kind": "schema", "retired": null,
         "target": { "schema": name, "table": null }, "group_id": group_id, "destination": null,
@@ -283,7 +283,7 @@ impl<'a> Judged<'a> {
 }
 
 /// Keeps a connection that is not there yet.
-pub(super) async fn keep(scene: &Scene, connection: &Connection) -> Outcome {
+pub(in crate::store) async fn keep(scene: &Scene, connection: &Connection) -> Outcome {
     same!(Judged::by(connection, 0).write(&scene.a).await?, Written::Committed);
     Ok(())
 }
