@@ -222,4 +222,13 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn references_can_be_read_out_and_are_not_guessed() {
+        let references: Vec<_> = (0..500).map(|_| reference().unwrap()).collect();
+        let used: std::collections::BTreeSet<char> = references.iter().flat_map(|it| it.chars()).collect();
+        assert_eq!(String::from_iter(used), "0123456789ABCDEFGHJKMNPQRSTVWXYZ", "each of them, and no other");
+        assert!(references.iter().all(|reference| reference.len() == 10));
+        assert_eq!(references.iter().collect::<std::collections::HashSet<_>>().len(), references.len());
+    }
 }

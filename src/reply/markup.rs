@@ -162,3 +162,85 @@ pub(super) fn plainly(text: &str, reference: &str) -> SlackMessageContent {
 pub(super) fn reference_line(reference: &str) -> SlackBlock {
     context(vec![Mrkdwn::default().raw("Ref ").code(reference).object().into()])
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a text object says.
+    fn said(text: Mrkdwn) -> String {
+        text.object().text
+    }
+
+    #[test]
+    fn nothing_that_a_person_typed_is_markup() {
+        for (typed, escaped) in [
+            ("acme", "acme"),
+            ("<!channel>", "&lt;!channel&gt;"),
+            ("a & b", "a &amp; b"),
+            ("&lt;", "&amp;lt;"),
+            ("<https://evil.example|here>", "&lt;https://evil.example|here&gt;"),
+        ] {
+            assert_eq!(escape(typed), escaped);
+            assert_eq!(said(Mrkdwn::default().raw("*").text(typed)), format!("*{escaped}"));
+            assert_eq!(said(Mrkdwn::default().code(typed)), format!("`{escaped}`"));
+            assert_eq!(said(Mrkdwn::default().bold(typed)), format!("*{escaped}*"));
+        }
+        assert_eq!(said(Mrkdwn::default().code("a`b")), "`a'b`", "nothing ends the code");
+        assert_eq!(said(Mrkdwn::default().bold("a*b\nc")), "*a b c*", "nothing ends what is bold");
+        let made = Mrkdwn::default().text("<");
+        assert_eq!(said(Mrkdwn::default().raw("a").then(&made).add(made)), "a&lt;&lt;", "escaped once");
+        assert_eq!(Mrkdwn::default().text("é<").characters(), 5);
+    }
+
+    #[test]
+    fn a_text_is_cut_to_its_limit_in_characters() {
+        for (text, limit, short) in [
+            ("", 3, ""),
+            ("abc", 3, "abc"),
+            ("abcd", 3, "ab…"),
+            ("éééé", 3, "éé…"),
+            ("éé", 2, "éé"),
+            ("ab", 1, "…"),
+        ] {
+            assert_eq!(cut(text, limit), short);
+        }
+        assert_eq!(
+            ["It failed.", "It failed", "…", "..."].map(unstopped),
+            ["It failed", "It failed", "…", ""]
+        );
+    }
+
+    #[test]
+    fn lines_stand_in_as_few_sections_as_hold_them() {
+        let lengths = |lines: &[usize]| -> Vec<usize> {
+            let lines = lines.iter().map(|&length| Mrkdwn::default().text(&"x".repeat(length)));
+            let texts = sections(lines).into_iter().map(|block| {
+                let SlackBlock::Section(section) = block else { panic!() };
+                serde_json::to_value(section).unwrap()["text"]["text"].as_str().unwrap().chars().count()
+            });
+            texts.collect()
+        };
+        for (lines, expected) in [
+            (&[][..], &[][..]),
+            (&[10], &[10]),
+            (&[10, 20, 30], &[62]),
+            // With the line break between them they are just as long as one may be, or by one too long.
+            (&[1500, 1499], &[3000]),
+            (&[1500, 1500], &[1500, 1500]),
+            (&[3000, 1], &[3000, 1]),
+            (&[2000, 1999, 1000], &[2000, 3000]),
+        ] {
+            assert_eq!(lengths(lines), expected, "{lines:?}");
+        }
+    }
+
+    #[test]
+    fn a_moment_is_told_in_the_readers_time_and_in_utc() {
+        let moment = Timestamp::from_second(1_795_000_000).unwrap();
+        assert_eq!(utc(moment), "2026-11-18 11:06 UTC");
+        let first = "<!date^1795000000^{date_short_pretty} at {time}|2026-11-18 11:06 UTC>";
+        assert_eq!(local_time_first(moment), first);
+        assert_eq!(local_time(moment), first.replace("{date", "\u{200B}{date"));
+    }
+}

@@ -72,3 +72,61 @@ impl Signed {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use axum::http::Request;
+    use ring::hmac;
+    use secrecy::SecretString;
+    use tokio::time::Instant;
+
+    use super::*;
+
+    fn within_time() -> Deadline {
+        Deadline::since(Instant::now())
+    }
+
+    #[tokio::test]
+    async fn a_body_is_read_up_to_its_limit_and_not_a_byte_further() {
+        for (length, expected) in
+            [(0, Ok(0)), (64 * 1024, Ok(64 * 1024)), (64 * 1024 + 1, Err(StatusCode::PAYLOAD_TOO_LARGE))]
+        {
+            let read = read(Body::from(vec![b'x'; length]), within_time()).await;
+            assert_eq!(read.map(|bytes| bytes.len()), expected);
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_body_that_breaks_off_or_never_ends_is_told_as_that() {
+        let broken = futures_util::stream::iter([Err::<Bytes, _>(std::io::Error::other("reset"))]);
+        assert_eq!(read(Body::from_stream(broken), within_time()).await, Err(StatusCode::BAD_REQUEST));
+        let endless = futures_util::stream::pending::<Result<Bytes, std::io::Error>>();
+        assert_eq!(read(Body::from_stream(endless), within_time()).await, Err(StatusCode::REQUEST_TIMEOUT));
+    }
+
+    #[test]
+    fn only_what_is_signed_is_believed_and_gets_its_signature_for_a_name() {
+        let signed = Signed {
+            clock: Clock::default(),
+            metrics: Metrics::default(),
+            verifier: Current::new(Verifier::new(&[SecretString::from("secret")])),
+            socket_mode: Switch::default(),
+        };
+        let body = Bytes::from_static(b"text=adwords");
+        let time = Clock::default().now().as_second().to_string();
+        let key = hmac::Key::new(hmac::HMAC_SHA256, b"secret");
+        let tag = hmac::sign(&key, &[b"v0:", time.as_bytes(), b":", &body].concat());
+        let hex = tag.as_ref().iter().fold("v0=".to_owned(), |text, byte| format!("{text}{byte:02x}"));
+        for (signature, body, expected) in [
+            (&hex, body.clone(), Ok(tag.as_ref().try_into().unwrap())),
+            (&hex, Bytes::from_static(b"text=stripe"), Err(StatusCode::UNAUTHORIZED)),
+            (&hex.replace("v0=", "v1="), body, Err(StatusCode::UNAUTHORIZED)),
+        ] {
+            let request = Request::post("/slack/commands")
+                .header(TIMESTAMP_HEADER, &time)
+                .header(SIGNATURE_HEADER, signature);
+            let (head, ()) = request.body(()).unwrap().into_parts();
+            assert_eq!(signed.verify(&head, &body), expected);
+        }
+    }
+}

@@ -108,7 +108,7 @@ fn unhex(signature: &[u8]) -> Option<[u8; 32]> {
     let mut bytes = [0; 32];
     for (byte, pair) in bytes.iter_mut().zip(hex.chunks_exact(2)) {
         let &[high, low] = pair else { return None };
-        *byte = digit(high)? << 4 | digit(low)?;
+        *byte = 16 * digit(high)? + digit(low)?;
     }
     Some(bytes)
 }
