@@ -62,6 +62,10 @@ sweep CONNECTIONS="100000":
 rows ROWS="1000000":
     CONNECT_CARD_ROWS={{ ROWS }} cargo test --release --test it plans -- --nocapture --test-threads 1
 
+# Whether the library's tests notice small changes of the code: one SHARD of them, such as the first of fifty.
+mutants SHARD="0/50":
+    CONNECT_CARD_SEEDS=2000 cargo mutants --output target --shard {{ SHARD }}
+
 # The bot against stand-ins for Slack and Fivetran; type commands, or `quit`.
 sandbox *ARGS:
     cargo run -- sandbox "$@"
