@@ -29,6 +29,7 @@ use crate::provision::{Proofs, Provision};
 use crate::seal::{Purpose, Sealer};
 use crate::server::accept::Intake;
 use crate::server::allowance::Allowance;
+use crate::server::crowd::Crowd;
 use crate::server::health::Reached;
 use crate::server::sockets::{self, Open, Sockets};
 use crate::slack::caller::Caller;
@@ -220,7 +221,10 @@ impl App {
             fivetran: fivetran.clone(),
             secrets: Mutex::new(in_force),
         };
-        let serve = |listener, routes| tokio::spawn(server::serve(listener, routes, close_listeners.clone()));
+        let crowd = Crowd::of_this_process();
+        let serve = |listener, routes| {
+            tokio::spawn(server::serve(listener, routes, Arc::clone(&crowd), close_listeners.clone()))
+        };
         let metrics =
             metrics.map(|listener| serve(listener, server::metrics_routes(Arc::clone(&state.health))));
         let sockets = opener.map(|opener| {

@@ -8,6 +8,7 @@ pub mod accept;
 pub mod allowance;
 pub mod commands;
 pub mod connected;
+pub mod crowd;
 mod deadline;
 pub mod doctor;
 pub mod events;
@@ -26,7 +27,7 @@ pub mod words;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::http::{HeaderValue, StatusCode, header};
@@ -40,21 +41,20 @@ use serde::Serialize;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio_util::sync::CancellationToken;
 
+use crowd::Crowd;
 use health::Health;
-use line::{Crowd, Place};
 use state::RouteState;
 
 /// Connections that the kernel keeps for us; a burst on the usual 128 costs its callers a second.
 const BACKLOG: u32 = 4096;
-/// Connections at a time. Beyond that, one that is idle makes room; where none is, more wait in the
-/// backlog.
-const CONNECTIONS: usize = 1024;
 /// Largest header block, in bytes, and most headers in it.
 const HEADER_LIMIT: (usize, usize) = (16 * 1024, 64);
 /// Longest wait for open connections to finish after the listener was closed.
 const DRAIN_LIMIT: Duration = Duration::from_secs(5);
-/// Pause after a failed accept, which is nearly always a lack of file descriptors.
+/// Pause after a failed accept.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+/// How often is said that none can be accepted.
+const COMPLAIN_EVERY: Duration = Duration::from_secs(60);
 
 /// Where the bot listens and where it is reached.
 #[derive(Clone, Debug)]
@@ -117,23 +117,40 @@ fn http() -> http1::Builder {
     http
 }
 
-/// Serves until `stop`, then lets open connections finish their request.
-pub async fn serve(listener: TcpListener, routes: Router, stop: CancellationToken) {
+/// Serves until `stop`, then lets open connections finish their request. `crowd` has those of all listeners.
+pub async fn serve(listener: TcpListener, routes: Router, crowd: Arc<Crowd>, stop: CancellationToken) {
     let http = http();
     let service = TowerToHyperService::new(routes);
     let graceful = GracefulShutdown::new();
-    let crowd = Crowd::new(CONNECTIONS);
+    let mut complained: Option<Instant> = None;
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
-            accepted = accept(&listener, &crowd) => accepted,
+            accepted = listener.accept() => accepted,
         };
-        let Some((stream, place)) = accepted else { continue };
+        let stream = match accepted {
+            Ok((stream, _)) => stream,
+            Err(error) => {
+                // Nearly always a lack of file descriptors.
+                crowd.make_room();
+                if complained.is_none_or(|at| at.elapsed() >= COMPLAIN_EVERY) {
+                    complained = Some(Instant::now());
+                    tracing::warn!(%error, "could not accept a connection");
+                }
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+                continue;
+            }
+        };
         // Without it an acknowledgement can wait 40 ms for the peer's delayed ack.
         let _ = stream.set_nodelay(true);
-        let (stream, service) = place.noted(stream, service.clone());
-        let connection = graceful.watch(http.serve_connection(TokioIo::new(stream), service));
-        tokio::spawn(place.hold(connection));
+        // After the accept: nobody has to leave while nobody comes.
+        let Some(place) = stop.run_until_cancelled(crowd.enter()).await else { break };
+        let first = heard(stream, stop.clone());
+        let (http, service, graceful) = (http.clone(), service.clone(), graceful.watcher());
+        tokio::spawn(place.hold(first, move |place, stream| {
+            let (stream, service) = place.noted(stream, service);
+            graceful.watch(http.serve_connection(TokioIo::new(stream), service))
+        }));
     }
     drop(listener);
     if tokio::time::timeout(DRAIN_LIMIT, graceful.shutdown()).await.is_err() {
@@ -141,14 +158,14 @@ pub async fn serve(listener: TcpListener, routes: Router, stop: CancellationToke
     }
 }
 
-async fn accept(listener: &TcpListener, crowd: &Arc<Crowd>) -> Option<(TcpStream, Place)> {
-    match listener.accept().await {
-        // After the accept: nobody has to leave while nobody comes.
-        Ok((stream, _)) => Some((stream, crowd.admit().await?)),
-        Err(error) => {
-            tracing::warn!(%error, "could not accept a connection");
-            tokio::time::sleep(ACCEPT_PAUSE).await;
-            None
-        }
-    }
+/// The connection once something has come on it; `None`: the bot stops before.
+async fn heard(stream: TcpStream, stop: CancellationToken) -> Option<TcpStream> {
+    let mut byte = [0];
+    tokio::select! {
+        biased;
+        // Whether it is readable may be a guess of the system's; this is certain.
+        first = stream.peek(&mut byte) => first.ok()?,
+        () = stop.cancelled() => return None,
+    };
+    Some(stream)
 }

@@ -1,38 +1,34 @@
 //! A connection as a line on which somebody speaks or is silent.
 //!
-//! Owns what a connection is at, how long it may be so in silence, and which one makes room when
-//! there are too many. A balancer keeps its connections for the next request, and takes one that
-//! breaks off under a request for a failure of the bot's; so a line that has been used is kept for
-//! longer than balancers keep theirs. Must not know what a request is about.
+//! Owns what a connection is at, and how long it may be so in silence. A balancer keeps its connections for the
+//! next request, and takes one that breaks off under a request for a failure of the bot's; so a line that has
+//! been used is kept for longer than balancers keep theirs. Which one makes room when there are too many is
+//! `crowd`'s to say. Must not know what a request is about.
 
-use std::collections::HashMap;
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use axum::BoxError;
 use axum::http::Request;
-use hyper::body::Incoming;
+use hyper::body::{Body, Frame, SizeHint};
 use hyper::service::Service;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
 use super::deadline::Deadline;
 
-/// After how long a connection on which nothing has come yet is the first to make room for another one.
-/// It may be somebody who takes places from others. But proxies written in Go dial ahead: while a request
-/// waits for one of two connections, the other is kept for a later one, and a command that comes just as
-/// it is closed would be lost. So as long as there is room, it is kept like one that has been used.
-const FRESH_LIMIT: Duration = Duration::from_secs(5);
-/// How often a newcomer to a full house looks for one of those.
-const LOOK_AGAIN: Duration = Duration::from_secs(1);
-/// From a request's first byte to the end of its header, however slowly it comes.
-const HEADER_LIMIT: Duration = Duration::from_secs(5);
+/// From a request's first byte to its last, however slowly it comes. Slack's whole time for an answer is
+/// shorter.
+const REQUEST_LIMIT: Duration = Duration::from_secs(5);
 /// How long a connection is kept after an answer, or without a request. Balancers close theirs after 60 s of silence, and
 /// have to be the first to do so: <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/application-load-balancers.html#connection-idle-timeout>
+/// Proxies written in Go dial ahead: while a request waits for one of two connections, the other is kept for a later
+/// one, and a command that comes just as it is closed would be lost. So one that was never used is kept as long.
 const IDLE_LIMIT: Duration = Duration::from_secs(75);
 
 /// What a connection is at.
@@ -40,83 +36,156 @@ const IDLE_LIMIT: Duration = Duration::from_secs(75);
 enum Phase {
     /// Nothing has come yet.
     Fresh(Instant),
-    /// A request's first byte came then.
+    /// A request's first byte came then, and its last is still to come.
     Begun(Instant),
     /// The bot is at work on a request.
     Busy,
     /// The last answer was given then.
     Idle(Instant),
-    /// Another one needs the place.
+    /// Another one needs the place. What comes before it has left is heard.
     Leaving,
+    /// The same in the middle of a request: the rest of it is not heard, lest it be acted upon and not answered.
+    Dismissed,
 }
 
-/// One connection of a [`Crowd`].
+/// That a connection can make room for another, and how much it has to lose: less comes first, and of two of
+/// a kind the one that has taken longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Spare {
+    /// Nothing has come for so long.
+    Fresh(Instant),
+    /// It has had its answer since then.
+    Idle(Instant),
+    /// Its request is on its way for so long. Slack's are whole when they begin, or a moment later.
+    Begun(Instant),
+}
+
+/// One connection of a [`Crowd`](super::crowd::Crowd).
 pub(super) struct Line {
     phase: Mutex<Phase>,
     changed: Notify,
-    /// Some connection may be asked to leave, or one that was asked does not.
-    idle: Arc<Notify>,
+    /// Bytes of a request that is not whole yet: its own, and those of all.
+    unfinished: AtomicUsize,
+    of_all: Arc<AtomicUsize>,
+    /// Somebody can be spared.
+    room: Arc<Notify>,
 }
 
 impl Line {
+    /// On which nothing has come yet.
+    pub(super) fn new(of_all: Arc<AtomicUsize>, room: Arc<Notify>) -> Self {
+        let phase = Mutex::new(Phase::Fresh(Instant::now()));
+        Self { phase, changed: Notify::new(), unfinished: AtomicUsize::new(0), of_all, room }
+    }
+
     fn phase(&self) -> MutexGuard<'_, Phase> {
         self.phase.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn turn(&self, to: Phase) -> Phase {
-        let was = std::mem::replace(&mut *self.phase(), to);
+    /// Turns from one phase to another, unless it was told to leave in the middle of a request: from that there is
+    /// no way back. Gives the phase before.
+    fn turn(&self, next: impl FnOnce(Phase) -> Phase) -> Phase {
+        let mut phase = self.phase();
+        let was = *phase;
+        let next = if was == Phase::Dismissed { was } else { next(was) };
+        if next == was {
+            return was;
+        }
+        *phase = next;
+        if !matches!(next, Phase::Begun(_)) {
+            self.lets_go();
+        }
+        drop(phase);
         self.changed.notify_one();
-        if was == Phase::Leaving || matches!(to, Phase::Idle(_)) {
-            self.idle.notify_one();
+        if matches!(next, Phase::Idle(_)) {
+            self.room.notify_one();
         }
         was
     }
 
-    /// Bytes have come.
-    fn hears(&self) {
-        // While the bot is at work they are the body's, or of a request that nobody waits for yet.
-        let waited = matches!(*self.phase(), Phase::Fresh(_) | Phase::Idle(_) | Phase::Leaving);
-        if waited {
-            self.turn(Phase::Begun(Instant::now()));
+    /// So many bytes have come. False: nobody is to hear them.
+    pub(super) fn hears(&self, bytes: usize) -> bool {
+        let was = self.turn(|phase| match phase {
+            Phase::Fresh(_) | Phase::Idle(_) | Phase::Leaving => Phase::Begun(Instant::now()),
+            // While the bot is at work they are of a request that nobody waits for yet.
+            phase => phase,
+        });
+        match was {
+            Phase::Dismissed => return false,
+            Phase::Busy => {}
+            _ => {
+                self.unfinished.fetch_add(bytes, Ordering::Relaxed);
+                self.of_all.fetch_add(bytes, Ordering::Relaxed);
+            }
         }
+        true
     }
 
-    /// A request's header is whole. Says when it began.
-    fn begins(&self) -> Instant {
-        match self.turn(Phase::Busy) {
-            Phase::Begun(at) => at,
-            _ => Instant::now(),
-        }
-    }
-
-    /// Asks it to leave, if it has nothing to do since then.
-    fn leaves(&self, since: Instant) -> bool {
-        let mut phase = self.phase();
-        let idle = matches!(*phase, Phase::Idle(at) | Phase::Fresh(at) if at == since);
-        if idle {
-            *phase = Phase::Leaving;
-            self.changed.notify_one();
-        }
-        idle
-    }
-
-    /// Since when it could make room, and before that, whether it has ever been used.
-    fn idle_since(&self) -> Option<(bool, Instant)> {
-        match *self.phase() {
-            Phase::Idle(since) => Some((true, since)),
-            Phase::Fresh(since) if since.elapsed() >= FRESH_LIMIT => Some((false, since)),
+    /// A request's header is there. Says when it began; `None`: it has come with the one before it.
+    fn begins(&self) -> Option<Instant> {
+        let now = Instant::now();
+        match self.turn(|phase| if matches!(phase, Phase::Begun(_)) { phase } else { Phase::Begun(now) }) {
+            Phase::Begun(at) => Some(at),
             _ => None,
         }
     }
 
+    /// A request is whole. False: it is not to be acted upon.
+    pub(super) fn is_whole(&self) -> bool {
+        self.turn(|_| Phase::Busy) != Phase::Dismissed
+    }
+
+    /// The bytes of a request are no longer those of one that is not whole.
+    fn lets_go(&self) {
+        let bytes = self.unfinished.swap(0, Ordering::Relaxed);
+        self.of_all.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
+    /// It is there no more.
+    pub(super) fn ends(&self) {
+        self.lets_go();
+    }
+
+    /// Whether and by what right it can make room.
+    pub(super) fn spare(&self) -> Option<Spare> {
+        match *self.phase() {
+            Phase::Fresh(since) => Some(Spare::Fresh(since)),
+            Phase::Idle(since) => Some(Spare::Idle(since)),
+            Phase::Begun(since) => Some(Spare::Begun(since)),
+            Phase::Busy | Phase::Leaving | Phase::Dismissed => None,
+        }
+    }
+
+    /// Whether it has not been asked to leave.
+    pub(super) fn stays(&self) -> bool {
+        !matches!(*self.phase(), Phase::Leaving | Phase::Dismissed)
+    }
+
+    /// Asks it to leave, if it is still at what it was.
+    pub(super) fn leaves(&self, spare: Spare) -> bool {
+        let mut leaves = false;
+        self.turn(|phase| {
+            let (is_so, next) = match (spare, phase) {
+                (Spare::Fresh(then), Phase::Fresh(since)) | (Spare::Idle(then), Phase::Idle(since)) => {
+                    (then == since, Phase::Leaving)
+                }
+                (Spare::Begun(then), Phase::Begun(since)) => (then == since, Phase::Dismissed),
+                _ => (false, phase),
+            };
+            leaves = is_so;
+            if is_so { next } else { phase }
+        });
+        leaves
+    }
+
     /// Waits until it has been silent for too long, or has to leave.
-    async fn is_over(&self) {
+    pub(super) async fn is_over(&self) {
         loop {
             let phase = *self.phase();
             let end = match phase {
-                Phase::Begun(at) => at + HEADER_LIMIT,
+                Phase::Begun(at) => at + REQUEST_LIMIT,
                 Phase::Fresh(at) | Phase::Idle(at) => at + IDLE_LIMIT,
-                Phase::Leaving => return,
+                Phase::Leaving | Phase::Dismissed => return,
                 Phase::Busy => {
                     self.changed.notified().await;
                     continue;
@@ -130,101 +199,18 @@ impl Line {
     }
 }
 
-/// The connections that there are, and the places for them.
-pub(super) struct Crowd {
-    lines: Mutex<HashMap<u64, Arc<Line>>>,
-    next: AtomicU64,
-    places: Arc<Semaphore>,
-    idle: Arc<Notify>,
-}
-
-impl Crowd {
-    /// Room for so many connections.
-    pub(super) fn new(places: usize) -> Arc<Self> {
-        Arc::new(Self {
-            lines: Mutex::default(),
-            next: AtomicU64::new(0),
-            places: Arc::new(Semaphore::new(places)),
-            idle: Arc::default(),
-        })
-    }
-
-    /// A place for one more connection: a free one, else that of one which has never been used, else that
-    /// of the one which has been idle for longest. Waits only while all of them are at something. For one newcomer at a time.
-    pub(super) async fn admit(self: &Arc<Self>) -> Option<Place> {
-        let permit = loop {
-            if let Ok(permit) = Arc::clone(&self.places).try_acquire_owned() {
-                break permit;
-            }
-            self.ask_one_to_leave();
-            tokio::select! {
-                permit = Arc::clone(&self.places).acquire_owned() => break permit.ok()?,
-                () = self.idle.notified() => {}
-                () = tokio::time::sleep(LOOK_AGAIN) => {}
-            }
-        };
-        let phase = Mutex::new(Phase::Fresh(Instant::now()));
-        let line = Arc::new(Line { phase, changed: Notify::new(), idle: Arc::clone(&self.idle) });
-        let id = self.next.fetch_add(1, Ordering::Relaxed);
-        self.lines().insert(id, Arc::clone(&line));
-        Some(Place { crowd: Arc::clone(self), id, line, _permit: permit })
-    }
-
-    /// Asks the one that can be spared most, unless one is leaving already: `idle` also wakes
-    /// a newcomer for what became idle before it came.
-    fn ask_one_to_leave(&self) {
-        let lines = self.lines();
-        if lines.values().any(|line| *line.phase() == Phase::Leaving) {
-            return;
-        }
-        let idle = lines.values().filter_map(|line| Some((line.idle_since()?, line)));
-        let mut idle: Vec<_> = idle.collect();
-        idle.sort_unstable_by_key(|(idle, _)| *idle);
-        // One may have come to be used just now.
-        let _ = idle.into_iter().any(|((_, since), line)| line.leaves(since));
-    }
-
-    fn lines(&self) -> MutexGuard<'_, HashMap<u64, Arc<Line>>> {
-        self.lines.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A connection's place in a [`Crowd`], until it is dropped.
-pub(super) struct Place {
-    crowd: Arc<Crowd>,
-    id: u64,
-    line: Arc<Line>,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Place {
-    /// The connection, whose bytes are noted, and the service that tells each request when it began.
-    pub(super) fn noted<I, S>(&self, io: I, service: S) -> (Noted<I>, Dated<S>) {
-        (Noted { io, line: Arc::clone(&self.line) }, Dated { service, line: Arc::clone(&self.line) })
-    }
-
-    /// Carries the connection until it ends, is silent for too long, or has to leave.
-    pub(super) async fn hold(self, connection: impl Future) {
-        tokio::select! {
-            // A request that comes at the last moment is still heard.
-            biased;
-            // A connection that breaks off is the peer's business; the request was logged.
-            _ = connection => {}
-            () = self.line.is_over() => {}
-        }
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.crowd.lines().remove(&self.id);
-    }
-}
-
-/// See [`Place::noted`].
+/// A connection whose bytes are noted.
 pub(super) struct Noted<I> {
     io: I,
     line: Arc<Line>,
+    /// Is called whenever more is kept of a request that is not whole.
+    kept: Box<dyn Fn() + Send>,
+}
+
+impl<I> Noted<I> {
+    pub(super) fn new(io: I, line: Arc<Line>, kept: impl Fn() + Send + 'static) -> Self {
+        Self { io, line, kept: Box::new(kept) }
+    }
 }
 
 impl<I: AsyncRead + Unpin> AsyncRead for Noted<I> {
@@ -235,8 +221,12 @@ impl<I: AsyncRead + Unpin> AsyncRead for Noted<I> {
     ) -> Poll<io::Result<()>> {
         let before = into.filled().len();
         ready!(Pin::new(&mut self.io).poll_read(cx, into))?;
-        if into.filled().len() > before {
-            self.line.hears();
+        let bytes = into.filled().len() - before;
+        if bytes > 0 {
+            if !self.line.hears(bytes) {
+                return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
+            }
+            (self.kept)();
         }
         Poll::Ready(Ok(()))
     }
@@ -268,228 +258,118 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Noted<I> {
     }
 }
 
-/// See [`Place::noted`].
+/// A service that tells each request when it began.
 #[derive(Clone)]
 pub(super) struct Dated<S> {
     service: S,
     line: Arc<Line>,
 }
 
-impl<S> Service<Request<Incoming>> for Dated<S>
+impl<S> Dated<S> {
+    pub(super) fn new(service: S, line: Arc<Line>) -> Self {
+        Self { service, line }
+    }
+}
+
+impl<S, B> Service<Request<B>> for Dated<S>
 where
-    S: Service<Request<Incoming>>,
+    S: Service<Request<Listened<B>>>,
     S::Future: Send + 'static,
+    B: Body,
 {
     type Response = S::Response;
     type Error = S::Error;
     type Future = Pin<Box<dyn Future<Output = Result<S::Response, S::Error>> + Send>>;
 
-    fn call(&self, mut request: Request<Incoming>) -> Self::Future {
-        request.extensions_mut().insert(Deadline::since(self.line.begins()));
-        let (answer, line) = (self.service.call(request), Arc::clone(&self.line));
+    fn call(&self, request: Request<B>) -> Self::Future {
+        let line = Arc::clone(&self.line);
+        let began = line.begins();
+        let is_dismissed = request.body().is_end_stream() && !line.is_whole();
+        let mut request = request.map(|body| Listened { body, line: Arc::clone(&line) });
+        request.extensions_mut().insert(Deadline::since(began.unwrap_or_else(Instant::now)));
+        let answer = (!is_dismissed).then(|| self.service.call(request));
         Box::pin(async move {
+            // Without one the connection ends now.
+            let Some(answer) = answer else { return std::future::pending().await };
+            if began.is_none() {
+                // Others have their turn before the next of a hundred that came at once.
+                tokio::task::yield_now().await;
+            }
             let answer = answer.await;
-            line.turn(Phase::Idle(Instant::now()));
+            line.turn(|_| Phase::Idle(Instant::now()));
             answer
         })
     }
 }
 
+/// A body of which is noted when it is whole, or when nobody waits for the rest.
+pub(super) struct Listened<B> {
+    body: B,
+    line: Arc<Line>,
+}
+
+impl<B: Body + Unpin> Body for Listened<B>
+where
+    B::Error: Into<BoxError>,
+{
+    type Data = B::Data;
+    type Error = BoxError;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<B::Data>, BoxError>>> {
+        Poll::Ready(match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+            Some(frame) => Some(frame.map_err(Into::into)),
+            None if self.line.is_whole() => None,
+            None => Some(Err(io::Error::from(io::ErrorKind::ConnectionAborted).into())),
+        })
+    }
+
+    fn is_end_stream(&self) -> bool {
+        // Whoever reads it has to ask once more for the end, and is told there whether it is to be used.
+        false
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}
+
+impl<B> Drop for Listened<B> {
+    fn drop(&mut self) {
+        self.line.turn(|phase| if matches!(phase, Phase::Begun(_)) { Phase::Busy } else { phase });
+    }
+}
+
 #[cfg(test)]
 mod tests {
-    use axum::Router;
-    use axum::routing::get;
-    use hyper_util::rt::TokioIo;
-    use hyper_util::service::TowerToHyperService;
-    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, DuplexStream};
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
     use super::*;
 
-    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nhost: bot\r\n\r\n";
-
-    /// A peer, and its connection, carried by a task of its own.
-    async fn connect(crowd: &Arc<Crowd>) -> DuplexStream {
-        let (peer, io) = tokio::io::duplex(4096);
-        let place = crowd.admit().await.unwrap();
-        let service = TowerToHyperService::new(Router::new().route("/", get(async || "well")));
-        let (io, service) = place.noted(io, service);
-        let connection = crate::server::http().serve_connection(TokioIo::new(io), service);
-        tokio::spawn(place.hold(connection));
-        peer
-    }
-
-    /// Whether a request is answered; `false`: the connection is closed.
-    async fn asks(peer: &mut DuplexStream) -> bool {
-        if peer.write_all(REQUEST).await.is_err() {
-            return false;
-        }
-        let mut answer = Vec::new();
-        while !answer.ends_with(b"well") {
-            if peer.read_buf(&mut answer).await.unwrap_or(0) == 0 {
-                return false;
-            }
-        }
-        answer.starts_with(b"HTTP/1.1 200 OK")
-    }
-
-    /// After how many whole seconds of silence the connection is closed.
-    async fn closes_after(peer: &mut DuplexStream) -> u64 {
-        let began = Instant::now();
-        let mut nothing = [0];
-        assert_eq!(peer.read(&mut nothing).await.unwrap_or(0), 0);
-        began.elapsed().as_secs()
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_connection_that_has_been_used_is_kept_for_longer_than_a_balancer_keeps_it() {
-        let crowd = Crowd::new(8);
-        let mut peer = connect(&crowd).await;
-        for seconds in [0, 5, 60, 74] {
-            tokio::time::sleep(Duration::from_secs(seconds)).await;
-            assert!(asks(&mut peer).await, "after {seconds} s");
-        }
-        assert_eq!(closes_after(&mut peer).await, 75);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_connection_that_was_dialled_ahead_answers_its_first_request_whenever_that_comes() {
-        let crowd = Crowd::new(8);
-        for seconds in [0, 4, 5, 6, 60, 74] {
-            let mut peer = connect(&crowd).await;
-            tokio::time::sleep(Duration::from_secs(seconds)).await;
-            assert!(asks(&mut peer).await, "after {seconds} s");
-        }
-        assert_eq!(closes_after(&mut connect(&crowd).await).await, 75);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn whoever_says_nothing_makes_room_before_those_who_have_been_heard() {
-        let crowd = Crowd::new(3);
-        let mut heard = connect(&crowd).await;
-        assert!(asks(&mut heard).await);
-        let mut silent = [connect(&crowd).await, connect(&crowd).await];
-        tokio::time::sleep(FRESH_LIMIT).await;
-        for _ in 0..2 {
-            let began = Instant::now();
-            assert!(asks(&mut connect(&crowd).await).await);
-            assert_eq!(began.elapsed().as_secs(), 0);
-        }
-        for peer in &mut silent {
-            assert!(!asks(peer).await);
-        }
-        assert!(asks(&mut heard).await);
-        // Nor for longer than that, whatever there is room for.
-        let crowd = Crowd::new(1);
-        let _silent = connect(&crowd).await;
-        let began = Instant::now();
-        assert!(asks(&mut connect(&crowd).await).await);
-        assert!(began.elapsed() >= FRESH_LIMIT && began.elapsed() <= FRESH_LIMIT + LOOK_AGAIN);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_request_that_is_said_slowly_is_closed_soon() {
-        let crowd = Crowd::new(8);
-        let mut peer = connect(&crowd).await;
-        for used in [false, true] {
-            if used {
-                peer = connect(&crowd).await;
-                assert!(asks(&mut peer).await);
-                tokio::time::sleep(Duration::from_secs(30)).await;
-            }
-            let began = Instant::now();
-            for byte in &REQUEST[..10] {
-                if peer.write_all(&[*byte]).await.is_err() {
-                    break;
-                }
-                tokio::time::sleep(Duration::from_millis(900)).await;
-            }
-            assert_eq!(closes_after(&mut peer).await, 0, "used: {used}");
-            assert!(began.elapsed() >= HEADER_LIMIT, "used: {used}");
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_full_house_of_idle_connections_lets_everybody_in() {
-        let crowd = Crowd::new(3);
-        let mut peers = Vec::new();
-        for _ in 0..3 {
-            let mut peer = connect(&crowd).await;
-            assert!(asks(&mut peer).await);
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            peers.push(peer);
-        }
-        // The first one has been used since.
-        assert!(asks(&mut peers[0]).await);
-        for _ in 0..2 {
-            let mut newcomer = connect(&crowd).await;
-            assert!(asks(&mut newcomer).await);
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            peers.push(newcomer);
-        }
-        let mut open = Vec::new();
-        for peer in &mut peers {
-            open.push(asks(peer).await);
-        }
-        assert_eq!(open, [true, false, false, true, true], "the longest idle ones have made room");
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_newcomer_to_a_full_house_takes_the_place_of_one() {
-        let crowd = Crowd::new(3);
-        let mut peers = Vec::new();
-        for _ in 0..3 {
-            let mut peer = connect(&crowd).await;
-            assert!(asks(&mut peer).await);
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            peers.push(peer);
-        }
-        peers.push(connect(&crowd).await);
-        let mut open = Vec::new();
-        for peer in &mut peers {
-            open.push(asks(peer).await);
-        }
-        assert_eq!(open, [false, true, true, true]);
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_connection_in_use_is_not_closed_for_a_newcomer() {
-        let crowd = Crowd::new(1);
-        let mut peer = connect(&crowd).await;
-        peer.write_all(&REQUEST[..10]).await.unwrap();
-        let began = Instant::now();
-        let mut newcomer = {
-            let crowd = Arc::clone(&crowd);
-            tokio::spawn(async move { connect(&crowd).await })
-        };
-        tokio::select! {
-            biased;
-            _ = &mut newcomer => panic!("there is no place"),
-            () = tokio::time::sleep(Duration::from_secs(1)) => {}
-        }
-        peer.write_all(&REQUEST[10..]).await.unwrap();
-        let mut newcomer = newcomer.await.unwrap();
-        assert_eq!(began.elapsed().as_secs(), 1, "once the answer was given");
-        assert!(asks(&mut newcomer).await);
-    }
-
     #[tokio::test(start_paused = true)]
     async fn a_request_begins_with_its_first_byte() {
-        let crowd = Crowd::new(1);
-        let place = crowd.admit().await.unwrap();
+        let line = Arc::new(Line::new(Arc::default(), Arc::default()));
         let (mut client, server) = tokio::io::duplex(64);
-        let (mut noted, dated) = place.noted(server, ());
+        let mut noted = Noted::new(server, Arc::clone(&line), || {});
         let mut byte = [0];
         let start = Instant::now();
         client.write_all(b"POST").await.unwrap();
         noted.read_exact(&mut byte).await.unwrap();
         tokio::time::advance(Duration::from_secs(1)).await;
         noted.read_exact(&mut byte).await.unwrap();
-        assert_eq!(dated.line.begins(), start, "not with a later one");
+        assert_eq!(line.begins(), Some(start), "not with a later one");
+        assert_eq!(line.of_all.load(Ordering::Relaxed), 2);
         noted.read_exact(&mut byte).await.unwrap();
-        assert_eq!(*dated.line.phase(), Phase::Busy, "that was the body");
-        dated.line.turn(Phase::Idle(Instant::now()));
+        assert!(line.is_whole());
+        assert_eq!((*line.phase(), line.of_all.load(Ordering::Relaxed)), (Phase::Busy, 0));
+        line.turn(|_| Phase::Idle(Instant::now()));
         tokio::time::advance(Duration::from_secs(1)).await;
         noted.read_exact(&mut byte).await.unwrap();
-        assert_eq!(dated.line.begins(), start + Duration::from_secs(2), "the next one by its own");
+        assert_eq!(line.begins(), Some(start + Duration::from_secs(2)), "the next one by its own");
+        assert!(line.is_whole());
+        line.turn(|_| Phase::Idle(Instant::now()));
+        assert_eq!(line.begins(), None, "of one that was there already, nothing comes");
     }
 }

@@ -6,7 +6,7 @@
 use axum::body::Body;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http_body_util::BodyExt as _;
 use hyper::body::Bytes;
 
 use super::deadline::Deadline;
@@ -25,12 +25,23 @@ const BODY_LIMIT: usize = 64 * 1024;
 /// # Errors
 /// 413, 408, or 400 when the connection breaks off.
 pub(super) async fn read(body: Body, deadline: Deadline) -> Result<Bytes, StatusCode> {
-    match tokio::time::timeout_at(deadline.early(), Limited::new(body, BODY_LIMIT).collect()).await {
-        Ok(Ok(whole)) => Ok(whole.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(StatusCode::PAYLOAD_TOO_LARGE),
-        Ok(Err(_)) => Err(StatusCode::BAD_REQUEST),
-        Err(_) => Err(StatusCode::REQUEST_TIMEOUT),
+    tokio::time::timeout_at(deadline.early(), whole(body)).await.unwrap_or(Err(StatusCode::REQUEST_TIMEOUT))
+}
+
+/// The bytes in one piece. Kept as they come, each piece would keep all that it was read into: of one that comes
+/// byte by byte, 8 KiB for each byte.
+async fn whole(mut body: Body) -> Result<Bytes, StatusCode> {
+    let mut whole = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|_| StatusCode::BAD_REQUEST)?;
+        // Trailers say nothing that anybody asks for.
+        let Some(data) = frame.data_ref() else { continue };
+        if whole.len() + data.len() > BODY_LIMIT {
+            return Err(StatusCode::PAYLOAD_TOO_LARGE);
+        }
+        whole.extend_from_slice(data);
     }
+    Ok(whole.into())
 }
 
 /// Who tells Slack's requests from others. No `Debug`: it holds the signing secrets.
