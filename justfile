@@ -51,6 +51,10 @@ matrix WHICH="all":
 sockets COMMANDS="10000":
     CONNECT_CARD_SOCKETS={{ COMMANDS }} cargo test --test it storm -- --nocapture --test-threads 1
 
+# Hostile traffic: so many malformed REQUESTS, and a crowd of so many CONNECTIONS (`ulimit -n` permitting).
+traffic REQUESTS="1000000" CONNECTIONS="10000":
+    CONNECT_CARD_REQUESTS={{ REQUESTS }} CONNECT_CARD_CROWD={{ CONNECTIONS }} cargo test --test it traffic -- --nocapture --test-threads 1
+
 # The long run of the simulator: SEEDS worlds, where the suite has a hundred thousand.
 worlds SEEDS="10000000":
     CONNECT_CARD_SEEDS={{ SEEDS }} cargo test --release --lib simulation -- --nocapture

@@ -81,6 +81,7 @@ mod sockets;
 mod sweep;
 mod sync;
 mod takeover;
+mod traffic;
 mod turns;
 mod unasked;
 mod unhurried;

@@ -148,7 +148,12 @@ impl Program {
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_connect-card"));
+        self.command_of(env!("CARGO_BIN_EXE_connect-card"), arguments)
+    }
+
+    /// The same of another program that starts it.
+    fn command_of(&self, program: &str, arguments: &[&str]) -> Command {
+        let mut command = Command::new(program);
         command
             .args(arguments)
             .env_clear()
@@ -201,10 +206,15 @@ impl Program {
 
     /// Starts `serve` without waiting for it.
     pub(crate) fn spawn(&self) -> Process {
+        self.spawn_by(env!("CARGO_BIN_EXE_connect-card"), &["serve"])
+    }
+
+    /// The same by another program that becomes `serve`.
+    pub(crate) fn spawn_by(&self, program: &str, arguments: &[&str]) -> Process {
         let log = tempfile::Builder::new().prefix("log-").tempfile_in(self.folder()).unwrap();
         let log = log.into_temp_path().keep().unwrap();
         let file = File::create(&log).unwrap();
-        let mut command = self.command(&["serve"]);
+        let mut command = self.command_of(program, arguments);
         let child = command.stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
         Process { child, port: self.port, log, _folder: Arc::clone(&self.folder) }
     }

@@ -1,0 +1,212 @@
+//! Hostile traffic at the real ports of the real program: what breaks the protocols, what comes in crowds, and
+//! what comes slowly. Nothing of it may panic, leave a row, cost memory or keep good commands out.
+
+mod breakers;
+mod conflicts;
+mod crowd;
+mod mutants;
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use sqlx::Connection as _;
+use stand_ins::slack::sign;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::harness::{CHANNEL, Outside, Process, Program, USER, say, until};
+
+/// The most memory that the program may ever have had, in kB.
+const MEMORY_LIMIT_KB: u64 = 100_000;
+/// After so long without an answer nothing more is said.
+const GLANCE: Duration = Duration::from_millis(50);
+const COMMANDS: &str = "/slack/commands";
+
+/// A program between its outside parties.
+struct Target {
+    outside: Outside,
+    program: Program,
+    process: Process,
+}
+
+impl Target {
+    async fn start() -> Self {
+        let outside = Outside::start().await;
+        let program = Program::against(&outside);
+        let process = program.start().await;
+        Self { outside, program, process }
+    }
+
+    /// Where it listens.
+    fn address(&self) -> String {
+        self.process.url().replace("http://", "")
+    }
+
+    /// The form of a command with this text.
+    fn form(&self, text: &str) -> Vec<u8> {
+        self.outside.slack.command_request(&format!("/connect-card {text}"), CHANNEL, USER).body.into_bytes()
+    }
+
+    /// The whole of a request that is a command for a connection of this name.
+    fn good(&self, name: &str, more: &str) -> Vec<u8> {
+        let body = self.form(&format!("google_ads {name}"));
+        let length = format!("{more}content-length: {}\r\n", body.len());
+        [head(COMMANDS, &body, &length).as_slice(), &body].concat()
+    }
+
+    /// How many commands it has ever accepted.
+    async fn rows(&self) -> usize {
+        let mut db = sqlx::SqliteConnection::connect(self.program.var("DATABASE_URL")).await.unwrap();
+        let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM command").fetch_one(&mut db).await.unwrap();
+        db.close().await.unwrap();
+        usize::try_from(rows).unwrap()
+    }
+
+    /// Types a good command for a connection of this name.
+    async fn types(&self, name: &str, typed: &mut Typed) {
+        let began = std::time::Instant::now();
+        let ack = self.process.try_to_send(&self.outside.slack, CHANNEL, &format!("google_ads {name}")).await;
+        let took = began.elapsed();
+        typed.is_answered(name, ack.ok().map(|ack| ack.text()).as_deref());
+        typed.times.push(took);
+    }
+
+    /// Waits until what was accepted is made, and judges: there is nothing else, no other row, nothing panicked,
+    /// and there was never more memory than there may be.
+    async fn judge(self, typed: &Typed) {
+        let Typed { accepted, unsure, times } = typed;
+        // A machine that is busy with everything else may keep a commit from being in time, and then that is
+        // said.
+        assert!(unsure.len() * 10 <= times.len(), "{unsure:?} of {}", times.len());
+        until("the good commands' connections", async || {
+            let made = self.outside.connections_by_name();
+            accepted.iter().all(|name| made.contains_key(name)).then_some(())
+        })
+        .await;
+        let made = self.outside.connections_by_name();
+        let names: BTreeSet<_> = accepted.union(unsure).collect();
+        let unwanted: Vec<_> =
+            made.iter().filter(|(name, count)| !names.contains(name) || **count != 1).collect();
+        assert_eq!(unwanted, [], "of {} connections", made.len());
+        assert!(
+            (accepted.len()..=names.len()).contains(&self.rows().await),
+            "{} of {names:?}",
+            self.rows().await
+        );
+        let most = most_memory_kb(self.process.id());
+        let log = self.process.stop().await;
+        assert!(!log.contains("panicked"), "{log}");
+        self.outside.shutdown();
+        if let Some(most) = most {
+            say(&format!("  most memory: {} MB", most / 1000));
+            assert!(most < MEMORY_LIMIT_KB, "{most} kB");
+        }
+    }
+}
+
+/// What good commands were answered.
+#[derive(Default)]
+struct Typed {
+    /// Of these a connection has to come.
+    accepted: BTreeSet<String>,
+    /// Of these one may come: they were told so, or the machine was too busy to tell them anything.
+    unsure: BTreeSet<String>,
+    /// How long each took to be answered.
+    times: Vec<Duration>,
+}
+
+impl Typed {
+    /// What comes of the command for a connection of this name, by its answer, if it got one.
+    fn is_answered(&mut self, name: &str, answer: Option<&str>) {
+        match answer {
+            Some(text) if text.contains("Making a link") => self.accepted.insert(name.to_owned()),
+            None => self.unsure.insert(name.to_owned()),
+            Some(text) if text.contains("in time, so it may be lost") => self.unsure.insert(name.to_owned()),
+            Some(text) => panic!("{name}: {text}"),
+        };
+    }
+}
+
+impl std::fmt::Display for Typed {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut times = self.times.clone();
+        times.sort_unstable();
+        let at = |percent: usize| times.get(times.len().saturating_sub(1) * percent / 100).copied();
+        let [half, most, longest] = [50, 99, 100].map(|percent| at(percent).unwrap_or_default());
+        write!(out, "{} acknowledged, ", times.len() - self.unsure.len().min(times.len()))?;
+        write!(out, "{} not in time, p50 {half:?}, p99 {most:?}, longest {longest:?}", self.unsure.len())
+    }
+}
+
+/// The most memory that a process has had, in kB; `None`: not on Linux.
+fn most_memory_kb(id: u32) -> Option<u64> {
+    let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.split_whitespace().next()?.parse().ok()
+}
+
+/// A request's head, signed as Slack would, with these lines more.
+fn head(path: &str, body: &[u8], more: &str) -> Vec<u8> {
+    let time = seconds();
+    let signature = sign(time, body);
+    format!(
+        "POST {path} HTTP/1.1\r\nhost: bot\r\ncontent-type: application/x-www-form-urlencoded\r\n\
+         x-slack-request-timestamp: {time}\r\nx-slack-signature: {signature}\r\n{more}\r\n"
+    )
+    .into_bytes()
+}
+
+/// The time as Slack's header has it.
+fn seconds() -> u64 {
+    u64::try_from(connect_card::clock::Clock::default().now().as_second()).unwrap()
+}
+
+/// A body in chunks of so many bytes.
+fn chunked(body: &[u8], size: usize) -> Vec<u8> {
+    let mut whole = Vec::new();
+    for chunk in body.chunks(size) {
+        whole.extend_from_slice(format!("{:x}\r\n", chunk.len()).as_bytes());
+        whole.extend_from_slice(chunk);
+        whole.extend_from_slice(b"\r\n");
+    }
+    [whole.as_slice(), b"0\r\n\r\n"].concat()
+}
+
+/// Everything that is answered until the bot hangs up.
+async fn hear(stream: &mut TcpStream) -> Vec<u8> {
+    let mut answers = Vec::new();
+    let mut buffer = [0; 4096];
+    while let Ok(count @ 1..) = stream.read(&mut buffer).await {
+        answers.extend_from_slice(&buffer[..count]);
+    }
+    answers
+}
+
+/// The same, hanging up after the first answer. Whoever is not answered soon says that nothing more will come.
+async fn hear_one(stream: &mut TcpStream) -> Vec<u8> {
+    let (mut answer, mut buffer, mut is_open) = (Vec::new(), [0; 4096], true);
+    while !is_whole(&answer) {
+        match tokio::time::timeout(GLANCE, stream.read(&mut buffer)).await {
+            Ok(Ok(count @ 1..)) => answer.extend_from_slice(&buffer[..count]),
+            Ok(_) => break,
+            Err(_) if is_open => is_open = stream.shutdown().await.is_err(),
+            Err(_) => {}
+        }
+    }
+    answer
+}
+
+/// Whether this is an answer with all of its body.
+fn is_whole(answer: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(answer);
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return false };
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    length.is_some_and(|length| length.parse().is_ok_and(|length: usize| body.len() >= length))
+}
+
+/// The statuses of the answers in there.
+fn statuses(answers: &[u8]) -> Vec<u16> {
+    let text = String::from_utf8_lossy(answers);
+    let parts = text.split("HTTP/1.").skip(1);
+    parts.filter_map(|part| part.get(2..5)?.parse().ok()).filter(|status| *status != 100).collect()
+}

@@ -1,0 +1,199 @@
+//! Thousands of connections at a time that say nothing, or say it slowly, or hear nothing, beside people who type.
+
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+use tokio::task::JoinSet;
+
+use super::{Target, Typed};
+use crate::harness::{number, say};
+
+/// What comes in a crowd.
+#[derive(Clone, Copy, Debug)]
+enum Kind {
+    /// Says nothing.
+    Silent,
+    /// Has had an answer, and says nothing more.
+    Idle,
+    /// Never comes to the end of its header.
+    SlowHeader,
+    /// Never comes to the end of its body, which comes byte by byte.
+    SlowBody,
+    /// The same with nearly all of it at once.
+    LargeBody,
+    /// The same in the smallest of chunks.
+    SmallChunks,
+    /// Asks for more and more, and reads no answer.
+    SlowReader,
+}
+
+/// How many of ten, and what they begin with and go on with.
+const KINDS: [(usize, Kind); 7] = [
+    (4, Kind::Silent),
+    (1, Kind::Idle),
+    (1, Kind::SlowHeader),
+    (1, Kind::SlowBody),
+    (1, Kind::LargeBody),
+    (1, Kind::SmallChunks),
+    (1, Kind::SlowReader),
+];
+/// Between two bytes of those who are slow.
+const SLOWNESS: Duration = Duration::from_millis(100);
+/// How many commands are typed beside them.
+const COMMANDS: usize = 30;
+
+impl Kind {
+    /// What is said first, and what again and again.
+    fn says(self) -> (Vec<u8>, &'static [u8]) {
+        let post = |more: &str| format!("POST /slack/commands HTTP/1.1\r\nhost: bot\r\n{more}").into_bytes();
+        match self {
+            Self::Silent => (Vec::new(), b""),
+            Self::Idle => (b"GET /healthz HTTP/1.1\r\nhost: bot\r\n\r\n".to_vec(), b""),
+            Self::SlowHeader => (post("x: "), b"y"),
+            Self::SlowBody => (post("content-length: 60000\r\n\r\n"), b"x"),
+            Self::LargeBody => ([post("content-length: 65535\r\n\r\n"), vec![b'x'; 65_000]].concat(), b"x"),
+            Self::SmallChunks => {
+                (post("transfer-encoding: chunked\r\n\r\n"), b"1\r\nx\r\n1\r\nx\r\n1\r\nx\r\n")
+            }
+            Self::SlowReader => (Vec::new(), b"GET /connected/x HTTP/1.1\r\nhost: bot\r\n\r\n"),
+        }
+    }
+
+    /// Whether the bot ends it within seconds, because it holds what others need.
+    fn is_ended(self) -> bool {
+        matches!(self, Self::SlowHeader | Self::SlowBody | Self::LargeBody | Self::SmallChunks)
+    }
+
+    /// Says its part until the bot has had enough.
+    async fn play(self, mut stream: TcpStream) -> TcpStream {
+        let (first, again) = self.says();
+        let _ = stream.write_all(&first).await;
+        if again.is_empty() || !self.is_ended() {
+            for _ in 0..20 {
+                // One that nobody reads takes no more at some time.
+                let _ = stream.try_write(again);
+                tokio::time::sleep(SLOWNESS).await;
+            }
+            return stream;
+        }
+        let mut answer = [0; 512];
+        loop {
+            tokio::select! {
+                read = stream.read(&mut answer) => if !matches!(read, Ok(1..)) { return stream },
+                () = tokio::time::sleep(SLOWNESS) => if stream.try_write(again).is_err() { return stream },
+            }
+        }
+    }
+}
+
+/// As many as were asked for, or as there are descriptors for in this process, beside its other tests.
+fn size(usual: usize) -> usize {
+    let asked = number("CONNECT_CARD_CROWD", usual);
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
+    let limit: usize = line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(1024);
+    let size = asked.min(limit.saturating_sub(500).max(limit / 4));
+    if size < asked {
+        say(&format!(
+            "  {size} connections in the place of {asked}: this process may have {limit} descriptors"
+        ));
+    }
+    size
+}
+
+async fn good_commands_beside(kinds: &[(usize, Kind)], size: usize) {
+    let bot = Target::start().await;
+    let mut crowd = JoinSet::new();
+    let whole: usize = kinds.iter().map(|(share, _)| share).sum();
+    let (mut open, mut typed) = (Vec::new(), Typed::default());
+    for at in 0..size {
+        let mut place = at % whole;
+        let kind = kinds.iter().find(|(share, _)| {
+            let is_it = place < *share;
+            place = place.saturating_sub(*share);
+            is_it
+        });
+        let kind = kind.unwrap().1;
+        let stream = TcpStream::connect(bot.address()).await.unwrap();
+        if matches!(kind, Kind::Silent) {
+            // They need no task to do nothing.
+            open.push(stream);
+        } else {
+            crowd.spawn(kind.play(stream));
+        }
+        // While the crowd comes, people type.
+        if at % (size / (COMMANDS / 2)).max(1) == 0 {
+            bot.types(&format!("among_{at}"), &mut typed).await;
+        }
+    }
+    for at in 0..COMMANDS / 2 {
+        bot.types(&format!("after_{at}"), &mut typed).await;
+    }
+    // All who hold what others need are ended; the others may stay.
+    while let Some(stream) = crowd.join_next().await {
+        open.push(stream.unwrap());
+    }
+    say(&format!("  {size} connections; {typed}"));
+    bot.judge(&typed).await;
+}
+
+#[tokio::test]
+async fn a_crowd_of_all_kinds_keeps_nobody_out_and_costs_no_memory() {
+    good_commands_beside(&KINDS, size(1_500)).await;
+}
+
+#[tokio::test]
+async fn a_crowd_that_says_nothing_keeps_nobody_out() {
+    good_commands_beside(&[(1, Kind::Silent)], size(3_000)).await;
+}
+
+#[tokio::test]
+async fn where_there_are_few_descriptors_strangers_do_not_get_them_all() {
+    let mut bot = Target::start().await;
+    // A test can't lower its own limit; the shell can.
+    let (name, few) = ("ulimited", 400);
+    let script = bot.program.folder().join(name);
+    let program = env!("CARGO_BIN_EXE_connect-card");
+    std::fs::write(&script, format!("ulimit -n {few}\nexec '{program}' serve\n")).unwrap();
+    bot.process.terminate().await;
+    bot.process.wait().await;
+    bot.process = bot.program.spawn_by("/bin/sh", &[script.to_str().unwrap()]);
+    bot.process.until_it_answers().await;
+    let mut open = Vec::new();
+    for _ in 0..few * 2 {
+        open.push(TcpStream::connect(bot.address()).await.unwrap());
+    }
+    let mut typed = Typed::default();
+    for at in 0..10 {
+        bot.types(&format!("one_of_few_{at}"), &mut typed).await;
+    }
+    assert!(!bot.process.log().contains("could not accept"), "{}", bot.process.log());
+    bot.judge(&typed).await;
+}
+
+#[tokio::test]
+async fn a_body_byte_by_byte_costs_what_it_is_long() {
+    let bot = Target::start().await;
+    let before = super::most_memory_kb(bot.process.id());
+    let mut drips = JoinSet::new();
+    for _ in 0..4 {
+        let address = bot.address();
+        drips.spawn(async move {
+            let mut stream = TcpStream::connect(address).await.unwrap();
+            stream.set_nodelay(true).unwrap();
+            let head = b"POST /slack/commands HTTP/1.1\r\nhost: bot\r\ncontent-length: 60000\r\n\r\n";
+            stream.write_all(head).await.unwrap();
+            // Until it is answered that this takes too long.
+            while stream.try_read(&mut [0; 64]).is_err() && stream.write_all(b"x").await.is_ok() {}
+        });
+    }
+    while let Some(drip) = drips.join_next().await {
+        drip.unwrap();
+    }
+    if let (Some(before), Some(after)) = (before, super::most_memory_kb(bot.process.id())) {
+        // Each byte that came alone cost 8 KiB once: ten thousand of them 80 MB.
+        assert!(after < before + 16_000, "from {before} to {after} kB");
+    }
+    bot.judge(&Typed::default()).await;
+}
