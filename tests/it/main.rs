@@ -19,6 +19,7 @@ mod channels;
 mod chaos;
 mod check;
 mod cli;
+mod clocks;
 mod company;
 mod connect;
 mod crash_points;
