@@ -8,12 +8,18 @@ use connect_card::reply::home::EXPORT;
 use serde_json::json;
 use stand_ins::fault::{Fault, Faults};
 use stand_ins::fivetran::{API_KEY, API_SECRET};
-use stand_ins::slack::{Ack, BOT_TOKEN, SIGNING_SECRET, SlackStandIn, Used};
+use stand_ins::slack::{APP_TOKEN, Ack, BOT_TOKEN, SIGNING_SECRET, SlackStandIn, Used};
 
 use crate::harness::{
     CHANNEL, Outside, PRIVATE, Process, Program, USER, accepted, client, free_port, link_of, post,
     signed_headers, token_of, until,
 };
+
+/// A key beside the first one.
+const SECOND: (&str, &str) = ("canary-of-the-second-key", "canary-of-the-second-secret");
+/// A proxy's password, and a database's.
+const PROXYS: &str = "canary-of-the-proxy";
+const DATABASES: &str = "canary-of-the-database";
 
 /// A secret by the name under which a failure tells it.
 type Canary = (&'static str, String);
@@ -36,8 +42,14 @@ async fn look_for_secrets(token: &str) {
         .with("SLACK_BOT_TOKEN", token)
         .with("RUST_LOG", "trace,hyper=trace,reqwest=trace,sqlx=trace")
         .with("LOG_FORMAT", "json")
+        .with("SLACK_APP_TOKEN", APP_TOKEN)
+        .with("FIVETRAN_API_KEY_2", SECOND.0)
+        .with("FIVETRAN_API_SECRET_2", SECOND.1)
+        .with("HTTPS_PROXY", &format!("http://somebody:{PROXYS}@127.0.0.1:9"))
         .with("METRICS_ADDR", &metrics);
+    outside.fivetran.add_user_key(SECOND.0, SECOND.1, true);
     let bot = program.start().await;
+    slack.wait_for_sockets(|count| count == 2).await;
     let mut canaries = standing();
     canaries.extend(everything(&bot, &outside).await);
     if !token.is_empty() {
@@ -51,6 +63,13 @@ async fn look_for_secrets(token: &str) {
     canaries.extend(secrets_of(&bot.send(slack, "google_ads left_open").await.response_url));
     until("a failed post", async || (slack.calls_to(route) > before).then_some(())).await;
     assert_absent(&canaries, &files(&program), "the database while it runs");
+    let told = bot.send(slack, "doctor").await.text();
+    assert_absent(&canaries, told.as_bytes(), "the doctor's answer");
+    let ready = client().get(format!("{}/readyz", bot.url())).send().await.unwrap().text().await.unwrap();
+    assert_absent(&canaries, ready.as_bytes(), "what a balancer reads");
+    let checked = program.run(&["check"]).await;
+    assert!(checked.stdout.contains("clock:"), "{}", checked.stdout);
+    assert_absent(&canaries, (checked.stdout + &checked.stderr).as_bytes(), "what the check says");
     // The last that Fivetran is asked for: it wants to be left alone for longer than the test lasts.
     let limit = Fault::Throttled { retry_after: Some("9999".to_owned()) };
     outside.fivetran.faults(|faults| faults.fail_next("create_connection", limit, 1));
@@ -75,13 +94,38 @@ async fn look_for_secrets(token: &str) {
         let ours = target.starts_with("connect_card");
         assert!(ours || !matches!(level, "DEBUG" | "TRACE"), "{target} knows headers and paths: {level}");
     }
-    for never in ["eyJ", "auth=", "connect-card/setup", "/commands/T0", "sandbox-verification-token"] {
+    // What the harness looks for in every log, and what Slack has beside that.
+    for never in
+        ["eyJ", "auth=", "connect-card/setup", "/commands/T0", "ticket=", "sandbox-verification-token"]
+    {
         assert!(!printed.contains(never), "the log has {never}");
     }
     assert_absent(&canaries, page.text().await.unwrap().as_bytes(), "the metrics");
     let files = files(&program);
     assert!(files.windows(9).any(|bytes| bytes == b"left_open"), "the database was read");
     assert_absent(&canaries, &files, "the database");
+}
+
+#[tokio::test]
+async fn a_database_that_lets_nobody_in_is_told_of_without_its_password() {
+    let outside = Outside::start().await;
+    for rest in [
+        "127.0.0.1:1/db",
+        "127.0.0.1:1,127.0.0.1:1/db",
+        "host.invalid/db?sslmode=require",
+        "[::1/db",
+        "a,/db",
+    ] {
+        let url = format!("postgres://somebody:{DATABASES}@{rest}");
+        let program = Program::against(&outside).with("DATABASE_URL", &url).with("RUST_LOG", "trace");
+        for task in ["serve", "check"] {
+            let said = program.run(&[task]).await;
+            assert_ne!(said.code, 0, "{rest}: {task}");
+            let said = said.stdout + &said.stderr;
+            assert!(said.contains("DATABASE_URL") || said.contains("database"), "{rest}: {said}");
+            assert!(!said.contains(DATABASES), "{rest}: {task} says {said}");
+        }
+    }
 }
 
 #[cfg(target_os = "linux")]
@@ -125,6 +169,10 @@ fn standing() -> Vec<Canary> {
         ("the bot token", BOT_TOKEN.to_owned()),
         ("the API key", API_KEY.to_owned()),
         ("the API secret", API_SECRET.to_owned()),
+        ("the app token", APP_TOKEN.to_owned()),
+        ("the second API key", SECOND.0.to_owned()),
+        ("the second API secret", SECOND.1.to_owned()),
+        ("the proxy's password", PROXYS.to_owned()),
         ("the basic credentials", base64::engine::general_purpose::STANDARD.encode(basic)),
     ]
 }
@@ -201,7 +249,8 @@ async fn everything(bot: &Process, outside: &Outside) -> Vec<Canary> {
     until_all_ended(outside, &acks).await;
     slack.faults(Faults::heal);
     forge(bot, slack).await;
-    acks.iter().filter_map(|ack| secrets_of(&ack.response_url)).collect()
+    let triggers = acks.iter().map(|ack| ("a trigger_id", ack.trigger_id.clone()));
+    acks.iter().filter_map(|ack| secrets_of(&ack.response_url)).chain(triggers).collect()
 }
 
 async fn until_all_ended(outside: &Outside, acks: &[Ack]) {
