@@ -102,7 +102,7 @@ struct Inner {
     paused: Mutex<Paused>,
     quirks: Mutex<Vec<(&'static Quirk, Lasts)>>,
     tape: OnceLock<Tape>,
-    signing_secret: String,
+    signing_secret: Mutex<String>,
     sockets: Mutex<Sockets>,
 }
 
@@ -183,7 +183,7 @@ impl SlackStandIn {
             paused: Mutex::default(),
             quirks: Mutex::default(),
             tape: OnceLock::new(),
-            signing_secret: signing_secret.to_owned(),
+            signing_secret: Mutex::new(signing_secret.to_owned()),
             sockets: Mutex::new(Sockets::new(links.addr.to_string(), APP_TOKEN)),
         });
         let served = Arc::clone(&inner);
@@ -476,7 +476,7 @@ async fn handle(inner: Arc<Inner>, request: Request) -> Outcome {
             "upload" => state.files.upload(&request),
             "apps.connections.open" => {
                 let asked = arguments.clone().unwrap_or_default();
-                lock(&inner.sockets).open(&request, &asked, &state.bot_token, now)
+                lock(&inner.sockets).open(&request, &asked, &state.bot_tokens, now)
             }
             method => web_api::answer(method, &request, &arguments, &mut state, now),
         };

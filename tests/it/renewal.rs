@@ -7,6 +7,7 @@ use stand_ins::fivetran::{API_KEY, API_SECRET};
 use stand_ins::slack::{APP_TOKEN, BOT_TOKEN, Delivery, SIGNING_SECRET, Which};
 
 use crate::harness::{CHANNEL, Outside, Process, Program, accepted, until};
+use crate::kills::{Breaks, People};
 
 /// A second key of the same account.
 const SECOND: (&str, &str) = ("second-key", "second-secret");
@@ -330,4 +331,98 @@ async fn a_way_to_the_bot_neither_begins_nor_ends_before_a_restart() {
     until("the link", async || (outside.slack.messages().len() == 1).then_some(())).await;
     assert_eq!(outside.slack.sockets_opened(), 0);
     process.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn every_secret_is_replaced_while_people_type_and_each_gets_their_link() {
+    let outside = Outside::start().await;
+    let (bot, app) = ("xoxb-another-of-the-same-bot", "xapp-1-A0SANDBOX-2-the-new-one");
+    let program = ["SLACK_SIGNING_SECRET", "SLACK_BOT_TOKEN", "FIVETRAN_API_KEY", "FIVETRAN_API_SECRET"]
+        .into_iter()
+        .fold(Program::against(&outside), Program::without);
+    let dotenv = program.folder().join(".env");
+    let set = |signing: &str, bot: &str, app: &str, keys: &str| {
+        let slack = format!("SLACK_SIGNING_SECRET={signing}\nSLACK_BOT_TOKEN={bot}\nSLACK_APP_TOKEN={app}\n");
+        write(&dotenv, &(slack + keys));
+    };
+    let (first, both) = (key((API_KEY, API_SECRET)), key((API_KEY, API_SECRET)) + &second_key(SECOND));
+    set(SIGNING_SECRET, BOT_TOKEN, APP_TOKEN, &first);
+    let process = program.start().await;
+    let mut people = People::start(3, &outside, std::slice::from_ref(&program));
+    people.until_one_is_acknowledged().await;
+
+    // Each as docs/operations.md has it: both are taken for a while, and then the old one is revoked.
+    set(&format!("{WRONG},{SIGNING_SECRET}"), BOT_TOKEN, APP_TOKEN, &first);
+    process.hang_up().await;
+    until_logged(&process, "SLACK_SIGNING_SECRET was replaced", 1).await;
+    outside.slack.set_signing_secret(WRONG);
+    people.until_one_is_acknowledged().await;
+
+    outside.slack.set_bot_tokens(&[BOT_TOKEN, bot]);
+    set(&format!("{WRONG},{SIGNING_SECRET}"), bot, APP_TOKEN, &first);
+    process.hang_up().await;
+    until_logged(&process, "SLACK_BOT_TOKEN was replaced", 1).await;
+    outside.slack.set_bot_tokens(&[bot]);
+    people.until_one_is_acknowledged().await;
+
+    outside.slack.set_app_tokens(&[APP_TOKEN, app]);
+    set(&format!("{WRONG},{SIGNING_SECRET}"), bot, app, &first);
+    process.hang_up().await;
+    until_logged(&process, "SLACK_APP_TOKEN was replaced", 1).await;
+    outside.slack.set_app_tokens(&[app]);
+    outside.slack.reset_sockets(Which::All);
+    outside.slack.wait_for_sockets(|count| count == 2).await;
+    people.until_one_is_acknowledged().await;
+
+    outside.fivetran.add_user_key(SECOND.0, SECOND.1, true);
+    set(&format!("{WRONG},{SIGNING_SECRET}"), bot, app, &both);
+    process.hang_up().await;
+    until_logged(&process, "the Fivetran key was replaced", 1).await;
+    outside.fivetran.revoke_key(API_KEY, API_SECRET);
+    people.until_one_is_acknowledged().await;
+
+    set(WRONG, bot, app, &key(SECOND));
+    process.hang_up().await;
+    until_logged(&process, "the Fivetran key was replaced", 2).await;
+    until_logged(&process, "SLACK_SIGNING_SECRET was replaced", 2).await;
+    people.until_one_is_acknowledged().await;
+    people.stop().await;
+    people.judge("a rotation of everything", &outside, &Breaks::default()).await;
+    let others: Vec<_> =
+        outside.messages_by_reference().into_iter().filter(|(_, messages)| *messages != (1, 0)).collect();
+    assert!(others.is_empty(), "one link each: {others:?}");
+    let log = process.stop().await;
+    for secret in [bot, app, WRONG, SECOND.1] {
+        assert!(!log.contains(secret), "{secret}: {log}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_sealed_under_the_secret_before_is_opened_after_a_restart_with_both() {
+    for by in [Delivery::Http, Delivery::Sockets] {
+        let outside = Outside::start().await;
+        outside.slack.deliver_by(by);
+        let program = Program::against(&outside).without("SLACK_BOT_TOKEN").without("PUBLIC_URL");
+        let (program, name, both) = match by {
+            Delivery::Http => (program, "SLACK_SIGNING_SECRET", format!("{WRONG},{SIGNING_SECRET}")),
+            Delivery::Sockets => {
+                let program = program.without("SLACK_SIGNING_SECRET").with("SLACK_APP_TOKEN", APP_TOKEN);
+                (program, "SLACK_APP_TOKEN", format!("xapp-1-A0SANDBOX-2-the-new-one,{APP_TOKEN}"))
+            }
+        };
+        let program = if by == Delivery::Http { program.on_another_port() } else { program };
+        outside.slack.faults(|faults| faults.fail_always("response_url", Fault::Status(503)));
+        let process = program.start().await;
+        if by == Delivery::Sockets {
+            outside.slack.wait_for_sockets(|count| count == 2).await;
+        }
+        process.send(&outside.slack, "google_ads acme").await;
+        let tried = async || (outside.slack.calls_to("response_url") > 0).then_some(());
+        until("a post that fails", tried).await;
+        process.kill().await;
+        outside.slack.faults(|faults| faults.heal());
+        let process = program.with(name, &both).start().await;
+        until("the link", async || (outside.slack.messages().len() == 1).then_some(())).await;
+        process.stop().await;
+    }
 }

@@ -21,6 +21,7 @@ use super::{
     acks,
 };
 use crate::encoding::hex;
+use crate::lock;
 use crate::tape::{self, Beginning, Party};
 
 const COMMANDS: &str = "/slack/commands";
@@ -137,16 +138,30 @@ fn failure(error: reqwest::Error) -> io::Error {
 }
 
 impl SlackStandIn {
+    fn signing_secret(&self) -> String {
+        lock(&self.0.signing_secret).clone()
+    }
+
+    /// Signs with another secret from now on, as after *Regenerate* in the app's settings.
+    pub fn set_signing_secret(&self, secret: &str) {
+        secret.clone_into(&mut lock(&self.0.signing_secret));
+    }
+
+    /// The bot tokens that are taken, in the place of those before.
+    pub fn set_bot_tokens(&self, tokens: &[&str]) {
+        lock(&self.0.state).bot_tokens = tokens.iter().map(|&token| token.to_owned()).collect();
+    }
+
     /// The value of `X-Slack-Signature` for a body sent at `timestamp`.
     #[must_use]
     pub fn sign(&self, timestamp: u64, body: &[u8]) -> String {
-        sign_with(&self.0.signing_secret, timestamp, body)
+        sign_with(&self.signing_secret(), timestamp, body)
     }
 
     /// The headers which Slack sends with a body now, for tests that tamper with them.
     #[must_use]
     pub fn signed_request(&self, body: &[u8]) -> Vec<(String, String)> {
-        headers_with(&self.0.signing_secret, self.0.clock.now(), body)
+        headers_with(&self.signing_secret(), self.0.clock.now(), body)
     }
 
     /// The form of a typed command, such as `/connect-card adwords customer_schema`.
@@ -367,7 +382,7 @@ impl SlackStandIn {
         let ack = match by {
             Delivery::Http => {
                 let url = format!("{}{path}", bot_url.trim_end_matches('/'));
-                let headers = headers_with(&self.0.signing_secret, at, request.body.as_bytes());
+                let headers = headers_with(&self.signing_secret(), at, request.body.as_bytes());
                 post(&self.0.client, &url, &headers, request.body.into_bytes()).await?
             }
             Delivery::Sockets => {

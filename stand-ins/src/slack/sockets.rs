@@ -170,7 +170,13 @@ impl Sockets {
 
     /// `apps.connections.open`: an address for one socket.
     /// <https://docs.slack.dev/reference/methods/apps.connections.open>
-    pub(super) fn open(&mut self, request: &Request, arguments: &Value, bot: &str, now: Timestamp) -> Answer {
+    pub(super) fn open(
+        &mut self,
+        request: &Request,
+        arguments: &Value,
+        bots: &[String],
+        now: Timestamp,
+    ) -> Answer {
         let no = |error: &str| Answer::json(200, &json!({ "ok": false, "error": error }));
         if request.method != hyper::Method::POST {
             return no("insecure_request");
@@ -179,7 +185,7 @@ impl Sockets {
         let Some(token) = request.header("authorization").strip_prefix("Bearer ") else {
             return no(if arguments["token"].is_null() { "not_authed" } else { "invalid_auth" });
         };
-        if token == bot {
+        if bots.iter().any(|known| known == token) {
             return no("not_allowed_token_type");
         }
         if !self.tokens.iter().any(|known| known == token) {

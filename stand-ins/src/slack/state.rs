@@ -131,8 +131,8 @@ pub(crate) struct State {
     /// The stand-in's own address.
     pub(crate) base: String,
     pub(crate) scopes: Vec<String>,
-    /// The one token that is known.
-    pub(crate) bot_token: String,
+    /// The tokens that are known.
+    pub(crate) bot_tokens: Vec<String>,
     /// The app that the bot token is of.
     pub(crate) bot_app: String,
     hooks: HashMap<String, Hook>,
@@ -153,7 +153,7 @@ impl State {
             files: Files::default(),
             base: base.to_owned(),
             scopes: scopes.iter().map(|&scope| scope.to_owned()).collect(),
-            bot_token: bot_token.to_owned(),
+            bot_tokens: vec![bot_token.to_owned()],
             bot_app: super::APP_ID.to_owned(),
             hooks: HashMap::new(),
             triggers: HashMap::new(),

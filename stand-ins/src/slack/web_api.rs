@@ -38,7 +38,7 @@ pub(crate) fn answer(
     let scopes = state.scopes.join(",");
     let mut known = false;
     let result = arguments.as_ref().map_err(|&error| error.into()).and_then(|arguments| {
-        authorize(request, arguments, &state.bot_token)?;
+        authorize(request, arguments, &state.bot_tokens)?;
         known = true;
         call(method, arguments, state, now)
     });
@@ -76,11 +76,11 @@ pub(crate) fn refusal_body(status: u16) -> Value {
 }
 
 /// A token comes in the header, "or alternatively, as a POST parameter": docs.slack.dev, any method.
-fn authorize(request: &Request, arguments: &Value, known: &str) -> Result<(), Failure> {
+fn authorize(request: &Request, arguments: &Value, known: &[String]) -> Result<(), Failure> {
     let bearer = request.header("authorization").strip_prefix("Bearer ");
     match bearer.or_else(|| arguments["token"].as_str()) {
         None => Err("not_authed".into()),
-        Some(token) if token == known => Ok(()),
+        Some(token) if known.iter().any(|known| known == token) => Ok(()),
         Some(_) => Err("invalid_auth".into()),
     }
 }
