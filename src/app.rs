@@ -172,12 +172,12 @@ impl App {
         let (accepted, fresh) = mpsc::unbounded_channel();
         // What the release before has kept is watched, and guarded, like everything else.
         let taken = parts.store.take_links_over(parts.clock.now()).await;
-        match taken.map_err(OpenError::Unreachable)? {
+        match taken.map_err(OpenError::Unready)? {
             0 => {}
             links => tracing::info!(links, "took over the links of the release before"),
         }
         if config.digest.is_none() {
-            parts.store.unplan_digests().await.map_err(OpenError::Unreachable)?;
+            parts.store.unplan_digests().await.map_err(OpenError::Unready)?;
         }
         let digests = config.digest.and_then(|plan| parts.digests(plan, config.slack.audit_channel.clone()));
         let telling = config.slack.audit_channel.and_then(|channel| parts.tell(channel));

@@ -62,6 +62,11 @@ pub enum OpenError {
         "the database cannot be reached ({0}): check DATABASE_URL, and that the server is running and lets this user in"
     )]
     Unreachable(StoreError),
+    /// What the release before has left cannot be taken over.
+    #[error(
+        "what is in the database could not be brought up to date ({0}): check that it takes writes and that its disk has room, and start again"
+    )]
+    Unready(StoreError),
     /// The server, or each of them, takes no writes.
     #[error(
         "the database takes no writes: DATABASE_URL must name a server, or several of which one is, that is no standby and not read-only"

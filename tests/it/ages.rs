@@ -345,3 +345,22 @@ async fn a_rolling_update_under_load_loses_no_command_and_does_none_twice() {
     people.judge("a rolling update", &outside, &Breaks::default()).await;
     join_all(old.into_iter().map(Process::stop)).await;
 }
+
+#[tokio::test]
+async fn what_cannot_be_taken_over_is_told_as_that_and_stays() {
+    let outside = Outside::start().await;
+    let aged = Aged::at(Engine::Sqlite, CONNECTIONS).await;
+    Rows::fill(&aged, CONNECTIONS, &outside, "kept").await;
+    // As on a disk that is full by then.
+    let refuse = "BEFORE INSERT ON connection BEGIN SELECT RAISE(FAIL, 'no room'); END";
+    aged.run(format!("CREATE TRIGGER no_room {refuse}")).await;
+    let program = program_on(&aged, &outside);
+    let ended = program.run(&["serve"]).await;
+    assert_eq!(ended.code, 1);
+    assert!(ended.stderr.contains("could not be brought up to date"), "{}", ended.stderr);
+    assert!(!ended.stderr.contains("lets this user in"), "{}", ended.stderr);
+    aged.run("DROP TRIGGER no_room".to_owned()).await;
+    program.start().await.stop().await;
+    let left: Vec<(String, String)> = aged.ask("SELECT id, state FROM link WHERE taken <> fence").await;
+    assert!(left.is_empty(), "{left:?}");
+}
