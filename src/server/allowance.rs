@@ -51,6 +51,8 @@ pub struct Allowance {
 struct Spent {
     workspace: Purse,
     people: HashMap<String, Purse>,
+    /// Whether too much was open when a command last came.
+    is_full: bool,
     /// How many people there may be before some are forgotten.
     most: usize,
 }
@@ -82,7 +84,12 @@ impl Allowance {
     /// All of it. `metrics` know how much is open.
     #[must_use]
     pub fn new(limits: Limits, metrics: Metrics) -> Self {
-        let spent = Spent { workspace: Purse::full(limits.workspace), people: HashMap::new(), most: PEOPLE };
+        let spent = Spent {
+            workspace: Purse::full(limits.workspace),
+            people: HashMap::new(),
+            is_full: false,
+            most: PEOPLE,
+        };
         Self { limits, metrics, spent: Arc::new(Mutex::new(spent)) }
     }
 
@@ -117,11 +124,12 @@ impl Allowance {
     pub(super) fn act(&self, user_id: &str, now: Timestamp) -> Result<(), TooMuch> {
         self.look(user_id, now)?;
         let open = self.metrics.in_hand.get() + self.metrics.at_rest.get();
-        if open >= crash::open_commands().unwrap_or(OPEN) {
+        let is_full = open >= crash::open_commands().unwrap_or(OPEN);
+        let was_full = std::mem::replace(&mut self.spent().is_full, is_full);
+        if is_full && !was_full {
             tracing::warn!(open, "too many commands are open; no other is accepted");
-            return Err(TooMuch::Waiting);
         }
-        Ok(())
+        if is_full { Err(TooMuch::Waiting) } else { Ok(()) }
     }
 
     fn spent(&self) -> MutexGuard<'_, Spent> {
