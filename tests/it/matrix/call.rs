@@ -16,6 +16,8 @@ pub(super) enum Sort {
     Creates,
     /// It only asks, and can be asked again.
     Asks,
+    /// It asks what can be guessed.
+    Wonders,
     /// It changes what is there, and what came of it is told in a sentence.
     Acts,
     /// It brings the link, and there is another way.
@@ -63,7 +65,7 @@ pub(super) const CALLS: &[Call] = &[
     of_fivetran("create", "create_connection", Sort::Creates),
     of_fivetran("look", "list_connections", Sort::Asks),
     of_fivetran("card", "connect_card", Sort::Asks),
-    of_fivetran("config keys", "connector_type", Sort::Asks),
+    of_fivetran("config keys", "connector_type", Sort::Wonders),
     of_fivetran("cancel: see", "get_connection", Sort::Acts),
     of_fivetran("cancel: delete", "delete_connection", Sort::Acts),
     of_slack("link by chat.postMessage", "chat.postMessage", Sort::Links),

@@ -130,7 +130,7 @@ pub(super) const OF_FIVETRAN: &[Kind] = &[
     }),
     kind("an id that leads elsewhere", Odd, || {
         Fault::Instead(
-            r#"{"code":"Success","data":{"id":"../groups/x?","service":"google_ads","schema":"acme","connect_card":{"uri":"https://evil.example/"}}}"#,
+            r#"{"code":"Success","data":{"id":"../groups/x?","service":"google_ads","schema":"acme","connect_card":{"uri":"javascript:evil()"}}}"#,
         )
     }),
     kind("JSON that nests too deep", Odd, deep),

@@ -52,6 +52,11 @@ pub(super) fn ends(sort: Sort, nature: Nature, lasts: Lasts) -> &'static [End] {
             Odd | PausesLong | Foreign if passes => &[Link, Told],
             Fails | Spoils | Odd | Pauses | PausesLong | Foreign => &[Told],
         },
+        Sort::Wonders => match nature {
+            Harmless => &[Link],
+            Fails | Spoils | Pauses if passes => &[Link],
+            _ => &[Link, Told],
+        },
         Sort::Acts => &[Told],
         Sort::Links => match nature {
             // It may be there: it is looked for by nobody, and the doubt is told.
@@ -100,6 +105,12 @@ pub(super) fn words(sort: Sort, nature: Nature) -> &'static [&'static str] {
     ];
     const ELSEWHERE: &[&str] = &["redirects me", "isn't Fivetran", "wants a name and a password"];
     const DOUBT: &[&str] = &["Slack never confirmed"];
+    const NO_LINK: &[&str] = &[
+        "Slack never confirmed",
+        "Slack rejected the message",
+        "Slack doesn't take my messages",
+        "this channel is archived",
+    ];
     const ANY: &[&str] = &[""];
     match (sort, nature) {
         (Sort::Creates | Sort::Asks, Refuses) => SAID,
@@ -107,6 +118,7 @@ pub(super) fn words(sort: Sort, nature: Nature) -> &'static [&'static str] {
         (Sort::Creates | Sort::Asks, Pauses | PausesLong) => &["rate limit", "gave no clear answer in time"],
         (Sort::Creates | Sort::Asks, Odd) => ODD,
         (Sort::Creates | Sort::Asks, Foreign) => ELSEWHERE,
+        (Sort::LinksAlone, Refuses | Foreign) => NO_LINK,
         (Sort::Links | Sort::LinksAlone, _) => DOUBT,
         (Sort::Tells | Sort::TellsAlone, _) => &["Fivetran refused the request"],
         _ => ANY,
