@@ -1,5 +1,6 @@
 //! The rules of a link, each as a table of all its moments and states.
 
+mod asked;
 mod clock;
 mod looks;
 

@@ -211,4 +211,71 @@ mod tests {
         let stored: Trouble = serde_json::from_str(r#"{"cause":"of_tomorrow","tasks":[],"new":1}"#).unwrap();
         assert_eq!((stored.cause, stored.asks_customer()), (Cause::Unknown, false));
     }
+
+    fn failed_login() -> SetupTest {
+        SetupTest {
+            title: "Validate Login".to_owned(),
+            status: "FAILED".to_owned(),
+            message: "Invalid login credentials.".to_owned(),
+            details: String::new(),
+        }
+    }
+
+    #[test]
+    fn what_a_task_says_already_is_not_said_again_by_a_test() {
+        for (code, said) in
+            [("reconnect", vec!["reconnect"]), ("sync_warning", vec!["sync_warning", ""]), ("", vec!["", ""])]
+        {
+            let task = Task { code: code.to_owned(), ..Task::default() };
+            let status = Status { setup_state: SetupState::Broken, tasks: vec![task], ..Status::default() };
+            let trouble = Trouble::of(&status, Some(&[failed_login()]));
+            assert_eq!(
+                trouble.tasks.iter().map(|task| task.code.as_str()).collect::<Vec<_>>(),
+                said,
+                "{code}"
+            );
+        }
+    }
+
+    #[test]
+    fn access_is_doubted_only_where_it_is_spoken_of_and_not_known() {
+        for (code, details, may_be) in [
+            ("of_tomorrow", "The login may have failed.", true),
+            ("of_tomorrow", "The table is too large.", false),
+            ("reconnect", "The login may have failed.", false),
+        ] {
+            assert_eq!(trouble(code, details).may_be_access(), may_be, "{code} {details}");
+        }
+    }
+
+    #[test]
+    fn other_words_are_news_however_many_there_are() {
+        let first = trouble("sync_warning", "Sync failed");
+        assert!(trouble("sync_warning", "Sync stopped").differs_from(&first));
+        assert!(
+            !trouble("sync_warning", "Sync 7 failed").differs_from(&trouble("sync_warning", "Sync 8 failed"))
+        );
+    }
+
+    #[test]
+    fn only_an_answer_without_tests_is_measured_by_one_that_had_them() {
+        let of = |code: &str, tests: Option<&[SetupTest]>| {
+            let task = Task { code: code.to_owned(), ..Task::default() };
+            let status = Status { setup_state: SetupState::Broken, tasks: vec![task], ..Status::default() };
+            Trouble::of(&status, tests)
+        };
+        let failed = [failed_login()];
+        let (known, untested) = (of("sync_warning", Some(&failed)), of("sync_warning", None));
+        for (seen, before, kept) in [
+            (of("sync_warning", None), &known, true),
+            (of("sync_warning", Some(&[])), &known, false),
+            (of("reconnect", None), &known, false),
+            (of("other_warning", None), &known, false),
+            (of("sync_warning", None), &untested, true),
+        ] {
+            let after = seen.clone().or_as_tested(Some(before));
+            assert_eq!(&after == before, kept, "{seen:?} {before:?}");
+            assert!(kept || after == seen);
+        }
+    }
 }

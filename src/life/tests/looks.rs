@@ -5,7 +5,9 @@ use super::*;
 /// The moment of each look that follows, while nothing is seen by any.
 fn looks(mut connection: Connection) -> Vec<i64> {
     let mut looks = Vec::new();
-    while let Some(look_at) = connection.look_at {
+    while let Some(look_at) = connection.look_at
+        && looks.len() < 20
+    {
         looks.push(look_at.as_second());
         connection = next(&connection, Event::NotSeen, false, look_at).connection;
     }
@@ -121,4 +123,22 @@ fn an_absence_is_asked_about_again_though_a_look_was_not_answered() {
     let sooner = next(&landed(&missing(&posted(), 0, 10).connection, 20), Event::NotSeen, false, at(21));
     assert_eq!(sooner.connection.look_at, Some(at(22)));
     assert_eq!(next(&in_state(State::Connected), Event::NotSeen, false, at(190)).connection.look_at, None);
+}
+
+/// What was seen is kept in short, and what looks the same needs no second thought.
+#[test]
+fn what_differs_in_what_is_shown_looks_different_in_short() {
+    let seen = |setup_state, details: &str| {
+        let task = Task { code: OURS.to_owned(), message: "Label".to_owned(), details: details.to_owned() };
+        Seen::of(&Status { setup_state, tasks: vec![task], ..Status::default() }, None).digest()
+    };
+    use SetupState::{Broken, Connected, Incomplete, Unknown};
+    for (setup_state, in_short) in [(Incomplete, "incomplete"), (Connected, "connected")] {
+        assert_eq!(seen(setup_state, "one"), in_short, "what it says then is shown nowhere");
+    }
+    assert_eq!(Seen::Missing { others: 0 }.digest(), Seen::Missing { others: 7 }.digest());
+    assert!(seen(Broken, "one").starts_with("broken ") && seen(Unknown, "one").starts_with("unknown "));
+    let digests: std::collections::BTreeSet<_> = (0..2000).map(|n| seen(Broken, &n.to_string())).collect();
+    assert_eq!(digests.len(), 2000);
+    assert_eq!(seen(Broken, "one"), seen(Broken, "one"));
 }
