@@ -70,10 +70,9 @@ impl<C> Journal<C> {
     /// What a failure comes to with what is known besides: that a connection may have been made before it,
     /// or that the creation was refused, which a look that fails afterwards makes no less so.
     fn as_far_as_known(&self, problem: Problem) -> Problem {
-        let looks = self.progress.stage == Stage::Create && self.due == Due::Look;
         match &self.refused {
             _ if self.unsure_since().is_some() => Problem::Unsure { why: Box::new(problem) },
-            Some(refusal) if looks && !refusal.conflict => refusal.problem.clone(),
+            Some(refusal) if !refusal.conflict => refusal.problem.clone(),
             _ => problem,
         }
     }

@@ -193,3 +193,76 @@ fn how_many_commands_have_been_put_down_is_known() {
     resting.forget("a");
     assert_eq!(resting.count(), 1);
 }
+
+/// Clocks may tell different times; that a minute has passed, they agree on.
+#[test]
+fn what_is_found_was_there_before_if_it_is_older_than_the_command_by_more_than_a_minute() {
+    for (age, existed) in [(59, false), (60, false), (61, true)] {
+        let mut life = Life::new(WEB_API);
+        life.next(Outcome::Accepted);
+        let step = life.next(failed(Failure::Unclear));
+        assert_eq!(life.after_wait(&step).1, Step::Look);
+        life.now = start();
+        life.next(unfinished(Some(SignedDuration::from_secs(age))));
+        assert_eq!((life.connection(), life.existed()), (Some("there"), existed), "{age}");
+    }
+}
+
+#[test]
+fn a_look_that_was_begun_once_nothing_can_appear_any_more_is_believed() {
+    for (begun, ends) in [(GRACE - SignedDuration::from_millis(1), false), (GRACE, true)] {
+        let mut life = Life::new(WEB_API);
+        life.next(Outcome::Accepted);
+        life.next(failed(Failure::Unclear));
+        life.now = start() + begun;
+        assert_eq!(life.next(Outcome::Woken), Step::Look);
+        let step = life.next(failed(Failure::Final(Problem::KeyRejected)));
+        assert_eq!(step == Step::Tell, ends, "{begun:?}");
+    }
+}
+
+#[test]
+fn what_vanished_is_made_anew_without_a_rest_for_what_failed_before() {
+    let stage = Stage::Deliver { connection: "gone".to_owned(), existed: false };
+    let mut life = Life::at(WEB_API, Progress { tries: 5, ..Progress::of(stage) });
+    life.next(Outcome::TakenOver);
+    assert_eq!(life.next(Outcome::Vanished), Step::Create);
+    assert_eq!((life.journal.progress.tries, life.again), (0, false));
+}
+
+#[test]
+fn a_card_is_posted_for_its_own_connection_alone() {
+    for (found, step) in [("ours", Step::Post), ("another", Step::Mint)] {
+        let mut life =
+            Life::with(Terms { intent: Intent::Reauthorise, ..terms(WEB_API) }, Progress::default());
+        life.next(Outcome::Accepted);
+        let origin = None;
+        let finished = |id: &str| {
+            Outcome::Found(Found::Finished {
+                connection: id.to_owned(),
+                origin: origin.clone(),
+                broken: false,
+            })
+        };
+        assert_eq!(life.next(finished("ours")), Step::Mint);
+        assert_eq!(life.next(Outcome::Minted("card")), Step::Post);
+        let wait = life.next(post_failed(PostFailure::NotSent));
+        assert_eq!(life.after_wait(&wait).1, Step::Look);
+        assert_eq!(life.next(finished(found)), step, "{found}");
+    }
+}
+
+#[test]
+fn what_is_gone_after_a_cancellation_without_an_answer_was_cancelled_by_it() {
+    for (unheard, notice) in [(true, Notice::Cancelled), (false, Notice::Problem(Problem::Gone))] {
+        let stage = Stage::Cancel { connection: "there".to_owned() };
+        let mut life = Life::with(Terms { intent: Intent::Cancel, ..terms(WEB_API) }, Progress::of(stage));
+        life.next(Outcome::Accepted);
+        if unheard {
+            let step = life.next(failed(Failure::Unclear));
+            life.after_wait(&step);
+        }
+        assert_eq!(life.next(Outcome::Vanished), Step::Tell);
+        assert_eq!(life.journal.progress.stage.notice(), Some(&notice));
+    }
+}

@@ -143,3 +143,26 @@ fn a_step_may_wait_for_its_turn_until_nothing_is_made_any_more() {
     assert_eq!(life.journal.turn_limit(late), after(late, SignedDuration::from_mins(1)));
     assert_eq!(life.journal.turn_limit(life.journal.deadline()), life.journal.deadline());
 }
+
+/// The published values of SplitMix64 for the seed 0.
+#[test]
+fn close_numbers_are_spread_as_splitmix64_does() {
+    let golden = 0x9e37_79b9_7f4a_7c15_u64;
+    let spread = [1, 2, 3].map(|n| mix(golden.wrapping_mul(n)));
+    assert_eq!(spread, [0xe220_a839_7b1d_cdaf, 0x6e78_9e6a_a1b9_65f4, 0x06c4_5d18_8009_454f]);
+}
+
+#[test]
+fn no_commands_tries_wait_equally_long() {
+    for spread in [0, 7, u64::MAX] {
+        let pauses: std::collections::BTreeSet<_> = (10..20)
+            .map(|tries| {
+                let progress = Progress { tries, ..Progress::default() };
+                let mut life = Life::with(Terms { spread, ..terms(WEB_API) }, progress);
+                life.next(Outcome::Accepted);
+                life.journal.backoff()
+            })
+            .collect();
+        assert!(pauses.len() > 5, "{spread}: {pauses:?}");
+    }
+}

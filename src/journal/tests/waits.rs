@@ -189,3 +189,50 @@ fn a_command_that_is_kept_in_hand_stays_there_when_its_person_is_told() {
     }
     assert_eq!(noted, 1);
 }
+
+#[test]
+fn a_link_on_its_way_is_spoken_of_only_once_something_holds_it_up() {
+    let mut life = Life::posting(WEB_API);
+    assert_eq!(life.journal.note_due(), None, "it is there in a moment");
+    life.next(post_failed(PostFailure::NotSent));
+    assert!(life.journal.note_due().is_some());
+    let mut life = Life::new(WEB_API);
+    life.next(Outcome::Accepted);
+    assert_eq!(life.next(Outcome::Created { connection: "ours".to_owned(), card: None }), Step::Mint);
+    assert!(life.journal.note_due().is_some(), "a card is waited for at Fivetran");
+}
+
+#[test]
+fn nobody_is_told_of_a_wait_that_is_over_by_then() {
+    let (second, patience) = (SignedDuration::from_secs(1), SignedDuration::from_secs(2));
+    for (taken_over, due) in
+        [(CREATE_DEADLINE - patience - second, true), (CREATE_DEADLINE - patience, false)]
+    {
+        let mut life = Life::new(WEB_API);
+        life.now = start() + taken_over;
+        life.next(Outcome::TakenOver);
+        assert_eq!(life.journal.note_due().is_some(), due, "{taken_over:?}");
+    }
+}
+
+#[test]
+fn a_look_that_fails_while_a_creation_may_yet_appear_leaves_that_to_be_waited_for() {
+    let mut life = Life::new(WEB_API);
+    life.next(Outcome::Accepted);
+    let step = life.next(failed(Failure::Unclear));
+    assert_eq!(life.after_wait(&step).1, Step::Look);
+    assert!(matches!(life.next(failed(Failure::Final(Problem::KeyRejected))), Step::Wait(_)));
+    assert_eq!(life.journal.waits_for(), Some(WaitsFor::Certainty));
+}
+
+/// Only what has changed is written, but that a command rests, so that others may take it up, always.
+#[test]
+fn a_rest_is_always_on_disk_and_a_step_only_if_something_has_changed() {
+    let mut life = Life::new(WEB_API);
+    let recorded = |life: &mut Life, outcome| life.journal.next(outcome, life.now).record.map(|it| it.then);
+    assert_eq!(recorded(&mut life, Outcome::Accepted), None);
+    let until = start() + SignedDuration::from_secs(1);
+    assert_eq!(recorded(&mut life, Outcome::Postponed), Some(Then::WaitUntil(until)));
+    assert_eq!(recorded(&mut life, Outcome::Woken), None);
+    assert_eq!(recorded(&mut life, created()), Some(Then::GoOn));
+}
