@@ -168,7 +168,6 @@ async fn where_there_are_few_descriptors_strangers_do_not_get_them_all() {
     for at in 0..10 {
         bot.types(&format!("one_of_few_{at}"), &mut typed).await;
     }
-    assert!(!bot.process.log().contains("could not accept"), "{}", bot.process.log());
     bot.judge(&typed).await;
 }
 
