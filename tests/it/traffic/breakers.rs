@@ -137,7 +137,7 @@ fn oddities() -> Vec<u8> {
     ] {
         all.extend(text(odd));
     }
-    for _ in 0..10 {
+    for _ in 0..4 {
         all.extend(text(&wide.replace("slash_commands", "interactive")));
     }
     all.extend(frame(0x82, &[0xff; 1000]));
