@@ -35,6 +35,7 @@ use crate::work::Request;
 use bundle::Bundles;
 pub use error::{Doubt, UsageError};
 use places::{ChannelDefaults, Destinations};
+use several::list::COMMAS;
 use several::{Read, Several};
 use surface::Surface;
 
@@ -132,6 +133,13 @@ const ECHO_LIMIT: usize = 40;
 /// Longest line that is shown again to be pasted, in characters. What can be carried out is shorter,
 /// but for the words of a search.
 const LINE_LIMIT: usize = 250;
+/// Longest text that is read, in characters: as many services as one command takes, each with the longest
+/// name that a schema and its table can have, are 3,500.
+const TEXT_LIMIT: usize = 4000;
+/// Most words in it, and commas between them: in such a command there are half as many. To tell which of
+/// them belong together takes the time of their number's third power: milliseconds for so many, and minutes
+/// for what fits into a request.
+const WORDS_LIMIT: usize = 300;
 /// Words that people put before a schema or a destination. None of them is either.
 const LITTLE_WORDS: [&str; 11] = ["to", "into", "onto", "in", "on", "at", "for", "as", "with", "from", "by"];
 /// Those that people put before a destination, and the arrows they draw; Slack sends `>` as `&gt;`.
@@ -155,6 +163,9 @@ const NO_NAMES: [&str; 6] = ["schema", "none", "null", "nil", "new", "default"];
 /// # Errors
 /// [`UsageError`].
 pub fn parse(typed: &str, vocabulary: &Vocabulary<'_>) -> Result<Command, UsageError> {
+    if is_too_long(typed) {
+        return Err(UsageError::TooLong);
+    }
     let read = |line: &str| read(line, vocabulary);
     read(typed).map_err(|error| {
         let is_quoted = !typed::quoted(typed).is_empty();
@@ -293,6 +304,9 @@ fn named(words: &[&str], vocabulary: &Vocabulary<'_>) -> Result<Command, UsageEr
 /// service is, or may be, that this one does not know.
 #[must_use]
 pub fn hangs_on_the_catalogue(typed: &str, read: &Result<Command, UsageError>, catalog: &Catalog) -> bool {
+    if is_too_long(typed) {
+        return false;
+    }
     let text = typed::text(typed);
     match read {
         // No name has an underscore, so whatever is behind an id with one is no part of a name: but in
@@ -323,7 +337,13 @@ fn may_be_another(request: &Request, text: &str) -> bool {
 /// Whether a text asks for help and nothing else, which everybody may.
 #[must_use]
 pub fn asks_for_help(typed: &str, catalog: &Catalog) -> bool {
-    is_help(&typed::text(typed).split(' ').collect::<Vec<_>>(), catalog)
+    !is_too_long(typed) && is_help(&typed::text(typed).split(' ').collect::<Vec<_>>(), catalog)
+}
+
+/// Whether a text is longer than any command.
+fn is_too_long(typed: &str) -> bool {
+    let words = typed.split_whitespace().count() + typed.matches(COMMAS).count();
+    words > WORDS_LIMIT || typed.chars().nth(TEXT_LIMIT).is_some()
 }
 
 /// `help me` is one too, but there is a service called Help Scout.

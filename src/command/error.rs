@@ -12,6 +12,8 @@ use crate::fivetran::schema::{BadName, Misfit, Target};
 pub enum UsageError {
     /// Nothing, or one word that is no verb and no service.
     Incomplete,
+    /// More than any command has, so that it was not read.
+    TooLong,
     /// A verb that takes a schema, and none or more than one was typed.
     SchemaWanted {
         /// The verb.

@@ -59,6 +59,7 @@ fn label<'a>(error: &'a UsageError, line: &'a str) -> &'a str {
 pub fn usage_sentence(error: &UsageError, slash: Surface<'_>) -> String {
     match error {
         UsageError::Incomplete => format!("Type a service and a schema: {slash} {}", VERBS[0].usage),
+        UsageError::TooLong => several::too_long(slash),
         UsageError::SchemaWanted { verb, instead } => {
             let line = instead.as_deref().unwrap_or(verb.usage);
             format!("Type one schema: {slash} {line}")

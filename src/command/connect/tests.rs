@@ -7,7 +7,7 @@ use crate::command::bundle::NO_BUNDLES;
 use crate::command::naming::Schema;
 use crate::command::places::{ChannelDefaults, Destinations, NO_DEFAULTS};
 use crate::command::surface::Surface;
-use crate::command::{Command, LITTLE_WORDS, parse as parse_text};
+use crate::command::{Command, LITTLE_WORDS, asks_for_help, hangs_on_the_catalogue, parse as parse_text};
 use crate::fivetran::catalog::Obstacle;
 
 fn destinations() -> Destinations {
@@ -419,5 +419,26 @@ fn whatever_may_be_a_name_that_is_still_to_come_hangs_on_the_catalogue() {
             hangs,
             "{typed}: {read:?}"
         );
+    }
+}
+
+#[test]
+fn what_is_longer_than_any_command_is_refused_unread() {
+    let catalog = Catalog::built_in();
+    let parse = |typed: &str| read_in(&NO_DEFAULTS, &catalog, typed).err();
+    for (unit, times) in
+        [("a ", 301), (",", 301), ("*", 4001), ("é", 4001), ("to ", 30_000), ("*a* ", 15_000)]
+    {
+        let typed = unit.repeat(times);
+        assert_eq!(parse(&typed), Some(UsageError::TooLong), "{unit}");
+        assert!(!asks_for_help(&format!("help {typed}"), &catalog), "{unit}");
+        assert!(!hangs_on_the_catalogue(&typed, &Err(UsageError::TooLong), &catalog), "{unit}");
+    }
+    let id = "i".repeat(40);
+    let name = "n".repeat(63);
+    let longest = vec![format!("{id} {name}.{name}"); 20].join(", ");
+    assert_ne!(parse(&longest), Some(UsageError::TooLong));
+    for (unit, times) in [("a ", 300), (",", 299), ("*", 4000)] {
+        assert_ne!(parse(&unit.repeat(times)), Some(UsageError::TooLong), "{unit}");
     }
 }

@@ -3,6 +3,7 @@
 //! Owns their wording. How a list is read is [`crate::command::several`]'s.
 
 use super::{cut, name_faults, unfit};
+use crate::command::several::VERB;
 use crate::command::surface::Surface;
 use crate::fivetran::catalog::Service;
 use crate::fivetran::schema::{BadName, Why};
@@ -12,6 +13,14 @@ pub(super) fn too_many(count: usize) -> String {
     format!(
         "That's {count} services, and one message has room for {MOST_SOURCES}, so I didn't create anything. Type fewer \
          at a time."
+    )
+}
+
+pub(super) fn too_long(slash: Surface<'_>) -> String {
+    format!(
+        "That's too long for a command, so I didn't do anything. Type one service, or up to {MOST_SOURCES} with commas \
+         between them: {slash} {}",
+        VERB.usage
     )
 }
 

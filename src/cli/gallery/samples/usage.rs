@@ -63,6 +63,7 @@ pub(super) fn errors(
     let several = several::errors(long, &service)?;
     let alone = vec![
         ("incomplete", UsageError::Incomplete),
+        ("too-long", UsageError::TooLong),
         ("schema-wanted", UsageError::SchemaWanted { verb: renew::VERB, instead: None }),
         ("not-a-schema", not_a_schema("Customer-Schema", "Ümlaut ")?),
         ("not-a-schema-at-all", not_a_schema("日本", "日本 ")?),
