@@ -38,14 +38,15 @@ impl Mrkdwn {
         self
     }
 
-    /// Adds foreign text as code: escaped, and without the backticks that would end it.
+    /// Adds foreign text as code: escaped, and without the backticks and ends of lines that would end it.
     pub(super) fn code(self, text: &str) -> Self {
-        let text = text.replace('`', "'");
+        let text = text.replace('`', "'").replace('\n', " ");
         self.raw("`").text(&text).raw("`")
     }
 
+    /// Adds foreign text in bold: escaped, without what would end that, and without what would begin code.
     pub(super) fn bold(self, text: &str) -> Self {
-        let text = text.replace(['*', '\n'], " ");
+        let text = text.replace(['*', '\n'], " ").replace('`', "'");
         self.raw("*").text(&text).raw("*")
     }
 
