@@ -4,6 +4,7 @@
 //! is followed. Knows neither Slack nor Fivetran. An error here never carries a URL or a body:
 //! either may hold a secret.
 
+pub mod json;
 mod obstacle;
 pub mod proxies;
 pub mod roots;

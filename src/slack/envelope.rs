@@ -7,7 +7,7 @@
 
 use serde_json::{Value, json};
 
-use super::interaction::without_halves;
+use crate::outbound::json as outside;
 
 /// One frame from Slack.
 ///
@@ -69,8 +69,7 @@ impl Frame {
     /// then to see whether somebody is there.
     #[must_use]
     pub fn read(text: &str) -> Option<Self> {
-        let read = serde_json::from_str(text).or_else(|_| serde_json::from_str(&without_halves(text)));
-        let Ok(Value::Object(mut frame)) = read else { return None };
+        let Ok(Value::Object(mut frame)) = outside::of_text(text) else { return None };
         let payload = frame.remove("payload").unwrap_or_default();
         let frame = Value::Object(frame);
         let text = |path: &str| frame.pointer(path).and_then(Value::as_str);

@@ -8,7 +8,8 @@
 use serde_json::Value;
 
 use super::id;
-use super::interaction::{View, Workspace, text, without_halves, word};
+use super::interaction::{View, Workspace, text, word};
+use crate::outbound::json;
 
 /// Something that Slack tells.
 pub enum Event {
@@ -38,9 +39,7 @@ impl Event {
     /// Reads the body of a request; `None` if it is no JSON object.
     #[must_use]
     pub fn decode(body: &[u8]) -> Option<Self> {
-        let body = std::str::from_utf8(body).ok()?;
-        let read = serde_json::from_str(body).or_else(|_| serde_json::from_str(&without_halves(body)));
-        read.ok().filter(Value::is_object).map(|payload| Self::of_payload(&payload))
+        json::of_bytes(body).ok().filter(Value::is_object).map(|payload| Self::of_payload(&payload))
     }
 
     /// Reads a payload; of one that is no object nothing is known.

@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::{ResponseUrl, id};
+use crate::outbound::json;
 
 /// What of a payload is read. Everything may be absent: fields come and go between the kinds.
 ///
@@ -164,9 +165,7 @@ impl Interaction {
     pub fn decode(body: &[u8]) -> Result<Self, Unreadable> {
         let payload = form_urlencoded::parse(body).find(|(name, _)| name == "payload");
         let (_, payload) = payload.ok_or(Unreadable { is_form: false })?;
-        let read: Result<Value, _> =
-            serde_json::from_str(&payload).or_else(|_| serde_json::from_str(&without_halves(&payload)));
-        match read {
+        match json::of_text::<Value>(&payload) {
             Ok(payload) if payload.is_object() => Ok(Self::of_payload(&payload)),
             _ => Err(Unreadable { is_form: payload.contains("\"view_submission\"") }),
         }
@@ -225,38 +224,6 @@ impl Action {
             ts: text(action, "/action_ts").unwrap_or_default(),
         }
     }
-}
-
-/// The JSON without halves of characters, such as an emoji leaves where a text is cut in its middle:
-/// JSON's grammar has them, but they are no text.
-pub(super) fn without_halves(json: &str) -> String {
-    let mut whole = String::with_capacity(json.len());
-    let mut rest = json;
-    while let Some(at) = rest.find('\\') {
-        let (before, escape) = rest.split_at(at);
-        whole.push_str(before);
-        let high = unit(escape).filter(|unit| (0xD800..0xDC00).contains(unit)).is_some();
-        let low = |text: &str| unit(text).is_some_and(|unit| (0xDC00..0xE000).contains(&unit));
-        let len = match unit(escape) {
-            Some(_) if high && escape.get(6..).is_some_and(low) => 12,
-            Some(_) if high || low(escape) => {
-                whole.push('\u{FFFD}');
-                rest = escape.get(6..).unwrap_or_default();
-                continue;
-            }
-            Some(_) => 6,
-            None => 1 + escape.chars().nth(1).map_or(0, char::len_utf8),
-        };
-        let (kept, after) = escape.split_at(len);
-        whole.push_str(kept);
-        rest = after;
-    }
-    whole + rest
-}
-
-/// The UTF-16 unit that an escape at the beginning of a text stands for.
-fn unit(text: &str) -> Option<u32> {
-    u32::from_str_radix(text.strip_prefix("\\u")?.get(..4)?, 16).ok()
 }
 
 /// A kind of Slack's as it may stand in the log.

@@ -126,7 +126,7 @@ fn unanswered(error: &CallError) -> SlackClientError {
 }
 
 fn decode<A: for<'de> Deserialize<'de>>(body: &[u8]) -> ClientResult<A> {
-    serde_json::from_slice(body)
+    outbound::json::of_bytes(body)
         .map_err(|error| SlackClientError::ProtocolError(SlackClientProtocolError::new(error)))
 }
 
