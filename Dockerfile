@@ -19,9 +19,10 @@ COPY .cargo .cargo
 COPY Cargo.toml Cargo.lock build.rs ./
 COPY stand-ins/Cargo.toml stand-ins/
 COPY benches/Cargo.toml benches/
-RUN mkdir src stand-ins/src \
+COPY fuzz/Cargo.toml fuzz/
+RUN mkdir src stand-ins/src fuzz/src \
     && echo 'fn main() {}' > src/main.rs \
-    && touch src/lib.rs stand-ins/src/lib.rs benches/samples.rs benches/steps.rs \
+    && touch src/lib.rs stand-ins/src/lib.rs fuzz/src/lib.rs benches/samples.rs benches/steps.rs \
     && cargo build --release --locked \
     && rm -r src stand-ins/src
 

@@ -58,6 +58,17 @@ traffic REQUESTS="1000000" CONNECTIONS="10000":
 # The long run of the simulator: SEEDS worlds, where the suite has a hundred thousand.
 worlds SEEDS="10000000":
     CONNECT_CARD_SEEDS={{ SEEDS }} cargo test --release --lib simulation -- --nocapture
+
+# Inputs that break something: a hundred thousand for each target; `just fuzz command 3600` has libFuzzer
+# (`cargo install cargo-fuzz`) look for some for that one, for so many seconds.
+fuzz TARGET="" SECONDS="60":
+    {{ if TARGET == "" { "CONNECT_CARD_FUZZ=100000 nice cargo test -p connect-card -p fuzz --test replay" } else { "mkdir -p target/found/" + TARGET + " && cargo fuzz run --fuzz-dir fuzz/coverage --target-dir target/coverage -s none " + TARGET + " target/found/" + TARGET + " fuzz/corpus/" + TARGET + " -- -max_total_time=" + SECONDS + " -max_len=4096 -timeout=1" } }}
+
+# Properties: so many CASES of each, and as many of the store against its model on both engines.
+cases CASES="100000":
+    CONNECT_CARD_CASES={{ CASES }} cargo test --test it store_model -- --nocapture
+    CONNECT_CARD_CASES={{ CASES }} cargo test -p connect-card -p fuzz --test properties
+
 # How soon customers are seen, and for how many calls, with so many CONNECTIONS in 50 destinations.
 sweep CONNECTIONS="100000":
     CONNECT_CARD_SWEEP={{ CONNECTIONS }} cargo test --release --test it sweep -- --nocapture

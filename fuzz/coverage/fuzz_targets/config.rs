@@ -1,0 +1,5 @@
+//! See [`fuzz::configuration::config`].
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::configuration::config(data));

@@ -1,0 +1,5 @@
+//! See [`fuzz::frames::envelope`].
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::frames::envelope(data));

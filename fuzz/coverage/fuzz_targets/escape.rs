@@ -1,0 +1,5 @@
+//! See [`fuzz::shown::escape`].
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::shown::escape(data));

@@ -1,0 +1,5 @@
+//! See [`fuzz::names::schema`].
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::names::schema(data));

@@ -1,0 +1,5 @@
+//! See [`fuzz::signature::signature`].
+
+#![no_main]
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| fuzz::signature::signature(data));
