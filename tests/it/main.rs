@@ -79,6 +79,7 @@ mod several;
 mod signature;
 mod soak;
 mod sockets;
+mod store_model;
 mod sweep;
 mod sync;
 mod takeover;

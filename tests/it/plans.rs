@@ -18,7 +18,8 @@ use secrecy::SecretString;
 use tokio::time::Instant;
 
 use crate::harness::{Engine, PATIENCE, number, say};
-use rows::{Beside, DUE, Filled, WATCHED, engines};
+pub(crate) use rows::{Beside, engines};
+use rows::{DUE, Filled, WATCHED};
 
 /// Rows with which Postgres does not take the whole table for a short cut.
 const ROWS: usize = 20_000;

@@ -27,13 +27,13 @@ pub(super) struct Filled {
 }
 
 /// A connection beside the store's own.
-pub(super) enum Beside {
+pub(crate) enum Beside {
     Sqlite(SqliteConnection),
     Postgres(PgConnection),
 }
 
 /// Both engines, as far as they are there.
-pub(super) fn engines() -> Vec<Engine> {
+pub(crate) fn engines() -> Vec<Engine> {
     let postgres = postgres::shared().map(Engine::Postgres);
     [Engine::Sqlite].into_iter().chain(postgres).collect()
 }
@@ -80,12 +80,12 @@ impl Filled {
 
 impl Beside {
     /// Runs statements whose rows nobody wants.
-    pub(super) async fn run(&mut self, sql: &str) {
+    pub(crate) async fn run(&mut self, sql: &str) {
         self.lines(sql, "").await;
     }
 
     /// Runs a statement, and gives the column of that name of each row.
-    pub(super) async fn lines(&mut self, sql: &str, column: &str) -> Vec<String> {
+    pub(crate) async fn lines(&mut self, sql: &str, column: &str) -> Vec<String> {
         let query = sqlx::raw_sql(AssertSqlSafe(sql.to_owned()));
         match self {
             Self::Sqlite(db) => {
