@@ -325,7 +325,7 @@ fn word(body: &[u8]) -> Word {
     if body == b"ok" {
         return Word::Ok;
     }
-    if let Ok(json) = serde_json::from_slice::<serde_json::Value>(body) {
+    if let Ok(json) = outbound::json::of_bytes::<serde_json::Value>(body) {
         let error = json.get("error").and_then(|error| error.as_str());
         return match json.get("ok").and_then(|ok| ok.as_bool()) {
             Some(true) => Word::Ok,
