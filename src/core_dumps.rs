@@ -4,6 +4,8 @@
 
 use rustix::process::{Resource, Rlimit, setrlimit};
 
+use crate::crash;
+
 /// Sees to it that a crash of this process leaves no picture of its memory, whatever the shell or the service
 /// manager allows. Where the kernel hands dumps to a program, as with systemd-coredump, the limit alone does not
 /// hold; on Linux the process is marked as not to be dumped, too, and then no other process of its user can read
@@ -14,7 +16,9 @@ use rustix::process::{Resource, Rlimit, setrlimit};
 pub fn turn_off() -> std::io::Result<()> {
     let limited = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
     #[cfg(target_os = "linux")]
-    let limited = {
+    let limited = if crash::traceable() {
+        limited
+    } else {
         use rustix::process::{DumpableBehavior, set_dumpable_behavior};
         set_dumpable_behavior(DumpableBehavior::NotDumpable).or(limited)
     };

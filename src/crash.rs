@@ -135,6 +135,22 @@ pub fn open_commands() -> Option<i64> {
     None
 }
 
+/// Whether a test wants to follow the process's system calls (`TRACEABLE`), for which it may not be closed to others.
+#[cfg(feature = "crash-points")]
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "a test's variable, not the bot's configuration")]
+pub fn traceable() -> bool {
+    std::env::var_os("TRACEABLE").is_some()
+}
+
+/// Never.
+#[cfg(not(feature = "crash-points"))]
+#[inline]
+#[must_use]
+pub fn traceable() -> bool {
+    false
+}
+
 /// Nothing.
 #[cfg(not(feature = "crash-points"))]
 #[inline]

@@ -82,16 +82,25 @@ pub enum TooMuch {
 fn too_much_sentence(too_much: TooMuch) -> String {
     match too_much {
         TooMuch::FromPerson(limit) => format!(
-            "I didn't do this: within ten minutes I take {limit} commands from one person, and you've sent as many. Wait a minute, \
-             then try again."
+            "I didn't do this: within ten minutes I take {limit} commands from one person, and you've sent as many. {}",
+            wait_for_one(limit)
         ),
         TooMuch::FromWorkspace(limit) => format!(
-            "I didn't do this: within ten minutes I take {limit} commands from a workspace, and as many have come from yours. Wait a \
-             minute, then try again. If that doesn't help, tell the people who run this bot."
+            "I didn't do this: within ten minutes I take {limit} commands from a workspace, and as many have come from \
+             yours. {} If that doesn't help, tell the people who run this bot.",
+            wait_for_one(limit)
         ),
         TooMuch::Waiting => "I didn't do this: so many requests are waiting to be done that I take no more for now. Try again \
                              in a few minutes. If that doesn't help, tell the people who run this bot."
             .to_owned(),
+    }
+}
+
+/// How long it takes until one more is taken, of so many in ten minutes.
+fn wait_for_one(limit: u32) -> String {
+    match 10_u32.div_ceil(limit.max(1)) {
+        1 => "Wait a minute, then try again.".to_owned(),
+        minutes => format!("Wait {minutes} minutes, then try again."),
     }
 }
 

@@ -158,13 +158,13 @@ pub async fn serve(listener: TcpListener, routes: Router, crowd: Arc<Crowd>, sto
     }
 }
 
-/// The connection once something has come on it; `None`: the bot stops before.
+/// The connection once something has come on it; `None`: it ends, or the bot stops, before.
 async fn heard(stream: TcpStream, stop: CancellationToken) -> Option<TcpStream> {
     let mut byte = [0];
     tokio::select! {
         biased;
         // Whether it is readable may be a guess of the system's; this is certain.
-        first = stream.peek(&mut byte) => first.ok()?,
+        first = stream.peek(&mut byte) => first.ok().filter(|&bytes| bytes > 0)?,
         () = stop.cancelled() => return None,
     };
     Some(stream)

@@ -20,6 +20,7 @@ mod turns;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -53,7 +54,7 @@ const CALLS: u32 = 256;
 /// must not be left lying because of them.
 const ENOUGH: i64 = 4096;
 /// Commands in hand, those that wait included, beyond which no more are taken: a bound on memory, at
-/// some 10 KB each. The others lie in the database, and are taken as these end.
+/// some 6 kB each. The others lie in the database, and are taken as these end.
 const MOST: i64 = 32_768;
 /// How often the database is asked for due commands that nobody is at work on: those of a process
 /// that died, and those that another replica has put down.
@@ -63,6 +64,8 @@ const CLAIM: i64 = 64;
 /// Leases are prolonged when this part of them is gone, which is asked ten times as often: where the
 /// database answers, there are always three fifths of a lease left.
 const LEASE_PART: u32 = 3;
+/// How long after its rest a command is still taken for this process's, which looks for it at each [`POLL`].
+const OVERDUE: SignedDuration = SignedDuration::from_secs(10);
 /// How often the log is told what goes on with the outside parties.
 const REPORT: Duration = Duration::from_secs(5);
 /// How long actions in flight may take at a shutdown before they are abandoned.
@@ -217,6 +220,7 @@ impl Worker {
         loop {
             tokio::time::sleep(REPORT).await;
             self.trouble.pass(|party| self.waiting_for(party));
+            self.count_resting();
         }
     }
 
@@ -232,21 +236,23 @@ impl Worker {
         self.resting.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn put_down(&self, claimed: &Claimed, journal: Journal<ConnectCard>) {
-        let mut resting = self.resting();
-        resting.put_down(&claimed.id, claimed.fence, journal);
-        self.count(&resting);
+    fn put_down(&self, claimed: &Claimed, journal: Journal<ConnectCard>, pause: Duration) {
+        let until = self.parts.clock.now().saturating_add(pause).unwrap_or(Timestamp::MAX);
+        self.resting().put_down(&claimed.id, claimed.fence, journal, until);
+        self.count_resting();
     }
 
     fn take_up(&self, claimed: &Claimed, terms: Terms) -> (Journal<ConnectCard>, Outcome) {
-        let mut resting = self.resting();
-        let up = resting.take_up(&claimed.id, claimed.fence, terms, claimed.progress.clone());
-        self.count(&resting);
+        let up = self.resting().take_up(&claimed.id, claimed.fence, terms, claimed.progress.clone());
+        self.count_resting();
         up
     }
 
-    fn count(&self, resting: &Resting<ConnectCard>) {
-        self.parts.metrics.at_rest.set(i64::try_from(resting.count()).unwrap_or(i64::MAX));
+    /// Counts the commands at rest, but for those that others have taken by now.
+    fn count_resting(&self) {
+        let lately = self.parts.clock.now().saturating_sub(OVERDUE).unwrap_or(Timestamp::MIN);
+        let resting = self.resting().until_after(lately);
+        self.parts.metrics.at_rest.set(i64::try_from(resting).unwrap_or(i64::MAX));
     }
 
     /// Carries one command from here on, in a task of its own.
@@ -399,7 +405,7 @@ impl Worker {
                     // Whoever goes on after the rest may have something to say at once.
                     note.settle().await;
                     let (tries, wait_s) = (journal.progress().tries, pause.as_secs_f64());
-                    self.put_down(&claimed, journal);
+                    self.put_down(&claimed, journal, pause);
                     if self.record(&claimed, record, "wait: recorded").await {
                         tracing::debug!(command = claimed.id, cause, tries, wait_s, "a command waits");
                         self.wake_after(pause);

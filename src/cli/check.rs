@@ -10,6 +10,8 @@ mod fivetran;
 mod names;
 pub mod ready;
 
+use std::time::Duration;
+
 use std::path::Path;
 
 use reqwest::StatusCode;
@@ -57,6 +59,8 @@ pub(super) const SERVICE_FOLDER: &str = "/etc/connect-card";
 const SERVICE_STATE: &str = "/var/lib/connect-card";
 /// Who may do anything.
 const ROOT: u32 = 0;
+/// For how long it is waited for a Postgres whose tables somebody else has locked, as a start would for hours.
+const OPENS_WITHIN: Duration = Duration::from_secs(20);
 /// Undeliverable commands shown.
 const SHOWN: i64 = 10;
 
@@ -364,7 +368,16 @@ async fn database(report: &mut Report, config: &Config) {
         lease: config.lease,
         metrics: crate::telemetry::Metrics::default(),
     };
-    let lost = match (Store::open(options).await, &config.database) {
+    // A file is read to its end, however long that takes.
+    let is_file = matches!(config.database, DatabaseUrl::Sqlite(_));
+    let limit = if is_file { Duration::MAX } else { OPENS_WITHIN };
+    let Ok(opened) = tokio::time::timeout(limit, Store::open(options)).await else {
+        report.bad(
+            "database: not opened in 20 s: another session may hold a lock on its tables, such as a backup's; run this again when that is over",
+        );
+        return;
+    };
+    let lost = match (opened, &config.database) {
         (Ok(store), _) => {
             match store.check().await {
                 Ok(()) => report.good("database: opens, and its settings are safe"),

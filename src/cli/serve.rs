@@ -63,7 +63,14 @@ pub async fn run(config: Config, files: SecretFiles, clock: Clock) -> Exit {
         return Exit::Failed;
     };
     let started = match app::listen(config.server.listen, "HOST or PORT") {
-        Ok(listener) => App::start(config, listener, clock).await,
+        Ok(listener) => tokio::select! {
+            // What has begun is not left half-way where nothing has to be waited for.
+            biased;
+            started = App::start(config, listener, clock) => started,
+            // It may wait for as long as a backup holds the tables.
+            _ = terminate.recv() => return Exit::Well,
+            _ = interrupt.recv() => return Exit::Well,
+        },
         Err(error) => Err(error),
     };
     let app = match started {

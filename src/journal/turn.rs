@@ -170,7 +170,7 @@ impl<C: Clone> Journal<C> {
 /// The journals of commands that this process has put down. A command that comes back with the next
 /// fence has been in no other hands, so its journal still knows what was sent.
 #[derive(Debug)]
-pub struct Resting<C>(HashMap<String, (i64, Journal<C>)>);
+pub struct Resting<C>(HashMap<String, (i64, Journal<C>, Timestamp)>);
 
 impl<C> Default for Resting<C> {
     fn default() -> Self {
@@ -179,10 +179,10 @@ impl<C> Default for Resting<C> {
 }
 
 impl<C> Resting<C> {
-    /// Puts a journal down that was carried under this fence. To be done before its rest is recorded:
+    /// Puts a journal down that was carried under this fence, until then. To be done before its rest is recorded:
     /// from then on anyone may take the command, this process too.
-    pub fn put_down(&mut self, id: &str, fence: i64, journal: Journal<C>) {
-        self.0.insert(id.to_owned(), (fence, journal));
+    pub fn put_down(&mut self, id: &str, fence: i64, journal: Journal<C>, until: Timestamp) {
+        self.0.insert(id.to_owned(), (fence, journal, until));
     }
 
     /// Takes a command up under its new fence: the journal to go on with, and its first outcome.
@@ -194,10 +194,17 @@ impl<C> Resting<C> {
         progress: Progress,
     ) -> (Journal<C>, Outcome<C>) {
         match self.0.remove(id) {
-            Some((rested, journal)) if rested + 1 == fence => (journal, Outcome::Woken),
+            Some((rested, journal, _)) if rested + 1 == fence => (journal, Outcome::Woken),
             _ if fence == FIRST_FENCE => (Journal::new(terms, progress), Outcome::Accepted),
             _ => (Journal::new(terms, progress), Outcome::TakenOver),
         }
+    }
+
+    /// How many of them are to rest until after a moment. One whose rest was over long before has been taken
+    /// by somebody else.
+    #[must_use]
+    pub fn until_after(&self, moment: Timestamp) -> usize {
+        self.0.values().filter(|(.., until)| *until > moment).count()
     }
 
     /// How many have been put down.
@@ -213,6 +220,6 @@ impl<C> Resting<C> {
 
     /// Forgets the commands whose time is over, which another process has ended.
     pub fn forget_old(&mut self, now: Timestamp) {
-        self.0.retain(|_, (_, journal)| journal.deadline() > now);
+        self.0.retain(|_, (_, journal, _)| journal.deadline() > now);
     }
 }

@@ -3,6 +3,9 @@
 //! Owns the commit before the acknowledgement, for slash commands and for buttons alike. Must not
 //! call Fivetran or Slack.
 
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
 use jiff::{SignedDuration, Timestamp};
 use secrecy::SecretString;
 use slack_morphism::prelude::SlackMessageContent;
@@ -30,6 +33,8 @@ pub struct Intake {
     clock: Clock,
     store: Store,
     allowance: Allowance,
+    /// The requests that are being committed.
+    under_way: Arc<Mutex<HashSet<String>>>,
     /// To the worker, which holds the lease of each from its commit on.
     accepted: mpsc::UnboundedSender<Claimed>,
 }
@@ -109,7 +114,7 @@ impl Intake {
         allowance: Allowance,
         accepted: mpsc::UnboundedSender<Claimed>,
     ) -> Self {
-        Self { clock, store, allowance, accepted }
+        Self { clock, store, allowance, under_way: Arc::default(), accepted }
     }
 
     /// Counts something that is answered without becoming a command, and yet costs a look elsewhere.
@@ -137,7 +142,7 @@ impl Intake {
         };
         let here = (asked.team_id.clone(), asked.channel_id.clone());
         let json = serde_json::to_string(work).ok();
-        match self.commit_json(key, asked, (json, subject), progress, deadline).await {
+        match self.commit_json(key, asked, (json, subject, 1), progress, deadline).await {
             Ok(answered) => answered,
             Err(twin) => Answered::AlreadyOnIt(under_way(work, (&here.0, &here.1), twin)),
         }
@@ -151,12 +156,12 @@ impl Intake {
         onboard: &Onboard,
         deadline: Deadline,
     ) -> Answered {
-        let what = (onboard.to_json(), onboard.subject(&asked.channel_id));
+        let what = (onboard.to_json(), onboard.subject(&asked.channel_id), onboard.sources.len());
         let accepted = self.commit_json(key, asked, what, Progress::default(), deadline).await;
         accepted.unwrap_or(Answered::AlreadyOnIt(UnderWay::Unknown))
     }
 
-    /// Commits a command: what was asked for as JSON, and what it is about.
+    /// Commits a command: what was asked for as JSON, what it is about, and how many it counts as.
     ///
     /// # Errors
     /// The open command about the same, as far as it can be told.
@@ -164,7 +169,7 @@ impl Intake {
         &self,
         key: &[u8],
         asked: Asked,
-        (json, subject): (Option<String>, String),
+        (json, subject, cost): (Option<String>, String, usize),
         progress: Progress,
         deadline: Deadline,
     ) -> Result<Answered, Option<Twin>> {
@@ -172,7 +177,7 @@ impl Intake {
             return Ok(Answered::NotAccepted);
         };
         let Asked { team_id, channel_id, user_id, response_url } = asked;
-        if let Err(too_much) = self.allowance.act(&user_id, self.clock.now()) {
+        if let Err(too_much) = self.allowance.act(&user_id, cost, self.clock.now()) {
             return Ok(self.again(key, deadline).await.unwrap_or(Answered::TooMuch(too_much)));
         }
         let new = NewCommand {
@@ -212,6 +217,9 @@ impl Intake {
     /// What was answered to the same request, if it became a command: it may not be told that nothing was done.
     async fn again(&self, key: &[u8], deadline: Deadline) -> Option<Answered> {
         let (store, dedup) = (self.store.clone(), hex(key));
+        if under_way_here(&self.under_way).contains(&dedup) {
+            return Some(Answered::Unsure);
+        }
         match deadline.wait_for(async move { store.before(&dedup).await }).await {
             Ok(Ok(before)) => before.map(|before| answered_before(before, self.clock.now())),
             Ok(Err(error)) => {
@@ -224,6 +232,7 @@ impl Intake {
 
     /// Commits a command and hands it on, unless it has a twin.
     async fn commit(self, new: NewCommand, deadline: Deadline) -> Result<Committed, StoreError> {
+        let _here = Here::note(&self.under_way, &new.dedup);
         crash_point("accept: before the commit");
         match self.store.accept(new, deadline.end()).await? {
             Accepted::Committed(claimed) => {
@@ -235,6 +244,26 @@ impl Intake {
             Accepted::Before(before) => Ok(Committed::Before(before)),
             Accepted::Twin(twin) => Ok(Committed::No(twin)),
         }
+    }
+}
+
+fn under_way_here(requests: &Mutex<HashSet<String>>) -> MutexGuard<'_, HashSet<String>> {
+    requests.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A request that is being committed, for as long as it is.
+struct Here<'a>(&'a Mutex<HashSet<String>>, String);
+
+impl<'a> Here<'a> {
+    fn note(requests: &'a Mutex<HashSet<String>>, dedup: &str) -> Self {
+        under_way_here(requests).insert(dedup.to_owned());
+        Self(requests, dedup.to_owned())
+    }
+}
+
+impl Drop for Here<'_> {
+    fn drop(&mut self) {
+        under_way_here(self.0).remove(&self.1);
     }
 }
 

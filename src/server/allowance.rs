@@ -6,6 +6,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -16,9 +17,11 @@ use crate::telemetry::Metrics;
 
 /// The time that the limits are about, in seconds; sentences and documents say ten minutes.
 const SPAN_S: f64 = 600.0;
-/// Open commands in this process beyond which none is accepted. Each takes some 6 kB, and all of them are to
+/// Open commands in this process beyond which no other is accepted. Each takes some 6 kB, and so many of them
 /// leave the process below 100 MB. At Fivetran's pace it is more than can be done while a response_url lives.
 const OPEN: i64 = 8192;
+/// How often the log is told that there is too much.
+const SAY_EVERY: Duration = Duration::from_secs(60);
 /// People beyond which those are forgotten who have not asked for anything lately.
 const PEOPLE: usize = 4096;
 
@@ -51,29 +54,43 @@ pub struct Allowance {
 struct Spent {
     workspace: Purse,
     people: HashMap<String, Purse>,
-    /// Whether too much was open when a command last came.
-    is_full: bool,
+    /// When the log was last told that too much is open.
+    told: Option<Timestamp>,
     /// How many people there may be before some are forgotten.
     most: usize,
 }
 
 struct Purse {
     bucket: Bucket,
-    /// Whether it was empty when something was last asked for.
-    is_empty: bool,
+    told: Option<Timestamp>,
 }
 
 impl Purse {
     fn full(limit: u32) -> Self {
-        Self { bucket: Bucket::full(limit), is_empty: false }
+        Self { bucket: Bucket::full(limit), told: None }
     }
 
-    /// Takes what one command costs. Says whether there was so much, and if not, whether that is new.
-    fn take(&mut self, limit: u32, now: Timestamp) -> Result<(), bool> {
-        let was_empty = self.is_empty;
-        self.is_empty = self.bucket.take(1, per_second(limit), now) == 0;
-        if self.is_empty { Err(!was_empty) } else { Ok(()) }
+    /// Takes what so many commands cost. Says whether there was so much, and if not, whether the log is to be
+    /// told.
+    fn take(&mut self, cost: usize, limit: u32, now: Timestamp) -> Result<(), bool> {
+        let cost = i64::try_from(cost).unwrap_or(i64::MAX).min(limit.into());
+        let taken = self.bucket.take(cost, per_second(limit), now);
+        if taken == cost {
+            return Ok(());
+        }
+        self.bucket.put(taken as f64);
+        Err(is_news(&mut self.told, now))
     }
+}
+
+/// Whether the log has not been told of something for a while. From now on it has.
+fn is_news(told: &mut Option<Timestamp>, now: Timestamp) -> bool {
+    // A clock that was set back makes it old, too.
+    let is_news = told.is_none_or(|told| now.duration_since(told).unsigned_abs() >= SAY_EVERY);
+    if is_news {
+        *told = Some(now);
+    }
+    is_news
 }
 
 fn per_second(limit: u32) -> f64 {
@@ -87,7 +104,7 @@ impl Allowance {
         let spent = Spent {
             workspace: Purse::full(limits.workspace),
             people: HashMap::new(),
-            is_full: false,
+            told: None,
             most: PEOPLE,
         };
         Self { limits, metrics, spent: Arc::new(Mutex::new(spent)) }
@@ -98,38 +115,42 @@ impl Allowance {
     /// # Errors
     /// Which limit it would exceed.
     pub(super) fn look(&self, user_id: &str, now: Timestamp) -> Result<(), TooMuch> {
+        self.take(user_id, 1, now)
+    }
+
+    /// The same for what becomes so many commands.
+    ///
+    /// # Errors
+    /// Which limit it would exceed.
+    pub(super) fn act(&self, user_id: &str, commands: usize, now: Timestamp) -> Result<(), TooMuch> {
+        let open = self.metrics.in_hand.get() + self.metrics.at_rest.get();
+        if open >= crash::open_commands().unwrap_or(OPEN) {
+            if is_news(&mut self.spent().told, now) {
+                tracing::warn!(open, "too many commands are open; no other is accepted");
+            }
+            return Err(TooMuch::Waiting);
+        }
+        self.take(user_id, commands, now)
+    }
+
+    fn take(&self, user_id: &str, cost: usize, now: Timestamp) -> Result<(), TooMuch> {
         let mut spent = self.spent();
         spent.make_room(self.limits.person, now);
         let Spent { workspace, people, .. } = &mut *spent;
         let person = people.entry(user_id.to_owned()).or_insert_with(|| Purse::full(self.limits.person));
-        person.take(self.limits.person, now).map_err(|is_new| {
-            if is_new {
+        person.take(cost, self.limits.person, now).map_err(|is_news| {
+            if is_news {
                 tracing::warn!(user = user_id, "somebody asks for more than one person may");
             }
             TooMuch::FromPerson(self.limits.person)
         })?;
-        workspace.take(self.limits.workspace, now).map_err(|is_new| {
-            person.bucket.put(1.0);
-            if is_new {
+        workspace.take(cost, self.limits.workspace, now).map_err(|is_news| {
+            person.bucket.put(cost as f64);
+            if is_news {
                 tracing::warn!("more is asked for than the workspace may");
             }
             TooMuch::FromWorkspace(self.limits.workspace)
         })
-    }
-
-    /// The same for what becomes a command.
-    ///
-    /// # Errors
-    /// Which limit it would exceed.
-    pub(super) fn act(&self, user_id: &str, now: Timestamp) -> Result<(), TooMuch> {
-        self.look(user_id, now)?;
-        let open = self.metrics.in_hand.get() + self.metrics.at_rest.get();
-        let is_full = open >= crash::open_commands().unwrap_or(OPEN);
-        let was_full = std::mem::replace(&mut self.spent().is_full, is_full);
-        if is_full && !was_full {
-            tracing::warn!(open, "too many commands are open; no other is accepted");
-        }
-        if is_full { Err(TooMuch::Waiting) } else { Ok(()) }
     }
 
     fn spent(&self) -> MutexGuard<'_, Spent> {
@@ -201,10 +222,28 @@ mod tests {
         let allowance = allowance();
         allowance.metrics.in_hand.set(OPEN - 2);
         allowance.metrics.at_rest.set(1);
-        allowance.act("U1", at(0)).unwrap();
+        allowance.act("U1", 1, at(0)).unwrap();
         allowance.metrics.at_rest.set(2);
-        assert_eq!(allowance.act("U2", at(0)), Err(TooMuch::Waiting));
+        assert_eq!(allowance.act("U2", 1, at(0)), Err(TooMuch::Waiting));
         allowance.look("U3", at(0)).unwrap();
+    }
+
+    #[test]
+    fn several_sources_cost_as_many_commands_or_nothing() {
+        let allowance = allowance();
+        allowance.act("U1", 2, at(0)).unwrap();
+        assert_eq!(allowance.act("U1", 2, at(0)), Err(TooMuch::FromPerson(3)));
+        allowance.act("U1", 1, at(0)).unwrap();
+        // More than may ever be asked for is asked for by whoever has asked for nothing else.
+        allowance.act("U2", 20, at(600)).unwrap();
+        assert_eq!(allowance.act("U2", 1, at(600)), Err(TooMuch::FromPerson(3)));
+    }
+
+    #[test]
+    fn the_log_is_told_once_a_minute() {
+        let mut told = None;
+        let news: Vec<_> = [0, 1, 59, 60, 61, 119, 120, 3].map(|s| is_news(&mut told, at(s))).into();
+        assert_eq!(news, [true, false, false, true, false, false, true, true]);
     }
 
     #[test]

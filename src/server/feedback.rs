@@ -44,7 +44,12 @@ impl Feedback {
 
     /// The same of a press that counts as this.
     pub(super) fn counting_as(self, answer: Answer) -> Self {
-        Self { answer, ..self }
+        let said = self.said.map(|(content, place)| match answer {
+            // It is to be pressed again, and so has to stay.
+            Answer::TooMuch => (content, Place::Beside),
+            _ => (content, place),
+        });
+        Self { answer, said }
     }
 }
 

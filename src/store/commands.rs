@@ -228,6 +228,10 @@ impl Store {
     pub async fn before(&self, request: &str) -> Result<Option<Before>, StoreError> {
         // Nothing is about nothing, so only the request itself can be met.
         match self.twin("", request).await {
+            // What this process makes void is still to be seen there until it is.
+            Ok(Accepted::Before(before)) if !before.has_ended && self.0.graveyard.is_at_work() => {
+                Err(StoreError::Unanswered)
+            }
             Ok(Accepted::Before(before)) => Ok(Some(before)),
             Ok(Accepted::Twin(Some(_))) => Err(StoreError::Unanswered),
             Ok(Accepted::Twin(None) | Accepted::Committed(_)) | Err(StoreError::Voided) => Ok(None),

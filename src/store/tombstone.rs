@@ -85,6 +85,11 @@ impl Graveyard {
         self.awaited.subjects().iter().any(|awaited| awaited == subject)
     }
 
+    /// Whether something is still to be made void.
+    pub(super) fn is_at_work(&self) -> bool {
+        *self.awaited.count.borrow() > 0
+    }
+
     /// Waits until nothing is to be made void any more.
     pub(super) async fn at_rest(&self) {
         // It owns the sender itself.

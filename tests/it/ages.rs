@@ -16,7 +16,7 @@ use stand_ins::slack::{BOT_TOKEN, TEAM_ID};
 
 use crate::harness::aged::{Aged, engines, steps};
 use crate::harness::{
-    CHANNEL, Engine, Outside, Process, Program, Setup, USER, client, needs, postgres, until,
+    CHANNEL, Engine, Outside, PATIENCE, Process, Program, Setup, USER, client, needs, postgres, until,
 };
 use crate::kills::{Breaks, People};
 
@@ -272,9 +272,11 @@ async fn an_update_of_an_sqlite_file_that_is_killed_is_taken_back_whole_and_done
             .arg(serve.as_std().get_program())
             .arg("serve")
             .env_clear()
+            .env("TRACEABLE", "1")
             .envs(serve.as_std().get_envs().filter_map(|(name, value)| Some((name, value?))))
             .current_dir(program.folder());
-        let killed = tokio::process::Command::from(traced).kill_on_drop(true).output().await.unwrap();
+        let killed = tokio::process::Command::from(traced).kill_on_drop(true).output();
+        let killed = tokio::time::timeout(PATIENCE, killed).await.expect("the fault is met").unwrap();
         assert_eq!(killed.status.signal(), Some(9), "{killed:?}");
         assert_eq!(columns(&aged).await, its_columns, "all steps or none");
     }

@@ -92,7 +92,7 @@ async fn try_to_trace(strace: &Path, sync: Option<(&str, &str)>) -> Option<(usiz
     let outside = Outside::start().await;
     outside.fivetran.set_latency(SILENCE);
     // A lease that is prolonged would be written, too.
-    let program = Engine::Sqlite.program(&outside).with("LEASE_SECONDS", "600");
+    let program = Engine::Sqlite.program(&outside).with("LEASE_SECONDS", "600").with("TRACEABLE", "1");
     let program = sync.into_iter().fold(program, |program, (name, value)| program.with(name, value));
     let process = program.start().await;
     let output = program.folder().join("trace");

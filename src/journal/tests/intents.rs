@@ -99,7 +99,7 @@ fn a_command_is_gone_on_with_only_if_it_was_in_no_other_hands() {
     let progress = Progress::default;
     for (fence, expected) in [(1, "Accepted"), (7, "TakenOver"), (8, "Woken"), (9, "TakenOver")] {
         let mut resting = Resting::default();
-        resting.put_down("a", 7, rested());
+        resting.put_down("a", 7, rested(), start());
         let (_, outcome) = resting.take_up("a", fence, terms(RESPONSE_URL), progress());
         assert_eq!(format!("{outcome:?}"), expected, "{fence}");
         // It is taken up once.
@@ -108,8 +108,10 @@ fn a_command_is_gone_on_with_only_if_it_was_in_no_other_hands() {
     }
     let mut resting = Resting::default();
     for id in ["a", "b", "c"] {
-        resting.put_down(id, 7, rested());
+        resting.put_down(id, 7, rested(), start());
     }
+    assert_eq!(resting.until_after(start()), 0, "their rest is over");
+    assert_eq!(resting.until_after(start() - SignedDuration::from_secs(1)), 3);
     resting.forget("a");
     let outcome = |resting: &mut Resting<_>, id| {
         format!("{:?}", resting.take_up(id, 8, terms(RESPONSE_URL), progress()).1)

@@ -188,7 +188,7 @@ fn how_many_commands_have_been_put_down_is_known() {
     let mut resting = Resting::default();
     for (n, id) in ["a", "b"].into_iter().enumerate() {
         assert_eq!(resting.count(), n);
-        resting.put_down(id, 1, Life::new(WEB_API).journal);
+        resting.put_down(id, 1, Life::new(WEB_API).journal, start());
     }
     resting.forget("a");
     assert_eq!(resting.count(), 1);

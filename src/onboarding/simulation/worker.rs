@@ -162,10 +162,11 @@ impl Bot {
                     }
                     Outcome::Noted
                 }
-                Act::Rest(_) => {
+                Act::Rest(pause) => {
                     self.settle_note(&mut note).await;
-                    let id = job.id();
-                    self.world().replicas[self.replica].resting.put_down(&id, job.fence, journal);
+                    let (id, until) =
+                        (job.id(), self.now().saturating_add(pause).unwrap_or(jiff::Timestamp::MAX));
+                    self.world().replicas[self.replica].resting.put_down(&id, job.fence, journal, until);
                     if self.record(&job, record).await {
                         self.world().drop_hand(job.hand, false);
                     }
