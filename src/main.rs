@@ -8,12 +8,12 @@ use connect_card::cli::{
 };
 use connect_card::clock::Clock;
 use connect_card::config::{self, Faults, SecretFiles, Vars};
-use connect_card::core_dumps;
 use connect_card::telemetry::{self, LogConfig, LogFormat};
+use connect_card::{core_dumps, crash};
 
 fn main() -> ExitCode {
     // Before any secret is read, by whichever subcommand.
-    let undumpable = core_dumps::turn_off();
+    let undumpable = core_dumps::turn_off(crash::traceable());
     let task = Cli::parse().command;
     let Ok(runtime) = tokio::runtime::Runtime::new() else { return Exit::Failed.into() };
     let exit = runtime.block_on(run(task, undumpable)).unwrap_or_else(|faults| {
