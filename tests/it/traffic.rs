@@ -14,10 +14,12 @@ use stand_ins::slack::sign;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::harness::{CHANNEL, Outside, Process, Program, USER, say, until};
+use crate::harness::{CHANNEL, Outside, PATIENCE, Process, Program, USER, say, until};
 
-/// The most memory that the program may ever have had, in kB.
-const MEMORY_LIMIT_KB: u64 = 100_000;
+/// The most memory that an attack may cost, in kB, beside what the program takes anyway, which differs between
+/// builds and machines. It lets a thousand strangers have spoken, who take some 20 KiB each, and holds 4 MiB of
+/// what is unfinished; the rest is for those who say nothing, for the good commands and for the allocator.
+const GROWTH_LIMIT_KB: u64 = 80_000;
 /// After so long without an answer nothing more is said.
 const GLANCE: Duration = Duration::from_millis(50);
 const COMMANDS: &str = "/slack/commands";
@@ -27,6 +29,8 @@ struct Target {
     outside: Outside,
     program: Program,
     process: Process,
+    /// The most memory that it had before it was attacked, in kB; `None`: not on Linux.
+    before_kb: Option<u64>,
 }
 
 impl Target {
@@ -34,7 +38,16 @@ impl Target {
         let outside = Outside::start().await;
         let program = Program::against(&outside);
         let process = program.start().await;
-        Self { outside, program, process }
+        let mut target = Self { outside, program, process, before_kb: None };
+        target.warms_up().await;
+        target
+    }
+
+    /// Has it do once what it does at every request, so that its memory is what it takes anyway.
+    async fn warms_up(&mut self) {
+        let help = self.process.send(&self.outside.slack, "help").await;
+        assert!(!help.text().is_empty());
+        self.before_kb = most_memory_kb(self.process.id());
     }
 
     /// Where it listens.
@@ -71,13 +84,27 @@ impl Target {
         typed.times.push(took);
     }
 
+    /// Types on until so many are accepted. A machine that is busy with everything else may keep a commit from
+    /// being in time, and then that is said; nothing that comes in may keep out everybody.
+    async fn types_until(&self, enough: usize, typed: &mut Typed) {
+        let end = std::time::Instant::now() + PATIENCE;
+        for at in 0.. {
+            if typed.accepted.len() >= enough {
+                return;
+            }
+            assert!(
+                std::time::Instant::now() < end,
+                "waited in vain for {enough} that are accepted: {typed}"
+            );
+            self.types(&format!("once_more_{at}"), typed).await;
+        }
+    }
+
     /// Waits until what was accepted is made, and judges: there is nothing else, no other row, nothing panicked,
-    /// and there was never more memory than there may be.
+    /// and it cost no more memory than it may.
     async fn judge(self, typed: &Typed) {
         let Typed { accepted, unsure, times } = typed;
-        // A machine that is busy with everything else may keep a commit from being in time, and then that is
-        // said.
-        assert!(unsure.len() * 10 <= times.len(), "{unsure:?} of {}", times.len());
+        assert!(times.is_empty() || !accepted.is_empty(), "none of {} was accepted", times.len());
         until("the good commands' connections", async || {
             let made = self.outside.connections_by_name();
             accepted.iter().all(|name| made.contains_key(name)).then_some(())
@@ -97,9 +124,9 @@ impl Target {
         let log = self.process.stop().await;
         assert!(!log.contains("panicked"), "{log}");
         self.outside.shutdown();
-        if let Some(most) = most {
-            say(&format!("  most memory: {} MB", most / 1000));
-            assert!(most < MEMORY_LIMIT_KB, "{most} kB");
+        if let (Some(before), Some(most)) = (self.before_kb, most) {
+            say(&format!("  most memory: {} MB, {} MB before", most / 1000, before / 1000));
+            assert!(most < before + GROWTH_LIMIT_KB, "from {before} to {most} kB");
         }
     }
 }
@@ -172,28 +199,43 @@ fn chunked(body: &[u8], size: usize) -> Vec<u8> {
     [whole.as_slice(), b"0\r\n\r\n"].concat()
 }
 
+/// Waits for what the bot must do, or fails the test.
+async fn in_time<T>(what: &str, work: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, work).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
+}
+
+/// Writes a request. It may be refused before it is written to its end.
+async fn tell(stream: &mut TcpStream, bytes: &[u8]) {
+    let _ = in_time("a request to be read or refused", stream.write_all(bytes)).await;
+}
+
 /// Everything that is answered until the bot hangs up.
 async fn hear(stream: &mut TcpStream) -> Vec<u8> {
-    let mut answers = Vec::new();
-    let mut buffer = [0; 4096];
-    while let Ok(count @ 1..) = stream.read(&mut buffer).await {
-        answers.extend_from_slice(&buffer[..count]);
-    }
-    answers
+    in_time("the bot to hang up", async {
+        let (mut answers, mut buffer) = (Vec::new(), [0; 4096]);
+        while let Ok(count @ 1..) = stream.read(&mut buffer).await {
+            answers.extend_from_slice(&buffer[..count]);
+        }
+        answers
+    })
+    .await
 }
 
 /// The same, hanging up after the first answer. Whoever is not answered soon says that nothing more will come.
 async fn hear_one(stream: &mut TcpStream) -> Vec<u8> {
-    let (mut answer, mut buffer, mut is_open) = (Vec::new(), [0; 4096], true);
-    while !is_whole(&answer) {
-        match tokio::time::timeout(GLANCE, stream.read(&mut buffer)).await {
-            Ok(Ok(count @ 1..)) => answer.extend_from_slice(&buffer[..count]),
-            Ok(_) => break,
-            Err(_) if is_open => is_open = stream.shutdown().await.is_err(),
-            Err(_) => {}
+    in_time("an answer", async {
+        let (mut answer, mut buffer, mut is_open) = (Vec::new(), [0; 4096], true);
+        while !is_whole(&answer) {
+            match tokio::time::timeout(GLANCE, stream.read(&mut buffer)).await {
+                Ok(Ok(count @ 1..)) => answer.extend_from_slice(&buffer[..count]),
+                Ok(_) => break,
+                Err(_) if is_open => is_open = stream.shutdown().await.is_err(),
+                Err(_) => {}
+            }
         }
-    }
-    answer
+        answer
+    })
+    .await
 }
 
 /// Whether this is an answer with all of its body.

@@ -292,6 +292,7 @@ async fn survives(breaches: Vec<(&'static str, Breach)>, first: Vec<u8>) {
         .with("SLACK_API_URL", &format!("http://{}/api", breaker.address))
         .with("SLACK_APP_TOKEN", APP_TOKEN);
     let process = program.start().await;
+    let before_kb = super::most_memory_kb(process.id());
     breaker.hears(r#""envelope_id":"before""#).await;
     breaker.hears(r#""envelope_id":"after""#).await;
     until(&format!("another socket after {broken:?}"), async || {
@@ -303,7 +304,7 @@ async fn survives(breaches: Vec<(&'static str, Breach)>, first: Vec<u8>) {
     let complaints = log.matches("could not open a socket to Slack; the bot keeps trying").count();
     let opened = log.matches("a socket to Slack is open").count();
     assert!(complaints <= opened + 1, "{complaints} and {opened}: {log}");
-    let bot = Target { outside, program, process };
+    let bot = Target { outside, program, process, before_kb };
     let accepted = BTreeSet::from(["one".to_owned(), "another".to_owned()]);
     bot.judge(&Typed { accepted, ..Typed::default() }).await;
 }

@@ -1,12 +1,15 @@
 //! Thousands of connections at a time that say nothing, or say it slowly, or hear nothing, beside people who type.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
-use super::{Target, Typed};
+use super::{Target, Typed, hear, in_time, statuses, tell};
 use crate::harness::{number, say};
 
 /// What comes in a crowd.
@@ -28,7 +31,7 @@ enum Kind {
     SlowReader,
 }
 
-/// How many of ten, and what they begin with and go on with.
+/// Who comes, and how many of every ten.
 const KINDS: [(usize, Kind); 7] = [
     (4, Kind::Silent),
     (1, Kind::Idle),
@@ -42,6 +45,10 @@ const KINDS: [(usize, Kind); 7] = [
 const SLOWNESS: Duration = Duration::from_millis(100);
 /// How many commands are typed beside them.
 const COMMANDS: usize = 30;
+/// As many descriptors as this process wants: more than any crowd has, and few enough for every system.
+const DESCRIPTORS: u64 = 1 << 16;
+/// One crowd at a time, since they share this process's descriptors.
+static CROWD: Semaphore = Semaphore::const_new(1);
 
 impl Kind {
     /// What is said first, and what again and again.
@@ -68,7 +75,7 @@ impl Kind {
     /// Says its part until the bot has had enough.
     async fn play(self, mut stream: TcpStream) -> TcpStream {
         let (first, again) = self.says();
-        let _ = stream.write_all(&first).await;
+        tell(&mut stream, &first).await;
         if again.is_empty() || !self.is_ended() {
             for _ in 0..20 {
                 // One that nobody reads takes no more at some time.
@@ -78,21 +85,37 @@ impl Kind {
             return stream;
         }
         let mut answer = [0; 512];
-        loop {
-            tokio::select! {
-                read = stream.read(&mut answer) => if !matches!(read, Ok(1..)) { return stream },
-                () = tokio::time::sleep(SLOWNESS) => if stream.try_write(again).is_err() { return stream },
+        in_time("one who holds what others need to be ended", async {
+            loop {
+                tokio::select! {
+                    read = stream.read(&mut answer) => if !matches!(read, Ok(1..)) { break },
+                    () = tokio::time::sleep(SLOWNESS) => if stream.try_write(again).is_err() { break },
+                }
             }
-        }
+        })
+        .await;
+        stream
     }
 }
 
-/// As many as were asked for, or as there are descriptors for in this process, beside its other tests.
-fn size(usual: usize) -> usize {
-    let asked = number("CONNECT_CARD_CROWD", usual);
-    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
-    let limit: usize = line.and_then(|line| line.split_whitespace().next()?.parse().ok()).unwrap_or(1024);
+/// How many descriptors this process may have, once it has raised its own limit as far as it may and wants to.
+fn descriptors() -> usize {
+    static LIMIT: LazyLock<usize> = LazyLock::new(|| {
+        let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+        let wanted = maximum.unwrap_or(DESCRIPTORS).min(DESCRIPTORS);
+        if current.is_some_and(|current| current < wanted) {
+            // Where that fails, the crowds are as small as the limit that stays.
+            let _ = setrlimit(Resource::Nofile, Rlimit { current: Some(wanted), maximum });
+        }
+        let current = getrlimit(Resource::Nofile).current;
+        current.and_then(|current| usize::try_from(current).ok()).unwrap_or(usize::MAX)
+    });
+    *LIMIT
+}
+
+/// As many as these, or as there are descriptors for in this process, beside its other tests.
+fn size(asked: usize) -> usize {
+    let limit = descriptors();
     let size = asked.min(limit.saturating_sub(500).max(limit / 4));
     if size < asked {
         say(&format!(
@@ -102,7 +125,9 @@ fn size(usual: usize) -> usize {
     size
 }
 
-async fn good_commands_beside(kinds: &[(usize, Kind)], size: usize) {
+async fn good_commands_beside(kinds: &[(usize, Kind)], usual: usize) {
+    let _one_at_a_time = CROWD.acquire().await.unwrap();
+    let size = size(number("CONNECT_CARD_CROWD", usual));
     let bot = Target::start().await;
     let mut crowd = JoinSet::new();
     let whole: usize = kinds.iter().map(|(share, _)| share).sum();
@@ -130,6 +155,7 @@ async fn good_commands_beside(kinds: &[(usize, Kind)], size: usize) {
     for at in 0..COMMANDS / 2 {
         bot.types(&format!("after_{at}"), &mut typed).await;
     }
+    bot.types_until(COMMANDS / 2, &mut typed).await;
     // All who hold what others need are ended; the others may stay.
     while let Some(stream) = crowd.join_next().await {
         open.push(stream.unwrap());
@@ -140,19 +166,21 @@ async fn good_commands_beside(kinds: &[(usize, Kind)], size: usize) {
 
 #[tokio::test]
 async fn a_crowd_of_all_kinds_keeps_nobody_out_and_costs_no_memory() {
-    good_commands_beside(&KINDS, size(1_500)).await;
+    good_commands_beside(&KINDS, 1_500).await;
 }
 
 #[tokio::test]
 async fn a_crowd_that_says_nothing_keeps_nobody_out() {
-    good_commands_beside(&[(1, Kind::Silent)], size(3_000)).await;
+    good_commands_beside(&[(1, Kind::Silent)], 3_000).await;
 }
 
 #[tokio::test]
 async fn where_there_are_few_descriptors_strangers_do_not_get_them_all() {
+    let _one_at_a_time = CROWD.acquire().await.unwrap();
+    let strangers = size(800);
     let mut bot = Target::start().await;
-    // A test can't lower its own limit; the shell can.
-    let (name, few) = ("ulimited", 400);
+    // The limit of this process is every test's; the shell has one of its own.
+    let (name, few) = ("ulimited", strangers / 2);
     let script = bot.program.folder().join(name);
     let program = env!("CARGO_BIN_EXE_connect-card");
     std::fs::write(&script, format!("ulimit -n {few}\nexec '{program}' serve\n")).unwrap();
@@ -160,14 +188,16 @@ async fn where_there_are_few_descriptors_strangers_do_not_get_them_all() {
     bot.process.wait().await;
     bot.process = bot.program.spawn_by("/bin/sh", &[script.to_str().unwrap()]);
     bot.process.until_it_answers().await;
+    bot.warms_up().await;
     let mut open = Vec::new();
-    for _ in 0..few * 2 {
+    for _ in 0..strangers {
         open.push(TcpStream::connect(bot.address()).await.unwrap());
     }
     let mut typed = Typed::default();
     for at in 0..10 {
         bot.types(&format!("one_of_few_{at}"), &mut typed).await;
     }
+    bot.types_until(5, &mut typed).await;
     bot.judge(&typed).await;
 }
 
@@ -182,13 +212,18 @@ async fn a_body_byte_by_byte_costs_what_it_is_long() {
             let mut stream = TcpStream::connect(address).await.unwrap();
             stream.set_nodelay(true).unwrap();
             let head = b"POST /slack/commands HTTP/1.1\r\nhost: bot\r\ncontent-length: 60000\r\n\r\n";
-            stream.write_all(head).await.unwrap();
-            // Until it is answered that this takes too long.
-            while stream.try_read(&mut [0; 64]).is_err() && stream.write_all(b"x").await.is_ok() {}
+            tell(&mut stream, head).await;
+            // All but the last, so that it never comes to its end.
+            for _ in 1..60_000 {
+                tell(&mut stream, b"x").await;
+                tokio::task::yield_now().await;
+            }
+            statuses(&hear(&mut stream).await)
         });
     }
     while let Some(drip) = drips.join_next().await {
-        drip.unwrap();
+        // It takes too long.
+        assert_eq!(drip.unwrap(), [408]);
     }
     if let (Some(before), Some(after)) = (before, super::most_memory_kb(bot.process.id())) {
         // Each byte that came alone cost 8 KiB once: ten thousand of them 80 MB.

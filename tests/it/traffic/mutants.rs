@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use stand_ins::slack::sign;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::task::JoinSet;
 
-use super::{Target, Typed, chunked, hear_one, is_whole, seconds, statuses};
+use super::{Target, Typed, chunked, hear_one, in_time, is_whole, seconds, statuses, tell};
 use crate::harness::{Random, number, say, seed};
 
 /// How many connections there are side by side.
@@ -272,8 +272,7 @@ async fn no_mutant_leaves_a_row_or_a_panic_or_disturbs_who_types() {
             for at in (worker..total).step_by(AT_ONCE) {
                 let Mutant { bytes, name } = grammar.next(&bot, at);
                 let mut stream = connect(&bot.address(), at, total).await;
-                // It may be refused before it is written to its end.
-                let _ = stream.write_all(&bytes).await;
+                tell(&mut stream, &bytes).await;
                 let answer = match &name {
                     Some(_) => hear_well(&mut stream).await,
                     None => hear_one(&mut stream).await,
@@ -294,17 +293,24 @@ async fn no_mutant_leaves_a_row_or_a_panic_or_disturbs_who_types() {
             (kept, answers)
         });
     }
-    let mut typed = Typed::default();
+    let (mut typed, mut shares) = (Typed::default(), Vec::new());
     let good = (total / 30).min(GOOD);
     for at in 0..good {
         while done.load(Ordering::Relaxed) * good < at * total {
+            // One that fails never does its share, so it is not waited for.
+            while let Some(worker) = workers.try_join_next() {
+                shares.push(worker.unwrap());
+            }
             tokio::time::sleep(super::GLANCE / 10).await;
         }
         bot.types(&format!("good_{at}"), &mut typed).await;
     }
-    let mut answers = [0_usize; 6];
+    bot.types_until(good / 2, &mut typed).await;
     while let Some(worker) = workers.join_next().await {
-        let (kept, of_worker) = worker.unwrap();
+        shares.push(worker.unwrap());
+    }
+    let mut answers = [0_usize; 6];
+    for (kept, of_worker) in shares {
         typed.accepted.extend(kept.accepted);
         typed.unsure.extend(kept.unsure);
         answers.iter_mut().zip(of_worker).for_each(|(sum, count)| *sum += count);
@@ -316,14 +322,17 @@ async fn no_mutant_leaves_a_row_or_a_panic_or_disturbs_who_types() {
     bot.judge(&typed).await;
 }
 
-/// The answer to a command, however long it takes.
+/// The answer to a command, without hanging up before it.
 async fn hear_well(stream: &mut TcpStream) -> Vec<u8> {
-    let (mut answer, mut buffer) = (Vec::new(), [0; 4096]);
-    while !is_whole(&answer) {
-        match stream.read(&mut buffer).await {
-            Ok(count @ 1..) => answer.extend_from_slice(&buffer[..count]),
-            _ => break,
+    in_time("the answer to a command", async {
+        let (mut answer, mut buffer) = (Vec::new(), [0; 4096]);
+        while !is_whole(&answer) {
+            match stream.read(&mut buffer).await {
+                Ok(count @ 1..) => answer.extend_from_slice(&buffer[..count]),
+                _ => break,
+            }
         }
-    }
-    answer
+        answer
+    })
+    .await
 }
