@@ -162,7 +162,7 @@ pub struct Faults {
     always: HashMap<String, Fault>,
     random: Option<Random>,
     spared: Vec<String>,
-    applied: u64,
+    met: HashMap<String, u64>,
     held: u64,
 }
 
@@ -216,7 +216,13 @@ impl Faults {
     /// How many calls have met a fault so far.
     #[must_use]
     pub fn applied(&self) -> u64 {
-        self.applied
+        self.met.values().sum()
+    }
+
+    /// How many calls of `route` have met a fault so far.
+    #[must_use]
+    pub fn met(&self, route: &str) -> u64 {
+        self.met.get(route).copied().unwrap_or_default()
     }
 
     /// How many calls have met a fault so far that holds their answer back.
@@ -239,7 +245,9 @@ impl Faults {
             .and_then(VecDeque::pop_front)
             .or_else(|| self.always.get(route).cloned())
             .or_else(|| self.random.as_mut().and_then(|random| random.draw(route)));
-        self.applied += u64::from(fault.is_some());
+        if fault.is_some() {
+            *self.met.entry(route.to_owned()).or_default() += 1;
+        }
         self.held += u64::from(fault.as_ref().is_some_and(Fault::holds));
         fault
     }

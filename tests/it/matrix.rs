@@ -4,8 +4,8 @@
 //! else's command beside it does not wait.
 //!
 //! How each may end is computed by [`rule`], which knows what can be known of an answer and not what the bot
-//! does. Time is virtual, see [`time`]. The suite plays a sample that has every call and every fault;
-//! `CONNECT_CARD_MATRIX=all` plays all cells, and `CONNECT_CARD_MATRIX=pairs` so many pairs
+//! does. Time is virtual, see [`time`]. The suite plays a sample that has every call, and every fault of both
+//! partners; `CONNECT_CARD_MATRIX=all` plays all cells, and `CONNECT_CARD_MATRIX=pairs` so many pairs
 //! (`CONNECT_CARD_PAIRS`) of faults.
 
 mod call;
@@ -80,15 +80,15 @@ fn play(cells: &[Cell]) -> Vec<Played> {
     played.into_iter().map(|played| played.unwrap_or_else(panicked)).collect()
 }
 
-/// Every call and every fault at least once, and what chance adds.
+/// Every call, and every fault of each partner's, at least once, and what chance adds.
 fn sample(mut cells: Vec<Cell>, random: &mut Random) -> Vec<Cell> {
     for at in (1..cells.len()).rev() {
         cells.swap(at, random.below(at as u64 + 1) as usize);
     }
     let mut seen = BTreeSet::new();
     cells.retain(|cell| {
-        let new_fault = seen.insert(cell.kind.name);
-        let new_call = seen.insert(cell.call.name);
+        let new_fault = seen.insert((Some(cell.call.is_fivetrans), cell.kind.name));
+        let new_call = seen.insert((None, cell.call.name));
         new_fault || new_call
     });
     cells

@@ -8,7 +8,7 @@ use hyper::body::Bytes;
 
 use crate::wire::Raw;
 
-/// Faster, whoever parses it would do nothing else.
+/// Between two of the answers that come for ever. With less, whoever reads them would do nothing else.
 const A_BREATH: Duration = Duration::from_millis(1);
 
 /// How an answer can be wrong that is none by HTTP.

@@ -74,11 +74,15 @@ pub(super) async fn play(cell: &Cell) -> Played {
     let bot = call::ready(cell.call).await;
     let question = call::question(cell.call, &bot).await;
     let (before, met) = (bot.slack.messages().len(), applied(&bot));
+    let met_there = |bot: &TestBot| match is_of_slack(cell.call.route) {
+        true => bot.slack.faults(|faults| faults.met(cell.call.route)),
+        false => bot.fivetran.faults(|faults| faults.met(cell.call.route)),
+    };
     let to_route = |bot: &TestBot, route: &str| match is_of_slack(route) {
         true => bot.slack.calls_to(route),
         false => bot.fivetran.calls_to(route),
     };
-    let made = to_route(&bot, cell.call.route);
+    let (made, met_before) = (to_route(&bot, cell.call.route), met_there(&bot));
     let spared = [BYSTANDER, "HubSpot", PRIVATE, COLLEAGUE];
     bot.slack.faults(|faults| faults.spare(&spared));
     bot.fivetran.faults(|faults| faults.spare(&spared));
@@ -100,6 +104,10 @@ pub(super) async fn play(cell: &Cell) -> Played {
     if lasted.is_none() {
         violations.push("never ends".to_owned());
     }
+    // Each command makes its call, unless something else is wrong that ends it before.
+    if cell.second.is_none() && met_there(&bot) == met_before {
+        violations.push("what is wrong is never met".to_owned());
+    }
     let untold = bot.census().await.undeliverable;
     let calls = to_route(&bot, cell.call.route) - made;
     let (slack, fivetran) = (bot.slack.clone(), bot.fivetran.clone());
@@ -108,7 +116,7 @@ pub(super) async fn play(cell: &Cell) -> Played {
     bot.stop().await;
     let messages: Vec<_> = slack.messages().into_iter().skip(before).collect();
     let connections: Vec<_> = fivetran.connections();
-    let there = connections.iter().filter(|it| it["schema"] == "acme").count();
+    let there = connections.iter().filter(|it| it["schema"] != BYSTANDER).count();
     slack.shutdown();
     fivetran.shutdown();
     let mine = |message: &&Message| {
@@ -223,6 +231,10 @@ fn judge(
     violations
 }
 
+/// What says that there is a connection, or may be.
+const TELL_OF_IT: [&str; 4] =
+    ["may have been made before that", "was created after all", "is ready, but", "so I did nothing"];
+
 /// Whether what is told is so.
 fn truth(cell: &Cell, sentences: &[String], there: usize, links: usize) -> Vec<String> {
     let mut violations = Vec::new();
@@ -235,11 +247,9 @@ fn truth(cell: &Cell, sentences: &[String], there: usize, links: usize) -> Vec<S
             violations.push("it is not cancelled".to_owned());
         }
         let alone = cell.call.sort == Sort::Creates && cell.second.is_none();
-        if alone && there > 0 && !sentence.contains("may") {
-            let hedged = ["was created after all", "is ready", "I did nothing"];
-            if !hedged.iter().any(|words| sentence.contains(words)) {
-                violations.push("a connection is kept back".to_owned());
-            }
+        let is_told = TELL_OF_IT.iter().any(|words| sentence.contains(words));
+        if alone && there > 0 && !is_told {
+            violations.push("a connection is kept back".to_owned());
         }
     }
     violations
