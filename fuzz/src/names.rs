@@ -127,7 +127,7 @@ pub fn naming(data: &[u8]) {
         // The same names in two channels are nobody's.
         let twice = owned(&[("C1", &channel), ("C2", &channel)], ChannelDefaults::default());
         assert!(["several", "nobody"].contains(&twice.as_str()), "{pattern}: {twice}");
-        // Another customer's channel has other names, if it has the same one, both have it.
+        // Another customer's channel makes other names. Where it makes the same one, the name is neither's alone.
         let beside = owned(&[("C1", &channel), ("C2", &other)], ChannelDefaults::default());
         assert_ne!(beside, "C2", "{pattern}: {target:?} is of a customer who is not in it");
         assert_ne!(owned(&[("C2", &other)], channel.clone()), "C2", "{pattern}: {target:?}");
