@@ -174,11 +174,11 @@ impl ConnectCard {
     }
 
     /// When the link stops working, if it works at `now`: a day after the token's `iat`, or after `now` where
-    /// the token cannot be read, or says what cannot be: that it is of the future, or over already. Fivetran
-    /// gives no expiry of its own.
+    /// the token cannot be read, or says what cannot be: that it is over already, or of a future that no clock is
+    /// off by. Fivetran gives no expiry of its own.
     #[must_use]
     pub fn expires_at(&self, now: Timestamp) -> Timestamp {
-        let works = |issued: &Timestamp| *issued <= now && now.duration_since(*issued) < LINK_LIFE;
+        let works = |issued: &Timestamp| now.duration_since(*issued).abs() < LINK_LIFE;
         self.issued_at.filter(works).unwrap_or(now).saturating_add(LINK_LIFE).unwrap_or(now)
     }
 }
@@ -319,11 +319,12 @@ mod tests {
         let card = created.connect_card.unwrap();
         assert_eq!(card.expose_link().as_str(), "https://fivetran.com/connect-card/setup?auth=x");
         let at = |second: i64| Timestamp::from_second(1_700_000_000 + second).unwrap();
-        for now in [0, 60, 86_399] {
+        // One of the two clocks may be off.
+        for now in [-86_399, -1, 0, 60, 86_399] {
             assert_eq!(card.expires_at(at(now)), at(86_400), "{now}");
         }
-        // It can't have been made in the future, nor can it have expired when it was made.
-        for now in [-1, 86_400, 200_000] {
+        // It can't have been made in days to come, nor can it have expired when it was made.
+        for now in [-200_000, -86_400, 86_400, 200_000] {
             assert_eq!(card.expires_at(at(now)), at(now + 86_400), "{now}");
         }
     }

@@ -44,7 +44,7 @@ async fn one_person_can_only_ask_for_so_much_and_another_for_as_much() {
     // It comes back with time.
     bot.advance(A_THIRD);
     bot.types("google_ads acme_4").await;
-    assert_refused(&bot.types("google_ads acme_5").await.text(), "Wait a minute");
+    assert_refused(&bot.types("google_ads acme_5").await.text(), "Wait 4 minutes");
     assert_eq!(bot.created(), 5);
     bot.finish().await;
 }
