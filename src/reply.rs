@@ -82,13 +82,13 @@ pub enum TooMuch {
 fn too_much_sentence(too_much: TooMuch) -> String {
     match too_much {
         TooMuch::FromPerson(limit) => format!(
-            "I didn't do this: within ten minutes I take {limit} commands from one person, and you've sent as many. {}",
-            wait_for_one(limit)
+            "I didn't do this: within ten minutes I take {limit} commands from one person, and this would be more. {}",
+            when_there_is_more(limit)
         ),
         TooMuch::FromWorkspace(limit) => format!(
-            "I didn't do this: within ten minutes I take {limit} commands from a workspace, and as many have come from \
-             yours. {} If that doesn't help, tell the people who run this bot.",
-            wait_for_one(limit)
+            "I didn't do this: within ten minutes I take {limit} commands in all, and this would be more. {} If that doesn't \
+             help, tell the people who run this bot.",
+            when_there_is_more(limit)
         ),
         TooMuch::Waiting => "I didn't do this: so many requests are waiting to be done that I take no more for now. Try again \
                              in a few minutes. If that doesn't help, tell the people who run this bot."
@@ -96,11 +96,11 @@ fn too_much_sentence(too_much: TooMuch) -> String {
     }
 }
 
-/// How long it takes until one more is taken, of so many in ten minutes.
-fn wait_for_one(limit: u32) -> String {
+/// When to try again, of so many in ten minutes. Several sources take a little longer than one.
+fn when_there_is_more(limit: u32) -> String {
     match 10_u32.div_ceil(limit.max(1)) {
-        1 => "Wait a minute, then try again.".to_owned(),
-        minutes => format!("Wait {minutes} minutes, then try again."),
+        1 => "Try again in a few minutes.".to_owned(),
+        minutes => format!("Try again in {minutes} minutes."),
     }
 }
 

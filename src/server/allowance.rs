@@ -140,14 +140,18 @@ impl Allowance {
         let person = people.entry(user_id.to_owned()).or_insert_with(|| Purse::full(self.limits.person));
         person.take(cost, self.limits.person, now).map_err(|is_news| {
             if is_news {
-                tracing::warn!(user = user_id, "somebody asks for more than one person may");
+                tracing::warn!(
+                    user = user_id,
+                    limit = self.limits.person,
+                    "somebody asks for more than one person may"
+                );
             }
             TooMuch::FromPerson(self.limits.person)
         })?;
         workspace.take(cost, self.limits.workspace, now).map_err(|is_news| {
             person.bucket.put(cost as f64);
             if is_news {
-                tracing::warn!("more is asked for than the workspace may");
+                tracing::warn!(limit = self.limits.workspace, "more is asked for than the workspace may");
             }
             TooMuch::FromWorkspace(self.limits.workspace)
         })

@@ -44,7 +44,7 @@ async fn one_person_can_only_ask_for_so_much_and_another_for_as_much() {
     // It comes back with time.
     bot.advance(A_THIRD);
     bot.types("google_ads acme_4").await;
-    assert_refused(&bot.types("google_ads acme_5").await.text(), "Wait 4 minutes");
+    assert_refused(&bot.types("google_ads acme_5").await.text(), "in 4 minutes");
     assert_eq!(bot.created(), 5);
     bot.finish().await;
 }
@@ -91,8 +91,8 @@ async fn the_workspace_can_only_ask_for_so_much() {
     let bot = Setup::new().await.with("COMMANDS_PER_WORKSPACE", "2").start().await;
     bot.types("google_ads acme").await;
     bot.types_as(COLLEAGUE, CHANNEL, "hubspot acme_crm").await;
-    assert_refused(&bot.types("google_ads late").await.text(), "from a workspace");
-    assert_refused(&bot.types_as(COLLEAGUE, CHANNEL, "google_ads late").await.text(), "from a workspace");
+    assert_refused(&bot.types("google_ads late").await.text(), "commands in all");
+    assert_refused(&bot.types_as(COLLEAGUE, CHANNEL, "google_ads late").await.text(), "commands in all");
     assert_eq!(bot.created(), 2);
     bot.finish().await;
 }
