@@ -263,6 +263,8 @@ async fn a_change_is_shown_over_an_older_one_that_got_there_first() {
     bot.slack.faults(|faults| faults.fail_next("views.update", Fault::Says(200, conflict.clone()), 1));
     let shown = shows(&bot, &view, "service", &["stripe", "hubspot"], "acme").await;
     says(&shown, "acme_hubspot");
+    // A call is noted a moment after what it shows.
+    until("both calls", async || (bot.slack.calls_to("views.update") == 2).then_some(())).await;
     let calls = bot.slack.calls().into_iter().filter(|(route, _)| route == "views.update");
     let hashes: Vec<_> = calls.map(|(_, arguments)| arguments["hash"].clone()).collect();
     assert_eq!(hashes, [view["hash"].clone(), Value::Null]);
