@@ -13,14 +13,14 @@ mod in_hand;
 mod link;
 mod note;
 mod onboard;
+mod rests;
 mod step;
 mod trouble;
 mod turns;
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Notify, Semaphore, mpsc};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -29,7 +29,7 @@ use tokio_util::task::TaskTracker;
 use crate::clock::Clock;
 use crate::crash::{self, crash_point};
 use crate::fivetran::model::ConnectCard;
-use crate::journal::{self, Act, GRACE, Journal, Message, Notice, Record, Resting, Terms, Turn};
+use crate::journal::{self, Act, GRACE, Message, Notice, Record, Terms, Turn};
 use crate::permission::Gate;
 use crate::provision::Provision;
 use crate::store::{Claimed, Recorded, Store};
@@ -43,6 +43,7 @@ pub use link::Links;
 use link::{Arrived, Delivered, Joining, Posting};
 use note::OnItsWay;
 use onboard::is_part;
+use rests::Rests;
 use trouble::{TroubleLog, cause};
 use turns::Turns;
 
@@ -64,8 +65,6 @@ const CLAIM: i64 = 64;
 /// Leases are prolonged when this part of them is gone, which is asked ten times as often: where the
 /// database answers, there are always three fifths of a lease left.
 const LEASE_PART: u32 = 3;
-/// How long after its rest a command is still taken for this process's, which looks for it at each [`POLL`].
-const OVERDUE: SignedDuration = SignedDuration::from_secs(10);
 /// How often the log is told what goes on with the outside parties.
 const REPORT: Duration = Duration::from_secs(5);
 /// How long actions in flight may take at a shutdown before they are abandoned.
@@ -113,7 +112,7 @@ struct Worker {
     tasks: TaskTracker,
     /// Ends the tasks that are still at work when the time for finishing is over.
     abandon: CancellationToken,
-    resting: Mutex<Resting<ConnectCard>>,
+    rests: Rests,
     trouble: TroubleLog,
 }
 
@@ -121,6 +120,7 @@ struct Worker {
 pub fn start(parts: Parts, fresh: mpsc::UnboundedReceiver<Claimed>) -> Handle {
     let (stopping, failed) = (parts.stopping.clone(), parts.failed.clone());
     let fivetran = Turns::new(CALLS, parts.clock.clone(), parts.metrics.waiting.clone());
+    let rests = Rests::new(parts.clock.clone(), parts.metrics.at_rest.clone());
     let worker = Arc::new(Worker {
         fivetran: Arc::clone(&fivetran),
         trouble: TroubleLog::new(parts.clock.clone()),
@@ -130,7 +130,7 @@ pub fn start(parts: Parts, fresh: mpsc::UnboundedReceiver<Claimed>) -> Handle {
         due: Notify::new(),
         tasks: TaskTracker::new(),
         abandon: CancellationToken::new(),
-        resting: Mutex::default(),
+        rests,
     });
     let mut loops = JoinSet::new();
     loops.spawn(Arc::clone(&worker).take_fresh(fresh));
@@ -220,7 +220,6 @@ impl Worker {
         loop {
             tokio::time::sleep(REPORT).await;
             self.trouble.pass(|party| self.waiting_for(party));
-            self.count_resting();
         }
     }
 
@@ -228,31 +227,8 @@ impl Worker {
     fn waiting_for(&self, party: Party) -> usize {
         match party {
             Party::Fivetran => self.fivetran.waiting(),
-            Party::Slack => self.resting().count(),
+            Party::Slack => self.rests.count(),
         }
-    }
-
-    fn resting(&self) -> MutexGuard<'_, Resting<ConnectCard>> {
-        self.resting.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn put_down(&self, claimed: &Claimed, journal: Journal<ConnectCard>, pause: Duration) {
-        let until = self.parts.clock.now().saturating_add(pause).unwrap_or(Timestamp::MAX);
-        self.resting().put_down(&claimed.id, claimed.fence, journal, until);
-        self.count_resting();
-    }
-
-    fn take_up(&self, claimed: &Claimed, terms: Terms) -> (Journal<ConnectCard>, Outcome) {
-        let up = self.resting().take_up(&claimed.id, claimed.fence, terms, claimed.progress.clone());
-        self.count_resting();
-        up
-    }
-
-    /// Counts the commands at rest, but for those that others have taken by now.
-    fn count_resting(&self) {
-        let lately = self.parts.clock.now().saturating_sub(OVERDUE).unwrap_or(Timestamp::MIN);
-        let resting = self.resting().until_after(lately);
-        self.parts.metrics.at_rest.set(i64::try_from(resting).unwrap_or(i64::MAX));
     }
 
     /// Carries one command from here on, in a task of its own.
@@ -292,7 +268,7 @@ impl Worker {
             grace: crash::create_grace().and_then(|it| it.try_into().ok()).unwrap_or(GRACE),
             spread: spread(&claimed.id),
         };
-        let (mut journal, mut outcome) = self.take_up(&claimed, terms);
+        let (mut journal, mut outcome) = self.rests.take_up(&claimed, terms);
         let job = Job { claimed: &claimed, work: &work };
         let (mut posted, mut note) = (None, OnItsWay::default());
         loop {
@@ -405,7 +381,7 @@ impl Worker {
                     // Whoever goes on after the rest may have something to say at once.
                     note.settle().await;
                     let (tries, wait_s) = (journal.progress().tries, pause.as_secs_f64());
-                    self.put_down(&claimed, journal, pause);
+                    self.rests.put_down(&claimed, journal, pause);
                     if self.record(&claimed, record, "wait: recorded").await {
                         tracing::debug!(command = claimed.id, cause, tries, wait_s, "a command waits");
                         self.wake_after(pause);
@@ -441,7 +417,7 @@ impl Worker {
     }
 
     fn lost(&self, claimed: &Claimed) {
-        self.resting().forget(&claimed.id);
+        self.rests.forget(&claimed.id);
         self.parts.metrics.lease_lost();
         tracing::debug!(command = claimed.id, "another process has taken this command over");
     }

@@ -10,9 +10,8 @@ mod fivetran;
 mod names;
 pub mod ready;
 
-use std::time::Duration;
-
 use std::path::Path;
+use std::time::Duration;
 
 use reqwest::StatusCode;
 use secrecy::{ExposeSecret as _, SecretString};

@@ -33,8 +33,7 @@ pub struct Intake {
     clock: Clock,
     store: Store,
     allowance: Allowance,
-    /// The requests that are being committed.
-    under_way: Arc<Mutex<HashSet<String>>>,
+    under_way: UnderWayHere,
     /// To the worker, which holds the lease of each from its commit on.
     accepted: mpsc::UnboundedSender<Claimed>,
 }
@@ -114,7 +113,7 @@ impl Intake {
         allowance: Allowance,
         accepted: mpsc::UnboundedSender<Claimed>,
     ) -> Self {
-        Self { clock, store, allowance, under_way: Arc::default(), accepted }
+        Self { clock, store, allowance, under_way: UnderWayHere::default(), accepted }
     }
 
     /// Counts something that is answered without becoming a command, and yet costs a look elsewhere.
@@ -177,12 +176,18 @@ impl Intake {
             return Ok(Answered::NotAccepted);
         };
         let Asked { team_id, channel_id, user_id, response_url } = asked;
+        let dedup = hex(key);
+        let here = self.under_way.begin(&dedup);
         if let Err(too_much) = self.allowance.act(&user_id, cost, self.clock.now()) {
-            return Ok(self.again(key, deadline).await.unwrap_or(Answered::TooMuch(too_much)));
+            return Ok(match here {
+                Some(_) => self.again(dedup, deadline).await.unwrap_or(Answered::TooMuch(too_much)),
+                // The same request is just being committed.
+                None => Answered::Unsure,
+            });
         }
         let new = NewCommand {
             id: id.clone(),
-            dedup: hex(key),
+            dedup,
             subject,
             team_id,
             channel_id,
@@ -195,7 +200,7 @@ impl Intake {
         let now = new.accepted_at;
         // A task of its own: when Slack hangs up, this future is dropped, and a command must not be
         // left committed with nobody at work on it.
-        Ok(match tokio::spawn(self.clone().commit(new, deadline)).await {
+        Ok(match tokio::spawn(self.clone().commit(new, here, deadline)).await {
             Ok(Ok(Committed::Yes)) => {
                 crash_point("accept: acknowledging");
                 Answered::Accepted(id)
@@ -215,11 +220,8 @@ impl Intake {
     }
 
     /// What was answered to the same request, if it became a command: it may not be told that nothing was done.
-    async fn again(&self, key: &[u8], deadline: Deadline) -> Option<Answered> {
-        let (store, dedup) = (self.store.clone(), hex(key));
-        if under_way_here(&self.under_way).contains(&dedup) {
-            return Some(Answered::Unsure);
-        }
+    async fn again(&self, dedup: String, deadline: Deadline) -> Option<Answered> {
+        let store = self.store.clone();
         match deadline.wait_for(async move { store.before(&dedup).await }).await {
             Ok(Ok(before)) => before.map(|before| answered_before(before, self.clock.now())),
             Ok(Err(error)) => {
@@ -230,9 +232,13 @@ impl Intake {
         }
     }
 
-    /// Commits a command and hands it on, unless it has a twin.
-    async fn commit(self, new: NewCommand, deadline: Deadline) -> Result<Committed, StoreError> {
-        let _here = Here::note(&self.under_way, &new.dedup);
+    /// Commits a command and hands it on, unless it has a twin. It is `_here` for as long as that takes.
+    async fn commit(
+        self,
+        new: NewCommand,
+        _here: Option<Here>,
+        deadline: Deadline,
+    ) -> Result<Committed, StoreError> {
         crash_point("accept: before the commit");
         match self.store.accept(new, deadline.end()).await? {
             Accepted::Committed(claimed) => {
@@ -247,23 +253,28 @@ impl Intake {
     }
 }
 
-fn under_way_here(requests: &Mutex<HashSet<String>>) -> MutexGuard<'_, HashSet<String>> {
-    requests.lock().unwrap_or_else(PoisonError::into_inner)
-}
+/// The requests that this process is about to commit, by their keys. Clones share it.
+#[derive(Clone, Default)]
+struct UnderWayHere(Arc<Mutex<HashSet<String>>>);
 
-/// A request that is being committed, for as long as it is.
-struct Here<'a>(&'a Mutex<HashSet<String>>, String);
+impl UnderWayHere {
+    /// Notes a request, unless it is there.
+    fn begin(&self, dedup: &str) -> Option<Here> {
+        let is_new = self.keys().insert(dedup.to_owned());
+        is_new.then(|| Here(self.clone(), dedup.to_owned()))
+    }
 
-impl<'a> Here<'a> {
-    fn note(requests: &'a Mutex<HashSet<String>>, dedup: &str) -> Self {
-        under_way_here(requests).insert(dedup.to_owned());
-        Self(requests, dedup.to_owned())
+    fn keys(&self) -> MutexGuard<'_, HashSet<String>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Drop for Here<'_> {
+/// A request that is under way, for as long as it is.
+struct Here(UnderWayHere, String);
+
+impl Drop for Here {
     fn drop(&mut self) {
-        under_way_here(self.0).remove(&self.1);
+        self.0.keys().remove(&self.1);
     }
 }
 

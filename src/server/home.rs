@@ -123,7 +123,12 @@ impl Homes {
             // Slack has led the person there.
             ask::OPEN_MESSAGE => return Answer::Replied,
             REFRESH => {}
-            EXPORT => exports = true,
+            EXPORT => match self.intake.look(&person.user_id) {
+                Ok(()) => exports = true,
+                Err(too_much) => {
+                    pressed = Pressed { answer: Answer::TooMuch, notice: Some(replies::too_much(too_much)) };
+                }
+            },
             ask::RENEW_HERE | ask::CANCEL | ask::SYNC_NOW => {
                 pressed = self.act(key, &person, &action.id, value, deadline).await.unwrap_or_else(|error| {
                     tracing::error!(%error, "could not look up what a button is about");

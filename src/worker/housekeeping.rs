@@ -17,7 +17,7 @@ impl Worker {
     pub(super) async fn clean_up(self: Arc<Self>) {
         loop {
             let now = self.parts.clock.now();
-            self.resting().forget_old(now);
+            self.rests.forget_old();
             match self.parts.store.purge(now).await {
                 Ok(0) => {}
                 Ok(rows) => tracing::info!(rows, "purged old commands"),

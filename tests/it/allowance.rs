@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
+use connect_card::reply::home::EXPORT;
 use connect_card::reply::live::RENEW;
 use serde_json::json;
 use stand_ins::fault::Fault;
+use stand_ins::slack::Used;
 
 use crate::harness::{
     CHANNEL, COLLEAGUE, OUTSIDER, Outside, Program, Setup, TestBot, USER, accepted, post, until,
@@ -83,6 +85,23 @@ async fn a_customer_who_presses_counts_as_whoever_types_does() {
     }
     assert_eq!(answers[0], "null", "the message shows a new link");
     assert_refused(&answers[1], "from one person");
+    bot.finish().await;
+}
+
+#[tokio::test]
+async fn a_list_as_a_file_counts_too() {
+    let bot = Setup::new().await.with("COMMANDS_PER_PERSON", "1").start().await;
+    bot.types("google_ads acme").await;
+    bot.slack.open_home(&bot.url, USER).await.unwrap();
+    let home = until("a Home", async || bot.slack.homes().pop()).await.1;
+    let used = Used { action_id: EXPORT, ..Used::default() };
+    bot.slack.use_in_view(&bot.url, home["id"].as_str().unwrap(), used, json!({}), USER).await.unwrap();
+    let said = until("the refusal", async || {
+        let home = bot.slack.homes().pop()?.1.to_string();
+        home.contains("I didn't do this").then_some(home)
+    });
+    assert_refused(&said.await, "from one person");
+    assert!(bot.slack.files().is_empty());
     bot.finish().await;
 }
 

@@ -65,14 +65,18 @@ fn arrange(outside: &Outside, point: &str, schema: &str) -> bool {
     true
 }
 
-async fn every_point(engine: Engine, by: By) {
-    let points = POINTS.into_iter().filter(|point| {
+/// Those that a command for one source passes, which is typed.
+fn of_a_command() -> impl Iterator<Item = &'static str> {
+    POINTS.into_iter().filter(|point| {
         !is_of_a_cancellation(point)
             && !is_of_an_edit(point)
             && !is_of_an_onboarding(point)
             && !is_of_a_digest(point)
-    });
-    each(points, async |point| survives(engine, by, point).await).await;
+    })
+}
+
+async fn every_point(engine: Engine, by: By) {
+    each(of_a_command(), async |point| survives(engine, by, point).await).await;
 }
 
 async fn survives(engine: Engine, by: By, point: &'static str) {
@@ -164,13 +168,7 @@ async fn is_outlived(engine: Engine, point: &'static str) {
 }
 
 async fn every_panic(engine: Engine) {
-    let points = POINTS.into_iter().filter(|point| {
-        !is_of_a_cancellation(point)
-            && !is_of_an_edit(point)
-            && !is_of_an_onboarding(point)
-            && !is_of_a_digest(point)
-    });
-    each(points, async |point| is_outlived(engine, point).await).await;
+    each(of_a_command(), async |point| is_outlived(engine, point).await).await;
 }
 
 /// These are come by with several sources alone.

@@ -12,6 +12,7 @@ mod look;
 pub(crate) mod needs;
 mod outside;
 pub(crate) mod postgres;
+pub(crate) mod proc;
 mod program;
 mod talk;
 mod terminal;

@@ -13,6 +13,7 @@ use futures_util::{StreamExt as _, stream};
 use sqlx::Connection as _;
 use stand_ins::slack;
 
+use crate::harness::proc::is_traced;
 use crate::harness::{
     CHANNEL, Engine, Outside, Process, Program, Random, accepted, needs, number, say, seed, until,
 };
@@ -80,15 +81,6 @@ async fn break_disk(
     let strace = command.spawn().unwrap();
     until("strace to attach", async || is_traced(process.id()).then_some(())).await;
     strace
-}
-
-/// Whether every thread of a process is traced.
-fn is_traced(process: u32) -> bool {
-    let Ok(threads) = std::fs::read_dir(format!("/proc/{process}/task")) else { return false };
-    threads.flatten().all(|thread| {
-        let status = std::fs::read_to_string(thread.path().join("status")).unwrap_or_default();
-        status.lines().any(|line| line.starts_with("TracerPid:") && !line.ends_with("\t0"))
-    })
 }
 
 /// Says whether the fault was met.

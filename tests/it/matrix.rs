@@ -26,6 +26,7 @@ use call::CALLS;
 use cell::{Cell, Played};
 use rule::Lasts;
 
+use crate::harness::proc::most_memory_kb;
 use crate::harness::{Random, form, number, say, seed};
 
 /// Bots at a time, each with its partners in a thread of its own.
@@ -94,12 +95,6 @@ fn sample(mut cells: Vec<Cell>, random: &mut Random) -> Vec<Cell> {
     cells
 }
 
-fn memory() -> String {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    peak.map(|peak| peak.trim().to_owned()).unwrap_or_default()
-}
-
 /// A row for each call: cells, calls at most, links at most.
 fn table(cells: &[Cell], played: &[Played]) -> String {
     let mut rows = String::from("call | cells | violations | calls at most | links at most\n");
@@ -137,10 +132,10 @@ fn whatever_answers_a_command_ends_once_and_as_it_may() {
         say(&table(&chosen, &played));
     }
     say(&format!(
-        "matrix: {} cells, {} violations, seed {seed}, {}",
+        "matrix: {} cells, {} violations, seed {seed}, {} kB at most",
         played.len(),
         violations.len(),
-        memory()
+        most_memory_kb(std::process::id()).unwrap_or_default()
     ));
     assert!(violations.is_empty(), "seed {seed}:\n{}", violations.join("\n"));
 }

@@ -13,8 +13,9 @@ use std::time::Duration;
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection, SqliteConnection};
 use tokio::time::Instant;
 
+use crate::harness::proc::{descriptors, memory_kb};
 use crate::harness::{
-    CHANNEL, Engine, Outside, Process, Program, Random, accepted, number, postgres, say, seed,
+    CHANNEL, Engine, Outside, Process, Program, Random, accepted, now, number, postgres, say, seed, until,
 };
 use crate::kills::bad_day;
 
@@ -33,6 +34,9 @@ const DESCRIPTORS: usize = 64;
 /// `journal_size_limit`, and the pages of the commits since.
 const LARGEST_WAL: u64 = 20 << 20;
 
+/// A day, in seconds.
+const DAY_S: f64 = 86_400.0;
+
 /// What there is at the end of a round.
 #[derive(Debug)]
 struct Look {
@@ -48,34 +52,27 @@ struct Look {
 
 impl Look {
     async fn at(program: &Program, process: &Process) -> Self {
+        let mut look = Self {
+            memory: memory_kb(process.id()),
+            descriptors: descriptors(process.id()),
+            database: 0,
+            log: 0,
+            rows: BTreeMap::new(),
+        };
         let url = program.var("DATABASE_URL");
-        let mut look = Self { memory: None, descriptors: None, database: 0, log: 0, rows: BTreeMap::new() };
-        let (memory, descriptors) = of_process(process.id());
-        (look.memory, look.descriptors) = (memory, descriptors);
-        if url.starts_with("sqlite:") {
+        let names = if url.starts_with("sqlite:") {
             let size = |path: &str| std::fs::metadata(path).map_or(0, |file| file.len());
             let path = program.database().display().to_string();
             (look.database, look.log) = (size(&path), size(&format!("{path}-wal")));
-            let mut db = SqliteConnection::connect(url).await.unwrap();
-            let names = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'";
-            let names: Vec<String> = sqlx::query_scalar(names).fetch_all(&mut db).await.unwrap();
-            for name in names {
-                let count = AssertSqlSafe(format!("SELECT count(*) FROM {name}"));
-                look.rows.insert(name, sqlx::query_scalar(count).fetch_one(&mut db).await.unwrap());
-            }
-            db.close().await.unwrap();
+            "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
         } else {
-            let mut db = PgConnection::connect(url).await.unwrap();
-            let names = "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'";
-            let names: Vec<String> = sqlx::query_scalar(names).fetch_all(&mut db).await.unwrap();
-            for name in names {
-                let count = AssertSqlSafe(format!("SELECT count(*) FROM {name}"));
-                look.rows.insert(name, sqlx::query_scalar(count).fetch_one(&mut db).await.unwrap());
-            }
             let size = "SELECT pg_database_size(current_database())";
-            let size: i64 = sqlx::query_scalar(size).fetch_one(&mut db).await.unwrap();
-            look.database = u64::try_from(size).unwrap();
-            db.close().await.unwrap();
+            look.database = number_of(url, size).await.try_into().unwrap();
+            "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public'"
+        };
+        for name in words(url, names).await {
+            let count = number_of(url, &format!("SELECT count(*) FROM {name}")).await;
+            look.rows.insert(name, count);
         }
         look.rows.retain(|_, rows| *rows > 0);
         look
@@ -85,8 +82,8 @@ impl Look {
     fn judge(&self, before: &Self, commands: usize) {
         for (name, &rows) in &self.rows {
             let then = before.rows.get(name).copied().unwrap_or_default();
-            // What is open, or has just ended, is at most a round's.
-            let most = then.max(i64::try_from(commands).unwrap()) + i64::try_from(commands).unwrap();
+            // What a round leaves is there until the next one: as much as before, and never twice that.
+            let most = then + i64::try_from(commands / 2).unwrap();
             assert!(rows <= most, "{name} has {rows} rows, and had {then}");
         }
         assert!(self.log <= LARGEST_WAL, "the write-ahead log has {} bytes", self.log);
@@ -99,12 +96,27 @@ impl Look {
     }
 }
 
-/// The memory of a process in kB, and how many descriptors it has open.
-fn of_process(id: u32) -> (Option<u64>, Option<usize>) {
-    let status = std::fs::read_to_string(format!("/proc/{id}/status")).unwrap_or_default();
-    let memory = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-    let memory = memory.and_then(|size| size.split_whitespace().next()?.parse().ok());
-    (memory, std::fs::read_dir(format!("/proc/{id}/fd")).ok().map(Iterator::count))
+/// The first column of what a database answers.
+macro_rules! asked {
+    ($url:expr, $question:expr) => {{
+        let question = AssertSqlSafe($question.to_owned());
+        if $url.starts_with("sqlite:") {
+            let mut db = SqliteConnection::connect($url).await.unwrap();
+            sqlx::query_scalar(question).fetch_all(&mut db).await.unwrap()
+        } else {
+            let mut db = PgConnection::connect($url).await.unwrap();
+            sqlx::query_scalar(question).fetch_all(&mut db).await.unwrap()
+        }
+    }};
+}
+
+async fn words(url: &str, question: &str) -> Vec<String> {
+    asked!(url, question)
+}
+
+async fn number_of(url: &str, question: &str) -> i64 {
+    let numbers: Vec<i64> = asked!(url, question);
+    numbers[0]
 }
 
 /// Types a command about one of the schemas; whatever becomes of one that a kill cuts off, it is not promised.
@@ -146,6 +158,13 @@ async fn soak(engine: Engine, replicas: usize) {
             }
         }
         outside.until_all_ended(&promised).await;
+        // What was old when the killed one started again is gone, or soon will be.
+        let old = format!(
+            "SELECT count(*) FROM command WHERE ended_at < {}",
+            ((now() - 30.5 * DAY_S) * 1e3) as i64
+        );
+        let url = first.var("DATABASE_URL");
+        until("the purge", async || (number_of(url, &old).await == 0).then_some(())).await;
         let look = Look::at(&programs[replicas - 1], &processes[replicas - 1]).await;
         say(&format!("{engine}: round {round}, {} commands: {look:?}", promised.len()));
         match &warm {
@@ -154,7 +173,7 @@ async fn soak(engine: Engine, replicas: usize) {
             None => {}
         }
         // More than the 30 days for which what has ended is kept.
-        let month = 31 * 86_400_000_i64;
+        let month = (31.0 * DAY_S * 1e3) as i64;
         for (table, column) in [("command", "ended_at"), ("message", "left_at")] {
             first.sql(&format!("UPDATE {table} SET {column} = {column} - {month} WHERE {column} > 0")).await;
         }

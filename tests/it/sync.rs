@@ -8,6 +8,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+use crate::harness::proc::is_traced;
 use crate::harness::{Engine, Outside, accepted, needs, until};
 
 /// Commands sent one after another.
@@ -104,7 +105,7 @@ async fn try_to_trace(strace: &Path, sync: Option<(&str, &str)>) -> Option<(usiz
         .kill_on_drop(true)
         .spawn()
         .unwrap();
-    until("strace to attach", async || attached(process.id()).then_some(())).await;
+    until("strace to attach", async || is_traced(process.id()).then_some(())).await;
     for at in 0..COMMANDS {
         let ack = process.send(&outside.slack, &format!("google_ads sync_{at}")).await;
         assert!(accepted(&ack).is_some(), "{}", ack.text());
@@ -115,15 +116,6 @@ async fn try_to_trace(strace: &Path, sync: Option<(&str, &str)>) -> Option<(usiz
     let in_time = outside.fivetran.calls_to("create_connection") == 0;
     process.kill().await;
     in_time.then(|| unsynced(&std::fs::read_to_string(output).unwrap()))
-}
-
-/// Whether every thread of a process is traced.
-fn attached(process: u32) -> bool {
-    let threads = std::fs::read_dir(format!("/proc/{process}/task")).unwrap();
-    threads.flatten().all(|thread| {
-        let status = std::fs::read_to_string(thread.path().join("status")).unwrap_or_default();
-        status.lines().any(|line| line.starts_with("TracerPid:") && !line.ends_with("\t0"))
-    })
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -14,6 +14,7 @@ use stand_ins::slack::sign;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
+use crate::harness::proc::most_memory_kb;
 use crate::harness::{CHANNEL, Outside, PATIENCE, Process, Program, USER, say, until};
 
 /// The most memory that an attack may cost, in kB, beside what the program takes anyway, which differs between
@@ -163,13 +164,6 @@ impl std::fmt::Display for Typed {
         write!(out, "{} acknowledged, ", times.len() - self.unsure.len().min(times.len()))?;
         write!(out, "{} not in time, p50 {half:?}, p99 {most:?}, longest {longest:?}", self.unsure.len())
     }
-}
-
-/// The most memory that a process has had, in kB; `None`: not on Linux.
-fn most_memory_kb(id: u32) -> Option<u64> {
-    let status = std::fs::read_to_string(format!("/proc/{id}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.split_whitespace().next()?.parse().ok()
 }
 
 /// A request's head, signed as Slack would, with these lines more.

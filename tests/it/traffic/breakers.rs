@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::{Target, Typed};
+use crate::harness::proc::most_memory_kb;
 use crate::harness::{CHANNEL, Outside, Program, USER, until};
 
 /// What is said in the place of a handshake or after it.
@@ -292,7 +293,7 @@ async fn survives(breaches: Vec<(&'static str, Breach)>, first: Vec<u8>) {
         .with("SLACK_API_URL", &format!("http://{}/api", breaker.address))
         .with("SLACK_APP_TOKEN", APP_TOKEN);
     let process = program.start().await;
-    let before_kb = super::most_memory_kb(process.id());
+    let before_kb = most_memory_kb(process.id());
     breaker.hears(r#""envelope_id":"before""#).await;
     breaker.hears(r#""envelope_id":"after""#).await;
     until(&format!("another socket after {broken:?}"), async || {

@@ -10,6 +10,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use super::{Target, Typed, hear, in_time, statuses, tell};
+use crate::harness::proc::most_memory_kb;
 use crate::harness::{number, say};
 
 /// What comes in a crowd.
@@ -204,7 +205,7 @@ async fn where_there_are_few_descriptors_strangers_do_not_get_them_all() {
 #[tokio::test]
 async fn a_body_byte_by_byte_costs_what_it_is_long() {
     let bot = Target::start().await;
-    let before = super::most_memory_kb(bot.process.id());
+    let before = most_memory_kb(bot.process.id());
     let mut drips = JoinSet::new();
     for _ in 0..4 {
         let address = bot.address();
@@ -225,7 +226,7 @@ async fn a_body_byte_by_byte_costs_what_it_is_long() {
         // It takes too long.
         assert_eq!(drip.unwrap(), [408]);
     }
-    if let (Some(before), Some(after)) = (before, super::most_memory_kb(bot.process.id())) {
+    if let (Some(before), Some(after)) = (before, most_memory_kb(bot.process.id())) {
         // Each byte that came alone cost 8 KiB once: ten thousand of them 80 MB.
         assert!(after < before + 16_000, "from {before} to {after} kB");
     }
