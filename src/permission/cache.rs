@@ -144,6 +144,32 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_is_believed_no_more_makes_room_for_what_is_asked() {
+        let cache = Cache::new(2);
+        let asked = Arc::new(AtomicUsize::new(0));
+        for (question, now, calls) in [
+            ("a", 0, 1),
+            ("b", 200, 2),
+            ("a", 299, 2),
+            // There is room for two, and the first is out of date.
+            ("c", 300, 3),
+            ("b", 300, 3),
+            ("c", 301, 3),
+            // All are good: they are asked for again.
+            ("d", 302, 4),
+            ("c", 303, 5),
+        ] {
+            let asked_now = Arc::clone(&asked);
+            let answer = cache.get(question, at(now), || async move {
+                asked_now.fetch_add(1, Ordering::Relaxed);
+                ("answer", KEEP)
+            });
+            assert_eq!(answer.await, Some("answer"));
+            assert_eq!(asked.load(Ordering::Relaxed), calls, "{question} {now}");
+        }
+    }
+
+    #[tokio::test]
     async fn no_more_are_kept_than_allowed() {
         let cache = Cache::new(100);
         for question in 0..1000 {

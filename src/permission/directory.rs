@@ -245,6 +245,22 @@ mod tests {
     use super::*;
 
     #[test]
+    fn what_was_told_of_people_is_kept_until_there_is_no_room() {
+        let before = Before { own: watch::Sender::new(None), people: Mutex::default() };
+        let kept = |before: &Before| lock(&before.people).len();
+        for person in 0..PEOPLE {
+            before.keep_person(person.to_string(), UserInfo::default());
+        }
+        assert_eq!(kept(&before), PEOPLE);
+        // What is told of one who is known takes no room.
+        before.keep_person("7".to_owned(), UserInfo { deleted: true, ..UserInfo::default() });
+        assert_eq!(kept(&before), PEOPLE);
+        assert!(lock(&before.people)["7"].deleted);
+        before.keep_person("one more".to_owned(), UserInfo::default());
+        assert_eq!(kept(&before), 1);
+    }
+
+    #[test]
     fn a_failed_call_is_told_by_what_mends_it() {
         let refused = |word: &str| PostError::Refused(word.to_owned());
         let unusable = |word: &str| Unclear::Unusable(Some(word.to_owned()));

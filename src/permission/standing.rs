@@ -197,7 +197,36 @@ mod tests {
         standing(person, &owner(person, identity), info.as_ref())
     }
 
-    use Standing::{Deleted, FromHere, Guest, Member, Outsider, Unplaced};
+    use Standing::{Deleted, FromHere, Guest, Member, Outsider, Unplaced, Unseen};
+
+    #[test]
+    fn what_speaks_against_somebody_does_so_however_old_it_is() {
+        for against in [Guest, Outsider, Unseen, Deleted] {
+            assert!(against.keeps_out(), "{against:?}");
+        }
+        for other in [Member, FromHere, Unplaced] {
+            assert!(!other.keeps_out(), "{other:?}");
+        }
+    }
+
+    #[test]
+    fn a_command_from_elsewhere_is_none_of_ours_whoever_typed_it() {
+        let own = identity("T1", "");
+        let member = json!({ "team_id": "T1" });
+        let typing = person(at("T2", ""), Home::Here);
+        assert_eq!(is(&typing, Some(&own), info(member.clone())), Outsider);
+        // A press says where somebody is from less surely than Slack does.
+        for (home, workspace) in [(from("T2"), "T1"), (from("T1"), "T2"), (from(""), "T2")] {
+            let pressing = person(at(workspace, ""), home);
+            assert_eq!(is(&pressing, Some(&own), info(member.clone())), Member, "{pressing:?}");
+        }
+        // Nobody whom Slack knows is not known, wherever a request is from.
+        let unseen = UserInfo { is_unseen: true, ..UserInfo::default() };
+        for place in ["T1", "T2"] {
+            let typing = person(at(place, ""), Home::Here);
+            assert_eq!(is(&typing, Some(&own), Some(unseen.clone())), Unseen, "{place}");
+        }
+    }
 
     #[test]
     fn in_a_workspace_people_are_what_slack_tells() {

@@ -1,4 +1,7 @@
-//! The rule as tables, and what is decided without asking Slack anything.
+//! The rule as tables, and what is decided without asking Slack anything; what it tells is in
+//! [`asked`].
+
+mod asked;
 
 use super::*;
 use crate::slack::interaction::Workspace;
