@@ -202,7 +202,9 @@ async fn take_aloud(
         if let Ok(outcome) = tokio::time::timeout(left, &mut taken).await {
             return outcome;
         }
-        say_what_it_waits_for(&journal.note(slow).1);
+        if let Some((_, waiting)) = journal.note(slow, clock.now()) {
+            say_what_it_waits_for(&waiting);
+        }
     }
     taken.await
 }

@@ -134,11 +134,11 @@ impl<C: Clone> Journal<C> {
 
     /// Takes note that the person is being told that the command waits, while a step is under way: what
     /// must be on disk before they are, and what to tell. `doing` is what it waits for if nothing has
-    /// failed.
-    pub fn note(&mut self, doing: WaitsFor) -> (Record, Waiting) {
-        let waiting = self.noted(doing);
+    /// failed. `None`: it is too late for that.
+    pub fn note(&mut self, doing: WaitsFor, now: Timestamp) -> Option<(Record, Waiting)> {
+        let waiting = self.noted(doing, now)?;
         self.stored.clone_from(&self.progress);
-        (Record { progress: self.progress.clone(), then: Then::GoOn }, waiting)
+        Some((Record { progress: self.progress.clone(), then: Then::GoOn }, waiting))
     }
 
     /// The action that is due, with what the stage knows.

@@ -101,18 +101,21 @@ impl<C> Journal<C> {
     }
 
     /// Takes note that the person is being told. `doing` is what the command waits for if nothing has
-    /// failed.
-    pub(super) fn noted(&mut self, doing: WaitsFor) -> Waiting {
+    /// failed. `None`: nothing is tried any more by now, as after a standstill.
+    pub(super) fn noted(&mut self, doing: WaitsFor, now: Timestamp) -> Option<Waiting> {
+        let waits_for = self.waits.trouble.unwrap_or(doing);
+        // A link that may be there is not put there again for as long.
+        let is_slacks = waits_for == WaitsFor::Slack && !self.maybe_posted;
+        let until = if is_slacks { self.limit() } else { self.tries_until() };
+        if until <= now {
+            return None;
+        }
         self.progress.noted = true;
         if !self.terms.web_api {
             // Before it is sent, so that no crash can hide it.
             self.progress.posts += 1;
         }
-        let waits_for = self.waits.trouble.unwrap_or(doing);
-        // A link that may be there is not put there again for as long.
-        let is_slacks = waits_for == WaitsFor::Slack && !self.maybe_posted;
-        let until = if is_slacks { self.limit() } else { self.tries_until() };
-        Waiting { waits_for, until }
+        Some(Waiting { waits_for, until })
     }
 
     /// What is told when it was tried in vain to the end.
@@ -147,7 +150,7 @@ impl<C> Journal<C> {
                 self.waits.rests_until = Some((until, Hands::Free));
                 match Duration::try_from(due.duration_since(now)) {
                     Ok(left) if !left.is_zero() => Next::Rest(left),
-                    _ => Next::Note(self.noted(WaitsFor::Unknown)),
+                    _ => self.noted(WaitsFor::Unknown, now).map_or(Next::Rest(rest), Next::Note),
                 }
             }
             _ => Next::Rest(rest),

@@ -73,7 +73,9 @@ impl Worker {
                 false if self.fivetran.is_paused() => WaitsFor::Limit,
                 false => WaitsFor::Turn,
             };
-            let (record, waiting) = journal.note(doing);
+            let Some((record, waiting)) = journal.note(doing, self.parts.clock.now()) else {
+                return OnItsWay::default();
+            };
             match self.parts.store.record(job.claimed, &record.progress, record.then).await {
                 Recorded::Committed => self.send_aside(job, waiting),
                 // The step notices it too.

@@ -80,7 +80,7 @@ fn a_step_under_way_is_told_of_as_what_it_is_unless_something_has_failed() {
     let mut life = Life::new(WEB_API);
     assert_eq!(life.next(Outcome::Accepted), Step::Create);
     assert_eq!(life.journal.note_due(), start().checked_add(PATIENCE).ok());
-    let (record, waiting) = life.journal.note(WaitsFor::Creation);
+    let (record, waiting) = life.journal.note(WaitsFor::Creation, life.now).unwrap();
     assert_eq!((record.then, record.progress.noted), (Then::GoOn, true));
     assert_eq!(waiting.waits_for, WaitsFor::Creation);
     assert_eq!(life.journal.note_due(), None);
@@ -91,7 +91,8 @@ fn a_step_under_way_is_told_of_as_what_it_is_unless_something_has_failed() {
     life.next(Outcome::Accepted);
     let step = life.next(failed(Failure::NotSent));
     life.after_wait(&step);
-    assert_eq!(life.journal.note(WaitsFor::Creation).1.waits_for, WaitsFor::Reach);
+    let (_, waiting) = life.journal.note(WaitsFor::Creation, life.now).unwrap();
+    assert_eq!(waiting.waits_for, WaitsFor::Reach);
 }
 
 #[test]
@@ -159,7 +160,7 @@ fn whoever_takes_a_command_over_says_it_only_if_nobody_has() {
     // What is made anew has been told of all the same.
     let mut life = Life::new(WEB_API);
     life.next(Outcome::Accepted);
-    life.stored = life.journal.note(WaitsFor::Answer).0.progress;
+    life.stored = life.journal.note(WaitsFor::Answer, life.now).unwrap().0.progress;
     life.next(Outcome::Created { connection: "ours".to_owned(), card: None });
     assert_eq!(life.next(Outcome::Vanished), Step::Create);
     assert!(life.journal.progress.noted);
@@ -212,6 +213,20 @@ fn nobody_is_told_of_a_wait_that_is_over_by_then() {
         life.now = start() + taken_over;
         life.next(Outcome::TakenOver);
         assert_eq!(life.journal.note_due().is_some(), due, "{taken_over:?}");
+    }
+}
+
+/// A machine can stand still while a step is under way.
+#[test]
+fn nobody_is_told_of_a_time_that_has_passed() {
+    let second = SignedDuration::from_secs(1);
+    for (woken, told) in [(CREATE_DEADLINE - second, true), (CREATE_DEADLINE, false)] {
+        let mut life = Life::new(WEB_API);
+        life.next(Outcome::Accepted);
+        life.now = start() + woken;
+        let noted = life.journal.note(WaitsFor::Answer, life.now);
+        assert_eq!(noted.map(|(_, waiting)| waiting.until), told.then_some(start() + CREATE_DEADLINE));
+        assert_eq!(life.journal.progress().noted, told, "{woken:?}");
     }
 }
 

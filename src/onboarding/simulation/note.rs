@@ -51,7 +51,9 @@ impl Bot {
                 self.sleep(left).await;
             }
             begun.set(true);
-            let (record, waiting) = journal.note(WaitsFor::Answer);
+            let Some((record, waiting)) = journal.note(WaitsFor::Answer, self.now()) else {
+                return OnItsWay::default();
+            };
             if !self.record_progress(job, &record.progress, record.then).await {
                 return OnItsWay::default();
             }

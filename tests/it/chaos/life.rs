@@ -128,7 +128,7 @@ impl Life<'_> {
                     let (taken, held) = self.held(taken).await;
                     now += held;
                     if journal.note_due().is_some_and(|due| due <= now) {
-                        lines.push(waits(journal.note(slow).1.waits_for));
+                        lines.extend(journal.note(slow, now).map(|(_, waiting)| waits(waiting.waits_for)));
                     }
                     taken
                 }
