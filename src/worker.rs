@@ -220,6 +220,7 @@ impl Worker {
         loop {
             tokio::time::sleep(REPORT).await;
             self.trouble.pass(|party| self.waiting_for(party));
+            self.rests.count();
         }
     }
 
@@ -381,7 +382,7 @@ impl Worker {
                     // Whoever goes on after the rest may have something to say at once.
                     note.settle().await;
                     let (tries, wait_s) = (journal.progress().tries, pause.as_secs_f64());
-                    self.rests.put_down(&claimed, journal, pause);
+                    self.rests.put_down(&claimed.id, claimed.fence, journal, pause);
                     if self.record(&claimed, record, "wait: recorded").await {
                         tracing::debug!(command = claimed.id, cause, tries, wait_s, "a command waits");
                         self.wake_after(pause);

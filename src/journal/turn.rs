@@ -207,12 +207,6 @@ impl<C> Resting<C> {
         self.0.values().filter(|(.., until)| *until > moment).count()
     }
 
-    /// How many have been put down.
-    #[must_use]
-    pub fn count(&self) -> usize {
-        self.0.len()
-    }
-
     /// Forgets a command that somebody else has taken.
     pub fn forget(&mut self, id: &str) {
         self.0.remove(id);

@@ -101,7 +101,7 @@ impl<C> Journal<C> {
     }
 
     /// Takes note that the person is being told. `doing` is what the command waits for if nothing has
-    /// failed. `None`: nothing is tried any more by now, as after a standstill.
+    /// failed. `None`: what they would be told to wait for has passed, as after a standstill.
     pub(super) fn noted(&mut self, doing: WaitsFor, now: Timestamp) -> Option<Waiting> {
         let waits_for = self.waits.trouble.unwrap_or(doing);
         // A link that may be there is not put there again for as long.
