@@ -3,7 +3,7 @@
 //! Owns the commit before the acknowledgement, for slash commands and for buttons alike. Must not
 //! call Fivetran or Slack.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use jiff::{SignedDuration, Timestamp};
@@ -177,14 +177,15 @@ impl Intake {
         };
         let Asked { team_id, channel_id, user_id, response_url } = asked;
         let dedup = hex(key);
-        let here = self.under_way.begin(&dedup);
-        if let Err(too_much) = self.allowance.act(&user_id, cost, self.clock.now()) {
-            return Ok(match here {
-                Some(_) => self.again(dedup, deadline).await.unwrap_or(Answered::TooMuch(too_much)),
-                // The same request is just being committed.
-                None => Answered::Unsure,
-            });
-        }
+        let allowed = || self.allowance.act(&user_id, cost, self.clock.now());
+        let here = match self.under_way.begin(&dedup, allowed) {
+            Ok(here) => here,
+            // The same request is just being committed.
+            Err((_, true)) => return Ok(Answered::Unsure),
+            Err((too_much, false)) => {
+                return Ok(self.again(dedup, deadline).await.unwrap_or(Answered::TooMuch(too_much)));
+            }
+        };
         let new = NewCommand {
             id: id.clone(),
             dedup,
@@ -233,12 +234,7 @@ impl Intake {
     }
 
     /// Commits a command and hands it on, unless it has a twin. It is `_here` for as long as that takes.
-    async fn commit(
-        self,
-        new: NewCommand,
-        _here: Option<Here>,
-        deadline: Deadline,
-    ) -> Result<Committed, StoreError> {
+    async fn commit(self, new: NewCommand, _here: Here, deadline: Deadline) -> Result<Committed, StoreError> {
         crash_point("accept: before the commit");
         match self.store.accept(new, deadline.end()).await? {
             Accepted::Committed(claimed) => {
@@ -253,18 +249,24 @@ impl Intake {
     }
 }
 
-/// The requests that this process is about to commit, by their keys. Clones share it.
+/// The requests that this process is about to commit, by their keys, and how many copies of each. Clones share
+/// it.
 #[derive(Clone, Default)]
-struct UnderWayHere(Arc<Mutex<HashSet<String>>>);
+struct UnderWayHere(Arc<Mutex<HashMap<String, usize>>>);
 
 impl UnderWayHere {
-    /// Notes a request, unless it is there.
-    fn begin(&self, dedup: &str) -> Option<Here> {
-        let is_new = self.keys().insert(dedup.to_owned());
-        is_new.then(|| Here(self.clone(), dedup.to_owned()))
+    /// Notes a request that is allowed, before anybody else asks about the same one.
+    ///
+    /// # Errors
+    /// Why it is not allowed, and whether another copy of it was and is under way.
+    fn begin<E>(&self, dedup: &str, allowed: impl FnOnce() -> Result<(), E>) -> Result<Here, (E, bool)> {
+        let mut keys = self.keys();
+        allowed().map_err(|error| (error, keys.contains_key(dedup)))?;
+        *keys.entry(dedup.to_owned()).or_default() += 1;
+        Ok(Here(self.clone(), dedup.to_owned()))
     }
 
-    fn keys(&self) -> MutexGuard<'_, HashSet<String>> {
+    fn keys(&self) -> MutexGuard<'_, HashMap<String, usize>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -274,7 +276,13 @@ struct Here(UnderWayHere, String);
 
 impl Drop for Here {
     fn drop(&mut self) {
-        self.0.keys().remove(&self.1);
+        let mut keys = self.0.keys();
+        if let Some(copies) = keys.get_mut(&self.1) {
+            *copies -= 1;
+            if *copies == 0 {
+                keys.remove(&self.1);
+            }
+        }
     }
 }
 
@@ -311,4 +319,27 @@ pub(super) fn hex(bytes: &[u8]) -> String {
         let _ = std::fmt::Write::write_fmt(&mut text, format_args!("{byte:02x}"));
         text
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_is_under_way_until_its_last_copy_is_not() {
+        let under_way = UnderWayHere::default();
+        let allowed = || Ok::<(), &str>(());
+        let refused = || Err::<(), &str>("too much");
+        let is_known = || under_way.begin("a", refused).err().map(|(_, known)| known);
+        assert_eq!(is_known(), Some(false));
+        // One that is refused is none that is under way.
+        assert_eq!(is_known(), Some(false));
+        let (first, second) = (under_way.begin("a", allowed).ok(), under_way.begin("a", allowed).ok());
+        assert!(first.is_some() && second.is_some());
+        assert_eq!(is_known(), Some(true));
+        drop(first);
+        assert_eq!(is_known(), Some(true));
+        drop(second);
+        assert_eq!(is_known(), Some(false));
+    }
 }
