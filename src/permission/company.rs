@@ -9,12 +9,12 @@ use std::time::Duration;
 use jiff::Timestamp;
 use tokio::time::timeout;
 
-use super::{Gap, Gate, Unclear};
+use super::{Gap, Gate, Unclear, patience};
 use crate::journal::{Company, Others};
 
 /// Longest wait for one look, with all that it takes. The command has been acknowledged, and nothing is made
 /// before; three of them in vain are still less than anybody waits without a word.
-const PATIENCE: Duration = Duration::from_secs(2);
+const PATIENCE: Duration = patience(2000);
 /// Organisations besides the bot's own to which a link is posted unasked: its customer's.
 const CUSTOMERS: u32 = 1;
 /// By either of these some channels are shown.

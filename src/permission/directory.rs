@@ -12,8 +12,8 @@ use jiff::Timestamp;
 use tokio::sync::watch;
 use tokio::time::timeout;
 
-use super::Unclear;
 use super::cache::{Answer, Cache};
+use super::{Unclear, patience};
 use crate::slack::refusal::{self, Sort};
 use crate::slack::respond::PostError;
 use crate::slack::web_api::{Conversation, Identity, NO_ANSWER, UserInfo, WebApi};
@@ -30,7 +30,7 @@ const KEEP_REFUSAL: Duration = Duration::from_secs(60);
 /// How long Slack is left in peace after it did not answer.
 const KEEP_SILENCE: Duration = Duration::from_secs(10);
 /// Longest wait for what Slack knows of a channel, within that of whoever asks.
-const CHANNEL_PATIENCE: Duration = Duration::from_millis(1500);
+const CHANNEL_PATIENCE: Duration = patience(1500);
 /// People of whom something is kept.
 const PEOPLE: usize = 10_000;
 /// Channels of which something is kept.

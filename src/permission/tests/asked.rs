@@ -184,7 +184,8 @@ async fn at_the_first_start_slack_is_asked_before_anybody_is_judged() {
     // What somebody has to mend is not waited for.
     refuses(&slack, "auth.test", "token_revoked");
     let revoked = gate(&slack, &[], &[]);
-    revoked.introduce(|| after(0)).await;
+    let introduced = tokio::time::timeout(PAUSE, revoked.introduce(|| after(0))).await;
+    assert!(introduced.is_ok(), "it asks again and again");
     assert_eq!(revoked.own_id(after(0)).await, None);
 }
 
