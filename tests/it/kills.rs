@@ -202,7 +202,7 @@ async fn kill_again_and_again(engine: Engine) {
         process = breaks
             .during(async {
                 process.kill().await;
-                program.start().await
+                program.start_again_and_again().await
             })
             .await;
     }

@@ -46,7 +46,7 @@ async fn three_replicas_lose_nothing_while_one_is_killed_and_the_database_crashe
         let victim = processes.remove(at);
         let next = breaks.during(async {
             victim.kill().await;
-            programs[at].start().await
+            programs[at].start_again_and_again().await
         });
         processes.insert(at, next.await);
         if kill % KILLS_BETWEEN == 0 {

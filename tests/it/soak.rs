@@ -154,14 +154,16 @@ async fn soak(engine: Engine, replicas: usize) {
             type_one(&outside, &processes[to], at, &mut promised).await;
             if at == kill_at {
                 processes.remove(0).kill().await;
-                processes.insert(0, programs[0].start().await);
+                processes.insert(0, programs[0].start_again_and_again().await);
             }
         }
         outside.until_all_ended(&promised).await;
         // What was old when the killed one started again is gone, or soon will be.
+        let before = ((now() - 30.5 * DAY_S) * 1e3) as i64;
         let old = format!(
-            "SELECT count(*) FROM command WHERE ended_at < {}",
-            ((now() - 30.5 * DAY_S) * 1e3) as i64
+            "SELECT (SELECT count(*) FROM command WHERE ended_at < {before}) + \
+             (SELECT count(*) FROM message AS m WHERE m.left_at < {before} AND m.due IS NULL \
+             AND NOT EXISTS (SELECT 1 FROM connection AS c WHERE c.message = m.id))"
         );
         let url = first.var("DATABASE_URL");
         until("the purge", async || (number_of(url, &old).await == 0).then_some(())).await;

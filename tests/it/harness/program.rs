@@ -225,6 +225,16 @@ impl Program {
         process.until_it_answers().await;
         process
     }
+
+    /// The same as a service manager does it: again, if it gave up because the database kept it waiting.
+    pub(crate) async fn start_again_and_again(&self) -> Process {
+        loop {
+            let mut process = self.spawn();
+            let Some(status) = process.answers_or_ends().await else { return process };
+            let log = process.log();
+            assert!(log.contains("the database does not answer"), "the bot ended with {status}: {log}");
+        }
+    }
 }
 
 /// A running `serve`; it is killed when the test ends early.
@@ -238,13 +248,18 @@ pub(crate) struct Process {
 impl Process {
     /// Waits until it answers requests; the socket alone is open a little earlier.
     pub(crate) async fn until_it_answers(&mut self) {
-        until("the bot to answer", async || {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                panic!("the bot ended with {status}: {}", self.log());
-            }
-            self.is_alive().await.then_some(())
+        if let Some(status) = self.answers_or_ends().await {
+            panic!("the bot ended with {status}: {}", self.log());
+        }
+    }
+
+    /// The same, or until it has ended: how.
+    async fn answers_or_ends(&mut self) -> Option<ExitStatus> {
+        until("the bot to answer", async || match self.child.try_wait().unwrap() {
+            None => self.is_alive().await.then_some(None),
+            ended => Some(ended),
         })
-        .await;
+        .await
     }
 
     async fn is_alive(&self) -> bool {
