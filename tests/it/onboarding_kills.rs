@@ -13,8 +13,9 @@ use crate::onboarding::config;
 const AT_A_TIME: usize = 6;
 
 /// Where a process dies between the command and its end.
-const POINTS: [&str; 12] = [
+const POINTS: [&str; 13] = [
     "accept: committed",
+    "onboard: company seen",
     "onboard: expanded",
     "create: before the call",
     "create: answered",
