@@ -11,6 +11,7 @@
 //! right without one is `store/tombstone.rs`.
 
 mod accept;
+mod batch;
 #[cfg(test)]
 mod batches;
 mod change;

@@ -14,15 +14,12 @@ use sqlx::Row as _;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use super::batch;
 use super::row::{NewRow, json};
 use super::statements::Statements;
 use super::tombstone::{Doomed, Graveyard};
 use super::{LeaseGuard, Pool, StoreError, millis, on};
 use crate::telemetry::{Metrics, Writer};
-
-/// Most rows of one statement. A statement of this size takes a few milliseconds; a larger one
-/// would keep the acknowledgements behind it waiting.
-const BATCH: usize = 256;
 
 /// A row to insert, and who waits for it.
 pub(super) struct Accept {
@@ -49,7 +46,7 @@ impl Turn {
 
 /// Longest wait, before the next batch, for what is to be made void after one: who types the same
 /// again meets it otherwise.
-const BURIAL: Duration = Duration::from_millis(300);
+pub(super) const BURIAL: Duration = Duration::from_millis(300);
 /// Longest that a statement of the accepting writer may take before the bot is not ready.
 const STUCK: Duration = Duration::from_secs(3);
 
@@ -103,8 +100,8 @@ enum Inserted {
 impl Accepting {
     /// Accepts until the last [`super::Store`] is gone.
     pub(super) async fn run(self, mut waiting: mpsc::UnboundedReceiver<Accept>) {
-        let mut batch = Vec::with_capacity(BATCH);
-        while waiting.recv_many(&mut batch, BATCH).await > 0 {
+        let mut batch = Vec::with_capacity(batch::MOST);
+        while batch::fill(&mut batch, &mut waiting).await {
             // Whoever has taken the turn back knows that nothing was done.
             batch.retain(|accept: &Accept| accept.turn.take());
             if batch.is_empty() {
@@ -220,5 +217,37 @@ mod tests {
         assert!(!progress.moves());
         progress.since.store(0, Ordering::Relaxed);
         assert!(progress.moves());
+    }
+
+    #[test]
+    fn whoever_takes_the_turn_first_has_it() {
+        let (writer, caller) = (Turn::default(), Turn::default());
+        assert!(writer.clone().take(), "nobody took it before");
+        assert!(!writer.take() && !writer.take());
+        assert!(caller.take(), "it is another row's");
+    }
+
+    #[test]
+    fn what_became_of_a_row_is_what_the_database_proves() {
+        let row = NewRow {
+            id: "x".to_owned(),
+            dedup: "x".to_owned(),
+            subject: "x".to_owned(),
+            team_id: "T".to_owned(),
+            channel_id: "C".to_owned(),
+            user_id: "U".to_owned(),
+            request: "{}".to_owned(),
+            response_url: None,
+            stage: "create",
+            connection_id: None,
+            existed: 0,
+            accepted_at: 7,
+        };
+        let ids = |ids: &[&str]| Ok(ids.iter().map(|&id| id.to_owned()).collect());
+        let refused = || StoreError::Refused("code 2067".to_owned());
+        assert!(matches!(judge(&row, &ids(&["w", "x"])), Inserted::Committed));
+        assert!(matches!(judge(&row, &ids(&["w"])), Inserted::Twin));
+        assert!(matches!(judge(&row, &Err(refused())), Inserted::Refused(_)));
+        assert!(matches!(judge(&row, &Err(StoreError::Unanswered)), Inserted::Unclear(_)));
     }
 }

@@ -14,6 +14,7 @@ use sqlx::Row as _;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::Instant;
 
+use super::batch;
 use super::messages::ClaimedMessage;
 use super::row::{ProgressRow, json};
 use super::statements::Statements;
@@ -26,9 +27,6 @@ use crate::telemetry::{Metrics, Writer};
 use crate::trail::Entry;
 use rows::{Rows, Stands};
 
-/// Most rows of one commit. A commit of this size takes a few milliseconds; a larger one would keep
-/// the acknowledgements behind it waiting.
-const BATCH: usize = 256;
 /// First pause before a record that failed is tried again.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -184,14 +182,14 @@ pub(super) struct Job {
     change: Option<Rows>,
     progress: Option<ProgressRow>,
     line: Option<NewLine>,
-    reply: oneshot::Sender<Result<Done, StoreError>>,
+    pub(super) reply: oneshot::Sender<Result<Done, StoreError>>,
 }
 
 /// What of a job was done. Without its change, its progress is not recorded either.
 #[derive(Clone, Copy)]
-struct Done {
-    changed: bool,
-    recorded: bool,
+pub(super) struct Done {
+    pub(super) changed: bool,
+    pub(super) recorded: bool,
 }
 
 /// Records until the last [`Store`] is gone.
@@ -201,20 +199,15 @@ pub(super) async fn run(
     sql: &'static Statements,
     metrics: Metrics,
 ) {
-    let mut jobs = Vec::with_capacity(BATCH);
+    let mut jobs = Vec::with_capacity(batch::MOST);
     // Those about a connection that the batch before was about too.
     let mut later = Vec::new();
     // The place of the newest line for the audit channel: one writer gives them all, in the order of commits.
     let mut last = 0;
     loop {
         jobs.append(&mut later);
-        if jobs.is_empty() && waiting.recv_many(&mut jobs, BATCH).await == 0 {
+        if !batch::fill(&mut jobs, &mut waiting).await {
             return;
-        }
-        while jobs.len() < BATCH
-            && let Ok(job) = waiting.try_recv()
-        {
-            jobs.push(job);
         }
         // One statement cannot change a row twice, and who comes second has to know what the first did.
         let mut keys = HashSet::new();
@@ -441,3 +434,6 @@ async fn record(
         rows.iter().map(|row| Ok(row.try_get("id")?)).collect()
     })
 }
+
+#[cfg(test)]
+mod tests;

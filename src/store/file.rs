@@ -16,7 +16,7 @@ use tokio::sync::{MappedMutexGuard, Mutex, MutexGuard};
 use tokio::time::timeout;
 
 /// Longest wait for the connection.
-const QUEUE_LIMIT: Duration = Duration::from_secs(5);
+pub(super) const QUEUE_LIMIT: Duration = Duration::from_secs(5);
 
 /// An SQLite file in use. Clones share its one connection, so that there is nothing to be busy with, and every
 /// write is in one order.

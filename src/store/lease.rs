@@ -136,6 +136,8 @@ mod tests {
         assert_eq!(leases.all().iter().map(|guard| guard.key().1).collect::<Vec<_>>(), [2]);
         second.lose();
         assert!(!second.is_held());
+        drop(second);
+        assert!(leases.list().is_empty(), "nothing is kept of what nobody has");
     }
 
     #[tokio::test(start_paused = true)]
