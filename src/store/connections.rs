@@ -319,13 +319,12 @@ impl Store {
             let rows = query.bind(group_id).bind(until).bind(name).bind(limit).fetch_all(db).await?;
             rows.iter()
                 .map(|row| {
-                    let tick_at: Option<i64> = row.try_get("tick_at")?;
                     Ok(Watched {
                         name: row.try_get("name")?,
                         connection_id: row.try_get("connection_id")?,
                         version: row.try_get("version")?,
                         seen: row.try_get("seen")?,
-                        tick_at: tick_at.and_then(|ms| Timestamp::from_millisecond(ms).ok()),
+                        tick_at: moment(row.try_get("tick_at")?),
                         watch_until: row.try_get("watch_until")?,
                     })
                 })
@@ -489,7 +488,7 @@ impl Store {
         on!(&self.0.pool, db => {
             let mut rows = 0;
             let (sources, onboardings) = (sql.onboardings.purge_sources, sql.onboardings.purge_onboardings);
-        for statement in [sql.purge_connections, sql.purge_messages, sql.purge_news, sources, onboardings] {
+            for statement in [sql.purge_connections, sql.purge_messages, sql.purge_news, sources, onboardings] {
                 rows += sqlx::query(statement).bind(before).bind(PORTION).execute(&mut *db).await?.rows_affected();
             }
             Ok(rows)

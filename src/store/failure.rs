@@ -260,7 +260,7 @@ fn sqlite_code_proves_nothing_done(code: u32) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     #[test]
@@ -326,7 +326,7 @@ mod tests {
             (ErrorKind::PermissionDenied, "this user may not write there"),
             (ErrorKind::IsADirectory, "it is a folder"),
             (ErrorKind::StorageFull, "its disk is full"),
-            (ErrorKind::ReadOnlyFilesystem, "read-only"),
+            (ErrorKind::ReadOnlyFilesystem, "or its disk is read-only"),
             (ErrorKind::Other, "DATABASE_URL must name a file"),
         ] {
             let told = OpenError::of_file(path, kind).to_string();
@@ -367,7 +367,7 @@ mod tests {
     /// What a database says, with its code.
     #[derive(Debug, thiserror::Error)]
     #[error("the database says {0}")]
-    struct Said(&'static str);
+    pub(in crate::store) struct Said(pub(in crate::store) &'static str);
 
     impl sqlx::error::DatabaseError for Said {
         fn message(&self) -> &str {
@@ -423,6 +423,35 @@ mod tests {
         ] {
             let told = OpenError::of_sqlite(Path::new("/data/bot.db"), error).to_string();
             assert!(told.contains(words), "{told}");
+        }
+    }
+
+    #[test]
+    fn what_the_system_says_of_a_file_is_told_by_what_mends_it() {
+        for (kind, words) in [
+            (ErrorKind::NotFound, "create it"),
+            (ErrorKind::PermissionDenied, "change the permissions"),
+            (ErrorKind::IsADirectory, "it is a folder"),
+            (ErrorKind::NotADirectory, "a part of its path is a file"),
+            (ErrorKind::ReadOnlyFilesystem, "read-only"),
+            (ErrorKind::StorageFull, "make room"),
+            (ErrorKind::QuotaExceeded, "make room"),
+            (ErrorKind::Interrupted, "operation interrupted"),
+        ] {
+            let told = OpenError::of_file(Path::new("/data/bot.db"), kind).to_string();
+            assert!(told.contains("/data/bot.db") && told.contains(words), "{kind}: {told}");
+        }
+    }
+
+    #[test]
+    fn what_has_no_code_is_told_by_its_kind_alone() {
+        for (error, told) in [
+            (sqlx::Error::Io(ErrorKind::BrokenPipe.into()), "broken pipe"),
+            (sqlx::Error::PoolTimedOut, "no connection free"),
+            (sqlx::Error::PoolClosed, "closed"),
+            (sqlx::Error::ColumnNotFound("secret".to_owned()), "unexpected answer"),
+        ] {
+            assert_eq!(StoreError::from(error).to_string(), format!("the database failed ({told})"));
         }
     }
 

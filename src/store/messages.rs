@@ -349,3 +349,55 @@ impl Store {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(ms: i64) -> Timestamp {
+        Timestamp::from_millisecond(ms).unwrap()
+    }
+
+    #[test]
+    fn what_was_tried_in_vain_or_waits_is_not_yet_done() {
+        for (brought, is_not_yet) in [
+            (Brought::Shown, false),
+            (Brought::OutOfReach, false),
+            (Brought::Again(at(1)), true),
+            (Brought::Waits(at(1)), true),
+        ] {
+            assert_eq!(brought.is_not_yet(), is_not_yet, "{brought:?}");
+        }
+    }
+
+    /// Only what stands somewhere can be behind; since when is not always known, and then since it was due.
+    #[test]
+    fn a_message_is_behind_while_it_stands_and_shows_less_than_it_should() {
+        let message = |place: Option<&str>, shown, behind_since| ClaimedMessage {
+            id: "m".to_owned(),
+            key: Key { group_id: "g".to_owned(), name: "n".to_owned() },
+            link: "m".to_owned(),
+            requester: None,
+            onboarding: None,
+            place: place.map(|ts| Place { channel: "C".to_owned(), ts: ts.to_owned() }),
+            post_in: None,
+            wanted: 2,
+            shown,
+            tries: 0,
+            since: at(1),
+            fence: 1,
+            due: Some(3000),
+            behind_since,
+            until: Instant::now(),
+        };
+        for (message, since) in [
+            (message(Some("1.1"), 1, Some(2000)), Some(at(2000))),
+            (message(Some("1.1"), 1, None), Some(at(3000))),
+            (message(Some("1.1"), 2, Some(2000)), None),
+            (message(Some("1.1"), 3, Some(2000)), None),
+            (message(None, 1, Some(2000)), None),
+        ] {
+            assert_eq!(message.behind_since(), since, "{message:?}");
+        }
+    }
+}

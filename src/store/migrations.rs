@@ -171,6 +171,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::store::failure::tests::Said;
 
     /// The checksums that databases in use have, SHA-384 in hexadecimal. Add to them; a test that
     /// fails here says that no existing database would open.
@@ -239,5 +240,20 @@ mod tests {
         let first = FIRST_ON_SQLITE.iter().chain(&FIRST_ON_POSTGRES);
         let taken = first.chain(LATER_ON_SQLITE).chain(LATER_ON_POSTGRES);
         assert_eq!(there, taken.map(|(path, _)| (*path).to_owned()).collect());
+    }
+
+    /// Whoever holds a lock lets it go; what else keeps a step from being taken does not go by itself.
+    #[test]
+    fn a_step_is_tried_again_only_where_somebody_else_holds_a_lock() {
+        let said = |code| sqlx::Error::Database(Box::new(Said(code)));
+        for (error, is_tried) in [
+            (MigrateError::Execute(said("55P03")), true),
+            (MigrateError::ExecuteMigration(said("55P03"), 7), true),
+            (MigrateError::ExecuteMigration(said("42501"), 7), false),
+            (MigrateError::Execute(sqlx::Error::PoolTimedOut), false),
+            (MigrateError::VersionMismatch(7), false),
+        ] {
+            assert_eq!(is_a_lock(&error), is_tried, "{error}");
+        }
     }
 }

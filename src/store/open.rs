@@ -359,4 +359,42 @@ mod tests {
         let tables: String = sqlx::query_scalar(tables).fetch_one(&mut db).await.unwrap();
         assert_eq!(tables, "digest");
     }
+
+    #[tokio::test]
+    async fn a_file_is_damaged_only_if_that_is_why_it_cannot_be_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("bot.db");
+        let check = async |path| {
+            whole(&mut reader(path).busy_timeout(Duration::ZERO).connect().await.unwrap(), path).await
+        };
+        let options = SqliteConnectOptions::new().filename(&path).create_if_missing(true);
+        let mut other = options.connect().await.unwrap();
+        sqlx::query("CREATE TABLE t (n INTEGER)").execute(&mut other).await.unwrap();
+        check(&path).await.unwrap();
+        sqlx::query("BEGIN EXCLUSIVE").execute(&mut other).await.unwrap();
+        let refused = check(&path).await.unwrap_err().to_string();
+        assert!(refused.contains("another program holds it"), "{refused}");
+        let text = folder.path().join("text.db");
+        std::fs::write(&text, "no database, but a text\n".repeat(100)).unwrap();
+        let refused = check(&text).await.unwrap_err();
+        assert!(
+            matches!(&refused, OpenError::Damaged { found, .. } if found.contains("to its end")),
+            "{refused}"
+        );
+    }
+
+    #[test]
+    fn a_file_is_in_the_folder_that_its_path_names() {
+        for (path, folder) in [("bot.db", "."), ("data/bot.db", "data"), ("/bot.db", "/")] {
+            assert_eq!(folder_of(Path::new(path)), Path::new(folder));
+        }
+    }
+
+    #[test]
+    fn no_two_processes_have_one_name() {
+        let names: std::collections::HashSet<_> = (0..9).map(|_| owner().unwrap()).collect();
+        assert_eq!(names.len(), 9);
+        let id = format!("{}-", std::process::id());
+        assert!(names.iter().all(|name| name.starts_with(&id)), "{names:?}");
+    }
 }

@@ -124,14 +124,19 @@ async fn judge(session: &mut PgConnection) -> Result<(), OpenError> {
     let look = "SELECT pg_is_in_recovery() OR current_setting('transaction_read_only')::boolean, \
                 current_setting('fsync'), current_setting('synchronous_commit')";
     let row = sqlx::query(look).fetch_one(session).await.map_err(unreachable)?;
-    if row.try_get(0).map_err(unreachable)? {
+    let column = |column: usize| row.try_get(column).map_err(unreachable);
+    judge_settings(row.try_get(0).map_err(unreachable)?, column(1)?, column(2)?)
+}
+
+/// The same by what the server says of itself.
+fn judge_settings(is_read_only: bool, fsync: String, synchronous_commit: String) -> Result<(), OpenError> {
+    if is_read_only {
         return Err(OpenError::ReadOnly);
     }
-    for (column, setting, remedy) in [
-        (1, "fsync", "turn it on in postgresql.conf and reload"),
-        (2, "synchronous_commit", "turn it on for this database or user"),
+    for (setting, found, remedy) in [
+        ("fsync", fsync, "turn it on in postgresql.conf and reload"),
+        ("synchronous_commit", synchronous_commit, "turn it on for this database or user"),
     ] {
-        let found: String = row.try_get(column).map_err(unreachable)?;
         if found == "off" {
             return Err(OpenError::Unsafe { setting, found, remedy });
         }
@@ -366,57 +371,4 @@ fn without_session_attrs(tail: &str) -> Result<String, &'static str> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn urls(url: &str) -> Result<Vec<String>, &'static str> {
-        Ok(split(url)?.iter().map(|url| url.expose_secret().to_owned()).collect())
-    }
-
-    #[test]
-    fn each_server_of_a_url_gets_a_url_of_its_own() {
-        for (url, expected) in [
-            ("postgres://u:p@a/db", vec!["postgres://u:p@a/db"]),
-            ("postgres://a", vec!["postgres://a"]),
-            ("postgres://u:p,q@a:1/db?sslmode=require", vec!["postgres://u:p,q@a:1/db?sslmode=require"]),
-            (
-                "postgresql://u@a:1,[::1]:2,c/db?target_session_attrs=read-write&sslmode=require",
-                vec![
-                    "postgresql://u@a:1/db?sslmode=require",
-                    "postgresql://u@[::1]:2/db?sslmode=require",
-                    "postgresql://u@c/db?sslmode=require",
-                ],
-            ),
-            ("postgres://a,b?target_session_attrs=any", vec!["postgres://a", "postgres://b"]),
-            ("postgres:///db?host=/run/postgresql", vec!["postgres:///db?host=/run/postgresql"]),
-        ] {
-            assert_eq!(urls(url).unwrap(), expected, "{url}");
-        }
-    }
-
-    #[test]
-    fn a_url_that_cannot_work_is_refused_and_not_repeated() {
-        for (url, word) in [
-            ("postgres://u:hunter2@a,/db", "missing"),
-            ("postgres://u:hunter2@a,b/db?target_session_attrs=standby", "takes no writes"),
-            ("postgres://u:hunter2@a/db?target_session_attrs=prefer-standby", "takes no writes"),
-            ("postgres://u:hunter2@/db?host=a,b", "before the database"),
-            ("postgres://u:hunter2@a:1:2/db", "cannot be read"),
-        ] {
-            let error = Servers::read(&SecretString::from(url)).err().expect("it is refused").to_string();
-            assert!(error.contains(word) && !error.contains("hunter2"), "{url}: {error}");
-        }
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn a_session_from_before_the_distrust_is_not_trusted() {
-        let trust = Trust::default();
-        let second = Duration::from_secs(1);
-        assert!(trust.trusts(second));
-        trust.distrust_all();
-        assert!(!trust.trusts(Duration::ZERO) && !trust.trusts(second));
-        tokio::time::advance(second * 2).await;
-        assert!(trust.trusts(second));
-        assert!(!trust.trusts(second * 3));
-    }
-}
+mod tests;
