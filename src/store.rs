@@ -456,34 +456,4 @@ fn millis(duration: Duration) -> i64 {
 }
 
 #[cfg(test)]
-mod tests {
-    use secrecy::SecretString;
-
-    use super::*;
-
-    #[tokio::test]
-    async fn without_one_of_its_writers_the_store_is_not_writable_and_says_so() {
-        for writer in ["accepts", "records"] {
-            let folder = tempfile::tempdir().unwrap();
-            let url = DatabaseUrl::Sqlite(folder.path().join("bot.db"));
-            let secrets = [SecretString::from("secret")];
-            let options = Options {
-                url: &url,
-                secrets: &secrets,
-                lease: Duration::from_secs(30),
-                metrics: crate::telemetry::Metrics::default(),
-            };
-            let mut store = Store::open(options).await.unwrap();
-            assert!(store.is_writable(Timestamp::UNIX_EPOCH).await);
-            assert!(tokio::time::timeout(Duration::from_millis(10), store.a_writer_ended()).await.is_err());
-            // As after a panic: nobody receives any more.
-            let inner = Arc::get_mut(&mut store.0).unwrap();
-            match writer {
-                "accepts" => inner.accepts = mpsc::unbounded_channel().0,
-                _ => inner.records = mpsc::unbounded_channel().0,
-            }
-            store.a_writer_ended().await;
-            assert!(!store.is_writable(Timestamp::UNIX_EPOCH).await, "{writer}");
-        }
-    }
-}
+mod tests;

@@ -256,6 +256,18 @@ fn every_condition_of_the_sql_is_tried_or_it_is_said_why_not() {
 }
 
 #[tokio::test]
+async fn whoever_looks_at_the_statements_sees_each_by_its_name() {
+    let (db, _folder) = Scene::database().await;
+    let store = Scene::new(&db, &statements::SQLITE).await.a;
+    let mut statements = statements::SQLITE;
+    let mut expected: Vec<_> = all(&mut statements).into_iter().map(|(name, text)| (name, *text)).collect();
+    let mut seen = store.statements();
+    seen.sort_unstable();
+    expected.sort_unstable();
+    assert_eq!(seen, expected);
+}
+
+#[tokio::test]
 async fn every_condition_of_the_sql_is_needed() {
     let (db, _folder) = Scene::database().await;
     let sound = Box::leak(Box::new(statements::SQLITE));

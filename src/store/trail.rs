@@ -18,7 +18,7 @@ use crate::outbound::CALL_TIMEOUT;
 use crate::trail::{Entry, Line};
 
 /// How long a turn lasts: three times the longest call, since it is not prolonged.
-const TURN: Duration = CALL_TIMEOUT.saturating_mul(3);
+pub(super) const TURN: Duration = CALL_TIMEOUT.saturating_mul(3);
 /// Lines that are kept while Slack is out of reach; beyond that the oldest go. Some 5 MB, and what two
 /// hundred people do in a week.
 pub const MOST_LINES: i64 = 10_000;

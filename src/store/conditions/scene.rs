@@ -47,7 +47,7 @@ pub(in crate::store) struct Scene {
     db: SqliteFile,
     pub(super) sql: &'static Statements,
     pub(in crate::store) a: Store,
-    pub(super) b: Store,
+    pub(in crate::store) b: Store,
 }
 
 impl Scene {
@@ -164,7 +164,7 @@ pub(in crate::store) fn command(id: &str, request: &str, subject: &str) -> NewCo
 }
 
 /// Accepts a command and says who it met, if anybody.
-pub(super) async fn try_accept(store: &Store, new: NewCommand) -> Outcome<Result<Claimed, String>> {
+pub(in crate::store) async fn try_accept(store: &Store, new: NewCommand) -> Outcome<Result<Claimed, String>> {
     Ok(match store.accept(new, Instant::now() + Duration::from_secs(60)).await? {
         Accepted::Committed(claimed) => Ok(claimed),
         Accepted::Before(before) => Err(format!("{} again", before.id)),
@@ -184,7 +184,7 @@ pub(super) async fn names(store: &Store, now: i64) -> Outcome<Vec<String>> {
 }
 
 /// Takes the one that is due.
-pub(super) async fn take(store: &Store, now: i64) -> Outcome<Claimed> {
+pub(in crate::store) async fn take(store: &Store, now: i64) -> Outcome<Claimed> {
     Ok(store.claim(at(now), 1).await?.pop().ok_or("nothing to take")?)
 }
 
@@ -238,19 +238,19 @@ pub(in crate::store) fn connection(group_id: &str, name: &str) -> Connection {
 }
 
 /// A write that is judged by a version.
-pub(super) struct Judged<'a> {
-    pub(super) connection: &'a Connection,
-    pub(super) version: i64,
-    pub(super) held: Option<&'a Claimed>,
-    pub(super) then: Option<Then>,
-    pub(super) message: MessageWrite<'a>,
-    pub(super) show: &'a [&'a str],
-    pub(super) news: Option<News>,
-    pub(super) now: i64,
+pub(in crate::store) struct Judged<'a> {
+    pub(in crate::store) connection: &'a Connection,
+    pub(in crate::store) version: i64,
+    pub(in crate::store) held: Option<&'a Claimed>,
+    pub(in crate::store) then: Option<Then>,
+    pub(in crate::store) message: MessageWrite<'a>,
+    pub(in crate::store) show: &'a [&'a str],
+    pub(in crate::store) news: Option<News>,
+    pub(in crate::store) now: i64,
 }
 
 impl<'a> Judged<'a> {
-    pub(super) fn by(connection: &'a Connection, version: i64) -> Self {
+    pub(in crate::store) fn by(connection: &'a Connection, version: i64) -> Self {
         Self {
             connection,
             version,
@@ -263,7 +263,7 @@ impl<'a> Judged<'a> {
         }
     }
 
-    pub(super) async fn write(self, store: &Store) -> Outcome<Written> {
+    pub(in crate::store) async fn write(self, store: &Store) -> Outcome<Written> {
         let show = self.show.iter().map(|&id| id.to_owned()).collect();
         let change = Change { connection: self.connection.clone(), show, news: self.news };
         let progress = delivering();
@@ -289,14 +289,14 @@ pub(in crate::store) async fn keep(scene: &Scene, connection: &Connection) -> Ou
 }
 
 /// Keeps a connection that is not there yet, and a message that may come to stand somewhere.
-pub(super) async fn intend(scene: &Scene, connection: &Connection) -> Outcome {
+pub(in crate::store) async fn intend(scene: &Scene, connection: &Connection) -> Outcome {
     let judged = Judged { message: MessageWrite::New, ..Judged::by(connection, 0) };
     same!(judged.write(&scene.a).await?, Written::Committed);
     Ok(())
 }
 
 /// The same, and its message stands there.
-pub(super) async fn post(scene: &Scene, connection: &Connection, ts: &str) -> Outcome {
+pub(in crate::store) async fn post(scene: &Scene, connection: &Connection, ts: &str) -> Outcome {
     intend(scene, connection).await?;
     let place = place(ts);
     let judged = Judged { message: MessageWrite::Placed(Some(&place)), ..Judged::by(connection, 1) };
