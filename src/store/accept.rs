@@ -46,7 +46,7 @@ impl Turn {
 
 /// Longest wait, before the next batch, for what is to be made void after one: who types the same
 /// again meets it otherwise.
-pub(super) const BURIAL: Duration = Duration::from_millis(300);
+const BURIAL: Duration = if cfg!(test) { Duration::from_secs(60) } else { Duration::from_millis(300) };
 /// Longest that a statement of the accepting writer may take before the bot is not ready.
 const STUCK: Duration = Duration::from_secs(3);
 
