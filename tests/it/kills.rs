@@ -126,8 +126,9 @@ impl People {
 
 impl Typed {
     async fn go_on(&self, person: usize, outside: &Outside, urls: &[String]) {
-        /// Between two commands of one person: a load, and no more than the machine can bear.
-        const PACE: Duration = Duration::from_millis(15);
+        // Between two commands of one person: a load, and no more than the machine can bear. For long, it is no
+        // more than can end meanwhile: Fivetran often asks everybody to pause for a second.
+        let pace = Duration::from_millis(if kills(KILLS) > KILLS { 2_000 } else { 15 });
         let mut count = 0;
         while !self.stop.load(Ordering::Relaxed) {
             count += 1;
@@ -137,7 +138,7 @@ impl Typed {
                 Some(reference) => drop(self.acknowledged.lock().await.insert(reference)),
                 None => drop(self.refused.fetch_add(1, Ordering::Relaxed)),
             }
-            tokio::time::sleep(PACE).await;
+            tokio::time::sleep(pace).await;
         }
     }
 }
