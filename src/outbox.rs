@@ -13,21 +13,21 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::Clock;
 use crate::crash::crash_point;
 use crate::life::{self, Event, Link, State};
 use crate::onboarding::Onboarding;
-use crate::outbound::CALL_TIMEOUT;
 use crate::reply::{live, onboarding};
 use crate::side_by_side::SideBySide;
 use crate::slack::refusal::{self, Sort};
 use crate::slack::respond::PostError;
 use crate::slack::web_api::WebApi;
 use crate::store::{
-    Brought, ClaimedMessage, LONGEST_PAUSE_OF_AN_EDIT, MessageWrite, Recorded, Store, StoreError, Stored,
-    Write, Written,
+    Brought, ClaimedMessage, LINGERS, LONGEST_PAUSE_OF_AN_EDIT, MessageWrite, ON_ITS_WAY, Recorded, Store,
+    StoreError, Stored, Write, Written,
 };
 use crate::telemetry::Metrics;
 use crate::trail::Entry;
@@ -185,6 +185,10 @@ impl Outbox {
         match self.record(message, brought).await {
             Some(Recorded::Committed) => self.count(message, brought),
             Some(Recorded::LeaseLost) => {
+                // What makes it good must not come to lie under it.
+                if matches!(brought, Brought::Unanswered(_)) {
+                    tokio::time::sleep(LINGERS).await;
+                }
                 self.make_good(message).await;
                 return Shown::NotYet;
             }
@@ -192,7 +196,7 @@ impl Outbox {
         }
         match (brought, refused) {
             (_, Some(word)) => Shown::Refused(word),
-            (Brought::Again(_) | Brought::Waits(_), None) => Shown::NotYet,
+            (Brought::Again(_) | Brought::Unanswered(_) | Brought::Waits(_), None) => Shown::NotYet,
             (Brought::Shown | Brought::OutOfReach, None) => Shown::Yes,
         }
     }
@@ -247,16 +251,20 @@ impl Outbox {
         if message.wanted > message.shown
             && let Some(content) = content
         {
-            if message.lease_left() < CALL_TIMEOUT {
+            if message.lease_left() < ON_ITS_WAY {
                 return Ok((self.again(message, None), None));
             }
             crash_point("edit: before the call");
+            let sent = Instant::now();
             if let Err(error) = web_api.update(place, &content).await {
                 let refused = match &error {
                     PostError::Refused(word) if !error.message_is_out_of_reach() => Some(word.clone()),
                     _ => None,
                 };
-                let brought = self.failed(message, &error);
+                let brought = match self.failed(message, &error) {
+                    Brought::Again(at) if error.may_be_done() => Brought::unclear(sent.elapsed(), at),
+                    brought => brought,
+                };
                 if brought.is_not_yet() {
                     return Ok((brought, refused));
                 }

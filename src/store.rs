@@ -58,7 +58,7 @@ use file::SqliteFile;
 pub use homes::Wanted;
 pub use lease::LeaseGuard;
 use lease::Leases;
-pub use messages::{Brought, ClaimedMessage, PendingNews};
+pub use messages::{Brought, ClaimedMessage, LINGERS, ON_ITS_WAY, PendingNews};
 pub use onboardings::Expanded;
 pub use open::{DatabaseUrl, Options, Strangers, rehearse, strangers, undeliverable_beside};
 use sessions::Sessions;

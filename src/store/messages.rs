@@ -20,9 +20,11 @@ use crate::work::Key;
 /// How long a message's lease lasts at the least: longer than an edit and what its thread is told,
 /// since it is not prolonged.
 const MESSAGE_LEASE: Duration = Duration::from_secs(90);
-/// For how long an edit that a process had sent before it ended may still be on its way: a call's time, and a
-/// little for what Slack has begun by then. Whoever edits before that may find the older one on top.
-pub(super) const ON_ITS_WAY: Duration = CALL_TIMEOUT.saturating_add(Duration::from_secs(5));
+/// For how long an edit that was not answered in time may still come to be shown: what Slack has begun by then.
+pub const LINGERS: Duration = Duration::from_secs(5);
+/// For how long an edit may be on its way from when it is sent: a call's time, and that. Whoever edits before
+/// that is over may find the older one on top.
+pub const ON_ITS_WAY: Duration = CALL_TIMEOUT.saturating_add(LINGERS);
 
 /// A message of which this process holds the lease.
 #[derive(Clone, Debug)]
@@ -94,15 +96,25 @@ pub enum Brought {
     OutOfReach,
     /// It was tried in vain; again at that time.
     Again(Timestamp),
+    /// Nobody has answered for as long as a call may take, so that it may still come to be shown; again at that
+    /// time, and by nobody while it may.
+    Unanswered(Timestamp),
     /// It can't be posted yet, and so that was no try; again at that time.
     Waits(Timestamp),
 }
 
 impl Brought {
+    /// An edit without a clear answer after so long. What was refused, or whose connection was lost, was done by
+    /// then if at all; what was only waited for may be done yet.
+    #[must_use]
+    pub fn unclear(took: Duration, again: Timestamp) -> Self {
+        if took >= CALL_TIMEOUT { Self::Unanswered(again) } else { Self::Again(again) }
+    }
+
     /// Whether there is more to be done.
     #[must_use]
     pub fn is_not_yet(self) -> bool {
-        matches!(self, Self::Again(_) | Self::Waits(_))
+        matches!(self, Self::Again(_) | Self::Unanswered(_) | Self::Waits(_))
     }
 }
 
@@ -225,8 +237,8 @@ impl Store {
         })
     }
 
-    /// Stores what a claimed message shows and gives it back. It stays due if somebody was to be told
-    /// anything since it was taken: whoever had it may have asked before that.
+    /// Stores what a claimed message shows and gives it back, once no edit of it is on its way. It stays due if
+    /// somebody was to be told anything since it was taken: whoever had it may have asked before that.
     ///
     /// # Errors
     /// [`StoreError`].
@@ -239,11 +251,12 @@ impl Store {
         let (shown, due, gone, tries) = match brought {
             Brought::Shown => (message.wanted, None, 0, 0),
             Brought::OutOfReach => (message.wanted, None, 1, 0),
-            Brought::Again(at) => {
+            Brought::Again(at) | Brought::Unanswered(at) => {
                 (message.shown, Some(at.as_millisecond()), 0, message.tries.saturating_add(1))
             }
             Brought::Waits(at) => (message.shown, Some(at.as_millisecond()), 0, message.tries),
         };
+        let kept = if matches!(brought, Brought::Unanswered(_)) { LINGERS } else { Duration::ZERO };
         on!(&self.0.pool, db => {
             let done = sqlx::query(self.0.sql.connections.record_message)
                 .bind(&message.id)
@@ -254,6 +267,7 @@ impl Store {
                 .bind(i64::from(tries))
                 .bind(now.as_millisecond())
                 .bind(message.due)
+                .bind(millis(kept))
                 .execute(db)
                 .await?;
             Ok(if done.rows_affected() == 1 { Recorded::Committed } else { Recorded::LeaseLost })
@@ -365,12 +379,20 @@ mod tests {
             (Brought::OutOfReach, false),
             (Brought::Again(at(1)), true),
             (Brought::Waits(at(1)), true),
+            (Brought::Unanswered(at(1)), true),
         ] {
             assert_eq!(brought.is_not_yet(), is_not_yet, "{brought:?}");
         }
     }
 
     /// Only what stands somewhere can be behind; since when is not always known, and then since it was due.
+    #[test]
+    fn an_edit_that_was_waited_for_in_vain_may_still_be_on_its_way() {
+        let soon = CALL_TIMEOUT - Duration::from_millis(1);
+        assert_eq!(Brought::unclear(soon, at(1)), Brought::Again(at(1)));
+        assert_eq!(Brought::unclear(CALL_TIMEOUT, at(1)), Brought::Unanswered(at(1)));
+    }
+
     #[test]
     fn a_message_is_behind_while_it_stands_and_shows_less_than_it_should() {
         let message = |place: Option<&str>, shown, behind_since| ClaimedMessage {

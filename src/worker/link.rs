@@ -12,6 +12,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use slack_morphism::prelude::SlackMessageContent;
+use tokio::time::Instant;
 
 use super::Outcome;
 use super::deliver::{Delivery, Job, Sent, Tried, failed, not_posted};
@@ -116,6 +117,7 @@ impl Links {
             }
             let Allowed { change, version, at, held } = *allowed;
             let content = self.content(job, posting, &change.connection);
+            let began = Instant::now();
             let sent = match (&at, &held) {
                 (At::Place(place), Some(held)) => self.edit(job, place, held, &content).await,
                 _ => {
@@ -142,14 +144,14 @@ impl Links {
                 // It may be there: that stays on disk until it is known.
                 Err(error @ (PostError::Unclear(_) | PostError::Unconfirmed(_))) => {
                     if let Some(held) = &held {
-                        self.release(held).await;
+                        self.release(held, began.elapsed()).await;
                     }
                     return Delivered::Not(failed(job.claimed, error));
                 }
                 Err(error) => {
                     if !self.take_back_intent(job, &change, version + 1, held.as_ref()).await {
                         if let Some(held) = &held {
-                            self.release(held).await;
+                            self.release(held, Duration::ZERO).await;
                         }
                         return Delivered::LeaseLost;
                     }
@@ -376,9 +378,10 @@ impl Links {
         }
     }
 
-    async fn release(&self, held: &ClaimedMessage) {
+    /// Gives a message back after an edit that took so long.
+    async fn release(&self, held: &ClaimedMessage, took: Duration) {
         let now = self.delivery.clock.now();
-        if let Err(error) = self.store.record_message(held, Brought::Again(now), now).await {
+        if let Err(error) = self.store.record_message(held, Brought::unclear(took, now), now).await {
             tracing::warn!(message = held.id, %error, "could not give a message back");
         }
     }

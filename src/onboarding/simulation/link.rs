@@ -87,6 +87,7 @@ impl Bot {
             };
             let Allowed { change, version, at, held } = *allowed;
             let link = &change.connection.link;
+            let began = self.moment();
             let sent = match (&at, &held) {
                 (At::Place(place), Some(held)) => self.edit_in_link(job, place, held, posting.card).await,
                 _ => {
@@ -107,7 +108,7 @@ impl Bot {
                 }
                 Err(PostFailure::Unclear) => {
                     if let Some(held) = &held {
-                        self.release_message(held).await;
+                        self.release_message(held, self.moment() - began).await;
                     }
                     return Delivered::Not(Outcome::PostFailed(PostFailure::Unclear));
                 }
@@ -224,7 +225,7 @@ impl Bot {
         if !matches!(written, Ok(Written::Committed))
             && let Some(held) = &held
         {
-            self.release_message(held).await;
+            self.release_message(held, 0).await;
         }
         match written? {
             Written::LeaseLost => Ok(Some(Asked::LeaseLost)),
@@ -407,14 +408,16 @@ impl Bot {
     async fn give_up_place(&self, held: &ClaimedMessage) {
         if let Ok(Some(held)) = self.claim_message(&held.id).await {
             let clock = self.clock();
-            let _ = self.db(|store, _| store.record_message(&held, Brought::OutOfReach, clock)).await;
+            let out_of_reach = Brought::OutOfReach;
+            let _ = self.db(|store, now| store.record_message(&held, out_of_reach, clock, now)).await;
         }
     }
 
     /// `Links::release`.
-    async fn release_message(&self, held: &ClaimedMessage) {
+    async fn release_message(&self, held: &ClaimedMessage, took: i64) {
         let clock = self.clock();
-        let _ = self.db(|store, _| store.record_message(held, Brought::Again(clock), clock)).await;
+        let brought = Brought::unclear(took, clock);
+        let _ = self.db(|store, now| store.record_message(held, brought, clock, now)).await;
     }
 
     /// `Links::write`.

@@ -165,7 +165,8 @@ impl Bot {
                 }
             },
         };
-        let _ = self.db(|store, _| store.record_message(&held, Brought::Again(now), now)).await;
+        let again = Brought::Again(now);
+        let _ = self.db(|store, moment| store.record_message(&held, again, now, moment)).await;
         pause
     }
 

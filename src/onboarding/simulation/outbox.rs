@@ -9,7 +9,7 @@ use jiff::SignedDuration;
 use super::planted::Fault;
 use super::process::{Bot, StoreError, Written};
 use super::slack::is_out_of_reach;
-use super::store::{Brought, ClaimedMessage, MessageWrite, PendingNews, Stored, Write};
+use super::store::{Brought, ClaimedMessage, LINGERS, MessageWrite, ON_ITS_WAY, PendingNews, Stored, Write};
 use super::world::Chore;
 use super::{CALL_TIMEOUT, span};
 use crate::journal::PostFailure;
@@ -63,10 +63,13 @@ impl Bot {
         self.trace(|| format!("message {}: {brought:?}", message.id));
         if !self.write_down(message, brought).await {
             self.world().statistics.messages_lost += 1;
+            if matches!(brought, Brought::Unanswered(_)) {
+                self.sleep(LINGERS).await;
+            }
             self.make_good(message).await;
             return false;
         }
-        !matches!(brought, Brought::Again(_))
+        !brought.is_not_yet()
     }
 
     /// `Outbox::record`.
@@ -74,7 +77,7 @@ impl Bot {
         let mut pause = 50;
         loop {
             let clock = self.clock();
-            match self.db(|store, _| store.record_message(message, brought, clock)).await {
+            match self.db(|store, now| store.record_message(message, brought, clock, now)).await {
                 Ok(recorded) => return recorded,
                 Err(StoreError) => self.sleep(pause).await,
             }
@@ -94,21 +97,25 @@ impl Bot {
         let connections = self.connections_of(message).await?;
         let link = if onboarding.is_none() { shown_by(message, &connections) } else { None };
         if message.wanted > message.shown && (link.is_some() || onboarding.is_some()) {
-            if self.lease_left(message) < CALL_TIMEOUT {
+            if self.lease_left(message) < ON_ITS_WAY {
                 return Ok(self.again(message, None));
             }
+            let sent = self.moment();
             let put = match (&onboarding, &link) {
                 (Some(onboarding), _) => self.put_sources(place, message, onboarding).await,
                 (None, Some(link)) => self.put_settled(place, message, link).await,
                 (None, None) => Ok(()),
             };
             if let Err(error) = put {
-                let brought = self.failed(message, &error);
-                if let Brought::Again(_) = brought {
+                let brought = match (self.failed(message, &error), &error) {
+                    (Brought::Again(at), PostFailure::Unclear) => Brought::unclear(self.moment() - sent, at),
+                    (brought, _) => brought,
+                };
+                if brought.is_not_yet() {
                     return Ok(brought);
                 }
                 let told = self.tell_thread(message, None).await?;
-                return Ok(if let Brought::Again(_) = told { told } else { brought });
+                return Ok(if told.is_not_yet() { told } else { brought });
             }
         }
         let told = self.tell_thread(message, Some(place)).await?;
@@ -138,7 +145,7 @@ impl Bot {
             }
             let connections = self.connections_of(message).await?;
             let brought = self.tell_some(message, place, news, &connections).await?;
-            if let Brought::Again(_) = brought {
+            if brought.is_not_yet() {
                 return Ok(brought);
             }
         }
@@ -173,7 +180,7 @@ impl Bot {
                     Err(error) if is_out_of_reach(&error) => {}
                     Err(error) => {
                         let brought = self.failed(message, &error);
-                        if let Brought::Again(_) = brought {
+                        if brought.is_not_yet() {
                             return Ok(brought);
                         }
                     }

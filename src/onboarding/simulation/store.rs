@@ -13,7 +13,7 @@ use crate::journal::{Progress, Then};
 use crate::onboarding::simulation::millis;
 use crate::work::{Onboard, Work};
 pub(super) use connections::{Stored, Watched, Write};
-pub(super) use messages::{Brought, ClaimedMessage, MessageWrite, PendingNews};
+pub(super) use messages::{Brought, ClaimedMessage, LINGERS, MessageWrite, ON_ITS_WAY, PendingNews};
 pub(super) use onboardings::message_of;
 
 /// The lease of a process that keeps prolonging it.
@@ -233,7 +233,7 @@ impl Store {
             row.lease_until = 0;
         }
         for row in self.messages.iter_mut().filter(|row| row.owner == owner && row.lease_until > 0) {
-            row.lease_until = if row.place.is_none() { 0 } else { now + messages::ON_ITS_WAY };
+            row.lease_until = if row.place.is_none() { 0 } else { now + ON_ITS_WAY };
         }
     }
 

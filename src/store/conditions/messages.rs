@@ -67,6 +67,16 @@ pub(super) async fn what_an_edit_came_to_is_kept(scene: &Scene) -> Outcome {
     let held = take(&scene.a, "g_n").await?;
     same!(scene.a.record_message(&held, Brought::Again(at(9000)), at(3000)).await?, Recorded::Committed);
     same!(scene.messages().await?, "g_n C/1.1 1 of 2 due 9000 tries 1");
+    // One that may still be on its way keeps everybody else away, for as long as that.
+    let held = take(&scene.a, "g_n").await?;
+    same!(scene.a.record_message(&held, Brought::Unanswered(at(9000)), at(3000)).await?, Recorded::Committed);
+    same!(scene.messages().await?, "g_n C/1.1 1 of 2 due 9000 tries 2 leased");
+    same!(scene.a.claim_message("g_n").await?.is_none(), true);
+    same!(due(&scene.b, 9000).await?.len(), 0);
+    let soon = "SELECT id FROM message WHERE lease_until \
+                BETWEEN 1 AND CAST(unixepoch('subsec') * 1000 AS INTEGER) + 10000";
+    same!(scene.ask(soon).await?, "g_n");
+    scene.run("UPDATE message SET lease_until = 0, tries = 1").await?;
     // Something else was wanted meanwhile.
     let held = take(&scene.a, "g_n").await?;
     show(scene, 3, 4000).await?;

@@ -102,7 +102,8 @@ pub(in crate::store) struct ConnectionStatements {
     /// Forgets one that was told. `$1` its id.
     pub(in crate::store) forget_news: &'static str,
     /// Stores what a message shows and gives it back. `$1` id, `$2` fence, `$3` shown, `$4` when it is
-    /// due again if nothing else is wanted, `$5` 1 if it is out of reach, `$6` tries, `$7` now.
+    /// due again if nothing else is wanted, `$5` 1 if it is out of reach, `$6` tries, `$7` now, `$8` when it was
+    /// due, `$9` for how many ms nobody may take it.
     pub(in crate::store) record_message: &'static str,
     /// Makes due at `$1` what is still to be posted for a connection that is broken, and that nobody is to come
     /// by again, `$2` at the most: the release before takes it for one that can't be edited.
@@ -339,14 +340,17 @@ macro_rules! connection_statements {
             ),
             news: "SELECT id, body FROM news WHERE message = $1 ORDER BY at, id LIMIT 20",
             forget_news: "DELETE FROM news WHERE id = $1",
-            record_message: "UPDATE message SET shown = $3, tries = $6, lease_until = 0, \
-                             behind_since = CASE WHEN wanted > $3 THEN behind_since END, \
-                             place_channel = CASE WHEN $5 = 1 THEN NULL ELSE place_channel END, \
-                             place_ts = CASE WHEN $5 = 1 THEN NULL ELSE place_ts END, \
-                             due = CASE WHEN CAST($4 AS BIGINT) IS NULL AND due IS DISTINCT FROM CAST($8 AS BIGINT) \
-                             THEN due WHEN $5 = 1 THEN NULL WHEN wanted > $3 AND CAST($4 AS BIGINT) IS NULL \
-                             THEN CAST($7 AS BIGINT) ELSE $4 END \
-                             WHERE id = $1 AND fence = $2",
+            record_message: concat!(
+                "UPDATE message SET shown = $3, tries = $6, \
+                 lease_until = CASE WHEN $9 > 0 THEN ", $now, " + $9 ELSE 0 END, \
+                 behind_since = CASE WHEN wanted > $3 THEN behind_since END, \
+                 place_channel = CASE WHEN $5 = 1 THEN NULL ELSE place_channel END, \
+                 place_ts = CASE WHEN $5 = 1 THEN NULL ELSE place_ts END, \
+                 due = CASE WHEN CAST($4 AS BIGINT) IS NULL AND due IS DISTINCT FROM CAST($8 AS BIGINT) \
+                 THEN due WHEN $5 = 1 THEN NULL WHEN wanted > $3 AND CAST($4 AS BIGINT) IS NULL \
+                 THEN CAST($7 AS BIGINT) ELSE $4 END \
+                 WHERE id = $1 AND fence = $2"
+            ),
             // Counted for each one: as a join it might read all connections.
             rearm_messages: concat!(
                 "UPDATE message SET due = $1 WHERE id", $one_of, "SELECT m.id FROM message AS m \

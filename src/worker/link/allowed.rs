@@ -4,6 +4,8 @@
 //! message that somebody edits is waited for, and what is intended is put on disk. The decision is
 //! [`life::intend`]'s.
 
+use std::time::Duration;
+
 use super::super::Outcome;
 use super::super::deliver::Job;
 use super::{JUDGEMENTS, Links, Posting};
@@ -128,7 +130,7 @@ impl Links {
                 if !matches!(written, Ok(Written::Committed))
                     && let Some(held) = &held
                 {
-                    self.release(held).await;
+                    self.release(held, Duration::ZERO).await;
                 }
                 match written? {
                     Written::LeaseLost => Ok(Some(Asked::LeaseLost)),

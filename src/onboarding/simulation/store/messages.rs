@@ -2,11 +2,13 @@
 
 use super::Store;
 use crate::life::{Link, News as Told, Place};
+use crate::onboarding::simulation::CALL_TIMEOUT;
 
 /// How long the lease of a message lasts, in ms.
 const MESSAGE_LEASE: i64 = 90_000;
 /// As in `store::messages`, in ms.
-pub(super) const ON_ITS_WAY: i64 = 20_000;
+pub(in crate::onboarding::simulation) const LINGERS: i64 = 5_000;
+pub(in crate::onboarding::simulation) const ON_ITS_WAY: i64 = CALL_TIMEOUT + LINGERS;
 
 pub(super) struct Row {
     pub(super) id: String,
@@ -62,6 +64,19 @@ pub(in crate::onboarding::simulation) enum Brought {
     Shown,
     OutOfReach,
     Again(i64),
+    Unanswered(i64),
+}
+
+impl Brought {
+    /// `Brought::unclear`.
+    pub(in crate::onboarding::simulation) fn unclear(took: i64, again: i64) -> Self {
+        if took >= CALL_TIMEOUT { Self::Unanswered(again) } else { Self::Again(again) }
+    }
+
+    /// `Brought::is_not_yet`.
+    pub(in crate::onboarding::simulation) fn is_not_yet(self) -> bool {
+        matches!(self, Self::Again(_) | Self::Unanswered(_))
+    }
 }
 
 /// `store::change::MessageWrite`.
@@ -177,16 +192,20 @@ impl Store {
         message: &ClaimedMessage,
         brought: Brought,
         clock: i64,
+        now: i64,
     ) -> bool {
         self.changed = true;
         let (shown, due, gone, tries) = match brought {
             Brought::Shown => (message.wanted, None, false, 0),
             Brought::OutOfReach => (message.wanted, None, true, 0),
-            Brought::Again(at) => (message.shown, Some(at), false, message.tries + 1),
+            Brought::Again(at) | Brought::Unanswered(at) => {
+                (message.shown, Some(at), false, message.tries + 1)
+            }
         };
+        let kept = if matches!(brought, Brought::Unanswered(_)) { now + LINGERS } else { 0 };
         let row = self.messages.iter_mut().find(|row| row.id == message.id);
         let Some(row) = row.filter(|row| row.fence == message.fence) else { return false };
-        (row.shown, row.tries, row.lease_until) = (shown, tries, 0);
+        (row.shown, row.tries, row.lease_until) = (shown, tries, kept);
         row.due = match due {
             None if row.due != message.due => row.due,
             _ if gone => None,
