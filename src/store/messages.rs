@@ -346,12 +346,13 @@ impl Store {
         })
     }
 
-    /// The same of a message in which somebody has pressed, if nobody knew yet where it stands. Of several copies
-    /// the first one stays it: a link may stand there by now, which nobody would take back.
+    /// The same of a message that was posted for all, or in which somebody has pressed, if nobody knew yet where it
+    /// stands. Of several copies the first one stays it: a link may stand there by now, which nobody would take
+    /// back, and whoever slept over its lease before it posted another is late.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub async fn pressed_message(&self, id: &str, place: &Place, now: Timestamp) -> Result<(), StoreError> {
+    pub async fn placed_message(&self, id: &str, place: &Place, now: Timestamp) -> Result<(), StoreError> {
         let row = serde_json::json!([{
             "id": id, "fence": null, "place_channel": place.channel, "place_ts": place.ts,
             "shown": null, "found": 1, "once": 1, "at": now.as_millisecond(),
@@ -378,14 +379,13 @@ mod tests {
             (Brought::Shown, false),
             (Brought::OutOfReach, false),
             (Brought::Again(at(1)), true),
-            (Brought::Waits(at(1)), true),
             (Brought::Unanswered(at(1)), true),
+            (Brought::Waits(at(1)), true),
         ] {
             assert_eq!(brought.is_not_yet(), is_not_yet, "{brought:?}");
         }
     }
 
-    /// Only what stands somewhere can be behind; since when is not always known, and then since it was due.
     #[test]
     fn an_edit_that_was_waited_for_in_vain_may_still_be_on_its_way() {
         let soon = CALL_TIMEOUT - Duration::from_millis(1);
@@ -393,6 +393,7 @@ mod tests {
         assert_eq!(Brought::unclear(CALL_TIMEOUT, at(1)), Brought::Unanswered(at(1)));
     }
 
+    /// Only what stands somewhere can be behind; since when is not always known, and then since it was due.
     #[test]
     fn a_message_is_behind_while_it_stands_and_shows_less_than_it_should() {
         let message = |place: Option<&str>, shown, behind_since| ClaimedMessage {

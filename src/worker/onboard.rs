@@ -159,7 +159,7 @@ impl Worker {
                 posting.posted = true;
                 // Whatever has changed since it was read is shown by whoever edits it next.
                 let mut pauses = Posting::default();
-                while let Err(error) = store.found_message(&seen.message_id, &place, None, now).await {
+                while let Err(error) = store.placed_message(&seen.message_id, &place, now).await {
                     tracing::warn!(command = claimed.id, %error, "could not record a message, trying again");
                     tokio::time::sleep(pauses.pause(Duration::ZERO)).await;
                 }

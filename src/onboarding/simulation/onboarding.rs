@@ -151,12 +151,14 @@ impl Bot {
                 Ok((post, place)) => {
                     posting.posted = true;
                     let mut pauses = Posting::default();
-                    while self.db(|store, _| store.found_message(&held.id, &place, now)).await.is_err() {
-                        self.sleep(span(pauses.pause(Duration::ZERO))).await;
-                    }
-                    // Who stood still until somebody else had the command may have made a copy.
-                    let left = !self.world().store.holds(job.command, job.fence);
-                    self.world().wrote_down(post, left);
+                    let stands = loop {
+                        match self.db(|store, _| store.placed_message(&held.id, &place, now)).await {
+                            Ok(stands) => break stands,
+                            Err(StoreError) => self.sleep(span(pauses.pause(Duration::ZERO))).await,
+                        }
+                    };
+                    // Who stood still until somebody else had the message may have made a copy.
+                    self.world().wrote_down(post, !stands);
                     None
                 }
                 Err(failure) => {

@@ -81,6 +81,6 @@ impl Press {
         let (None, Some(ts)) = (&link.message, &self.message_ts) else { return None };
         let place = Place { channel: self.pressed_in.clone(), ts: ts.clone() };
         let (store, message, now) = (route.store.clone(), link.message_id.clone(), route.clock.now());
-        Some(async move { store.pressed_message(&message, &place, now).await })
+        Some(async move { store.placed_message(&message, &place, now).await })
     }
 }

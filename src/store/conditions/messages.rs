@@ -174,10 +174,10 @@ pub(super) async fn a_message_stands_where_it_was_found_first(scene: &Scene) -> 
     let due = Judged { message: MessageWrite::Due, now: 1000, ..Judged::by(&it, 0) };
     same!(due.write(&scene.a).await?, Written::Committed);
     let held = take(&scene.a, "g_n").await?;
-    scene.b.pressed_message("g_n", &place("1.1"), at(2000)).await?;
+    scene.b.placed_message("g_n", &place("1.1"), at(2000)).await?;
     same!(scene.messages().await?, "g_n C/1.1 1 of 3 due 2000 tries 0 leased");
     // Another copy of it, and where whoever posted that has it.
-    scene.b.pressed_message("g_n", &place("2.2"), at(3000)).await?;
+    scene.b.placed_message("g_n", &place("2.2"), at(3000)).await?;
     scene.a.posted_message(&held, Some(&place("3.3")), at(3000)).await?;
     scene.a.posted_message(&held, None, at(3000)).await?;
     same!(scene.messages().await?, "g_n C/1.1 1 of 3 due 2000 tries 0 leased");

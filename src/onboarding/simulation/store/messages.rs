@@ -260,6 +260,19 @@ impl Store {
         row.due = Some(clock);
     }
 
+    /// `placed_message`; whether it stands there.
+    pub(in crate::onboarding::simulation) fn placed_message(
+        &mut self,
+        id: &str,
+        place: &Place,
+        clock: i64,
+    ) -> bool {
+        if self.messages.iter().any(|row| row.id == id && row.place.is_none()) {
+            self.found_message(id, place, clock);
+        }
+        self.messages.iter().any(|row| row.id == id && row.place.as_ref() == Some(place))
+    }
+
     /// `news`.
     pub(in crate::onboarding::simulation) fn news_of(&self, message: &str) -> Vec<PendingNews> {
         let of_message = self.news.iter().filter(|news| news.message == message);
