@@ -227,7 +227,7 @@ impl Bot {
         let message = edited(place);
         let (state, id, connection) = (link.state, number(&link.id), link.connection_id.parse().unwrap());
         let asks = link.asks_customer();
-        let life = self.life;
+        let (life, claimed) = (self.life, held.clone());
         self.slack(None, Some(held), move |world, sent| {
             world.slack.update(message)?;
             world.statistics.edits += 1;
@@ -235,7 +235,7 @@ impl Bot {
             world.count_shown(state);
             world.statistics.customers_asked += u64::from(asks);
             world.shows(message, Content::Settled { state, link: id, connection, asks });
-            world.slack.messages[message].late_by = sent.late.then_some(life);
+            world.came_late(message, life, &claimed);
             world.witness_settled(message, sent.late);
             Ok(())
         })
@@ -335,6 +335,13 @@ impl World {
             message.settled_at = now;
         }
         (message.content, message.since, message.late_by) = (content, now, None);
+    }
+
+    /// Notes who has edited a message that they did not have any more when Slack came to show that: they may
+    /// have had it when they sent it, once they had stood still for the rest of its lease.
+    pub(super) fn came_late(&mut self, message: usize, life: usize, claimed: &ClaimedMessage) {
+        let lost = !self.store.holds_message(claimed);
+        self.slack.messages[message].late_by = lost.then_some(life);
     }
 
     /// A process has written down where a post stands, or left it to the outbox.

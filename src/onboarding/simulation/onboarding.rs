@@ -372,13 +372,13 @@ impl Bot {
         held: &ClaimedMessage,
         onboarding: &Onboarding,
     ) -> Result<(), PostFailure> {
-        let (message, life) = (super::deliver::edited(place), self.life);
+        let (message, life, claimed) = (super::deliver::edited(place), self.life, held.clone());
         let content = Content::Sources(Sources::of(onboarding));
         self.slack(None, Some(held), move |world, sent| {
             world.slack.update(message)?;
             world.statistics.onboardings_drawn += 1;
             world.shows(message, content);
-            world.slack.messages[message].late_by = sent.late.then_some(life);
+            world.came_late(message, life, &claimed);
             world.witness_onboarding(message, sent.late);
             Ok(())
         })

@@ -290,11 +290,16 @@ impl Bot {
                 let taken_back = self.write_for(job, &change, version, MessageWrite::None, None).await?;
                 Ok(if taken_back == Written::Committed { Written::Conflict } else { taken_back })
             }
+            // Of whoever has lost the command, others may have asked for it elsewhere since.
             instead => {
-                let command = job.command;
-                self.world()
-                    .violate(|| format!("source {command} is refused by its onboarding: {instead:?}"));
-                Ok(Written::LeaseLost)
+                let (command, name) = (job.command, job.name);
+                if !self.record_progress(job, &record.progress, record.then).await {
+                    return Ok(Written::LeaseLost);
+                }
+                self.world().violate(|| {
+                    format!("source {command} of {name} is refused by its onboarding: {instead:?}")
+                });
+                Ok(Written::Committed)
             }
         }
     }
