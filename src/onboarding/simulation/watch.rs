@@ -105,7 +105,13 @@ impl Bot {
     pub(super) async fn landed(self, connection: usize, link: String) {
         let Ok(Some(mut stored)) = self.db(|store, _| store.connection_of_link(&link)).await else { return };
         let name = super::name_of(&stored.connection.key);
-        self.world().statistics.landings += 1;
+        {
+            let mut world = self.world();
+            let now = world.now;
+            world.statistics.landings += 1;
+            // Once that is on disk anybody may know of it, whatever becomes of this process.
+            world.visits.push((connection, now));
+        }
         while self.happens(&stored, Event::Landed).await.is_none() {
             let Ok(Some(again)) = self.connection(name).await else { return };
             stored = again;

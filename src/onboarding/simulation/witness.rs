@@ -249,7 +249,7 @@ impl World {
     fn was_used(&self, message: usize, connection: usize) -> bool {
         let since = self.slack.posts[self.slack.messages[message].shown_by].at;
         let one = &self.fivetran.connections[connection];
-        let landed = self.landings.iter().any(|&(id, at)| id == connection && at >= since - HOUR);
+        let landed = self.visits.iter().any(|&(id, at)| id == connection && at >= since - HOUR);
         let turned = one.history.iter().any(|&(at, is)| is == Is::Connected && at >= since - HOUR);
         !one.denied.is_empty() || landed || turned
     }

@@ -179,6 +179,8 @@ pub(super) struct World {
     pub(super) reminders: bool,
     /// Whether people ask for several sources at once.
     pub(super) several: bool,
+    /// Customers who came to a process, by the connection; and those of whom a process has done what is to be done.
+    pub(super) visits: Vec<(usize, i64)>,
     pub(super) landings: Vec<(usize, i64)>,
     pub(super) statistics: Statistics,
     /// For how long processes were down or stood still.

@@ -73,6 +73,7 @@ impl World {
                 commands: Vec::new(),
                 reminders: dice.one_in(4),
                 several,
+                visits: Vec::new(),
                 landings: Vec::new(),
                 statistics: Statistics::default(),
                 lost_time: 0,
