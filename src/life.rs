@@ -300,8 +300,8 @@ pub enum Event {
     NotSeen,
     /// Time has passed, and Fivetran cannot be asked.
     Passed,
-    /// The connection was deleted at somebody's command.
-    Cancelled,
+    /// The connection of this id was deleted at somebody's command.
+    Cancelled(String),
     /// The message was put back to what it showed before the link that works.
     Hidden,
 }
@@ -335,10 +335,7 @@ pub fn next(connection: &Connection, event: Event, reminders: bool, now: Timesta
             change.passed(reminders, now);
         }
         Event::Passed => change.passed(reminders, now),
-        Event::Cancelled => {
-            change.connection.posting = None;
-            change.becomes(State::Cancelled, now);
-        }
+        Event::Cancelled(id) => change.cancelled(&id, now),
         Event::Hidden => change.hide(now),
     }
     change
@@ -377,6 +374,14 @@ impl Change {
         // A message of its own can only be waited for; one that is there can be put right.
         if self.connection.posting.take().is_some_and(|posting| posting.in_place) {
             self.hide(now);
+        }
+    }
+
+    /// What bears the name by now may be another one, with a link that works.
+    fn cancelled(&mut self, id: &str, now: Timestamp) {
+        if self.connection.link.connection_id == id {
+            self.connection.posting = None;
+            self.becomes(State::Cancelled, now);
         }
     }
 

@@ -355,7 +355,8 @@ impl Worker {
                         continue;
                     }
                     crash_point("tell: before the call");
-                    let outcome = Box::pin(self.tell(job, &notice, again)).await;
+                    let connection = journal.progress().stage.connection();
+                    let outcome = Box::pin(self.tell(job, &notice, connection, again)).await;
                     crash_point("tell: answered");
                     outcome
                 }
@@ -445,8 +446,9 @@ impl Worker {
         ours
     }
 
-    /// Tells the person what came of the command. `again`: it repeats a try that failed.
-    async fn tell(&self, job: Job<'_>, notice: &Notice, again: bool) -> Outcome {
+    /// Tells the person what came of the command, which was about this connection. `again`: it repeats a try
+    /// that failed.
+    async fn tell(&self, job: Job<'_>, notice: &Notice, connection: Option<&str>, again: bool) -> Outcome {
         // Never closed, so always granted.
         let _call = self.slack_calls.acquire().await.ok();
         // Asked now, since the wait may have been a long one.
@@ -454,7 +456,10 @@ impl Worker {
             return Outcome::Postponed;
         }
         let links = &self.parts.links;
-        if *notice == Notice::Cancelled && !links.cancelled(job).await {
+        if *notice == Notice::Cancelled
+            && let Some(connection) = connection
+            && !links.cancelled(job, connection).await
+        {
             return Outcome::Postponed;
         }
         links.delivery.tell(job, notice, again).await

@@ -201,6 +201,19 @@ fn nothing_becomes_of_a_link_that_is_not_there_whatever_is_seen() {
 }
 
 #[test]
+fn only_the_connection_that_was_cancelled_is_shown_as_such() {
+    let mut connection = in_state(State::Waiting);
+    connection.posting =
+        Some(Posting { command: "c".to_owned(), unclear: true, in_place: true, before: None });
+    let other = next(&connection, Event::Cancelled("another".to_owned()), false, at(HOUR));
+    assert_eq!((other.connection, other.show.len()), (connection.clone(), 0));
+    let id = connection.link.connection_id.clone();
+    let change = next(&connection, Event::Cancelled(id), false, at(HOUR));
+    assert_eq!((change.connection.link.state, change.connection.posting), (State::Cancelled, None));
+    assert_eq!(change.show, [connection.link.message_id]);
+}
+
+#[test]
 fn a_customer_who_was_never_told_of_a_trouble_is_not_told_that_it_is_over() {
     use SetupState::{Broken, Connected};
     for (code, over) in [(THE_CUSTOMERS, News::Fixed), (OURS, News::Recovered)] {

@@ -338,15 +338,19 @@ impl Links {
         })
     }
 
-    /// Notes that a connection was deleted. False if that is not on disk yet.
-    pub(super) async fn cancelled(&self, job: Job<'_>) -> bool {
+    /// Notes that this connection was deleted. False if that is not on disk yet.
+    pub(super) async fn cancelled(&self, job: Job<'_>, connection: &str) -> bool {
         for _ in 0..JUDGEMENTS {
             let stored = match self.store.connection(&job.work.request().key()).await {
                 Ok(Some(stored)) => stored,
                 Ok(None) => return true,
                 Err(_) => return false,
             };
-            let change = life::next(&stored.connection, Event::Cancelled, false, self.delivery.clock.now());
+            let event = Event::Cancelled(connection.to_owned());
+            let change = life::next(&stored.connection, event, false, self.delivery.clock.now());
+            if change.connection == stored.connection {
+                return true;
+            }
             match self.write(job, &change, stored.version, MessageWrite::None, None, None).await {
                 Ok(Written::Committed) => return true,
                 Ok(Written::Conflict) => {}

@@ -371,14 +371,18 @@ impl Bot {
     }
 
     /// `Links::cancelled`.
-    pub(super) async fn cancelled(&self, job: &Job) -> bool {
+    pub(super) async fn cancelled(&self, job: &Job, connection: &str) -> bool {
         for _ in 0..JUDGEMENTS {
             let stored = match self.connection(job.name).await {
                 Ok(Some(stored)) => stored,
                 Ok(None) => return true,
                 Err(StoreError) => return false,
             };
-            let change = life::next(&stored.connection, Event::Cancelled, false, self.now());
+            let event = Event::Cancelled(connection.to_owned());
+            let change = life::next(&stored.connection, event, false, self.now());
+            if change.connection == stored.connection {
+                return true;
+            }
             match self.write_for(job, &change, stored.version, MessageWrite::None, None).await {
                 Ok(Written::Committed) => return true,
                 Ok(Written::Conflict) => {}

@@ -144,7 +144,8 @@ impl Bot {
                         outcome = Outcome::Told;
                         continue;
                     }
-                    Box::pin(self.tell(&job, &notice)).await
+                    let connection = journal.progress().stage.connection();
+                    Box::pin(self.tell(&job, &notice, connection)).await
                 }
                 Act::Stay(pause) => {
                     if !self.record(&job, record).await {
@@ -361,18 +362,23 @@ impl Bot {
             .await;
         match seen {
             Ok(Is::Connected | Is::Broken) => return Outcome::NotCancelled,
-            Ok(Is::Deleted) => return Outcome::Cancelled,
+            Ok(Is::Deleted) => return Outcome::Vanished,
             Ok(Is::Incomplete) => {}
-            Err(instead) => return failed(instead),
+            Err(instead) => return unanswered(instead),
         }
         let deleted = self
             .fivetran(Call::Other, move |world| {
-                let now = world.now;
-                world.trace(|| format!("    Fivetran deletes {id}"));
+                let (now, there) = (world.now, world.fivetran.exists(id));
+                world.trace(|| format!("    Fivetran deletes {id}, which is there: {there}"));
                 world.fivetran.becomes(id, Is::Deleted, now);
+                there
             })
             .await;
-        deleted.map_or_else(failed, |()| Outcome::Cancelled)
+        match deleted {
+            Ok(true) => Outcome::Cancelled,
+            Ok(false) => Outcome::Vanished,
+            Err(instead) => failed(instead),
+        }
     }
 
     /// `provision::sync`.
@@ -382,7 +388,7 @@ impl Bot {
             Ok(Is::Deleted) => return Outcome::Vanished,
             Ok(Is::Incomplete) => return Outcome::Failed(Failure::Final(Problem::Unfinished)),
             Ok(Is::Connected | Is::Broken) => {}
-            Err(instead) => return failed(instead),
+            Err(instead) => return unanswered(instead),
         }
         let begun = self
             .fivetran(Call::Other, move |world| {
@@ -422,9 +428,12 @@ impl Bot {
     }
 
     /// `worker::tell`.
-    async fn tell(&self, job: &Job, notice: &Notice) -> Outcome {
+    async fn tell(&self, job: &Job, notice: &Notice, connection: Option<&str>) -> Outcome {
         self.permit().await;
-        if *notice == Notice::Cancelled && !self.cancelled(job).await {
+        if *notice == Notice::Cancelled
+            && let Some(connection) = connection
+            && !self.cancelled(job, connection).await
+        {
             return Outcome::Postponed;
         }
         self.deliver_notice(job, notice).await
@@ -441,6 +450,14 @@ impl Bot {
         if *idle > 1 {
             world.violate(|| format!("command {} waits for nothing, again and again", job.command));
         }
+    }
+}
+
+/// Nothing was done by a look.
+fn unanswered(instead: Instead) -> Outcome {
+    match failed(instead) {
+        Outcome::Failed(Failure::Unclear) => Outcome::Failed(Failure::Unanswered),
+        outcome => outcome,
     }
 }
 
