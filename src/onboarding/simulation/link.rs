@@ -115,6 +115,9 @@ impl Bot {
                 Err(error) => {
                     self.world().statistics.intents_taken_back += 1;
                     if !self.take_back_intent(job, &change, version + 1, held.as_ref()).await {
+                        if let Some(held) = &held {
+                            self.release_message(held, 0).await;
+                        }
                         return Delivered::LeaseLost;
                     }
                     match (held, is_out_of_reach(&error)) {
