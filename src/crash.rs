@@ -46,14 +46,16 @@ pub const POINTS: [&str; 37] = [
 ];
 
 /// Stops a process, and ends once it has been stopped and goes on: a signal may take its time, and not
-/// one more instruction of the command is to be seen before.
+/// one more instruction of the command is to be seen before. One that was woken before anybody saw it stopped
+/// goes on after some seconds.
 #[cfg(feature = "crash-points")]
 const STOP: &str = r#"
     is_stopped() {
         case "$(cat "/proc/$1/stat" 2>/dev/null || ps -o state= -p "$1")" in *") T "*|T*) true;; *) false;; esac
     }
     kill -STOP "$1"
-    until is_stopped "$1"; do sleep 0.02; done
+    looks=0
+    until is_stopped "$1" || [ "$looks" -ge 250 ]; do looks=$((looks + 1)); sleep 0.02; done
     while is_stopped "$1"; do sleep 0.02; done
 "#;
 
