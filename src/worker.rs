@@ -33,7 +33,7 @@ use crate::journal::{self, Act, GRACE, Message, Notice, Record, Terms, Turn};
 use crate::permission::Gate;
 use crate::provision::Provision;
 use crate::store::{Claimed, Recorded, Store};
-use crate::telemetry::{Metrics, Party};
+use crate::telemetry::Metrics;
 use crate::unasked::Unasked;
 use crate::work::{Onboard, Work};
 pub use deliver::{Delivery, Hints};
@@ -62,11 +62,6 @@ const MOST: i64 = 32_768;
 const POLL: Duration = Duration::from_millis(500);
 /// Commands taken over at a time.
 const CLAIM: i64 = 64;
-/// Leases are prolonged when this part of them is gone, which is asked ten times as often: where the
-/// database answers, there are always three fifths of a lease left.
-const LEASE_PART: u32 = 3;
-/// How often the log is told what goes on with the outside parties.
-const REPORT: Duration = Duration::from_secs(5);
 /// How long actions in flight may take at a shutdown before they are abandoned.
 const FINISH_LIMIT: Duration = Duration::from_secs(12);
 
@@ -201,34 +196,6 @@ impl Worker {
                 () = self.due.notified() => {}
                 () = tokio::time::sleep(POLL) => {}
             }
-        }
-    }
-
-    /// Prolongs the leases in a task of its own, so that busy hands never look dead.
-    async fn prolong_leases(self: Arc<Self>) {
-        let age = self.parts.store.lease() / LEASE_PART;
-        loop {
-            tokio::time::sleep(age / 10).await;
-            if let Err(error) = self.parts.store.renew(age).await {
-                tracing::warn!(%error, "could not prolong the leases");
-            }
-        }
-    }
-
-    /// Tells the log what goes on with the outside parties.
-    async fn report(self: Arc<Self>) {
-        loop {
-            tokio::time::sleep(REPORT).await;
-            self.trouble.pass(|party| self.waiting_for(party));
-            self.rests.count();
-        }
-    }
-
-    /// How many commands wait for a party, for the log.
-    fn waiting_for(&self, party: Party) -> usize {
-        match party {
-            Party::Fivetran => self.fivetran.waiting(),
-            Party::Slack => self.rests.count(),
         }
     }
 

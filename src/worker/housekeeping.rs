@@ -1,5 +1,5 @@
-//! What is seen to again and again, besides the commands: rows that nobody needs any more, and what a clock that
-//! was set back or a release before has left undone.
+//! What is seen to again and again, besides the commands: leases, what the log is told, rows that nobody needs
+//! any more, and what a clock that was set back or a release before has left undone.
 //!
 //! Owns how often that is. What is forgotten, and when, is the [`crate::store`]'s. Must not call Slack or Fivetran.
 
@@ -7,12 +7,46 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Worker;
+use crate::telemetry::Party;
 
+/// Leases are prolonged when this part of them is gone, which is asked ten times as often: where the
+/// database answers, there are always three fifths of a lease left.
+const LEASE_PART: u32 = 3;
+/// How often the log is told what goes on with the outside parties.
+const REPORT: Duration = Duration::from_secs(5);
 /// How often ended commands are purged, the journals at rest looked through, and what a clock that was set
 /// back has put off is made due.
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 
 impl Worker {
+    /// Prolongs the leases in a task of its own, so that busy hands never look dead.
+    pub(super) async fn prolong_leases(self: Arc<Self>) {
+        let age = self.parts.store.lease() / LEASE_PART;
+        loop {
+            tokio::time::sleep(age / 10).await;
+            if let Err(error) = self.parts.store.renew(age).await {
+                tracing::warn!(%error, "could not prolong the leases");
+            }
+        }
+    }
+
+    /// Tells the log what goes on with the outside parties.
+    pub(super) async fn report(self: Arc<Self>) {
+        loop {
+            tokio::time::sleep(REPORT).await;
+            self.trouble.pass(|party| self.waiting_for(party));
+            self.rests.count();
+        }
+    }
+
+    /// How many commands wait for a party, for the log.
+    pub(super) fn waiting_for(&self, party: Party) -> usize {
+        match party {
+            Party::Fivetran => self.fivetran.waiting(),
+            Party::Slack => self.rests.count(),
+        }
+    }
+
     /// Cleans up for as long as the bot runs.
     pub(super) async fn clean_up(self: Arc<Self>) {
         loop {
