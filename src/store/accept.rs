@@ -229,20 +229,7 @@ mod tests {
 
     #[test]
     fn what_became_of_a_row_is_what_the_database_proves() {
-        let row = NewRow {
-            id: "x".to_owned(),
-            dedup: "x".to_owned(),
-            subject: "x".to_owned(),
-            team_id: "T".to_owned(),
-            channel_id: "C".to_owned(),
-            user_id: "U".to_owned(),
-            request: "{}".to_owned(),
-            response_url: None,
-            stage: "create",
-            connection_id: None,
-            existed: 0,
-            accepted_at: 7,
-        };
+        let row = NewRow::of_request("x", "x");
         let ids = |ids: &[&str]| Ok(ids.iter().map(|&id| id.to_owned()).collect());
         let refused = || StoreError::Refused("code 2067".to_owned());
         assert!(matches!(judge(&row, &ids(&["w", "x"])), Inserted::Committed));

@@ -29,6 +29,28 @@ pub(super) struct NewRow {
     pub(super) accepted_at: i64,
 }
 
+#[cfg(test)]
+impl NewRow {
+    /// One of a request of this name.
+    pub(super) fn of_request(id: &str, request: &str) -> Self {
+        let text = str::to_owned;
+        Self {
+            id: text(id),
+            dedup: text(request),
+            subject: text(id),
+            team_id: text("T"),
+            channel_id: text("C"),
+            user_id: text("U"),
+            request: text("{}"),
+            response_url: Some(text("sealed")),
+            stage: "create",
+            connection_id: None,
+            existed: 0,
+            accepted_at: 7,
+        }
+    }
+}
+
 /// How a command stands, as the statement reads it.
 #[derive(Clone, Serialize)]
 pub(super) struct ProgressRow {

@@ -68,20 +68,7 @@ impl std::io::Write for Log {
 
 /// A row that is to be made void.
 fn doomed(id: &str) -> Doomed {
-    let row = NewRow {
-        id: id.to_owned(),
-        dedup: id.to_owned(),
-        subject: id.to_owned(),
-        team_id: "T".to_owned(),
-        channel_id: "C".to_owned(),
-        user_id: "U".to_owned(),
-        request: "{}".to_owned(),
-        response_url: None,
-        stage: "create",
-        connection_id: None,
-        existed: 0,
-        accepted_at: 7,
-    };
+    let row = NewRow::of_request(id, id);
     Doomed { row, lease: Leases::new(Duration::from_secs(30)).guard(id, 1, 0), reply: None }
 }
 

@@ -145,20 +145,7 @@ pub(super) async fn who_stops_gives_up_only_its_own(scene: &Scene) -> Outcome {
 }
 
 pub(super) async fn what_was_not_promised_never_happens(scene: &Scene) -> Outcome {
-    let row = |id: &str| NewRow {
-        id: id.to_owned(),
-        dedup: id.to_owned(),
-        subject: id.to_owned(),
-        team_id: "T".to_owned(),
-        channel_id: "C".to_owned(),
-        user_id: "U".to_owned(),
-        request: "{}".to_owned(),
-        response_url: Some("sealed".to_owned()),
-        stage: "create",
-        connection_id: None,
-        existed: 0,
-        accepted_at: 7,
-    };
+    let row = |id: &str| NewRow::of_request(id, id);
     const ROWS: &str = "SELECT id || ' ' || stage || ' ' || coalesce(ended_at, '-') || ' ' || (subject IS NULL) \
                         || (response_url IS NULL) FROM command ORDER BY id";
     let _other = accept(&scene.a, "other").await?;

@@ -6,25 +6,6 @@ use super::super::file::{QUEUE_LIMIT, SqliteFile};
 use super::super::{lease::Leases, statements};
 use super::*;
 
-/// A row of the same request as others of this name.
-fn row(id: &str, request: &str) -> NewRow {
-    let text = str::to_owned;
-    NewRow {
-        id: text(id),
-        dedup: text(request),
-        subject: text(id),
-        team_id: text("T"),
-        channel_id: text("C"),
-        user_id: text("U"),
-        request: text("{}"),
-        response_url: Some(text("sealed")),
-        stage: "create",
-        connection_id: None,
-        existed: 0,
-        accepted_at: 7,
-    }
-}
-
 async fn insert(db: &mut SqliteConnection, row: &NewRow) -> usize {
     let query = sqlx::query(statements::SQLITE.accept).bind(json(&[row]).unwrap()).bind("me").bind(1000_i64);
     query.fetch_all(db).await.unwrap().len()
@@ -89,7 +70,7 @@ fn open(id: &str) -> (String, String, bool) {
 #[tokio::test]
 async fn an_insert_that_was_done_is_ended() {
     let mut scene = Scene::new().await;
-    let row = row("a", "request");
+    let row = NewRow::of_request("a", "request");
     assert_eq!(insert(&mut scene.db, &row).await, 1);
     assert!(matches!(scene.bury(&row).await, StoreError::Voided));
     assert_eq!(stored(&mut scene.db).await, [void("a")]);
@@ -101,12 +82,12 @@ async fn an_insert_that_was_done_is_ended() {
 #[tokio::test]
 async fn an_insert_that_comes_later_inserts_nothing() {
     let mut scene = Scene::new().await;
-    let late = row("a", "request");
+    let late = NewRow::of_request("a", "request");
     assert!(matches!(scene.bury(&late).await, StoreError::Voided));
     assert_eq!(insert(&mut scene.db, &late).await, 0);
     assert_eq!(stored(&mut scene.db).await, [void("a")]);
     // What it was about can be asked for again.
-    let mut again = row("b", "another request");
+    let mut again = NewRow::of_request("b", "another request");
     again.subject = late.subject;
     assert_eq!(insert(&mut scene.db, &again).await, 1);
     assert_eq!(stored(&mut scene.db).await, [void("a"), open("b")]);
@@ -115,7 +96,7 @@ async fn an_insert_that_comes_later_inserts_nothing() {
 #[tokio::test]
 async fn a_replay_does_not_void_its_original() {
     let mut scene = Scene::new().await;
-    let (original, replay) = (row("a", "request"), row("b", "request"));
+    let (original, replay) = (NewRow::of_request("a", "request"), NewRow::of_request("b", "request"));
     assert_eq!(insert(&mut scene.db, &original).await, 1);
     assert!(matches!(scene.bury(&replay).await, StoreError::Voided));
     assert_eq!(insert(&mut scene.db, &replay).await, 0);
@@ -126,7 +107,7 @@ async fn a_replay_does_not_void_its_original() {
 async fn what_somebody_else_has_taken_is_theirs_and_not_called_void() {
     for taken in ["UPDATE command SET fence = 2", "UPDATE command SET stage = 'delivered', ended_at = 9"] {
         let mut scene = Scene::new().await;
-        let row = row("a", "request");
+        let row = NewRow::of_request("a", "request");
         assert_eq!(insert(&mut scene.db, &row).await, 1);
         run(&mut scene.db, taken).await;
         assert!(matches!(scene.bury(&row).await, StoreError::Slow), "{taken}");
@@ -137,7 +118,7 @@ async fn what_somebody_else_has_taken_is_theirs_and_not_called_void() {
 #[tokio::test]
 async fn it_is_tried_until_it_is_certain() {
     let mut scene = Scene::new().await;
-    let row = row("a", "request");
+    let row = NewRow::of_request("a", "request");
     run(&mut scene.db, "ALTER TABLE command RENAME TO away").await;
     assert!(!scene.graveyard.is_at_work());
     let (reply, mut answer) = oneshot::channel();
@@ -165,7 +146,7 @@ async fn one_that_cannot_be_made_void_yet_keeps_no_other_waiting() {
         answer
     };
     // In one moment, and so in one statement.
-    let (bad, good) = (bury(row("bad", "one")), bury(row("good", "two")));
+    let (bad, good) = (bury(NewRow::of_request("bad", "one")), bury(NewRow::of_request("good", "two")));
     let good = tokio::time::timeout(Duration::from_secs(60), good).await.expect("it does not happen");
     assert!(matches!(good.unwrap(), Err(StoreError::Voided)));
     assert!(scene.graveyard.awaits("bad") && !scene.graveyard.awaits("good"));
@@ -192,7 +173,7 @@ async fn what_cannot_be_asked_for_is_left_together_after_one_wait() {
     let held = file.lock().await.unwrap();
     tokio::time::pause();
     let began = tokio::time::Instant::now();
-    let left = digger(&file).bury(["x", "y"].map(|id| doomed(row(id, id))).into()).await;
+    let left = digger(&file).bury(["x", "y"].map(|id| doomed(NewRow::of_request(id, id))).into()).await;
     assert_eq!(left.len(), 2);
     assert!(began.elapsed() < QUEUE_LIMIT * 2);
     drop(held);
@@ -209,7 +190,7 @@ async fn one_that_is_refused_by_itself_is_not_tried_twice_at_once() {
     ] {
         run(&mut file.lock().await.unwrap(), statement).await;
     }
-    let left = digger(&file).bury(vec![doomed(row("x", "x"))]).await;
+    let left = digger(&file).bury(vec![doomed(NewRow::of_request("x", "x"))]).await;
     assert_eq!(left.len(), 1);
     let tried = sqlx::query_scalar("SELECT group_concat(id) FROM tried");
     let tried: String = tried.fetch_one(&mut *file.lock().await.unwrap()).await.unwrap();
