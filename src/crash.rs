@@ -59,9 +59,14 @@ const STOP: &str = r#"
     while is_stopped "$1"; do sleep 0.02; done
 "#;
 
+/// Holds one command, and nothing else of the process, until the file is there no more.
+#[cfg(feature = "crash-points")]
+const HOLD: &str = r#"touch "$CRASH_HELD"; while [ -e "$CRASH_HELD" ]; do sleep 0.02; done"#;
+
 /// Ends the process here if the test says so: `CRASH_AT` names the point, `CRASH_BY` is `kill`,
-/// `terminate`, `stop` or `panic`. A termination lets the process go on, as the signal does; a stop lets it
-/// go on once somebody continues it; a panic ends only the task.
+/// `terminate`, `stop`, `hold` or `panic`. A termination lets the process go on, as the signal does; a stop lets
+/// it go on once somebody continues it; what is held goes on once the file that `CRASH_HELD` names is deleted; a
+/// panic ends only the task.
 #[cfg(feature = "crash-points")]
 #[expect(clippy::disallowed_methods, reason = "a test's variable, not the bot's configuration")]
 pub fn crash_point(name: &str) {
@@ -74,6 +79,7 @@ pub fn crash_point(name: &str) {
         let (program, arguments) = match by.as_str() {
             "terminate" => ("kill", vec!["-TERM"]),
             "stop" => ("sh", vec!["-c", STOP, "stop"]),
+            "hold" => ("sh", vec!["-c", HOLD, "hold"]),
             _ => ("kill", vec!["-KILL"]),
         };
         let id = std::process::id().to_string();

@@ -17,7 +17,7 @@ use crate::onboarding::config;
 struct Scene {
     outside: Outside,
     program: Program,
-    _folder: TempDir,
+    folder: TempDir,
 }
 
 impl Scene {
@@ -26,7 +26,7 @@ impl Scene {
         let outside = Outside::start().await;
         let program = engine.program(&outside).with("SLACK_BOT_TOKEN", BOT_TOKEN).with("CONFIG", &path);
         // Nobody else takes over what is stopped or waits.
-        Self { outside, program: program.with("LEASE_SECONDS", "600"), _folder: folder }
+        Self { outside, program: program.with("LEASE_SECONDS", "600"), folder }
     }
 
     async fn begin(&self, process: &Process) {
@@ -83,13 +83,15 @@ impl Scene {
 /// The last source is connected between the look for what is open and the commit.
 async fn comes_too_late(engine: Engine) {
     let scene = Scene::new(engine).await;
-    let stops = scene.program.clone().with("CRASH_AT", "add: before the commit").with("CRASH_BY", "stop");
-    let process = stops.start().await;
+    let held = scene.folder.path().join("held");
+    let holds = scene.program.clone().with("CRASH_AT", "add: before the commit").with("CRASH_BY", "hold");
+    // A process that stood still could hold SQLite's lock.
+    let process = holds.with("CRASH_HELD", held.to_str().unwrap()).start().await;
     scene.begin(&process).await;
     let _ = process.try_to_send(&scene.outside.slack, CHANNEL, "stripe").await;
-    process.until_it_is_stopped().await;
+    until("it to be held", async || held.exists().then_some(())).await;
     scene.program.sql("UPDATE onboarding SET done_at = 5").await;
-    process.wake().await;
+    std::fs::remove_file(&held).unwrap();
     scene.until_it_has_its_own().await;
     process.stop().await;
     scene.outside.shutdown();
@@ -241,6 +243,9 @@ async fn an_end_waits_for_what_joins_and_is_being_committed() {
     let scene = Scene::new(Engine::Postgres(postgres)).await;
     let process = scene.program.start().await;
     scene.begin(&process).await;
+    // Or what is still to be written about it would wait for us, and what joins for that.
+    let at_work = "SELECT count(*) FROM message WHERE lease_until > 0";
+    until("the message to be at rest", async || (count(&scene, at_work).await == 0).then_some(())).await;
     // What joins comes to this row when its connection is written, and before it is committed.
     let mut ours = session(&scene, "UPDATE message SET tries = tries WHERE onboarding IS NOT NULL").await;
     process.send(&scene.outside.slack, "stripe").await;
