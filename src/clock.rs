@@ -1,11 +1,11 @@
-//! The wall clock, as the rest of the crate sees it.
+//! The time, as the rest of the crate sees it: the wall clock, which somebody may set, and one that nobody can.
 //!
 //! Owns the one place where the real time is read, so that a test can move a whole bot a day
 //! ahead. Leases do not use it: they go by the database's own clock.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
@@ -16,7 +16,32 @@ pub struct Clock {
     ahead_ms: Arc<AtomicI64>,
 }
 
+/// A moment by two clocks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment {
+    /// By the wall clock, by which people and other replicas go. NTP or a person may set it.
+    pub at: Timestamp,
+    /// By a clock of this process that is never set, since some moment before: what matters is the time between
+    /// two of them. It may stand still while the machine sleeps, and is never ahead of what has passed.
+    pub steady: Duration,
+}
+
+/// By a wall clock that nobody sets.
+impl From<Timestamp> for Moment {
+    fn from(at: Timestamp) -> Self {
+        let steady = Duration::try_from(at.duration_since(Timestamp::MIN)).unwrap_or_default();
+        Self { at, steady }
+    }
+}
+
 impl Clock {
+    /// The present moment by both clocks.
+    #[must_use]
+    pub fn moment(&self) -> Moment {
+        static BEGAN: LazyLock<Instant> = LazyLock::new(Instant::now);
+        Moment { at: self.now(), steady: BEGAN.elapsed() + self.ahead() }
+    }
+
     /// The present moment.
     #[must_use]
     #[expect(clippy::disallowed_methods, reason = "this is the one reader of the wall clock")]

@@ -233,7 +233,7 @@ impl Worker {
             web_api: self.parts.links.delivery.has_web_api(),
             intent: work.intent(),
             for_few: work.is_unasked() || (work.is_for_few() && self.parts.links.delivery.shows_all()),
-            grace: crash::create_grace().and_then(|it| it.try_into().ok()).unwrap_or(GRACE),
+            grace: crash::create_grace().unwrap_or(GRACE),
             spread: spread(&claimed.id),
         };
         let (mut journal, mut outcome) = self.rests.take_up(&claimed, terms);
@@ -245,7 +245,7 @@ impl Worker {
             (outcome, posted) = (resumed, joined.or(posted));
             let cause = cause(&outcome);
             self.trouble.note(&outcome, |party| self.waiting_for(party));
-            let Turn { record, act, again } = journal.next(outcome, self.parts.clock.now());
+            let Turn { record, act, again } = journal.next(outcome, self.parts.clock.moment());
             outcome = match act {
                 Act::Provision(step) => {
                     if !self.record(&claimed, record, "deliver: recorded").await {

@@ -137,7 +137,7 @@ async fn make(request: &Request, provision: &Provision, clock: &Clock) -> Result
     let (mut reached, began) = (false, Instant::now());
     loop {
         // Nothing is recorded: a person at a shell sees whether it worked.
-        let Turn { act, .. } = journal.next(outcome, clock.now());
+        let Turn { act, .. } = journal.next(outcome, clock.moment());
         outcome = match act {
             Act::Provision(step) => {
                 let outcome = take_aloud(&step, request, provision, &mut journal, clock).await;

@@ -3,6 +3,8 @@
 //! Owns what is tried again and what ends a command, and what is certain then of a creation that nobody
 //! has an answer of. When it is tried again is [`super::pause`]'s decision.
 
+use std::time::Duration;
+
 use jiff::Timestamp;
 
 use super::pause::{CREATE_DEADLINE, after};
@@ -42,19 +44,19 @@ impl<C> Journal<C> {
                 self.again(due, now)
             }
             Failure::Unclear if matches!(self.progress.stage, Stage::Cancel { .. }) => {
-                self.maybe_sent = Some(now);
+                self.maybe_sent = Some(self.steady);
                 self.again(self.due, now)
             }
             Failure::Unclear if self.progress.stage == Stage::Create && self.due == Due::Create => {
-                self.maybe_sent = Some(now);
+                self.maybe_sent = Some(self.steady);
                 self.again(Due::Look, now)
             }
             Failure::Unclear => self.again(self.due, now),
         }
     }
 
-    /// Since when it is not known whether a connection was made that is being looked for.
-    fn unsure_since(&self) -> Option<Timestamp> {
+    /// Since when, by the steady clock, it is not known whether a connection was made that is being looked for.
+    fn unsure_since(&self) -> Option<Duration> {
         let looks = self.progress.stage == Stage::Create && self.due == Due::Look;
         self.maybe_sent.filter(|_| looks)
     }
@@ -62,7 +64,7 @@ impl<C> Journal<C> {
     /// Whether the look that has just failed was begun while what is looked for could still appear.
     fn may_yet_appear(&self) -> bool {
         self.unsure_since().is_some_and(|sent| {
-            let settled = after(sent, self.terms.grace);
+            let settled = sent + self.terms.grace;
             self.looked_at.is_none_or(|looked_at| looked_at < settled)
         })
     }

@@ -45,17 +45,17 @@ impl<C> Journal<C> {
     /// Rests for the backoff's next delay; then `due` is due.
     pub(super) fn again(&mut self, due: Due, now: Timestamp) -> Next {
         self.due = due;
-        let delay = self.backoff_until_settled(now);
+        let delay = self.backoff_until_settled();
         self.rest(delay, now)
     }
 
     /// The next delay of the backoff, but if a look is due, none beyond the moment at which what was sent
     /// without an answer has appeared or never will: no failure before it puts off the look that shows this.
-    fn backoff_until_settled(&mut self, now: Timestamp) -> Duration {
+    fn backoff_until_settled(&mut self) -> Duration {
         let looks = self.progress.stage == Stage::Create && self.due == Due::Look;
         let sent = self.maybe_sent.filter(|_| looks);
-        let left = sent.map(|sent| after(sent, self.terms.grace).duration_since(now));
-        let left = left.and_then(|left| Duration::try_from(left).ok()).filter(|left| !left.is_zero());
+        let left = sent.map(|sent| (sent + self.terms.grace).saturating_sub(self.steady));
+        let left = left.filter(|left| !left.is_zero());
         self.backoff().min(left.unwrap_or(Duration::MAX))
     }
 
@@ -73,7 +73,7 @@ impl<C> Journal<C> {
     /// goes on asking for nothing must not be asked for ever without a rest.
     pub(super) fn throttled(&mut self, pause: Option<Duration>, now: Timestamp) -> Next {
         let asked = pause.unwrap_or_default().min(THROTTLE_LIMIT) + self.jittered(Duration::from_secs(1));
-        let delay = self.backoff_until_settled(now).max(asked);
+        let delay = self.backoff_until_settled().max(asked);
         self.rest(delay, now)
     }
 

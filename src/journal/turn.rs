@@ -11,6 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::{Due, Ending, Journal, Next, Notice, Outcome, Progress, Stage, Terms, Waiting, WaitsFor};
+use crate::clock::Moment;
 use crate::life::Purpose;
 
 /// The fence of a command that was never taken from the store.
@@ -112,7 +113,9 @@ pub enum Message<C> {
 
 impl<C: Clone> Journal<C> {
     /// Takes note of what happened and says what to do next.
-    pub fn next(&mut self, outcome: Outcome<C>, now: Timestamp) -> Turn<C> {
+    pub fn next(&mut self, outcome: Outcome<C>, now: impl Into<Moment>) -> Turn<C> {
+        let Moment { at: now, steady } = now.into();
+        self.steady = steady;
         let (then, act) = match self.judge(outcome, now) {
             Next::Act => (Then::GoOn, self.act()),
             Next::Note(waiting) => (Then::GoOn, Act::Note(waiting)),

@@ -78,7 +78,7 @@ mod tests {
     use crate::work::Intent;
 
     fn terms(clock: &Clock) -> Terms {
-        let (accepted_at, grace) = (clock.now(), SignedDuration::from_secs(1));
+        let (accepted_at, grace) = (clock.now(), Duration::from_secs(1));
         Terms { accepted_at, web_api: true, intent: Intent::Connect, for_few: false, grace, spread: 0 }
     }
 

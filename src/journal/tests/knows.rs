@@ -210,7 +210,7 @@ fn what_is_found_was_there_before_if_it_is_older_than_the_command_by_more_than_a
 
 #[test]
 fn a_look_that_was_begun_once_nothing_can_appear_any_more_is_believed() {
-    for (begun, ends) in [(GRACE - SignedDuration::from_millis(1), false), (GRACE, true)] {
+    for (begun, ends) in [(GRACE.saturating_sub(Duration::from_millis(1)), false), (GRACE, true)] {
         let mut life = Life::new(WEB_API);
         life.next(Outcome::Accepted);
         life.next(failed(Failure::Unclear));

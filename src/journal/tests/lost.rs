@@ -1,10 +1,11 @@
 //! Creations whose answer was lost, and answers that somebody else gives in Fivetran's place.
 
 use super::*;
+use crate::clock::Moment;
 use crate::outbound::Obstacle;
 
 /// The longest that Fivetran works on a creation.
-const LATEST: SignedDuration = SignedDuration::from_secs(60);
+const LATEST: Duration = Duration::from_secs(60);
 
 /// One whose creation got no answer, about to look for the first time.
 fn lost() -> (Life, Step) {
@@ -187,6 +188,34 @@ fn no_failure_in_between_moves_the_moment_at_which_that_is_certain() {
     }
 }
 
+/// A clock that is set ahead makes nothing certain, and one that is set back keeps nobody waiting.
+#[test]
+fn what_may_yet_appear_goes_by_what_has_passed_and_not_by_the_wall_clock() {
+    let minutes = SignedDuration::from_mins;
+    for (set_by, from) in [(10, 0), (-10, 0), (10, 30), (-10, 30), (1, 64), (-1, 64)] {
+        let mut journal =
+            Journal::<&str>::new(terms(WEB_API), Progress { noted: true, ..Progress::default() });
+        journal.next(Outcome::Accepted, start());
+        let (mut passed, mut outcome) = (Duration::ZERO, failed(Failure::Unclear));
+        loop {
+            let set_by = if passed >= seconds(from) { minutes(set_by) } else { SignedDuration::ZERO };
+            let moment = Moment { at: start() + passed + set_by, steady: seconds(7) + passed };
+            outcome = match journal.next(outcome, moment).act {
+                Act::Stay(pause) => {
+                    passed += pause;
+                    Outcome::Woken
+                }
+                Act::Provision(super::super::Step::Look) => nothing(),
+                act => {
+                    assert_eq!(act, Act::Provision(super::super::Step::Create), "{set_by} {from}");
+                    break;
+                }
+            };
+        }
+        assert!(passed >= GRACE && passed <= GRACE + seconds(1), "{set_by} {from}: {passed:?}");
+    }
+}
+
 #[test]
 fn a_look_that_was_begun_within_the_grace_proves_nothing() {
     let mut life = Life::new(RESPONSE_URL);
@@ -225,7 +254,10 @@ fn our_own_late_creation_is_never_told_as_a_strangers() {
 
 #[test]
 fn none_is_begun_that_could_not_be_looked_for_until_the_end() {
-    assert!(super::super::pause::CREATE_MARGIN >= GRACE + SignedDuration::from_secs(65));
+    assert!(
+        super::super::pause::CREATE_MARGIN
+            >= SignedDuration::try_from(GRACE).unwrap() + SignedDuration::from_secs(65)
+    );
     let mut life = Life::new(WEB_API);
     life.next(Outcome::Accepted);
     let step = life.next(failed(Failure::NotSent));

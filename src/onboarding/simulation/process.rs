@@ -5,15 +5,16 @@ use std::cell::{Cell, RefCell, RefMut};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::fivetran::{Call, Instead};
 use super::job::Job;
 use super::store::{ClaimedMessage, Store, Stored, Write};
-
 use super::world::{Chore, World, shown};
 use super::{CREATE_TIMEOUT, Fate};
+use crate::clock::Moment;
 use crate::journal::PostFailure;
 
 /// A process of a replica. One that was started anew is another.
@@ -114,6 +115,12 @@ impl Bot {
     /// Its time, as the machines take it.
     pub(super) fn now(&self) -> Timestamp {
         shown(self.clock())
+    }
+
+    /// Its time, and one that nobody sets.
+    pub(super) fn by_both_clocks(&self) -> Moment {
+        let steady = u64::try_from(self.moment()).unwrap_or_default();
+        Moment { at: self.now(), steady: Duration::from_millis(steady) }
     }
 
     pub(super) fn trace(&self, line: impl FnOnce() -> String) {

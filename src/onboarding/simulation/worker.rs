@@ -78,7 +78,7 @@ impl Bot {
             (outcome, posted) = (resumed, joined.or(posted));
             self.trace(|| format!("hand {}: {outcome:?}", job.hand));
             let last = outcome.clone();
-            let Turn { record, act, again } = journal.next(outcome, self.now());
+            let Turn { record, act, again } = journal.next(outcome, self.by_both_clocks());
             self.trace(|| format!("hand {}: -> {act:?}", job.hand));
             self.check_wait(&job, &act);
             outcome = match act {
