@@ -252,6 +252,8 @@ impl Bot {
         world.statistics.leases_lost += 1;
         // Whoever only missed the answer of the commit that ended the command has not lost it.
         let ended_by_us = world.store.row(job.command).fence == job.fence;
+        // Its note may still be on its way, and goes by the same lease.
+        world.hands[job.hand].lost |= !ended_by_us;
         world.drop_hand(job.hand, !ended_by_us);
     }
 
