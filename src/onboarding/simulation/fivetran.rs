@@ -39,6 +39,8 @@ pub(super) struct Connection {
     pub(super) syncs: Vec<i64>,
     /// When an answer said how it is.
     pub(super) seen: Vec<i64>,
+    /// When those of them were given that have arrived.
+    pub(super) heard: Vec<i64>,
     /// When an answer said that it is not there although it is.
     pub(super) denied: Vec<i64>,
 }
@@ -171,6 +173,7 @@ impl Fivetran {
             listed_at: 0,
             syncs: Vec::new(),
             seen: Vec::new(),
+            heard: Vec::new(),
             denied: Vec::new(),
         });
         self.connections.len() - 1
@@ -256,6 +259,7 @@ impl Fivetran {
             listed_at: now + self.lag,
             syncs: Vec::new(),
             seen: Vec::new(),
+            heard: Vec::new(),
             denied: Vec::new(),
         });
         let id = self.connections.len() - 1;
@@ -302,6 +306,13 @@ impl Fivetran {
             self.connections[id].denied.push(now);
         }
         listed.into_iter().filter_map(|id| Some((id, self.shows(id, now, true)?))).collect()
+    }
+
+    /// What was answered at that moment has arrived.
+    pub(super) fn was_heard(&mut self, at: i64) {
+        for one in self.connections.iter_mut().filter(|one| one.seen.contains(&at)) {
+            one.heard.push(at);
+        }
     }
 
     fn shows(&mut self, id: usize, now: i64, listed: bool) -> Option<Seen> {

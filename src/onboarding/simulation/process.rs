@@ -251,7 +251,12 @@ impl Bot {
             let world = &mut *self.world();
             world.fivetran.fate(call, world.now, &mut world.dice)
         };
-        self.call(fate, work).await
+        let given_at = fate.work_at;
+        let answer = self.call(fate, work).await;
+        if let (Ok(_), Some(at)) = (&answer, given_at) {
+            self.world().fivetran.was_heard(at);
+        }
+        answer
     }
 
     /// Calls Slack for a command or for a message, whose lease this process may have lost by then.

@@ -117,12 +117,12 @@ impl World {
     }
 
     /// Since when answers count that something shown or told now goes by. What one has said may be ten minutes old
-    /// before that arrives in Slack; and it is the newest that is known for as long as no other answer says
-    /// anything, however long that is.
+    /// before that arrives in Slack; and it is the newest that is known for as long as no other answer
+    /// arrives, however long that is.
     fn known_since(&self, connection: usize) -> i64 {
         let old = self.now - 10 * MINUTE - self.skew - self.lost_time;
-        let mut seen = self.fivetran.connections[connection].seen.iter().copied();
-        seen.rfind(|&at| at <= old).unwrap_or(old)
+        let heard = self.fivetran.connections[connection].heard.iter().copied();
+        heard.filter(|&at| at <= old).max().unwrap_or(old)
     }
 
     /// Whether a message may say that a connection is so: it was, and where only an answer can have told, one has.
