@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+use crate::clock::Moment;
 use crate::life::Purpose;
 use crate::work::Intent;
 pub use outcome::{Company, Failure, Found, Outcome, PostFailure};
@@ -38,7 +39,7 @@ pub use wait::{PATIENCE, Waiting, WaitsFor};
 /// How long after a creation whose answer was lost it may still appear at Fivetran, which works on it
 /// for up to a minute ([`crate::fivetran::call::CREATE_LIMIT`]), and then for a list to show it. Until
 /// then it is looked for, and nothing is created.
-pub const GRACE: Duration = Duration::from_secs(65);
+pub const GRACE: SignedDuration = SignedDuration::from_secs(65);
 /// Posts that a response_url takes in all.
 /// <https://docs.slack.dev/interactivity/handling-user-interaction#message_responses>
 const RESPONSE_URL_POSTS: u32 = 5;
@@ -70,7 +71,7 @@ pub struct Terms {
     /// renewal, whether nobody has asked for what it renews.
     pub for_few: bool,
     /// For how long what was sent without an answer may yet be done: [`GRACE`].
-    pub grace: Duration,
+    pub grace: SignedDuration,
     /// Any number that differs between commands; spreads their retries.
     pub spread: u64,
 }
@@ -83,12 +84,15 @@ pub struct Journal<C> {
     progress: Progress,
     /// What is on disk.
     stored: Progress,
-    /// How late it is by the clock that nobody sets ([`Moment::steady`]).
-    steady: Duration,
-    /// Since when, by that clock, a creation may be under way that nobody has an answer of. `None`: there is none.
-    maybe_sent: Option<Duration>,
-    /// When, by that clock, the last look was begun: its answer may be late, and tells of this moment.
-    looked_at: Option<Duration>,
+    /// When this process first turned it. Every time in here is this one and what has passed since, whatever the
+    /// wall clock is set to meanwhile.
+    began: Option<Moment>,
+    /// How far the wall clock was set since then.
+    set_by: SignedDuration,
+    /// Since when a creation may be under way that nobody has an answer of. `None`: there is none.
+    maybe_sent: Option<Timestamp>,
+    /// When the last look was begun: its answer may be late, and tells of this moment.
+    looked_at: Option<Timestamp>,
     /// What a creation was refused with, until it is clear whether something was there already.
     refused: Option<Refusal>,
     /// A card that is still to be posted, and since when it is here. It is a secret, so that it is in
@@ -152,7 +156,8 @@ impl<C> Journal<C> {
             terms,
             stored: progress.clone(),
             progress,
-            steady: Duration::ZERO,
+            began: None,
+            set_by: SignedDuration::ZERO,
             maybe_sent: None,
             looked_at: None,
             refused: None,
@@ -205,7 +210,7 @@ impl<C> Journal<C> {
             Outcome::Accepted => self.begin(self.first(), now),
             Outcome::TakenOver => {
                 self.card = None;
-                self.maybe_sent = Some(self.steady);
+                self.maybe_sent = Some(now);
                 // Posts to a response_url are counted beforehand; of others nothing is known here.
                 let posts_of_links = self.progress.posts.saturating_sub(self.progress.noted.into());
                 self.maybe_posted = matches!(self.progress.stage, Stage::Deliver { .. })
@@ -236,7 +241,7 @@ impl<C> Journal<C> {
             }
             Outcome::CreateRefused { problem, conflict } => {
                 // What took the name may be a creation of ours without an answer: then it will show up.
-                self.maybe_sent = self.maybe_sent.map(|_| self.steady);
+                self.maybe_sent = self.maybe_sent.map(|_| now);
                 self.refused = Some(Refusal { problem, conflict, looks: 0 });
                 self.begin(Due::Look, now)
             }
@@ -357,7 +362,7 @@ impl<C> Journal<C> {
             return self.begin(Due::Mint, now);
         }
         if let Some(sent) = self.maybe_sent {
-            let settled = sent + self.terms.grace;
+            let settled = after(sent, self.terms.grace);
             // A look that was begun before that proves nothing.
             if self.looked_at.is_none_or(|looked_at| looked_at < settled) {
                 return self.look_until(settled, now);
@@ -377,14 +382,15 @@ impl<C> Journal<C> {
     }
 
     /// Looks again and again until then, and once more after it.
-    fn look_until(&mut self, settled: Duration, now: Timestamp) -> Next {
+    fn look_until(&mut self, settled: Timestamp, now: Timestamp) -> Next {
         self.due = Due::Look;
-        let left = settled.saturating_sub(self.steady);
-        if left.is_zero() {
-            return self.begin(Due::Look, now);
+        match Duration::try_from(settled.duration_since(now)) {
+            Ok(left) if !left.is_zero() => {
+                let pause = self.backoff().min(LOOK_PAUSE).min(left);
+                self.rest(pause, now)
+            }
+            _ => self.begin(Due::Look, now),
         }
-        let pause = self.backoff().min(LOOK_PAUSE).min(left);
-        self.rest(pause, now)
     }
 
     fn vanished(&mut self, now: Timestamp) -> Next {
@@ -431,7 +437,7 @@ impl<C> Journal<C> {
             self.progress.posts += 1;
         }
         if due == Due::Look {
-            self.looked_at = Some(self.steady);
+            self.looked_at = Some(now);
         }
         Next::Act
     }

@@ -233,7 +233,7 @@ impl Worker {
             web_api: self.parts.links.delivery.has_web_api(),
             intent: work.intent(),
             for_few: work.is_unasked() || (work.is_for_few() && self.parts.links.delivery.shows_all()),
-            grace: crash::create_grace().unwrap_or(GRACE),
+            grace: crash::create_grace().and_then(|it| it.try_into().ok()).unwrap_or(GRACE),
             spread: spread(&claimed.id),
         };
         let (mut journal, mut outcome) = self.rests.take_up(&claimed, terms);
@@ -435,11 +435,8 @@ impl Worker {
     /// Keeps a command in hand for so long; false if the bot shuts down meanwhile.
     async fn stay(&self, pause: Duration) -> bool {
         let Parts { clock, stopping, .. } = &self.parts;
-        let began = clock.now();
-        let left = || {
-            let gone = Duration::try_from(clock.now().duration_since(began)).unwrap_or_default();
-            pause.saturating_sub(gone)
-        };
+        let began = clock.moment().steady;
+        let left = || pause.saturating_sub(clock.moment().steady.saturating_sub(began));
         while !left().is_zero() {
             // By the clock, which a test can move ahead.
             tokio::select! {

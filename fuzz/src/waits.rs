@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use connect_card::clock::Clock;
+use connect_card::clock::{Clock, Moment};
 use connect_card::journal::{
     Act, Company, Failure, GRACE, Journal, Outcome, PostFailure, Progress, Stage, Step, Terms,
     WEB_API_DEADLINE,
@@ -63,7 +63,7 @@ fn live(pause: Option<Duration>, web_api: bool, stage: Stage) {
     let mut outcome = Outcome::TakenOver;
     // A call a second would be two hours of calls.
     for _ in 0..3000 {
-        let turn = journal.next(outcome, now);
+        let turn = journal.next(outcome, Moment::by_one_clock(now));
         outcome = match turn.act {
             Act::End(_) => return,
             Act::Rest(rest) | Act::Stay(rest) => {

@@ -202,7 +202,7 @@ async fn take_aloud(
         if let Ok(outcome) = tokio::time::timeout(left, &mut taken).await {
             return outcome;
         }
-        if let Some((_, waiting)) = journal.note(slow, clock.now()) {
+        if let Some((_, waiting)) = journal.note(slow, clock.moment()) {
             say_what_it_waits_for(&waiting);
         }
     }

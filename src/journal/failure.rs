@@ -3,8 +3,6 @@
 //! Owns what is tried again and what ends a command, and what is certain then of a creation that nobody
 //! has an answer of. When it is tried again is [`super::pause`]'s decision.
 
-use std::time::Duration;
-
 use jiff::Timestamp;
 
 use super::pause::{CREATE_DEADLINE, after};
@@ -44,19 +42,19 @@ impl<C> Journal<C> {
                 self.again(due, now)
             }
             Failure::Unclear if matches!(self.progress.stage, Stage::Cancel { .. }) => {
-                self.maybe_sent = Some(self.steady);
+                self.maybe_sent = Some(now);
                 self.again(self.due, now)
             }
             Failure::Unclear if self.progress.stage == Stage::Create && self.due == Due::Create => {
-                self.maybe_sent = Some(self.steady);
+                self.maybe_sent = Some(now);
                 self.again(Due::Look, now)
             }
             Failure::Unclear => self.again(self.due, now),
         }
     }
 
-    /// Since when, by the steady clock, it is not known whether a connection was made that is being looked for.
-    fn unsure_since(&self) -> Option<Duration> {
+    /// Since when it is not known whether a connection was made that is being looked for.
+    fn unsure_since(&self) -> Option<Timestamp> {
         let looks = self.progress.stage == Stage::Create && self.due == Due::Look;
         self.maybe_sent.filter(|_| looks)
     }
@@ -64,7 +62,7 @@ impl<C> Journal<C> {
     /// Whether the look that has just failed was begun while what is looked for could still appear.
     fn may_yet_appear(&self) -> bool {
         self.unsure_since().is_some_and(|sent| {
-            let settled = sent + self.terms.grace;
+            let settled = after(sent, self.terms.grace);
             self.looked_at.is_none_or(|looked_at| looked_at < settled)
         })
     }

@@ -35,9 +35,13 @@ pub(super) const UNCLEAR_DELAYS: [Duration; 4] =
 const UNCLEAR_PAUSE: Duration = Duration::from_secs(600);
 
 impl<C> Journal<C> {
-    /// Until when anything may still be tried.
+    /// Until when anything may still be tried, by the wall clock.
     #[must_use]
     pub fn deadline(&self) -> Timestamp {
+        self.by_wall_clock(self.ends_at())
+    }
+
+    fn ends_at(&self) -> Timestamp {
         let life = if self.terms.web_api { WEB_API_DEADLINE } else { RESPONSE_URL_DEADLINE };
         after(self.terms.accepted_at, life)
     }
@@ -45,17 +49,17 @@ impl<C> Journal<C> {
     /// Rests for the backoff's next delay; then `due` is due.
     pub(super) fn again(&mut self, due: Due, now: Timestamp) -> Next {
         self.due = due;
-        let delay = self.backoff_until_settled();
+        let delay = self.backoff_until_settled(now);
         self.rest(delay, now)
     }
 
     /// The next delay of the backoff, but if a look is due, none beyond the moment at which what was sent
     /// without an answer has appeared or never will: no failure before it puts off the look that shows this.
-    fn backoff_until_settled(&mut self) -> Duration {
+    fn backoff_until_settled(&mut self, now: Timestamp) -> Duration {
         let looks = self.progress.stage == Stage::Create && self.due == Due::Look;
         let sent = self.maybe_sent.filter(|_| looks);
-        let left = sent.map(|sent| (sent + self.terms.grace).saturating_sub(self.steady));
-        let left = left.filter(|left| !left.is_zero());
+        let left = sent.map(|sent| after(sent, self.terms.grace).duration_since(now));
+        let left = left.and_then(|left| Duration::try_from(left).ok()).filter(|left| !left.is_zero());
         self.backoff().min(left.unwrap_or(Duration::MAX))
     }
 
@@ -73,7 +77,7 @@ impl<C> Journal<C> {
     /// goes on asking for nothing must not be asked for ever without a rest.
     pub(super) fn throttled(&mut self, pause: Option<Duration>, now: Timestamp) -> Next {
         let asked = pause.unwrap_or_default().min(THROTTLE_LIMIT) + self.jittered(Duration::from_secs(1));
-        let delay = self.backoff_until_settled().max(asked);
+        let delay = self.backoff_until_settled(now).max(asked);
         self.rest(delay, now)
     }
 
@@ -90,13 +94,13 @@ impl<C> Journal<C> {
         self.rest_aloud(delay.min(left), now)
     }
 
-    /// Until when a step at Fivetran may wait for its turn. Whoever has waited so long in vain has had
+    /// Until when, by the wall clock, a step at Fivetran may wait for its turn. Whoever has waited so long in vain has had
     /// a call that could not be sent. What is begun late, as by a link that Slack held up for an hour,
     /// has `TURN_PATIENCE` all the same: to wait behind others is no failure yet.
     #[must_use]
     pub fn turn_limit(&self, now: Timestamp) -> Timestamp {
-        let usual = after(self.terms.accepted_at, CREATE_DEADLINE);
-        usual.max(after(now, TURN_PATIENCE)).min(self.limit())
+        let usual = self.by_wall_clock(after(self.terms.accepted_at, CREATE_DEADLINE));
+        usual.max(after(now, TURN_PATIENCE)).min(self.by_wall_clock(self.limit()))
     }
 
     /// From when on what is due in this stage is not begun any more.
@@ -108,7 +112,7 @@ impl<C> Journal<C> {
             Stage::Create | Stage::Cancel { .. } | Stage::Sync { .. } => {
                 after(self.terms.accepted_at, CREATE_DEADLINE)
             }
-            _ => self.deadline(),
+            _ => self.ends_at(),
         }
     }
 

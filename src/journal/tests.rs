@@ -104,7 +104,7 @@ impl Life {
     }
 
     fn next(&mut self, outcome: Outcome) -> Step {
-        let Turn { record, act, again } = self.journal.next(outcome, self.now);
+        let Turn { record, act, again } = self.journal.next(outcome, Moment::by_one_clock(self.now));
         if let Some(record) = record {
             self.stored = record.progress;
         }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use super::pause::after;
 use super::{Due, Ending, Journal, Next, Notice, Outcome, Progress, Stage, Terms, Waiting, WaitsFor};
 use crate::clock::Moment;
 use crate::life::Purpose;
@@ -113,19 +114,18 @@ pub enum Message<C> {
 
 impl<C: Clone> Journal<C> {
     /// Takes note of what happened and says what to do next.
-    pub fn next(&mut self, outcome: Outcome<C>, now: impl Into<Moment>) -> Turn<C> {
-        let Moment { at: now, steady } = now.into();
-        self.steady = steady;
+    pub fn next(&mut self, outcome: Outcome<C>, moment: Moment) -> Turn<C> {
+        let now = self.hear(moment);
         let (then, act) = match self.judge(outcome, now) {
             Next::Act => (Then::GoOn, self.act()),
             Next::Note(waiting) => (Then::GoOn, Act::Note(waiting)),
             Next::Rest(pause) => {
-                (Then::WaitUntil(now.saturating_add(pause).unwrap_or(now)), Act::Rest(pause))
+                (Then::WaitUntil(moment.at.saturating_add(pause).unwrap_or(moment.at)), Act::Rest(pause))
             }
             Next::Stay(pause) => (Then::GoOn, Act::Stay(pause)),
             Next::End(ending) => {
                 self.card = None;
-                (Then::End(now), Act::End(ending))
+                (Then::End(moment.at), Act::End(ending))
             }
         };
         let record = (then != Then::GoOn || self.progress != self.stored).then(|| {
@@ -138,7 +138,8 @@ impl<C: Clone> Journal<C> {
     /// Takes note that the person is being told that the command waits, while a step is under way: what
     /// must be on disk before they are, and what to tell. `doing` is what it waits for if nothing has
     /// failed. `None`: it is too late for that.
-    pub fn note(&mut self, doing: WaitsFor, now: Timestamp) -> Option<(Record, Waiting)> {
+    pub fn note(&mut self, doing: WaitsFor, moment: Moment) -> Option<(Record, Waiting)> {
+        let now = self.hear(moment);
         let waiting = self.noted(doing, now)?;
         self.stored.clone_from(&self.progress);
         Some((Record { progress: self.progress.clone(), then: Then::GoOn }, waiting))
@@ -167,6 +168,22 @@ impl<C: Clone> Journal<C> {
             Stage::Tell { notice, .. } => return Act::Deliver(Message::Notice(notice.clone())),
             Stage::Over { ending, .. } => return Act::End(*ending),
         })
+    }
+}
+
+impl<C> Journal<C> {
+    /// How late it is by the journal's own time, which nobody sets.
+    fn hear(&mut self, moment: Moment) -> Timestamp {
+        let began = *self.began.get_or_insert(moment);
+        let passed = moment.steady.saturating_sub(began.steady);
+        let now = began.at.saturating_add(passed).unwrap_or(began.at);
+        self.set_by = moment.at.duration_since(now);
+        now
+    }
+
+    /// A time of the journal's by the wall clock, as that was set at the last turn.
+    pub(super) fn by_wall_clock(&self, time: Timestamp) -> Timestamp {
+        after(time, self.set_by)
     }
 }
 

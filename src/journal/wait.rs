@@ -81,10 +81,14 @@ enum Hands {
 }
 
 impl<C> Journal<C> {
-    /// From when on the person is to be told that the command waits; `None`: they have been, or must
-    /// not be.
+    /// From when on, by the wall clock, the person is to be told that the command waits; `None`: they have
+    /// been, or must not be.
     #[must_use]
     pub fn note_due(&self) -> Option<Timestamp> {
+        self.noted_from().map(|from| self.by_wall_clock(from))
+    }
+
+    fn noted_from(&self) -> Option<Timestamp> {
         let working = match self.progress.stage {
             Stage::Create | Stage::Cancel { .. } | Stage::Sync { .. } => true,
             // Without anything amiss it is there in a moment.
@@ -115,7 +119,7 @@ impl<C> Journal<C> {
             // Before it is sent, so that no crash can hide it.
             self.progress.posts += 1;
         }
-        Some(Waiting { waits_for, until })
+        Some(Waiting { waits_for, until: self.by_wall_clock(until) })
     }
 
     /// What is told when it was tried in vain to the end.
@@ -145,7 +149,7 @@ impl<C> Journal<C> {
     pub(super) fn rest_aloud(&mut self, rest: Duration, now: Timestamp) -> Next {
         self.waits.rests_until = None;
         let until = now.saturating_add(rest).unwrap_or(now);
-        match self.note_due() {
+        match self.noted_from() {
             Some(due) if due < until && !rest.is_zero() => {
                 self.waits.rests_until = Some((until, Hands::Free));
                 match Duration::try_from(due.duration_since(now)) {

@@ -73,7 +73,7 @@ impl Worker {
                 false if self.fivetran.is_paused() => WaitsFor::Limit,
                 false => WaitsFor::Turn,
             };
-            let Some((record, waiting)) = journal.note(doing, self.parts.clock.now()) else {
+            let Some((record, waiting)) = journal.note(doing, self.parts.clock.moment()) else {
                 return OnItsWay::default();
             };
             match self.parts.store.record(job.claimed, &record.progress, record.then).await {

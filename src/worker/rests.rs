@@ -15,8 +15,8 @@ use crate::fivetran::model::ConnectCard;
 use crate::journal::{Journal, Resting, Terms};
 use crate::store::Claimed;
 
-/// How long after its rest a command is still taken for this process's, which looks for what is due twice a second.
-/// Later, another one has it.
+/// How long after its rest a command is still taken for this process's, which looks for what is due twice a second
+/// unless it has its hands full. Later, another one has it, or it lies in the database with what nobody has taken.
 const OVERDUE: SignedDuration = SignedDuration::from_secs(10);
 
 /// The journals at rest.
@@ -78,7 +78,7 @@ mod tests {
     use crate::work::Intent;
 
     fn terms(clock: &Clock) -> Terms {
-        let (accepted_at, grace) = (clock.now(), Duration::from_secs(1));
+        let (accepted_at, grace) = (clock.now(), SignedDuration::from_secs(1));
         Terms { accepted_at, web_api: true, intent: Intent::Connect, for_few: false, grace, spread: 0 }
     }
 
@@ -94,9 +94,9 @@ mod tests {
         rests.forget("1");
         assert_eq!(gauge.get(), 1);
         // Somebody else has the other one, of whom nothing is heard here.
-        clock.advance(rest + Duration::from_secs(9));
+        clock.advance(rest);
         assert_eq!((rests.count(), gauge.get()), (1, 1), "it may be taken up here yet");
-        clock.advance(Duration::from_secs(1));
+        clock.advance(OVERDUE.unsigned_abs());
         assert_eq!((rests.count(), gauge.get()), (0, 0));
     }
 }

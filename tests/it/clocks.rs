@@ -20,7 +20,7 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Puts the bot's clock off by ten minutes, in one direction or the other.
 fn put_off(bot: &TestBot, ahead: bool) {
-    if ahead { bot.clock.advance(TEN_MINUTES) } else { bot.clock.set_back(TEN_MINUTES) }
+    if ahead { bot.clock.set_ahead(TEN_MINUTES) } else { bot.clock.set_back(TEN_MINUTES) }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -43,6 +43,32 @@ async fn ten_minutes_off_no_request_is_taken_but_what_comes_over_a_socket() {
         .await;
         assert!(told.contains("✗ The clock is ") && told.contains("Let NTP set"), "{told}");
         bot.send("google_ads acme").await;
+        bot.finish_with_link().await;
+    }
+}
+
+/// A creation without an answer may yet be done for a minute, by what passes and not by what a clock says.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_is_set_while_a_connection_may_yet_appear_makes_no_second_one_and_keeps_nobody_waiting()
+{
+    for ahead in [true, false] {
+        let setup = Setup::new().await;
+        setup.fivetran.faults(|faults| faults.fail_next("create_connection", Fault::DropBefore, 1));
+        let bot = setup.start().await;
+        bot.send("google_ads acme").await;
+        let looks = || bot.fivetran.calls_to("list_connections");
+        until("a look", async || (looks() > 0).then_some(())).await;
+        if ahead {
+            bot.clock.set_ahead(TEN_MINUTES)
+        } else {
+            bot.clock.set_back(TEN_MINUTES)
+        }
+        let before = looks();
+        until("more looks", async || (looks() > before + 1).then_some(())).await;
+        assert_eq!(bot.fivetran.calls_to("create_connection"), 1, "ahead: {ahead}");
+        bot.clock.advance(Duration::from_secs(66));
+        bot.message(1).await;
+        assert_eq!((bot.fivetran.calls_to("create_connection"), bot.created()), (2, 1), "ahead: {ahead}");
         bot.finish_with_link().await;
     }
 }

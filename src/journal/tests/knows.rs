@@ -87,7 +87,7 @@ fn only_a_link_that_was_tried_without_an_answer_is_known_to_be_unanswered() {
 /// Nobody else could know since when a creation may be under way; everything else can be gone on with by all.
 #[test]
 fn a_command_is_kept_in_hand_only_while_its_creation_may_be_under_way() {
-    let act = |life: &mut Life, outcome| life.journal.next(outcome, life.now).act;
+    let act = |life: &mut Life, outcome| life.journal.next(outcome, Moment::by_one_clock(life.now)).act;
     let mut life = Life::new(WEB_API);
     life.next(Outcome::Accepted);
     assert!(matches!(act(&mut life, failed(Failure::NotSent)), Act::Rest(_)));
@@ -210,7 +210,7 @@ fn what_is_found_was_there_before_if_it_is_older_than_the_command_by_more_than_a
 
 #[test]
 fn a_look_that_was_begun_once_nothing_can_appear_any_more_is_believed() {
-    for (begun, ends) in [(GRACE.saturating_sub(Duration::from_millis(1)), false), (GRACE, true)] {
+    for (begun, ends) in [(GRACE - SignedDuration::from_millis(1), false), (GRACE, true)] {
         let mut life = Life::new(WEB_API);
         life.next(Outcome::Accepted);
         life.next(failed(Failure::Unclear));

@@ -1,11 +1,10 @@
 //! Creations whose answer was lost, and answers that somebody else gives in Fivetran's place.
 
 use super::*;
-use crate::clock::Moment;
 use crate::outbound::Obstacle;
 
 /// The longest that Fivetran works on a creation.
-const LATEST: Duration = Duration::from_secs(60);
+const LATEST: SignedDuration = SignedDuration::from_secs(60);
 
 /// One whose creation got no answer, about to look for the first time.
 fn lost() -> (Life, Step) {
@@ -139,13 +138,13 @@ fn a_look_that_fails_is_told_at_once_where_nothing_was_sent() {
 fn it_stays_in_hand_until_that_is_certain() {
     let noted = Progress { noted: true, ..Progress::default() };
     let mut journal = Journal::<&str>::new(terms(WEB_API), noted);
-    journal.next(Outcome::TakenOver, start());
+    journal.next(Outcome::TakenOver, Moment::by_one_clock(start()));
     for second in 0..60 {
         let now = start() + SignedDuration::from_secs(second);
-        let Turn { record, act, .. } = journal.next(nothing(), now);
+        let Turn { record, act, .. } = journal.next(nothing(), Moment::by_one_clock(now));
         assert!(matches!(act, Act::Stay(_)), "{act:?}");
         assert!(record.is_none_or(|record| record.then == Then::GoOn));
-        journal.next(Outcome::Woken, now);
+        journal.next(Outcome::Woken, Moment::by_one_clock(now));
     }
 }
 
@@ -160,11 +159,11 @@ fn no_failure_in_between_moves_the_moment_at_which_that_is_certain() {
     ] {
         let noted = Progress { noted: true, ..Progress::default() };
         let mut journal = Journal::<&str>::new(terms(WEB_API), noted);
-        journal.next(Outcome::Accepted, start());
+        journal.next(Outcome::Accepted, Moment::by_one_clock(start()));
         let (mut now, mut outcome) = (start(), failed(Failure::Unclear));
         let (mut looks, mut worked) = (0_u32, false);
         loop {
-            let Turn { act, record, .. } = journal.next(outcome, now);
+            let Turn { act, record, .. } = journal.next(outcome, Moment::by_one_clock(now));
             assert!(record.is_none_or(|record| record.then == Then::GoOn), "{failure:?}: it stays in hand");
             outcome = match act {
                 Act::Stay(pause) => {
@@ -188,22 +187,29 @@ fn no_failure_in_between_moves_the_moment_at_which_that_is_certain() {
     }
 }
 
-/// A clock that is set ahead makes nothing certain, and one that is set back keeps nobody waiting.
+/// Nothing goes by what the wall clock is set to: neither what may yet appear, nor how long anybody waits, nor whose
+/// a connection is.
 #[test]
-fn what_may_yet_appear_goes_by_what_has_passed_and_not_by_the_wall_clock() {
+fn a_clock_that_is_set_makes_nothing_certain_and_keeps_nobody_waiting() {
     let minutes = SignedDuration::from_mins;
-    for (set_by, from) in [(10, 0), (-10, 0), (10, 30), (-10, 30), (1, 64), (-1, 64)] {
-        let mut journal =
-            Journal::<&str>::new(terms(WEB_API), Progress { noted: true, ..Progress::default() });
-        journal.next(Outcome::Accepted, start());
-        let (mut passed, mut outcome) = (Duration::ZERO, failed(Failure::Unclear));
-        loop {
+    for (set_by, from) in [(10, 0), (-60, 0), (10, 12), (-60, 12), (10, 30), (-60, 30), (1, 64), (-1, 64)] {
+        let mut journal = Journal::<&str>::new(terms(WEB_API), Progress::default());
+        let (mut passed, mut told) = (Duration::ZERO, vec![]);
+        let moment = |passed: Duration| {
             let set_by = if passed >= seconds(from) { minutes(set_by) } else { SignedDuration::ZERO };
-            let moment = Moment { at: start() + passed + set_by, steady: seconds(7) + passed };
-            outcome = match journal.next(outcome, moment).act {
+            Moment { at: start() + passed + set_by, steady: seconds(7) + passed }
+        };
+        journal.next(Outcome::Accepted, Moment { at: start(), steady: seconds(7) });
+        let mut outcome = failed(Failure::Unclear);
+        loop {
+            outcome = match journal.next(outcome, moment(passed)).act {
                 Act::Stay(pause) => {
                     passed += pause;
                     Outcome::Woken
+                }
+                Act::Note(waiting) => {
+                    told.push((passed, waiting.until.duration_since(moment(passed).at)));
+                    Outcome::Noted
                 }
                 Act::Provision(super::super::Step::Look) => nothing(),
                 act => {
@@ -212,7 +218,15 @@ fn what_may_yet_appear_goes_by_what_has_passed_and_not_by_the_wall_clock() {
                 }
             };
         }
-        assert!(passed >= GRACE && passed <= GRACE + seconds(1), "{set_by} {from}: {passed:?}");
+        let grace = Duration::try_from(GRACE).unwrap();
+        assert!(passed >= grace && passed <= grace + seconds(1), "{set_by} {from}: {passed:?}");
+        let [(at, left)] = told[..] else { panic!("{told:?}") };
+        assert_eq!(at, PATIENCE.unsigned_abs(), "{set_by} {from}");
+        assert_eq!(left, CREATE_DEADLINE - PATIENCE, "by the clock that people see");
+        journal.next(failed(Failure::Unclear), moment(passed));
+        let age = Some(SignedDuration::from_secs(1));
+        journal.next(unfinished(age), moment(passed + seconds(2)));
+        assert!(!journal.progress().stage.existed(), "{set_by} {from}: it is ours");
     }
 }
 
@@ -254,10 +268,7 @@ fn our_own_late_creation_is_never_told_as_a_strangers() {
 
 #[test]
 fn none_is_begun_that_could_not_be_looked_for_until_the_end() {
-    assert!(
-        super::super::pause::CREATE_MARGIN
-            >= SignedDuration::try_from(GRACE).unwrap() + SignedDuration::from_secs(65)
-    );
+    assert!(super::super::pause::CREATE_MARGIN >= GRACE + SignedDuration::from_secs(65));
     let mut life = Life::new(WEB_API);
     life.next(Outcome::Accepted);
     let step = life.next(failed(Failure::NotSent));

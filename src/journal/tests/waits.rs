@@ -80,7 +80,7 @@ fn a_step_under_way_is_told_of_as_what_it_is_unless_something_has_failed() {
     let mut life = Life::new(WEB_API);
     assert_eq!(life.next(Outcome::Accepted), Step::Create);
     assert_eq!(life.journal.note_due(), start().checked_add(PATIENCE).ok());
-    let (record, waiting) = life.journal.note(WaitsFor::Creation, life.now).unwrap();
+    let (record, waiting) = life.journal.note(WaitsFor::Creation, Moment::by_one_clock(life.now)).unwrap();
     assert_eq!((record.then, record.progress.noted), (Then::GoOn, true));
     assert_eq!(waiting.waits_for, WaitsFor::Creation);
     assert_eq!(life.journal.note_due(), None);
@@ -91,7 +91,7 @@ fn a_step_under_way_is_told_of_as_what_it_is_unless_something_has_failed() {
     life.next(Outcome::Accepted);
     let step = life.next(failed(Failure::NotSent));
     life.after_wait(&step);
-    let (_, waiting) = life.journal.note(WaitsFor::Creation, life.now).unwrap();
+    let (_, waiting) = life.journal.note(WaitsFor::Creation, Moment::by_one_clock(life.now)).unwrap();
     assert_eq!(waiting.waits_for, WaitsFor::Reach);
 }
 
@@ -160,7 +160,7 @@ fn whoever_takes_a_command_over_says_it_only_if_nobody_has() {
     // What is made anew has been told of all the same.
     let mut life = Life::new(WEB_API);
     life.next(Outcome::Accepted);
-    life.stored = life.journal.note(WaitsFor::Answer, life.now).unwrap().0.progress;
+    life.stored = life.journal.note(WaitsFor::Answer, Moment::by_one_clock(life.now)).unwrap().0.progress;
     life.next(Outcome::Created { connection: "ours".to_owned(), card: None });
     assert_eq!(life.next(Outcome::Vanished), Step::Create);
     assert!(life.journal.progress.noted);
@@ -169,13 +169,13 @@ fn whoever_takes_a_command_over_says_it_only_if_nobody_has() {
 #[test]
 fn a_command_that_is_kept_in_hand_stays_there_when_its_person_is_told() {
     let mut journal = Journal::<&str>::new(terms(WEB_API), Progress::default());
-    journal.next(Outcome::Accepted, start());
-    journal.next(failed(Failure::Unclear), start() + seconds(9));
+    journal.next(Outcome::Accepted, Moment::by_one_clock(start()));
+    journal.next(failed(Failure::Unclear), Moment::by_one_clock(start() + seconds(9)));
     let mut outcome = Outcome::Woken;
     let mut noted = 0;
     for second in 9..40 {
         let now = start() + seconds(second);
-        let Turn { record, act, .. } = journal.next(outcome, now);
+        let Turn { record, act, .. } = journal.next(outcome, Moment::by_one_clock(now));
         assert!(record.is_none_or(|record| record.then == Then::GoOn), "{act:?}");
         outcome = match act {
             Act::Provision(_) => nothing(),
@@ -224,7 +224,7 @@ fn nobody_is_told_of_a_time_that_has_passed() {
         let mut life = Life::new(WEB_API);
         life.next(Outcome::Accepted);
         life.now = start() + woken;
-        let noted = life.journal.note(WaitsFor::Answer, life.now);
+        let noted = life.journal.note(WaitsFor::Answer, Moment::by_one_clock(life.now));
         assert_eq!(noted.map(|(_, waiting)| waiting.until), told.then_some(start() + CREATE_DEADLINE));
         assert_eq!(life.journal.progress().noted, told, "{woken:?}");
     }
@@ -244,7 +244,9 @@ fn a_look_that_fails_while_a_creation_may_yet_appear_leaves_that_to_be_waited_fo
 #[test]
 fn a_rest_is_always_on_disk_and_a_step_only_if_something_has_changed() {
     let mut life = Life::new(WEB_API);
-    let recorded = |life: &mut Life, outcome| life.journal.next(outcome, life.now).record.map(|it| it.then);
+    let recorded = |life: &mut Life, outcome| {
+        life.journal.next(outcome, Moment::by_one_clock(life.now)).record.map(|it| it.then)
+    };
     assert_eq!(recorded(&mut life, Outcome::Accepted), None);
     let until = start() + SignedDuration::from_secs(1);
     assert_eq!(recorded(&mut life, Outcome::Postponed), Some(Then::WaitUntil(until)));

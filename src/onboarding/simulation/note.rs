@@ -51,7 +51,7 @@ impl Bot {
                 self.sleep(left).await;
             }
             begun.set(true);
-            let Some((record, waiting)) = journal.note(WaitsFor::Answer, self.now()) else {
+            let Some((record, waiting)) = journal.note(WaitsFor::Answer, self.by_both_clocks()) else {
                 return OnItsWay::default();
             };
             if !self.record_progress(job, &record.progress, record.then).await {

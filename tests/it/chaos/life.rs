@@ -6,6 +6,7 @@
 use std::pin::pin;
 use std::time::Duration;
 
+use connect_card::clock::Moment;
 use connect_card::fivetran::catalog::ServiceId;
 use connect_card::fivetran::keys::ApiKey;
 use connect_card::fivetran::schema::{SchemaKind, Target};
@@ -121,14 +122,18 @@ impl Life<'_> {
         let (mut now, mut outcome, mut lines) = (began, Outcome::Accepted, Vec::new());
         let waits = |waits_for: WaitsFor| format!("waits: {}", reply::waits_for(waits_for));
         loop {
-            outcome = match journal.next(outcome, now).act {
+            outcome = match journal.next(outcome, Moment::by_one_clock(now)).act {
                 Act::Provision(step) => {
                     let slow = if step == Step::Create { WaitsFor::Creation } else { WaitsFor::Answer };
                     let taken = self.take(&step, &work);
                     let (taken, held) = self.held(taken).await;
                     now += held;
                     if journal.note_due().is_some_and(|due| due <= now) {
-                        lines.extend(journal.note(slow, now).map(|(_, waiting)| waits(waiting.waits_for)));
+                        lines.extend(
+                            journal
+                                .note(slow, Moment::by_one_clock(now))
+                                .map(|(_, waiting)| waits(waiting.waits_for)),
+                        );
                     }
                     taken
                 }
