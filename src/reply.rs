@@ -70,25 +70,36 @@ const UNSURE: &str = "I couldn't save your request in time, so it may be lost. I
 /// More is asked for than the bot takes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TooMuch {
-    /// One person has sent so many commands within ten minutes.
-    FromPerson(u32),
-    /// So many have come within ten minutes in all.
-    FromWorkspace(u32),
+    /// From one person.
+    FromPerson(Share),
+    /// From all of them.
+    FromWorkspace(Share),
     /// Too many are open.
     Waiting,
+}
+
+/// What is taken within ten minutes, and what was asked for at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Share {
+    /// How many commands are taken.
+    pub limit: u32,
+    /// How many were asked for.
+    pub asked: u32,
 }
 
 /// Why something was not done that would have been too much; it is certain that nothing was.
 fn too_much_sentence(too_much: TooMuch) -> String {
     match too_much {
-        TooMuch::FromPerson(limit) => format!(
-            "I didn't do this: within ten minutes I take {limit} commands from one person, and this would be more. {}",
-            when_there_is_more(limit)
+        TooMuch::FromPerson(share) => format!(
+            "I didn't do this: within ten minutes I take {} commands from one person, and this would be more. {}",
+            share.limit,
+            when_there_is_more(share)
         ),
-        TooMuch::FromWorkspace(limit) => format!(
-            "I didn't do this: within ten minutes I take {limit} commands in all, and this would be more. {} If that doesn't \
+        TooMuch::FromWorkspace(share) => format!(
+            "I didn't do this: within ten minutes I take {} commands in all, and this would be more. {} If that doesn't \
              help, tell the people who run this bot.",
-            when_there_is_more(limit)
+            share.limit,
+            when_there_is_more(share)
         ),
         TooMuch::Waiting => "I didn't do this: so many requests are waiting to be done that I take no more for now. Try again \
                              in a few minutes. If that doesn't help, tell the people who run this bot."
@@ -96,10 +107,11 @@ fn too_much_sentence(too_much: TooMuch) -> String {
     }
 }
 
-/// When to try again, of so many in ten minutes. Several sources take a little longer than one.
-fn when_there_is_more(limit: u32) -> String {
-    match 10_u32.div_ceil(limit.max(1)) {
-        1 => "Try again in a few minutes.".to_owned(),
+/// When to try again: once there is as much as was asked for, or all that there ever is.
+fn when_there_is_more(Share { limit, asked }: Share) -> String {
+    let limit = limit.max(1);
+    match (10 * u64::from(asked.min(limit))).div_ceil(limit.into()) {
+        0 | 1 => "Try again in a few minutes.".to_owned(),
         minutes => format!("Try again in {minutes} minutes."),
     }
 }
@@ -225,4 +237,26 @@ pub fn help(slash: Surface<'_>, has_form: bool) -> SlackMessageContent {
 
 fn renamed(retired: &str, request: &Request) -> String {
     format!("({retired} is now called {}, so I used that.)", request.service)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_asks_for_too_much_hears_when_there_is_as_much_as_they_asked_for() {
+        for (limit, asked, when) in [
+            (100, 1, "in a few minutes"),
+            (10, 1, "in a few minutes"),
+            (5, 1, "in 2 minutes"),
+            (5, 4, "in 8 minutes"),
+            (5, 9, "in 10 minutes"),
+            (1, 1, "in 10 minutes"),
+        ] {
+            for too_much in [TooMuch::FromPerson, TooMuch::FromWorkspace] {
+                let told = too_much_sentence(too_much(Share { limit, asked }));
+                assert!(told.contains(&format!("Try again {when}.")), "{limit} {asked}: {told}");
+            }
+        }
+    }
 }

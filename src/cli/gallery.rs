@@ -33,7 +33,7 @@ use crate::life::{Link, News, Place, State};
 use crate::permission::Refused;
 use crate::reply::live::{self, Note};
 use crate::reply::{
-    self, Audience, TooMuch, UnderWay, ask, audit, doctor, list as list_reply, onboarding,
+    self, Audience, Share, TooMuch, UnderWay, ask, audit, doctor, list as list_reply, onboarding,
     services as services_reply, several, status as status_reply, trouble,
 };
 use crate::trail::{self, End, Line, What};
@@ -209,8 +209,8 @@ impl Gallery<'_> {
         self.message("several-preview-one", content);
         self.message("not-accepted", reply::not_accepted());
         for (name, too_much) in [
-            ("too-much-from-one-person", TooMuch::FromPerson(100)),
-            ("too-much-from-a-workspace", TooMuch::FromWorkspace(60_000)),
+            ("too-much-from-one-person", TooMuch::FromPerson(Share { limit: 100, asked: 1 })),
+            ("too-much-from-a-workspace", TooMuch::FromWorkspace(Share { limit: 60_000, asked: 1 })),
             ("too-much-is-waiting", TooMuch::Waiting),
         ] {
             self.message(name, reply::too_much(too_much));

@@ -12,7 +12,7 @@ use jiff::Timestamp;
 
 use crate::bucket::Bucket;
 use crate::crash;
-use crate::reply::TooMuch;
+use crate::reply::{Share, TooMuch};
 use crate::telemetry::Metrics;
 
 /// The time that the limits are about, in seconds; sentences and documents say ten minutes.
@@ -134,6 +134,7 @@ impl Allowance {
     }
 
     fn take(&self, user_id: &str, cost: usize, now: Timestamp) -> Result<(), TooMuch> {
+        let asked = u32::try_from(cost).unwrap_or(u32::MAX);
         let mut spent = self.spent();
         spent.make_room(self.limits.person, now);
         let Spent { workspace, people, .. } = &mut *spent;
@@ -146,14 +147,14 @@ impl Allowance {
                     "somebody asks for more than one person may"
                 );
             }
-            TooMuch::FromPerson(self.limits.person)
+            TooMuch::FromPerson(Share { limit: self.limits.person, asked })
         })?;
         workspace.take(cost, self.limits.workspace, now).map_err(|is_news| {
             person.bucket.put(cost as f64);
             if is_news {
                 tracing::warn!(limit = self.limits.workspace, "more is asked for than the workspace may");
             }
-            TooMuch::FromWorkspace(self.limits.workspace)
+            TooMuch::FromWorkspace(Share { limit: self.limits.workspace, asked })
         })
     }
 
@@ -193,10 +194,10 @@ mod tests {
         for _ in 0..LIMITS.person {
             allowance.look("U1", at(0)).unwrap();
         }
-        assert_eq!(allowance.look("U1", at(0)), Err(TooMuch::FromPerson(3)));
-        assert_eq!(allowance.look("U1", at(199)), Err(TooMuch::FromPerson(3)));
+        assert_eq!(allowance.look("U1", at(0)), Err(TooMuch::FromPerson(Share { limit: 3, asked: 1 })));
+        assert_eq!(allowance.look("U1", at(199)), Err(TooMuch::FromPerson(Share { limit: 3, asked: 1 })));
         allowance.look("U1", at(200)).unwrap();
-        assert_eq!(allowance.look("U1", at(200)), Err(TooMuch::FromPerson(3)));
+        assert_eq!(allowance.look("U1", at(200)), Err(TooMuch::FromPerson(Share { limit: 3, asked: 1 })));
     }
 
     #[test]
@@ -213,12 +214,15 @@ mod tests {
             allowance.look(user, at(0)).unwrap();
         }
         for _ in 0..10 {
-            assert_eq!(allowance.look("U6", at(0)), Err(TooMuch::FromWorkspace(5)));
+            assert_eq!(
+                allowance.look("U6", at(0)),
+                Err(TooMuch::FromWorkspace(Share { limit: 5, asked: 1 }))
+            );
         }
         // Two fifths of ten minutes.
         allowance.look("U6", at(240)).unwrap();
         allowance.look("U6", at(240)).unwrap();
-        assert_eq!(allowance.look("U6", at(240)), Err(TooMuch::FromWorkspace(5)));
+        assert_eq!(allowance.look("U6", at(240)), Err(TooMuch::FromWorkspace(Share { limit: 5, asked: 1 })));
     }
 
     #[test]
@@ -236,11 +240,11 @@ mod tests {
     fn several_sources_cost_as_many_commands_or_nothing() {
         let allowance = allowance();
         allowance.act("U1", 2, at(0)).unwrap();
-        assert_eq!(allowance.act("U1", 2, at(0)), Err(TooMuch::FromPerson(3)));
+        assert_eq!(allowance.act("U1", 2, at(0)), Err(TooMuch::FromPerson(Share { limit: 3, asked: 2 })));
         allowance.act("U1", 1, at(0)).unwrap();
         // More than may ever be asked for is asked for by whoever has asked for nothing else.
         allowance.act("U2", 20, at(600)).unwrap();
-        assert_eq!(allowance.act("U2", 1, at(600)), Err(TooMuch::FromPerson(3)));
+        assert_eq!(allowance.act("U2", 1, at(600)), Err(TooMuch::FromPerson(Share { limit: 3, asked: 1 })));
     }
 
     #[test]
@@ -259,7 +263,7 @@ mod tests {
         allowance.look("busy", at(300)).unwrap();
         allowance.look("late", at(601)).unwrap();
         assert_eq!(allowance.spent().people.len(), 2);
-        assert_eq!(allowance.look("busy", at(602)), Err(TooMuch::FromPerson(1)));
+        assert_eq!(allowance.look("busy", at(602)), Err(TooMuch::FromPerson(Share { limit: 1, asked: 1 })));
     }
 
     #[test]
