@@ -227,7 +227,7 @@ impl Bot {
         let message = edited(place);
         let (state, id, connection) = (link.state, number(&link.id), link.connection_id.parse().unwrap());
         let asks = link.asks_customer();
-        let (life, claimed) = (self.life, held.clone());
+        let (life, claimed, sent_at) = ((self.replica, self.life), held.clone(), self.moment());
         self.slack(None, Some(held), move |world, sent| {
             world.slack.update(message)?;
             world.statistics.edits += 1;
@@ -235,7 +235,7 @@ impl Bot {
             world.count_shown(state);
             world.statistics.customers_asked += u64::from(asks);
             world.shows(message, Content::Settled { state, link: id, connection, asks });
-            world.came_late(message, life, &claimed);
+            world.came_late(message, life, &claimed, sent.late, sent_at);
             world.witness_settled(message, sent.late);
             Ok(())
         })
@@ -337,10 +337,18 @@ impl World {
         (message.content, message.since, message.late_by) = (content, now, None);
     }
 
-    /// Notes who has edited a message that they did not have any more when Slack came to show that: they may
-    /// have had it when they sent it, once they had stood still for the rest of its lease.
-    pub(super) fn came_late(&mut self, message: usize, life: usize, claimed: &ClaimedMessage) {
-        let lost = !self.store.holds_message(claimed);
+    /// Notes who has edited a message that they did not have any more when Slack came to show that: they did not
+    /// when they sent it, or they have stood still since they set about it, and had it until its lease ran out.
+    pub(super) fn came_late(
+        &mut self,
+        message: usize,
+        (replica, life): (usize, usize),
+        claimed: &ClaimedMessage,
+        late: bool,
+        since: i64,
+    ) {
+        let stood = self.replicas[replica].stood_at >= since;
+        let lost = !self.store.holds_message(claimed) && (late || stood);
         self.slack.messages[message].late_by = lost.then_some(life);
     }
 

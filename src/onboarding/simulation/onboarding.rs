@@ -372,13 +372,14 @@ impl Bot {
         held: &ClaimedMessage,
         onboarding: &Onboarding,
     ) -> Result<(), PostFailure> {
-        let (message, life, claimed) = (super::deliver::edited(place), self.life, held.clone());
+        let message = super::deliver::edited(place);
+        let (life, claimed, sent_at) = ((self.replica, self.life), held.clone(), self.moment());
         let content = Content::Sources(Sources::of(onboarding));
         self.slack(None, Some(held), move |world, sent| {
             world.slack.update(message)?;
             world.statistics.onboardings_drawn += 1;
             world.shows(message, content);
-            world.came_late(message, life, &claimed);
+            world.came_late(message, life, &claimed, sent.late, sent_at);
             world.witness_onboarding(message, sent.late);
             Ok(())
         })

@@ -152,6 +152,9 @@ impl Bot {
                         return;
                     }
                     self.sleep(span(pause)).await;
+                    if self.world().hands[job.hand].lost {
+                        return self.lost(&job);
+                    }
                     Outcome::Woken
                 }
                 Act::Note(waiting) => {
