@@ -104,8 +104,9 @@ pub enum Brought {
 }
 
 impl Brought {
-    /// An edit without a clear answer after so long. What was refused, or whose connection was lost, was done by
-    /// then if at all; what was only waited for may be done yet.
+    /// An edit without a clear answer after so long. What was only waited for may be done yet. Of what was refused,
+    /// or whose connection was lost, it is taken that it was done by then if at all, though whoever stands between
+    /// us and Slack may know no better.
     #[must_use]
     pub fn unclear(took: Duration, again: Timestamp) -> Self {
         if took >= CALL_TIMEOUT { Self::Unanswered(again) } else { Self::Again(again) }

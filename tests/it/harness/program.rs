@@ -47,6 +47,8 @@ const STANDING: &[&str] = &[SIGNING_SECRET, BOT_TOKEN, APP_TOKEN, API_SECRET];
 /// Parts of the secrets that come and go: a Connect Card's link, a response_url, a socket's address. Only the
 /// answer to whoever asked for a link may have one.
 const LIVING: &[&str] = &["auth=", "eyJ", "/commands/T0", "ticket="];
+/// Starts that a bot may give up because its database is silent, in a run that often silences it.
+const STARTS: usize = 20;
 
 /// Asserts that a program has told none of these.
 #[track_caller]
@@ -228,12 +230,14 @@ impl Program {
 
     /// The same as a service manager does it: again, if it gave up because the database kept it waiting.
     pub(crate) async fn start_again_and_again(&self) -> Process {
-        loop {
+        // A database that falls silent does so in one start or two, and not in every one.
+        for _ in 0..STARTS {
             let mut process = self.spawn();
             let Some(status) = process.answers_or_ends().await else { return process };
             let log = process.log();
             assert!(log.contains("the database does not answer"), "the bot ended with {status}: {log}");
         }
+        panic!("the bot gave up {STARTS} starts in a row");
     }
 }
 
