@@ -9,8 +9,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
-
 use crate::clock::Clock;
 
 /// The pause where Slack does not say how long: "design your apps with a limit of 1 request per second".
@@ -22,8 +20,8 @@ const LONGEST: Duration = Duration::from_secs(10 * 60);
 #[derive(Clone, Debug, Default)]
 pub struct Pauses {
     clock: Clock,
-    /// By method and channel; no channel means all of them.
-    until: Arc<Mutex<HashMap<(String, String), Timestamp>>>,
+    /// By the clock that nobody sets; by method and channel, and no channel means all of them.
+    until: Arc<Mutex<HashMap<(String, String), Duration>>>,
 }
 
 impl Pauses {
@@ -36,24 +34,23 @@ impl Pauses {
     /// How long a call must still wait; `None`: it need not.
     #[must_use]
     pub fn left(&self, method: &str, channel: &str) -> Option<Duration> {
-        let now = self.clock.now();
+        let now = self.clock.moment().steady;
         let mut until = self.until();
         until.retain(|_, until| *until > now);
         let of = |channel: &str| until.get(&(method.to_owned(), channel.to_owned())).copied();
         let end = of("").max(of(channel))?;
-        Duration::try_from(end.duration_since(now)).ok()
+        Some(end.saturating_sub(now))
     }
 
     /// Slack asks for a pause of this method, in this channel or with none in all of them.
     pub fn asked(&self, method: &str, channel: &str, pause: Option<Duration>) {
-        let pause = SignedDuration::try_from(pause.unwrap_or(UNSAID).min(LONGEST)).unwrap_or_default();
-        let end = self.clock.now().saturating_add(pause).unwrap_or(Timestamp::MAX);
+        let end = self.clock.moment().steady.saturating_add(pause.unwrap_or(UNSAID).min(LONGEST));
         let mut until = self.until();
         let known = until.entry((method.to_owned(), channel.to_owned())).or_insert(end);
         *known = end.max(*known);
     }
 
-    fn until(&self) -> MutexGuard<'_, HashMap<(String, String), Timestamp>> {
+    fn until(&self) -> MutexGuard<'_, HashMap<(String, String), Duration>> {
         self.until.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -80,6 +77,11 @@ mod tests {
         pauses.asked("chat.postMessage", "C1", Some(Duration::from_secs(300)));
         assert_eq!(whole_seconds(pauses.left("chat.postMessage", "C1")), Some(300));
         assert_eq!(pauses.left("chat.postMessage", "C2"), None, "another channel");
+        // Whatever becomes of the wall clock meanwhile.
+        clock.set_back(Duration::from_secs(3600));
+        assert_eq!(whole_seconds(pauses.left("chat.postMessage", "C1")), Some(300));
+        clock.set_ahead(Duration::from_secs(7200));
+        assert_eq!(whole_seconds(pauses.left("chat.postMessage", "C1")), Some(300));
         // A shorter one that comes late changes nothing.
         pauses.asked("chat.update", "", None);
         clock.advance(Duration::from_secs(300));
