@@ -174,8 +174,8 @@ macro_rules! statements {
             ),
             claim: concat!(
                 "UPDATE command SET owner = $1, fence = fence + 1, lease_until = ", $now, " + $2 \
-                 WHERE id IN (SELECT id FROM command WHERE ended_at IS NULL AND run_at <= $3 AND lease_until <= ", $now,
-                " AND id NOT IN (", $in_hand, ") ORDER BY run_at LIMIT $4", $skip, ") \
+                 WHERE id", $one_of, "SELECT id FROM command WHERE ended_at IS NULL AND run_at <= $3 AND lease_until <= ", $now,
+                " AND id NOT IN (", $in_hand, ") ORDER BY run_at LIMIT $4", $skip, $end, " \
                  RETURNING id, team_id, channel_id, user_id, request, response_url, stage, connection_id, existed, \
                  problem, tries, posts, noted, accepted_at, fence"
             ),
@@ -282,8 +282,9 @@ pub(super) const POSTGRES: Statements = statements! {
     held: "json_to_recordset($3::json) AS v(id text, fence bigint)",
     in_hand: "SELECT json_array_elements_text($5::json)",
     skip: " FOR UPDATE SKIP LOCKED",
-    // As an array, the rows are found first and then taken by the index, whatever the planner thinks of
-    // their number.
+    // As an array, the rows are found first, once, and then taken by the index, whatever the planner thinks of
+    // their number. A list with `IN` may be asked for again for each row of the table, and each time it passes
+    // over those that are locked by then: more are taken than its limit says.
     one_of: " = ANY (ARRAY(",
     end: "))",
     // Two statements that change the same rows lock them in the same order first, or they could
@@ -293,3 +294,18 @@ pub(super) const POSTGRES: Statements = statements! {
     renew_order: " AND command.id IN (SELECT c.id FROM command AS c JOIN json_to_recordset($3::json) AS w(id text) \
                   ON c.id = w.id ORDER BY c.id FOR UPDATE OF c)"
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn on_postgres_a_limit_holds_whatever_the_planner_does_with_what_is_locked() {
+        let found = |text: &&str| text.contains(" LIMIT ") && text.contains("SKIP LOCKED");
+        let limited: Vec<_> = POSTGRES.by_name().into_iter().map(|(_, text)| text).filter(found).collect();
+        assert!(limited.len() > 3, "{limited:#?}");
+        for text in limited {
+            assert!(text.contains(" = ANY (ARRAY(SELECT "), "{text}");
+        }
+    }
+}

@@ -312,8 +312,8 @@ macro_rules! connection_statements {
             ),
             claim_sweeps: concat!(
                 "UPDATE sweep SET owner = $1, fence = fence + 1, lease_until = ", $now, " + $2 \
-                 WHERE group_id IN (SELECT group_id FROM sweep WHERE next_at <= $3 AND lease_until <= ", $now,
-                " ORDER BY next_at LIMIT $4", $skip, ") RETURNING group_id, fence, pages, listed_at"
+                 WHERE group_id", $one_of, "SELECT group_id FROM sweep WHERE next_at <= $3 AND lease_until <= ", $now,
+                " ORDER BY next_at LIMIT $4", $skip, $end, " RETURNING group_id, fence, pages, listed_at"
             ),
             // With what shows that the clock was ahead, so that it shows it once.
             hasten_sweeps: "UPDATE sweep SET next_at = $1, \
