@@ -80,6 +80,11 @@ pub enum OpenError {
         "the tables could not be created or updated ({0}): check the database user's permissions, and that nothing else has changed the tables"
     )]
     Migration(String),
+    /// A step that was taken is not the program's own step of that number.
+    #[error(
+        "the tables were made by a different build of connect-card, whose migration {0} is not this one's: start that build, or restore a backup"
+    )]
+    OtherBuild(i64),
     /// An SQLite file is damaged.
     #[error(
         "the database file {file} is damaged ({found}): move it away with its -wal and -shm, and restore a backup"

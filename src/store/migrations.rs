@@ -142,12 +142,13 @@ fn later(steps: &[Step]) -> Migrator {
 
 /// A failure without the database's own text.
 fn failure(error: MigrateError) -> OpenError {
-    OpenError::Migration(match error {
+    match error {
+        MigrateError::VersionMismatch(version) => OpenError::OtherBuild(version),
         MigrateError::Execute(error) | MigrateError::ExecuteMigration(error, _) => {
-            StoreError::from(error).to_string()
+            OpenError::Migration(StoreError::from(error).to_string())
         }
-        error => error.to_string(),
-    })
+        error => OpenError::Migration(error.to_string()),
+    }
 }
 
 /// A step's version is the number in its name.
