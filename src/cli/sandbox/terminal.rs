@@ -276,11 +276,12 @@ impl<'a> Terminal<'a> {
                 }
                 Some(shown) if *shown < message.edits.len() => {
                     *shown = message.edits.len();
-                    let place = self.place(message);
-                    say(&format!(
-                        "\nThe message above in {place} now reads:\n{}",
-                        indented(&rendered(&message.payload))
-                    ));
+                    let which = match (&message.visibility, &message.user) {
+                        (Visibility::Channel, _) => format!("The message above in {}", self.place(message)),
+                        (Visibility::Ephemeral, Some(user)) => format!("What only {user} sees"),
+                        (Visibility::Ephemeral, None) => "What only one person sees".to_owned(),
+                    };
+                    say(&format!("\n{which} now reads:\n{}", indented(&rendered(&message.payload))));
                     self.offer(message);
                 }
                 Some(_) => {}
