@@ -76,7 +76,11 @@ fn source_words(source: &Request) -> String {
 }
 
 fn buttons(count: usize, value: &str) -> SlackBlock {
-    let label = if count == 1 { "Create it".to_owned() } else { format!("Create all {count}") };
+    let label = match count {
+        1 => "Create it".to_owned(),
+        2 => "Create both".to_owned(),
+        count => format!("Create all {count}"),
+    };
     let make = button(MAKE, &label, value).with_style(SlackBlockButtonStyle::Primary);
     let not_now = button(DISMISS, "Not now", MAKE);
     SlackActionsBlock::new(vec![

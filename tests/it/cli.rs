@@ -348,7 +348,7 @@ async fn several_sources_are_played_by_typing() {
     let typed = "/connect-card google_ads, stripe acme\npress 1\nquit\n";
     let output = Program::bare().run_typing(&["sandbox"], typed).await;
     for words in
-        ["[Create all 2]: type press 1", "[Connect Google Ads]: type press", "[Connect Stripe]: type press"]
+        ["[Create both]: type press 1", "[Connect Google Ads]: type press", "[Connect Stripe]: type press"]
     {
         assert!(output.stdout.contains(words), "{words}: {}", output.stdout);
     }
