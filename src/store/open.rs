@@ -347,19 +347,6 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn tables_of_another_build_are_left_alone_and_called_that() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("bot.db");
-        sqlite(&path).await.unwrap();
-        let mut db = SqliteConnectOptions::new().filename(&path).connect().await.unwrap();
-        let other = "UPDATE _sqlx_migrations SET checksum = x'00' WHERE version = 3";
-        sqlx::query(other).execute(&mut db).await.unwrap();
-        let refused = sqlite(&path).await.err().unwrap();
-        assert!(matches!(refused, OpenError::OtherBuild(3)), "{refused}");
-        assert!(refused.to_string().contains("a different build"), "{refused}");
-    }
-
-    #[tokio::test]
     async fn of_steps_that_cannot_all_be_taken_none_is() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("bot.db");

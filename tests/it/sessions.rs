@@ -197,7 +197,7 @@ async fn a_newer_release_was_here(engine: Engine) {
         .await;
     let mut process = program.spawn();
     assert_eq!(process.wait().await.code(), Some(1), "{}", process.log());
-    assert!(process.log().contains("has been modified"), "{}", process.log());
+    assert!(process.log().contains("a different build of connect-card"), "{}", process.log());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
