@@ -94,9 +94,9 @@ impl<C> Journal<C> {
         self.rest_aloud(delay.min(left), now)
     }
 
-    /// Until when, by the wall clock, a step at Fivetran may wait for its turn. Whoever has waited so long in vain has had
-    /// a call that could not be sent. What is begun late, as by a link that Slack held up for an hour,
-    /// has `TURN_PATIENCE` all the same: to wait behind others is no failure yet.
+    /// Until when, by the wall clock, a step at Fivetran may wait for its turn. Whoever has waited so long in
+    /// vain has had a call that could not be sent. What is begun late, as by a link that Slack held up for an
+    /// hour, has `TURN_PATIENCE` all the same: to wait behind others is no failure yet.
     #[must_use]
     pub fn turn_limit(&self, now: Timestamp) -> Timestamp {
         let usual = self.by_wall_clock(after(self.terms.accepted_at, CREATE_DEADLINE));
