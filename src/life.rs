@@ -436,6 +436,8 @@ impl Connection {
         if !again {
             self.link.landed_at = Some(now);
             self.looks = 0;
+            // What was seen before means something else now: if no look is answered, the next list tells.
+            self.seen = None;
         }
         let next = later(now, SignedDuration::from_secs(QUICK_LOOKS[0]));
         self.look_at = Some(self.look_at.filter(|_| again).map_or(next, |at| at.min(next)));

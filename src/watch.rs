@@ -45,6 +45,8 @@ const LOOKS: usize = 16;
 const TICKS: i64 = 16;
 /// When a look that was begun is begun again if nothing comes of it: longer than its call can take.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(30);
+/// Looks at one connection in a row, each because something else happened to it before its answer was written down.
+const LOOKS_IN_A_ROW: u32 = 3;
 /// How long a moment of a link's own may wait for a list, before it is decided by the clock alone.
 const UNLISTED: SignedDuration = SignedDuration::from_secs(90);
 /// The pause that a rate limit without one is given.
@@ -181,9 +183,14 @@ impl Watcher {
     }
 
     async fn keep_time(&self) {
-        let stopping = &self.parts.stopping;
+        let Parts { clock, stopping, .. } = &self.parts;
+        let began = clock.moment().steady;
         while !stopping.is_cancelled() {
-            self.let_time_pass().await;
+            // What came to pass while no bot was there, Fivetran is asked first, or a customer who has finished is told
+            // that their link has expired.
+            if clock.moment().steady.saturating_sub(began) >= UNLISTED.unsigned_abs() {
+                self.let_time_pass().await;
+            }
             tokio::select! {
                 () = stopping.cancelled() => {}
                 () = tokio::time::sleep(POLL) => {}
@@ -248,14 +255,22 @@ impl Watcher {
     /// Looks at one connection now.
     async fn look(&self, key: &Key) {
         let store = &self.parts.store;
-        // What is judged is how it stood before Fivetran was asked: what happens meanwhile knows better.
-        let stored = match store.connection(key).await {
-            Ok(Some(stored)) => stored,
-            Ok(None) => return,
-            Err(error) => return tracing::warn!(%error, "could not read a connection"),
-        };
-        let event = self.see(&stored).await.map_or(Event::NotSeen, Event::Seen);
-        self.happens(&stored, event).await;
+        for look in 0..LOOKS_IN_A_ROW {
+            if look > 0 && !self.may_ask() {
+                return;
+            }
+            // What is judged is how it stood before Fivetran was asked: what happens meanwhile knows better. Then
+            // Fivetran is asked again at once: a customer may wait, as for a command that has just posted their link.
+            let stored = match store.connection(key).await {
+                Ok(Some(stored)) => stored,
+                Ok(None) => return,
+                Err(error) => return tracing::warn!(%error, "could not read a connection"),
+            };
+            let event = self.see(&stored).await.map_or(Event::NotSeen, Event::Seen);
+            if self.happens(&stored, event).await.is_some() {
+                return;
+            }
+        }
     }
 
     /// Records what happened to a connection that stood so. Returns how it stands then; `None` if

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
+use connect_card::life::LANDING_WINDOW;
 use connect_card::reply::ask::{CANCEL, REAUTHORISE};
 use expect_test::expect;
 use ring::digest::{SHA256, digest};
@@ -125,6 +126,51 @@ async fn fivetran_may_need_a_moment_after_two_landings_at_once() {
               Google Ads is connected, and its first sync has started. (Requested by @alice.)
     "#]])
         .await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_signs_in_again_while_fivetran_is_silent_is_seen_by_the_next_list() {
+    let bot = TestBot::start().await;
+    let _ = bot.fivetran.seed_connection("google_ads", "acme", "connected");
+    bot.types("google_ads acme").await;
+    bot.presses(USER, &bot.private_message(), REAUTHORISE).await;
+    // The list says what it will say after their return, too.
+    bot.passes(Duration::from_secs(31)).await;
+    bot.fivetran.faults(|faults| {
+        for route in ["get_connection", "list_page"] {
+            faults.fail_always(route, Fault::Status(503));
+        }
+    });
+    let page = land(&bot, &link_of(&bot.link_message()).unwrap()).await;
+    assert!(page.contains("<h1>Checking Google Ads</h1>"), "{page}");
+    bot.passes(LANDING_WINDOW.unsigned_abs()).await;
+    assert!(link_of(&bot.link_message()).is_some());
+    bot.fivetran.faults(|faults| faults.heal());
+    bot.passes(Duration::from_secs(61)).await;
+    let message = bot.slack.messages().into_iter().next_back().unwrap();
+    assert!(message.rendered().contains("Google Ads is connected"), "{}", message.rendered());
+    assert_eq!(channels_with_a_link(&bot.slack), [""; 0]);
+    bot.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_finishes_while_no_bot_is_there_is_not_told_that_their_link_has_expired() {
+    let bot = TestBot::start().await;
+    bot.types("google_ads acme").await;
+    bot.customer_finishes("acme");
+    let outside = bot.outside();
+    let folder = bot.stop().await;
+    outside.fivetran.faults(|faults| faults.fail_always("list_page", Fault::Status(503)));
+    let setup = Setup::beside(outside).after(folder).later(DAY + Duration::from_secs(300));
+    let bot = setup.start().await;
+    until("a list", async || (bot.fivetran.faults(|faults| faults.applied()) > 0).then_some(())).await;
+    bot.fivetran.faults(|faults| faults.heal());
+    // When a list is tried again.
+    bot.advance(Duration::from_secs(61));
+    until("the edit", async || channels_with_a_link(&bot.slack).is_empty().then_some(())).await;
+    let shown: Vec<_> = bot.finish().await.iter().map(|message| message.rendered()).collect();
+    assert!(shown[0].contains("*Google Ads* is connected"), "{shown:#?}");
+    assert!(shown.iter().all(|shown| !shown.contains("expired")), "{shown:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

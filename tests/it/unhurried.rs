@@ -89,6 +89,23 @@ async fn a_look_that_hangs_delays_no_other_link() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_look_during_which_something_else_happens_is_made_again_at_once() {
+    let (bot, wire) = behind_a_wire(&["acme"]).await;
+    bot.fivetran.faults(|faults| faults.fail_always("list_page", Fault::Status(503)));
+    wire.listen_for(&format!("GET /v1/connections/{}", bot.connection_of("acme")));
+    wire.arm(Trick::Hold);
+    land(&bot, "acme");
+    until("two looks to hang", async || (wire.played() == 2).then_some(())).await;
+    // So that nobody but these two tells what comes of it.
+    let changes = "UPDATE connection SET version = version + 1, look_at = NULL RETURNING version";
+    assert!(bot.count(changes).await > 0);
+    bot.fivetran.finish_setup(&bot.connection_of("acme"));
+    wire.release();
+    until_connected(&bot, "acme").await;
+    bot.finish().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_list_that_hangs_delays_no_look() {
     let (bot, wire) = behind_a_wire(&["acme"]).await;
     wire.listen_for("limit=");

@@ -27,6 +27,22 @@ fn after_a_customers_return_fivetran_is_asked_for_five_minutes_ever_less_often()
 }
 
 #[test]
+fn what_was_seen_before_a_return_does_not_answer_it() {
+    let mut connection = made_for(Purpose::Reauthorise);
+    connection = next(&connection, seen(SetupState::Connected, ""), false, at(5)).connection;
+    assert_eq!((connection.link.state, connection.seen.as_deref()), (State::Waiting, Some("connected")));
+    connection = landed(&connection, 10);
+    assert_eq!(connection.seen, None, "the next list is thought about");
+    connection = next(&connection, Event::NotSeen, false, at(400)).connection;
+    connection = next(&connection, seen(SetupState::Connected, ""), false, at(500)).connection;
+    assert_eq!(connection.link.state, State::Connected);
+    // Whoever loads the page again says nothing new.
+    let mut again = next(&landed(&posted(), 10), seen(SetupState::Incomplete, ""), false, at(11)).connection;
+    again = landed(&again, 20);
+    assert_eq!(again.seen.as_deref(), Some("incomplete"));
+}
+
+#[test]
 fn a_return_may_be_confirmed_for_five_minutes() {
     let link = landed(&posted(), 10).link;
     for (now, may_be) in [(9, false), (10, true), (11, true), (309, true), (310, false)] {

@@ -230,10 +230,11 @@ impl World {
         }
     }
 
-    /// Whether Fivetran has said anything of a connection since its link was put into a message.
+    /// Whether somebody has written down how a connection stands since its link was put into a message. What a
+    /// process has heard and not written down, because it died or the row had changed, nobody else knows.
     fn was_seen(&self, message: usize, connection: usize) -> bool {
         let since = self.slack.posts[self.slack.messages[message].shown_by].at;
-        self.fivetran.connections[connection].seen.iter().any(|&at| at >= since)
+        self.fivetran.connections[connection].noted.iter().any(|&at| at >= since)
     }
 
     /// For how long the link in a message still works.

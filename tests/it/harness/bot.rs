@@ -24,6 +24,7 @@ pub(crate) struct Setup {
     vars: Vec<(String, String)>,
     /// With the database of a bot before this one.
     folder: Option<TempDir>,
+    clock: Clock,
 }
 
 impl Setup {
@@ -36,12 +37,20 @@ impl Setup {
     pub(crate) fn beside(outside: Outside) -> Self {
         let vars = outside.vars();
         let Outside { slack, fivetran } = outside;
-        Self { slack, fivetran, vars, folder: None }
+        Self { slack, fivetran, vars, folder: None, clock: Clock::default() }
     }
 
     /// Takes over the database that another bot has left.
     pub(crate) fn after(self, folder: TempDir) -> Self {
         Self { folder: Some(folder), ..self }
+    }
+
+    /// Time passes for everybody before the bot starts.
+    pub(crate) fn later(self, by: Duration) -> Self {
+        self.clock.advance(by);
+        self.slack.advance(by);
+        self.fivetran.advance(by);
+        self
     }
 
     /// Leaves the bot token out.
@@ -66,7 +75,7 @@ impl Setup {
 
     /// Starts the bot and leaves the catalogue to itself.
     pub(crate) async fn start_without_catalogue(self) -> TestBot {
-        let Self { slack, fivetran, vars, folder } = self;
+        let Self { slack, fivetran, vars, folder, clock } = self;
         let folder = folder.unwrap_or_else(|| tempfile::tempdir().unwrap());
         let listener = app::listen(SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), "PORT").unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -77,7 +86,6 @@ impl Setup {
             config::serve(&Vars::from_pairs(own.into_iter().chain(given))).unwrap_or_else(|faults| {
                 panic!("the test's variables are wrong: {faults}");
             });
-        let clock = Clock::default();
         let app = App::start(config, listener, clock.clone()).await.unwrap();
         let transcript = Mutex::new(Transcript::new(clock.now()));
         TestBot { slack, fivetran, clock, url, app, folder, transcript }
