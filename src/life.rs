@@ -296,7 +296,7 @@ pub enum Event {
     Asked,
     /// What Fivetran says, of this one connection or in a list.
     Seen(Seen),
-    /// Fivetran was asked about this one connection and did not answer.
+    /// Fivetran was asked about this one connection and did not answer. What time brings is [`Event::Passed`].
     NotSeen,
     /// Time has passed, and Fivetran cannot be asked.
     Passed,
@@ -332,7 +332,6 @@ pub fn next(connection: &Connection, event: Event, reminders: bool, now: Timesta
         Event::NotSeen => {
             change.connection.look_again(now);
             change.connection.ask_again_if_missing(now);
-            change.passed(reminders, now);
         }
         Event::Passed => change.passed(reminders, now),
         Event::Cancelled(id) => change.cancelled(&id, now),

@@ -43,11 +43,9 @@ const POLL: Duration = Duration::from_secs(1);
 const LOOKS: usize = 16;
 /// Links that time is let pass for at once.
 const TICKS: i64 = 16;
-/// When a look that was begun is begun again if nothing comes of it: longer than its call can take.
-const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(30);
-/// Looks at one connection in a row, each because something else happened to it before its answer was written down.
-const LOOKS_IN_A_ROW: u32 = 3;
-/// How long a moment of a link's own may wait for a list, before it is decided by the clock alone.
+/// When a look that was begun is begun again if nothing comes of it: longer than its two calls can take.
+const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(40);
+/// How long a moment of a link's own may wait for a list, before the one connection is looked at for it.
 const UNLISTED: SignedDuration = SignedDuration::from_secs(90);
 /// The pause that a rate limit without one is given.
 const THROTTLED_PAUSE: Duration = Duration::from_secs(60);
@@ -183,14 +181,9 @@ impl Watcher {
     }
 
     async fn keep_time(&self) {
-        let Parts { clock, stopping, .. } = &self.parts;
-        let began = clock.moment().steady;
+        let stopping = &self.parts.stopping;
         while !stopping.is_cancelled() {
-            // What came to pass while no bot was there, Fivetran is asked first, or a customer who has finished is told
-            // that their link has expired.
-            if clock.moment().steady.saturating_sub(began) >= UNLISTED.unsigned_abs() {
-                self.let_time_pass().await;
-            }
+            self.let_time_pass().await;
             tokio::select! {
                 () = stopping.cancelled() => {}
                 () = tokio::time::sleep(POLL) => {}
@@ -231,7 +224,8 @@ impl Watcher {
         keys
     }
 
-    /// What follows from the clock alone, where no list has said anything for a while.
+    /// Does what time has brought, where no list has said anything for a while. Fivetran is asked first, if it can be:
+    /// a customer who has finished meanwhile, be it while no bot ran, is not told that they haven't.
     async fn let_time_pass(&self) -> usize {
         let Parts { clock, store, .. } = &self.parts;
         let before = clock.now().saturating_sub(UNLISTED).unwrap_or(Timestamp::MIN);
@@ -245,32 +239,46 @@ impl Watcher {
         // Side by side, so that they share their commits.
         let pass = async |key: &Key| {
             if let Ok(Some(stored)) = store.connection(key).await {
-                self.happens(&stored, Event::Passed).await;
+                let seen = if self.may_look() { self.see(&stored).await } else { None };
+                self.happens(&stored, seen.map_or(Event::Passed, Event::Seen)).await;
             }
         };
         futures_util::future::join_all(keys.iter().map(pass)).await;
         keys.len()
     }
 
-    /// Looks at one connection now.
+    /// Looks at one connection now. If something else happens to it meanwhile, and nobody has asked Fivetran for that,
+    /// as where a command has just posted the link, it is looked at once more: its customer may wait.
     async fn look(&self, key: &Key) {
-        let store = &self.parts.store;
-        for look in 0..LOOKS_IN_A_ROW {
-            if look > 0 && !self.may_ask() {
-                return;
-            }
-            // What is judged is how it stood before Fivetran was asked: what happens meanwhile knows better. Then
-            // Fivetran is asked again at once: a customer may wait, as for a command that has just posted their link.
-            let stored = match store.connection(key).await {
-                Ok(Some(stored)) => stored,
-                Ok(None) => return,
-                Err(error) => return tracing::warn!(%error, "could not read a connection"),
-            };
-            let event = self.see(&stored).await.map_or(Event::NotSeen, Event::Seen);
-            if self.happens(&stored, event).await.is_some() {
-                return;
-            }
+        let Some(before) = self.read(key).await else { return };
+        if self.consider(&before).await.is_some() || self.parts.stopping.is_cancelled() {
+            return;
         }
+        let Some(now) = self.read(key).await else { return };
+        let looks = |it: &Stored| (it.connection.generation, it.connection.looks);
+        let is_new = now.version != before.version && looks(&now) == looks(&before);
+        if is_new && now.connection.link.state.is_open() && self.may_look() {
+            self.consider(&now).await;
+        }
+    }
+
+    /// Asks Fivetran about a connection that stood so, and records what that means. `None` if something else has
+    /// happened to it by then, which knows better.
+    async fn consider(&self, stored: &Stored) -> Option<Link> {
+        let event = self.see(stored).await.map_or(Event::NotSeen, Event::Seen);
+        self.happens(stored, event).await
+    }
+
+    async fn read(&self, key: &Key) -> Option<Stored> {
+        self.parts.store.connection(key).await.unwrap_or_else(|error| {
+            tracing::warn!(%error, "could not read a connection");
+            None
+        })
+    }
+
+    /// Whether Fivetran may be asked about one more connection now. A browser that waits may ask for more.
+    fn may_look(&self) -> bool {
+        lock(&self.hasty_pace).take(1, self.limit(), self.parts.clock.now()) == 1
     }
 
     /// Records what happened to a connection that stood so. Returns how it stands then; `None` if

@@ -148,7 +148,9 @@ impl Change {
             return self.passed(reminders, now);
         }
         let (after, news) = match state {
-            SetupState::Connected if before == State::Lapsed => (State::Lapsed, None),
+            SetupState::Connected if before == State::Lapsed && !link.was_used_in_time() => {
+                (State::Lapsed, None)
+            }
             SetupState::Connected if link.has_lapsed(now) => (State::Lapsed, Some(News::Lapsed)),
             SetupState::Connected => {
                 let news = match before {
@@ -223,6 +225,11 @@ impl Link {
             (Some(Purpose::Reauthorise), SetupState::Connected) => self.landed_at.is_none(),
             _ => false,
         }
+    }
+
+    /// Whether its customer came back while it worked, though nobody may have been able to ask about that then.
+    fn was_used_in_time(&self) -> bool {
+        self.landed_at.is_some_and(|landed| landed < self.expires_at)
     }
 
     /// Whether it was to authorise a connection again and its time is over, unused.

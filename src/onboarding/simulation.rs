@@ -31,6 +31,7 @@ mod worker;
 mod world;
 
 use std::collections::BTreeMap;
+use std::panic::catch_unwind;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{LazyLock, Mutex};
 use std::time::Duration;
@@ -173,7 +174,9 @@ fn span(pause: Duration) -> i64 {
 
 /// Lives through one seed.
 fn run(seed: u64, traced: bool) -> Result<Statistics, String> {
-    World::live(seed, false, None, traced).map_err(|violation| format!("seed {seed}: {violation}"))
+    let lived = catch_unwind(|| World::live(seed, false, None, traced));
+    let lived = lived.unwrap_or_else(|_| Err("it panics".to_owned()));
+    lived.map_err(|violation| format!("seed {seed}: {violation}"))
 }
 
 #[expect(clippy::disallowed_methods, reason = "a switch for whoever tries seeds, not configuration")]

@@ -119,7 +119,7 @@ impl Watcher {
     }
 
     /// Whether Fivetran may be asked now for a browser that waits.
-    pub(super) fn may_ask(&self) -> bool {
+    fn may_ask(&self) -> bool {
         lock(&self.hasty_pace).urge(self.limit(), self.parts.clock.now())
     }
 }

@@ -160,17 +160,32 @@ async fn whoever_finishes_while_no_bot_is_there_is_not_told_that_their_link_has_
     bot.customer_finishes("acme");
     let outside = bot.outside();
     let folder = bot.stop().await;
+    // Of what came to pass meanwhile no list tells; Fivetran can be asked.
     outside.fivetran.faults(|faults| faults.fail_always("list_page", Fault::Status(503)));
     let setup = Setup::beside(outside).after(folder).later(DAY + Duration::from_secs(300));
     let bot = setup.start().await;
-    until("a list", async || (bot.fivetran.faults(|faults| faults.applied()) > 0).then_some(())).await;
-    bot.fivetran.faults(|faults| faults.heal());
-    // When a list is tried again.
-    bot.advance(Duration::from_secs(61));
     until("the edit", async || channels_with_a_link(&bot.slack).is_empty().then_some(())).await;
     let shown: Vec<_> = bot.finish().await.iter().map(|message| message.rendered()).collect();
     assert!(shown[0].contains("*Google Ads* is connected"), "{shown:#?}");
     assert!(shown.iter().all(|shown| !shown.contains("expired")), "{shown:#?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_expires_by_the_clock_alone_where_fivetran_cannot_be_asked_at_all() {
+    let bot = TestBot::start().await;
+    bot.types("google_ads acme").await;
+    let outside = bot.outside();
+    let folder = bot.stop().await;
+    outside.fivetran.faults(|faults| {
+        for route in ["get_connection", "list_page"] {
+            faults.fail_always(route, Fault::Status(503));
+        }
+    });
+    let bot = Setup::beside(outside).after(folder).later(DAY + Duration::from_secs(300)).start().await;
+    until("the edit", async || channels_with_a_link(&bot.slack).is_empty().then_some(())).await;
+    assert!(bot.fivetran.calls_to("get_connection") > 0, "it was asked first");
+    let shown: Vec<_> = bot.finish().await.iter().map(|message| message.rendered()).collect();
+    assert!(shown[0].contains("The link for *Google Ads* expired"), "{shown:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -43,6 +43,26 @@ fn what_was_seen_before_a_return_does_not_answer_it() {
 }
 
 #[test]
+fn a_look_without_an_answer_says_nothing_of_what_time_has_brought() {
+    let unseen = next(&landed(&posted(), DAY - 1), Event::NotSeen, true, at(DAY));
+    assert_eq!((unseen.connection.link.state, unseen.news, unseen.show.len()), (State::Waiting, None, 0));
+    assert_eq!(unseen.connection.look_at, Some(at(DAY + 1)));
+}
+
+/// Nobody could be asked while it worked.
+#[test]
+fn whoever_signed_in_again_before_the_link_expired_is_believed_afterwards() {
+    for (back, becomes) in [(DAY - 60, State::Connected), (DAY, State::Lapsed), (DAY + 60, State::Lapsed)] {
+        let mut connection = next(&made_for(Purpose::Reauthorise), Event::Passed, false, at(DAY)).connection;
+        connection.link.landed_at = Some(at(back));
+        assert_eq!((connection.link.state, connection.seen.as_deref()), (State::Lapsed, None));
+        let change = next(&connection, seen(SetupState::Connected, ""), false, at(DAY + 120));
+        let news = (becomes == State::Connected).then_some(News::Connected { first_sync: false });
+        assert_eq!((change.connection.link.state, change.news), (becomes, news), "{back}");
+    }
+}
+
+#[test]
 fn a_return_may_be_confirmed_for_five_minutes() {
     let link = landed(&posted(), 10).link;
     for (now, may_be) in [(9, false), (10, true), (11, true), (309, true), (310, false)] {

@@ -41,8 +41,6 @@ pub(super) struct Connection {
     pub(super) seen: Vec<i64>,
     /// When those of them were given that have arrived.
     pub(super) heard: Vec<i64>,
-    /// When how it stands was written down.
-    pub(super) noted: Vec<i64>,
     /// When an answer said that it is not there although it is.
     pub(super) denied: Vec<i64>,
 }
@@ -176,7 +174,6 @@ impl Fivetran {
             syncs: Vec::new(),
             seen: Vec::new(),
             heard: Vec::new(),
-            noted: Vec::new(),
             denied: Vec::new(),
         });
         self.connections.len() - 1
@@ -263,7 +260,6 @@ impl Fivetran {
             syncs: Vec::new(),
             seen: Vec::new(),
             heard: Vec::new(),
-            noted: Vec::new(),
             denied: Vec::new(),
         });
         let id = self.connections.len() - 1;
@@ -272,12 +268,8 @@ impl Fivetran {
     }
 
     /// `provision::judge`: what bears the name.
-    pub(super) fn look(&mut self, name: usize, now: i64) -> Found {
-        let listed = self.bearing(name).map(|(id, _)| id).find(|&id| self.connections[id].listed_at <= now);
-        if let Some(id) = listed {
-            self.connections[id].seen.push(now);
-        }
-        match listed.map(|id| (id, &self.connections[id])) {
+    pub(super) fn look(&self, name: usize, now: i64) -> Found {
+        match self.bearing(name).find(|(_, found)| found.listed_at <= now) {
             None => Found::Nothing,
             Some((_, found)) if !found.ours => Found::OtherService { service: "stripe".to_owned() },
             Some((id, found)) if found.is() == Is::Incomplete => {

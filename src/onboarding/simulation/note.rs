@@ -98,12 +98,13 @@ impl Bot {
             if self.moment() >= limit || !self.holds_for(job.hand, CALL_TIMEOUT) {
                 return;
             }
-            let (command, life) = (job.command, self.life);
+            let (command, life, hand) = (job.command, self.life, job.hand);
             let sent = self.slack(Some(job), None, move |world, sent| {
                 world.reaches(way, command)?;
                 // Whoever has not heard of it by then has given it up. Of one whose sender has died meanwhile, whoever
-                // goes on with the command knows nothing.
-                let died = world.replicas.iter().all(|one| one.life != Some(life));
+                // has taken the command over knows nothing.
+                let died = world.replicas.iter().all(|one| one.life != Some(life))
+                    && world.store.row(command).fence > world.hands[hand].fence;
                 world.witness_note(command, sent.late || !sent.clear || died || world.now > limit);
                 Ok(())
             });

@@ -54,6 +54,10 @@ pub(super) struct Store {
     news: Vec<messages::News>,
     several: onboardings::Rows,
     sweeps: Vec<Sweep>,
+    /// Which connections somebody has written down how they are, and for which of their links.
+    pub(super) noted: Vec<(usize, i64)>,
+    /// When it was written down of which that they are there after all.
+    pub(super) found_again: Vec<(usize, i64)>,
     /// Something has changed since the last look at what is due.
     pub(super) changed: bool,
     /// The fault that this world is lived with; the models and the mirrors ask for it here.

@@ -307,7 +307,8 @@ impl World {
         let is = connection.is();
         let set_up = connection.was(Is::Connected, i64::MIN) || connection.was(Is::Broken, i64::MIN);
         let holds = match state {
-            State::Connected | State::Lapsed => is == Is::Connected,
+            State::Connected => is == Is::Connected,
+            State::Lapsed => is == Is::Connected && !self.was_used_in_time(message, id),
             // A link to fix what is broken has expired, and the next list says what is wrong.
             State::Expired if is == Is::Broken => self.now - message.since < 2 * self.fivetran.tick,
             State::Expired => is == Is::Incomplete,
@@ -322,6 +323,18 @@ impl World {
             holds || unknown,
             &format!("it shows {state:?} since {} of a connection that is {is:?}", message.since),
         )
+    }
+
+    /// Whether its customer has used a link and come back while it worked, and that is known.
+    fn was_used_in_time(&self, message: &Message, id: usize) -> bool {
+        let shown = &self.slack.posts[message.shown_by];
+        let Some(card) = shown.card.filter(|_| self.skew == 0) else { return false };
+        let worked = shown.at..self.fivetran.cards[card].expires_at;
+        let finished = self.fivetran.connections[id].finished.iter().filter(|at| worked.contains(at)).min();
+        let landed = |at: &i64| {
+            self.landings.iter().any(|(one, back)| *one == id && back >= at && worked.contains(back))
+        };
+        finished.is_some_and(landed)
     }
 
     /// Whether more of ours are gone than are believed to be at once.

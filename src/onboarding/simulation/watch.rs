@@ -13,8 +13,7 @@ use crate::journal::Failure;
 use crate::life::{self, Event, FEW, Link, Seen, State};
 
 /// As in `watch`, in ms.
-const LOOK_AGAIN: i64 = 30 * SECOND;
-const LOOKS_IN_A_ROW: u32 = 3;
+const LOOK_AGAIN: i64 = 40 * SECOND;
 const THROTTLED_PAUSE: Duration = Duration::from_secs(60);
 /// As in `watch::sweep`, in ms.
 const AGAIN: i64 = MINUTE;
@@ -58,7 +57,8 @@ impl Bot {
         for name in self.db(|store, _| store.ticked(before)).await.unwrap_or_default() {
             self.world().statistics.ticks += 1;
             if let Ok(Some(stored)) = self.connection(name).await {
-                self.happens(&stored, Event::Passed).await;
+                let event = self.see(&stored).await.map_or(Event::Passed, Event::Seen);
+                self.happens(&stored, event).await;
             }
         }
         self.world().rest(self.replica, self.life, Chore::Ticks);
@@ -66,19 +66,27 @@ impl Bot {
 
     /// `Watcher::look`.
     async fn look(&self, name: usize) {
-        for _ in 0..LOOKS_IN_A_ROW {
-            let Ok(Some(stored)) = self.connection(name).await else { return };
-            let event = self.see(&stored).await.map_or(Event::NotSeen, Event::Seen);
-            if self.happens(&stored, event).await.is_some() {
-                return;
-            }
+        let Ok(Some(before)) = self.connection(name).await else { return };
+        if self.consider(&before).await.is_some() {
+            return;
         }
+        let Ok(Some(now)) = self.connection(name).await else { return };
+        let looks = |it: &Stored| (it.connection.generation, it.connection.looks);
+        let is_new = now.version != before.version && looks(&now) == looks(&before);
+        if is_new && now.connection.link.state.is_open() {
+            self.consider(&now).await;
+        }
+    }
+
+    /// `Watcher::consider`.
+    async fn consider(&self, stored: &Stored) -> Option<Link> {
+        let event = self.see(stored).await.map_or(Event::NotSeen, Event::Seen);
+        self.happens(stored, event).await
     }
 
     /// `Watcher::happens`.
     async fn happens(&self, stored: &Stored, event: Event) -> Option<Link> {
         let (before, reminders) = (&stored.connection, self.reminders());
-        let answered = matches!(event, Event::Seen(Seen::Setup { .. }));
         self.trace(|| format!("connection {}: {event:?}", super::name_of(&before.key)));
         let change = life::next(before, event, reminders, self.now());
         if change.connection == *before && change.show.is_empty() {
@@ -98,10 +106,6 @@ impl Bot {
             Ok(Written::Committed) => {
                 self.trace(|| format!("connection {}: {from:?} -> {to:?}", super::name_of(&before.key)));
                 let mut world = self.world();
-                if answered {
-                    let (now, id) = (world.now, before.link.connection_id.parse::<usize>().unwrap());
-                    world.fivetran.connections[id].noted.push(now);
-                }
                 world.statistics.seen_gone += u64::from(to == State::Gone && from != to);
                 world.statistics.came_back += u64::from(from == State::Gone && from != to);
                 drop(world);

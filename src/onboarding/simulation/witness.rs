@@ -109,7 +109,7 @@ impl World {
         let Content::Settled { state, connection, asks, .. } = self.slack.messages[message].content else {
             return;
         };
-        if !late && !self.is_so(message, state, connection, asks) {
+        if !late && !self.is_so(state, connection, asks) {
             self.violate(|| {
                 format!("message {message} shows {state:?}, which nobody has said of connection {connection}")
             });
@@ -126,13 +126,13 @@ impl World {
     }
 
     /// Whether a message may say that a connection is so: it was, and where only an answer can have told, one has.
-    pub(super) fn is_so(&self, message: usize, state: State, connection: usize, asks: bool) -> bool {
+    pub(super) fn is_so(&self, state: State, connection: usize, asks: bool) -> bool {
         let one = &self.fivetran.connections[connection];
         let old = self.known_since(connection);
         match state {
             State::Connected => one.was_said(Is::Connected, old),
             // One that nobody could look at is judged by what the command was for.
-            State::Lapsed => one.was_said(Is::Connected, old) || !self.was_seen(message, connection),
+            State::Lapsed => one.was_said(Is::Connected, old) || !self.was_seen(connection),
             State::Broken if asks => one.was_said_to_lose_access(old) || one.was_said(Is::Incomplete, old),
             State::Broken => one.was_said(Is::Broken, old),
             State::Gone if one.is_deleted() => true,
@@ -154,8 +154,11 @@ impl World {
         let known = self.now - MINUTE;
         let denied = |(id, one): &(usize, &super::fivetran::Connection)| {
             let last = one.denied.last().copied().unwrap_or(i64::MIN);
+            let again = self.store.found_again.iter().filter(|(again, _)| again == id).map(|(_, at)| at);
+            let seen = one.seen.iter().chain(again).copied();
+            let last_seen = seen.clone().max();
             let first =
-                one.denied.iter().copied().find(|&at| one.seen.iter().all(|&seen| seen < at || seen > last));
+                one.denied.iter().copied().find(|&at| seen.clone().all(|seen| seen < at || seen > last));
             let shown_gone = self.slack.messages.iter().any(|message| match &message.content {
                 Content::Settled { state, connection, .. } => *state == State::Gone && connection == id,
                 Content::Sources(sources) => sources.shows_gone(*id),
@@ -164,7 +167,7 @@ impl World {
             *id != connection
                 && self.was_shown(*id)
                 && !one.is_deleted()
-                && one.seen.last().is_none_or(|&seen| seen < last)
+                && last_seen.is_none_or(|seen| seen < last)
                 && first.is_some_and(|first| first < known)
                 && !shown_gone
         };
@@ -217,7 +220,7 @@ impl World {
             }
             News::Broken => one.was_said_to_lose_access(old) || one.was_said(Is::Incomplete, old),
             News::Gone => one.was(Is::Deleted, old) || self.was_denied_twice(connection),
-            News::Lapsed => one.was_said(Is::Connected, old) || !self.was_seen(message, connection),
+            News::Lapsed => one.was_said(Is::Connected, old) || !self.was_seen(connection),
             News::Expired | News::ReminderAfter => {
                 let shown = &self.slack.messages[message];
                 let fresh = self.slack.posts[shown.shown_by].clear && !self.slack.posts[shown.shown_by].late;
@@ -230,11 +233,12 @@ impl World {
         }
     }
 
-    /// Whether somebody has written down how a connection stands since its link was put into a message. What a
+    /// Whether somebody has written down how a connection stands since its newest link was to be posted. What a
     /// process has heard and not written down, because it died or the row had changed, nobody else knows.
-    fn was_seen(&self, message: usize, connection: usize) -> bool {
-        let since = self.slack.posts[self.slack.messages[message].shown_by].at;
-        self.fivetran.connections[connection].noted.iter().any(|&at| at >= since)
+    fn was_seen(&self, connection: usize) -> bool {
+        let stands = self.store.connection(self.fivetran.connections[connection].name);
+        let newest = stands.map(|stored| stored.connection.generation);
+        self.store.noted.iter().any(|&(id, generation)| id == connection && Some(generation) == newest)
     }
 
     /// For how long the link in a message still works.

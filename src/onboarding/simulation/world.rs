@@ -88,7 +88,6 @@ const NO_PLAN: Plan = Plan { due: i64::MAX, at: i64::MAX, busy: false, earliest:
 pub(super) struct Replica {
     /// Which process this is: an owner of leases. `None`: it is down.
     pub(super) life: Option<usize>,
-    pub(super) started_at: i64,
     pub(super) ahead: i64,
     /// Until when it stands still, its renewals too.
     pub(super) still_until: i64,
@@ -354,10 +353,7 @@ impl World {
             Chore::Messages => self.store.message_due(ahead),
             Chore::Looks => paused(self.store.look_due(ahead)),
             Chore::Sweeps => paused(self.store.sweep_due(ahead)),
-            Chore::Ticks => {
-                let asks_first_until = self.replicas[replica].started_at + super::UNLISTED;
-                self.store.tick_due(ahead).saturating_add(super::UNLISTED).max(asks_first_until)
-            }
+            Chore::Ticks => self.store.tick_due(ahead).saturating_add(super::UNLISTED),
         }
     }
 

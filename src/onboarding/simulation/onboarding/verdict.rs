@@ -30,7 +30,7 @@ impl World {
         for line in &sources.lines {
             let Some(Standing { connection, state, asks, .. }) = line.stands else { continue };
             let theirs = self.fivetran.connections[connection].name == line.name;
-            if !theirs || !(late || self.is_so(message, state, connection, asks)) {
+            if !theirs || !(late || self.is_so(state, connection, asks)) {
                 self.violate(|| format!("message {message} shows {line:?}, which never was"));
             }
         }

@@ -118,6 +118,16 @@ impl Store {
             watch_until: connection.link.watch_until().map_or(0, millis),
             connection,
         };
+        if let Some(before) = stands.map(|at| &self.connections[at].connection) {
+            let (id, was) = (change.connection.link.connection_id.parse().unwrap(), before.missing_since);
+            let seen = change.connection.seen.as_ref().filter(|seen| *seen != "missing");
+            if seen.is_some() && seen != before.seen.as_ref() {
+                self.noted.push((id, change.connection.generation));
+            }
+            if was.is_some() && change.connection.missing_since.is_none() {
+                self.found_again.push((id, now));
+            }
+        }
         match stands {
             Some(at) => self.connections[at] = row,
             None => self.connections.push(row),

@@ -69,7 +69,6 @@ impl World {
     pub(super) fn start(&mut self, replica: usize) {
         self.trace(|| format!("replica {replica} starts"));
         self.replicas[replica].life = Some(self.lives);
-        self.replicas[replica].started_at = self.now;
         self.replicas[replica].renewed_at = None;
         self.replicas[replica].plans = [NO_PLAN; super::CHORES.len()];
         self.replicas[replica].paused_until = 0;

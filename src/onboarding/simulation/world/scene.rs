@@ -14,7 +14,7 @@ use crate::onboarding::simulation::slack::{Content, Message, Post, Slack};
 use crate::onboarding::simulation::sources::SOURCES;
 use crate::onboarding::simulation::statistics::Statistics;
 use crate::onboarding::simulation::store::{MessageWrite, NewCommand, Store, Write};
-use crate::onboarding::simulation::{CHANNELS, HOUR, MINUTE, PEOPLE, REQUESTS, SECOND, TEAM, stamp};
+use crate::onboarding::simulation::{CHANNELS, MINUTE, PEOPLE, REQUESTS, SECOND, TEAM, stamp};
 use crate::work::{Confirmed, Intent, Work};
 
 /// In one world of so many people ask for several sources at once.
@@ -30,8 +30,6 @@ impl World {
         let replicas = (0..usize::try_from(replicas).unwrap())
             .map(|life| Replica {
                 life: Some(life),
-                // Long before.
-                started_at: -HOUR,
                 ahead: dice.between(0, skew),
                 still_until: 0,
                 stood_at: i64::MIN,
