@@ -3,7 +3,7 @@
 //!
 //! The suite has a few kills of each kind. The long form says how many:
 //! `CONNECT_CARD_KILLS=200 cargo test --test it kills -- --nocapture`. It comes in rounds, after each of
-//! which all must end: killed once a second for longer than a response_url lives, a bot tells nobody anything.
+//! which all must end: killed once a second, a bot falls behind, and what waits for half an hour can't be told.
 //!
 //! The seed of a run is printed; `CONNECT_CARD_SEED` replays its choices. (The machine's timing
 //! is not among them.)
