@@ -296,9 +296,9 @@ pub enum Event {
     Asked,
     /// What Fivetran says, of this one connection or in a list.
     Seen(Seen),
-    /// Fivetran was asked about this one connection and did not answer. What time brings is [`Event::Passed`].
+    /// Fivetran was asked about this one connection and did not answer.
     NotSeen,
-    /// Time has passed, and Fivetran cannot be asked.
+    /// Time has passed, and Fivetran can't or mustn't be asked.
     Passed,
     /// The connection of this id was deleted at somebody's command.
     Cancelled(String),
@@ -433,9 +433,11 @@ impl Connection {
         // Whoever loads the page again does not begin the looks anew: what they cost is shared.
         let again = self.link.may_be_confirmed(now);
         if !again {
-            self.link.landed_at = Some(now);
+            // Whoever came back in time has done so, however often they come back later.
+            let in_time = self.link.state == State::Lapsed && self.link.was_used_in_time();
+            self.link.landed_at = self.link.landed_at.filter(|_| in_time).or(Some(now));
             self.looks = 0;
-            // What was seen before means something else now: if no look is answered, the next list tells.
+            // If no look is answered, the next list tells.
             self.seen = None;
         }
         let next = later(now, SignedDuration::from_secs(QUICK_LOOKS[0]));

@@ -365,6 +365,7 @@ mod tests {
             (Waiting, Expired, Some(What::Expired)),
             (Gone, Expired, Some(What::Back)),
             (Waiting, Lapsed, Some(What::Lapsed)),
+            (Lapsed, Connected, Some(What::Connected)),
             (Connected, Broken, Some(broken)),
             (Connected, Gone, Some(What::Gone)),
             (Waiting, Cancelled, None),

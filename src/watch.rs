@@ -43,6 +43,11 @@ const POLL: Duration = Duration::from_secs(1);
 const LOOKS: usize = 16;
 /// Links that time is let pass for at once.
 const TICKS: i64 = 16;
+/// How long a start leaves to its first lists, which tell of a thousand connections at once, before single ones are
+/// looked at for what has come to pass.
+const FIRST_LISTS: Duration = Duration::from_secs(5);
+/// How long Fivetran may take to say how a connection stands before the clock decides: others wait behind it.
+const BEFORE_THE_CLOCK: Duration = Duration::from_secs(3);
 /// When a look that was begun is begun again if nothing comes of it: longer than its two calls can take.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_secs(40);
 /// How long a moment of a link's own may wait for a list, before the one connection is looked at for it.
@@ -182,6 +187,10 @@ impl Watcher {
 
     async fn keep_time(&self) {
         let stopping = &self.parts.stopping;
+        tokio::select! {
+            () = stopping.cancelled() => {}
+            () = tokio::time::sleep(FIRST_LISTS) => {}
+        }
         while !stopping.is_cancelled() {
             self.let_time_pass().await;
             tokio::select! {
@@ -224,8 +233,8 @@ impl Watcher {
         keys
     }
 
-    /// Does what time has brought, where no list has said anything for a while. Fivetran is asked first, if it can be:
-    /// a customer who has finished meanwhile, be it while no bot ran, is not told that they haven't.
+    /// Does what time has brought, where no list has said anything for a while. Fivetran is asked first, as far as the
+    /// pace allows: a customer who has finished meanwhile, be it while no bot ran, is not told that they haven't.
     async fn let_time_pass(&self) -> usize {
         let Parts { clock, store, .. } = &self.parts;
         let before = clock.now().saturating_sub(UNLISTED).unwrap_or(Timestamp::MIN);
@@ -239,7 +248,10 @@ impl Watcher {
         // Side by side, so that they share their commits.
         let pass = async |key: &Key| {
             if let Ok(Some(stored)) = store.connection(key).await {
-                let seen = if self.may_look() { self.see(&stored).await } else { None };
+                let seen = match self.may_look() {
+                    true => tokio::time::timeout(BEFORE_THE_CLOCK, self.see(&stored)).await.ok().flatten(),
+                    false => None,
+                };
                 self.happens(&stored, seen.map_or(Event::Passed, Event::Seen)).await;
             }
         };
@@ -247,8 +259,8 @@ impl Watcher {
         keys.len()
     }
 
-    /// Looks at one connection now. If something else happens to it meanwhile, and nobody has asked Fivetran for that,
-    /// as where a command has just posted the link, it is looked at once more: its customer may wait.
+    /// Looks at one connection now. If something else happens to it meanwhile that is no answer of Fivetran's, as where
+    /// a command has just posted the link, it is looked at once more: its customer may wait.
     async fn look(&self, key: &Key) {
         let Some(before) = self.read(key).await else { return };
         if self.consider(&before).await.is_some() || self.parts.stopping.is_cancelled() {

@@ -228,7 +228,7 @@ impl Link {
     }
 
     /// Whether its customer came back while it worked, though nobody may have been able to ask about that then.
-    fn was_used_in_time(&self) -> bool {
+    pub(super) fn was_used_in_time(&self) -> bool {
         self.landed_at.is_some_and(|landed| landed < self.expires_at)
     }
 

@@ -181,9 +181,10 @@ async fn a_link_expires_by_the_clock_alone_where_fivetran_cannot_be_asked_at_all
             faults.fail_always(route, Fault::Status(503));
         }
     });
+    let before = outside.fivetran.calls_to("get_connection");
     let bot = Setup::beside(outside).after(folder).later(DAY + Duration::from_secs(300)).start().await;
     until("the edit", async || channels_with_a_link(&bot.slack).is_empty().then_some(())).await;
-    assert!(bot.fivetran.calls_to("get_connection") > 0, "it was asked first");
+    assert!(bot.fivetran.calls_to("get_connection") > before, "it was asked first");
     let shown: Vec<_> = bot.finish().await.iter().map(|message| message.rendered()).collect();
     assert!(shown[0].contains("The link for *Google Ads* expired"), "{shown:#?}");
 }

@@ -56,7 +56,9 @@ fn whoever_signed_in_again_before_the_link_expired_is_believed_afterwards() {
         let mut connection = next(&made_for(Purpose::Reauthorise), Event::Passed, false, at(DAY)).connection;
         connection.link.landed_at = Some(at(back));
         assert_eq!((connection.link.state, connection.seen.as_deref()), (State::Lapsed, None));
-        let change = next(&connection, seen(SetupState::Connected, ""), false, at(DAY + 120));
+        // They load the page once more.
+        connection = landed(&connection, DAY + 600);
+        let change = next(&connection, seen(SetupState::Connected, ""), false, at(DAY + 601));
         let news = (becomes == State::Connected).then_some(News::Connected { first_sync: false });
         assert_eq!((change.connection.link.state, change.news), (becomes, news), "{back}");
     }

@@ -57,7 +57,8 @@ impl Bot {
         for name in self.db(|store, _| store.ticked(before)).await.unwrap_or_default() {
             self.world().statistics.ticks += 1;
             if let Ok(Some(stored)) = self.connection(name).await {
-                let event = self.see(&stored).await.map_or(Event::Passed, Event::Seen);
+                let seen = if self.may_look() { self.see(&stored).await } else { Err(()) };
+                let event = seen.map_or(Event::Passed, Event::Seen);
                 self.happens(&stored, event).await;
             }
         }
@@ -73,9 +74,14 @@ impl Bot {
         let Ok(Some(now)) = self.connection(name).await else { return };
         let looks = |it: &Stored| (it.connection.generation, it.connection.looks);
         let is_new = now.version != before.version && looks(&now) == looks(&before);
-        if is_new && now.connection.link.state.is_open() {
+        if is_new && now.connection.link.state.is_open() && self.may_look() {
             self.consider(&now).await;
         }
+    }
+
+    /// `Watcher::may_look`, but for a pace that is used up.
+    fn may_look(&self) -> bool {
+        self.clock() >= self.world().replicas[self.replica].paused_until
     }
 
     /// `Watcher::consider`.

@@ -14,7 +14,7 @@ const STEPS = [
 ];
 
 const MOVED =
-  "Reminders are sent, links expire and the bot’s pauses end by this clock. A link works for one day: move the clock past it and see what its message says. There is no way back.";
+  "Links expire and the bot’s pauses end by this clock. A link works for one day: move the clock past it and see what its message says. There is no way back.";
 
 /** Sends, with the button busy meanwhile, and says below what went wrong. */
 async function pull(button, trouble, name, body) {

@@ -124,7 +124,8 @@ impl Store {
             if seen.is_some() && seen != before.seen.as_ref() {
                 self.noted.push((id, change.connection.generation));
             }
-            if was.is_some() && change.connection.missing_since.is_none() {
+            let is_over = change.connection.link.state.is_over();
+            if was.is_some() && change.connection.missing_since.is_none() && !is_over {
                 self.found_again.push((id, now));
             }
         }
