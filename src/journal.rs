@@ -28,7 +28,7 @@ use crate::work::Intent;
 pub use outcome::{Company, Failure, Found, Outcome, PostFailure};
 #[cfg(test)]
 pub(crate) use pause::mix;
-pub use pause::{CREATE_DEADLINE, RESPONSE_URL_DEADLINE, THROTTLE_LIMIT, WEB_API_DEADLINE};
+pub use pause::{CREATE_DEADLINE, LATE, RESPONSE_URL_DEADLINE, THROTTLE_LIMIT, WEB_API_DEADLINE};
 use pause::{POSTPONED_PAUSE, after};
 pub use problem::{MisfitKind, Notice, Origin, Others, Problem};
 pub use progress::{Ending, Progress, Stage};
@@ -112,6 +112,10 @@ pub struct Journal<C> {
     vanished: u32,
     /// How often in a row it failed for what mostly stays.
     doubts: u32,
+    /// When a message of this process has failed to reach Slack last.
+    post_failed_at: Option<Timestamp>,
+    /// Until when a person is told though the time for it is over.
+    late_until: Option<Timestamp>,
     /// What this process knows of how long its person waits, and for what.
     waits: Waits,
 }
@@ -169,6 +173,8 @@ impl<C> Journal<C> {
             unseen: terms.for_few.then_some(0),
             vanished: 0,
             doubts: 0,
+            post_failed_at: None,
+            late_until: None,
             waits: Waits::since(terms.accepted_at),
         }
     }
@@ -188,9 +194,9 @@ impl<C> Journal<C> {
     fn judge(&mut self, outcome: Outcome<C>, now: Timestamp) -> Next {
         let next = self.judge_by_outcome(outcome, now);
         // Since when a creation may be under way only this process knows: whoever else took the command
-        // up would have to begin anew with looking for it.
+        // up would have to begin anew with looking for it; and with telling, where it is late for that.
         let unsure = self.progress.stage == Stage::Create && self.maybe_sent.is_some();
-        if unsure { self.in_hand(next) } else { next }
+        if unsure || self.late_until.is_some() { self.in_hand(next) } else { next }
     }
 
     fn judge_by_outcome(&mut self, outcome: Outcome<C>, now: Timestamp) -> Next {
@@ -419,9 +425,10 @@ impl<C> Journal<C> {
             return Next::End(ending);
         }
         self.due = due;
-        if now >= self.limit() {
+        if self.is_over(now) {
             return match self.progress.stage {
                 Stage::Create | Stage::Cancel { .. } | Stage::Sync { .. } => self.tell(self.in_vain(), now),
+                Stage::Deliver { .. } if self.may_tell_late(now) => self.tell(Problem::Interrupted, now),
                 _ => self.end(Ending::Undeliverable),
             };
         }

@@ -19,6 +19,9 @@ pub(super) const CREATE_MARGIN: SignedDuration = SignedDuration::from_secs(150);
 pub const RESPONSE_URL_DEADLINE: SignedDuration = SignedDuration::from_secs(29 * 60 + 30);
 /// With a bot token messages can be posted for ever; after this, nobody waits any more.
 pub const WEB_API_DEADLINE: SignedDuration = SignedDuration::from_hours(2);
+/// For how long a process tries to tell a person for whom it is too late by then, if it has not just done so in
+/// vain: no bot may have run for hours, and Slack be well. Longer than any pause between two tries.
+pub const LATE: SignedDuration = SignedDuration::from_mins(15);
 /// Longest `Retry-After` that is waited out in silence. Fivetran's can be an hour.
 pub const THROTTLE_LIMIT: Duration = Duration::from_secs(60);
 /// How long a step at Fivetran waits for its turn even after [`CREATE_DEADLINE`].
@@ -44,6 +47,25 @@ impl<C> Journal<C> {
     fn ends_at(&self) -> Timestamp {
         let life = if self.terms.web_api { WEB_API_DEADLINE } else { RESPONSE_URL_DEADLINE };
         after(self.terms.accepted_at, life)
+    }
+
+    /// Whether the time for what is due is over. Whoever finds it so has some more to tell the person.
+    pub(super) fn is_over(&mut self, now: Timestamp) -> bool {
+        if now < self.limit() {
+            return false;
+        }
+        if matches!(self.progress.stage, Stage::Tell { .. }) && self.may_tell_late(now) {
+            self.late_until = Some(after(now, LATE));
+            return false;
+        }
+        true
+    }
+
+    /// Whether this process may tell the person that late: it has not tried to reach Slack lately, and there is
+    /// still a way, which a response_url of such an age is not.
+    pub(super) fn may_tell_late(&self, now: Timestamp) -> bool {
+        let tried = self.post_failed_at.is_some_and(|at| now < after(at, LATE));
+        self.terms.web_api && self.late_until.is_none() && !tried
     }
 
     /// Rests for the backoff's next delay; then `due` is due.
@@ -112,7 +134,7 @@ impl<C> Journal<C> {
             Stage::Create | Stage::Cancel { .. } | Stage::Sync { .. } => {
                 after(self.terms.accepted_at, CREATE_DEADLINE)
             }
-            _ => self.ends_at(),
+            _ => self.late_until.map_or(self.ends_at(), |late| late.max(self.ends_at())),
         }
     }
 

@@ -19,6 +19,7 @@ const SHORT_PAUSE: Duration = Duration::from_secs(60);
 impl<C> Journal<C> {
     pub(super) fn post_failed(&mut self, failure: PostFailure, now: Timestamp) -> Next {
         let telling = matches!(self.progress.stage, Stage::Tell { .. });
+        self.post_failed_at = Some(now);
         match failure {
             PostFailure::Refused(_) if telling => self.end(Ending::Undeliverable),
             PostFailure::Refused(slack_says) => {

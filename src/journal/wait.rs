@@ -122,9 +122,13 @@ impl<C> Journal<C> {
         Some(Waiting { waits_for, until: self.by_wall_clock(until) })
     }
 
-    /// What is told when it was tried in vain to the end.
+    /// What is told when it was tried in vain to the end, or not tried at all: then Fivetran is to blame for
+    /// nothing.
     #[must_use]
     pub fn in_vain(&self) -> Problem {
+        if self.waits.trouble.is_none() && self.progress.tries == 0 {
+            return Problem::Interrupted;
+        }
         let limited = self.waits.trouble == Some(WaitsFor::Limit);
         // What was sent before may have been done all the same, which the other one says.
         if limited && self.maybe_sent.is_none() {

@@ -218,6 +218,7 @@ fn reason(said: Mrkdwn, problem: &Problem) -> Mrkdwn {
         Problem::Misfit(MisfitKind::TableNotWanted) => said.raw("the service takes no table"),
         Problem::RateLimited { .. } => said.raw("Fivetran's rate limit is used up"),
         Problem::NoAnswer => said.raw("Fivetran gave no clear answer"),
+        Problem::Interrupted => said.raw("nobody came to the end of it in time"),
         Problem::Unsure { why } => reason(said.raw("a connection may have been made, but "), why),
         Problem::CannotPost { slack_says } => code(said, "Slack refuses the message: ", slack_says),
         Problem::Unconfirmed => said.raw("Slack never confirmed the message, which may be there"),

@@ -243,6 +243,7 @@ fn problem_sentence(problem: &Problem, work: &Work) -> String {
             retry_after_s.map_or_else(|| "an hour".to_owned(), pause)
         ),
         Problem::NoAnswer => no_answer(work),
+        Problem::Interrupted => interrupted(work),
         Problem::Unsure { why } => format!(
             "{} A connection for {name} may have been made before that; if so, the same command finds it and won't \
              create a second one.",
@@ -393,6 +394,19 @@ fn no_answer(work: &Work) -> String {
         Work::Cancel { .. } => {
             format!("{silence}, so the connection for {name} may not have been cancelled. Try again later.")
         }
+    }
+}
+
+/// That nobody came to the end of it, and what may have become of the command.
+fn interrupted(work: &Work) -> String {
+    let name = work.request().service_name.as_str();
+    let lead = format!("I was interrupted and couldn't finish this in time, so {}.", undone(work));
+    match work {
+        Work::Connect(_) => format!(
+            "{lead} Type the same command again: if the connection for {name} was created after all, you'll get a \
+             link for it, not a second connection."
+        ),
+        _ => format!("{lead} Try again."),
     }
 }
 

@@ -9,6 +9,7 @@ mod company;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use slack_morphism::prelude::SlackMessageContent;
 
 use super::deliver::{Job, failure};
@@ -16,7 +17,7 @@ use super::link::{Arrived, Joining};
 use super::{Outcome, Worker, ended};
 use crate::crash::crash_point;
 use crate::journal::{
-    CREATE_DEADLINE, Ending, PATIENCE, Progress, Record, Stage, Then, WEB_API_DEADLINE, WaitsFor,
+    CREATE_DEADLINE, Ending, LATE, PATIENCE, Progress, Record, Stage, Then, WEB_API_DEADLINE, WaitsFor,
 };
 use crate::life;
 use crate::onboarding::{GLANCE, LATE_GLANCE, Onboarding, Posting, Step};
@@ -28,6 +29,11 @@ use crate::work::{Intent, Onboard, Request, Work};
 /// Whether a command is part of one of several sources, which tells what comes of all of them.
 pub(super) fn is_part(work: &Work) -> bool {
     matches!(work, Work::Connect(request) if request.onboarding.is_some())
+}
+
+/// Whether a person has waited for as long as anybody does without a word, and anything is still tried.
+fn may_wait(age: SignedDuration) -> bool {
+    (PATIENCE..CREATE_DEADLINE).contains(&age)
 }
 
 impl Worker {
@@ -48,7 +54,7 @@ impl Worker {
             }
             let age = self.parts.clock.now().duration_since(claimed.accepted_at);
             let pause = match self.parts.store.onboarding(&onboarding.id).await {
-                Ok(Some(seen)) if !noted && age >= PATIENCE && seen.waits(&claimed.id) => {
+                Ok(Some(seen)) if !noted && may_wait(age) && seen.waits(&claimed.id) => {
                     noted = true;
                     if !self.note_wait(claimed, &seen).await {
                         return self.lost(claimed);
@@ -228,7 +234,7 @@ impl Worker {
 
     /// Tells it, by whatever way takes it; `None`: it is somebody else's, or the bot stops.
     async fn reported(&self, claimed: &Claimed, report: &SlackMessageContent) -> Option<Ending> {
-        let mut pauses = Posting::default();
+        let (mut pauses, began) = (Posting::default(), self.parts.clock.moment().steady);
         loop {
             let sent = {
                 // Never closed, so always granted.
@@ -245,7 +251,10 @@ impl Worker {
                 return None;
             }
             let age = self.parts.clock.now().duration_since(claimed.accepted_at);
-            if matches!(error, PostError::Refused(_)) || age > WEB_API_DEADLINE {
+            // Nobody may have been there to tell it before.
+            let tried_for = self.parts.clock.moment().steady.saturating_sub(began);
+            let late = age > WEB_API_DEADLINE && tried_for > LATE.unsigned_abs();
+            if late || matches!(error, PostError::Refused(_)) {
                 return Some(Ending::Undeliverable);
             }
             if !self.stay(pauses.pause(error.pause())).await {

@@ -13,6 +13,7 @@ mod acceptance;
 mod ages;
 mod allowance;
 mod audit;
+mod away;
 mod broken;
 mod canary;
 mod channels;

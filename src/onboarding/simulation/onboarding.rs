@@ -7,6 +7,8 @@ mod verdict;
 use std::rc::Rc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
+
 use super::deliver::Way;
 use super::job::{Job, place_name};
 use super::process::{Bot, StoreError};
@@ -16,7 +18,7 @@ use super::statistics::Ended;
 use super::store::{Brought, ClaimedMessage};
 use super::{CALL_TIMEOUT, CHANNELS, Outcome, span};
 use crate::journal::{
-    COMPANY_LOOKS, Company, Ending, FIRST_FENCE, Notice, PostFailure, Problem, Progress, Stage, Then,
+    COMPANY_LOOKS, Company, Ending, FIRST_FENCE, LATE, Notice, PostFailure, Problem, Progress, Stage, Then,
     WEB_API_DEADLINE,
 };
 use crate::life::{self, Place};
@@ -250,7 +252,7 @@ impl Bot {
 
     /// `Worker::reported`.
     async fn reported(&self, job: &Job, report: &Report) -> Option<Ending> {
-        let mut pauses = Posting::default();
+        let (mut pauses, began) = (Posting::default(), self.moment());
         loop {
             self.permit().await;
             let report = report.clone();
@@ -277,7 +279,8 @@ impl Bot {
                 self.lost(job);
                 return None;
             }
-            let late = self.age(job) > WEB_API_DEADLINE;
+            let tried_for = SignedDuration::from_millis(self.moment() - began);
+            let late = self.age(job) > WEB_API_DEADLINE && tried_for > LATE;
             if late || matches!(failure, PostFailure::Refused(_)) {
                 return Some(Ending::Undeliverable);
             }
