@@ -335,7 +335,7 @@ impl Watcher {
 
     async fn see(&self, stored: &Stored) -> Option<Seen> {
         let connection = &stored.connection;
-        let link = &connection.link;
+        let (link, asked_at) = (&connection.link, self.parts.clock.now());
         match self.parts.provision.see(&link.connection_id).await {
             Ok(Some(found)) => Some(Seen::from(&found)),
             Ok(None) => {
@@ -348,7 +348,7 @@ impl Watcher {
                     }
                 };
                 let others = missing - u64::from(connection.missing_since.is_some()).min(missing);
-                Some(Seen::Missing { others: if vouched { others.min(FEW) } else { others } })
+                Some(Seen::Missing { others: if vouched { others.min(FEW) } else { others }, asked_at })
             }
             Err(error) => {
                 tracing::info!(link = link.id, %error, "could not see how a connection stands");

@@ -153,7 +153,10 @@ mod tests {
                 let change = adopt(None, foundling(ask.request), &seen(state, code), NOW);
                 assert_eq!(change.is_some(), brought_up, "{state:?} {code}");
             }
-            assert_eq!(adopt(None, foundling(ask.request), &Seen::Missing { others: 0 }, NOW), None);
+            assert_eq!(
+                adopt(None, foundling(ask.request), &Seen::Missing { others: 0, asked_at: NOW }, NOW),
+                None
+            );
         });
     }
 

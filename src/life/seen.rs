@@ -12,7 +12,7 @@ use crate::fivetran::model::{self, SetupState, Status};
 /// How many other connections may be missing while one is believed to be gone. When more are, it is
 /// rather the key that sees another account, and somebody has to look.
 pub const FEW: u64 = 3;
-/// Shortest time between the two answers that make a connection gone.
+/// Shortest time between the first answer and the second question that make a connection gone.
 const SURE_AFTER: SignedDuration = SignedDuration::from_mins(2);
 /// When one that is missing is asked about again.
 const ASK_AGAIN: SignedDuration = SignedDuration::from_mins(3);
@@ -33,6 +33,8 @@ pub enum Seen {
     Missing {
         /// How many others of ours it says the same of.
         others: u64,
+        /// When it was asked. Its answer may have waited, and tells of no later moment.
+        asked_at: Timestamp,
     },
 }
 
@@ -99,7 +101,7 @@ impl Change {
         }
         let digest = seen.digest();
         match seen {
-            Seen::Missing { others } => self.missing(*others, reminders, now),
+            Seen::Missing { others, asked_at } => self.missing(*others, *asked_at, reminders, now),
             Seen::Setup { state, trouble, first_sync } => {
                 self.connection.missing_since = None;
                 self.setup(*state, trouble, *first_sync, reminders, now);
@@ -108,7 +110,7 @@ impl Change {
         self.connection.seen = Some(digest);
     }
 
-    fn missing(&mut self, others: u64, reminders: bool, now: Timestamp) {
+    fn missing(&mut self, others: u64, asked_at: Timestamp, reminders: bool, now: Timestamp) {
         let connection = &mut self.connection;
         if connection.link.state == State::Gone {
             connection.look_at = None;
@@ -118,7 +120,7 @@ impl Change {
         connection.missing_since = Some(since.unwrap_or(now));
         connection.look_at = Some(later(now, ASK_AGAIN));
         match since {
-            Some(since) if now.duration_since(since) >= SURE_AFTER && others <= FEW => {
+            Some(since) if asked_at.duration_since(since) >= SURE_AFTER && others <= FEW => {
                 self.becomes(State::Gone, now);
                 self.news = Some(News::Gone);
             }

@@ -189,7 +189,7 @@ impl Watcher {
                 return Ok(Read::Whole);
             }
             let others = self.missing(vouched).await?;
-            let missing = |row: Watched| (row, Seen::Missing { others });
+            let missing = |row: Watched| (row, Seen::Missing { others, asked_at: now });
             let new: Vec<_> = unlisted.into_values().map(missing).collect();
             let new = new.into_iter().filter(|(row, seen)| is_worth_a_thought(row, seen, now)).collect();
             self.think_about(group, new).await;

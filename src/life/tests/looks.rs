@@ -112,7 +112,7 @@ fn whoever_asks_is_answered_by_one_look_as_long_as_the_link_is_watched() {
 }
 
 fn missing(connection: &Connection, others: u64, now: i64) -> Change {
-    next(connection, Event::Seen(Seen::Missing { others }), false, at(now))
+    next(connection, Event::Seen(Seen::Missing { others, asked_at: at(now) }), false, at(now))
 }
 
 #[test]
@@ -141,6 +141,17 @@ fn a_connection_is_gone_by_two_answers_two_minutes_apart_and_never_one_of_many()
         let back = missing(&first.connection, 0, 5);
         assert_eq!((back.news, back.connection.missing_since), (None, Some(at(5))));
     }
+}
+
+/// As of a process that stands still between an answer and what it makes of it.
+#[test]
+fn an_answer_that_has_waited_tells_of_when_it_was_asked_for() {
+    let first = missing(&in_state(State::Connected), 0, 10).connection;
+    let waited = Seen::Missing { others: 0, asked_at: at(129) };
+    let second = next(&first, Event::Seen(waited), false, at(1000));
+    assert_eq!((second.news, second.connection.look_at), (None, Some(at(1180))));
+    let asked_late = Seen::Missing { others: 0, asked_at: at(130) };
+    assert_eq!(next(&first, Event::Seen(asked_late), false, at(1000)).news, Some(News::Gone));
 }
 
 #[test]
@@ -174,7 +185,8 @@ fn what_differs_in_what_is_shown_looks_different_in_short() {
     for (setup_state, in_short) in [(Incomplete, "incomplete"), (Connected, "connected")] {
         assert_eq!(seen(setup_state, "one"), in_short, "what it says then is shown nowhere");
     }
-    assert_eq!(Seen::Missing { others: 0 }.digest(), Seen::Missing { others: 7 }.digest());
+    let missing = |others, now| Seen::Missing { others, asked_at: at(now) }.digest();
+    assert_eq!(missing(0, 1), missing(7, 2));
     assert!(seen(Broken, "one").starts_with("broken ") && seen(Unknown, "one").starts_with("unknown "));
     let digests: std::collections::BTreeSet<_> = (0..2000).map(|n| seen(Broken, &n.to_string())).collect();
     assert_eq!(digests.len(), 2000);

@@ -159,6 +159,7 @@ impl Bot {
     ) -> Result<usize, PostFailure> {
         self.world().commands[job.command].posts += 1;
         let (command, hand, link) = (job.command, job.hand, number(&held.link));
+        let (life, claimed, sent_at) = ((self.replica, self.life), held.clone(), self.moment());
         let sent = self
             .slack(Some(job), Some(held), move |world, sent| {
                 world.slack.update(message)?;
@@ -166,6 +167,7 @@ impl Bot {
                 world.statistics.late_edits += u64::from(sent.late);
                 world.slack.messages[message].shown_by = post;
                 world.shows(message, Content::Link { card, link });
+                world.came_late(message, life, &claimed, sent.late, sent_at);
                 world.witness_link(message);
                 Ok(post)
             })

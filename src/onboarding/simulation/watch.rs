@@ -8,7 +8,7 @@ use super::fivetran::{Call, Instead};
 use super::process::{Bot, StoreError, Written};
 use super::store::{MessageWrite, Stored, Watched, Write};
 use super::world::Chore;
-use super::{MINUTE, SECOND, UNLISTED, span};
+use super::{MINUTE, SECOND, UNLISTED, span, stamp};
 use crate::journal::Failure;
 use crate::life::{self, Event, FEW, Link, Seen, State};
 
@@ -157,7 +157,7 @@ impl Bot {
     /// `Watcher::see`.
     async fn see(&self, stored: &Stored) -> Result<Seen, ()> {
         let connection = &stored.connection;
-        let id: usize = connection.link.connection_id.parse().unwrap();
+        let (id, asked_at) = (connection.link.connection_id.parse::<usize>().unwrap(), self.now());
         self.world().statistics.looks += 1;
         match self.fivetran(Call::Other, move |world| world.fivetran.see(id, world.now)).await {
             Ok(Some(seen)) => Ok(seen),
@@ -165,6 +165,7 @@ impl Bot {
                 let missing = self.db(|store, _| store.missing(FEW + 2)).await.map_err(|StoreError| ())?;
                 Ok(Seen::Missing {
                     others: missing - u64::from(connection.missing_since.is_some()).min(missing),
+                    asked_at,
                 })
             }
             Err(instead) => {
@@ -238,7 +239,8 @@ impl Bot {
         Box::pin(self.think_about(changed)).await;
         if !unlisted.is_empty() {
             let others = self.db(|store, _| store.missing(FEW + 2)).await.map_err(|StoreError| AGAIN)?;
-            let missing = unlisted.into_iter().map(|row| (row, Seen::Missing { others }));
+            let missing =
+                unlisted.into_iter().map(|row| (row, Seen::Missing { others, asked_at: stamp(clock) }));
             let missing = missing.filter(|(row, seen)| is_worth_a_thought(row, seen, clock)).collect();
             Box::pin(self.think_about(missing)).await;
         }
