@@ -128,7 +128,9 @@ pub fn settled(link: &Link) -> SlackMessageContent {
         }
         State::Waiting | State::Expired => {
             let lead = Mrkdwn::default().raw(":hourglass: The link for ").bold(name).raw(" expired ");
-            let lead = lead.raw(&local_time(link.expires_at)).raw(" before the setup was finished.");
+            // Whether the setup is finished nobody may have been able to ask Fivetran.
+            let lead = lead.raw(&local_time(link.expires_at));
+            let lead = lead.raw(". If the setup isn't finished yet, get a new link.");
             (lead, format!("The link for {name} has expired."), Some(renew(link, "Get a new link", None)))
         }
         State::Broken if !link.asks_customer() => {
@@ -210,7 +212,7 @@ pub fn news(news: News, link: &Link) -> SlackMessageContent {
         }
         News::Connected { first_sync: false } => say(&format!("{name} is connected.")),
         News::Expired => say(&format!(
-            "The link for {name} expired before the setup was finished. Use the button above to get a new one."
+            "The link for {name} has expired. If the setup isn't finished yet, use the button above to get a new one."
         )),
         News::Lapsed => {
             say(&format!("The link to sign in to {name} again has expired. {name} is connected as before."))
@@ -224,11 +226,11 @@ pub fn news(news: News, link: &Link) -> SlackMessageContent {
         News::Fixed | News::Recovered => say(&format!("{name} is working again.")),
         News::Gone => say(&format!("{name} was removed.")),
         News::Added => say(&format!("{name} was added. Its button is in the message above.")),
-        News::ReminderBefore => {
-            say(&format!("Reminder: the link for {name} expires soon, and the setup isn't finished yet."))
-        }
+        News::ReminderBefore => say(&format!(
+            "Reminder: the link for {name} expires soon. If the setup isn't finished yet, use it before then."
+        )),
         News::ReminderAfter => say(&format!(
-            "Reminder: the link for {name} has expired, and the setup isn't finished yet. Use the button above to get a new one. This is the last reminder."
+            "Reminder: the link for {name} has expired. If the setup isn't finished yet, use the button above to get a new one. This is the last reminder."
         )),
     }
     if let (News::Connected { .. } | News::Broken, Some(requester)) = (news, &link.requester) {

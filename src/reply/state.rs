@@ -22,7 +22,7 @@ pub(super) fn state_words(link: &Link) -> &'static str {
         State::Broken if link.asks_customer() => "needs to be connected again",
         State::Broken => "not getting new data; your customer isn't asked to do anything",
         State::Expired if link.onboarding.is_some() => "still waiting for your customer",
-        State::Expired => "the link expired before the setup was finished",
+        State::Expired => "the link has expired",
         State::Waiting => "waiting for your customer",
         State::Connected => "connected",
         State::Lapsed => "connected; the link to sign in again has expired",

@@ -274,7 +274,8 @@ async fn a_link_that_was_not_gone_after_all_can_be_had_again() {
         Fivetran shows it again
         … 31 s later …
         bot edits message 1:
-            :hourglass: The link for *Google Ads* expired T before the setup was finished.
+            :hourglass: The link for *Google Ads* expired T. If the setup isn't finished yet, get a new
+            link.
             [Get a new link]
             Requested by @alice · The data goes to `acme` · Ref R1
         alice: /connect-card renew acme

@@ -61,12 +61,13 @@ async fn a_day_in_the_life_of_a_link_is_one_true_message_and_its_thread() {
             close it.
         … 24 h later …
         bot edits message 1:
-            :hourglass: The link for *Google Ads* expired T+24h before the setup was finished.
+            :hourglass: The link for *Google Ads* expired T+24h. If the setup isn't finished yet, get a new
+            link.
             [Get a new link]
             Requested by @alice · The data goes to `customer_schema` · Ref R1
           in the thread of message 1:
-              The link for Google Ads expired before the setup was finished. Use the button above to get a new
-              one.
+              The link for Google Ads has expired. If the setup isn't finished yet, use the button above to
+              get a new one.
         the customer comes back, and sees:
             Checking Google Ads
             This takes a moment, and the page updates by itself. If you've finished signing in, you can also

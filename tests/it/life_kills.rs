@@ -248,7 +248,7 @@ async fn a_link_that_expires_while_nobody_is_there_is_renewed_through_kills() {
     for schema in &schemas {
         let message = until(&format!("{schema} to be seen to have expired"), async || {
             let message = message_of(&outside, schema)?;
-            let told = !told(&outside, &message, "expired before the setup was finished").is_empty();
+            let told = !told(&outside, &message, "has expired. If the setup isn't finished yet").is_empty();
             (told && message.rendered().contains("expired") && link_of(&message).is_none()).then_some(message)
         })
         .await;
@@ -282,7 +282,7 @@ async fn a_link_that_expires_while_nobody_is_there_is_renewed_through_kills() {
         .await;
         assert_ne!(link_of(&message), link_of(first), "{schema}");
         assert_eq!(message.ts, first.ts, "{schema}: it is the same message");
-        for news in ["expired before the setup was finished", "asked for a new link"] {
+        for news in ["has expired. If the setup isn't finished yet", "asked for a new link"] {
             assert_told_once(&outside, &message, news, &breaks);
         }
         renewed += usize::from(*acknowledged);

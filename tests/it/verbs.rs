@@ -330,7 +330,7 @@ async fn a_link_whose_time_is_over_does_not_wait_any_more() {
         alice: /connect-card status acme
           only alice sees:
               :hourglass: *Google Ads* into `acme`
-              the link expired before the setup was finished · worked until T+24h
+              the link has expired · worked until T+24h
               I couldn't see what Fivetran says just now; this is the last known status.
               Requested by @alice · Link created T, T · Connection `amber_anchor` · Ref R1
               [Get a new link]
@@ -339,16 +339,17 @@ async fn a_link_whose_time_is_over_does_not_wait_any_more() {
           only alice sees:
               One link in this channel:
               :hourglass: *Google Ads* into `acme`
-              the link expired before the setup was finished · worked until T+24h · requested by @alice
+              the link has expired · worked until T+24h · requested by @alice
               For details or changes, type `/connect-card status SCHEMA`, `/connect-card renew SCHEMA` or
               `/connect-card cancel SCHEMA`
         bot edits message 1:
-            :hourglass: The link for *Google Ads* expired T+24h before the setup was finished.
+            :hourglass: The link for *Google Ads* expired T+24h. If the setup isn't finished yet, get a new
+            link.
             [Get a new link]
             Requested by @alice · The data goes to `acme` · Ref R1
           in the thread of message 1:
-              The link for Google Ads expired before the setup was finished. Use the button above to get a new
-              one.
+              The link for Google Ads has expired. If the setup isn't finished yet, use the button above to
+              get a new one.
     "#]])
         .await;
 }

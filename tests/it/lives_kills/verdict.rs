@@ -134,7 +134,7 @@ impl Verdict<'_> {
             let states = [
                 (" is connected (since ", "connected"),
                 (" is connected as before", "connected"),
-                ("before the setup was finished", "incomplete"),
+                ("If the setup isn't finished yet", "incomplete"),
                 ("but its access has stopped working", "broken"),
                 ("but isn't getting new data right now", "broken"),
                 ("was cancelled, so its link", "deleted"),
