@@ -32,6 +32,7 @@ use crate::store::{
 use crate::telemetry::Metrics;
 use crate::trail::Entry;
 use crate::unasked::Unasked;
+pub use tell::Unheard;
 
 /// How often the database is asked for messages that are behind.
 const POLL: Duration = Duration::from_secs(1);
@@ -80,6 +81,8 @@ pub struct Outbox {
     pub web_api: Option<WebApi>,
     /// Who knows in which channel what was made elsewhere is brought up, if anything is.
     pub unasked: Arc<Unasked>,
+    /// What people were told, and may not have heard.
+    pub unheard: Unheard,
     /// Set when the bot shuts down.
     pub stopping: CancellationToken,
 }

@@ -20,7 +20,7 @@ use crate::fivetran::catalog::Catalog;
 use crate::fivetran::defaults::ServiceDefaults;
 use crate::fivetran::expiry::{self, Expiry};
 use crate::fivetran::live::CurrentCatalog;
-use crate::outbox::Outbox;
+use crate::outbox::{Outbox, Unheard};
 use crate::permission::Gate;
 use crate::provision::{Proofs, Provision};
 use crate::reply::Audience;
@@ -169,6 +169,7 @@ impl Parts {
             store: self.store.clone(),
             web_api: self.web_api.clone(),
             unasked,
+            unheard: Unheard::default(),
             stopping: self.stopping.clone(),
         })
     }

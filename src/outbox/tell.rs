@@ -3,6 +3,10 @@
 //! Owns to whom each piece of news goes, and that none is told twice without need, nor forgotten before it was
 //! told. What is news is [`crate::life`]'s.
 
+use std::collections::HashMap;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
 use super::{Outbox, UNCLEAR_PAUSES};
 use crate::life::{Link, News, Place};
 use crate::outbound::CALL_TIMEOUT;
@@ -10,6 +14,29 @@ use crate::reply::{live, trouble};
 use crate::slack::respond::PostError;
 use crate::slack::web_api::WebApi;
 use crate::store::{Brought, ClaimedMessage, PendingNews, StoreError, Stored};
+
+/// How often this process has told a person something alone and heard nothing, by the news's id. What fails
+/// besides, such as the edit of the message, uses up none of these.
+#[derive(Default)]
+pub struct Unheard(Mutex<HashMap<String, usize>>);
+
+impl Unheard {
+    /// How long the person is left alone after one more; `None`: they count as told.
+    fn pause(&self, id: &str) -> Option<Duration> {
+        let mut unheard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let times = unheard.entry(id.to_owned()).or_default();
+        *times += 1;
+        let pause = UNCLEAR_PAUSES.get(*times - 1).copied();
+        if pause.is_none() {
+            unheard.remove(id);
+        }
+        pause
+    }
+
+    fn forget(&self, id: &str) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+    }
+}
 
 impl Outbox {
     /// Tells the person alone what happened to the link of a message that cannot be edited: for what is
@@ -90,7 +117,7 @@ impl Outbox {
                     // Nothing else says it to that person: better twice than not at all.
                     Err(error @ (PostError::Unclear(_) | PostError::Unconfirmed(_))) => {
                         tracing::info!(message = message.id, %error, "it is not clear whether a person was told");
-                        if let Some(&pause) = UNCLEAR_PAUSES.get(message.tries as usize) {
+                        if let Some(pause) = self.unheard.pause(&pending.id) {
                             return Ok(self.again(message, Some(pause)));
                         }
                     }
@@ -108,6 +135,7 @@ impl Outbox {
                 told.push((pending.key, pending.news));
             }
             self.store.forget_news(&pending.id).await?;
+            self.unheard.forget(&pending.id);
         }
         Ok(Brought::Shown)
     }

@@ -8,7 +8,7 @@ use stand_ins::fault::Fault;
 use stand_ins::fivetran::tasks::SEEN;
 use stand_ins::slack::Message;
 
-use crate::harness::{COLLEAGUE, OUTSIDER, PRIVATE, Setup, TestBot, USER};
+use crate::harness::{COLLEAGUE, OUTSIDER, PRIVATE, Setup, TestBot, USER, until};
 
 /// Longer than until the next list.
 const A_WHILE: Duration = Duration::from_secs(31);
@@ -268,6 +268,26 @@ async fn who_asked_is_told_although_the_links_message_cannot_be_edited() {
         assert_eq!(bot.slack.calls_to("chat.update"), 0);
         bot.finish().await;
     }
+}
+
+/// What has failed before, such as the edit of the message, says nothing of whether they heard it.
+#[tokio::test]
+async fn who_may_not_have_heard_is_told_again_after_an_outage_of_slacks() {
+    let bot = connected().await;
+    bot.slack.faults(|faults| {
+        faults.fail_next("chat.update", Fault::Says(503, json!({})), 6);
+        faults.fail_next("chat.postMessage", Fault::DropAfter, 2);
+    });
+    bot.connection_breaks_with("acme", SYNC_FAILED);
+    until("it to be told a third time, and heard", async || {
+        bot.advance(Duration::from_secs(20));
+        let messages = bot.slack.messages();
+        let told = messages.iter().filter(|it| it.rendered().contains("Your customer isn't asked to do"));
+        (told.count() == 3).then_some(())
+    })
+    .await;
+    assert!(bot.slack.calls_to("chat.update") > 6, "its message was edited only after the outage");
+    bot.finish().await;
 }
 
 #[tokio::test]

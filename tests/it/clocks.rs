@@ -128,7 +128,8 @@ async fn replicas_five_minutes_apart_do_everything_once() {
     let expired = || {
         let texts: Vec<_> = outside.slack.messages().iter().map(Message::rendered).collect();
         let links = texts.iter().filter(|text| text.starts_with(":hourglass:")).count();
-        let told = texts.iter().filter(|text| text.starts_with("The link for Google Ads has expired. If")).count();
+        let told =
+            texts.iter().filter(|text| text.starts_with("The link for Google Ads has expired. If")).count();
         (links, told)
     };
     for bot in [&ahead, &behind] {

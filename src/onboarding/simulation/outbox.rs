@@ -173,7 +173,7 @@ impl Bot {
                 match self.put_news(place, pending.news, &connection.link).await {
                     Ok(()) => {}
                     Err(PostFailure::Unclear) => {
-                        if let Some(&pause) = UNCLEAR_PAUSES.get(message.tries as usize) {
+                        if let Some(pause) = self.unheard(pending.id) {
                             return Ok(self.again(message, Some(pause)));
                         }
                     }
@@ -192,6 +192,14 @@ impl Bot {
             self.db(|store, _| store.forget_news(pending.id)).await?;
         }
         Ok(Brought::Shown)
+    }
+
+    /// `Unheard::pause`.
+    fn unheard(&self, news: usize) -> Option<Duration> {
+        let mut world = self.world();
+        let times = world.replicas[self.replica].unheard.entry(news).or_default();
+        *times += 1;
+        UNCLEAR_PAUSES.get(*times - 1).copied()
     }
 
     /// `Outbox::failed`.

@@ -8,7 +8,7 @@ mod several;
 
 use std::cell::RefCell;
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashMap};
 use std::pin::Pin;
 use std::rc::{Rc, Weak};
 use std::task::{Context, Waker};
@@ -96,6 +96,8 @@ pub(super) struct Replica {
     /// When it prolonged its leases last, if it is not doing so all the time.
     pub(super) renewed_at: Option<i64>,
     pub(super) resting: Resting<usize>,
+    /// How often its process has told a person and heard nothing, by the news.
+    pub(super) unheard: HashMap<usize, usize>,
     pub(super) plans: [Plan; CHORES.len()],
     /// Fivetran asked the watcher for a pause until then, by its clock.
     pub(super) paused_until: i64,

@@ -40,6 +40,7 @@ impl World {
         self.replicas[replica].life = None;
         self.replicas[replica].still_until = 0;
         self.replicas[replica].resting = Resting::default();
+        self.replicas[replica].unheard.clear();
         for hand in 0..self.hands.len() {
             if self.hands[hand].life == life && self.hands[hand].at_work {
                 let Hand { command, fence, .. } = self.hands[hand];

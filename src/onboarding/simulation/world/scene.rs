@@ -1,6 +1,7 @@
 //! What a world begins with, and what is going to happen in it.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use super::people::Action;
@@ -35,6 +36,7 @@ impl World {
                 stood_at: i64::MIN,
                 renewed_at: None,
                 resting: Resting::default(),
+                unheard: HashMap::new(),
                 plans: [NO_PLAN; super::CHORES.len()],
                 paused_until: 0,
             })
