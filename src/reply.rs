@@ -204,6 +204,14 @@ pub fn unreadable() -> SlackMessageContent {
     )
 }
 
+/// That a command was given up which this version could not read, nor any other in time.
+#[must_use]
+pub fn given_up(reference: &str) -> SlackMessageContent {
+    let text = "I gave up a command of yours: another version of me accepted it, and this one can't read it. Try it \
+                again; if it has created a connection already, I'll find that one and won't create a second.";
+    content(text, vec![plain_section(text), reference_line(reference)])
+}
+
 /// The acknowledgement when it is not known whether the database took the command.
 #[must_use]
 pub fn unsure() -> SlackMessageContent {

@@ -112,13 +112,19 @@ fn is_level(word: &str) -> bool {
 pub const FILTER_REMEDY: &str = "use for example info, or connect_card=debug";
 
 /// Whether a text is a filter. A single word that is neither a level nor a part of this program
-/// would silence it, and is taken for a slip.
+/// would silence it, and so would a sign in the place of a part: both are taken for a slip.
 #[must_use]
 pub fn is_filter(text: &str) -> bool {
     let text = text.trim().replace("connect-card", "connect_card");
-    let bare = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':' | b'-'));
+    let is_path = |it: &str| {
+        !it.is_empty()
+            && it.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':' | b'-'))
+    };
+    let bare = text.is_empty() || is_path(&text);
     let known = is_level(&text) || text.starts_with("connect_card");
-    (!bare || known) && targets(&text).is_ok()
+    let mut directives = text.split(',').map(str::trim).filter(|directive| !directive.is_empty());
+    let parts = directives.all(|it| it.split(['=', '[']).next().is_some_and(|part| is_path(part.trim())));
+    (!bare || known) && parts && targets(&text).is_ok()
 }
 
 #[cfg(test)]
@@ -142,7 +148,18 @@ mod tests {
             assert_eq!(meant(typed), taken, "{typed}");
             assert!(typed.is_empty() || is_filter(typed), "{typed}");
         }
-        for slip in ["verbose", "connect-cart", "info,connect_card=loud", "a=b=c", "hyper"] {
+        for slip in [
+            "verbose",
+            "connect-cart",
+            "info,connect_card=loud",
+            "a=b=c",
+            "hyper",
+            "[",
+            "[a]",
+            "=debug",
+            "*",
+            "info,?",
+        ] {
             assert!(!is_filter(slip), "{slip}");
         }
     }

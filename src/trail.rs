@@ -173,16 +173,17 @@ impl Entry {
     }
 
     /// What is kept of the end of a command that no version could read in time; `request`: what it asks for,
-    /// if that can be read.
+    /// if that can be read. `untold`: nobody could be told.
     #[must_use]
     pub fn of_unreadable(
         reference: &str,
         by: &str,
         channel_id: &str,
         request: Option<&Request>,
+        untold: bool,
         at: Timestamp,
     ) -> Self {
-        let what = What::Ended { by: by.to_owned(), end: End::Unreadable, untold: true };
+        let what = What::Ended { by: by.to_owned(), end: End::Unreadable, untold };
         match request {
             Some(request) => Self::about(request, reference, channel_id, what, at),
             None => Self {

@@ -171,8 +171,8 @@ impl Progress {
 
     /// The end of a command that nobody can go on with.
     #[must_use]
-    pub fn given_up(self) -> Self {
-        Self { stage: self.stage.over(Ending::Undeliverable), ..self }
+    pub fn over(self, ending: Ending) -> Self {
+        Self { stage: self.stage.over(ending), ..self }
     }
 }
 

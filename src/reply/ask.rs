@@ -294,8 +294,8 @@ pub fn dismissed() -> SlackMessageContent {
     sentences("OK, I didn't do anything.")
 }
 
-/// The question is too old to be answered.
+/// What has the button is too old for it to be pressed: a question, or how a link stood.
 #[must_use]
 pub fn too_old() -> SlackMessageContent {
-    sentences("That question has expired, so nothing was done. Type the command again.")
+    sentences("These buttons have expired, so nothing was done. Type the command again.")
 }

@@ -137,7 +137,7 @@ fn title(entry: &Entry) -> &'static str {
                 "sync" => "Not synced",
                 _ => "No link",
             },
-            End::Unreadable => "Command lost",
+            End::Unreadable => "Command given up",
         },
         What::Connected => "Connected",
         What::Expired => "Link expired",
@@ -271,7 +271,7 @@ mod tests {
     fn a_line_says_what_of_what_where_by_whom_and_the_reference() {
         let verb = |verb: &str, why| ended(End::Failed { verb: verb.to_owned(), why });
         let slack = Problem::CannotPost { slack_says: "is_archived".to_owned() };
-        let unreadable = Entry::of_unreadable("R3", "U0ALICE", "C0CUSTOMER", None, NOW);
+        let unreadable = Entry::of_unreadable("R3", "U0ALICE", "C0CUSTOMER", None, false, NOW);
         let unreadable = Line { id: "R3".to_owned(), entry: Some(unreadable) };
         let lines = [
             line(ended(End::Posted)),
@@ -315,8 +315,8 @@ mod tests {
             :x: *No link* · Google Ads into `acme` · Slack refuses the message: `is_archived` · <#C0CUSTOMER> · by `U0ALICE` · Ref `R1`
             :x: *No new link* · Google Ads into `acme` · a newer link has taken its place · <#C0CUSTOMER> · by `U0ALICE` · Ref `R1`
             :rotating_light: *Not synced* · Google Ads into `acme` · Slack took no message · *nobody could be told* · <#C0CUSTOMER> · by `U0ALICE` · Ref `R1`
-            :rotating_light: *Command lost* · Google Ads into `acme` · no version of the bot could read it in time · *nobody could be told* · <#C0CUSTOMER> · by `U0ALICE` · Ref `R1`
-            :rotating_light: *Command lost* · no version of the bot could read it in time · *nobody could be told* · <#C0CUSTOMER> · by `U0ALICE` · Ref `R3`
+            :rotating_light: *Command given up* · Google Ads into `acme` · no version of the bot could read it in time · *nobody could be told* · <#C0CUSTOMER> · by `U0ALICE` · Ref `R1`
+            :x: *Command given up* · no version of the bot could read it in time · <#C0CUSTOMER> · by `U0ALICE` · Ref `R3`
             :white_check_mark: *Connected* · Google Ads into `acme` · <#C0CUSTOMER> · Ref `R1`
             :hourglass: *Link expired* · Google Ads into `acme` · the setup wasn't finished · <#C0CUSTOMER> · Ref `R1`
             :hourglass: *Link to sign in again expired* · Google Ads into `acme` · connected as before · <#C0CUSTOMER> · Ref `R1`

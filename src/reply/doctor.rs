@@ -118,7 +118,8 @@ fn commands(findings: &Findings, backlog: &Backlog) -> Line {
         open => format!("{open} commands are open, the oldest for {age}"),
     };
     if findings.is_long(Some(oldest)) {
-        Line::amiss(&format!("{open}. The log says what they wait for, in lines with “commands wait”."))
+        let waits = if backlog.open == 1 { "it waits" } else { "they wait" };
+        Line::amiss(&format!("{open}. The log says what {waits} for, in lines with “commands wait”."))
     } else {
         Line::well(&format!("{open}."))
     }

@@ -7,16 +7,18 @@ use jiff::SignedDuration;
 
 use super::Worker;
 use super::deliver::Job;
-use crate::journal::{Ending, Notice, Progress, Stage, Then, WEB_API_DEADLINE};
+use crate::journal::{CREATE_DEADLINE, Ending, Notice, Progress, Stage, Then, WEB_API_DEADLINE};
 use crate::life::Connection;
+use crate::reply;
+use crate::slack::respond::PostError;
 use crate::store::{Claimed, Recorded};
 use crate::telemetry;
 use crate::trail::{Ended, Entry};
 use crate::work::Request;
 
-/// How long a command that this version cannot read is left to one that can, counted from its
-/// acceptance.
-const UNREADABLE_LIMIT: SignedDuration = WEB_API_DEADLINE;
+/// How long a command that this version cannot read is left to one that can, counted from its acceptance: while
+/// its person can still be told by its response_url.
+const UNREADABLE_LIMIT: SignedDuration = CREATE_DEADLINE;
 
 /// What is told of an end; `None` if it is none. `posted`: the connection as its link was posted.
 pub(super) fn entry(
@@ -40,22 +42,30 @@ pub(super) fn entry(
 }
 
 impl Worker {
-    /// Leaves a command to a version that can read it: its lease ends by itself. One that none has
-    /// read in time ends here, like any other that nobody could be told of.
+    /// Leaves a command to a version that can read it: its lease ends by itself. Of one that none has read in
+    /// time, its person is told.
     pub(super) async fn leave_unreadable(&self, claimed: &Claimed) {
-        let now = self.parts.clock.now();
         tracing::error!(command = claimed.id, "a command that this version cannot read");
-        if now.duration_since(claimed.accepted_at) <= UNREADABLE_LIMIT {
+        let age = || self.parts.clock.now().duration_since(claimed.accepted_at);
+        if age() <= UNREADABLE_LIMIT {
             return;
         }
+        let Claimed { id, user_id, channel_id, progress, .. } = claimed;
+        let ending = match self.parts.links.delivery.whisper(claimed, &reply::given_up(id)).await {
+            Ok(()) => Ending::Told,
+            // Whoever takes it when its lease has ended tries again.
+            Err(error) if age() <= WEB_API_DEADLINE && !matches!(error, PostError::Refused(_)) => return,
+            Err(_) => Ending::Undeliverable,
+        };
+        let now = self.parts.clock.now();
         // What a later version has added to it may leave the rest as it was.
         let request = serde_json::from_str::<Request>(&claimed.request).ok();
-        let progress = claimed.progress.clone().given_up();
-        let Claimed { id, user_id, channel_id, .. } = claimed;
-        let entry = Entry::of_unreadable(id, user_id, channel_id, request.as_ref(), now);
+        let progress = progress.clone().over(ending);
+        let untold = ending == Ending::Undeliverable;
+        let entry = Entry::of_unreadable(id, user_id, channel_id, request.as_ref(), untold, now);
         let recorded = self.parts.store.record_with(claimed, &progress, Then::End(now), Some(&entry));
         if recorded.await == Recorded::Committed {
-            self.ended(claimed, None, request.as_ref(), Ending::Undeliverable, &progress.stage);
+            self.ended(claimed, None, request.as_ref(), ending, &progress.stage);
         } else {
             self.lost(claimed);
         }

@@ -80,6 +80,26 @@ async fn so_is_whoever_asked_for_several() {
     outside.shutdown();
 }
 
+/// As after a version that was put back.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whose_command_nobody_can_read_is_told_too() {
+    let outside = Outside::start().await;
+    let program = Program::against(&outside).with("LEASE_SECONDS", "600");
+    dies_for_hours(&program, &outside, "create: answered", "google_ads acme").await;
+    program.sql("UPDATE command SET request = '{\"verb\":\"of a later version\"}'").await;
+    let process = program.start().await;
+    let sentence = until("a sentence", async || told(&outside)).await.rendered();
+    assert!(sentence.contains("this one can't read it. Try it again"), "{sentence}");
+    until("the end", async || process.log().contains("command ended").then_some(())).await;
+    assert!(process.log().contains(r#""result":"told""#), "{}", process.log());
+    process.send(&outside.slack, "google_ads acme").await;
+    let in_channel = |it: &Message| it.visibility == Visibility::Channel;
+    until("the link", async || outside.slack.messages().into_iter().find(in_channel)).await;
+    process.stop().await;
+    assert_eq!(outside.fivetran.connections().len(), 1);
+    outside.shutdown();
+}
+
 /// By then a response_url is dead, and there is no other way: whoever runs the bot has to tell them.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn without_a_token_they_are_left_to_whoever_runs_the_bot() {

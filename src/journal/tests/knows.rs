@@ -177,7 +177,7 @@ fn a_command_that_nobody_can_go_on_with_ends_with_what_is_known_of_it() {
         (Stage::Deliver { connection: "c".to_owned(), existed: true }, Some("c"), None),
         (Stage::Tell { notice: told().unwrap(), connection: Some("c".to_owned()) }, Some("c"), told()),
     ] {
-        let over = Progress { posts: 2, noted: true, ..Progress::of(stage) }.given_up();
+        let over = Progress { posts: 2, noted: true, ..Progress::of(stage) }.over(Ending::Undeliverable);
         assert_eq!((over.stage.name(), over.stage.connection()), ("undeliverable", connection));
         assert_eq!((over.stage.notice(), over.posts, over.noted), (notice.as_ref(), 2, true));
     }

@@ -56,20 +56,9 @@ impl TestBot {
         let (before, commands) = (self.slack.calls().len(), self.count("SELECT count(*) FROM command").await);
         let ack = self.slack.press(&self.url, message, action, user).await.unwrap();
         assert_eq!((ack.status, ack.text().as_str()), (200, ""));
-        // By then a command that comes of it has been accepted.
-        let accepted = self.count("SELECT count(*) FROM command").await > commands;
-        let answer = if action == OPEN_CARD || (action == RENEW && accepted) {
-            None
-        } else {
-            let is_answer = |(route, body): &(String, Value)| {
-                route == "response_url" && (!accepted || body["replace_original"] == true)
-            };
-            let answered = until("an answer to a press", async || {
-                let calls = self.slack.calls();
-                let at = before + calls[before..].iter().position(is_answer)?;
-                Some((at, calls[at].1.clone()))
-            });
-            Some(answered.await)
+        let answer = match action {
+            OPEN_CARD => None,
+            _ => until("an answer to a press", async || self.answer_to(action, before, commands).await).await,
         };
         let label = label_of(message, action);
         let mut transcript = self.transcript();
@@ -78,6 +67,21 @@ impl TestBot {
             transcript.leave_out(&self.slack, call);
         }
         answer.map(|(_, answer)| answer).unwrap_or_default()
+    }
+
+    /// What answered a press after so many calls and commands, and which call that was, if anything answers it; `None`
+    /// as long as that isn't clear. What a command has to say comes after its row.
+    async fn answer_to(&self, action: &str, before: usize, commands: i64) -> Option<Option<(usize, Value)>> {
+        let calls = self.slack.calls();
+        let accepted = self.count("SELECT count(*) FROM command").await > commands;
+        if action == RENEW && accepted {
+            return Some(None);
+        }
+        let is_answer = |(route, body): &(String, Value)| {
+            route == "response_url" && (!accepted || body["replace_original"] == true)
+        };
+        let at = before + calls[before..].iter().position(is_answer)?;
+        Some(Some((at, calls[at].1.clone())))
     }
 
     /// Time passes for everybody, and the bot looks after every link that is due.
