@@ -168,10 +168,9 @@ fn details(said: Mrkdwn, what: &What) -> Mrkdwn {
         What::LetGo { why } => said.raw(" · ").text(why),
         What::Broken { asks_customer: true, .. } => said.raw(" · the customer is asked to sign in again"),
         What::Broken { cause, .. } => said.raw(" · ").raw(at_fault(*cause)),
-        What::Expired => said.raw(" · the setup wasn't finished"),
         What::Lapsed => said.raw(" · connected as before"),
         What::Back => said.raw(" · the setup isn't finished"),
-        What::Connected | What::Fixed | What::Gone => said,
+        What::Connected | What::Expired | What::Fixed | What::Gone => said,
     }
 }
 
@@ -318,7 +317,7 @@ mod tests {
             :rotating_light: *Command given up* · Google Ads into `acme` · no version of the bot could read it in time · *nobody could be told* · <#C0CUSTOMER> · by `U0ALICE` · Ref `R1`
             :x: *Command given up* · no version of the bot could read it in time · <#C0CUSTOMER> · by `U0ALICE` · Ref `R3`
             :white_check_mark: *Connected* · Google Ads into `acme` · <#C0CUSTOMER> · Ref `R1`
-            :hourglass: *Link expired* · Google Ads into `acme` · the setup wasn't finished · <#C0CUSTOMER> · Ref `R1`
+            :hourglass: *Link expired* · Google Ads into `acme` · <#C0CUSTOMER> · Ref `R1`
             :hourglass: *Link to sign in again expired* · Google Ads into `acme` · connected as before · <#C0CUSTOMER> · Ref `R1`
             :warning: *Needs attention* · Google Ads into `acme` · the customer is asked to sign in again · <#C0CUSTOMER> · Ref `R1`
             :warning: *Needs attention* · Google Ads into `acme` · the destination is the problem · <#C0CUSTOMER> · Ref `R1`

@@ -161,7 +161,7 @@ async fn each_thing_that_happens_is_a_line_without_a_link() {
         :link: *Link posted* · Google Ads into `acme` · <#C0CUSTOMER> · by `U0ALICE`
         :x: *No link* · Google Ads into `acme` · it belongs to <#C0CUSTOMER> · <#C0SHARED> · by `U0BOB`
         :link: *Link moved here* · Google Ads into `acme` · from <#C0CUSTOMER> · <#C0SHARED> · by `U0BOB`
-        :hourglass: *Link expired* · Google Ads into `acme` · the setup wasn't finished · <#C0SHARED>
+        :hourglass: *Link expired* · Google Ads into `acme` · <#C0SHARED>
         :link: *Link renewed* · Google Ads into `acme` · <#C0SHARED> · by `U0ALICE`
         :white_check_mark: *Connected* · Google Ads into `acme` · <#C0SHARED>
         :warning: *Needs attention* · Google Ads into `acme` · the customer is asked to sign in again · <#C0SHARED>
