@@ -112,9 +112,13 @@ pub struct Journal<C> {
     vanished: u32,
     /// How often in a row it failed for what mostly stays.
     doubts: u32,
+    /// Whether another process had the command before.
+    taken_over: bool,
+    /// Whether a call to Fivetran has failed in this process.
+    fivetran_failed: bool,
     /// When a message of this process has failed to reach Slack last.
     post_failed_at: Option<Timestamp>,
-    /// Until when a person is told though the time for it is over.
+    /// Until when this process goes on though the time for it is over.
     late_until: Option<Timestamp>,
     /// What this process knows of how long its person waits, and for what.
     waits: Waits,
@@ -173,6 +177,8 @@ impl<C> Journal<C> {
             unseen: terms.for_few.then_some(0),
             vanished: 0,
             doubts: 0,
+            taken_over: false,
+            fivetran_failed: false,
             post_failed_at: None,
             late_until: None,
             waits: Waits::since(terms.accepted_at),
@@ -194,7 +200,7 @@ impl<C> Journal<C> {
     fn judge(&mut self, outcome: Outcome<C>, now: Timestamp) -> Next {
         let next = self.judge_by_outcome(outcome, now);
         // Since when a creation may be under way only this process knows: whoever else took the command
-        // up would have to begin anew with looking for it; and with telling, where it is late for that.
+        // up would have to begin anew with looking for it; and with what is late already.
         let unsure = self.progress.stage == Stage::Create && self.maybe_sent.is_some();
         if unsure || self.late_until.is_some() { self.in_hand(next) } else { next }
     }
@@ -213,15 +219,16 @@ impl<C> Journal<C> {
             self.doubts = 0;
         }
         match outcome {
-            Outcome::Accepted => self.begin(self.first(), now),
+            Outcome::Accepted => self.begin(self.first(now), now),
             Outcome::TakenOver => {
                 self.card = None;
+                self.taken_over = true;
                 self.maybe_sent = Some(now);
                 // Posts to a response_url are counted beforehand; of others nothing is known here.
                 let posts_of_links = self.progress.posts.saturating_sub(self.progress.noted.into());
                 self.maybe_posted = matches!(self.progress.stage, Stage::Deliver { .. })
                     && (self.terms.web_api || posts_of_links > 0);
-                self.begin(self.first(), now)
+                self.begin(self.first(now), now)
             }
             Outcome::Company(company) => self.company(company, now),
             Outcome::Woken | Outcome::Noted => {
@@ -272,14 +279,13 @@ impl<C> Journal<C> {
 
     /// What is due first. What stands in a later stage has been through this: who else is in the channel
     /// was seen before anything was made.
-    fn first(&self) -> Due {
+    fn first(&self, now: Timestamp) -> Due {
         let creates = matches!(self.terms.intent, Intent::Connect | Intent::Print);
+        // Of what nobody asked for a link is no matter of course. Hours later others may be in the channel.
+        let sees_first = self.terms.intent == Intent::Renew || now >= self.limit();
         match self.progress.stage {
             Stage::Create if self.unseen.is_some() => Due::Company,
-            // It begins here, and of what nobody asked for a link is no matter of course.
-            Stage::Deliver { .. } if self.unseen.is_some() && self.terms.intent == Intent::Renew => {
-                Due::Company
-            }
+            Stage::Deliver { .. } if self.unseen.is_some() && sees_first => Due::Company,
             Stage::Create if creates && self.maybe_sent.is_none() => Due::Create,
             _ => Due::Look,
         }
@@ -302,7 +308,7 @@ impl<C> Journal<C> {
         }
         self.unseen = None;
         self.progress.tries = 0;
-        self.begin(self.first(), now)
+        self.begin(self.first(now), now)
     }
 
     fn found(&mut self, found: Found, now: Timestamp) -> Next {
@@ -425,10 +431,10 @@ impl<C> Journal<C> {
             return Next::End(ending);
         }
         self.due = due;
-        if self.is_over(now) {
+        if now >= self.limit() && !self.goes_on_late(now) {
             return match self.progress.stage {
                 Stage::Create | Stage::Cancel { .. } | Stage::Sync { .. } => self.tell(self.in_vain(), now),
-                Stage::Deliver { .. } if self.may_tell_late(now) => self.tell(Problem::Interrupted, now),
+                Stage::Deliver { .. } if self.may_be_late(now) => self.tell(Problem::OutOfTime, now),
                 _ => self.end(Ending::Undeliverable),
             };
         }

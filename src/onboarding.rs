@@ -13,7 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use crate::journal::Notice;
 use crate::life::{Link, Place, State};
 use crate::work::{Key, Work};
-pub use posting::{GLANCE, LATE_GLANCE, Posting, Step, Unposted};
+pub use posting::{GLANCE, LATE_GLANCE, Posting, Step, Unposted, is_too_late};
 pub use sources::{Asked, together};
 
 /// How long the message is held back for sources that are still being made: most take half a second, and

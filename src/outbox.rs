@@ -43,7 +43,7 @@ const PAUSE_LIMIT: i64 = 300;
 /// The same where Slack refuses until somebody does something, or nobody knows why.
 const RARELY: i64 = LONGEST_PAUSE_OF_AN_EDIT.as_secs();
 /// Tries, over the better part of a day, after which a message is left as it is that Slack refuses to
-/// edit in a word that nobody knows.
+/// edit in a word that nobody knows, and a person counts as told.
 const UNKNOWN_TRIES: u32 = 32;
 /// The pause that a rate limit without one is given.
 const THROTTLED_PAUSE: Duration = Duration::from_secs(30);

@@ -204,11 +204,11 @@ pub fn unreadable() -> SlackMessageContent {
     )
 }
 
-/// That a command was given up which this version could not read, nor any other in time.
+/// That a command was given up on which this version could not read, nor any other in time.
 #[must_use]
-pub fn given_up(reference: &str) -> SlackMessageContent {
-    let text = "I gave up a command of yours: another version of me accepted it, and this one can't read it. Try it \
-                again; if it has created a connection already, I'll find that one and won't create a second.";
+pub fn given_up_on(reference: &str) -> SlackMessageContent {
+    let text = "I had to give up on a command of yours: another version of me accepted it, and this one can't read \
+                it. Try it again.";
     content(text, vec![plain_section(text), reference_line(reference)])
 }
 

@@ -118,7 +118,9 @@ pub fn is_filter(text: &str) -> bool {
     let text = text.trim().replace("connect-card", "connect_card");
     let is_path = |it: &str| {
         !it.is_empty()
-            && it.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':' | b'-'))
+            && it
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b':' | b'-' | b'.' | b'/'))
     };
     let bare = text.is_empty() || is_path(&text);
     let known = is_level(&text) || text.starts_with("connect_card");

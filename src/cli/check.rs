@@ -121,7 +121,9 @@ pub(super) async fn look(vars: &Vars, clock: &Clock) -> Exit {
     names::tell(&report, &config, clock.now());
     names::watched(&report, &config);
     if let Some(url) = &config.server.public_url {
-        report.note(&format!("PUBLIC_URL: not tried; from another machine, run: curl {url}/readyz"));
+        let is_here = url.parse().is_ok_and(|url| outbound::is_here(&url));
+        let from = if is_here { "on this machine" } else { "from another machine" };
+        report.note(&format!("PUBLIC_URL: not tried; {from}, run: curl {url}/readyz"));
     }
     match outbound::client(&config.network) {
         Ok(http) => {

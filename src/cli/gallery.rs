@@ -387,7 +387,7 @@ impl Gallery<'_> {
         self.message("too-old", ask::too_old());
         self.message("unreadable", ask::unreadable());
         self.message("unreadable-command", reply::unreadable());
-        self.message("given-up", reply::given_up(&link.id));
+        self.message("given-up-on", reply::given_up_on(&link.id));
         self.message("accepted-in", reply::accepted_in(&link.channel_id));
         let site = Url::parse("https://example.invalid/not-a-link/").ok();
         let there = Place { channel: sample.channel.clone(), ts: "1790000000.000100".to_owned() };

@@ -19,9 +19,12 @@ pub(super) const CREATE_MARGIN: SignedDuration = SignedDuration::from_secs(150);
 pub const RESPONSE_URL_DEADLINE: SignedDuration = SignedDuration::from_secs(29 * 60 + 30);
 /// With a bot token messages can be posted for ever; after this, nobody waits any more.
 pub const WEB_API_DEADLINE: SignedDuration = SignedDuration::from_hours(2);
-/// For how long a process tries to tell a person for whom it is too late by then, if it has not just done so in
-/// vain: no bot may have run for hours, and Slack be well. Longer than any pause between two tries.
+/// How much longer a process tries that finds a command so late, and has not just tried in vain: it may be the first
+/// bot that runs for hours. Longer than any pause between two tries.
 pub const LATE: SignedDuration = SignedDuration::from_mins(15);
+/// From when on no process does so any more, however often others have died at it. Long enough for a bot that stood
+/// still over holidays.
+const LATEST: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Longest `Retry-After` that is waited out in silence. Fivetran's can be an hour.
 pub const THROTTLE_LIMIT: Duration = Duration::from_secs(60);
 /// How long a step at Fivetran waits for its turn even after [`CREATE_DEADLINE`].
@@ -38,7 +41,7 @@ pub(super) const UNCLEAR_DELAYS: [Duration; 4] =
 const UNCLEAR_PAUSE: Duration = Duration::from_secs(600);
 
 impl<C> Journal<C> {
-    /// Until when anything may still be tried, by the wall clock.
+    /// Until when anything may still be tried, by the wall clock, unless nobody was there to try it.
     #[must_use]
     pub fn deadline(&self) -> Timestamp {
         self.by_wall_clock(self.ends_at())
@@ -49,23 +52,26 @@ impl<C> Journal<C> {
         after(self.terms.accepted_at, life)
     }
 
-    /// Whether the time for what is due is over. Whoever finds it so has some more to tell the person.
-    pub(super) fn is_over(&mut self, now: Timestamp) -> bool {
-        if now < self.limit() {
-            return false;
-        }
-        if matches!(self.progress.stage, Stage::Tell { .. }) && self.may_tell_late(now) {
+    /// Whether a link or a sentence is brought to Slack all the same, though the time for that is over.
+    pub(super) fn goes_on_late(&mut self, now: Timestamp) -> bool {
+        let may = match self.progress.stage {
+            // What this process could not post in all the time that it had, it says now.
+            Stage::Deliver { .. } => self.taken_over,
+            Stage::Tell { .. } => true,
+            _ => false,
+        };
+        let goes_on = may && self.late_until.is_none() && self.may_be_late(now);
+        if goes_on {
             self.late_until = Some(after(now, LATE));
-            return false;
         }
-        true
+        goes_on
     }
 
-    /// Whether this process may tell the person that late: it has not tried to reach Slack lately, and there is
-    /// still a way, which a response_url of such an age is not.
-    pub(super) fn may_tell_late(&self, now: Timestamp) -> bool {
+    /// Whether there is still a way to Slack, which a response_url of such an age is not, and this process has not
+    /// just tried it in vain.
+    pub(super) fn may_be_late(&self, now: Timestamp) -> bool {
         let tried = self.post_failed_at.is_some_and(|at| now < after(at, LATE));
-        self.terms.web_api && self.late_until.is_none() && !tried
+        self.terms.web_api && !tried && now < after(self.terms.accepted_at, LATEST)
     }
 
     /// Rests for the backoff's next delay; then `due` is due.

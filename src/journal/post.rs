@@ -130,6 +130,7 @@ impl<C> Journal<C> {
             notice => notice,
         };
         self.progress.stage = Stage::Tell { notice, connection };
+        self.late_until = self.late_until.filter(|until| now < *until);
         self.progress.tries = 0;
         self.card = None;
         self.begin(self.due, now)

@@ -75,8 +75,8 @@ pub enum Problem {
     },
     /// Fivetran gave no clear answer until the deadline.
     NoAnswer,
-    /// Nobody came to the end of it in time, as where no bot was running.
-    Interrupted,
+    /// It was not finished in time, as where no bot was running, and nothing is known against Fivetran.
+    OutOfTime,
     /// A connection may have been made, and whether it was cannot be seen.
     Unsure {
         /// What is in the way of seeing it.
@@ -123,7 +123,7 @@ impl Problem {
             Self::Misfit(_) => "misfit",
             Self::RateLimited { .. } => "rate_limited",
             Self::NoAnswer => "no_answer",
-            Self::Interrupted => "interrupted",
+            Self::OutOfTime => "out_of_time",
             Self::Unsure { .. } => "unsure",
             Self::NotHere => "not_here",
             Self::CompanyUntold => "company_untold",
@@ -187,7 +187,7 @@ impl Notice {
                 | Problem::Unfinished
                 | Problem::NotHere
                 | Problem::CompanyUntold
-                | Problem::Interrupted
+                | Problem::OutOfTime
                 | Problem::Unsure { .. },
             ) => Problem::NoAnswer,
             Self::Cancelled | Self::Problem(_) => return None,
@@ -312,7 +312,7 @@ mod tests {
             Notice::Problem(Problem::NotHere),
             Notice::Problem(Problem::CompanyUntold),
             Notice::Problem(Problem::NoAnswer),
-            Notice::Problem(Problem::Interrupted),
+            Notice::Problem(Problem::OutOfTime),
             Notice::Problem(Problem::Shared(Others { connected: 2, invited: 1 })),
             Notice::Problem(Problem::SchemaTaken { service: "stripe".to_owned() }),
             Notice::Problem(Problem::Conflict(ApiMessage::default())),
@@ -346,7 +346,7 @@ mod tests {
                 r#"{"exactly":{"connected":3,"invited":0,"problem":"shared"},"problem":"no_answer"}"#,
             ),
             (Problem::NotHere.into(), r#"{"exactly":{"problem":"not_here"},"problem":"no_answer"}"#),
-            (Problem::Interrupted.into(), r#"{"exactly":{"problem":"interrupted"},"problem":"no_answer"}"#),
+            (Problem::OutOfTime.into(), r#"{"exactly":{"problem":"out_of_time"},"problem":"no_answer"}"#),
             (Problem::Paused.into(), r#"{"exactly":{"problem":"paused"},"problem":"no_answer"}"#),
             (
                 Problem::Conflict(ApiMessage { code: "C".to_owned(), message: "m".to_owned() }).into(),

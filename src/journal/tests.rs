@@ -460,7 +460,7 @@ fn a_problem_is_called_the_same_in_the_log_and_in_the_database() {
         Problem::Misfit(MisfitKind::TableMissing),
         Problem::RateLimited { retry_after_s: None },
         Problem::NoAnswer,
-        Problem::Interrupted,
+        Problem::OutOfTime,
         Problem::CannotPost { slack_says: "w".to_owned() },
     ] {
         let json = serde_json::to_value(&problem).unwrap();

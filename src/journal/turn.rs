@@ -11,7 +11,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::pause::after;
-use super::{Due, Ending, Journal, Next, Notice, Outcome, Progress, Stage, Terms, Waiting, WaitsFor};
+use super::{Due, Ending, Journal, LATE, Next, Notice, Outcome, Progress, Stage, Terms, Waiting, WaitsFor};
 use crate::clock::Moment;
 use crate::life::Purpose;
 
@@ -232,8 +232,8 @@ impl<C> Resting<C> {
         self.0.remove(id);
     }
 
-    /// Forgets the commands whose time is over, which another process has ended.
+    /// Forgets the commands whose time is over, which another process has ended. Not at once: they are due then.
     pub fn forget_old(&mut self, now: Timestamp) {
-        self.0.retain(|_, (_, journal, _)| journal.deadline() > now);
+        self.0.retain(|_, (_, journal, _)| after(journal.deadline(), LATE) > now);
     }
 }

@@ -122,12 +122,11 @@ impl<C> Journal<C> {
         Some(Waiting { waits_for, until: self.by_wall_clock(until) })
     }
 
-    /// What is told when it was tried in vain to the end, or not tried at all: then Fivetran is to blame for
-    /// nothing.
+    /// What is told when it was tried in vain to the end. Fivetran is blamed for what this process knows of alone.
     #[must_use]
     pub fn in_vain(&self) -> Problem {
-        if self.waits.trouble.is_none() && self.progress.tries == 0 {
-            return Problem::Interrupted;
+        if !self.fivetran_failed {
+            return Problem::OutOfTime;
         }
         let limited = self.waits.trouble == Some(WaitsFor::Limit);
         // What was sent before may have been done all the same, which the other one says.
@@ -187,6 +186,7 @@ impl<C> Journal<C> {
     /// Remembers what an outcome says of the reason for any wait.
     pub(super) fn notice_trouble(&mut self, outcome: &Outcome<C>, now: Timestamp) {
         let creating = self.progress.stage == Stage::Create;
+        self.fivetran_failed |= matches!(outcome, Outcome::Failed(_));
         self.waits.trouble = match outcome {
             Outcome::Failed(Failure::Throttled(_)) => Some(WaitsFor::Limit),
             Outcome::Failed(Failure::NotSent) => Some(WaitsFor::Reach),

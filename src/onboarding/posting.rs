@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::{Next, Onboarding};
-use crate::journal::{PostFailure, THROTTLE_LIMIT, WEB_API_DEADLINE};
+use crate::journal::{LATE, PostFailure, THROTTLE_LIMIT, WEB_API_DEADLINE};
 
 /// How often the sources that are being made are looked at.
 pub const GLANCE: Duration = Duration::from_millis(200);
@@ -50,6 +50,13 @@ pub struct Posting {
     unheard: usize,
 }
 
+/// Whether a process has tried to reach Slack for long enough, for a command of this age: nobody may have been there
+/// to try it before.
+#[must_use]
+pub fn is_too_late(age: SignedDuration, tried_for: Duration) -> bool {
+    age > WEB_API_DEADLINE && tried_for > LATE.unsigned_abs()
+}
+
 /// What the process does now.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Step {
@@ -87,8 +94,8 @@ impl Posting {
     }
 
     /// The message did not reach Slack, or may not have: the pause before it is tried again. `None`: it is
-    /// given up.
-    pub fn failed(&mut self, failure: PostFailure, age: SignedDuration) -> Option<Duration> {
+    /// given up, as when it [`is_too_late`].
+    pub fn failed(&mut self, failure: PostFailure, too_late: bool) -> Option<Duration> {
         match failure {
             PostFailure::Refused(word) => self.given_up = Some(Unposted::Refused(word)),
             PostFailure::Unconfirmed => self.given_up = Some(Unposted::Unclear),
@@ -100,7 +107,7 @@ impl Posting {
                 }
                 self.given_up = Some(Unposted::Unclear);
             }
-            _ if age > WEB_API_DEADLINE => {
+            _ if too_late => {
                 let unheard = self.unheard > 0;
                 self.given_up = Some(if unheard { Unposted::Unclear } else { Unposted::Silent });
             }
@@ -120,8 +127,20 @@ mod tests {
     fn nobody_waits_for_ever_because_slack_says_so() {
         let mut posting = Posting::default();
         let asked = PostFailure::Throttled(Some(Duration::MAX));
-        assert_eq!(posting.failed(asked, SignedDuration::ZERO), Some(THROTTLE_LIMIT));
+        assert_eq!(posting.failed(asked, false), Some(THROTTLE_LIMIT));
         assert_eq!(posting.pause(Duration::ZERO), PAUSE * 2);
         assert_eq!(posting.given_up, None);
+    }
+
+    #[test]
+    fn slack_is_given_up_only_by_who_has_tried_it_for_a_while() {
+        let second = Duration::from_secs(1);
+        let (day, late) = (SignedDuration::from_hours(24), LATE.unsigned_abs());
+        assert!(!is_too_late(day, late) && is_too_late(day, late + second));
+        assert!(!is_too_late(WEB_API_DEADLINE, late + second));
+        let mut posting = Posting::default();
+        assert!(posting.failed(PostFailure::NotSent, false).is_some() && posting.given_up.is_none());
+        assert_eq!(posting.failed(PostFailure::NotSent, true), None);
+        assert_eq!(posting.given_up, Some(Unposted::Silent));
     }
 }

@@ -4,10 +4,10 @@
 //! told. What is news is [`crate::life`]'s.
 
 use std::collections::HashMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::{Outbox, UNCLEAR_PAUSES};
+use super::{Outbox, UNCLEAR_PAUSES, UNKNOWN_TRIES};
 use crate::life::{Link, News, Place};
 use crate::outbound::CALL_TIMEOUT;
 use crate::reply::{live, trouble};
@@ -20,21 +20,27 @@ use crate::store::{Brought, ClaimedMessage, PendingNews, StoreError, Stored};
 #[derive(Default)]
 pub struct Unheard(Mutex<HashMap<String, usize>>);
 
+/// News remembered; beyond that, some may be told more often. Other processes tell some that were begun here.
+const REMEMBERED: usize = 10_000;
+
 impl Unheard {
     /// How long the person is left alone after one more; `None`: they count as told.
     fn pause(&self, id: &str) -> Option<Duration> {
-        let mut unheard = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut unheard = self.lock();
+        if unheard.len() >= REMEMBERED {
+            unheard.clear();
+        }
         let times = unheard.entry(id.to_owned()).or_default();
         *times += 1;
-        let pause = UNCLEAR_PAUSES.get(*times - 1).copied();
-        if pause.is_none() {
-            unheard.remove(id);
-        }
-        pause
+        UNCLEAR_PAUSES.get(*times - 1).copied()
     }
 
     fn forget(&self, id: &str) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
+        self.lock().remove(id);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<String, usize>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -117,7 +123,9 @@ impl Outbox {
                     // Nothing else says it to that person: better twice than not at all.
                     Err(error @ (PostError::Unclear(_) | PostError::Unconfirmed(_))) => {
                         tracing::info!(message = message.id, %error, "it is not clear whether a person was told");
-                        if let Some(pause) = self.unheard.pause(&pending.id) {
+                        // However many processes have told them and died.
+                        let pause = self.unheard.pause(&pending.id).filter(|_| message.tries < UNKNOWN_TRIES);
+                        if let Some(pause) = pause {
                             return Ok(self.again(message, Some(pause)));
                         }
                     }

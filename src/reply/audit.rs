@@ -137,7 +137,7 @@ fn title(entry: &Entry) -> &'static str {
                 "sync" => "Not synced",
                 _ => "No link",
             },
-            End::Unreadable => "Command given up",
+            End::Unreadable => "Command abandoned",
         },
         What::Connected => "Connected",
         What::Expired => "Link expired",
@@ -217,7 +217,7 @@ fn reason(said: Mrkdwn, problem: &Problem) -> Mrkdwn {
         Problem::Misfit(MisfitKind::TableNotWanted) => said.raw("the service takes no table"),
         Problem::RateLimited { .. } => said.raw("Fivetran's rate limit is used up"),
         Problem::NoAnswer => said.raw("Fivetran gave no clear answer"),
-        Problem::Interrupted => said.raw("nobody came to the end of it in time"),
+        Problem::OutOfTime => said.raw("it wasn't finished in time"),
         Problem::Unsure { why } => reason(said.raw("a connection may have been made, but "), why),
         Problem::CannotPost { slack_says } => code(said, "Slack refuses the message: ", slack_says),
         Problem::Unconfirmed => said.raw("Slack never confirmed the message, which may be there"),
@@ -314,8 +314,8 @@ mod tests {
             :x: *No link* · Google Ads into `acme` · Slack refuses the message: `is_archived` · <#C0CUSTOMER> · by `U0ALICE` · Ref `R1`
             :x: *No new link* · Google Ads into `acme` · a newer link has taken its place · <#C0CUSTOMER> · by `U0ALICE` · Ref `R1`
             :rotating_light: *Not synced* · Google Ads into `acme` · Slack took no message · *nobody could be told* · <#C0CUSTOMER> · by `U0ALICE` · Ref `R1`
-            :rotating_light: *Command given up* · Google Ads into `acme` · no version of the bot could read it in time · *nobody could be told* · <#C0CUSTOMER> · by `U0ALICE` · Ref `R1`
-            :x: *Command given up* · no version of the bot could read it in time · <#C0CUSTOMER> · by `U0ALICE` · Ref `R3`
+            :rotating_light: *Command abandoned* · Google Ads into `acme` · no version of the bot could read it in time · *nobody could be told* · <#C0CUSTOMER> · by `U0ALICE` · Ref `R1`
+            :x: *Command abandoned* · no version of the bot could read it in time · <#C0CUSTOMER> · by `U0ALICE` · Ref `R3`
             :white_check_mark: *Connected* · Google Ads into `acme` · <#C0CUSTOMER> · Ref `R1`
             :hourglass: *Link expired* · Google Ads into `acme` · <#C0CUSTOMER> · Ref `R1`
             :hourglass: *Link to sign in again expired* · Google Ads into `acme` · connected as before · <#C0CUSTOMER> · Ref `R1`

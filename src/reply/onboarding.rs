@@ -230,6 +230,15 @@ pub fn for_all(others: Others, sources: usize, reference: &str) -> SlackMessageC
     content(&text, blocks)
 }
 
+/// That none of it was made, since it was taken up too late.
+#[must_use]
+pub fn out_of_time(sources: usize, reference: &str) -> SlackMessageContent {
+    let text = format!(
+        "I couldn't finish this in time, so none of the {sources} sources was set up. Type the same command again."
+    );
+    content(&text, vec![plain_section(&text), reference_line(reference)])
+}
+
 /// What whoever asked is told while some of it takes long, alone.
 #[must_use]
 pub fn waits(onboarding: &Onboarding, parent: &str, why: WaitsFor) -> SlackMessageContent {

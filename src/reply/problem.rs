@@ -243,7 +243,7 @@ fn problem_sentence(problem: &Problem, work: &Work) -> String {
             retry_after_s.map_or_else(|| "an hour".to_owned(), pause)
         ),
         Problem::NoAnswer => no_answer(work),
-        Problem::Interrupted => interrupted(work),
+        Problem::OutOfTime => out_of_time(work),
         Problem::Unsure { why } => format!(
             "{} A connection for {name} may have been made before that; if so, the same command finds it and won't \
              create a second one.",
@@ -397,14 +397,14 @@ fn no_answer(work: &Work) -> String {
     }
 }
 
-/// That nobody came to the end of it, and what may have become of the command.
-fn interrupted(work: &Work) -> String {
-    let name = work.request().service_name.as_str();
-    let lead = format!("I was interrupted and couldn't finish this in time, so {}.", undone(work));
+/// That it took too long, and what may have become of the command.
+fn out_of_time(work: &Work) -> String {
+    let lead = format!("I couldn't finish this in time, so {}.", undone(work));
     match work {
-        Work::Connect(_) => format!(
-            "{lead} Type the same command again: if the connection for {name} was created after all, you'll get a \
-             link for it, not a second connection."
+        Work::Connect(request) => format!(
+            "{lead} Type the same command again: if the connection for {} was created after all, you'll get a link \
+             for it, not a second connection.",
+            request.service_name
         ),
         _ => format!("{lead} Try again."),
     }

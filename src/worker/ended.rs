@@ -3,22 +3,15 @@
 //! Owns which facts that takes. What the audit channel is told is written in the commit of the end; how it
 //! is worded is [`crate::reply::audit`]'s.
 
-use jiff::SignedDuration;
-
 use super::Worker;
 use super::deliver::Job;
 use crate::journal::{CREATE_DEADLINE, Ending, Notice, Progress, Stage, Then, WEB_API_DEADLINE};
 use crate::life::Connection;
 use crate::reply;
-use crate::slack::respond::PostError;
 use crate::store::{Claimed, Recorded};
 use crate::telemetry;
 use crate::trail::{Ended, Entry};
 use crate::work::Request;
-
-/// How long a command that this version cannot read is left to one that can, counted from its acceptance: while
-/// its person can still be told by its response_url.
-const UNREADABLE_LIMIT: SignedDuration = CREATE_DEADLINE;
 
 /// What is told of an end; `None` if it is none. `posted`: the connection as its link was posted.
 pub(super) fn entry(
@@ -43,23 +36,27 @@ pub(super) fn entry(
 
 impl Worker {
     /// Leaves a command to a version that can read it: its lease ends by itself. Of one that none has read in
-    /// time, its person is told.
+    /// time, which is while there is a way to do so, its person is told.
     pub(super) async fn leave_unreadable(&self, claimed: &Claimed) {
         tracing::error!(command = claimed.id, "a command that this version cannot read");
-        let age = || self.parts.clock.now().duration_since(claimed.accepted_at);
-        if age() <= UNREADABLE_LIMIT {
+        let deadline =
+            if self.parts.links.delivery.has_web_api() { WEB_API_DEADLINE } else { CREATE_DEADLINE };
+        if self.parts.clock.now().duration_since(claimed.accepted_at) <= deadline {
             return;
         }
         let Claimed { id, user_id, channel_id, progress, .. } = claimed;
-        let ending = match self.parts.links.delivery.whisper(claimed, &reply::given_up(id)).await {
-            Ok(()) => Ending::Told,
-            // Whoever takes it when its lease has ended tries again.
-            Err(error) if age() <= WEB_API_DEADLINE && !matches!(error, PostError::Refused(_)) => return,
-            Err(_) => Ending::Undeliverable,
-        };
-        let now = self.parts.clock.now();
         // What a later version has added to it may leave the rest as it was.
         let request = serde_json::from_str::<Request>(&claimed.request).ok();
+        // The command that it is a part of reports it, with the others.
+        let is_part = request.as_ref().is_some_and(|request| request.onboarding.is_some());
+        let ending = match is_part {
+            true => Ending::Told,
+            false => match self.reported(claimed, &reply::given_up_on(id)).await {
+                Some(ending) => ending,
+                None => return,
+            },
+        };
+        let now = self.parts.clock.now();
         let progress = progress.clone().over(ending);
         let untold = ending == Ending::Undeliverable;
         let entry = Entry::of_unreadable(id, user_id, channel_id, request.as_ref(), untold, now);

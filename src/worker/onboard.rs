@@ -4,7 +4,7 @@
 //! next is [`crate::onboarding`]'s decision, and everything it goes by is in the database, so that whoever
 //! takes the command over goes on from there. Must not call Fivetran.
 
-mod company;
+mod begin;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,11 +16,9 @@ use super::deliver::{Job, failure};
 use super::link::{Arrived, Joining};
 use super::{Outcome, Worker, ended};
 use crate::crash::crash_point;
-use crate::journal::{
-    CREATE_DEADLINE, Ending, LATE, PATIENCE, Progress, Record, Stage, Then, WEB_API_DEADLINE, WaitsFor,
-};
+use crate::journal::{CREATE_DEADLINE, Ending, PATIENCE, Progress, Record, Stage, Then, WaitsFor};
 use crate::life;
-use crate::onboarding::{GLANCE, LATE_GLANCE, Onboarding, Posting, Step};
+use crate::onboarding::{GLANCE, LATE_GLANCE, Onboarding, Posting, Step, is_too_late};
 use crate::reply::{self, Audience};
 use crate::slack::respond::PostError;
 use crate::store::{Brought, Claimed, Expanded, Recorded, StoreError};
@@ -39,7 +37,7 @@ fn may_wait(age: SignedDuration) -> bool {
 impl Worker {
     /// Carries a command of several sources until it has ended, or is somebody else's.
     pub(super) async fn onboard(self: &Arc<Self>, claimed: &Claimed, onboard: &Onboard) {
-        if !self.may_be_seen(claimed, onboard).await {
+        if !self.may_begin(claimed, onboard).await {
             return;
         }
         let Some(Expanded { onboarding, commands }) = self.expanded(claimed, onboard).await else { return };
@@ -48,6 +46,7 @@ impl Worker {
             self.carry(command);
         }
         let (mut posting, mut noted) = (Posting::default(), claimed.progress.noted);
+        let began = self.parts.clock.moment().steady;
         loop {
             if !claimed.lease.is_held() {
                 return self.lost(claimed);
@@ -62,7 +61,7 @@ impl Worker {
                     continue;
                 }
                 Ok(Some(seen)) => match posting.next(&seen, &claimed.id, age) {
-                    Step::Post => match self.post_onboarding(claimed, &seen, &mut posting).await {
+                    Step::Post => match self.post_onboarding(claimed, &seen, &mut posting, began).await {
                         Some(pause) => pause,
                         None => continue,
                     },
@@ -130,12 +129,14 @@ impl Worker {
         true
     }
 
-    /// Posts the message of an onboarding; a pause before it is looked at again, if one is due.
+    /// Posts the message of an onboarding; a pause before it is looked at again, if one is due. `began`: since when
+    /// this process has it.
     async fn post_onboarding(
         &self,
         claimed: &Claimed,
         seen: &Onboarding,
         posting: &mut Posting,
+        began: Duration,
     ) -> Option<Duration> {
         let store = &self.parts.store;
         // Never closed, so always granted; before the message's lease, since the wait may be a long one.
@@ -177,7 +178,7 @@ impl Worker {
             }
             Err(error) => {
                 tracing::info!(command = claimed.id, %error, "the message of an onboarding did not reach Slack");
-                posting.failed(failure(error), now.duration_since(claimed.accepted_at))
+                posting.failed(failure(error), self.is_too_late(claimed, began))
             }
         };
         if let Err(error) = store.record_message(&held, Brought::Again(now), now).await {
@@ -232,8 +233,18 @@ impl Worker {
         }
     }
 
+    /// Whether a command, which this process has had since then, is too old for Slack to be tried any longer.
+    fn is_too_late(&self, claimed: &Claimed, began: Duration) -> bool {
+        let now = self.parts.clock.moment();
+        is_too_late(now.at.duration_since(claimed.accepted_at), now.steady.saturating_sub(began))
+    }
+
     /// Tells it, by whatever way takes it; `None`: it is somebody else's, or the bot stops.
-    async fn reported(&self, claimed: &Claimed, report: &SlackMessageContent) -> Option<Ending> {
+    pub(in crate::worker) async fn reported(
+        &self,
+        claimed: &Claimed,
+        report: &SlackMessageContent,
+    ) -> Option<Ending> {
         let (mut pauses, began) = (Posting::default(), self.parts.clock.moment().steady);
         loop {
             let sent = {
@@ -250,11 +261,7 @@ impl Worker {
                 self.lost(claimed);
                 return None;
             }
-            let age = self.parts.clock.now().duration_since(claimed.accepted_at);
-            // Nobody may have been there to tell it before.
-            let tried_for = self.parts.clock.moment().steady.saturating_sub(began);
-            let late = age > WEB_API_DEADLINE && tried_for > LATE.unsigned_abs();
-            if late || matches!(error, PostError::Refused(_)) {
+            if matches!(error, PostError::Refused(_)) || self.is_too_late(claimed, began) {
                 return Some(Ending::Undeliverable);
             }
             if !self.stay(pauses.pause(error.pause())).await {

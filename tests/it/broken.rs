@@ -279,13 +279,17 @@ async fn who_may_not_have_heard_is_told_again_after_an_outage_of_slacks() {
         faults.fail_next("chat.postMessage", Fault::DropAfter, 2);
     });
     bot.connection_breaks_with("acme", SYNC_FAILED);
+    let told = || {
+        let messages = bot.slack.messages();
+        messages.iter().filter(|it| it.rendered().contains("Your customer isn't asked to do")).count()
+    };
     until("it to be told a third time, and heard", async || {
         bot.advance(Duration::from_secs(20));
-        let messages = bot.slack.messages();
-        let told = messages.iter().filter(|it| it.rendered().contains("Your customer isn't asked to do"));
-        (told.count() == 3).then_some(())
+        (told() == 3).then_some(())
     })
     .await;
+    bot.passes(Duration::from_secs(30 * 60)).await;
+    assert_eq!(told(), 3, "who has heard it hears it no more");
     assert!(bot.slack.calls_to("chat.update") > 6, "its message was edited only after the outage");
     bot.finish().await;
 }

@@ -394,12 +394,12 @@ async fn a_command_that_no_version_has_read_in_time_ends_like_any_other() {
     let later = r#"{"verb":"later","service":"google_ads","service_name":"Google Ads","target":{"schema":"acme","table":null},"group_id":"g","slash":"/connect-card"}"#;
     program.sql(&lost("LATERVERB1", later)).await;
     program.sql(&lost("NOTHINGAT1", "{}")).await;
-    metrics.until_it_says("commands_ended_total{ending=\"undeliverable\"}", 2.0).await;
+    metrics.until_it_says("commands_ended_total{ending=\"told\"}", 2.0).await;
     let told = |id: &str| {
         let messages = outside.slack.messages().into_iter().filter(|message| message.channel == AUDIT);
         messages
             .map(|message| message.rendered())
-            .any(|text| text.contains(id) && text.contains("nobody could be told"))
+            .any(|text| text.contains(id) && text.contains("no version of the bot could read it in time"))
     };
     until("the lines of the audit channel", async || {
         (told("LATERVERB1") && told("NOTHINGAT1")).then_some(())
@@ -409,7 +409,7 @@ async fn a_command_that_no_version_has_read_in_time_ends_like_any_other() {
     for id in ["LATERVERB1", "NOTHINGAT1"] {
         let ended = |line: &&str| line.contains("command ended") && line.contains(id);
         let line = log.lines().find(ended).unwrap_or_else(|| panic!("{id} did not end: {log}"));
-        assert!(line.contains("undeliverable") && line.contains(USER), "{line}");
+        assert!(line.contains(r#""result":"told""#) && line.contains(USER), "{line}");
     }
     outside.shutdown();
 }

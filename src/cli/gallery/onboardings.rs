@@ -58,6 +58,7 @@ impl Gallery<'_> {
         }
         let name = &self.sample.request.service_name;
         self.message("onboarding-added", onboarding::added(name, &reference));
+        self.message("onboarding-out-of-time", onboarding::out_of_time(3, &reference));
         for (name, address) in
             [("joining", None), ("joining-known", Some("https://example.invalid/not-a-link"))]
         {

@@ -87,7 +87,7 @@ fn a_person_is_told_in_time_whatever_is_not_said() {
     life.next(Outcome::Accepted);
     life.pass(Duration::from_secs(26 * 60));
     assert_eq!(life.next(seen(Company::Few)), Step::Tell);
-    assert_eq!(life.problem(), Some(&Problem::Interrupted), "Fivetran was not asked for anything");
+    assert_eq!(life.problem(), Some(&Problem::OutOfTime), "Fivetran was not asked for anything");
 }
 
 /// A press in a message that nobody requested: `for_few` of a renewal.

@@ -117,9 +117,9 @@ fn a_command_is_gone_on_with_only_if_it_was_in_no_other_hands() {
         format!("{:?}", resting.take_up(id, 8, terms(RESPONSE_URL), progress()).1)
     };
     assert_eq!(outcome(&mut resting, "a"), "TakenOver");
-    resting.forget_old(start() + RESPONSE_URL_DEADLINE - SignedDuration::from_secs(1));
+    resting.forget_old(start() + RESPONSE_URL_DEADLINE + LATE - SignedDuration::from_secs(1));
     assert_eq!(outcome(&mut resting, "b"), "Woken");
-    resting.forget_old(start() + RESPONSE_URL_DEADLINE);
+    resting.forget_old(start() + RESPONSE_URL_DEADLINE + LATE);
     assert_eq!(outcome(&mut resting, "c"), "TakenOver");
 }
 

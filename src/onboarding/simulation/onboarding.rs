@@ -7,8 +7,6 @@ mod verdict;
 use std::rc::Rc;
 use std::time::Duration;
 
-use jiff::SignedDuration;
-
 use super::deliver::Way;
 use super::job::{Job, place_name};
 use super::process::{Bot, StoreError};
@@ -18,11 +16,11 @@ use super::statistics::Ended;
 use super::store::{Brought, ClaimedMessage};
 use super::{CALL_TIMEOUT, CHANNELS, Outcome, span};
 use crate::journal::{
-    COMPANY_LOOKS, Company, Ending, FIRST_FENCE, LATE, Notice, PostFailure, Problem, Progress, Stage, Then,
-    WEB_API_DEADLINE,
+    COMPANY_LOOKS, CREATE_DEADLINE, Company, Ending, FIRST_FENCE, Notice, PostFailure, Problem, Progress,
+    Stage, Then,
 };
 use crate::life::{self, Place};
-use crate::onboarding::{GLANCE, LATE_GLANCE, Onboarding, Posting, Step, Unposted};
+use crate::onboarding::{GLANCE, LATE_GLANCE, Onboarding, Posting, Step, Unposted, is_too_late};
 use crate::work::Onboard;
 pub(super) use source::{Arrived, Joining};
 
@@ -33,19 +31,21 @@ pub(super) enum Report {
     Missing(Vec<usize>, Option<Unposted>),
     /// Whether several organisations may see it.
     Question,
+    /// That it was taken up too late.
+    OutOfTime,
 }
 
 impl Bot {
     /// `Worker::onboard`.
     pub(super) async fn onboard(&self, job: &Job, onboard: Rc<Onboard>) {
-        if !self.may_be_seen(job, &onboard).await {
+        if !self.may_begin(job, &onboard).await {
             return;
         }
         let Some((onboarding, commands)) = self.expanded(job).await else { return };
         for command in commands {
             self.carry(command, FIRST_FENCE);
         }
-        let mut posting = Posting::default();
+        let (mut posting, began) = (Posting::default(), self.moment());
         loop {
             if !self.is_held(job) {
                 return self.lost(job);
@@ -53,7 +53,7 @@ impl Bot {
             let seen = self.db(|store, _| store.onboarding(&onboarding.id)).await;
             let pause = match seen {
                 Ok(Some(seen)) => match posting.next(&seen, &job.id(), self.age(job)) {
-                    Step::Post => match self.post_onboarding(job, &seen, &mut posting).await {
+                    Step::Post => match self.post_onboarding(job, &seen, &mut posting, began).await {
                         Some(pause) => pause,
                         None => continue,
                     },
@@ -85,11 +85,8 @@ impl Bot {
         jiff::SignedDuration::from_millis(self.clock() - accepted_at)
     }
 
-    /// `Worker::may_be_seen`.
-    async fn may_be_seen(&self, job: &Job, onboard: &Onboard) -> bool {
-        if !onboard.is_for_few() || !self.world().slack.edits() {
-            return true;
-        }
+    /// `Worker::may_begin`.
+    async fn may_begin(&self, job: &Job, onboard: &Onboard) -> bool {
         let mut pauses = Posting::default();
         loop {
             match self.db(|store, _| store.is_expanded(job.command)).await {
@@ -98,15 +95,18 @@ impl Bot {
                 Err(StoreError) => self.sleep(span(pauses.pause(Duration::ZERO))).await,
             }
         }
+        if self.age(job) >= CREATE_DEADLINE {
+            self.declines(job, Report::OutOfTime, Problem::OutOfTime).await;
+            return false;
+        }
+        if !onboard.is_for_few() || !self.world().slack.edits() {
+            return true;
+        }
         for look in 1..=COMPANY_LOOKS {
             match self.company(job).await {
                 Company::Few | Company::Hidden => break,
                 Company::Many(others) => {
-                    if let Some(ending) = self.reported(job, &Report::Question).await {
-                        let notice = Notice::from(Problem::Shared(others));
-                        let stage = Stage::Tell { notice, connection: None };
-                        self.close_onboarding(job, stage.over(ending)).await;
-                    }
+                    self.declines(job, Report::Question, Problem::Shared(others)).await;
                     return false;
                 }
                 Company::Untold if look == COMPANY_LOOKS => {}
@@ -114,6 +114,14 @@ impl Bot {
             }
         }
         true
+    }
+
+    /// `Worker::declines`.
+    async fn declines(&self, job: &Job, report: Report, why: Problem) {
+        if let Some(ending) = self.reported(job, &report).await {
+            let stage = Stage::Tell { notice: Notice::from(why), connection: None };
+            self.close_onboarding(job, stage.over(ending)).await;
+        }
     }
 
     /// `Worker::expanded`.
@@ -139,14 +147,20 @@ impl Bot {
     }
 
     /// `Worker::post_onboarding`.
-    async fn post_onboarding(&self, job: &Job, seen: &Onboarding, posting: &mut Posting) -> Option<Duration> {
+    async fn post_onboarding(
+        &self,
+        job: &Job,
+        seen: &Onboarding,
+        posting: &mut Posting,
+        began: i64,
+    ) -> Option<Duration> {
         self.permit().await;
         let held = match self.claim_message(&seen.message_id).await {
             Ok(Some(held)) => held,
             Ok(None) => return Some(GLANCE),
             Err(StoreError) => return Some(posting.pause(Duration::ZERO)),
         };
-        let (now, age) = (self.clock(), self.age(job));
+        let now = self.clock();
         let pause = match &held.place {
             Some(_) => None,
             None => match self.put_onboarding(job, seen).await {
@@ -165,7 +179,7 @@ impl Bot {
                 }
                 Err(failure) => {
                     self.world().statistics.onboardings_unposted += 1;
-                    posting.failed(failure, age)
+                    posting.failed(failure, self.is_too_late(job, began))
                 }
             },
         };
@@ -250,6 +264,12 @@ impl Bot {
         }
     }
 
+    /// `Worker::is_too_late`.
+    fn is_too_late(&self, job: &Job, began: i64) -> bool {
+        let tried_for = u64::try_from(self.moment() - began).unwrap_or(0);
+        is_too_late(self.age(job), Duration::from_millis(tried_for))
+    }
+
     /// `Worker::reported`.
     async fn reported(&self, job: &Job, report: &Report) -> Option<Ending> {
         let (mut pauses, began) = (Posting::default(), self.moment());
@@ -268,6 +288,7 @@ impl Bot {
                             world.statistics.onboardings_asked += 1;
                             world.may_answer_for_all(command);
                         }
+                        Report::OutOfTime => {}
                     }
                 })
                 .await;
@@ -279,9 +300,7 @@ impl Bot {
                 self.lost(job);
                 return None;
             }
-            let tried_for = SignedDuration::from_millis(self.moment() - began);
-            let late = self.age(job) > WEB_API_DEADLINE && tried_for > LATE;
-            if late || matches!(failure, PostFailure::Refused(_)) {
+            if matches!(failure, PostFailure::Refused(_)) || self.is_too_late(job, began) {
                 return Some(Ending::Undeliverable);
             }
             let asked = match failure {

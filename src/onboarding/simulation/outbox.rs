@@ -20,6 +20,7 @@ use crate::slack::refusal;
 const PAUSE_LIMIT: i64 = 300;
 const RARELY: i64 = 3600;
 const THROTTLED_PAUSE: Duration = Duration::from_secs(30);
+const UNKNOWN_TRIES: u32 = 32;
 const UNCLEAR_PAUSES: [Duration; 4] =
     [Duration::from_secs(2), Duration::from_secs(30), Duration::from_secs(300), Duration::from_secs(600)];
 
@@ -173,7 +174,8 @@ impl Bot {
                 match self.put_news(place, pending.news, &connection.link).await {
                     Ok(()) => {}
                     Err(PostFailure::Unclear) => {
-                        if let Some(pause) = self.unheard(pending.id) {
+                        let pause = self.unheard(pending.id).filter(|_| message.tries < UNKNOWN_TRIES);
+                        if let Some(pause) = pause {
                             return Ok(self.again(message, Some(pause)));
                         }
                     }

@@ -84,8 +84,8 @@ impl World {
             return Err("it has ended in the middle".to_owned());
         };
         let Some(onboard) = &row.several else { return Err("it is not one of several".to_owned()) };
-        if matches!(notice, Some(Notice::Problem(Problem::Shared(_)))) {
-            return must(!self.store.is_expanded(id), "asked, and yet begun");
+        if matches!(notice, Some(Notice::Problem(Problem::Shared(_) | Problem::OutOfTime))) {
+            return must(!self.store.is_expanded(id), "declined, and yet begun");
         }
         let Some(onboarding) = self.store.onboarding_of(id) else {
             return Err("it has ended and was never begun".to_owned());
