@@ -124,8 +124,9 @@ impl Store {
             if seen.is_some() && seen != before.seen.as_ref() {
                 self.noted.push((id, change.connection.generation));
             }
-            let is_over = change.connection.link.state.is_over();
-            if was.is_some() && change.connection.missing_since.is_none() && !is_over {
+            // A link that makes way for one elsewhere has been found, too.
+            let is_gone = matches!(change.connection.link.state, State::Gone | State::Cancelled);
+            if was.is_some() && change.connection.missing_since.is_none() && !is_gone {
                 self.found_again.push((id, now));
             }
         }
