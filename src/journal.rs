@@ -28,7 +28,7 @@ use crate::work::Intent;
 pub use outcome::{Company, Failure, Found, Outcome, PostFailure};
 #[cfg(test)]
 pub(crate) use pause::mix;
-pub use pause::{CREATE_DEADLINE, LATE, RESPONSE_URL_DEADLINE, THROTTLE_LIMIT, WEB_API_DEADLINE};
+pub use pause::{CREATE_DEADLINE, LATE, LATEST, RESPONSE_URL_DEADLINE, THROTTLE_LIMIT, WEB_API_DEADLINE};
 use pause::{POSTPONED_PAUSE, after};
 pub use problem::{MisfitKind, Notice, Origin, Others, Problem};
 pub use progress::{Ending, Progress, Stage};
@@ -70,6 +70,8 @@ pub struct Terms {
     /// Whether it matters who else is in the channel, so that it is seen before anything is made; of a
     /// renewal, whether nobody has asked for what it renews.
     pub for_few: bool,
+    /// Whether its link is never posted: it becomes part of a message of several.
+    pub joins: bool,
     /// For how long what was sent without an answer may yet be done: [`GRACE`].
     pub grace: SignedDuration,
     /// Any number that differs between commands; spreads their retries.
@@ -112,8 +114,8 @@ pub struct Journal<C> {
     vanished: u32,
     /// How often in a row it failed for what mostly stays.
     doubts: u32,
-    /// Whether another process had the command before.
-    taken_over: bool,
+    /// Whether another process had the command until its time was over.
+    found_late: bool,
     /// Whether a call to Fivetran has failed in this process.
     fivetran_failed: bool,
     /// When a message of this process has failed to reach Slack last.
@@ -177,7 +179,7 @@ impl<C> Journal<C> {
             unseen: terms.for_few.then_some(0),
             vanished: 0,
             doubts: 0,
-            taken_over: false,
+            found_late: false,
             fivetran_failed: false,
             post_failed_at: None,
             late_until: None,
@@ -222,11 +224,12 @@ impl<C> Journal<C> {
             Outcome::Accepted => self.begin(self.first(now), now),
             Outcome::TakenOver => {
                 self.card = None;
-                self.taken_over = true;
+                self.found_late = now >= self.limit();
                 self.maybe_sent = Some(now);
                 // Posts to a response_url are counted beforehand; of others nothing is known here.
                 let posts_of_links = self.progress.posts.saturating_sub(self.progress.noted.into());
                 self.maybe_posted = matches!(self.progress.stage, Stage::Deliver { .. })
+                    && !self.terms.joins
                     && (self.terms.web_api || posts_of_links > 0);
                 self.begin(self.first(now), now)
             }
@@ -434,7 +437,7 @@ impl<C> Journal<C> {
         if now >= self.limit() && !self.goes_on_late(now) {
             return match self.progress.stage {
                 Stage::Create | Stage::Cancel { .. } | Stage::Sync { .. } => self.tell(self.in_vain(), now),
-                Stage::Deliver { .. } if self.may_be_late(now) => self.tell(Problem::OutOfTime, now),
+                Stage::Deliver { .. } if self.may_be_late(now) => self.tell(self.in_vain(), now),
                 _ => self.end(Ending::Undeliverable),
             };
         }

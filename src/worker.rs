@@ -233,6 +233,7 @@ impl Worker {
             web_api: self.parts.links.delivery.has_web_api(),
             intent: work.intent(),
             for_few: work.is_unasked() || (work.is_for_few() && self.parts.links.delivery.shows_all()),
+            joins: is_part(&work),
             grace: crash::create_grace().and_then(|it| it.try_into().ok()).unwrap_or(GRACE),
             spread: spread(&claimed.id),
         };

@@ -56,8 +56,15 @@ pub fn retry_after(data: &[u8]) {
 
 fn live(pause: Option<Duration>, web_api: bool, stage: Stage) {
     let accepted_at = Timestamp::from_second(1_800_000_000).unwrap();
-    let terms =
-        Terms { accepted_at, web_api, intent: Intent::Connect, for_few: false, grace: GRACE, spread: 7 };
+    let terms = Terms {
+        accepted_at,
+        web_api,
+        intent: Intent::Connect,
+        for_few: false,
+        joins: false,
+        grace: GRACE,
+        spread: 7,
+    };
     let mut journal: Journal<()> = Journal::new(terms, Progress::of(stage));
     let mut now = accepted_at;
     let mut outcome = Outcome::TakenOver;

@@ -130,8 +130,15 @@ async fn resolve(
 async fn make(request: &Request, provision: &Provision, clock: &Clock) -> Result<Made, Trouble> {
     let accepted_at = clock.now();
     let spread = accepted_at.as_nanosecond().unsigned_abs() as u64;
-    let terms =
-        Terms { accepted_at, web_api: false, intent: Intent::Print, for_few: false, grace: GRACE, spread };
+    let terms = Terms {
+        accepted_at,
+        web_api: false,
+        intent: Intent::Print,
+        for_few: false,
+        joins: false,
+        grace: GRACE,
+        spread,
+    };
     let mut journal = Journal::new(terms, Progress::default());
     let mut outcome = Outcome::Accepted;
     let (mut reached, began) = (false, Instant::now());
@@ -172,7 +179,7 @@ async fn make(request: &Request, provision: &Provision, clock: &Clock) -> Result
             // The machine slept through the deadline.
             Act::End(_) => {
                 let notice = journal.progress().stage.notice().cloned();
-                return Err(Trouble::Notice(notice.unwrap_or(Problem::NoAnswer.into())));
+                return Err(Trouble::Notice(notice.unwrap_or_else(|| journal.in_vain().into())));
             }
         };
     }

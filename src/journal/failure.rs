@@ -5,7 +5,7 @@
 
 use jiff::Timestamp;
 
-use super::pause::{CREATE_DEADLINE, after};
+use super::pause::after;
 use super::{Due, Failure, Journal, Next, Problem, Stage, THROTTLE_LIMIT};
 
 /// How often what mostly stays is tried again all the same. With the backoff this takes four to eight
@@ -14,7 +14,7 @@ pub(super) const DOUBTS: u32 = 4;
 
 impl<C> Journal<C> {
     pub(super) fn failed(&mut self, failure: Failure, now: Timestamp) -> Next {
-        if now >= after(self.terms.accepted_at, CREATE_DEADLINE) && !matches!(failure, Failure::Final(_)) {
+        if now >= self.hopes_until() && !matches!(failure, Failure::Final(_)) {
             let problem = match failure {
                 Failure::Doubtful(problem) if self.doubts >= DOUBTS => self.as_far_as_known(problem),
                 _ => self.in_vain(),

@@ -24,7 +24,7 @@ pub const WEB_API_DEADLINE: SignedDuration = SignedDuration::from_hours(2);
 pub const LATE: SignedDuration = SignedDuration::from_mins(15);
 /// From when on no process does so any more, however often others have died at it. Long enough for a bot that stood
 /// still over holidays.
-const LATEST: SignedDuration = SignedDuration::from_hours(7 * 24);
+pub const LATEST: SignedDuration = SignedDuration::from_hours(7 * 24);
 /// Longest `Retry-After` that is waited out in silence. Fivetran's can be an hour.
 pub const THROTTLE_LIMIT: Duration = Duration::from_secs(60);
 /// How long a step at Fivetran waits for its turn even after [`CREATE_DEADLINE`].
@@ -56,7 +56,7 @@ impl<C> Journal<C> {
     pub(super) fn goes_on_late(&mut self, now: Timestamp) -> bool {
         let may = match self.progress.stage {
             // What this process could not post in all the time that it had, it says now.
-            Stage::Deliver { .. } => self.taken_over,
+            Stage::Deliver { .. } => self.found_late,
             Stage::Tell { .. } => true,
             _ => false,
         };
@@ -65,6 +65,11 @@ impl<C> Journal<C> {
             self.late_until = Some(after(now, LATE));
         }
         goes_on
+    }
+
+    /// Until when what surely was not done is tried again, so that there is time to tell the person.
+    pub(super) fn hopes_until(&self) -> Timestamp {
+        self.late_until.unwrap_or(after(self.terms.accepted_at, CREATE_DEADLINE))
     }
 
     /// Whether there is still a way to Slack, which a response_url of such an age is not, and this process has not

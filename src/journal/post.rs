@@ -32,9 +32,7 @@ impl<C> Journal<C> {
             PostFailure::Unconfirmed if telling => self.end(Ending::Undeliverable),
             PostFailure::Unconfirmed => self.tell(Problem::Unconfirmed, now),
             // The time in which the person can still be told is not spent on hope.
-            PostFailure::Later { slack_says, .. }
-                if !telling && now >= after(self.terms.accepted_at, CREATE_DEADLINE) =>
-            {
+            PostFailure::Later { slack_says, .. } if !telling && now >= self.hopes_until() => {
                 self.tell(Problem::CannotPost { slack_says }, now)
             }
             PostFailure::Later { pause, .. } => {
@@ -44,7 +42,7 @@ impl<C> Journal<C> {
             PostFailure::Throttled(pause)
                 if !telling
                     && (self.maybe_posted || pause.is_none_or(|pause| pause > SHORT_PAUSE))
-                    && now >= after(self.terms.accepted_at, CREATE_DEADLINE) =>
+                    && now >= self.hopes_until() =>
             {
                 self.tell(Problem::CannotPost { slack_says: RATE_LIMITED.to_owned() }, now)
             }
@@ -53,9 +51,7 @@ impl<C> Journal<C> {
                 self.throttled(pause, now)
             }
             // As of one that is refused for now: what it tells may have been there all along.
-            PostFailure::NotSent
-                if !telling && self.maybe_posted && now >= after(self.terms.accepted_at, CREATE_DEADLINE) =>
-            {
+            PostFailure::NotSent if !telling && self.maybe_posted && now >= self.hopes_until() => {
                 self.tell(Problem::Unconfirmed, now)
             }
             PostFailure::NotSent => {

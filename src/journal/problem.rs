@@ -87,7 +87,7 @@ pub enum Problem {
         /// Slack's word for it.
         slack_says: String,
     },
-    /// Slack never confirmed the message with the link, which may be there.
+    /// Whether the link was posted could not be made sure of.
     Unconfirmed,
     /// The link that was to be renewed has made way for a newer one in the same channel.
     Superseded,

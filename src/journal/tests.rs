@@ -23,7 +23,15 @@ fn start() -> Timestamp {
 }
 
 fn terms(web_api: bool) -> Terms {
-    Terms { accepted_at: start(), web_api, intent: Intent::Connect, for_few: false, grace: GRACE, spread: 7 }
+    Terms {
+        accepted_at: start(),
+        web_api,
+        intent: Intent::Connect,
+        for_few: false,
+        joins: false,
+        grace: GRACE,
+        spread: 7,
+    }
 }
 
 /// A card says no more here than that it is one.

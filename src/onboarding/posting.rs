@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::SignedDuration;
 
 use super::{Next, Onboarding};
-use crate::journal::{LATE, PostFailure, THROTTLE_LIMIT, WEB_API_DEADLINE};
+use crate::journal::{LATE, LATEST, PostFailure, THROTTLE_LIMIT, WEB_API_DEADLINE};
 
 /// How often the sources that are being made are looked at.
 pub const GLANCE: Duration = Duration::from_millis(200);
@@ -54,7 +54,7 @@ pub struct Posting {
 /// to try it before.
 #[must_use]
 pub fn is_too_late(age: SignedDuration, tried_for: Duration) -> bool {
-    age > WEB_API_DEADLINE && tried_for > LATE.unsigned_abs()
+    age > WEB_API_DEADLINE && (tried_for > LATE.unsigned_abs() || age >= LATEST)
 }
 
 /// What the process does now.
@@ -91,6 +91,13 @@ impl Posting {
         let doubled = PAUSE * (1 << self.tries.min(8));
         self.tries = self.tries.saturating_add(1);
         doubled.min(PAUSE_LIMIT).max(asked.min(THROTTLE_LIMIT))
+    }
+
+    /// The same after a sentence that may have been heard: each further one may be heard once more.
+    pub fn unheard(&mut self) -> Duration {
+        let pause = UNCLEAR_PAUSES.get(self.unheard).or(UNCLEAR_PAUSES.last()).copied();
+        self.unheard += 1;
+        pause.unwrap_or(PAUSE_LIMIT)
     }
 
     /// The message did not reach Slack, or may not have: the pause before it is tried again. `None`: it is
@@ -138,6 +145,8 @@ mod tests {
         let (day, late) = (SignedDuration::from_hours(24), LATE.unsigned_abs());
         assert!(!is_too_late(day, late) && is_too_late(day, late + second));
         assert!(!is_too_late(WEB_API_DEADLINE, late + second));
+        // However many have died at it.
+        assert!(is_too_late(LATEST, Duration::ZERO));
         let mut posting = Posting::default();
         assert!(posting.failed(PostFailure::NotSent, false).is_some() && posting.given_up.is_none());
         assert_eq!(posting.failed(PostFailure::NotSent, true), None);

@@ -24,15 +24,17 @@ pub struct Unheard(Mutex<HashMap<String, usize>>);
 const REMEMBERED: usize = 10_000;
 
 impl Unheard {
-    /// How long the person is left alone after one more; `None`: they count as told.
-    fn pause(&self, id: &str) -> Option<Duration> {
+    /// How long the person is left alone after one more; `None`: they count as told. `tries`: what has failed of the
+    /// message in a row. When that is a lot, many processes may have told them and died, and once more is enough.
+    fn pause(&self, id: &str, tries: u32) -> Option<Duration> {
         let mut unheard = self.lock();
         if unheard.len() >= REMEMBERED {
             unheard.clear();
         }
         let times = unheard.entry(id.to_owned()).or_default();
         *times += 1;
-        UNCLEAR_PAUSES.get(*times - 1).copied()
+        let pause = UNCLEAR_PAUSES.get(*times - 1).copied();
+        pause.filter(|_| *times < 2 || tries < UNKNOWN_TRIES)
     }
 
     fn forget(&self, id: &str) {
@@ -123,9 +125,7 @@ impl Outbox {
                     // Nothing else says it to that person: better twice than not at all.
                     Err(error @ (PostError::Unclear(_) | PostError::Unconfirmed(_))) => {
                         tracing::info!(message = message.id, %error, "it is not clear whether a person was told");
-                        // However many processes have told them and died.
-                        let pause = self.unheard.pause(&pending.id).filter(|_| message.tries < UNKNOWN_TRIES);
-                        if let Some(pause) = pause {
+                        if let Some(pause) = self.unheard.pause(&pending.id, message.tries) {
                             return Ok(self.again(message, Some(pause)));
                         }
                     }

@@ -220,7 +220,7 @@ fn reason(said: Mrkdwn, problem: &Problem) -> Mrkdwn {
         Problem::OutOfTime => said.raw("it wasn't finished in time"),
         Problem::Unsure { why } => reason(said.raw("a connection may have been made, but "), why),
         Problem::CannotPost { slack_says } => code(said, "Slack refuses the message: ", slack_says),
-        Problem::Unconfirmed => said.raw("Slack never confirmed the message, which may be there"),
+        Problem::Unconfirmed => said.raw("it isn't sure whether the link was posted"),
         Problem::Superseded => said.raw("a newer link has taken its place"),
         Problem::NotHere => {
             said.raw("it wasn't requested here, and isn't for this channel any more; the log says why")

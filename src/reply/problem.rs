@@ -251,7 +251,7 @@ fn problem_sentence(problem: &Problem, work: &Work) -> String {
         ),
         Problem::CannotPost { slack_says } => cannot_post(work.request(), slack_says),
         Problem::Unconfirmed => format!(
-            "The connection for {name} is ready, but Slack never confirmed the message with its link. The link may \
+            "The connection for {name} is ready, but I couldn't make sure that its link was posted. The link may \
              already be in the channel; if it isn't, type the command again for a fresh one."
         ),
     }

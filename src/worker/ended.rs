@@ -3,6 +3,8 @@
 //! Owns which facts that takes. What the audit channel is told is written in the commit of the end; how it
 //! is worded is [`crate::reply::audit`]'s.
 
+use serde_json::Value;
+
 use super::Worker;
 use super::deliver::Job;
 use crate::journal::{CREATE_DEADLINE, Ending, Notice, Progress, Stage, Then, WEB_API_DEADLINE};
@@ -47,9 +49,8 @@ impl Worker {
         let Claimed { id, user_id, channel_id, progress, .. } = claimed;
         // What a later version has added to it may leave the rest as it was.
         let request = serde_json::from_str::<Request>(&claimed.request).ok();
-        // The command that it is a part of reports it, with the others.
-        let is_part = request.as_ref().is_some_and(|request| request.onboarding.is_some());
-        let ending = match is_part {
+        let ending = match is_unreadable_part(&claimed.request) {
+            // The command that it is a part of reports it, with the others.
             true => Ending::Told,
             false => match self.reported(claimed, &reply::given_up_on(id)).await {
                 Some(ending) => ending,
@@ -103,6 +104,31 @@ impl Worker {
         );
         if ending == Ending::Undeliverable {
             tracing::error!(command = claimed.id, "nobody could be told how this command ended");
+        }
+    }
+}
+
+/// Whether what this version cannot read is part of a command of several sources, as far as that can be told. A press
+/// for one of them says to which it belongs, too.
+fn is_unreadable_part(request: &str) -> bool {
+    let it = serde_json::from_str::<Value>(request).unwrap_or_default();
+    it["onboarding"].is_string() && it["verb"] == "connect"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_unreadable_part;
+
+    #[test]
+    fn only_a_source_that_is_set_up_is_a_part() {
+        for (request, is_part) in [
+            (r#"{"verb":"connect","onboarding":"R1"}"#, true),
+            (r#"{"verb":"connect","onboarding":null}"#, false),
+            (r#"{"verb":"sync","onboarding":"R1"}"#, false),
+            (r#"{"verb":"later","onboarding":"R1"}"#, false),
+            ("nothing", false),
+        ] {
+            assert_eq!(is_unreadable_part(request), is_part, "{request}");
         }
     }
 }

@@ -264,7 +264,11 @@ impl Worker {
             if matches!(error, PostError::Refused(_)) || self.is_too_late(claimed, began) {
                 return Some(Ending::Undeliverable);
             }
-            if !self.stay(pauses.pause(error.pause())).await {
+            let pause = match error {
+                PostError::Unclear(_) | PostError::Unconfirmed(_) => pauses.unheard(),
+                error => pauses.pause(error.pause()),
+            };
+            if !self.stay(pause).await {
                 return None;
             }
         }

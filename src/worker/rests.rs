@@ -79,7 +79,15 @@ mod tests {
 
     fn terms(clock: &Clock) -> Terms {
         let (accepted_at, grace) = (clock.now(), SignedDuration::from_secs(1));
-        Terms { accepted_at, web_api: true, intent: Intent::Connect, for_few: false, grace, spread: 0 }
+        Terms {
+            accepted_at,
+            web_api: true,
+            intent: Intent::Connect,
+            for_few: false,
+            joins: false,
+            grace,
+            spread: 0,
+        }
     }
 
     #[test]

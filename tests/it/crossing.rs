@@ -58,7 +58,7 @@ async fn a_link_that_may_have_been_posted_is_asked_about_in_another_channel() {
             Requested by @alice · The data goes to `acme` · Works until T+24h · Everyone here can see this
             link, and anyone who has it can use it · Ref R1
         bot tells alice alone:
-            The connection for Google Ads is ready, but Slack never confirmed the message with its link. The
+            The connection for Google Ads is ready, but I couldn't make sure that its link was posted. The
             link may already be in the channel; if it isn't, type the command again for a fresh one.
             Ref R1
         #shared-acme
@@ -151,7 +151,7 @@ async fn so_it_is_without_a_token_after_four_unclear_posts() {
             Requested by @alice · The data goes to `acme` · Works until T+24h · Everyone here can see this
             link, and anyone who has it can use it · Ref R1
         bot tells alice alone:
-            The connection for Google Ads is ready, but Slack never confirmed the message with its link. The
+            The connection for Google Ads is ready, but I couldn't make sure that its link was posted. The
             link may already be in the channel; if it isn't, type the command again for a fresh one.
             Ref R1
         #shared-acme

@@ -161,7 +161,7 @@ async fn is_not_asked_about_again(engine: Engine) {
     })
     .await;
     assert!(scene.is_promised(), "{}", process.log());
-    let denied = |it: &Message| it.rendered().contains("Slack never confirmed");
+    let denied = |it: &Message| it.rendered().contains("couldn't make sure that its link was posted");
     assert!(!scene.outside.slack.messages().iter().any(denied), "{}", process.log());
     assert_eq!(scene.outside.fivetran.calls_to("connect_card"), cards, "nobody would use it");
     process.stop().await;

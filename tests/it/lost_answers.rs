@@ -135,7 +135,11 @@ async fn a_row_that_cannot_be_read_does_not_hold_up_its_neighbours() {
     // It is still there for a version that can read it.
     let back = "UPDATE command SET stage = 'create' WHERE request LIKE '%bad_schema%'";
     sqlx::query(back).execute(&mut beside).await.unwrap();
-    assert!(bot.message(2).await.rendered().contains("bad_schema"));
+    until("its link", async || {
+        let messages = bot.slack.messages();
+        messages.iter().any(|it| it.rendered().contains("`bad_schema`")).then_some(())
+    })
+    .await;
     // But not for ever: then its person is told.
     until("the end of the old one", async || {
         let sql = "SELECT count(*) FROM command WHERE stage = 'told' AND ended_at IS NOT NULL";

@@ -48,10 +48,25 @@ fn what_is_there_gets_its_link_all_the_same() {
     assert_eq!(life.next(Outcome::Posted), Step::End);
     assert_eq!(life.stage(), "delivered");
 
-    // Fivetran is given no more time than after the usual deadline.
+    // What fails is tried again for a while; of a link that an earlier process may have posted, that is said.
+    for (joins, problem) in [(false, Problem::Unconfirmed), (true, Problem::NoAnswer)] {
+        let mut life = Life::with(Terms { joins, ..terms(WEB_API) }, Progress::of(delivering()));
+        life.now = hours_later();
+        let mut step = life.next(Outcome::TakenOver);
+        while step != Step::Tell {
+            assert_eq!(step, Step::Look);
+            let rest = life.next(failed(Failure::NotSent));
+            step = if rest == Step::Tell { rest } else { life.after_wait(&rest).1 };
+        }
+        assert!(life.now >= hours_later() + LATE, "{}", life.now);
+        assert_eq!(life.problem(), Some(&problem));
+        assert_eq!(life.next(Outcome::Told), Step::End);
+    }
     let (mut life, _) = taken_over(WEB_API, delivering(), hours_later());
-    assert_eq!(life.next(failed(Failure::NotSent)), Step::Tell);
-    assert_eq!(life.next(Outcome::Told), Step::End);
+    life.next(unfinished(None));
+    life.next(Outcome::Minted("card"));
+    let rest = life.next(post_failed(PostFailure::Throttled(Some(Duration::from_secs(9)))));
+    assert!(matches!(rest, Step::Wait(_)), "{rest:?}");
 }
 
 #[test]

@@ -303,12 +303,13 @@ impl Bot {
             if matches!(failure, PostFailure::Refused(_)) || self.is_too_late(job, began) {
                 return Some(Ending::Undeliverable);
             }
-            let asked = match failure {
-                PostFailure::Later { pause, .. } => pause,
-                PostFailure::Throttled(pause) => pause.unwrap_or_default(),
-                _ => Duration::ZERO,
+            let pause = match failure {
+                PostFailure::Unclear | PostFailure::Unconfirmed => pauses.unheard(),
+                PostFailure::Later { pause, .. } => pauses.pause(pause),
+                PostFailure::Throttled(pause) => pauses.pause(pause.unwrap_or_default()),
+                _ => pauses.pause(Duration::ZERO),
             };
-            self.sleep(span(pauses.pause(asked))).await;
+            self.sleep(span(pause)).await;
         }
     }
 

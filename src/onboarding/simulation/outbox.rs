@@ -174,8 +174,7 @@ impl Bot {
                 match self.put_news(place, pending.news, &connection.link).await {
                     Ok(()) => {}
                     Err(PostFailure::Unclear) => {
-                        let pause = self.unheard(pending.id).filter(|_| message.tries < UNKNOWN_TRIES);
-                        if let Some(pause) = pause {
+                        if let Some(pause) = self.unheard(pending.id, message.tries) {
                             return Ok(self.again(message, Some(pause)));
                         }
                     }
@@ -197,11 +196,12 @@ impl Bot {
     }
 
     /// `Unheard::pause`.
-    fn unheard(&self, news: usize) -> Option<Duration> {
+    fn unheard(&self, news: usize, tries: u32) -> Option<Duration> {
         let mut world = self.world();
         let times = world.replicas[self.replica].unheard.entry(news).or_default();
         *times += 1;
-        UNCLEAR_PAUSES.get(*times - 1).copied()
+        let pause = UNCLEAR_PAUSES.get(*times - 1).copied();
+        pause.filter(|_| *times < 2 || tries < UNKNOWN_TRIES)
     }
 
     /// `Outbox::failed`.

@@ -196,6 +196,7 @@ impl Bot {
             web_api: world.slack.web_api,
             intent: job.work.intent(),
             for_few: job.work.is_for_few() && world.slack.edits(),
+            joins: is_part(&job.work),
             grace: GRACE,
             spread: crate::journal::mix(job.command as u64 + 1),
         };

@@ -102,6 +102,7 @@ impl Life<'_> {
             web_api: true,
             intent: work.intent(),
             for_few: false,
+            joins: false,
             grace: GRACE,
             spread: 7,
         };

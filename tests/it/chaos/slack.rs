@@ -130,7 +130,7 @@ async fn a_link_or_a_sentence_arrives_once_whatever_answers_a_post() {
         slack-post-without-a-place
             with a token, at once: the link, by chat.postMessage
         slack-post-page, slack-post-other-json, slack-post-empty
-            with a token, at once: the link, by chat.postMessage; by the response_url: The connection for Google Ads is ready, but Slack never confirmed the message with its link. The link may already be in the channel; if it isn't, type the command again for a fresh one.
+            with a token, at once: the link, by chat.postMessage; by the response_url: The connection for Google Ads is ready, but I couldn't make sure that its link was posted. The link may already be in the channel; if it isn't, type the command again for a fresh one.
         slack-post-cut, slack-post-dropped-after, slack-reset
             with a token, by 3 tries: the link, by chat.postMessage; the link, by chat.postMessage; the link, by chat.postMessage
         slack-response-url-not-yet, slack-response-url-500, slack-response-url-pause
@@ -140,7 +140,7 @@ async fn a_link_or_a_sentence_arrives_once_whatever_answers_a_post() {
         slack-response-url-json, slack-response-url-empty, slack-response-url-cut
             without one, at once: the link, by the response_url
         slack-response-url-page
-            without one, by 3 tries: the link, by the response_url; by the response_url: The connection for Google Ads is ready, but Slack never confirmed the message with its link. The link may already be in the channel; if it isn't, type the command again for a fresh one.; by the response_url: The connection for Google Ads is ready, but Slack never confirmed the message with its link. The link may already be in the channel; if it isn't, type the command again for a fresh one.
+            without one, by 3 tries: the link, by the response_url; by the response_url: The connection for Google Ads is ready, but I couldn't make sure that its link was posted. The link may already be in the channel; if it isn't, type the command again for a fresh one.; by the response_url: The connection for Google Ads is ready, but I couldn't make sure that its link was posted. The link may already be in the channel; if it isn't, type the command again for a fresh one.
     "#]].assert_eq(&told);
 }
 

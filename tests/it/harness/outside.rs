@@ -65,7 +65,8 @@ impl Outside {
         let mut failures = messages.iter().filter(|message| message.visibility == Visibility::Ephemeral);
         failures.any(|message| {
             let text = message.rendered();
-            reference(&text).as_deref() == Some(wanted) && text.contains("Slack never confirmed")
+            reference(&text).as_deref() == Some(wanted)
+                && text.contains("couldn't make sure that its link was posted")
         })
     }
 

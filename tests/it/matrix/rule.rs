@@ -104,9 +104,9 @@ pub(super) fn words(sort: Sort, nature: Nature) -> &'static [&'static str] {
         "Fivetran's answer is larger than",
     ];
     const ELSEWHERE: &[&str] = &["redirects me", "isn't Fivetran", "wants a name and a password"];
-    const DOUBT: &[&str] = &["Slack never confirmed"];
+    const DOUBT: &[&str] = &["couldn't make sure that its link was posted"];
     const NO_LINK: &[&str] = &[
-        "Slack never confirmed",
+        "couldn't make sure that its link was posted",
         "Slack rejected the message",
         "Slack doesn't take my messages",
         "this channel is archived",
