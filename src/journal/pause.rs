@@ -22,6 +22,8 @@ pub const WEB_API_DEADLINE: SignedDuration = SignedDuration::from_hours(2);
 /// How much longer a process tries that finds a command so late, and has not just tried in vain: it may be the first
 /// bot that runs for hours. Longer than any pause between two tries.
 pub const LATE: SignedDuration = SignedDuration::from_mins(15);
+/// What is left of that for telling the person, if a link could not be posted.
+const TELLING: SignedDuration = SignedDuration::from_mins(5);
 /// From when on no process does so any more, however often others have died at it. Long enough for a bot that stood
 /// still over holidays.
 pub const LATEST: SignedDuration = SignedDuration::from_hours(7 * 24);
@@ -69,7 +71,8 @@ impl<C> Journal<C> {
 
     /// Until when what surely was not done is tried again, so that there is time to tell the person.
     pub(super) fn hopes_until(&self) -> Timestamp {
-        self.late_until.unwrap_or(after(self.terms.accepted_at, CREATE_DEADLINE))
+        let late = self.late_until.map(|until| after(until, -TELLING));
+        late.unwrap_or(after(self.terms.accepted_at, CREATE_DEADLINE))
     }
 
     /// Whether there is still a way to Slack, which a response_url of such an age is not, and this process has not

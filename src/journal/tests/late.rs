@@ -58,15 +58,22 @@ fn what_is_there_gets_its_link_all_the_same() {
             let rest = life.next(failed(Failure::NotSent));
             step = if rest == Step::Tell { rest } else { life.after_wait(&rest).1 };
         }
-        assert!(life.now >= hours_later() + LATE, "{}", life.now);
+        let ten_minutes = SignedDuration::from_mins(10);
+        assert!(life.now >= hours_later() + ten_minutes && life.now < hours_later() + LATE, "{}", life.now);
         assert_eq!(life.problem(), Some(&problem));
         assert_eq!(life.next(Outcome::Told), Step::End);
     }
     let (mut life, _) = taken_over(WEB_API, delivering(), hours_later());
     life.next(unfinished(None));
     life.next(Outcome::Minted("card"));
-    let rest = life.next(post_failed(PostFailure::Throttled(Some(Duration::from_secs(9)))));
+    let throttled = || post_failed(PostFailure::Throttled(Some(Duration::from_secs(9))));
+    let rest = life.next(throttled());
     assert!(matches!(rest, Step::Wait(_)), "{rest:?}");
+    // What is left is for telling them.
+    life.now = hours_later() + SignedDuration::from_mins(10);
+    assert_eq!(life.next(throttled()), Step::Tell);
+    let rest = life.next(throttled());
+    assert_eq!(life.after_wait(&rest).1, Step::Tell);
 }
 
 #[test]
