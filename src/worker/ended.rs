@@ -112,7 +112,8 @@ impl Worker {
 /// for one of them says to which it belongs, too.
 fn is_unreadable_part(request: &str) -> bool {
     let it = serde_json::from_str::<Value>(request).unwrap_or_default();
-    it["onboarding"].is_string() && it["verb"] == "connect"
+    let says = |key: &str| it.get(key).and_then(Value::as_str);
+    says("onboarding").is_some() && says("verb") == Some("connect")
 }
 
 #[cfg(test)]
