@@ -42,7 +42,11 @@ async fn a_page_in_the_place_of_an_answer_is_told_and_the_link_is_not_repeated()
     let messages = bot.finish().await;
     assert_eq!(links(&messages), 1);
     let told: Vec<_> = messages.iter().filter(|it| it.visibility == Visibility::Ephemeral).collect();
-    assert!(told.len() == 1 && told[0].rendered().contains("never confirmed"), "{:?}", told[0].rendered());
+    assert!(
+        told.len() == 1 && told[0].rendered().contains("couldn't make sure that its link was posted"),
+        "{:?}",
+        told[0].rendered()
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -58,7 +62,7 @@ async fn a_post_that_was_answered_is_not_repeated_either() {
         let messages = bot.finish().await;
         let told = messages.last().map(Message::rendered).unwrap_or_default();
         assert_eq!((links(&messages), messages.len()), (1, 2), "{name}");
-        assert!(told.contains("never confirmed"), "{name}: {told}");
+        assert!(told.contains("couldn't make sure that its link was posted"), "{name}: {told}");
     }
 }
 
@@ -244,7 +248,11 @@ async fn nobody_is_told_after_a_failure_and_a_refusal_that_there_is_no_link_of_a
             let messages = bot.await.finish().await;
             assert_eq!(links(&messages), usize::from(is_there), "{failure:?}");
             let told = messages.last().unwrap().rendered();
-            assert_eq!(told.contains("never confirmed"), is_there, "{failure:?}: {told}");
+            assert_eq!(
+                told.contains("couldn't make sure that its link was posted"),
+                is_there,
+                "{failure:?}: {told}"
+            );
             assert_eq!(told.contains("is_archived"), !is_there, "{failure:?}: {told}");
         }
     }

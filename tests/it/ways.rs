@@ -122,7 +122,10 @@ async fn without_a_token_a_sentence_that_may_be_lost_is_said_again() {
     let told: Vec<_> =
         messages.iter().filter(|message| message.visibility == Visibility::Ephemeral).collect();
     assert_eq!((links, told.len()), (1, 2), "{messages:?}");
-    assert!(told.iter().all(|it| it.rendered().contains("never confirmed")), "{told:?}");
+    assert!(
+        told.iter().all(|it| it.rendered().contains("couldn't make sure that its link was posted")),
+        "{told:?}"
+    );
 }
 
 #[tokio::test]
