@@ -149,6 +149,22 @@ impl Program {
         }
     }
 
+    /// The first column of what its database answers.
+    pub(crate) async fn asks_its_database(&self, question: &str) -> Vec<String> {
+        let (url, question) = (self.var("DATABASE_URL"), sqlx::AssertSqlSafe(question.to_owned()));
+        if url.starts_with("sqlite:") {
+            let mut db = sqlx::SqliteConnection::connect(url).await.unwrap();
+            let answer = sqlx::query_scalar(question).fetch_all(&mut db).await.unwrap();
+            db.close().await.unwrap();
+            answer
+        } else {
+            let mut db = sqlx::PgConnection::connect(url).await.unwrap();
+            let answer = sqlx::query_scalar(question).fetch_all(&mut db).await.unwrap();
+            db.close().await.unwrap();
+            answer
+        }
+    }
+
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         self.command_of(env!("CARGO_BIN_EXE_connect-card"), arguments)
     }

@@ -77,10 +77,8 @@ impl Verdict<'_> {
             let mut last_link = HashMap::new();
             for (at, shown) in history.iter().enumerate() {
                 let text = render(&shown.payload);
-                match promised(&text) {
-                    Some(reference) => confirmed.push(reference),
-                    None => told.extend(reference(&text)),
-                }
+                confirmed.extend(promised(&text));
+                told.extend(answered(&text));
                 if button_of(&shown.payload).is_some() {
                     last_link.extend(schema_in(&text).map(|schema| (schema, at)));
                 }
@@ -154,8 +152,7 @@ impl Verdict<'_> {
         }
         let posts = messages.iter().filter_map(|message| {
             let text = render(first[&message.id]);
-            let answers = promised(&text).is_none() && !is_news(&text);
-            let reference = answers.then(|| reference(&text)).flatten()?;
+            let reference = answered(&text)?;
             Some(Post { reference, at: message.ts.parse().unwrap(), heard: message.heard, text })
         });
         posts.collect()
@@ -257,6 +254,22 @@ impl Verdict<'_> {
         }
         moves
     }
+}
+
+/// The reference of the command of which a text says what it came to.
+fn answered(text: &str) -> Option<String> {
+    let answers = promised(text).is_none() && !is_note(text) && !is_news(text) && !is_for_requester(text);
+    answers.then(|| reference(text)).flatten()
+}
+
+/// Whether a text says only that a command waits.
+fn is_note(text: &str) -> bool {
+    text.starts_with("Still ")
+}
+
+/// Whether a text tells whoever had asked for a link what another person was told who wanted a new one.
+fn is_for_requester(text: &str) -> bool {
+    text.contains(" asked for a new link for ") && text.contains(", and was told to ask you.")
 }
 
 /// Whether a text tells a person alone how a link stands by now, beside what its command came to.
