@@ -6,7 +6,8 @@ use std::time::Duration;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpStream;
-use tokio::sync::Semaphore;
+use tokio::runtime::Builder;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
 
 use super::{Target, Typed, hear, in_time, statuses, tell};
@@ -64,7 +65,7 @@ impl Kind {
             Self::SmallChunks => {
                 (post("transfer-encoding: chunked\r\n\r\n"), b"1\r\nx\r\n1\r\nx\r\n1\r\nx\r\n")
             }
-            Self::SlowReader => (Vec::new(), b"GET /connected/x HTTP/1.1\r\nhost: bot\r\n\r\n"),
+            Self::SlowReader => (Vec::new(), b"GET /connected/0123456789 HTTP/1.1\r\nhost: bot\r\n\r\n"),
         }
     }
 
@@ -126,13 +127,39 @@ fn size(asked: usize) -> usize {
     size
 }
 
-async fn good_commands_beside(kinds: &[(usize, Kind)], usual: usize) {
+async fn good_commands_beside(kinds: &'static [(usize, Kind)], usual: usize) {
     let _one_at_a_time = CROWD.acquire().await.unwrap();
     let size = size(number("CONNECT_CARD_CROWD", usual));
     let bot = Target::start().await;
-    let mut crowd = JoinSet::new();
+    let (address, mut typed) = (bot.address(), Typed::default());
+    let (comes, mut come) = mpsc::unbounded_channel();
+    // On a thread of its own, since people who type have no thousand strangers on theirs.
+    let crowd = std::thread::spawn(move || {
+        let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(crowd(&address, kinds, size, comes))
+    });
+    while let Some(at) = come.recv().await {
+        bot.types(&format!("among_{at}"), &mut typed).await;
+    }
+    for at in 0..COMMANDS / 2 {
+        bot.types(&format!("after_{at}"), &mut typed).await;
+    }
+    bot.types_until(COMMANDS / 2, &mut typed).await;
+    let _open = tokio::task::spawn_blocking(|| crowd.join()).await.unwrap().unwrap();
+    say(&format!("  {size} connections; {typed}"));
+    bot.judge(&typed).await;
+}
+
+/// So many come, and say so now and then. All who hold what others need are ended; the others may stay, and are
+/// given back.
+async fn crowd(
+    address: &str,
+    kinds: &[(usize, Kind)],
+    size: usize,
+    comes: mpsc::UnboundedSender<usize>,
+) -> Vec<std::net::TcpStream> {
     let whole: usize = kinds.iter().map(|(share, _)| share).sum();
-    let (mut open, mut typed) = (Vec::new(), Typed::default());
+    let (mut open, mut crowd) = (Vec::new(), JoinSet::new());
     for at in 0..size {
         let mut place = at % whole;
         let kind = kinds.iter().find(|(share, _)| {
@@ -141,28 +168,22 @@ async fn good_commands_beside(kinds: &[(usize, Kind)], usual: usize) {
             is_it
         });
         let kind = kind.unwrap().1;
-        let stream = TcpStream::connect(bot.address()).await.unwrap();
+        let stream = TcpStream::connect(address).await.unwrap();
         if matches!(kind, Kind::Silent) {
             // They need no task to do nothing.
             open.push(stream);
         } else {
             crowd.spawn(kind.play(stream));
         }
-        // While the crowd comes, people type.
         if at % (size / (COMMANDS / 2)).max(1) == 0 {
-            bot.types(&format!("among_{at}"), &mut typed).await;
+            comes.send(at).unwrap();
         }
     }
-    for at in 0..COMMANDS / 2 {
-        bot.types(&format!("after_{at}"), &mut typed).await;
-    }
-    bot.types_until(COMMANDS / 2, &mut typed).await;
-    // All who hold what others need are ended; the others may stay.
+    drop(comes);
     while let Some(stream) = crowd.join_next().await {
         open.push(stream.unwrap());
     }
-    say(&format!("  {size} connections; {typed}"));
-    bot.judge(&typed).await;
+    open.into_iter().map(|stream| stream.into_std().unwrap()).collect()
 }
 
 #[tokio::test]
