@@ -27,9 +27,9 @@ use crate::reply::Audience;
 use crate::seal::Sealer;
 use crate::server::accept::Intake;
 use crate::server::commands::Commands;
-use crate::server::connected::Connected;
 use crate::server::connected::lead::Presses;
 use crate::server::connected::visit::Visits;
+use crate::server::connected::{Connected, Looks};
 use crate::server::doctor::Doctor;
 use crate::server::events::Events;
 use crate::server::form::{Changes, Forms};
@@ -363,6 +363,7 @@ impl Parts {
                 proofs: Proofs::new(self.visits.clone()),
                 visits: Visits::new(public_url, self.visits.clone()),
                 presses: Presses::default(),
+                looks: Looks::default(),
             }),
             health: Arc::new(Health {
                 clock: clock.clone(),

@@ -19,6 +19,7 @@ use base64::prelude::BASE64_STANDARD;
 use jiff::{SignedDuration, Timestamp};
 use ring::digest;
 use serde::Deserialize;
+use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
 
 use super::deadline::{Deadline, Over};
@@ -44,6 +45,21 @@ pub struct Connected {
     pub visits: Visits,
     /// How often the button was pressed.
     pub presses: Presses,
+    /// Who looks in the database.
+    pub looks: Looks,
+}
+
+/// The looks in the database for pages, a few at a time: anybody may ask for a page, and a crowd of them must not
+/// stand between a command and its commit.
+pub struct Looks(Arc<Semaphore>);
+
+/// Looks at a time.
+const LOOKS: usize = 4;
+
+impl Default for Looks {
+    fn default() -> Self {
+        Self(Arc::new(Semaphore::new(LOOKS)))
+    }
 }
 
 /// What stands behind `/connected/` in an address: the link's reference, and what only its cards have.
@@ -215,8 +231,14 @@ impl Connected {
         if id.len() > 16 {
             return Ok(None);
         }
+        let turn = deadline.wait_for_turn(&self.looks.0).await?;
         let (store, id) = (self.store.clone(), id.to_owned());
-        let found = deadline.wait_for(async move { store.connection_of_any_link(&id).await }).await?;
+        let looks = async move {
+            let found = store.connection_of_any_link(&id).await;
+            drop(turn);
+            found
+        };
+        let found = deadline.wait_for(looks).await?;
         Ok(found.ok().flatten())
     }
 
