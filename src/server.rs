@@ -19,6 +19,7 @@ pub mod home;
 pub mod interactivity;
 mod line;
 mod list;
+mod seats;
 pub mod signed;
 pub mod sockets;
 pub mod state;

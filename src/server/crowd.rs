@@ -12,7 +12,8 @@ use std::time::Duration;
 
 use tokio::sync::Notify;
 
-use super::line::{Dated, Line, Noted, Spare};
+use super::line::{Dated, Line, Noted};
+use super::seats::Seats;
 
 /// How many connections there may be.
 #[derive(Clone, Copy, Debug)]
@@ -56,6 +57,8 @@ pub struct Crowd {
     bounds: Bounds,
     lines: Mutex<Lines>,
     next: AtomicU64,
+    /// Who of those with a place can be spared.
+    seats: Arc<Seats>,
     /// Bytes of requests that are not whole yet.
     unfinished: Arc<AtomicUsize>,
     /// Somebody has left or can be spared.
@@ -79,38 +82,35 @@ impl Lines {
     }
 
     /// Asks the one with a place to leave that can be spared most. False: all are at something.
-    fn spare_one(&self) -> bool {
-        loop {
-            let spare = self.heard.values().filter_map(|line| Some((line.spare()?, line)));
-            match spare.min_by_key(|(spare, _)| *spare) {
-                // It may have come to be used just now.
-                Some((spare, line)) => {
-                    if line.leaves(spare) {
-                        return true;
-                    }
-                }
+    fn spare_one(&self, seats: &Seats) -> bool {
+        while let Some((spare, id)) = seats.first() {
+            match self.heard.get(&id) {
+                Some(line) if line.leaves(spare) => return true,
+                // It has come to be used just now, and is not the first any more.
+                Some(_) => {}
                 None => return false,
             }
         }
+        false
     }
 
     /// Asks one to leave, whichever: first those who have said nothing, who have least to lose.
-    fn spare_anyone(&mut self) -> bool {
+    fn spare_anyone(&mut self, seats: &Seats) -> bool {
         while let Some((_, line)) = self.fresh.pop_first() {
             if line.spare().is_some_and(|spare| line.leaves(spare)) {
                 return true;
             }
         }
-        self.spare_one()
+        self.spare_one(seats)
     }
 
     /// Gives a place to one that waits for it; false: there is none, and nobody can be spared.
-    fn seat(&mut self, id: u64, places: usize) -> bool {
-        let staying = |lines: &Self| lines.heard.values().filter(|line| line.stays()).count();
-        if self.heard.len() >= places && staying(self) >= places && !self.spare_one() {
+    fn seat(&mut self, id: u64, places: usize, seats: &Seats) -> bool {
+        if seats.staying() >= places && !self.spare_one(seats) {
             return false;
         }
         if let Some(line) = self.waiting.remove(&id) {
+            line.sits(id);
             self.heard.insert(id, line);
         }
         true
@@ -129,6 +129,7 @@ impl Crowd {
             bounds,
             lines: Mutex::default(),
             next: AtomicU64::new(0),
+            seats: Arc::default(),
             unfinished: Arc::default(),
             room: Arc::default(),
         })
@@ -137,7 +138,7 @@ impl Crowd {
     /// Lets one more in, who has said nothing yet. Waits only where all there are have a place, and are at
     /// something. For one newcomer at a time.
     pub(super) async fn enter(self: &Arc<Self>) -> Place {
-        let line = Line::new(Arc::clone(&self.unfinished), Arc::clone(&self.room));
+        let line = Line::new(Arc::clone(&self.unfinished), Arc::clone(&self.room), Arc::clone(&self.seats));
         let line = Arc::new(line);
         let id = self.next.fetch_add(1, Ordering::Relaxed);
         while !self.takes_in(id, &line) {
@@ -148,7 +149,7 @@ impl Crowd {
 
     fn takes_in(&self, id: u64, line: &Arc<Line>) -> bool {
         let mut lines = self.lines();
-        let has_room = lines.count() < self.bounds.all || lines.spare_anyone();
+        let has_room = lines.count() < self.bounds.all || lines.spare_anyone(&self.seats);
         if has_room {
             lines.fresh.insert(id, Arc::clone(line));
         }
@@ -157,7 +158,7 @@ impl Crowd {
 
     /// Asks one to leave: there is no descriptor left.
     pub(super) fn make_room(&self) {
-        self.lines().spare_anyone();
+        self.lines().spare_anyone(&self.seats);
     }
 
     /// Waits for a place for one that has said something.
@@ -167,7 +168,7 @@ impl Crowd {
             lines.fresh.remove(&id);
             lines.waiting.insert(id, Arc::clone(line));
         }
-        while !self.lines().seat(id, self.bounds.heard) {
+        while !self.lines().seat(id, self.bounds.heard, &self.seats) {
             self.until_there_is_room().await;
         }
         // Two may have left before the first of those who wait was awake.
@@ -185,11 +186,8 @@ impl Crowd {
     fn relieve(&self) {
         while self.unfinished.load(Ordering::Relaxed) > self.bounds.unfinished {
             let lines = self.lines();
-            let begun = lines.heard.values().filter_map(|line| match line.spare()? {
-                spare @ Spare::Begun(_) => Some((spare, line)),
-                _ => None,
-            });
-            let Some((spare, line)) = begun.min_by_key(|(spare, _)| *spare) else { return };
+            let Some((spare, id)) = self.seats.slowest() else { return };
+            let Some(line) = lines.heard.get(&id) else { return };
             line.leaves(spare);
         }
     }

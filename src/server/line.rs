@@ -21,6 +21,7 @@ use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
 use super::deadline::Deadline;
+use super::seats::{Seats, Spare, Standing};
 
 /// From a request's first byte to its last, however slowly it comes. Slack's whole time for an answer is
 /// shorter.
@@ -48,21 +49,29 @@ enum Phase {
     Dismissed,
 }
 
-/// That a connection can make room for another, and how much it has to lose: less comes first, and of two of
-/// a kind the one that has taken longer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Spare {
-    /// Nothing has come for so long.
-    Fresh(Instant),
-    /// It has had its answer since then.
-    Idle(Instant),
-    /// Its request is on its way for so long. Slack's are whole when they begin, or a moment later.
-    Begun(Instant),
+impl Phase {
+    /// How a connection at this stands to its place.
+    fn standing(self) -> Standing {
+        let spare = match self {
+            Self::Fresh(since) => Some(Spare::Fresh(since)),
+            Self::Idle(since) => Some(Spare::Idle(since)),
+            Self::Begun(since) => Some(Spare::Begun(since)),
+            Self::Busy | Self::Leaving | Self::Dismissed => None,
+        };
+        Standing { spare, stays: !matches!(self, Self::Leaving | Self::Dismissed) }
+    }
+}
+
+/// What a connection is at, and by which number it has a place.
+struct At {
+    phase: Phase,
+    seat: Option<u64>,
 }
 
 /// One connection of a [`Crowd`](super::crowd::Crowd).
 pub(super) struct Line {
-    phase: Mutex<Phase>,
+    at: Mutex<At>,
+    seats: Arc<Seats>,
     changed: Notify,
     /// Bytes of a request that is not whole yet: its own, and those of all.
     unfinished: AtomicUsize,
@@ -73,29 +82,39 @@ pub(super) struct Line {
 
 impl Line {
     /// On which nothing has come yet.
-    pub(super) fn new(of_all: Arc<AtomicUsize>, room: Arc<Notify>) -> Self {
-        let phase = Mutex::new(Phase::Fresh(Instant::now()));
-        Self { phase, changed: Notify::new(), unfinished: AtomicUsize::new(0), of_all, room }
+    pub(super) fn new(of_all: Arc<AtomicUsize>, room: Arc<Notify>, seats: Arc<Seats>) -> Self {
+        let at = Mutex::new(At { phase: Phase::Fresh(Instant::now()), seat: None });
+        Self { at, seats, changed: Notify::new(), unfinished: AtomicUsize::new(0), of_all, room }
     }
 
-    fn phase(&self) -> MutexGuard<'_, Phase> {
-        self.phase.lock().unwrap_or_else(PoisonError::into_inner)
+    fn at(&self) -> MutexGuard<'_, At> {
+        self.at.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// It has a place by this number from now on, until it [ends](Self::ends).
+    pub(super) fn sits(&self, id: u64) {
+        let mut at = self.at();
+        at.seat = Some(id);
+        self.seats.turn(id, None, Some(at.phase.standing()));
     }
 
     /// Turns from one phase to another, unless it was told to leave in the middle of a request: from that there is
     /// no way back. Gives the phase before.
     fn turn(&self, next: impl FnOnce(Phase) -> Phase) -> Phase {
-        let mut phase = self.phase();
-        let was = *phase;
+        let mut at = self.at();
+        let was = at.phase;
         let next = if was == Phase::Dismissed { was } else { next(was) };
         if next == was {
             return was;
         }
-        *phase = next;
+        at.phase = next;
+        if let Some(id) = at.seat {
+            self.seats.turn(id, Some(was.standing()), Some(next.standing()));
+        }
         if !matches!(next, Phase::Begun(_)) {
             self.lets_go();
         }
-        drop(phase);
+        drop(at);
         self.changed.notify_one();
         if matches!(next, Phase::Idle(_)) {
             self.room.notify_one();
@@ -143,22 +162,17 @@ impl Line {
 
     /// It is there no more.
     pub(super) fn ends(&self) {
+        let mut at = self.at();
+        if let Some(id) = at.seat.take() {
+            self.seats.turn(id, Some(at.phase.standing()), None);
+        }
+        drop(at);
         self.lets_go();
     }
 
     /// Whether and by what right it can make room.
     pub(super) fn spare(&self) -> Option<Spare> {
-        match *self.phase() {
-            Phase::Fresh(since) => Some(Spare::Fresh(since)),
-            Phase::Idle(since) => Some(Spare::Idle(since)),
-            Phase::Begun(since) => Some(Spare::Begun(since)),
-            Phase::Busy | Phase::Leaving | Phase::Dismissed => None,
-        }
-    }
-
-    /// Whether it has not been asked to leave.
-    pub(super) fn stays(&self) -> bool {
-        !matches!(*self.phase(), Phase::Leaving | Phase::Dismissed)
+        self.at().phase.standing().spare
     }
 
     /// Asks it to leave, if it is still at what it was.
@@ -181,7 +195,7 @@ impl Line {
     /// Waits until it has been silent for too long, or has to leave.
     pub(super) async fn is_over(&self) {
         loop {
-            let phase = *self.phase();
+            let phase = self.at().phase;
             let end = match phase {
                 Phase::Begun(at) => at + REQUEST_LIMIT,
                 Phase::Fresh(at) | Phase::Idle(at) => at + IDLE_LIMIT,
@@ -192,7 +206,7 @@ impl Line {
                 }
             };
             let silent = timeout_at(end, self.changed.notified()).await.is_err();
-            if silent && *self.phase() == phase {
+            if silent && self.at().phase == phase {
                 return;
             }
         }
@@ -350,7 +364,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_request_begins_with_its_first_byte() {
-        let line = Arc::new(Line::new(Arc::default(), Arc::default()));
+        let line = Arc::new(Line::new(Arc::default(), Arc::default(), Arc::default()));
         let (mut client, server) = tokio::io::duplex(64);
         let mut noted = Noted::new(server, Arc::clone(&line), || {});
         let mut byte = [0];
@@ -363,7 +377,7 @@ mod tests {
         assert_eq!(line.of_all.load(Ordering::Relaxed), 2);
         noted.read_exact(&mut byte).await.unwrap();
         assert!(line.is_whole());
-        assert_eq!((*line.phase(), line.of_all.load(Ordering::Relaxed)), (Phase::Busy, 0));
+        assert_eq!((line.at().phase, line.of_all.load(Ordering::Relaxed)), (Phase::Busy, 0));
         line.turn(|_| Phase::Idle(Instant::now()));
         tokio::time::advance(Duration::from_secs(1)).await;
         noted.read_exact(&mut byte).await.unwrap();

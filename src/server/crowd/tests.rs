@@ -195,13 +195,13 @@ async fn a_request_that_does_not_get_on_makes_room_and_is_not_acted_upon() {
         assert!(is_answered(other).await, "after {said}: one was enough");
     }
     // If the rest comes at that very moment, it is too late.
-    let line = Line::new(Arc::default(), Arc::default());
+    let line = Line::new(Arc::default(), Arc::default(), Arc::default());
     assert!(line.hears(1));
     let spare = line.spare().unwrap();
     assert!(line.leaves(spare));
     assert!(!line.hears(1) && !line.is_whole(), "it would be acted upon, and not answered");
     // And if it has come, nobody leaves.
-    let line = Line::new(Arc::default(), Arc::default());
+    let line = Line::new(Arc::default(), Arc::default(), Arc::default());
     assert!(line.hears(1));
     let spare = line.spare().unwrap();
     assert!(line.is_whole() && !line.leaves(spare));
@@ -227,7 +227,7 @@ async fn of_too_much_that_is_not_whole_the_oldest_goes() {
     drop(peers);
     settle().await;
     assert_eq!(crowd.unfinished.load(Ordering::Relaxed), 0);
-    assert_eq!(crowd.lines().count(), 0);
+    assert_eq!((crowd.lines().count(), crowd.seats.staying()), (0, 0));
 }
 
 #[test]
