@@ -256,7 +256,7 @@ impl Worker {
                 Ok(()) => return Some(Ending::Told),
                 Err(error) => error,
             };
-            tracing::info!(command = claimed.id, %error, "could not tell what was not set up");
+            tracing::info!(command = claimed.id, %error, "could not tell what came of a command");
             if !claimed.lease.is_held() {
                 self.lost(claimed);
                 return None;
