@@ -7,6 +7,7 @@ mod crowd;
 mod mutants;
 
 use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use sqlx::Connection as _;
@@ -32,6 +33,8 @@ struct Target {
     process: Process,
     /// The most memory that it had before it was attacked, in kB; `None`: not on Linux.
     before_kb: Option<u64>,
+    /// How often somebody has typed a command more.
+    once_more: AtomicUsize,
 }
 
 impl Target {
@@ -39,7 +42,8 @@ impl Target {
         let outside = Outside::start().await;
         let program = Program::against(&outside);
         let process = program.start().await;
-        let mut target = Self { outside, program, process, before_kb: None };
+        let mut target =
+            Self { outside, program, process, before_kb: None, once_more: AtomicUsize::default() };
         target.warms_up().await;
         target
     }
@@ -89,7 +93,7 @@ impl Target {
     /// being in time, and then that is said; nothing that comes in may keep out everybody.
     async fn types_until(&self, enough: usize, typed: &mut Typed) {
         let end = std::time::Instant::now() + PATIENCE;
-        for at in 0.. {
+        loop {
             if typed.accepted.len() >= enough {
                 return;
             }
@@ -97,6 +101,7 @@ impl Target {
                 std::time::Instant::now() < end,
                 "waited in vain for {enough} that are accepted: {typed}"
             );
+            let at = self.once_more.fetch_add(1, Ordering::Relaxed);
             self.types(&format!("once_more_{at}"), typed).await;
         }
     }
@@ -159,7 +164,7 @@ impl std::fmt::Display for Typed {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let mut times = self.times.clone();
         times.sort_unstable();
-        let at = |percent: usize| times.get(times.len().saturating_sub(1) * percent / 100).copied();
+        let at = |percent: usize| times.get((times.len() * percent).div_ceil(100).saturating_sub(1)).copied();
         let [half, most, longest] = [50, 99, 100].map(|percent| at(percent).unwrap_or_default());
         write!(out, "{} acknowledged, ", times.len() - self.unsure.len().min(times.len()))?;
         write!(out, "{} not in time, p50 {half:?}, p99 {most:?}, longest {longest:?}", self.unsure.len())

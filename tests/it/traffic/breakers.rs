@@ -2,6 +2,7 @@
 //! bot has to let go and open another one, over which commands come as if nothing had been.
 
 use std::collections::{BTreeSet, VecDeque};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
 use serde_json::json;
@@ -305,7 +306,7 @@ async fn survives(breaches: Vec<(&'static str, Breach)>, first: Vec<u8>) {
     let complaints = log.matches("could not open a socket to Slack; the bot keeps trying").count();
     let opened = log.matches("a socket to Slack is open").count();
     assert!(complaints <= opened + 1, "{complaints} and {opened}: {log}");
-    let bot = Target { outside, program, process, before_kb };
+    let bot = Target { outside, program, process, before_kb, once_more: AtomicUsize::default() };
     let accepted = BTreeSet::from(["one".to_owned(), "another".to_owned()]);
     bot.judge(&Typed { accepted, ..Typed::default() }).await;
 }

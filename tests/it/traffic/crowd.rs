@@ -3,16 +3,18 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
-use tokio::io::AsyncReadExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::runtime::Builder;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
 
-use super::{Target, Typed, hear, in_time, statuses, tell};
+use super::{Target, Typed, hear, in_time, is_whole, statuses, tell};
 use crate::harness::proc::most_memory_kb;
-use crate::harness::{number, say};
+use crate::harness::{landing_of, link_of, number, say, until};
 
 /// What comes in a crowd.
 #[derive(Clone, Copy, Debug)]
@@ -194,6 +196,69 @@ async fn a_crowd_of_all_kinds_keeps_nobody_out_and_costs_no_memory() {
 #[tokio::test]
 async fn a_crowd_that_says_nothing_keeps_nobody_out() {
     good_commands_beside(&[(1, Kind::Silent)], 3_000).await;
+}
+
+/// Asks for the same again and again, each time as soon as the answer is there, until this is over. Gives how often.
+async fn asks_without_rest(address: &str, request: &[u8], over: &CancellationToken) -> usize {
+    let mut asked = 0;
+    while !over.is_cancelled() {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.set_nodelay(true).unwrap();
+        while !over.is_cancelled() && stream.write_all(request).await.is_ok() {
+            let (mut answer, mut more) = (Vec::new(), [0; 16 * 1024]);
+            while !is_whole(&answer) {
+                match stream.read(&mut more).await {
+                    Ok(count @ 1..) => answer.extend_from_slice(&more[..count]),
+                    _ => break,
+                }
+            }
+            if !is_whole(&answer) {
+                break;
+            }
+            asked += 1;
+        }
+    }
+    asked
+}
+
+#[tokio::test]
+async fn a_few_who_never_rest_keep_nobody_out() {
+    let _one_at_a_time = CROWD.acquire().await.unwrap();
+    let size = size(number("CONNECT_CARD_RESTLESS", 64));
+    let (bot, mut all) = (Target::start().await, Typed::default());
+    bot.types_until(1, &mut all).await;
+    let messages = || bot.outside.slack.messages();
+    let link = until("a link", async || messages().iter().find_map(link_of)).await;
+    let get = |path: &str| format!("GET {path} HTTP/1.1\r\nhost: bot\r\n\r\n");
+    let asked = [
+        get("/connected/0123456789"),
+        get(&format!("/connected/{}", landing_of(&link))),
+        get("/readyz"),
+        "POST /slack/commands HTTP/1.1\r\nhost: bot\r\ncontent-length: 6\r\n\r\nunread".to_owned(),
+    ];
+    for (at, request) in asked.into_iter().enumerate() {
+        let (over, address) = (CancellationToken::new(), bot.address());
+        let what = request.lines().next().unwrap_or_default().to_owned();
+        let crowd = std::thread::spawn({
+            let over = over.clone();
+            move || {
+                let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+                let ask = async || asks_without_rest(&address, request.as_bytes(), &over).await;
+                runtime.block_on(join_all((0..size).map(|_| ask())))
+            }
+        });
+        let mut typed = Typed::default();
+        for command in 0..COMMANDS / 2 {
+            bot.types(&format!("beside_{at}_{command}"), &mut typed).await;
+        }
+        bot.types_until(COMMANDS / 4, &mut typed).await;
+        over.cancel();
+        let counts = tokio::task::spawn_blocking(|| crowd.join()).await.unwrap().unwrap();
+        say(&format!("  {size} who never rest, {} × {what}; {typed}", counts.iter().sum::<usize>()));
+        all.accepted.append(&mut typed.accepted);
+        all.unsure.append(&mut typed.unsure);
+    }
+    bot.judge(&all).await;
 }
 
 #[tokio::test]
