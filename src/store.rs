@@ -384,16 +384,16 @@ impl Store {
             return answer;
         }
         let store = self.clone();
-        let mut asked = probe
+        // It stays there while it is waited for: whoever asks may hang up at any moment, and ask again.
+        let asked = probe
             .asked
-            .take()
-            .unwrap_or_else(|| tokio::spawn(async move { store.write_probe(now).await.is_ok() }));
-        let writes = match tokio::time::timeout(FRESH, &mut asked).await {
-            Ok(writes) => writes.unwrap_or(false),
-            Err(_) => {
-                probe.asked = Some(asked);
-                false
+            .get_or_insert_with(|| tokio::spawn(async move { store.write_probe(now).await.is_ok() }));
+        let writes = match tokio::time::timeout(FRESH, asked).await {
+            Ok(writes) => {
+                probe.asked = None;
+                writes.unwrap_or(false)
             }
+            Err(_) => false,
         };
         let answer = writes && self.0.progress.moves();
         probe.answered = Some((Instant::now(), answer));

@@ -13,10 +13,12 @@ mod pace;
 mod sweep;
 mod vouch;
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
@@ -91,6 +93,8 @@ pub struct Watcher {
     told: Mutex<Option<Timestamp>>,
     /// Which absences are believed however many they are.
     vouched: Mutex<Vouched>,
+    /// The looks for browsers that are under way, by their links, and how each link stands as far as is known.
+    visited: Mutex<HashMap<String, watch::Receiver<Link>>>,
 }
 
 /// A watcher at work.
@@ -138,6 +142,7 @@ impl Watcher {
             hasty_pace: Pace::hasty(),
             told: Mutex::default(),
             vouched: Mutex::default(),
+            visited: Mutex::default(),
         }
     }
 

@@ -27,9 +27,10 @@ use crate::reply::Audience;
 use crate::seal::Sealer;
 use crate::server::accept::Intake;
 use crate::server::commands::Commands;
+use crate::server::connected::Connected;
 use crate::server::connected::lead::Presses;
+use crate::server::connected::looks::Looks;
 use crate::server::connected::visit::Visits;
-use crate::server::connected::{Connected, Looks};
 use crate::server::doctor::Doctor;
 use crate::server::events::Events;
 use crate::server::form::{Changes, Forms};
@@ -358,12 +359,11 @@ impl Parts {
             }),
             connected: Arc::new(Connected {
                 clock: clock.clone(),
-                store: store.clone(),
+                looks: Looks::at(store.clone()),
                 watcher: Arc::clone(watcher),
                 proofs: Proofs::new(self.visits.clone()),
                 visits: Visits::new(public_url, self.visits.clone()),
                 presses: Presses::default(),
-                looks: Looks::default(),
             }),
             health: Arc::new(Health {
                 clock: clock.clone(),

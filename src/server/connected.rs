@@ -6,6 +6,7 @@
 //! to the next (`connected/lead.rs`).
 
 pub mod lead;
+pub mod looks;
 pub mod visit;
 
 use std::borrow::Cow;
@@ -19,7 +20,6 @@ use base64::prelude::BASE64_STANDARD;
 use jiff::{SignedDuration, Timestamp};
 use ring::digest;
 use serde::Deserialize;
-use tokio::sync::Semaphore;
 use tokio::time::timeout_at;
 
 use super::deadline::{Deadline, Over};
@@ -29,6 +29,7 @@ use crate::provision::Proofs;
 use crate::store::{Store, Stored};
 use crate::watch::{Landing, Watcher};
 use lead::Presses;
+use looks::Looks;
 use visit::{Visit, Visits};
 
 /// What the routes use. No `Debug`: it holds keys.
@@ -36,7 +37,7 @@ pub struct Connected {
     /// The time.
     pub clock: Clock,
     /// The links, to look at.
-    pub store: Store,
+    pub looks: Looks<Store>,
     /// Who asks Fivetran.
     pub watcher: Arc<Watcher>,
     /// What tells a browser that comes from a Connect Card.
@@ -45,21 +46,6 @@ pub struct Connected {
     pub visits: Visits,
     /// How often the button was pressed.
     pub presses: Presses,
-    /// Who looks in the database.
-    pub looks: Looks,
-}
-
-/// The looks in the database for pages, a few at a time: anybody may ask for a page, and a crowd of them must not
-/// stand between a command and its commit.
-pub struct Looks(Arc<Semaphore>);
-
-/// Looks at a time.
-const LOOKS: usize = 4;
-
-impl Default for Looks {
-    fn default() -> Self {
-        Self(Arc::new(Semaphore::new(LOOKS)))
-    }
 }
 
 /// What stands behind `/connected/` in an address: the link's reference, and what only its cards have.
@@ -225,21 +211,14 @@ pub async fn handle(
 }
 
 impl Connected {
-    /// The connection whose link that is, unless the database is slower than a request may be.
+    /// The connection whose link that is, unless the database has no answer for as long as a request may take.
     async fn stored(&self, id: &str, deadline: Deadline) -> Result<Option<Stored>, Over> {
         // Ours are ten characters; anything longer is not worth a look in the database.
         if id.len() > 16 {
             return Ok(None);
         }
-        let turn = deadline.wait_for_turn(&self.looks.0).await?;
-        let (store, id) = (self.store.clone(), id.to_owned());
-        let looks = async move {
-            let found = store.connection_of_any_link(&id).await;
-            drop(turn);
-            found
-        };
-        let found = deadline.wait_for(looks).await?;
-        Ok(found.ok().flatten())
+        let id = id.to_owned();
+        self.looks.look(deadline, |store| async move { store.connection_of_any_link(&id).await }).await
     }
 
     /// The page as it stands, and what the browser is to keep of its visit.

@@ -3,11 +3,9 @@
 //! Owns what of a request's time each part may use, counted from its first byte, which `line` notes. Slack gives the whole answer three seconds, whatever is slow: the header, the body, Slack
 //! itself when it is asked about a person, the database. Must not know what is waited for.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::Extensions;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout_at};
 
 /// From the first byte to the answer. Slack's 3 s begin when it sends, and end when it has the
@@ -53,18 +51,6 @@ impl Deadline {
         self.end() - RESERVE
     }
 
-    /// Waits for one of a few turns until the end; what it is taken for keeps it until that is done.
-    ///
-    /// # Errors
-    /// [`Over`].
-    pub(super) async fn wait_for_turn(self, turns: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, Over> {
-        match timeout_at(self.end(), Arc::clone(turns).acquire_owned()).await {
-            Ok(Ok(turn)) => Ok(turn),
-            // They are never closed.
-            Ok(Err(_)) | Err(_) => Err(Over),
-        }
-    }
-
     /// Waits for work with the database until the end. It goes on all the same, in a task of its own:
     /// a statement that is dropped half-way leaves its session in disorder.
     ///
@@ -99,17 +85,5 @@ mod tests {
         assert_eq!(deadline.began().elapsed().as_millis(), LIMIT.as_millis());
         assert!(seen.try_recv().is_err());
         seen.await.unwrap();
-    }
-
-    #[tokio::test(start_paused = true)]
-    async fn who_waits_for_a_turn_in_vain_does_not_get_it_later() {
-        let turns = Arc::new(Semaphore::new(1));
-        let held = Deadline::since(Instant::now()).wait_for_turn(&turns).await.unwrap();
-        let deadline = Deadline::since(Instant::now());
-        assert!(deadline.wait_for_turn(&turns).await.is_err());
-        assert_eq!(deadline.began().elapsed().as_millis(), LIMIT.as_millis());
-        drop(held);
-        assert_eq!(turns.available_permits(), 1);
-        assert!(Deadline::since(Instant::now()).wait_for_turn(&turns).await.is_ok());
     }
 }

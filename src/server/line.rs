@@ -166,7 +166,7 @@ impl Line {
         if let Some(id) = at.seat.take() {
             self.seats.turn(id, Some(at.phase.standing()), None);
         }
-        drop(at);
+        // Before anybody else is chosen for what it has kept.
         self.lets_go();
     }
 

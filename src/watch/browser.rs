@@ -4,6 +4,7 @@
 //! Owns how long a browser is kept waiting, and that what it brings about stays within the share of
 //! Fivetran's limit that single looks have. A visit is a hint, whoever it is from. Must not know a page.
 
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,16 +39,48 @@ pub struct Landing {
     pub landed_at: Option<Timestamp>,
 }
 
+/// A look for a browser, while it is under way.
+struct Visited {
+    watcher: Arc<Watcher>,
+    link: String,
+}
+
+impl Drop for Visited {
+    fn drop(&mut self) {
+        lock(&self.watcher.visited).remove(&self.link);
+    }
+}
+
 impl Watcher {
     /// The customer's browser has just come back from a link: a hint, which Fivetran has to confirm.
     /// Returns how the link stands as far as is known in the time that a browser waits.
     pub async fn landed(self: &Arc<Self>, stored: Stored) -> Landing {
-        let (known, stands) = watch::channel(stored.connection.link.clone());
-        // A task of its own: neither the end of a browser's patience nor a closed tab may cut off a look.
-        let looking = tokio::spawn(Arc::clone(self).look_for_browser(stored, known));
-        let _ = timeout(BROWSER_LIMIT, looking).await;
-        let stands = stands.borrow().clone();
-        self.landing(&stands)
+        let mut stands = self.visit(stored);
+        let _ = timeout(BROWSER_LIMIT, async { while stands.changed().await.is_ok() {} }).await;
+        let link = stands.borrow().clone();
+        self.landing(&link)
+    }
+
+    /// Begins a look for a browser, unless one for the same link is under way: that one is theirs too, however
+    /// many they are.
+    fn visit(self: &Arc<Self>, stored: Stored) -> watch::Receiver<Link> {
+        let link = stored.connection.link.clone();
+        match lock(&self.visited).entry(link.id.clone()) {
+            Entry::Occupied(under_way) => under_way.get().clone(),
+            Entry::Vacant(nobody) => {
+                let visited = Visited { watcher: Arc::clone(self), link: link.id.clone() };
+                let (known, stands) = watch::channel(link);
+                nobody.insert(stands.clone());
+                // A task of its own: neither the end of a browser's patience nor a closed tab may cut off a look.
+                tokio::spawn(async move {
+                    visited.watcher.look_for_browser(stored, &known).await;
+                    // Nobody joins it any more once its answer is final.
+                    drop(visited);
+                    drop(known);
+                });
+                stands
+            }
+        }
     }
 
     /// How a link stands, for a page that asks again.
@@ -65,7 +98,7 @@ impl Watcher {
     }
 
     /// Notes a visit and looks. `known` is told how the link stands as soon as more of it is known.
-    async fn look_for_browser(self: Arc<Self>, mut stored: Stored, known: watch::Sender<Link>) {
+    async fn look_for_browser(&self, mut stored: Stored, known: &watch::Sender<Link>) {
         let store = &self.parts.store;
         let key = stored.connection.key.clone();
         // Others may be at work on it: whatever they find, the browser was here.

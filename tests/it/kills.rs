@@ -222,6 +222,8 @@ async fn kill_for_a_round(engine: &Engine, kills: usize, random: &mut Random) {
     }
     people.stop().await;
     outside.fivetran.faults(|it| it.heal());
+    // What nobody was promised may have been sent to Fivetran all the same.
+    program.until_nothing_is_open().await;
     people.judge(&format!("{engine}"), &outside, &breaks).await;
     process.stop().await;
 }

@@ -181,6 +181,7 @@ async fn soak(engine: Engine, replicas: usize) {
         }
     }
     outside.fivetran.faults(stand_ins::fault::Faults::heal);
+    first.until_nothing_is_open().await;
     for (name, count) in outside.connections_by_name() {
         assert_eq!(count, 1, "{engine}: {name} was made {count} times");
     }

@@ -16,7 +16,7 @@ use stand_ins::slack::{self, BOT_TOKEN, Message, Visibility};
 use crate::harness::postgres::{self, Postgres};
 use crate::harness::{
     CHANNEL, Engine, Outside, Process, Program, SHARED, Setup, TestBot, Trick, USER, Wire,
-    channels_with_a_link, client, link_of, until,
+    channels_with_a_link, client, is_note, link_of, until,
 };
 
 /// Two replicas on one database, of which the first stops at a point.
@@ -65,7 +65,7 @@ impl Pair {
         process.send_in(&self.outside.slack, SHARED, "google_ads acme").await;
         let question = until("the question", async || {
             let mut messages = self.outside.slack.messages().into_iter();
-            messages.find(|it| it.visibility == Visibility::Ephemeral && it.channel == SHARED)
+            messages.find(|it| it.visibility == Visibility::Ephemeral && it.channel == SHARED && !is_note(it))
         })
         .await;
         // Until its command has ended too, another one about the same connection is turned away.

@@ -126,8 +126,9 @@ impl Connected {
     /// The onboarding of one customer that a link's source is part of, unless the database does not say in
     /// time. Sources that somebody has put together without a customer may be different ones'.
     async fn onboarding(&self, link: &Link, deadline: Deadline) -> Option<Onboarding> {
-        let (store, id) = (self.store.clone(), link.onboarding.clone()?);
-        let onboarding = deadline.wait_for(async move { store.onboarding(&id).await }).await.ok()?.ok()??;
+        let id = link.onboarding.clone()?;
+        let looked = self.looks.look(deadline, |store| async move { store.onboarding(&id).await });
+        let onboarding = looked.await.ok()??;
         onboarding.is_of_one_customer().then_some(onboarding)
     }
 }

@@ -28,6 +28,21 @@ async fn while_its_writer_is_stuck_a_store_is_not_writable_whatever_else_can_be_
     drop(held);
 }
 
+/// Anybody may ask, and hang up, as often as they like.
+#[tokio::test]
+async fn whoever_hangs_up_leaves_one_question_and_not_one_each() {
+    let (db, _folder) = Scene::database().await;
+    let scene = Scene::new(&db, &statements::SQLITE).await;
+    let held = db.lock().await.unwrap();
+    let at = |ms| Timestamp::from_millisecond(ms).unwrap();
+    for ms in 1..=9 {
+        assert!(scene.a.is_writable(at(ms)).now_or_never().is_none());
+    }
+    drop(held);
+    assert!(scene.a.is_writable(at(10)).await);
+    assert_eq!(scene.ask("SELECT CAST(at AS TEXT) FROM probe").await.unwrap(), "1");
+}
+
 /// Counts how often a command is tried, and refuses it. What was done before that stays done, unlike where a
 /// statement is aborted.
 const REFUSE: [&str; 2] = [

@@ -165,6 +165,13 @@ impl Program {
         }
     }
 
+    /// Waits until every command has ended, those too of which a kill cut off the acknowledgement.
+    pub(crate) async fn until_nothing_is_open(&self) {
+        let open = "SELECT id FROM command WHERE ended_at IS NULL";
+        until("every command to end", async || self.asks_its_database(open).await.is_empty().then_some(()))
+            .await;
+    }
+
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         self.command_of(env!("CARGO_BIN_EXE_connect-card"), arguments)
     }
