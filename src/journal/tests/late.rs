@@ -103,9 +103,11 @@ fn a_response_url_is_dead_by_then_and_after_a_week_nobody_waits() {
         (WEB_API, start() + day * 7, true),
     ] {
         for stage in stages() {
+            let is_there = matches!(stage, Stage::Deliver { .. });
             let (life, step) = taken_over(web_api, stage, at);
             assert_eq!(step == Step::End, ends, "{step:?}");
             assert_eq!(life.stage() == "undeliverable", ends);
+            assert_eq!(life.problem().is_none(), is_there, "of a link that is there, nothing was to be told");
         }
     }
 }
