@@ -29,6 +29,7 @@ mod messages;
 mod migrations;
 mod onboardings;
 mod open;
+mod question;
 mod row;
 mod sessions;
 mod set_back;
@@ -45,8 +46,6 @@ use std::time::Duration;
 use jiff::Timestamp;
 use sqlx::Row as _;
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
-use tokio::time::Instant;
 
 use crate::seal::Sealer;
 use crate::telemetry::OpenStage;
@@ -61,6 +60,7 @@ use lease::Leases;
 pub use messages::{Brought, ClaimedMessage, LINGERS, ON_ITS_WAY, PendingNews};
 pub use onboardings::Expanded;
 pub use open::{DatabaseUrl, Options, Strangers, rehearse, strangers, undeliverable_beside};
+use question::Question;
 use sessions::Sessions;
 pub use set_back::{LONGEST_PAUSE, LONGEST_PAUSE_OF_AN_EDIT};
 use statements::Statements;
@@ -153,18 +153,11 @@ struct Inner {
     progress: Arc<accept::Progressing>,
     /// Where commands go whose acceptance was not promised.
     graveyard: Graveyard,
-    probe: tokio::sync::Mutex<Probe>,
+    /// Whether it can be written to.
+    probe: Question<bool>,
+    counted: Question<Option<Census>>,
     /// Keeps a second process off an SQLite file.
     lock: Option<lock::Lock>,
-}
-
-/// The readiness probe.
-#[derive(Default)]
-struct Probe {
-    /// The last answer.
-    answered: Option<(Instant, bool)>,
-    /// A question that has no answer yet: no second one is asked beside it.
-    asked: Option<JoinHandle<bool>>,
 }
 
 /// What came of recording how a command stands.
@@ -372,32 +365,20 @@ impl Store {
     /// Whether a row can be written now. Asks the database once a second at the most, however
     /// often it is called.
     pub async fn is_writable(&self, now: Timestamp) -> bool {
-        const FRESH: Duration = Duration::from_secs(1);
-        let Inner { accepts, records, graveyard, .. } = &*self.0;
+        let Inner { accepts, records, graveyard, progress, probe, .. } = &*self.0;
         if accepts.is_closed() || records.is_closed() || graveyard.is_closed() {
             return false;
         }
-        let mut probe = self.0.probe.lock().await;
-        if let Some((at, answer)) = probe.answered
-            && at.elapsed() < FRESH
-        {
-            return answer;
-        }
         let store = self.clone();
-        // It stays there while it is waited for: whoever asks may hang up at any moment, and ask again.
-        let asked = probe
-            .asked
-            .get_or_insert_with(|| tokio::spawn(async move { store.write_probe(now).await.is_ok() }));
-        let writes = match tokio::time::timeout(FRESH, asked).await {
-            Ok(writes) => {
-                probe.asked = None;
-                writes.unwrap_or(false)
-            }
-            Err(_) => false,
-        };
-        let answer = writes && self.0.progress.moves();
-        probe.answered = Some((Instant::now(), answer));
-        answer
+        let writes = probe.answer(|| async move { store.write_probe(now).await.is_ok() }).await;
+        writes == Some(true) && progress.moves()
+    }
+
+    /// What only the database can count; `None`: it did not say for a second. However many ask and hang up, it is
+    /// counted for one at a time.
+    pub async fn counted(&self, now: Timestamp) -> Option<Census> {
+        let store = self.clone();
+        self.0.counted.answer(|| async move { store.census(now).await.ok() }).await.flatten()
     }
 
     async fn write_probe(&self, now: Timestamp) -> Result<(), StoreError> {

@@ -93,8 +93,8 @@ pub struct Watcher {
     told: Mutex<Option<Timestamp>>,
     /// Which absences are believed however many they are.
     vouched: Mutex<Vouched>,
-    /// The looks for browsers that are under way, by their links, and how each link stands as far as is known.
-    visited: Mutex<HashMap<String, watch::Receiver<Link>>>,
+    /// The looks for browsers that are under way, and how each link stands as far as is known.
+    visited: Mutex<HashMap<browser::Visit, watch::Receiver<Link>>>,
 }
 
 /// A watcher at work.
@@ -304,7 +304,12 @@ impl Watcher {
         let Parts { clock, store, channels, .. } = &self.parts;
         let (before, now) = (&stored.connection, clock.now());
         let reminders = channels.of(&before.link.channel_id).reminders;
+        let is_visit = event == Event::Landed;
         let change = life::next(before, event, reminders, now);
+        if is_visit && change.connection == *before {
+            // A page that is loaded again and again must not get in the way of what Fivetran says meanwhile.
+            return Some(change.connection.link);
+        }
         let entry = Entry::of_change(&before.link, &change.connection.link, now);
         let write = Write {
             change: &change,

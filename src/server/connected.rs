@@ -249,6 +249,10 @@ impl Connected {
             _ if again => self.watcher.landing(&link),
             // The look goes on in a task of its own, whoever waits for it.
             _ => match timeout_at(deadline.end(), self.watcher.landed(stored)).await {
+                // The database has not taken it that they came back.
+                Ok(Landing { state: life::State::Waiting | life::State::Broken, open_for: None, .. }) => {
+                    return (Page { anew: true, ..checking(link.request.service_name, 10) }, None);
+                }
                 Ok(landing) => {
                     if let Some(made) = self.visit(at, &link, &landing) {
                         cookie = self.visits.cookie(&link.id, &made);
@@ -256,14 +260,15 @@ impl Connected {
                     }
                     landing
                 }
-                Err(_) => return (checking(link.request.service_name, 2), None),
+                Err(_) => return (Page { anew: true, ..checking(link.request.service_name, 2) }, None),
             },
         };
         let finished = |visit: &Visit| lead::has_finished(visit, &link, landing.state, landing.landed_at);
         let lead = match visit.is_some_and(|visit| finished(&visit)) {
             true => self.lead(&link, deadline).await,
-            false => None,
+            false => Ok(None),
         };
+        let Ok(lead) = lead else { return (checking(link.request.service_name, 10), cookie) };
         (lead.unwrap_or_else(|| stands(link.request.service_name, landing)), cookie)
     }
 
@@ -306,6 +311,8 @@ fn stands(name: String, landing: Landing) -> Page {
         return checking(name, 2);
     }
     let asks_again = landing.open_for.map(|open| if open < WAITING { 10 } else { 30 });
+    // One that was renewed meanwhile has seen nobody come back; the page says that it goes on.
+    let asks_again = asks_again.or((landing.state == life::State::Waiting).then_some(30));
     let (mark, title, text) = match landing.state {
         life::State::Lapsed => (
             Mark::Done,

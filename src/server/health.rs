@@ -4,7 +4,6 @@
 //! command could be accepted now: one that comes over a socket needs one that is open.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::extract::State;
 use axum::http::{StatusCode, header};
@@ -18,9 +17,6 @@ use crate::clock::Clock;
 use crate::slack::socket::Switch;
 use crate::store::{Census, Store};
 use crate::telemetry::Metrics;
-
-/// Longest wait for the numbers that only the database knows.
-const CENSUS_LIMIT: Duration = Duration::from_secs(1);
 
 /// What both routes use.
 pub struct Health {
@@ -112,18 +108,10 @@ pub async fn readyz(State(health): State<Arc<Health>>) -> (StatusCode, String) {
 /// The metrics in the OpenMetrics text format.
 pub async fn metrics(State(health): State<Arc<Health>>) -> impl IntoResponse {
     let now = health.clock.now();
-    let store = health.store.clone();
-    // A task of its own: a statement that is dropped half-way costs a session.
-    let census = tokio::spawn(async move { store.census(now).await });
-    let counted = tokio::time::timeout(CENSUS_LIMIT, census);
     // One that is full, or read-only, still answers.
-    let (counted, takes_writes) = tokio::join!(counted, health.store.is_writable(now));
-    let counted = match counted {
-        Ok(Ok(Ok(census))) => Some(census),
-        _ => None,
-    };
-    health.metrics.database_up(counted.is_some() && takes_writes);
-    if let Some(census) = counted {
+    let (census, takes_writes) = tokio::join!(health.store.counted(now), health.store.is_writable(now));
+    health.metrics.database_up(census.is_some() && takes_writes);
+    if let Some(census) = census {
         health.count(&census, now);
     }
     health.metrics.by_http(health.reached.by_requests());

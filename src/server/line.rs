@@ -162,12 +162,12 @@ impl Line {
 
     /// It is there no more.
     pub(super) fn ends(&self) {
+        // First, lest somebody else is chosen for what it has kept.
+        self.lets_go();
         let mut at = self.at();
         if let Some(id) = at.seat.take() {
             self.seats.turn(id, Some(at.phase.standing()), None);
         }
-        // Before anybody else is chosen for what it has kept.
-        self.lets_go();
     }
 
     /// Whether and by what right it can make room.

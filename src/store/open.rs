@@ -21,6 +21,7 @@ use super::file::SqliteFile;
 use super::lease::Leases;
 use super::lock::{Lock, private};
 use super::messages::ON_ITS_WAY;
+use super::question::Question;
 use super::sessions::{Servers, Sessions};
 use super::statements::Statements;
 use super::tombstone::Graveyard;
@@ -30,6 +31,9 @@ use super::{
 use crate::crash::without_sync;
 use crate::seal::{Purpose, Sealer};
 use crate::telemetry::Metrics;
+
+/// How long it holds that the database takes writes, or doesn't: probes ask every few seconds.
+const WRITABLE: Duration = Duration::from_secs(1);
 
 /// The oldest SQLite without the bug by which a reset of the write-ahead log could corrupt a
 /// file; fixed in March 2026.
@@ -148,7 +152,8 @@ impl Store {
             line_kept: tokio::sync::Notify::new(),
             progress,
             graveyard,
-            probe: tokio::sync::Mutex::default(),
+            probe: Question::holding(WRITABLE),
+            counted: Question::holding(Duration::ZERO),
             lock,
         }))
     }

@@ -13,6 +13,7 @@ use std::path::Path;
 
 use futures_util::FutureExt as _;
 use secrecy::SecretString;
+use tokio::time::Instant;
 
 use super::conditions::scene::{Judged, Scene, accept, at, connection};
 use super::row::NewRow;
@@ -104,27 +105,20 @@ async fn whether_it_takes_writes_is_asked_once_a_second_and_by_one_question_at_a
     // Nobody can write from here on.
     let held = file_of(&store).lock().await.unwrap();
     tokio::time::pause();
-    store.0.probe.lock().await.answered = Some((Instant::now(), true));
+    store.0.probe.is_answered(true);
     tokio::time::advance(second - moment).await;
     assert!(is_writable().await, "it was a moment ago");
     tokio::time::advance(moment).await;
     let asked = Instant::now();
     assert!(!is_writable().await, "there is no answer");
     assert!((second..second * 2).contains(&asked.elapsed()));
-    // The answer may come, and counts for whoever asks next, as soon as anybody is answered anew.
+    assert!(!is_writable().await, "there was none a moment ago");
+    // The answer may come, and counts from when it does.
     tokio::time::resume();
     drop(held);
-    while !store.0.probe.lock().await.asked.as_ref().unwrap().is_finished() {
+    while !is_writable().await {
         tokio::task::yield_now().await;
     }
-    tokio::time::pause();
-    store.0.probe.lock().await.answered = Some((Instant::now(), false));
-    assert!(!is_writable().await);
-    tokio::time::advance(second).await;
-    // It is there already: nobody has to be asked.
-    let held = file_of(&store).lock().await.unwrap();
-    assert!(is_writable().await);
-    drop(held);
 }
 
 #[tokio::test]

@@ -39,15 +39,19 @@ pub struct Landing {
     pub landed_at: Option<Timestamp>,
 }
 
+/// What a browser came back from: a link, which keeps its reference when it is renewed, and which link of its
+/// connection that was.
+pub(super) type Visit = (String, i64);
+
 /// A look for a browser, while it is under way.
 struct Visited {
     watcher: Arc<Watcher>,
-    link: String,
+    visit: Visit,
 }
 
 impl Drop for Visited {
     fn drop(&mut self) {
-        lock(&self.watcher.visited).remove(&self.link);
+        lock(&self.watcher.visited).remove(&self.visit);
     }
 }
 
@@ -65,22 +69,21 @@ impl Watcher {
     /// many they are.
     fn visit(self: &Arc<Self>, stored: Stored) -> watch::Receiver<Link> {
         let link = stored.connection.link.clone();
-        match lock(&self.visited).entry(link.id.clone()) {
-            Entry::Occupied(under_way) => under_way.get().clone(),
-            Entry::Vacant(nobody) => {
-                let visited = Visited { watcher: Arc::clone(self), link: link.id.clone() };
-                let (known, stands) = watch::channel(link);
-                nobody.insert(stands.clone());
-                // A task of its own: neither the end of a browser's patience nor a closed tab may cut off a look.
-                tokio::spawn(async move {
-                    visited.watcher.look_for_browser(stored, &known).await;
-                    // Nobody joins it any more once its answer is final.
-                    drop(visited);
-                    drop(known);
-                });
-                stands
-            }
+        let visit = (link.id.clone(), stored.connection.generation);
+        let (known, stands) = watch::channel(link);
+        match lock(&self.visited).entry(visit.clone()) {
+            Entry::Occupied(under_way) => return under_way.get().clone(),
+            Entry::Vacant(nobody) => drop(nobody.insert(stands.clone())),
         }
+        let visited = Visited { watcher: Arc::clone(self), visit };
+        // A task of its own: neither the end of a browser's patience nor a closed tab may cut off a look.
+        tokio::spawn(async move {
+            visited.watcher.look_for_browser(stored, &known).await;
+            // Nobody joins it any more once its answer is final.
+            drop(visited);
+            drop(known);
+        });
+        stands
     }
 
     /// How a link stands, for a page that asks again.
@@ -108,6 +111,10 @@ impl Watcher {
                 break;
             }
             let Ok(Some(again)) = store.connection(&key).await else { return };
+            // Nothing else happened: the database takes no writes, and what Fivetran says could not be kept either.
+            if again.version == stored.version {
+                return;
+            }
             stored = again;
         }
         if self.may_ask() {

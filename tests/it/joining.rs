@@ -36,6 +36,9 @@ impl Scene {
             (it.contains("Connect Google Ads") && it.contains("Connect HubSpot")).then_some(())
         })
         .await;
+        // That it stands there is on disk by then.
+        let is_its_end = |line: &str| line.contains("command ended") && line.contains(r#""verb":"onboard""#);
+        until("its end", async || process.log().lines().any(is_its_end).then_some(())).await;
     }
 
     /// The messages in the channel.

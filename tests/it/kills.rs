@@ -92,6 +92,11 @@ impl People {
         }
     }
 
+    /// Waits until every acknowledged command has ended.
+    async fn until_all_ended(&self, outside: &Outside) {
+        outside.until_all_ended(&*self.typed.acknowledged.lock().await).await;
+    }
+
     /// Asserts what must hold of every acknowledged command. Only a message whose commit one of the
     /// breaks cut off may be there twice.
     pub(crate) async fn judge(&self, what: &str, outside: &Outside, breaks: &Breaks) {
@@ -222,6 +227,7 @@ async fn kill_for_a_round(engine: &Engine, kills: usize, random: &mut Random) {
     }
     people.stop().await;
     outside.fivetran.faults(|it| it.heal());
+    people.until_all_ended(&outside).await;
     // What nobody was promised may have been sent to Fivetran all the same.
     program.until_nothing_is_open().await;
     people.judge(&format!("{engine}"), &outside, &breaks).await;

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse as _, Response};
 use jiff::{SignedDuration, Timestamp};
 
 use super::visit::Visit;
-use super::{AGAIN, Address, Connected, Deadline, HEADERS, Mark, Page};
+use super::{AGAIN, Address, Connected, Deadline, HEADERS, Mark, Over, Page};
 use crate::life::{self, Link};
 use crate::onboarding::{Following, Onboarding};
 
@@ -75,7 +75,7 @@ impl Connected {
         if !has_finished(&visit, &link, link.state, link.landed_at) {
             return None;
         }
-        let onboarding = self.onboarding(&link, deadline).await?;
+        let onboarding = self.onboarding(&link, deadline).await.ok()??;
         match onboarding.following(&link.id) {
             Following::Next(next) => Some((link, next.clone())),
             Following::Later | Following::Done => None,
@@ -84,53 +84,58 @@ impl Connected {
 
     /// The page of a source that is connected, for the browser that it was connected with. `None`: it has
     /// nothing to add.
-    pub(super) async fn lead(&self, link: &Link, deadline: Deadline) -> Option<Page> {
+    ///
+    /// # Errors
+    /// [`Over`]: the database does not say in time.
+    pub(super) async fn lead(&self, link: &Link, deadline: Deadline) -> Result<Option<Page>, Over> {
         let onboarding = self.onboarding(link, deadline).await?;
-        let name = &link.request.service_name;
-        let (connected, all) = onboarding.progress();
-        let is = if connected == 1 { "is" } else { "are" };
-        let page = Page::of(Mark::Done, format!("{name} is connected"));
-        Some(match onboarding.following(&link.id) {
-            Following::Next(next) => {
-                let next_name = &next.request.service_name;
-                let what = if next.state == life::State::Broken { "Fix" } else { "Connect" };
-                let text = format!(
-                    "Next: {next_name}. {connected} of {all} {is} connected, and you can go on later with the \
-                     buttons in Slack."
-                );
-                Page { text: text.into(), press: Some(format!("{what} {next_name}")), ..page }
-            }
-            Following::Later => {
-                let text = format!(
-                    "{connected} of {all} {is} connected. The rest is still being set up: its buttons will appear \
-                     in Slack, and here."
-                );
-                Page { text: text.into(), asks_again: Some(10), ..page }
-            }
-            Following::Done if all == 1 => return None,
-            Following::Done => {
-                let title = if all == 2 {
-                    "Both are connected".to_owned()
-                } else {
-                    format!("All {all} are connected")
-                };
-                let text = format!(
-                    "{name} was the last one. Your sign-ins are complete, and there's nothing more to do. You can \
-                     close this window."
-                );
-                Page { text: text.into(), ..Page::of(Mark::Done, title) }
-            }
-        })
+        Ok(onboarding.and_then(|onboarding| leads(link, &onboarding)))
     }
 
-    /// The onboarding of one customer that a link's source is part of, unless the database does not say in
-    /// time. Sources that somebody has put together without a customer may be different ones'.
-    async fn onboarding(&self, link: &Link, deadline: Deadline) -> Option<Onboarding> {
-        let id = link.onboarding.clone()?;
-        let looked = self.looks.look(deadline, |store| async move { store.onboarding(&id).await });
-        let onboarding = looked.await.ok()??;
-        onboarding.is_of_one_customer().then_some(onboarding)
+    /// The onboarding of one customer that a link's source is part of. Sources that somebody has put together
+    /// without a customer may be different ones'.
+    async fn onboarding(&self, link: &Link, deadline: Deadline) -> Result<Option<Onboarding>, Over> {
+        let Some(id) = link.onboarding.clone() else { return Ok(None) };
+        let onboarding =
+            self.looks.look(deadline, |store| async move { store.onboarding(&id).await }).await?;
+        Ok(onboarding.filter(Onboarding::is_of_one_customer))
     }
+}
+
+/// What the page of a source that is connected says of the others.
+fn leads(link: &Link, onboarding: &Onboarding) -> Option<Page> {
+    let name = &link.request.service_name;
+    let (connected, all) = onboarding.progress();
+    let is = if connected == 1 { "is" } else { "are" };
+    let page = Page::of(Mark::Done, format!("{name} is connected"));
+    Some(match onboarding.following(&link.id) {
+        Following::Next(next) => {
+            let next_name = &next.request.service_name;
+            let what = if next.state == life::State::Broken { "Fix" } else { "Connect" };
+            let text = format!(
+                "Next: {next_name}. {connected} of {all} {is} connected, and you can go on later with the \
+                     buttons in Slack."
+            );
+            Page { text: text.into(), press: Some(format!("{what} {next_name}")), ..page }
+        }
+        Following::Later => {
+            let text = format!(
+                "{connected} of {all} {is} connected. The rest is still being set up: its buttons will appear \
+                     in Slack, and here."
+            );
+            Page { text: text.into(), asks_again: Some(10), ..page }
+        }
+        Following::Done if all == 1 => return None,
+        Following::Done => {
+            let title =
+                if all == 2 { "Both are connected".to_owned() } else { format!("All {all} are connected") };
+            let text = format!(
+                "{name} was the last one. Your sign-ins are complete, and there's nothing more to do. You can \
+                     close this window."
+            );
+            Page { text: text.into(), ..Page::of(Mark::Done, title) }
+        }
+    })
 }
 
 /// Whether a source that stands so was finished with the browser that has made this visit.

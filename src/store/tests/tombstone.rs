@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::time::Instant;
 
 use super::doomed;
 use crate::store::conditions::scene::Scene;
@@ -22,7 +21,7 @@ async fn once_the_database_is_closed_nothing_is_tried_any_more_and_the_store_say
     graveyard.bury(doomed("x"));
     tokio::time::timeout(Duration::from_secs(10), graveyard.closed()).await.expect("it ends");
     assert!(graveyard.is_closed() && graveyard.is_at_work());
-    store.0.probe.lock().await.answered = Some((Instant::now(), true));
+    store.0.probe.is_answered(true);
     assert!(store.is_writable(Timestamp::UNIX_EPOCH).await, "it was a moment ago");
     Arc::get_mut(&mut store.0).unwrap().graveyard = graveyard;
     store.a_writer_ended().await;

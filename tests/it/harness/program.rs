@@ -6,6 +6,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::Connection as _;
 use stand_ins::fivetran::API_SECRET;
@@ -167,9 +168,15 @@ impl Program {
 
     /// Waits until every command has ended, those too of which a kill cut off the acknowledgement.
     pub(crate) async fn until_nothing_is_open(&self) {
-        let open = "SELECT id FROM command WHERE ended_at IS NULL";
-        until("every command to end", async || self.asks_its_database(open).await.is_empty().then_some(()))
-            .await;
+        let end = tokio::time::Instant::now() + PATIENCE;
+        loop {
+            let open = self.asks_its_database("SELECT id FROM command WHERE ended_at IS NULL").await;
+            if open.is_empty() {
+                return;
+            }
+            assert!(tokio::time::Instant::now() < end, "waited in vain for {open:?} to end");
+            tokio::time::sleep(Duration::from_millis(200)).await;
+        }
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {

@@ -207,7 +207,7 @@ async fn asks_without_rest(address: &str, request: &[u8], over: &CancellationTok
         while !over.is_cancelled() && stream.write_all(request).await.is_ok() {
             let (mut answer, mut more) = (Vec::new(), [0; 16 * 1024]);
             while !is_whole(&answer) {
-                match stream.read(&mut more).await {
+                match in_time("an answer", stream.read(&mut more)).await {
                     Ok(count @ 1..) => answer.extend_from_slice(&more[..count]),
                     _ => break,
                 }
